@@ -1,0 +1,77 @@
+"""The command line: options in, one call, a result out.
+
+Owns the commands, what they print on stderr, and the exit codes: 0 ok, 1 failure, 2 usage,
+3 target. Errors of the library are caught here, in one place. Each command's module is imported
+when it runs, so that ``--help`` and the target side never load what only the analysis needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from pvprof import __version__
+from pvprof.errors import PvprofError
+
+COMMANDS = {
+    "report": "Lock tables of recordings, and files made from them.",
+    "locks": "The lock table alone.",
+    "fold": "Folded stacks.",
+    "flamegraph": "A flame graph as one SVG file.",
+    "script": "Print a D program.",
+}
+
+
+class _Commands(click.Group):
+    """The commands, each imported from the module of its name when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"pvprof.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; turn an error into one line and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except PvprofError as error:
+            click.echo(f"pvprof: error: {error.message}", err=True)
+            if error.hint:
+                click.echo(f"  {error.hint}", err=True)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            # The reader has seen enough (a pager was quit). Python would complain once more when
+            # it flushes stdout at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except KeyboardInterrupt:
+            click.echo("pvprof: interrupted", err=True)
+            ctx.exit(130)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: pvprof report build.out -o build.md -o build.svg",
+)
+@click.version_option(__version__, "-V", "--version", message="pvprof %(version)s")
+def cli() -> None:
+    """Say what a FreeBSD kernel is waiting for, and whether a lock patch helped.
+
+    A recording (REC) is a directory, the same as .tar.gz, or a bare dtrace output file, packed with
+    gzip or zstd or not; - is stdin.
+    """

@@ -1,0 +1,54 @@
+"""``pvprof flamegraph``: recordings, or anybody's folded stacks, to one SVG file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pvprof.cli.options import filter_options, input_options, load_inputs, say, say_problems
+from pvprof.cli.output import check_output, force_option, output_option, write
+from pvprof.cli.results import SvgChoices, Towers
+from pvprof.cli.towers import fold_options, towers_options
+from pvprof.errors import InputError
+
+
+@click.command(
+    "flamegraph",
+    epilog="""\b
+Examples:
+  pvprof flamegraph offcpu.out -o offcpu.svg
+  stackcollapse.pl any.out | pvprof flamegraph - > any.svg""",
+)
+@input_options
+@filter_options
+@towers_options
+@click.option("--title", default="", help="Heading.  [default: what was measured, and where]")
+@click.option("--width", type=click.IntRange(400), default=1200, show_default=True, help="Pixels.")
+@click.option(
+    "--min-width",
+    type=click.FloatRange(0),
+    default=0.1,
+    show_default=True,
+    help="Leave out frames narrower than this many pixels (they are counted in the picture).",
+)
+@click.option("--icicle", is_flag=True, help="Root on top.")
+@output_option
+@force_option
+def command(
+    title: str, width: int, min_width: float, icicle: bool, output: str, force: bool, **rest: Any
+) -> None:
+    """Draw stacks as a flame graph: one SVG file that zooms and searches in any browser."""
+    check_output(output, force)
+    measure, options = fold_options(rest)
+    inputs = load_inputs(rest)
+    towers = Towers.of(inputs, measure, options)
+    text = towers.svg(SvgChoices(title, width, min_width, icicle))
+    write(output, text, force)
+    if output != "-":
+        say(f"wrote {output}", rest["quiet"])
+    say_problems(inputs.pool, is_quiet=True)
+    if not towers.folded.rows:
+        raise InputError(
+            "nothing to draw: the filters left no stack", "--kind all keeps every kind of wait"
+        )

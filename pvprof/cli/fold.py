@@ -1,0 +1,57 @@
+"""``pvprof fold``: recordings to folded stacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pvprof.cli.options import (
+    Inputs,
+    filter_options,
+    input_options,
+    load_inputs,
+    say,
+    say_problems,
+)
+from pvprof.cli.output import check_output, force_option, output_option, write
+from pvprof.cli.results import Towers
+from pvprof.cli.towers import fold_options, towers_options
+from pvprof.fold import Folded, FoldOptions, fold
+from pvprof.model import Unit
+from pvprof.render.folded import render
+from pvprof.select import ALL_KINDS
+
+
+@click.command(
+    "fold",
+    epilog="""\b
+Examples:
+  pvprof fold offcpu.out -o offcpu.folded
+  pvprof fold --kind kernel --by root build.tar.gz | grep 'vm object'""",
+)
+@input_options
+@filter_options
+@towers_options
+@output_option
+@force_option
+def command(output: str, force: bool, **rest: Any) -> None:
+    """Write folded stacks: frames root first joined by ';', a blank, the value.
+
+    Everything recorded is folded; --kind and the other filters leave out what is not wanted.
+    Several recordings are added up.
+    """
+    check_output(output, force)
+    measure, options = fold_options(rest)
+    inputs = load_inputs(rest, default_kinds=(ALL_KINDS,))
+    write(output, render(_fold(inputs, measure, options)), force)
+    if output != "-":
+        say(f"wrote {output}", rest["quiet"])
+    say_problems(inputs.pool, rest["quiet"])
+
+
+def _fold(inputs: Inputs, measure: Unit | None, options: FoldOptions) -> Folded:
+    if not inputs.filters.keep_all:
+        return Towers.of(inputs, measure, options).folded
+    profile = inputs.pool.measurement(measure).profile
+    return fold(profile.groups.items(), profile.unit, options)

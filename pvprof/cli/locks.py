@@ -1,0 +1,47 @@
+"""``pvprof locks``: the lock table alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pvprof.cli.options import filter_options, input_options, load_inputs, say, say_problems
+from pvprof.cli.output import check_output, force_option, output_option, write
+from pvprof.cli.results import print_terminal, render_tables
+from pvprof.render.formats import FORMATS, Source, format_of
+from pvprof.render.tables import TableOptions
+from pvprof.report import build_report
+
+_NAMES = tuple(one.name for one in FORMATS if one.source is Source.REPORT)
+
+
+@click.command(
+    "locks",
+    epilog="""\b
+Examples:
+  pvprof locks build.out --top 5
+  pvprof locks build.out --class 'pv list' -o locks.csv""",
+)
+@input_options
+@filter_options
+@click.option(
+    "--format", "format_name", type=click.Choice(_NAMES), help="Format, not by the suffix."
+)
+@click.option("--top", type=click.IntRange(0), default=0, help="Rows a kind; 0: all.")
+@output_option
+@force_option
+def command(format_name: str | None, top: int, output: str, force: bool, **rest: Any) -> None:
+    """Print one row for each lock and wait message, by kind of wait, largest first."""
+    made = format_of(output, format_name, "terminal", _NAMES)
+    check_output(output, force)
+    inputs = load_inputs(rest)
+    report = build_report(inputs.pool, inputs.rules, inputs.filters)
+    options = TableOptions(top, only_locks=True)
+    if output == "-" and made.name == "terminal":
+        print_terminal(report, options)
+        return
+    write(output, render_tables(made, report, options), force)
+    if output != "-":
+        say(f"wrote {output}", rest["quiet"])
+    say_problems(inputs.pool, rest["quiet"])

@@ -1,0 +1,158 @@
+"""Options that several commands share, and how they become the values that stages take."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pvprof.errors import UsageError
+from pvprof.parse.read import ReadOptions
+from pvprof.parse.sniff import LAYOUTS
+from pvprof.parse.symbols import load_symbols
+from pvprof.pool import read_pool
+from pvprof.report import UNITS, Pool, merge_problems
+from pvprof.rules import Rules, load_rules
+from pvprof.select import Filters
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_BIG_INPUT_BYTES = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What every analysing command works on."""
+
+    pool: Pool
+    rules: Rules
+    filters: Filters
+
+
+def _compose(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    def decorate(command: _Command) -> _Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+input_options = _compose(
+    click.argument("recordings", metavar="REC...", nargs=-1, required=True),
+    click.option(
+        "--input-format",
+        type=click.Choice(list(LAYOUTS)),
+        help="Layout of the text, where it is not recognised.",
+    ),
+    click.option("--unit", type=click.Choice(UNITS), help="What single values are."),
+    click.option(
+        "--symbols",
+        metavar="[MODULE=]FILE",
+        multiple=True,
+        help="nm -n output of the kernel (or a module) for naming hex frames; gzip or plain.",
+    ),
+    click.option(
+        "--kldstat",
+        metavar="FILE",
+        type=click.Path(dir_okay=False),
+        help="kldstat output of the target, for addresses in modules.",
+    ),
+    click.option("--offsets", is_flag=True, help="Keep +0x1f at the end of frames."),
+    click.option(
+        "-j", "--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores."
+    ),
+    click.option("-q", "--quiet", is_flag=True, help="No notes on stderr."),
+)
+
+filter_options = _compose(
+    click.option(
+        "-k",
+        "--kind",
+        "kinds",
+        metavar="KIND",
+        multiple=True,
+        help="Keep waits of this kind (repeatable; 'all' for every one).",
+    ),
+    click.option("--class", "lock_class", metavar="REGEX", help="Keep these lock classes."),
+    click.option("--name", metavar="REGEX", help="Keep these lock names or wait messages."),
+    click.option("--execname", metavar="REGEX", help="Keep these processes."),
+    click.option("--frame", metavar="REGEX", help="Keep stacks with a frame that matches."),
+    click.option(
+        "--rules",
+        "rules_file",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="TOML file of lock classes and wait kinds (docs/rules.md).",
+    ),
+)
+
+
+def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) -> Inputs:
+    """Read what the options name; takes them out of `options` and leaves the command's own.
+
+    Raises:
+        PvprofError: whatever reading raises; UsageError for a bad regular expression.
+    """
+    filters = Filters(
+        kinds=tuple(options.pop("kinds")) or default_kinds,
+        lock_class=_pattern("--class", options.pop("lock_class")),
+        name=_pattern("--name", options.pop("name")),
+        execname=_pattern("--execname", options.pop("execname")),
+        frame=_pattern("--frame", options.pop("frame")),
+    )
+    rules = load_rules(options.pop("rules_file"))
+    kldstat = options.pop("kldstat")
+    text = Path(kldstat).read_text("utf-8", "replace") if kldstat else ""
+    read_options = ReadOptions(
+        layout=options.pop("input_format") or "",
+        unit=options.pop("unit"),
+        keep_offsets=options.pop("offsets"),
+        symbols=load_symbols(options.pop("symbols"), text),
+        jobs=options.pop("jobs"),
+    )
+    recordings: Sequence[str] = options.pop("recordings")
+    _announce(recordings, options["quiet"])
+    return Inputs(read_pool(recordings, read_options), rules, filters)
+
+
+def say_problems(pool: Pool, is_quiet: bool) -> None:
+    """Print what was lost or doubtful on stderr, for results that cannot hold it themselves.
+
+    Notes are left out with ``-q``; losses and warnings never are.
+    """
+    for one in merge_problems(pool.problems):
+        if one.severity == "note" and is_quiet:
+            continue
+        times = f"{one.count:,} x " if one.count > 1 else ""
+        place = f"{one.place}: " if one.place else ""
+        click.echo(f"pvprof: {one.severity}: {place}{times}{one.text}", err=True)
+
+
+def say(text: str, is_quiet: bool) -> None:
+    """Print a note on stderr unless it was asked to be quiet."""
+    if not is_quiet:
+        click.echo(f"pvprof: {text}", err=True)
+
+
+def _announce(recordings: Sequence[str], is_quiet: bool) -> None:
+    """Say that a large input is being read, where somebody watches."""
+    if is_quiet or not sys.stderr.isatty():
+        return
+    size = sum(os.path.getsize(path) for path in recordings if os.path.isfile(path))
+    if size > _BIG_INPUT_BYTES:
+        click.echo(f"pvprof: reading {size / 1e6:,.0f} MB ...", err=True)
+
+
+def _pattern(option: str, text: str | None) -> re.Pattern[str] | None:
+    if text is None:
+        return None
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise UsageError(f"{option}: bad regular expression {text!r}: {error}") from error

@@ -1,0 +1,69 @@
+"""``pvprof report``: the main job, from recordings to tables and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pvprof.cli.options import filter_options, input_options, load_inputs, say, say_problems
+from pvprof.cli.output import check_output, force_option, write
+from pvprof.cli.results import print_terminal, render_result
+from pvprof.render.formats import FORMATS, Format, format_of
+from pvprof.render.tables import TableOptions
+from pvprof.report import build_report
+
+_NAMES = tuple(one.name for one in FORMATS)
+
+
+@click.command(
+    "report",
+    epilog="""\b
+Examples:
+  pvprof report build.out
+  pvprof report run1.tar.gz run2.tar.gz -o locks.md -o offcpu.svg -o stacks.folded
+  dtrace -s offcpu.d | pvprof report - --symbols nm.txt""",
+)
+@input_options
+@filter_options
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    metavar="FILE",
+    multiple=True,
+    help="Write this file, in the format of its suffix (.md .csv .json .folded .svg .txt); "
+    "repeatable; - is stdout. Without -o: tables on stdout.",
+)
+@click.option("--format", "format_name", type=click.Choice(_NAMES), help="Format of every -o.")
+@click.option("--top", type=click.IntRange(0), default=20, help="Rows a kind; 0: all.")
+@force_option
+def command(
+    outputs: tuple[str, ...], format_name: str | None, top: int, force: bool, **rest: Any
+) -> None:
+    """Say what the kernel waited for: by kind, lock class, and lock, with stacks on request.
+
+    Several recordings are added up. What is set aside (waits for children, timers, idle threads)
+    is listed with its total.
+    """
+    wanted = [
+        (path, format_of(path, format_name, "terminal", _NAMES)) for path in outputs or ("-",)
+    ]
+    for path, _ in wanted:
+        check_output(path, force)
+    inputs = load_inputs(rest)
+    report = build_report(inputs.pool, inputs.rules, inputs.filters)
+    options = TableOptions(top)
+    for path, made in wanted:
+        if _is_terminal(path, made):
+            print_terminal(report, options)
+            continue
+        write(path, render_result(made, inputs, report, options), force)
+        if path != "-":
+            say(f"wrote {path}", rest["quiet"])
+    if not any(_is_terminal(path, made) for path, made in wanted):
+        say_problems(inputs.pool, rest["quiet"])
+
+
+def _is_terminal(path: str, made: Format) -> bool:
+    return path == "-" and made.name == "terminal"

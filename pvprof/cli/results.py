@@ -1,0 +1,146 @@
+"""From inputs to the text of any format: the table that the commands share."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from dataclasses import dataclass
+
+from pvprof import __version__
+from pvprof.cli.options import Inputs
+from pvprof.cli.output import write
+from pvprof.fold import Folded, FoldOptions, fold
+from pvprof.model import Unit
+from pvprof.render.folded import render as render_folded
+from pvprof.render.formats import Format, Source
+from pvprof.render.tables import TableOptions, problem_lines
+from pvprof.report import Measurement, Report, merge_problems, select_from
+from pvprof.select import Selection
+from pvprof.units import format_share, format_value
+
+_WHAT = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
+
+_PIPE_WIDTH = 200
+"""Columns of a report that goes into a file or a pipe, where COLUMNS does not say otherwise."""
+
+
+def print_terminal(report: Report, options: TableOptions) -> None:
+    """Print a report on stdout: in colour on a terminal, unless NO_COLOR says otherwise."""
+    if not sys.stdout.isatty():
+        write("-", _terminal_text(report, options), force=False)
+        return
+    from rich.console import Console  # noqa: PLC0415 (0.1 s to import: only who prints pays)
+
+    from pvprof.render.terminal import print_report  # noqa: PLC0415
+
+    print_report(report, Console(highlight=False, emoji=False, markup=False), options)
+
+
+def render_result(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> str:
+    """Return the text of a result in the format `made`."""
+    if made.source is Source.REPORT:
+        return render_tables(made, report, options)
+    tower = Towers.of(inputs, None, FoldOptions())
+    return render_folded(tower.folded) if made.name == "folded" else tower.svg(SvgChoices())
+
+
+def render_tables(made: Format, report: Report, options: TableOptions) -> str:
+    """Return the text of a report in a format of tables."""
+    if made.name == "markdown":
+        from pvprof.render.markdown import render as render_markdown  # noqa: PLC0415
+
+        return render_markdown(report, options)
+    if made.name == "terminal":
+        return _terminal_text(report, options)
+    from pvprof.render.data import render_csv, render_json  # noqa: PLC0415
+
+    return render_csv(report) if made.name == "csv" else render_json(report)
+
+
+def _terminal_text(report: Report, options: TableOptions) -> str:
+    from rich.console import Console  # noqa: PLC0415
+
+    from pvprof.render.terminal import print_report  # noqa: PLC0415
+
+    out = io.StringIO()
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else _PIPE_WIDTH
+    print_report(report, Console(file=out, width=width, color_system=None), options)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+@dataclass(frozen=True, slots=True)
+class SvgChoices:
+    """What a user may choose of a picture; the wording comes from the data."""
+
+    title: str = ""
+    width: int = 1200
+    min_width_px: float = 0.1
+    icicle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Towers:
+    """Folded stacks, and all that a picture says about where they come from."""
+
+    inputs: Inputs
+    measurement: Measurement
+    selection: Selection
+    folded: Folded
+
+    @classmethod
+    def of(cls, inputs: Inputs, unit: Unit | None, options: FoldOptions) -> Towers:
+        """Fold what the filters keep of one unit, the first if none is named.
+
+        Raises:
+            UsageError: nothing was measured in that unit.
+        """
+        measurement = inputs.pool.measurement(unit)
+        selection = select_from(measurement, inputs.rules, inputs.filters)
+        groups = ((part.key, part.stacks) for part in selection.kept)
+        folded = fold(groups, measurement.profile.unit, options)
+        return cls(inputs, measurement, selection, folded)
+
+    def svg(self, choices: SvgChoices) -> str:
+        """Return the flame graph."""
+        from pvprof.render.flamegraph import FlamegraphOptions, render  # noqa: PLC0415
+
+        names = " + ".join(self.inputs.pool.names)
+        what = _WHAT[self.folded.unit]
+        options = FlamegraphOptions(
+            title=choices.title or f"{what}: {names}",
+            subtitle=self._subtitle(),
+            notes=self._notes(),
+            width=choices.width,
+            min_width_px=choices.min_width_px,
+            icicle=choices.icicle,
+        )
+        return render(self.folded, options)
+
+    def _subtitle(self) -> str:
+        """Return what is shown, and that something is not, if so."""
+        kept, unit = self.selection.weight, self.measurement.profile.unit
+        kinds = dict.fromkeys(part.verdict.kind for part in self.selection.kept)
+        titles = [kind.title for kind in self.inputs.rules.kinds if kind.id in kinds]
+        text = "; ".join(titles)
+        everything = kept.value + sum(one.weight.value for one in self.selection.set_aside)
+        if everything != kept.value:
+            share = format_share(kept.value, everything)
+            text += f" ({share} of {format_value(everything, unit)} recorded)"
+        return text
+
+    def _notes(self) -> tuple[tuple[str, str], ...]:
+        unit = self.measurement.profile.unit
+        notes = list(self.inputs.pool.provenance)
+        if self.selection.set_aside:
+            aside = [
+                f"{one.title}: {format_value(one.weight.value, unit)}"
+                for one in self.selection.set_aside
+            ]
+            notes.append(("Set aside", "\n".join(aside)))
+        problems = problem_lines(merge_problems(self.inputs.pool.problems))
+        if problems:
+            notes.append(("Problems", "\n".join(problems)))
+        notes.append(("Drawn by", f"pvprof {__version__}"))
+        return tuple(notes)

@@ -1,0 +1,294 @@
+"""The vocabulary that parsers write and every later stage reads.
+
+Owns the types of data in flight: stacks, keys, weights, profiles, events, problems. It refuses to
+know where data came from (``parse``), what it means (``rules``) or how it is shown (``render``).
+
+Conventions, everywhere right of the parsers:
+
+* a stack is root first (the parsers flip DTrace's leaf-first order, once, there);
+* times are integer nanoseconds, counts are integers; scaling happens when a value is shown;
+* a frame never holds ``;``, a control character or a newline, and is never empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, NewType, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    Ints = npt.NDArray[np.int64]
+
+Frame = str
+
+Stack = NewType("Stack", str)
+"""Frames joined by ``;``, root first: the folded form.
+
+One string, not a tuple of frames: it is hashed once, compared and sent between processes several
+times as fast, and a folded line is it. `frames_of` and `stack_of` convert.
+"""
+
+NO_STACK = Stack("[no stack]")
+"""Stands for a record whose ``stack()`` was empty, so that its weight stays visible."""
+
+DELIMITER: Frame = "-"
+"""Stands between user frames (towards the root) and kernel frames, as in bcc and FlameGraph."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+def clean_frame(text: str) -> Frame:
+    r"""Return `text` as a frame may stand in a folded line.
+
+    ``;`` becomes ``:``, as every collapser writes it; control characters become ``\x1b``; an empty
+    text becomes ``-``.
+    """
+    visible = _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+    return visible.replace(";", ":").strip() or "-"
+
+
+def stack_of(frames: Iterable[Frame]) -> Stack:
+    """Return the stack of clean frames, root first; `NO_STACK` if there are none."""
+    return Stack(";".join(frames)) or NO_STACK
+
+
+def frames_of(stack: Stack) -> list[Frame]:
+    """Return the frames of a stack, root first."""
+    return stack.split(";")
+
+
+Unit = Literal["ns", "samples", "events"]
+
+Severity = Literal["note", "warning", "loss"]
+"""``loss``: data are missing, totals are too low; ``warning``: doubtful; ``note``: to be known."""
+
+
+class Key(NamedTuple):
+    """What a weight was measured for, besides its stack.
+
+    Attributes:
+        event: the mechanism: ``turnstile``, ``sleepq``, a lockstat probe (``rw-spin``), ``on-cpu``,
+            ``wakeup``, ``runq``; empty where the recording does not say.
+        name: the lock name or wait message, exactly as recorded (blanks included), or empty.
+        execname: the process that waited, ran or (``wakeup``) woke the other one, or empty.
+        sleeper: for ``wakeup``: the process that was woken.
+    """
+
+    event: str = ""
+    name: str = ""
+    execname: str = ""
+    sleeper: str = ""
+
+
+class Weight(NamedTuple):
+    """What was measured for one key and stack.
+
+    Attributes:
+        value: in the profile's unit.
+        count: how many times it happened; meaningless where `Profile.has_counts` is false.
+        records: how many records of the input were added up in it.
+    """
+
+    value: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
+    records: int
+
+    def plus(self, other: Weight) -> Weight:
+        """Return the sum of both, field by field."""
+        return Weight(
+            self.value + other.value, self.count + other.count, self.records + other.records
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing in the input that was doubtful, lost or unreadable.
+
+    Attributes:
+        kind: a short fixed name that tests and JSON readers may rely on, e.g. ``cut-off``.
+        text: a sentence for people.
+        file: the file's name, or empty.
+        line: the 1-based line, or 0 where the problem has no single place.
+        count: how many times it was seen (drops: how many records were lost).
+        severity: what it does to the result.
+    """
+
+    kind: str
+    text: str
+    file: str = ""
+    line: int = 0
+    count: int = 1
+    severity: Severity = "warning"
+
+    @property
+    def place(self) -> str:
+        """Return ``file:line``, as much of it as is known."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """One ``quantize`` or ``lquantize`` body.
+
+    Attributes:
+        key: what it was measured for.
+        buckets: (lower bound, count) for each printed row, in order; bounds in `unit`.
+        unit: the unit of the bounds.
+    """
+
+    key: Key
+    buckets: tuple[tuple[int, int], ...]
+    unit: Unit = "ns"
+
+    @property
+    def count(self) -> int:
+        """Return the number of values in all buckets."""
+        return sum(count for _, count in self.buckets)
+
+
+@dataclass(slots=True)
+class Profile:
+    """Weights by key and stack.
+
+    Attributes:
+        unit: the unit of every weight's value.
+        has_counts: whether the input said how many times each thing happened.
+        groups: for each key, for each stack, its weight.
+    """
+
+    unit: Unit
+    has_counts: bool
+    groups: dict[Key, dict[Stack, Weight]] = field(default_factory=dict)
+
+    def add(self, key: Key, stack: Stack, weight: Weight) -> None:
+        """Add one weight; equal keys and stacks sum."""
+        group = self.groups.setdefault(key, {})
+        known = group.get(stack)
+        group[stack] = weight if known is None else known.plus(weight)
+
+    def merge(self, other: Profile) -> None:
+        """Add every weight of another profile of the same unit."""
+        if other.unit != self.unit:
+            raise ValueError(f"cannot add {other.unit} to {self.unit}")
+        for key, stacks in other.groups.items():
+            mine = self.groups.get(key)
+            if mine is None:
+                self.groups[key] = dict(stacks)
+                continue
+            for stack, weight in stacks.items():
+                known = mine.get(stack)
+                mine[stack] = weight if known is None else known.plus(weight)
+
+    def __iter__(self) -> Iterator[tuple[Key, Stack, Weight]]:
+        for key, stacks in self.groups.items():
+            for stack, weight in stacks.items():
+                yield key, stack, weight
+
+    def __len__(self) -> int:
+        return sum(map(len, self.groups.values()))
+
+    @property
+    def total(self) -> int:
+        """Return the sum of all values."""
+        return sum(weight.value for _, _, weight in self)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row for each key and stack, for analysis in a notebook.
+
+        Columns: event, name, execname, sleeper, stack, value (in `unit`), count, records.
+        """
+        import pandas as pd  # noqa: PLC0415 (0.6 s to import: only who asks pays)
+
+        rows = [(*key, stack, *weight) for key, stack, weight in self]
+        columns = [*Key._fields, "stack", *Weight._fields]
+        return pd.DataFrame.from_records(rows, columns=columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Events:
+    """One row for each recorded blocking, in the order of the file (not of time).
+
+    All arrays are one-dimensional and of equal length.
+
+    Attributes:
+        start_ns, wait_ns: int64; on the recording's monotonic clock.
+        pid, tid, cpu: int64; -1 where the recording does not say.
+        owner_tid: int64; 0 where there is no owner or none was recorded.
+        object_address: uint64; the lock object or wait channel, 0 where unknown.
+        key_id, stack_id: int64 indices into `keys` and `stacks`.
+        keys, stacks: the distinct keys and stacks.
+    """
+
+    start_ns: Ints
+    wait_ns: Ints
+    pid: Ints
+    tid: Ints
+    cpu: Ints
+    owner_tid: Ints
+    object_address: npt.NDArray[np.uint64]
+    key_id: Ints
+    stack_id: Ints
+    keys: tuple[Key, ...]
+    stacks: tuple[Stack, ...]
+
+    COLUMNS: ClassVar[tuple[str, ...]] = (
+        "start_ns",
+        "wait_ns",
+        "pid",
+        "tid",
+        "cpu",
+        "owner_tid",
+        "object_address",
+    )
+
+    def __len__(self) -> int:
+        return len(self.start_ns)
+
+    def plus(self, other: Events) -> Events:
+        """Return the events of both, this one's first."""
+        import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+
+        keys, key_map = _join(self.keys, other.keys)
+        stacks, stack_map = _join(self.stacks, other.stacks)
+        columns = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in self.COLUMNS
+        }
+        key_id = np.concatenate([self.key_id, np.asarray(key_map, np.int64)[other.key_id]])
+        stack_id = np.concatenate([self.stack_id, np.asarray(stack_map, np.int64)[other.stack_id]])
+        return Events(**columns, key_id=key_id, stack_id=stack_id, keys=keys, stacks=stacks)
+
+    def profile(self) -> Profile:
+        """Return the summed wait and the count of the events by key and stack, exact in int64."""
+        import numpy as np  # noqa: PLC0415
+
+        profile = Profile("ns", True)
+        if not len(self):
+            return profile
+        group = self.key_id * len(self.stacks) + self.stack_id
+        order = np.argsort(group, kind="stable")
+        ordered = group[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        sums = np.add.reduceat(self.wait_ns[order], starts)
+        counts = np.diff(np.append(starts, len(ordered)))
+        for code, value, count in zip(
+            ordered[starts].tolist(), sums.tolist(), counts.tolist(), strict=True
+        ):
+            key, stack = divmod(code, len(self.stacks))
+            profile.add(self.keys[key], self.stacks[stack], Weight(value, count, count))
+        return profile
+
+
+_T = TypeVar("_T")
+
+
+def _join(mine: tuple[_T, ...], others: tuple[_T, ...]) -> tuple[tuple[_T, ...], list[int]]:
+    """Return the distinct items of both, and where each of `others` stands among them."""
+    index = {item: number for number, item in enumerate(mine)}
+    places = [index.setdefault(item, len(index)) for item in others]
+    return tuple(index), places

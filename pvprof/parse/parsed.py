@@ -1,0 +1,63 @@
+"""What every parser returns.
+
+Owns `Parsed`, the sum of all that one text held. Parts of one text (the shares of several
+processes, the aggregations after the events) are added with `Parsed.merge`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pvprof.model import Events, Histogram, Key, Problem, Profile, Stack, Unit, Weight
+
+
+@dataclass(slots=True)
+class Parsed:
+    """Everything that one text held.
+
+    Attributes:
+        layout: the name of its layout.
+        profiles: one for each unit and whether counts were given.
+        events: the single events, where the recording has them.
+        histograms: the ``quantize`` bodies.
+        problems: whatever was doubtful, lost or left out.
+        records: how many records were read.
+        has_begin, has_end: whether the marks were seen that our event programs print.
+    """
+
+    layout: str
+    profiles: dict[tuple[Unit, bool], Profile] = field(default_factory=dict)
+    events: Events | None = None
+    histograms: list[Histogram] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    records: int = 0
+    has_begin: bool = False
+    has_end: bool = False
+
+    def profile(self, unit: Unit, has_counts: bool) -> Profile:
+        """Return the profile of that unit, made empty if there is none yet."""
+        known = self.profiles.get((unit, has_counts))
+        if known is None:
+            known = self.profiles[unit, has_counts] = Profile(unit, has_counts)
+        return known
+
+    def add(
+        self, unit: Unit, key: Key, stack: Stack, values: tuple[int, ...], records: int
+    ) -> None:
+        """Add what `records` records said: a value, and a count where there is a second number."""
+        count = values[1] if len(values) > 1 else 0
+        weight = Weight(values[0], count, records)
+        self.profile(unit, len(values) > 1).add(key, stack, weight)
+        self.records += records
+
+    def merge(self, other: Parsed) -> None:
+        """Add all of another part of the same recording."""
+        for (unit, has_counts), profile in other.profiles.items():
+            self.profile(unit, has_counts).merge(profile)
+        if other.events is not None:
+            self.events = other.events if self.events is None else self.events.plus(other.events)
+        self.histograms.extend(other.histograms)
+        self.problems.extend(other.problems)
+        self.records += other.records
+        self.has_begin |= other.has_begin
+        self.has_end |= other.has_end

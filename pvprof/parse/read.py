@@ -1,0 +1,213 @@
+"""One text of any layout to a `Parsed`: the way into the parsers.
+
+Owns the choice of the parser and the pieces that it is fed. It refuses to open files
+(``recording`` does) and to judge what was read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from pvprof.errors import InputError, UsageError
+from pvprof.model import Problem, Unit
+from pvprof.parse.aggregates import AggregateLayout, AggregateReader
+from pvprof.parse.diagnostics import parse_diagnostics
+from pvprof.parse.events import EventReader
+from pvprof.parse.folded import FoldedReader
+from pvprof.parse.frames import FrameNames
+from pvprof.parse.parsed import Parsed
+from pvprof.parse.rows import RowReader
+from pvprof.parse.sniff import LAYOUTS, aggregate_layout, is_differential, sniff
+from pvprof.parse.spread import Buffer, Share, core_count, run_shares, shares
+from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
+from pvprof.recording import Recording
+
+PIECE_BYTES = 8_000_000
+"""What is split at a time: bounds the memory that the pieces of a split take."""
+
+_RUN_QUEUE_PROBE = "sched:::enqueue"
+
+# Where a new record certainly begins, whatever came before.
+_AFTER_VALUES = re.compile(rb"\n[ \t]*\d+(?: \d+)?\n\n")
+_BEFORE_EVENT = re.compile(rb"\n(?=E \d+ )")
+_AFTER_LINE = re.compile(rb"\n")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How a text is to be read.
+
+    Attributes:
+        layout: one of `LAYOUTS`, or empty to recognise it.
+        unit: what single values are, or None to go by the layout.
+        keep_offsets: leave ``+0x1f`` at the end of frames.
+        symbols: names for hex frames.
+        jobs: how many processes at most; 0 for one on each core.
+    """
+
+    layout: str = ""
+    unit: Unit | None = None
+    keep_offsets: bool = False
+    symbols: Symbols = field(default_factory=Symbols)
+    jobs: int = 0
+
+
+def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
+    """Read an opened recording: its output, and what dtrace said on stderr beside it.
+
+    The recording's own symbols serve where `options` has none.
+
+    Raises:
+        InputError: there is no record in it, or its symbols are damaged.
+    """
+    symbols = options.symbols
+    if not symbols.tables and recording.symbols:
+        symbols = replace(symbols, tables={"kernel": parse_nm(recording.symbols, recording.name)})
+    if not symbols.modules and recording.kldstat:
+        symbols = replace(symbols, modules=parse_kldstat(recording.kldstat))
+    parsed = read(recording.data, recording.name, replace(options, symbols=symbols))
+    if parsed.layout == "rows" and _RUN_QUEUE_PROBE in recording.script:
+        _name_event(parsed, "runq")
+    problems = parse_diagnostics(recording.stderr.splitlines(), f"{recording.name} (stderr)")
+    parsed.problems.extend(problems)
+    return parsed
+
+
+def _name_event(parsed: Parsed, event: str) -> None:
+    """Give keys without an event the one that the D program measured."""
+    for profile in parsed.profiles.values():
+        profile.groups = {
+            key if key.event else key._replace(event=event): stacks
+            for key, stacks in profile.groups.items()
+        }
+    parsed.histograms = [
+        one if one.key.event else replace(one, key=one.key._replace(event=event))
+        for one in parsed.histograms
+    ]
+
+
+def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
+    """Read a whole text.
+
+    Args:
+        data: the text, not compressed.
+        source: its name, for problems and errors.
+        options: how to read it.
+
+    Raises:
+        InputError: there is no record in it, or it is nothing that pvprof reads.
+        UsageError: the layout asked for does not exist.
+    """
+    if options.layout and options.layout not in LAYOUTS:
+        raise UsageError(f"no such format: {options.layout}", "formats: " + ", ".join(LAYOUTS))
+    if b"\r\n" in data[:4096]:
+        data = bytes(data).replace(b"\r\n", b"\n")
+    layout = options.layout or sniff(bytes(data[: 1 << 18]), source)
+    parsed = _Reading(data, source, layout, options).run()
+    if data[-1:] != b"\n" and parsed.records:
+        parsed.problems.append(
+            Problem("no-final-newline", "the last line may have been cut short", source)
+        )
+    if not parsed.records:
+        reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
+        raise InputError(f"{source}: {reason}", f"read as {layout}; --format NAME overrides that")
+    return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    data: Buffer
+    source: str
+    layout: str
+    options: ReadOptions
+
+    def run(self) -> Parsed:
+        if self.layout == "events":
+            return self._run_events()
+        if self.layout == "folded":
+            return self._read_folded((0, len(self.data)))
+        if self.layout == "rows":
+            return self._read_rows((0, len(self.data)))
+        parsed = self._spread(_AFTER_VALUES, self._read_aggregates)
+        parsed.problems = [self._locate(problem) for problem in parsed.problems]
+        return parsed
+
+    def _run_events(self) -> Parsed:
+        end = len(self.data)
+        if self.data[-1:] != b"\n":
+            end = self.data.rfind(b"\nE ") + 1
+        parsed = self._spread(_BEFORE_EVENT, self._read_events, end)
+        if end < len(self.data):
+            text = "the text ends inside a record, which is left out"
+            parsed.problems.append(self._loss("cut-off", text))
+        if parsed.has_begin and not parsed.has_end:
+            text = "begin but no end marker: the recording was cut off, its last record may be too"
+            parsed.problems.append(self._loss("no-end-marker", text))
+        return parsed
+
+    def _loss(self, kind: str, text: str) -> Problem:
+        """Return a problem at the end of the text."""
+        return Problem(kind, text, self.source, bytes(self.data).count(b"\n"), severity="loss")
+
+    def _spread(
+        self, boundary: re.Pattern[bytes], work: Callable[[Share], Parsed], end: int | None = None
+    ) -> Parsed:
+        most = self.options.jobs or core_count()
+        size = len(self.data) if end is None else end
+        return run_shares(shares(self.data, boundary, size, most), work)
+
+    def _pieces(self, share: Share, boundary: re.Pattern[bytes]) -> list[Share]:
+        """Return the pieces of a share, each cut where a record begins."""
+        start, end = share
+        cuts = [start]
+        while cuts[-1] + PIECE_BYTES < end:
+            match = boundary.search(self.data, cuts[-1] + PIECE_BYTES, end)
+            if match is None:
+                break
+            cuts.append(match.end())
+        return list(zip(cuts, [*cuts[1:], end], strict=True))
+
+    def _names(self) -> FrameNames:
+        return FrameNames(self.options.symbols, self.options.keep_offsets)
+
+    def _read_aggregates(self, share: Share) -> Parsed:
+        layout = aggregate_layout(self.layout, bytes(self.data[: 1 << 18]))
+        if self.options.unit:
+            layout = replace(layout, unit=self.options.unit)
+        reader = AggregateReader(layout, self._names(), self.source)
+        for start, end in self._pieces(share, _AFTER_VALUES):
+            reader.feed(bytes(self.data[start:end]))
+        return reader.finish()
+
+    def _read_events(self, share: Share) -> Parsed:
+        names = self._names()
+        reader = EventReader(names, self.source)
+        for start, end in self._pieces(share, _BEFORE_EVENT):
+            reader.feed(bytes(self.data[start:end]))
+        parsed = reader.finish()
+        for text in reader.residue:
+            layout = AggregateLayout("keyed", key_first=True, unit="events")
+            aggregates = AggregateReader(layout, names, self.source)
+            aggregates.feed(text)
+            parsed.merge(aggregates.finish())
+        return parsed
+
+    def _read_folded(self, share: Share) -> Parsed:
+        reader = FoldedReader(self.source, self.options.unit, is_differential(self.data[: 1 << 18]))
+        for start, end in self._pieces(share, _AFTER_LINE):
+            reader.feed(bytes(self.data[start:end]))
+        return reader.finish()
+
+    def _read_rows(self, share: Share) -> Parsed:
+        reader = RowReader(self.source)
+        start, end = share
+        reader.feed(bytes(self.data[start:end]))
+        return reader.finish()
+
+    def _locate(self, problem: Problem) -> Problem:
+        """Return a problem with its line: a record that was cut off stands at the end."""
+        if problem.kind != "cut-off":
+            return problem
+        return replace(problem, line=bytes(self.data).count(b"\n"))

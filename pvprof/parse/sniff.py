@@ -1,0 +1,136 @@
+"""Which layout a text has, told from its first lines.
+
+A layout is recognised by what only it can contain, in the order of the tests below; ``--format``
+overrides the guess. The names are those of `LAYOUTS`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pvprof.errors import InputError
+from pvprof.parse.aggregates import AggregateLayout, read_values
+from pvprof.parse.histograms import is_histogram_head
+from pvprof.parse.keys import TextAfter
+
+SAMPLE_BYTES = 1 << 18
+
+LAYOUTS = {
+    "classic": "dtrace's own print of stacks, indented, with or without header",
+    "keyed": "printa: a key line, frames without indentation, value [count]",
+    "thread": "printa of the D24217 thread: frames, a blank line, wait message, ns",
+    "events": "one record for each blocking: E ... and a stack",
+    "rows": "aggregations without stacks, running totals",
+    "histogram": "quantize bodies",
+    "folded": "frames joined by ;, then a number",
+}
+
+_EVENT = re.compile(rb"^(?:[EW] \d+ -?\d+ \d+ |B \d+ \d+$)", re.M)
+_INDENTED = re.compile(rb"^ {8,}\S*[^\s\d-]", re.M)
+_FRAME = re.compile(rb"^ *(?:\S*`\S|0x[0-9a-fA-F]+$)", re.M)
+_FOLDED = re.compile(rb"\S.*;.*\s\d+(?:\.\d*)?\s*$")
+_ANY_FOLDED = re.compile(rb"\S.*\s\d+(?:\.\d*)?\s*$")
+_TWO_NUMBERS = re.compile(rb".*\S \d+(?:\.\d*)? \d+(?:\.\d*)?\s*$")
+_ROW = re.compile(rb"(?:T )?\S.* -?\d+(?: -?\d+)?\s*$")
+_HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
+_KEY_LINE = re.compile(rb"@?[a-z-]+\|")
+_OTHER_TOOLS = (b"debug.lock.prof.stats", b"Count indv cuml rcnt")
+_HINT = "layouts: " + ", ".join(LAYOUTS) + "; --format NAME overrides the guess"
+
+
+def sniff(data: bytes, source: str) -> str:
+    """Return the name of the layout of a text.
+
+    Raises:
+        InputError: it has none that pvprof reads; says what it looks like instead.
+    """
+    sample = data[:SAMPLE_BYTES]
+    lines = [line for line in sample.split(b"\n") if line.strip()]
+    if not lines:
+        raise InputError(f"{source}: the file is empty")
+    if any(line.startswith(_OTHER_TOOLS) for line in lines):
+        raise InputError(f"{source}: LOCK_PROFILING or lockstat(1) output, not dtrace's", _HINT)
+    if _EVENT.search(sample):
+        return "events"
+    folded = [line for line in lines if not line.startswith(b"#")]
+    if folded and _is_mostly(_FOLDED, folded):
+        return "folded"
+    layout = _sniff_stacks(sample, lines)
+    if layout:
+        return layout
+    if _is_mostly(_ROW, [line for line in lines if not line.startswith(b" ")]):
+        return "rows"
+    if any(map(is_histogram_head, lines)):
+        return "histogram"
+    _refuse(sample, lines, source)
+    return "keyed"
+
+
+def aggregate_layout(name: str, data: bytes) -> AggregateLayout:
+    """Return how the records of an aggregation file of the layout `name` are laid out."""
+    if name in ("classic", "histogram"):
+        return AggregateLayout(name, indented=True)
+    if name == "thread":
+        return AggregateLayout(name, text_after=TextAfter.NAME, unit="ns")
+    return AggregateLayout(name, key_first=_has_key_first(data[:SAMPLE_BYTES]))
+
+
+def is_differential(data: bytes) -> bool:
+    """Tell whether every line of a folded text has two numbers."""
+    lines = [line for line in data[:SAMPLE_BYTES].split(b"\n")[:200] if line.strip()]
+    lines = [line for line in lines if not line.startswith(b"#")]
+    return bool(lines) and all(map(_TWO_NUMBERS.match, lines))
+
+
+def _sniff_stacks(sample: bytes, lines: list[bytes]) -> str | None:
+    if _INDENTED.search(sample) and not _only_histograms(lines):
+        return "classic"
+    if _FRAME.search(sample):
+        return "thread" if _is_thread_layout(sample) else "keyed"
+    if _HEADER.search(sample):
+        return "classic"
+    return None
+
+
+def _only_histograms(lines: list[bytes]) -> bool:
+    """Tell whether the only indented lines are those of histograms."""
+    indented = [line for line in lines if line.startswith(b" " * 8) and b"|" not in line]
+    return all(is_histogram_head(line) or read_values(line) for line in indented)
+
+
+def _is_thread_layout(sample: bytes) -> bool:
+    """Tell whether most values stand below a text in a paragraph of their own."""
+    paragraphs = [part.strip(b"\n").split(b"\n") for part in sample.split(b"\n\n")]
+    valued = [part for part in paragraphs if read_values(part[-1]) is not None]
+    own = [part for part in valued if len(part) == 2 and not _FRAME.match(part[0])]
+    keyed = [part for part in own if _KEY_LINE.match(part[0])]
+    return bool(valued) and len(own) - len(keyed) > len(valued) / 2
+
+
+def _has_key_first(sample: bytes) -> bool:
+    """Tell whether most records begin with a line that is no frame."""
+    with_key = without = 0
+    is_first = True
+    for line in sample.split(b"\n"):
+        if not line.strip():
+            continue
+        if is_first:
+            if _FRAME.match(line):
+                without += 1
+            elif read_values(line) is None:
+                with_key += 1
+        is_first = read_values(line) is not None and not is_first
+    return with_key > without
+
+
+def _is_mostly(pattern: re.Pattern[bytes], lines: list[bytes]) -> bool:
+    """Tell whether more than half of the lines match; the last may be cut off by the sample."""
+    return sum(1 for line in lines if pattern.match(line)) * 2 > len(lines)
+
+
+def _refuse(sample: bytes, lines: list[bytes], source: str) -> None:
+    """Raise the error that says best why a text is nothing that pvprof reads."""
+    if b"\0" in sample:
+        raise InputError(f"{source}: binary data, not dtrace output", _HINT)
+    if not any(read_values(line) is not None for line in lines):
+        raise InputError(f"{source}: no stack, event or aggregation in it", _HINT)

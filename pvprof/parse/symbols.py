@@ -1,0 +1,152 @@
+"""Names for hex frames, from a kernel's symbol list and the target's module list.
+
+Owns ``nm -n`` text and ``kldstat`` text. DTrace leaves a frame in hex when its address lies
+in a symbol without a size (assembly such as ``fast_syscall_common``) or just past a function that
+never returns; both are named by looking up the address minus one, the byte of the call itself.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pvprof.errors import InputError
+
+_NM_LINE = re.compile(r"([0-9a-fA-F]{8,16}) ([A-Za-z?-]) (\S+)$")
+_KLD_LINE = re.compile(r"\s*\d+\s+\d+\s+0x([0-9a-fA-F]+)\s+([0-9a-fA-F]+)\s+(\S+)")
+# Code only: a data symbol never names a return address. "i" is an ifunc, "w" a weak function.
+_CODE_TYPES = frozenset("tTiwW")
+# An address further from its symbol than this is in no function that nm knows.
+_MAX_DISTANCE = 1 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolTable:
+    """The code symbols of one module.
+
+    Attributes:
+        addresses: ascending.
+        names: one for each address.
+    """
+
+    addresses: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def find(self, address: int) -> str | None:
+        """Return the symbol that holds the instruction before a return address, or None."""
+        index = bisect_right(self.addresses, address - 1) - 1
+        if index < 0 or address - self.addresses[index] > _MAX_DISTANCE:
+            return None
+        return self.names[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Where ``kldstat`` says that a module was loaded."""
+
+    name: str
+    base: int
+    size: int
+
+    def holds(self, address: int) -> bool:
+        """Tell whether the address lies in the module."""
+        return self.base <= address < self.base + self.size
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """All that is known for naming hex frames.
+
+    Attributes:
+        tables: symbol tables by module; the kernel's holds absolute addresses, a module's
+            addresses relative to its base.
+        modules: the target's loaded modules.
+    """
+
+    tables: Mapping[str, SymbolTable] = field(default_factory=dict)
+    modules: tuple[Module, ...] = ()
+
+    def name(self, module: str, address: int) -> str | None:
+        """Return ``module`function`` for a hex frame, or None where nothing is known.
+
+        A frame whose module is known but not its function becomes ``module`+0x1281``, the offset
+        in the module, so that it is the same in every run wherever the module was loaded.
+        """
+        loaded = next((known for known in self.modules if known.holds(address)), None)
+        owner = module or (loaded.name if loaded else "")
+        table = self.tables.get(owner or "kernel")
+        is_kernel = owner in ("", "kernel")
+        base = 0 if is_kernel or loaded is None else loaded.base
+        function = table.find(address - base) if table else None
+        if function is not None:
+            return f"{owner or 'kernel'}`{function}"
+        if loaded is not None and not is_kernel:
+            return f"{owner}`{address - base:#x}"
+        return None
+
+
+def parse_nm(data: bytes, source: str) -> SymbolTable:
+    """Read ``nm`` output, plain or gzip, in any order.
+
+    Where several symbols share an address, a global one wins, then the first by name, so that the
+    same file always names a frame alike.
+
+    Raises:
+        InputError: it is damaged gzip or holds no code symbol.
+    """
+    if data.startswith(_GZIP_MAGIC):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{source}: damaged gzip file: {error}") from error
+    best: dict[int, tuple[bool, str]] = {}
+    for line in data.decode("utf-8", "replace").splitlines():
+        match = _NM_LINE.match(line.rstrip())
+        if match is None or match.group(2) not in _CODE_TYPES:
+            continue
+        address = int(match.group(1), 16)
+        rank = (match.group(2).islower(), match.group(3))
+        if address not in best or rank < best[address]:
+            best[address] = rank
+    if not best:
+        raise InputError(
+            f"{source}: no code symbol in it", "give the output of: nm -n /boot/kernel/kernel"
+        )
+    ordered = sorted(best)
+    return SymbolTable(tuple(ordered), tuple(best[address][1] for address in ordered))
+
+
+def parse_kldstat(text: str) -> tuple[Module, ...]:
+    """Read ``kldstat`` output; lines that are no row of it are passed over."""
+    modules = []
+    for line in text.splitlines():
+        match = _KLD_LINE.match(line)
+        if match:
+            base, size = int(match.group(1), 16), int(match.group(2), 16)
+            modules.append(Module(match.group(3), base, size))
+    return tuple(modules)
+
+
+def load_symbols(specifications: tuple[str, ...], kldstat: str = "") -> Symbols:
+    """Read symbol files named as ``FILE`` (the kernel's) or ``MODULE=FILE``.
+
+    Raises:
+        InputError: a file cannot be read or holds no symbol.
+    """
+    tables = {}
+    for specification in specifications:
+        module, equals, path = specification.partition("=")
+        if not equals or "/" in module:
+            module, path = "kernel", specification
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror}") from error
+        tables[module] = parse_nm(data, path)
+    return Symbols(tables, parse_kldstat(kldstat))

@@ -1,0 +1,122 @@
+"""Recordings to one `Pool`: open, read, and add up what belongs together.
+
+The bridge between the parsers and the analysis, and the only module that sees both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pvprof.errors import UsageError
+from pvprof.model import Problem, Profile
+from pvprof.parse.parsed import Parsed
+from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.recording import Recording, open_recording
+from pvprof.report import UNITS, Measurement, Pool
+
+# What the manifest knows and a reader of a picture wants to know, in this order.
+_FACTS = (
+    ("host", "Host"),
+    ("kernel", "Kernel"),
+    ("ident", "Kernel ident"),
+    ("ncpu", "CPUs"),
+    ("mode", "Mode"),
+    ("workload", "Workload"),
+    ("label", "Label"),
+)
+
+
+def read_pool(paths: Sequence[str], options: ReadOptions) -> Pool:
+    """Open and read recordings, and pool them.
+
+    Raises:
+        InputError: one of them cannot be read.
+        UsageError: they measure different things, so that no sum of them means anything.
+    """
+    opened = [open_recording(path) for path in paths]
+    return pool([(recording, read_recording(recording, options)) for recording in opened])
+
+
+def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
+    """Add up what was read from several recordings.
+
+    Raises:
+        UsageError: no unit is common to all of them.
+    """
+    total = Parsed("")
+    for _, parsed in inputs:
+        total.merge(parsed)
+    measurements = tuple(_measurements(total))
+    if len(inputs) > 1:
+        _check_same_units(inputs)
+    return Pool(
+        names=tuple(recording.name for recording, _ in inputs),
+        layouts=_distinct(parsed.layout for _, parsed in inputs),
+        records=total.records,
+        measurements=measurements,
+        histograms=tuple(total.histograms),
+        problems=(*total.problems, *_incomplete(inputs)),
+        provenance=_provenance(inputs),
+    )
+
+
+def _measurements(parsed: Parsed) -> Iterable[Measurement]:
+    """Yield one measurement for each unit; events are counted with what else is in ns."""
+    for unit in UNITS:
+        profiles = [one for (kind, _), one in parsed.profiles.items() if kind == unit]
+        events = parsed.events if unit == "ns" else None
+        if events is not None:
+            profiles.append(events.profile())
+        if not profiles:
+            continue
+        if len(profiles) == 1:
+            yield Measurement(profiles[0], events)
+            continue
+        merged = Profile(unit, all(one.has_counts for one in profiles))
+        for one in profiles:
+            merged.merge(one)
+        yield Measurement(merged, events)
+
+
+def _check_same_units(inputs: Sequence[tuple[Recording, Parsed]]) -> None:
+    first, *others = [(recording.name, _units(parsed)) for recording, parsed in inputs]
+    for name, units in others:
+        if units and first[1] and not units & first[1]:
+            raise UsageError(
+                f"{first[0]} is in {', '.join(sorted(first[1]))} and {name} in "
+                f"{', '.join(sorted(units))}: they cannot be added up",
+                "report on them one by one",
+            )
+
+
+def _units(parsed: Parsed) -> frozenset[str]:
+    units = {unit for unit, _ in parsed.profiles}
+    return frozenset(units | ({"ns"} if parsed.events is not None else set()))
+
+
+def _incomplete(inputs: Sequence[tuple[Recording, Parsed]]) -> list[Problem]:
+    """Return a problem for each recording whose manifest says that it was not sealed properly."""
+    return [
+        Problem("incomplete", "the recorder did not finish", recording.name, severity="loss")
+        for recording, _ in inputs
+        if recording.manifest.get("complete", True) is not True
+    ]
+
+
+def _provenance(inputs: Sequence[tuple[Recording, Parsed]]) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Recording", ", ".join(_distinct(recording.name for recording, _ in inputs))),
+        ("Records", f"{sum(parsed.records for _, parsed in inputs):,}"),
+        ("Layout", ", ".join(_distinct(parsed.layout for _, parsed in inputs))),
+    ]
+    for name, label in _FACTS:
+        values = _distinct(
+            str(recording.manifest[name]) for recording, _ in inputs if name in recording.manifest
+        )
+        if values:
+            facts.append((label, ", ".join(values)))
+    return tuple(facts)
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

@@ -1,0 +1,228 @@
+"""Recordings: the only bridge from the target to the analysis.
+
+Owns what a recording looks like on disk and how one is opened. Three forms are one to the rest of
+pvprof: a directory, the same directory as one ``.tar.gz``, and a bare dtrace output file. In a
+directory stand (``design`` in docs/architecture.md says who writes them):
+
+=================  ============================================================
+``manifest.json``  facts about the run; schema history below
+``raw.out``        dtrace's output, untouched; also ``.gz`` or ``.zst``
+``stderr.txt``     dtrace's stderr
+``script.d``       the D program that ran
+``symbols.nm.gz``  ``nm -n`` of the kernel
+``kldstat.txt``    ``kldstat`` of the target
+=================  ============================================================
+
+Beside a bare file ``NAME.out`` its companions are looked for: ``NAME.err`` and ``NAME.d``, each
+also as ``.gz``.
+
+Schema history: 1, the first.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import mmap
+import shutil
+import subprocess
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pvprof.errors import InputError
+
+SCHEMA = 1
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_PACKED_SUFFIXES = ("", ".gz", ".zst")
+
+Buffer = Any
+"""``bytes`` or a read-only ``mmap.mmap``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An opened recording.
+
+    Attributes:
+        name: short name for people: no directory, no suffix.
+        data: dtrace's output, not compressed.
+        stderr: dtrace's stderr, or empty.
+        script: the D program, or empty.
+        symbols: ``nm`` output, plain or gzip, or empty.
+        kldstat: ``kldstat`` output, or empty.
+        manifest: the facts in ``manifest.json``, or empty.
+    """
+
+    name: str
+    data: Buffer
+    stderr: str = ""
+    script: str = ""
+    symbols: bytes = b""
+    kldstat: str = ""
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_recording(path: str) -> Recording:
+    """Open a recording of any form; ``-`` is a dtrace output on stdin.
+
+    Raises:
+        InputError: it does not exist, cannot be read, or is no recording.
+    """
+    if path == "-":
+        return Recording("stdin", _unpack(sys.stdin.buffer.read(), "stdin"))
+    place = Path(path)
+    try:
+        if place.is_dir():
+            return _from_members(place.name, path, _directory_reader(place))
+        if _is_tar(place):
+            return _open_tar(place)
+        return _open_bare(place)
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+
+
+Reader = Callable[[str], Buffer | None]
+"""Returns the bytes of a member of a recording, not unpacked, or None if there is none."""
+
+
+def _directory_reader(directory: Path) -> Reader:
+    def read(name: str) -> Buffer | None:
+        place = directory / name
+        return _map(place) if place.is_file() else None
+
+    return read
+
+
+def _open_tar(place: Path) -> Recording:
+    try:
+        with tarfile.open(place, "r:*") as archive:
+            members = {
+                PurePosixPath(member.name).name: member
+                for member in archive.getmembers()
+                if member.isfile() and len(PurePosixPath(member.name).parts) <= 2
+            }
+
+            def read(name: str) -> Buffer | None:
+                member = archive.extractfile(members[name]) if name in members else None
+                return member.read() if member else None
+
+            return _from_members(place.name, str(place), read)
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise InputError(f"{place}: damaged archive: {error}") from error
+
+
+def _from_members(name: str, source: str, read: Reader) -> Recording:
+    """Put a recording together from its members."""
+
+    def text(member: str) -> str:
+        return bytes(read(member) or b"").decode("utf-8", "backslashreplace")
+
+    raw = next(
+        (data for suffix in _PACKED_SUFFIXES if (data := read("raw.out" + suffix)) is not None),
+        None,
+    )
+    if raw is None:
+        if read("manifest.json") is not None:
+            raise InputError(f"{source}: the recording holds no output (raw.out is missing)")
+        raise InputError(
+            f"{source}: not a recording: no raw.out in it", "give a recording or a dtrace output"
+        )
+    symbols = read("symbols.nm.gz") or read("symbols.nm") or b""
+    return Recording(
+        name=_short_name(name),
+        data=_unpack(raw, source),
+        stderr=text("stderr.txt"),
+        script=text("script.d"),
+        symbols=bytes(symbols),
+        kldstat=text("kldstat.txt"),
+        manifest=_manifest(text("manifest.json"), source),
+    )
+
+
+def _manifest(text: str, source: str) -> Mapping[str, Any]:
+    if not text:
+        return {}
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{source}: manifest.json is damaged: {error}") from error
+    if not isinstance(manifest, dict):
+        raise InputError(f"{source}: manifest.json is no object")
+    schema = manifest.get("schema", SCHEMA)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        raise InputError(
+            f"{source}: manifest schema {schema!r} is newer than {SCHEMA}", "update pvprof"
+        )
+    return manifest
+
+
+def _open_bare(place: Path) -> Recording:
+    data = _unpack(_map(place), str(place))
+    stem = _short_name(place.name)
+
+    def companion(suffix: str) -> str:
+        for packed in _PACKED_SUFFIXES:
+            other = place.with_name(stem + suffix + packed)
+            if other.is_file() and other != place:
+                found = bytes(_unpack(_map(other), str(other)))
+                return found.decode("utf-8", "backslashreplace")
+        return ""
+
+    return Recording(stem, data, stderr=companion(".err"), script=companion(".d"))
+
+
+def _short_name(name: str) -> str:
+    """Return a file name without the suffixes of packing and of recordings."""
+    for suffix in (".gz", ".zst", ".tgz", ".tar", ".pvprof", ".out", ".folded", ".txt"):
+        if len(name) > len(suffix):
+            name = name.removesuffix(suffix)
+    return name
+
+
+def _is_tar(place: Path) -> bool:
+    """Tell whether a file is a tar archive; a damaged one is known by its name."""
+    if place.name.endswith((".tar.gz", ".tgz", ".tar")):
+        with place.open("rb"):  # raises what open raises, with the file's name
+            return True
+    return False
+
+
+def _map(place: Path) -> Buffer:
+    """Return the bytes of a file, mapped where that can be done: big files are not copied."""
+    with place.open("rb") as file:
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (ValueError, OSError, io.UnsupportedOperation):  # empty, or a pipe
+            return file.read()
+
+
+def _unpack(data: Buffer, source: str) -> Buffer:
+    """Return the bytes of a gzip or zstd file, told by its first bytes; others as they are."""
+    magic = bytes(data[:4])
+    if magic.startswith(_GZIP):
+        try:
+            return gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{source}: damaged gzip file: {error}") from error
+    if magic == _ZSTD:
+        return _unzstd(data, source)
+    return data
+
+
+def _unzstd(data: Buffer, source: str) -> bytes:
+    """Unpack by the zstd program: it is in FreeBSD's base and every Linux's packages."""
+    program = shutil.which("zstd")
+    if program is None:
+        raise InputError(f"{source}: packed with zstd, and no zstd program here", "install zstd")
+    done = subprocess.run([program, "-dc"], input=bytes(data), capture_output=True, check=False)
+    if done.returncode:
+        reason = done.stderr.decode("utf-8", "replace").strip()
+        raise InputError(f"{source}: damaged zstd file: {reason}")
+    return done.stdout

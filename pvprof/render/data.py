@@ -1,0 +1,110 @@
+"""A report for machines: CSV and JSON, unscaled, complete; what is missing is empty, never 0."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from typing import Any
+
+from pvprof.attribute import Row
+from pvprof.report import Report, Section
+
+SCHEMA = 1
+
+CSV_COLUMNS = (
+    "unit",
+    "set_aside",
+    "kind",
+    "class",
+    "name",
+    "value",
+    "spin",
+    "count",
+    "mean",
+    "p50_ns",
+    "p90_ns",
+    "p99_ns",
+    "max_ns",
+    "stacks",
+    "records",
+    "top_caller",
+)
+
+
+def render_csv(report: Report) -> str:
+    """Return every row of every section, also those set aside, one line each."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for section in report.sections:
+        writer.writerows(_csv_row(row, section, False) for row in section.rows)
+        writer.writerows(_csv_row(row, section, True) for row in section.aside_rows)
+    return out.getvalue()
+
+
+def _csv_row(row: Row, section: Section, is_aside: bool) -> list[Any]:
+    quantiles = row.quantiles
+    four = (
+        ["", "", "", ""]
+        if quantiles is None
+        else [quantiles.p50_ns, quantiles.p90_ns, quantiles.p99_ns, quantiles.max_ns]
+    )
+    caller = row.callers[0][0] if row.callers else ""
+    return [
+        section.unit,
+        "yes" if is_aside else "no",
+        row.kind,
+        row.lock_class,
+        row.name,
+        row.value,
+        row.spin,
+        "" if row.count is None else row.count,
+        "" if row.mean is None else row.mean,
+        *four,
+        row.stacks,
+        row.records,
+        caller,
+    ]
+
+
+def render_json(report: Report) -> str:
+    """Return the whole report as one JSON object, indented, with a final newline."""
+    document = {
+        "schema": SCHEMA,
+        "pvprof": report.version,
+        "recordings": list(report.names),
+        "provenance": [{"label": label, "text": text} for label, text in report.provenance],
+        "problems": [asdict(problem) for problem in report.problems],
+        "sections": [_section(section) for section in report.sections],
+        "histograms": [asdict(row) for row in report.histograms],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def _section(section: Section) -> dict[str, Any]:
+    return {
+        "unit": section.unit,
+        "total": _weight(section.total, section),
+        "kept": _weight(section.kept, section),
+        "set_aside": [
+            {"reason": one.reason, "title": one.title, **_weight(one.weight, section)}
+            for one in section.set_aside
+        ],
+        "rows": [_row(row) for row in section.rows],
+        "set_aside_rows": [_row(row) for row in section.aside_rows],
+    }
+
+
+def _weight(weight: Any, section: Section) -> dict[str, int | None]:
+    count = weight.count if section.has_counts else None
+    return {"value": weight.value, "count": count, "records": weight.records}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    fields = asdict(row)
+    fields["class"] = fields.pop("lock_class")
+    fields["mean"] = row.mean
+    fields["callers"] = [{"function": name, "value": value} for name, value in row.callers]
+    return fields

@@ -1,0 +1,50 @@
+"""A report in Markdown, for pasting into a code review."""
+
+from __future__ import annotations
+
+import re
+
+from pvprof.render.tables import (
+    Table,
+    TableOptions,
+    aside_table,
+    heading,
+    histogram_table,
+    lock_tables,
+    problem_lines,
+    summary,
+)
+from pvprof.report import Report
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
+
+
+def render(report: Report, options: TableOptions) -> str:
+    """Return the report in Markdown, with a final newline."""
+    parts = [f"# {escape(heading(report))}"]
+    facts = [f"- {escape(label)}: {escape(text)}" for label, text in report.provenance[1:]]
+    facts += [f"- **{escape(line)}**" for line in problem_lines(report.problems)]
+    parts.append("\n".join([*facts, f"- pvprof {report.version}"]))
+    for section in report.sections:
+        parts.append(f"## {escape(summary(section, report))}")
+        parts += [_table(table) for table in lock_tables(section, report, options)]
+        aside = None if options.only_locks else aside_table(section)
+        if aside:
+            parts.append(_table(aside))
+    histograms = None if options.only_locks else histogram_table(report.histograms)
+    if histograms:
+        parts.append(_table(histograms))
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return text in which Markdown sees no markup and no new cell or line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _table(table: Table) -> str:
+    names = " | ".join(escape(column.name) for column in table.columns)
+    rules = " | ".join("---:" if column.is_number else "---" for column in table.columns)
+    rows = [" | ".join(map(escape, row)) for row in table.rows]
+    lines = [f"| {row} |" for row in (names, rules, *rows)]
+    return f"### {escape(table.title)}\n\n" + "\n".join(lines)

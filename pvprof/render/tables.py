@@ -1,0 +1,204 @@
+"""A report as plain tables of text: what the terminal and Markdown renderers share.
+
+Owns the wording, the columns and the scaling of values; refuses to know how a table is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pvprof.attribute import Row
+from pvprof.model import Problem, Unit
+from pvprof.report import HistogramRow, Report, Section
+from pvprof.units import format_exact, format_share, format_value
+
+_NAMES_ASIDE = 4
+_WAITED_FOR = "Lock or wait message"
+# What the rows of these kinds of waits are called by.
+_ROW_HEADINGS = {"runq": "Process", "wakeup": "Waker -> sleeper"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its heading, its alignment, and how readily a narrow screen drops it.
+
+    Attributes:
+        name: the heading.
+        is_number: right-aligned.
+        rank: 0 is never dropped; of the others the highest goes first.
+    """
+
+    name: str
+    is_number: bool = False
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text; every row has a cell for each column."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How much a report shows.
+
+    Attributes:
+        top: how many rows of each kind; what is below is added up in one row. 0 for all.
+        only_locks: leave out histograms and what was set aside.
+    """
+
+    top: int = 20
+    only_locks: bool = False
+
+
+def heading(report: Report) -> str:
+    """Return the first line of a report."""
+    return "pvprof report: " + ", ".join(report.names)
+
+
+def summary(section: Section, report: Report) -> str:
+    """Return the sentence that says what a section kept of what was measured."""
+    kept, total, unit = section.kept, section.total, section.unit
+    what = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}[unit]
+    titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
+    named = f" ({'; '.join(titles)})" if titles else ""
+    waits = f" in {kept.count:,} waits" if section.has_counts and unit == "ns" else ""
+    return (
+        f"{what}: {format_value(kept.value, unit)}{waits}{named}, "
+        f"{format_share(kept.value, total.value)} of {format_value(total.value, unit)} recorded"
+    )
+
+
+def lock_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
+    """Return one table for each kind of wait that was kept."""
+    tables = []
+    for kind in report.kinds:
+        rows = [row for row in section.rows if row.kind == kind.id]
+        if rows:
+            tables.append(_lock_table(kind.title, rows, section, options))
+    return tables
+
+
+def aside_table(section: Section) -> Table | None:
+    """Return the table of what was set aside, or None where nothing was."""
+    if not section.set_aside:
+        return None
+    columns = [Column("Set aside"), Column(_value_heading(section.unit), True)]
+    columns += [Column("Of all", True)]
+    columns += [Column("Count", True)] if section.has_counts else []
+    columns += [Column("By", rank=2), Column("Largest", rank=1)]
+    rows = []
+    for one in sorted(section.set_aside, key=lambda one: -one.weight.value):
+        cells = [one.title, format_value(one.weight.value, section.unit)]
+        cells += [format_share(one.weight.value, section.total.value)]
+        cells += [f"{one.weight.count:,}"] if section.has_counts else []
+        names = [row.name for row in section.aside_rows if f"kind {row.kind}" == one.reason]
+        more = f", {len(names) - _NAMES_ASIDE} more" if len(names) > _NAMES_ASIDE else ""
+        cells += [one.reason, ", ".join(names[:_NAMES_ASIDE]) + more]
+        rows.append(tuple(cells))
+    return Table("Set aside, not in the tables above", tuple(columns), tuple(rows))
+
+
+def histogram_table(rows: Sequence[HistogramRow]) -> Table | None:
+    """Return the table of histograms, or None where there are none."""
+    if not rows:
+        return None
+    columns = (
+        Column(_WAITED_FOR),
+        Column("Class", rank=2),
+        Column("Probe", rank=1),
+        Column("Count", True),
+        Column("p50 <", True),
+        Column("p90 <", True),
+        Column("p99 <", True),
+        Column("max <", True),
+    )
+    cells = []
+    for row in rows:
+        bounds = (row.p50_below, row.p90_below, row.p99_below, row.max_below)
+        shown = ["-" if bound is None else format_value(bound, "ns") for bound in bounds]
+        cells.append((row.name, row.lock_class, row.event or "-", f"{row.count:,}", *shown))
+    return Table("Wait histograms (upper bounds of quantiles)", columns, tuple(cells))
+
+
+def problem_lines(problems: Sequence[Problem]) -> list[str]:
+    """Return one line for each problem: severity, count, text, place."""
+    lines = []
+    for one in problems:
+        times = f"{one.count:,} x " if one.count > 1 else ""
+        place = f" ({one.place})" if one.place else ""
+        lines.append(f"{one.severity}: {times}{one.text}{place}")
+    return lines
+
+
+def _value_heading(unit: Unit) -> str:
+    return {"ns": "Wait", "samples": "Samples", "events": "Events"}[unit]
+
+
+def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
+    unit = section.unit
+    has_spin = any(row.spin for row in rows)
+    has_quantiles = any(row.quantiles for row in rows)
+    has_classes = any(row.lock_class != "other" for row in rows)
+    what = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
+    columns = [Column(what)]
+    columns += [Column("Class", rank=1)] if has_classes else []
+    columns += [Column(_value_heading(unit), True), Column("Share", True)]
+    columns += [Column("Spin", True)] if has_spin else []
+    columns += [Column("Count", True), Column("Mean", True, rank=3)] if section.has_counts else []
+    columns += [Column(name, True, rank=4) for name in ("p50", "p90")] if has_quantiles else []
+    columns += [Column(name, True, rank=2) for name in ("p99", "max")] if has_quantiles else []
+    columns += [Column("Stacks", True, rank=6)]
+    columns += [Column("Top caller", rank=5)] if unit != "samples" else []
+    shown = rows[: options.top] if options.top else rows
+    cells = [_cells(row, section, has_classes, has_spin, has_quantiles) for row in shown]
+    if len(shown) < len(rows):
+        cells.append(_rest(rows[len(shown) :], columns, section))
+    value = sum(row.value for row in rows)
+    return Table(
+        f"{title}: {format_value(value, unit)} ({format_exact(value, unit)})",
+        tuple(columns),
+        tuple(cells),
+    )
+
+
+def _cells(
+    row: Row, section: Section, has_classes: bool, has_spin: bool, has_quantiles: bool
+) -> tuple[str, ...]:
+    unit = section.unit
+    cells = [row.name]
+    cells += [row.lock_class] if has_classes else []
+    cells += [format_value(row.value, unit), format_share(row.value, section.kept.value)]
+    cells += [format_value(row.spin, unit) if row.spin else "-"] if has_spin else []
+    if section.has_counts:
+        mean = "-" if row.mean is None else format_value(row.mean, unit)
+        cells += [f"{row.count:,}", mean]
+    if has_quantiles:
+        quantiles = row.quantiles
+        values = (
+            (quantiles.p50_ns, quantiles.p90_ns, quantiles.p99_ns, quantiles.max_ns)
+            if quantiles
+            else ()
+        )
+        cells += [format_value(value, "ns") for value in values] or ["-"] * 4
+    cells += [f"{row.stacks:,}"]
+    if unit != "samples":
+        cells += [row.callers[0][0] if row.callers else "-"]
+    return tuple(cells)
+
+
+def _rest(rows: list[Row], columns: list[Column], section: Section) -> tuple[str, ...]:
+    """Return the row that adds up those that are not shown."""
+    value = sum(row.value for row in rows)
+    known = {
+        columns[0].name: f"({len(rows):,} more)",
+        _value_heading(section.unit): format_value(value, section.unit),
+        "Share": format_share(value, section.kept.value),
+        "Count": f"{sum(row.count or 0 for row in rows):,}",
+    }
+    return tuple(known.get(column.name, "") for column in columns)

@@ -1,0 +1,230 @@
+"""Everything that a report says, as values: what the renderers of tables are given.
+
+Owns the summary of one or several pooled recordings: tables with what was set aside, histograms,
+problems, provenance. It refuses to format anything (``render``) and to read anything (``parse``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pvprof import __version__
+from pvprof.attribute import Row, attribute, row_name
+from pvprof.errors import UsageError
+from pvprof.model import (
+    NO_STACK,
+    Events,
+    Histogram,
+    Problem,
+    Profile,
+    Severity,
+    Unit,
+    Weight,
+)
+from pvprof.rules import Rules, WaitKind
+from pvprof.select import Filters, Part, Selection, SetAside, classify, select
+
+UNITS: tuple[Unit, ...] = ("ns", "samples", "events")
+"""In the order in which profiles of one recording are reported."""
+
+_SEVERITIES: tuple[Severity, ...] = ("loss", "warning", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What is known of one unit, pooled over all recordings.
+
+    Attributes:
+        profile: the weights.
+        events: the single waits that the profile was added up from, or None.
+    """
+
+    profile: Profile
+    events: Events | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What was read from one or several recordings, together.
+
+    Attributes:
+        names: the recordings' names.
+        layouts: the layouts that were read.
+        records: how many records were read.
+        measurements: by unit, in the order of `UNITS`.
+        histograms, problems: of all recordings.
+        provenance: facts about the runs, as (label, text).
+    """
+
+    names: tuple[str, ...]
+    layouts: tuple[str, ...]
+    records: int
+    measurements: tuple[Measurement, ...]
+    histograms: tuple[Histogram, ...]
+    problems: tuple[Problem, ...]
+    provenance: tuple[tuple[str, str], ...]
+
+    def measurement(self, unit: Unit | None) -> Measurement:
+        """Return the measurement of that unit, or the first.
+
+        Raises:
+            UsageError: there is none.
+        """
+        for one in self.measurements:
+            if unit in (None, one.profile.unit):
+                return one
+        units = ", ".join(one.profile.unit for one in self.measurements)
+        hint = f"measured here: {units}" if units else "it holds histograms only: see pvprof report"
+        raise UsageError(
+            f"{' + '.join(self.names)}: no stacks measured in {unit or 'any unit'}", hint
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The tables of one unit.
+
+    Attributes:
+        unit: of every value in it.
+        has_counts: whether counts mean anything.
+        total: of everything in the recording.
+        kept, set_aside: what the filters kept, and each thing that they removed.
+        rows: the locks and wait messages that were kept.
+        aside_rows: those that were not, for naming them.
+    """
+
+    unit: Unit
+    has_counts: bool
+    total: Weight
+    kept: Weight
+    set_aside: tuple[SetAside, ...]
+    rows: tuple[Row, ...]
+    aside_rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramRow:
+    """One histogram: between which bounds its quantiles lie; a bound is None where it is open."""
+
+    kind: str
+    lock_class: str
+    event: str
+    name: str
+    count: int
+    p50_below: int | None
+    p90_below: int | None
+    p99_below: int | None
+    max_below: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of a report.
+
+    Attributes:
+        version: of pvprof.
+        names: the recordings that were pooled.
+        provenance: facts about the runs, as (label, text).
+        kinds: the wait kinds, in order.
+        sections: one for each unit.
+        histograms: largest count first.
+        problems: losses first.
+    """
+
+    version: str
+    names: tuple[str, ...]
+    provenance: tuple[tuple[str, str], ...]
+    kinds: tuple[WaitKind, ...]
+    sections: tuple[Section, ...]
+    histograms: tuple[HistogramRow, ...]
+    problems: tuple[Problem, ...]
+
+    def title_of(self, kind: str) -> str:
+        """Return the title of a wait kind."""
+        return next(one.title for one in self.kinds if one.id == kind)
+
+
+def build_report(pool: Pool, rules: Rules, filters: Filters) -> Report:
+    """Return the report on a pool of recordings.
+
+    Raises:
+        UsageError: the filters name a kind that the rules do not have.
+    """
+    sections = tuple(_section(one, rules, filters) for one in pool.measurements)
+    return Report(
+        version=__version__,
+        names=pool.names,
+        provenance=pool.provenance,
+        kinds=rules.kinds,
+        sections=sections,
+        histograms=tuple(sorted(_histogram_rows(pool, rules), key=lambda row: -row.count)),
+        problems=merge_problems(pool.problems),
+    )
+
+
+def merge_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return the problems, losses first; those of one kind and text in one file are added up."""
+    merged: dict[tuple[str, str, str], Problem] = {}
+    for one in problems:
+        name = (one.kind, one.text, one.file)
+        known = merged.get(name)
+        if known is None:
+            merged[name] = one
+        else:
+            merged[name] = Problem(
+                one.kind, one.text, one.file, known.line, known.count + one.count, one.severity
+            )
+    return tuple(sorted(merged.values(), key=lambda one: _SEVERITIES.index(one.severity)))
+
+
+def select_from(measurement: Measurement, rules: Rules, filters: Filters) -> Selection:
+    """Return what the filters keep of a measurement."""
+    return select(classify(measurement.profile, rules), rules, filters)
+
+
+def _section(measurement: Measurement, rules: Rules, filters: Filters) -> Section:
+    profile, events = measurement.profile, measurement.events
+    parts = classify(profile, rules)
+    selection = select(parts, rules, filters)
+    kept = set(map(id, selection.kept))
+    others = tuple(part for part in parts if id(part) not in kept)
+
+    def rows(some: Sequence[Part]) -> tuple[Row, ...]:
+        return attribute(some, profile.unit, profile.has_counts, rules, events)
+
+    everything = Selection(parts, ()).weight
+    return Section(
+        unit=profile.unit,
+        has_counts=profile.has_counts,
+        total=everything,
+        kept=selection.weight,
+        set_aside=selection.set_aside,
+        rows=rows(selection.kept),
+        aside_rows=rows(others) if filters.frame is None else (),
+    )
+
+
+def _histogram_rows(pool: Pool, rules: Rules) -> list[HistogramRow]:
+    rows = []
+    for histogram in pool.histograms:
+        verdict = rules.classify(histogram.key, NO_STACK)
+        below = [_quantile_below(histogram, percent) for percent in (50, 90, 99, 100)]
+        key = histogram.key
+        name = row_name(key)
+        rows.append(
+            HistogramRow(verdict.kind, verdict.lock_class, key.event, name, histogram.count, *below)
+        )
+    return rows
+
+
+def _quantile_below(histogram: Histogram, percent: int) -> int | None:
+    """Return the upper bound of the bucket that holds the nearest-rank quantile."""
+    rank = -(-histogram.count * percent // 100)
+    seen = 0
+    for index, (_, count) in enumerate(histogram.buckets):
+        seen += count
+        if seen >= rank > 0:
+            following = histogram.buckets[index + 1 : index + 2]
+            return following[0][0] if following else None
+    return None

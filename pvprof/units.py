@@ -1,0 +1,44 @@
+"""How values are written for people. Everything inside is in base units; machines get those.
+
+Owns scaling and rounding, at the edge only.
+"""
+
+from __future__ import annotations
+
+from pvprof.model import Unit
+
+_TIMES = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
+_UNIT_NAMES = {"ns": "ns", "samples": "samples", "events": "events"}
+
+
+def format_value(value: int, unit: Unit) -> str:
+    """Return a value to four digits in the largest fitting unit: ``25.70 s``, ``1,339``."""
+    return format_ns(value) if unit == "ns" else f"{value:,}"
+
+
+def format_ns(value_ns: int) -> str:
+    """Return a time to four significant digits: ``25.70 s``, ``221.1 µs``, ``17 ns``."""
+    for name, factor in _TIMES:
+        if abs(value_ns) >= factor:
+            scaled = value_ns / factor
+            # 999.95 would print as 1000.0: digits are chosen after rounding
+            decimals = next((n for n in (3, 2, 1) if round(abs(scaled), n) < 10 ** (4 - n)), 0)
+            return f"{scaled:,.{decimals}f} {name}"
+    return f"{value_ns} ns"
+
+
+def format_exact(value: int, unit: Unit) -> str:
+    """Return a value in full with its unit: ``25,702,098,460 ns``."""
+    return f"{value:,} {_UNIT_NAMES[unit]}"
+
+
+def format_share(part: int, whole: int) -> str:
+    """Return a percentage with one decimal; one that is not zero never reads as zero."""
+    if whole == 0:
+        return "-"
+    percent = 100 * part / whole
+    if 0 < percent < 0.05:
+        return "<0.1%"
+    if part < whole and percent > 99.95:
+        return ">99.9%"
+    return f"{percent:.1f}%"
