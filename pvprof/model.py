@@ -171,18 +171,21 @@ class Profile:
         known = group.get(stack)
         group[stack] = weight if known is None else known.plus(weight)
 
+    def add_group(self, key: Key, stacks: dict[Stack, Weight]) -> None:
+        """Add the weights of one key; a key not yet known takes over `stacks` itself."""
+        mine = self.groups.setdefault(key, stacks)
+        if mine is stacks:
+            return
+        for stack, weight in stacks.items():
+            known = mine.get(stack)
+            mine[stack] = weight if known is None else known.plus(weight)
+
     def merge(self, other: Profile) -> None:
         """Add every weight of another profile of the same unit."""
         if other.unit != self.unit:
             raise ValueError(f"cannot add {other.unit} to {self.unit}")
         for key, stacks in other.groups.items():
-            mine = self.groups.get(key)
-            if mine is None:
-                self.groups[key] = dict(stacks)
-                continue
-            for stack, weight in stacks.items():
-                known = mine.get(stack)
-                mine[stack] = weight if known is None else known.plus(weight)
+            self.add_group(key, dict(stacks) if key not in self.groups else stacks)
 
     def __iter__(self) -> Iterator[tuple[Key, Stack, Weight]]:
         for key, stacks in self.groups.items():

@@ -95,12 +95,16 @@ def _units(parsed: Parsed) -> frozenset[str]:
 
 
 def _incomplete(inputs: Sequence[tuple[Recording, Parsed]]) -> list[Problem]:
-    """Return a problem for each recording whose manifest says that it was not sealed properly."""
-    return [
-        Problem("incomplete", "the recorder did not finish", recording.name, severity="loss")
-        for recording, _ in inputs
-        if recording.manifest.get("complete", True) is not True
-    ]
+    """Return a problem for each recording that was not sealed, or whose packed output was cut."""
+    problems = []
+    for recording, _ in inputs:
+        if recording.manifest.get("complete", True) is not True:
+            text = "the recorder did not finish"
+            problems.append(Problem("incomplete", text, recording.name, severity="loss"))
+        if recording.is_cut:
+            text = "the packed data end early; what could be unpacked was read"
+            problems.append(Problem("cut-off", text, recording.name, severity="loss"))
+    return problems
 
 
 def _provenance(inputs: Sequence[tuple[Recording, Parsed]]) -> tuple[tuple[str, str], ...]:

@@ -21,7 +21,6 @@ Schema history: 1, the first.
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import mmap
@@ -58,6 +57,7 @@ class Recording:
         symbols: ``nm`` output, plain or gzip, or empty.
         kldstat: ``kldstat`` output, or empty.
         manifest: the facts in ``manifest.json``, or empty.
+        is_cut: the packed output ended early; `data` is what could be unpacked.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Recording:
     symbols: bytes = b""
     kldstat: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    is_cut: bool = False
 
 
 def open_recording(path: str) -> Recording:
@@ -76,7 +77,8 @@ def open_recording(path: str) -> Recording:
         InputError: it does not exist, cannot be read, or is no recording.
     """
     if path == "-":
-        return Recording("stdin", _unpack(sys.stdin.buffer.read(), "stdin"))
+        data, is_cut = _unpack(sys.stdin.buffer.read(), "stdin")
+        return Recording("stdin", data, is_cut=is_cut)
     place = Path(path)
     try:
         if place.is_dir():
@@ -135,9 +137,11 @@ def _from_members(name: str, source: str, read: Reader) -> Recording:
             f"{source}: not a recording: no raw.out in it", "give a recording or a dtrace output"
         )
     symbols = read("symbols.nm.gz") or read("symbols.nm") or b""
+    data, is_cut = _unpack(raw, source)
     return Recording(
         name=_short_name(name),
-        data=_unpack(raw, source),
+        data=data,
+        is_cut=is_cut,
         stderr=text("stderr.txt"),
         script=text("script.d"),
         symbols=bytes(symbols),
@@ -155,27 +159,27 @@ def _manifest(text: str, source: str) -> Mapping[str, Any]:
         raise InputError(f"{source}: manifest.json is damaged: {error}") from error
     if not isinstance(manifest, dict):
         raise InputError(f"{source}: manifest.json is no object")
-    schema = manifest.get("schema", SCHEMA)
+    schema = manifest.get("schema")
     if not isinstance(schema, int) or schema > SCHEMA:
         raise InputError(
-            f"{source}: manifest schema {schema!r} is newer than {SCHEMA}", "update pvprof"
+            f"{source}: manifest.json: schema {schema!r} is not known; {SCHEMA} is", "update pvprof"
         )
     return manifest
 
 
 def _open_bare(place: Path) -> Recording:
-    data = _unpack(_map(place), str(place))
+    data, is_cut = _unpack(_map(place), str(place))
     stem = _short_name(place.name)
 
     def companion(suffix: str) -> str:
         for packed in _PACKED_SUFFIXES:
             other = place.with_name(stem + suffix + packed)
             if other.is_file() and other != place:
-                found = bytes(_unpack(_map(other), str(other)))
-                return found.decode("utf-8", "backslashreplace")
+                found, _ = _unpack(_map(other), str(other))
+                return bytes(found).decode("utf-8", "backslashreplace")
         return ""
 
-    return Recording(stem, data, stderr=companion(".err"), script=companion(".d"))
+    return Recording(stem, data, stderr=companion(".err"), script=companion(".d"), is_cut=is_cut)
 
 
 def _short_name(name: str) -> str:
@@ -203,26 +207,43 @@ def _map(place: Path) -> Buffer:
             return file.read()
 
 
-def _unpack(data: Buffer, source: str) -> Buffer:
-    """Return the bytes of a gzip or zstd file, told by its first bytes; others as they are."""
+def _unpack(data: Buffer, source: str) -> tuple[Buffer, bool]:
+    """Return the bytes of a gzip or zstd file, told by its first bytes; others as they are.
+
+    The second value tells whether the packed data end early, as a killed recorder leaves them.
+    """
     magic = bytes(data[:4])
     if magic.startswith(_GZIP):
-        try:
-            return gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{source}: damaged gzip file: {error}") from error
+        return _gunzip(data, source)
     if magic == _ZSTD:
         return _unzstd(data, source)
-    return data
+    return data, False
 
 
-def _unzstd(data: Buffer, source: str) -> bytes:
+def _gunzip(data: Buffer, source: str) -> tuple[bytes, bool]:
+    """Unpack all members; what comes before an early end is kept, damage is an error."""
+    parts = []
+    rest = data
+    while bytes(rest[:2]) == _GZIP:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(member.decompress(rest))
+        except zlib.error as error:
+            raise InputError(f"{source}: damaged gzip file: {error}") from error
+        if not member.eof:
+            return b"".join(parts), True
+        rest = member.unused_data.lstrip(b"\0")  # tape padding, as gzip(1) allows it
+    return b"".join(parts), False
+
+
+def _unzstd(data: Buffer, source: str) -> tuple[bytes, bool]:
     """Unpack by the zstd program: it is in FreeBSD's base and every Linux's packages."""
     program = shutil.which("zstd")
     if program is None:
         raise InputError(f"{source}: packed with zstd, and no zstd program here", "install zstd")
     done = subprocess.run([program, "-dc"], input=bytes(data), capture_output=True, check=False)
-    if done.returncode:
+    is_cut = b"premature" in done.stderr or b"unexpected end" in done.stderr
+    if done.returncode and not (is_cut and done.stdout):
         reason = done.stderr.decode("utf-8", "replace").strip()
         raise InputError(f"{source}: damaged zstd file: {reason}")
-    return done.stdout
+    return done.stdout, is_cut

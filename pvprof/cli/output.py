@@ -33,7 +33,7 @@ def check_output(path: str, force: bool) -> None:
     place = Path(path)
     if place.is_dir():
         raise OutputError(f"{path}: is a directory")
-    if place.exists() and not force:
+    if place.is_file() and not force:
         raise OutputError(f"{path}: exists already", "overwrite it with --force")
     if not place.parent.is_dir():
         raise OutputError(f"{path}: the directory {place.parent} does not exist")
@@ -53,11 +53,11 @@ def write(path: str, text: str, force: bool) -> None:
         return
     check_output(path, force)
     place = Path(path)
-    if place.exists() and not place.is_file():  # /dev/null, a pipe: nothing to rename onto
-        place.write_bytes(data)
-        return
     temporary = None
     try:
+        if place.exists() and not place.is_file():  # /dev/null, a pipe: nothing to rename onto
+            place.write_bytes(data)
+            return
         handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)

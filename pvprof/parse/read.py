@@ -12,19 +12,20 @@ from dataclasses import dataclass, field, replace
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model import Problem, Unit
-from pvprof.parse.aggregates import AggregateLayout, AggregateReader
+from pvprof.parse.aggregates import AggregateReader
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.events import EventReader
 from pvprof.parse.folded import FoldedReader
 from pvprof.parse.frames import FrameNames
 from pvprof.parse.parsed import Parsed
+from pvprof.parse.records import AggregateLayout
 from pvprof.parse.rows import RowReader
 from pvprof.parse.sniff import LAYOUTS, aggregate_layout, is_differential, sniff
 from pvprof.parse.spread import Buffer, Share, core_count, run_shares, shares
 from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.recording import Recording
 
-PIECE_BYTES = 8_000_000
+PIECE_BYTES = 2_000_000
 """What is split at a time: bounds the memory that the pieces of a split take."""
 
 _RUN_QUEUE_PROBE = "sched:::enqueue"

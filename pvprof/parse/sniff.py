@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import InputError
-from pvprof.parse.aggregates import AggregateLayout, read_values
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
+from pvprof.parse.records import AggregateLayout, read_values
 
 SAMPLE_BYTES = 1 << 18
 

@@ -7,19 +7,20 @@ process, at no cost; results never depend on the number of shares.
 from __future__ import annotations
 
 import marshal
-import multiprocessing
 import os
 import pickle
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import PvprofError
 from pvprof.model import Key, Profile, Weight
 from pvprof.parse.parsed import Parsed
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Buffer = Any
 """``bytes`` or ``mmap.mmap``: what has ``find`` and slices to ``bytes``."""
@@ -65,6 +66,8 @@ def run_shares(parts: list[Share], work: Callable[[Share], Parsed]) -> Parsed:
     """
     if len(parts) == 1:
         return work(parts[0])
+    import multiprocessing  # noqa: PLC0415 (small input must not pay for it)
+
     context = multiprocessing.get_context("fork")
     children = []
     for part in parts[:-1]:

@@ -1,0 +1,222 @@
+r"""Lines to records, one by one: the careful way, for all that is more than a stack and its value.
+
+``aggregates`` draws the layouts and reads most records without coming here; this module knows each
+kind of line that may stand in one: frames, texts, values, headers, histograms, dtrace's messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from pvprof.model import DELIMITER, Frame, Stack, Unit, clean_frame, stack_of
+from pvprof.parse.diagnostics import is_diagnostic
+from pvprof.parse.frames import decode, is_kernel_frame
+from pvprof.parse.histograms import is_histogram_head, read_histogram_row
+from pvprof.parse.keys import TextAfter
+
+_VALUES = re.compile(rb"[ \t]*(-?\d+)(?: (-?\d+))?[ \t\r]*$")
+_HEADER = re.compile(rb"CPU\s+ID\s+FUNCTION:NAME\s*$")
+# "  0  28241                         :tick-8s " and what printa wrote behind it on the same line
+_HEADER_ROW = re.compile(rb"\s*\d+\s+\d+\s+\S*:\S+ ?(.*)$")
+# dtrace's own print of a string key: padded text, then the value if no stack stood between
+_PADDED_ROW = re.compile(rb"  (\S.*?)  +(-?\d+)\s*$")
+_ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
+_FRAME_INDENT = b"        "
+
+Values = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateLayout:
+    """How the records of one file are laid out.
+
+    Attributes:
+        name: as ``--input-format`` names it.
+        indented: frames are indented, so that a text without indentation is a key.
+        key_first: each record begins with a text, even one that looks like a number.
+        text_after: what a text between stack and value means.
+        unit: overrides the unit of single values, or None.
+    """
+
+    name: str
+    indented: bool = False
+    key_first: bool = False
+    text_after: TextAfter = TextAfter.EXECNAME
+    unit: Unit | None = None
+
+    def is_frame(self, line: bytes) -> bool:
+        """Tell whether a line looks like a frame; values and histogram rows are no frames."""
+        if self.indented and line.startswith(_FRAME_INDENT):
+            return True
+        return _ZERO_INDENT_FRAME.match(line.lstrip(b" ")) is not None
+
+
+def read_values(line: bytes) -> Values | None:
+    """Return the one or two integers that a record ends in, or None for any other line."""
+    match = _VALUES.match(line)
+    if match is None:
+        return None
+    first, second = match.groups()
+    return (int(first),) if second is None else (int(first), int(second))
+
+
+@dataclass(slots=True)
+class Record:
+    """What was read of one record.
+
+    Attributes:
+        before, after: the texts before and after the stack, or None.
+        segments: the stacks, each leaf first: kernel and user, in the order of the D program.
+        buckets: of a histogram's body, or None for a record that is none.
+        values: what closed it, or None.
+        messages: lines of dtrace's that stood in it.
+    """
+
+    before: str | None = None
+    after: str | None = None
+    segments: list[list[Frame]] = field(default_factory=list)
+    buckets: list[tuple[int, int]] | None = None
+    values: Values | None = None
+    messages: list[str] = field(default_factory=list)
+    _is_split: bool = False
+
+    @property
+    def has_content(self) -> bool:
+        """Tell whether there is a stack or a text."""
+        return bool(self.segments) or self.before is not None or self.after is not None
+
+    def describe(self) -> str:
+        """Return what there is, for a message."""
+        frames = sum(map(len, self.segments))
+        text = self.before or self.after
+        return f"{frames} frames" + (f" of {text!r}" if text else "")
+
+    def stack(self) -> Stack:
+        """Return the whole stack, root first: user frames, a delimiter, kernel frames.
+
+        The kernel's part is always the leaf side, also where the D program named ``ustack()``
+        before ``stack()``.
+        """
+        segments = self.segments
+        if len(segments) > 1 and is_kernel_frame(segments[-1][0]) > is_kernel_frame(segments[0][0]):
+            segments = segments[::-1]
+        frames: list[Frame] = []
+        for segment in reversed(segments):
+            frames += [DELIMITER, *segment[::-1]] if frames else segment[::-1]
+        return stack_of(frames)
+
+    def split(self) -> None:
+        """Let the next frame begin another stack."""
+        self._is_split = bool(self.segments)
+
+    def add_frames(self, frames: tuple[Frame, ...]) -> None:
+        """Add frames, leaf first, to the stack."""
+        if self.after is not None:
+            self._append_after()
+        self._current().extend(frames)
+
+    def add_text(self, text: str) -> None:
+        """Add a text: the one before the stack, or the one after it."""
+        if not self.segments and self.before is None:
+            self.before = text
+            return
+        if self.after is not None:
+            self._append_after()
+        self.after = text
+
+    def _append_after(self) -> None:
+        # A text between frames was a frame itself: a virtual machine's, without a module.
+        self._current().append(clean_frame(self.after or ""))
+        self.after = None
+
+    def _current(self) -> list[Frame]:
+        if self._is_split or not self.segments:
+            self.segments.append([])
+            self._is_split = False
+        return self.segments[-1]
+
+
+@dataclass(slots=True)
+class RecordReader:
+    """Reads lines into records.
+
+    Attributes:
+        layout: of the file.
+        frames_of: returns the clean frames of a raw line, leaf first.
+    """
+
+    layout: AggregateLayout
+    frames_of: Callable[[bytes], tuple[Frame, ...]]
+
+    def read(self, lines: list[bytes]) -> Iterator[Record]:
+        """Yield each record that a value line or a histogram's end closes, then the open one.
+
+        The last record always comes, however empty: its value may stand behind these lines.
+        """
+        record = Record()
+        for line, following in zip(lines, [*lines[1:], b""], strict=True):
+            if record.buckets is not None:
+                bucket = read_histogram_row(line)
+                if bucket is not None:
+                    record.buckets.append(bucket)
+                    continue
+                yield record
+                record = Record()
+            if not line.strip():
+                record.split()
+            elif is_histogram_head(line):
+                record.buckets = []
+            elif self._read_line(record, line, following):
+                yield record
+                record = Record()
+        if record.buckets is not None:
+            yield record
+            record = Record()
+        yield record
+
+    def _read_line(self, record: Record, line: bytes, following: bytes) -> bool:
+        """Add a line to the record; tell whether that closed it."""
+        values = read_values(line)
+        if values is not None and not self._is_numeric_key(record, following):
+            record.values = values
+            return True
+        if self.layout.is_frame(line):
+            record.add_frames(self.frames_of(line))
+            return False
+        if _HEADER.match(line):
+            return False
+        return self._read_text(record, line)
+
+    def _is_numeric_key(self, record: Record, following: bytes) -> bool:
+        """Tell whether a number at the start of a record is its key: a process may be named 123."""
+        if record.has_content or not following.strip():
+            return False
+        return self.layout.key_first or (self.layout.indented and self.layout.is_frame(following))
+
+    def _read_text(self, record: Record, line: bytes) -> bool:
+        header = _HEADER_ROW.match(line)
+        if header:
+            rest: bytes = header.group(1)
+            return bool(rest.strip()) and self._read_line(record, rest, b"")
+        text = decode(line)
+        if is_diagnostic(text):
+            record.messages.append(text)
+        elif text.strip() == DELIMITER:
+            record.split()
+        elif self.layout.indented:
+            return self._read_padded(record, line, text)
+        else:
+            record.add_text(text)
+        return False
+
+    def _read_padded(self, record: Record, line: bytes, text: str) -> bool:
+        """Read a key as dtrace itself prints it: padded, with the value behind the last one."""
+        row = _PADDED_ROW.match(line)
+        if row is None:
+            record.add_text(text.strip())
+            return False
+        record.add_text(decode(row.group(1)))
+        record.values = (int(row.group(2)),)
+        return True

@@ -1,0 +1,49 @@
+"""What the tests share: where the recordings are, and how the command line is run."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pvprof.cli import cli
+
+FIXTURES = Path(__file__).parent / "fixtures"
+RECORDINGS = FIXTURES / "freebsd-13.2"
+SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"
+
+
+def read_recording_bytes(name: str) -> bytes:
+    """Return a real recording's output, unpacked."""
+    data = (RECORDINGS / name).read_bytes()
+    return gzip.decompress(data) if name.endswith(".gz") else data
+
+
+@pytest.fixture
+def run() -> Callable[..., Result]:
+    """Run a pvprof command in this process; stdout and stderr are kept apart."""
+
+    def run_command(*args: object, stdin: bytes | None = None) -> Result:
+        return CliRunner().invoke(cli, [str(arg) for arg in args], input=stdin)
+
+    return run_command
+
+
+@pytest.fixture(autouse=True)
+def _fixed_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the terminal of whoever runs the tests out of the results."""
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def assert_golden(text: str, golden: Path) -> None:
+    """Compare with a golden file; ``PVPROF_BLESS=1`` writes it instead, for a person to review."""
+    if os.environ.get("PVPROF_BLESS"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(text, encoding="utf-8")
+    assert golden.is_file(), f"{golden} is missing: make it with PVPROF_BLESS=1 and read it"
+    assert text == golden.read_text(encoding="utf-8")
