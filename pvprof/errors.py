@@ -25,6 +25,20 @@ class PvprofError(Exception):
         self.hint = hint
 
 
+_MOST_QUOTED = 60
+
+
+def quote(text: str) -> str:
+    """Return text from an input as a message may quote it: in quotes, on one line, not too long."""
+    return repr(text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 3]}...")
+
+
+def first_line(error: Exception) -> str:
+    """Return what an exception says, as far as a one-line message has room for it."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class InputError(PvprofError):
     """The input cannot be read at all, or holds no record."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pvprof.errors import UsageError
-from pvprof.model import Problem, Profile
+from pvprof.model import Profile
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.recording import Recording, open_recording
@@ -55,7 +55,7 @@ def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
         records=total.records,
         measurements=measurements,
         histograms=tuple(total.histograms),
-        problems=(*total.problems, *_incomplete(inputs)),
+        problems=tuple(total.problems),
         provenance=_provenance(inputs),
     )
 
@@ -92,19 +92,6 @@ def _check_same_units(inputs: Sequence[tuple[Recording, Parsed]]) -> None:
 def _units(parsed: Parsed) -> frozenset[str]:
     units = {unit for unit, _ in parsed.profiles}
     return frozenset(units | ({"ns"} if parsed.events is not None else set()))
-
-
-def _incomplete(inputs: Sequence[tuple[Recording, Parsed]]) -> list[Problem]:
-    """Return a problem for each recording that was not sealed, or whose packed output was cut."""
-    problems = []
-    for recording, _ in inputs:
-        if recording.manifest.get("complete", True) is not True:
-            text = "the recorder did not finish"
-            problems.append(Problem("incomplete", text, recording.name, severity="loss"))
-        if recording.is_cut:
-            text = "the packed data end early; what could be unpacked was read"
-            problems.append(Problem("cut-off", text, recording.name, severity="loss"))
-    return problems
 
 
 def _provenance(inputs: Sequence[tuple[Recording, Parsed]]) -> tuple[tuple[str, str], ...]:

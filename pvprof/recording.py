@@ -34,7 +34,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pvprof.errors import InputError
+from pvprof.errors import InputError, first_line, quote
+from pvprof.model import Problem
 
 SCHEMA = 1
 _GZIP = b"\x1f\x8b"
@@ -50,16 +51,18 @@ class Recording:
     """An opened recording.
 
     Attributes:
-        name: short name for people: no directory, no suffix.
+        path: as it was given, for error messages.
+        name: short name for results: no directory, no suffix.
         data: dtrace's output, not compressed.
         stderr: dtrace's stderr, or empty.
         script: the D program, or empty.
         symbols: ``nm`` output, plain or gzip, or empty.
         kldstat: ``kldstat`` output, or empty.
         manifest: the facts in ``manifest.json``, or empty.
-        is_cut: the packed output ended early; `data` is what could be unpacked.
+        problems: what was doubtful about the files.
     """
 
+    path: str
     name: str
     data: Buffer
     stderr: str = ""
@@ -67,7 +70,7 @@ class Recording:
     symbols: bytes = b""
     kldstat: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
-    is_cut: bool = False
+    problems: tuple[Problem, ...] = ()
 
 
 def open_recording(path: str) -> Recording:
@@ -78,7 +81,7 @@ def open_recording(path: str) -> Recording:
     """
     if path == "-":
         data, is_cut = _unpack(sys.stdin.buffer.read(), "stdin")
-        return Recording("stdin", data, is_cut=is_cut)
+        return Recording("stdin", "stdin", data, problems=_cut_off("stdin") if is_cut else ())
     place = Path(path)
     try:
         if place.is_dir():
@@ -117,7 +120,7 @@ def _open_tar(place: Path) -> Recording:
 
             return _from_members(place.name, str(place), read)
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"{place}: damaged archive: {error}") from error
+        raise InputError(f"{place}: damaged archive: {first_line(error)}") from error
 
 
 def _from_members(name: str, source: str, read: Reader) -> Recording:
@@ -138,15 +141,18 @@ def _from_members(name: str, source: str, read: Reader) -> Recording:
         )
     symbols = read("symbols.nm.gz") or read("symbols.nm") or b""
     data, is_cut = _unpack(raw, source)
+    short = _short_name(name)
+    manifest = _manifest(text("manifest.json"), source)
     return Recording(
-        name=_short_name(name),
+        path=source,
+        name=short,
         data=data,
-        is_cut=is_cut,
+        problems=(*(_cut_off(short) if is_cut else ()), *_unsealed(manifest, short)),
         stderr=text("stderr.txt"),
         script=text("script.d"),
         symbols=bytes(symbols),
         kldstat=text("kldstat.txt"),
-        manifest=_manifest(text("manifest.json"), source),
+        manifest=manifest,
     )
 
 
@@ -155,31 +161,50 @@ def _manifest(text: str, source: str) -> Mapping[str, Any]:
         return {}
     try:
         manifest = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"{source}: manifest.json is damaged: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: manifest.json is damaged: {first_line(error)}") from error
     if not isinstance(manifest, dict):
         raise InputError(f"{source}: manifest.json is no object")
     schema = manifest.get("schema")
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if schema != SCHEMA:
         raise InputError(
-            f"{source}: manifest.json: schema {schema!r} is not known; {SCHEMA} is", "update pvprof"
+            f"{source}: manifest.json: schema {quote(str(schema))} is not known; {SCHEMA} is",
+            "update pvprof",
         )
     return manifest
+
+
+def _cut_off(name: str) -> tuple[Problem, ...]:
+    text = "the packed data end early; what could be unpacked was read"
+    return (Problem("cut-off", text, name, severity="loss"),)
+
+
+def _unsealed(manifest: Mapping[str, Any], name: str) -> tuple[Problem, ...]:
+    if manifest.get("complete", True) is True:
+        return ()
+    return (Problem("incomplete", "the recorder did not finish", name, severity="loss"),)
 
 
 def _open_bare(place: Path) -> Recording:
     data, is_cut = _unpack(_map(place), str(place))
     stem = _short_name(place.name)
+    problems = list(_cut_off(stem) if is_cut else ())
 
     def companion(suffix: str) -> str:
         for packed in _PACKED_SUFFIXES:
             other = place.with_name(stem + suffix + packed)
-            if other.is_file() and other != place:
-                found, _ = _unpack(_map(other), str(other))
-                return bytes(found).decode("utf-8", "backslashreplace")
+            if not other.is_file() or other == place:
+                continue
+            try:
+                found, _ = _unpack(_map(other), other.name)
+            except InputError as error:  # no reason to refuse the output itself
+                problems.append(Problem("unreadable-companion", error.message, stem))
+                return ""
+            return bytes(found).decode("utf-8", "backslashreplace")
         return ""
 
-    return Recording(stem, data, stderr=companion(".err"), script=companion(".d"), is_cut=is_cut)
+    stderr, script = companion(".err"), companion(".d")
+    return Recording(str(place), stem, data, stderr, script, problems=tuple(problems))
 
 
 def _short_name(name: str) -> str:

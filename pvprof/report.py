@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pvprof import __version__
 from pvprof.attribute import Row, attribute, row_name
-from pvprof.errors import UsageError
+from pvprof.errors import InputError, UsageError
 from pvprof.model import (
     NO_STACK,
     Events,
@@ -69,16 +69,18 @@ class Pool:
         """Return the measurement of that unit, or the first.
 
         Raises:
-            UsageError: there is none.
+            InputError: nothing was measured but histograms.
+            UsageError: nothing was measured in that unit.
         """
+        if not self.measurements:
+            names = " + ".join(self.names)
+            raise InputError(f"{names}: histograms only, no stacks", "see pvprof report")
         for one in self.measurements:
             if unit in (None, one.profile.unit):
                 return one
         units = ", ".join(one.profile.unit for one in self.measurements)
-        hint = f"measured here: {units}" if units else "it holds histograms only: see pvprof report"
-        raise UsageError(
-            f"{' + '.join(self.names)}: no stacks measured in {unit or 'any unit'}", hint
-        )
+        names = " + ".join(self.names)
+        raise UsageError(f"{names}: nothing measured in {unit}", f"measured here: {units}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,11 @@ def test_a_process_with_a_number_for_a_name_is_a_key_of_printa(fold: Fold) -> No
     assert fold(text) == ["123;kernel`a 5", "sh;kernel`a 1", "sh;kernel`b 1"]
 
 
+def test_a_number_for_a_name_is_a_key_where_no_other_process_was_seen(fold: Fold) -> None:
+    text = keyed("123", "kernel`a", value=5) + keyed("124", "kernel`a", value=6)
+    assert fold(text) == ["123;kernel`a 5", "124;kernel`a 6"]
+
+
 @pytest.mark.parametrize("key", [f"  {'123':50}", "     123", "              123"])
 def test_a_number_for_a_name_is_a_key_of_dtrace_s_own_print(fold: Fold, key: str) -> None:
     own_print = f"\n{key}\n{indented('kernel`a', 'kernel`b')}{5:>17}\n"

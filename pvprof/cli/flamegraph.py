@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from pvprof.cli.options import filter_options, input_options, load_inputs, say, say_problems
+from pvprof.cli.options import (
+    filter_options,
+    input_options,
+    load_inputs,
+    say,
+    say_others,
+    say_problems,
+)
 from pvprof.cli.output import check_output, force_option, output_option, write
 from pvprof.cli.results import SvgChoices, Towers
 from pvprof.cli.towers import fold_options, towers_options
@@ -48,6 +55,7 @@ def command(
     if output != "-":
         say(f"wrote {output}", rest["quiet"])
     say_problems(inputs.pool, is_quiet=True)
+    say_others(inputs.pool, towers.measurement.profile.unit)
     if not towers.folded.rows:
         raise InputError(
             "nothing to draw: the filters left no stack", "--kind all keeps every kind of wait"

@@ -12,6 +12,7 @@ from pvprof.cli.options import (
     input_options,
     load_inputs,
     say,
+    say_others,
     say_problems,
 )
 from pvprof.cli.output import check_output, force_option, output_option, write
@@ -44,10 +45,12 @@ def command(output: str, force: bool, **rest: Any) -> None:
     check_output(output, force)
     measure, options = fold_options(rest)
     inputs = load_inputs(rest, default_kinds=(ALL_KINDS,))
-    write(output, render(_fold(inputs, measure, options)), force)
+    folded = _fold(inputs, measure, options)
+    write(output, render(folded), force)
     if output != "-":
         say(f"wrote {output}", rest["quiet"])
     say_problems(inputs.pool, rest["quiet"])
+    say_others(inputs.pool, inputs.pool.measurement(measure).profile.unit)
 
 
 def _fold(inputs: Inputs, measure: Unit | None, options: FoldOptions) -> Folded:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from pvprof.errors import UsageError
+from pvprof.model import Unit
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.sniff import LAYOUTS
 from pvprof.parse.symbols import load_symbols
@@ -132,6 +133,14 @@ def say_problems(pool: Pool, is_quiet: bool) -> None:
         times = f"{one.count:,} x " if one.count > 1 else ""
         place = f"{one.place}: " if one.place else ""
         click.echo(f"pvprof: {one.severity}: {place}{times}{one.text}", err=True)
+
+
+def say_others(pool: Pool, unit: Unit) -> None:
+    """Say on stderr that a recording also measured something else than `unit`."""
+    others = [one.profile for one in pool.measurements if one.profile.unit != unit]
+    for one in others:
+        amount = f"{one.total:,} {one.unit} in {len(one):,} stacks"
+        click.echo(f"pvprof: note: left out: {amount}; --measure {one.unit} takes them", err=True)
 
 
 def say(text: str, is_quiet: bool) -> None:

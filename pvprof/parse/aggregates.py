@@ -25,14 +25,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from pvprof.errors import quote
 from pvprof.model import Frame, Histogram, Key, Problem, Stack, Weight
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.frames import FrameNames, decode
 from pvprof.parse.keys import TextAfter, histogram_key, key_from_texts, unit_of
 from pvprof.parse.parsed import Parsed
-from pvprof.parse.records import AggregateLayout, Record, RecordReader, Values, read_values
+from pvprof.parse.records import (
+    AggregateLayout,
+    Record,
+    RecordReader,
+    Refusal,
+    Values,
+    read_values,
+    why_not_measured,
+)
 
-_INT64_MAX = (1 << 63) - 1
 _NO_KEY = Key()
 
 Cell = list[int]
@@ -57,7 +65,7 @@ class _Values(dict[bytes, Values | None]):
 
     def __missing__(self, line: bytes) -> Values | None:
         values = read_values(line)
-        if values is not None and not _is_measured(values):
+        if values is not None and why_not_measured(values):
             values = ()
         if len(self) < self._MOST:
             self[line] = values
@@ -110,11 +118,13 @@ class AggregateReader:
         self._odd: defaultdict[bytes, list[Values]] = defaultdict(list)
         self._groups: dict[tuple[Key, bool], dict[Stack, Cell]] = {}
         self._pending: list[bytes] = []
+        self._ends_blank = False
         self._parsed = Parsed(layout.name)
 
     def feed(self, piece: bytes) -> None:
         """Take in the next piece of text, which ends at the end of a paragraph."""
         values_of, cells, pending = self._values, self._cells, self._pending
+        self._ends_blank = piece.endswith(b"\n\n")
         for paragraph in piece.rstrip(b"\n").split(b"\n\n"):
             head, _, last = paragraph.rpartition(b"\n")
             values = values_of[last]
@@ -193,11 +203,15 @@ class AggregateReader:
         for record in closed:
             self._add_closed(record, len(values))
         self._add_messages(last, len(values))
-        self._add_values(last, values)
+        if not (closed and closed[-1].is_cut):  # else the number is what is left of a row
+            self._add_values(last, values)
 
     def _read_rest(self, text: bytes) -> None:
         """Read what no value line closes: histograms, headers, and a record that was cut off."""
-        *closed, last = self._records.read(text.split(b"\n"))
+        lines = text.split(b"\n")
+        if self._ends_blank:
+            lines.append(b"")  # it ends a histogram
+        *closed, last = self._records.read(lines)
         for record in closed:
             self._add_closed(record, 1)
         self._add_messages(last, 1)
@@ -222,8 +236,9 @@ class AggregateReader:
             before, after = None, before  # a record of the thread's layout, without a stack
         key = key_from_texts(before, after, meaning)
         for one in values:
-            if not _is_measured(one):
-                self._refuse(key, one)
+            refusal = why_not_measured(one)
+            if refusal:
+                self._refuse(refusal, key, one)
                 continue
             cell = self._stack_cell(key, record.stack(), len(one))
             cell[0] += one[0]
@@ -233,29 +248,21 @@ class AggregateReader:
     def _add_histogram(self, record: Record, times: int) -> None:
         """Add a histogram; one below a stack also counts that stack's events."""
         key = histogram_key(record.before, record.after)
+        if record.is_cut:
+            self._problem("cut-off", f"the histogram of {quote(key.name)} is not whole")
         histogram = Histogram(key, tuple(record.buckets or ()))
         self._parsed.histograms.extend([histogram] * times)
         if record.segments:
             count = histogram.count * times
+            key = key_from_texts(record.before, record.after, self._layout.text_after)
             self._parsed.add("events", key, record.stack(), (count,), times)
         else:
             self._parsed.records += times
 
-    def _refuse(self, key: Key, values: Values) -> None:
+    def _refuse(self, refusal: Refusal, key: Key, values: Values) -> None:
         """Note a value that cannot be added up."""
-        what = key.name or key.execname or "a stack"
-        if abs(values[0]) >= _INT64_MAX:
-            self._problem(
-                "unset-value", f"{what}: min() or max() of nothing, {values[0]}; left out"
-            )
-        else:
-            text = " ".join(map(str, values))
-            self._problem("negative-value", f"{what}: overflowed or negative: {text}; left out")
+        what = quote(key.name or key.execname or "a stack")
+        self._parsed.problems.append(refusal.problem(values, what, self._file))
 
     def _problem(self, kind: str, text: str) -> None:
         self._parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
-
-
-def _is_measured(values: Values) -> bool:
-    """Tell whether values can be added up: no overflowed sum, no min() or max() of nothing."""
-    return min(values) >= 0 and values[0] < _INT64_MAX

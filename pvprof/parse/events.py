@@ -20,17 +20,18 @@ in the order of the per-CPU buffers, not of time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 
+from pvprof.errors import quote
 from pvprof.model import Events, Key, Problem, Stack, stack_of
-from pvprof.parse.diagnostics import is_diagnostic, parse_diagnostics
+from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.frames import FrameNames, decode
 from pvprof.parse.parsed import Parsed
 
 _LONG = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (\d+) (.*?) ([ts]) ([0-9a-f]+) (\d+) (.*)", re.S)
 _THREAD = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (.*?)\|(.*?)\|(.*)", re.S)
-_SHORT = re.compile(rb"(\d+) (-?\d+) (\d+) (\S+) (.*)", re.S)
+_SHORT = re.compile(rb"(\d+) (-?\d+) (\d+) (?!\d+ \d+ )(\S+) (.*)", re.S)
 _WAKE = re.compile(rb"W (\d+) (\d+) (\d+) (\d+) (.*)")
 _MARK = re.compile(rb"([BZ]) (\d+) (\d+)")
 _MECHANISMS = {b"t": "turnstile", b"s": "sleepq"}
@@ -39,6 +40,11 @@ _INT64_END = 1 << 63
 
 Row = tuple[bytes, ...]
 """start, wait, pid, tid, cpu, execname, mechanism letter, object (hex), owner, name."""
+
+
+def _are_numbers(row: Sequence[bytes]) -> bool:
+    """Tell whether the fields that must be numbers are: a process named ``s t`` shifts them."""
+    return b"".join((*row[:5], row[8])).isdigit()
 
 
 def read_row(head: bytes) -> Row | None:
@@ -57,6 +63,15 @@ def read_row(head: bytes) -> Row | None:
     return None
 
 
+def _is_fit(row: tuple[bytes, ...]) -> bool:
+    """Tell whether a row of `_Columns` holds numbers of 64 bits."""
+    *decimals, address, owner = row[:7]
+    try:
+        return max(map(int, (*decimals, owner))) < _INT64_END and int(address, 16) < 2 * _INT64_END
+    except ValueError:
+        return False
+
+
 @dataclass(slots=True)
 class _Columns:
     """The events read so far, column by column: integers in printed form until the end."""
@@ -70,6 +85,47 @@ class _Columns:
     owner: list[bytes] = field(default_factory=list)
     key_id: list[int] = field(default_factory=list)
     stack_id: list[int] = field(default_factory=list)
+
+    def events(self, keys: Iterable[tuple[bytes, bytes, bytes]], stacks: Iterable[Stack]) -> Events:
+        """Return the events.
+
+        Raises:
+            ValueError, OverflowError: a field is no number, or none of 64 bits.
+        """
+        import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+
+        def integers(column: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+            return np.array(list(map(int, column)), dtype=np.int64)
+
+        addresses = [int(text, 16) for text in self.objects]
+        return Events(
+            start_ns=integers(self.start),
+            wait_ns=integers(self.wait),
+            pid=integers(self.pid),
+            tid=integers(self.tid),
+            cpu=integers(self.cpu),
+            owner_tid=integers(self.owner),
+            object_address=np.array(addresses, dtype=np.uint64),
+            key_id=np.array(self.key_id, dtype=np.int64),
+            stack_id=np.array(self.stack_id, dtype=np.int64),
+            keys=tuple(
+                Key(_MECHANISMS.get(mechanism, ""), decode(name), decode(execname))
+                for mechanism, execname, name in keys
+            ),
+            stacks=tuple(stacks),
+        )
+
+    def drop_unfit(self) -> list[str]:
+        """Take out the rows with a field that is no number of 64 bits; return their fields."""
+        columns = [getattr(self, each.name) for each in fields(self)]
+        rows = list(zip(*columns, strict=True))
+        fit = [row for row in rows if _is_fit(row)]
+        for column, values in zip(columns, zip(*fit, strict=True), strict=False):
+            column[:] = values
+        if not fit:
+            for column in columns:
+                column.clear()
+        return [" ".join(map(decode, row[:7])) for row in rows if not _is_fit(row)]
 
 
 class EventReader:
@@ -104,10 +160,10 @@ class EventReader:
         for record in records[1:]:
             head, _, body = record.partition(b"\n")
             row: tuple[bytes, ...] | list[bytes] = head.split(b" ", 9)
-            if len(row) != 10 or row[6] not in _MECHANISMS or not b"".join(row[:5]).isdigit():
+            if len(row) != 10 or row[6] not in _MECHANISMS or not _are_numbers(row):
                 checked = self._check_row(head)
                 if checked is None:
-                    self._read_between(body)
+                    self._read_body(body)  # its stack is nobody's, but what is behind it counts
                     continue
                 row = checked
             start, wait, pid, tid, cpu, execname, mechanism, address, owner, name = row
@@ -137,24 +193,17 @@ class EventReader:
     def _check_row(self, head: bytes) -> Row | None:
         row = read_row(head)
         if row is None:
-            self._problem("bad-event", f"not an event: E {decode(head)[:80]!r}; left out")
+            self._problem("bad-event", f"not an event: {quote('E ' + decode(head))}; left out")
             return None
         if int(row[1]) < 0:
-            self._problem("negative-wait", f"negative wait: E {decode(head)[:80]!r}; left out")
-            return None
-        if max(map(int, row[:5])) >= _INT64_END:
-            self._problem("bad-event", f"number too large: E {decode(head)[:80]!r}; left out")
+            self._problem("negative-wait", f"negative wait: {quote('E ' + decode(head))}; left out")
             return None
         return row
 
     def _read_body(self, body: bytes) -> int:
         """Return the id of the stack that begins `body`; pass on what stands behind it."""
         lines = body.split(b"\n")
-        end = 1 if lines[0] == b"" else 0
-        while end < len(lines) and lines[end].startswith(b" ") and lines[end].strip():
-            end += 1
-        frames = [name for line in lines[:end] if line for name in self._names[line]]
-        stack = stack_of(reversed(frames))
+        stack, end = self._read_stack(lines)
         number = self._stacks.setdefault(stack, len(self._stacks))
         rest = b"\n".join(lines[end:])
         if rest.strip():
@@ -162,6 +211,24 @@ class EventReader:
         else:
             self._bodies[body] = number
         return number
+
+    def _read_stack(self, lines: list[bytes]) -> tuple[Stack, int]:
+        """Return the stack at the beginning of `lines`, and how many of them it takes."""
+        frames: list[str] = []
+        end = 0
+        for end, line in enumerate([*lines, b"end"]):  # noqa: B007 (used behind the loop)
+            if line.startswith(b" ") and line.strip():
+                frames.extend(self._names[line])
+            elif not self._lift_message(line) and (line or frames):
+                break
+        return stack_of(reversed(frames)), end
+
+    def _lift_message(self, line: bytes) -> bool:
+        """Take a message of dtrace's out of the data; tell whether the line was one."""
+        if not line.startswith((b"dtrace: ", b"lockstat: ")):
+            return False
+        self.parsed.problems.extend(parse_diagnostics([decode(line)], self._file))
+        return True
 
     def _read_between(self, text: bytes) -> None:
         """Read what is no ``E`` record: marks, wake-ups, messages, and aggregations."""
@@ -172,8 +239,8 @@ class EventReader:
             if mark:
                 self.parsed.has_begin |= mark.group(1) == b"B"
                 self.parsed.has_end |= mark.group(1) == b"Z"
-            elif line.startswith((b"dtrace: ", b"lockstat: ")) and is_diagnostic(decode(line)):
-                self.parsed.problems.extend(parse_diagnostics([decode(line)], self._file))
+            elif self._lift_message(line):
+                continue
             elif line.startswith(b"W ") and _WAKE.fullmatch(line):
                 lines = self._read_wakeup(line, lines)
             else:
@@ -185,14 +252,9 @@ class EventReader:
         """Read the stack of a ``W`` record; return the lines behind it."""
         match = _WAKE.fullmatch(head)
         assert match is not None
-        frames: list[str] = []
         rest = list(lines)
-        end = 1 if rest and rest[0] == b"" else 0
-        while end < len(rest) and rest[end].startswith(b" ") and rest[end].strip():
-            frames.extend(self._names[rest[end]])
-            end += 1
+        stack, end = self._read_stack(rest)
         key = Key("wakeup", "", decode(match.group(5)))
-        stack = stack_of(reversed(frames))
         self.parsed.add("events", key, stack, (1,), 1)
         return iter(rest[end:])
 
@@ -200,28 +262,10 @@ class EventReader:
         self.parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
 
     def _events(self) -> Events:
-        import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
-
-        rows = self._rows
-
-        def integers(column: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-            return np.array(list(map(int, column)), dtype=np.int64)
-
-        hexadecimal: Callable[[bytes], int] = lambda text: int(text, 16) & (2**64 - 1)  # noqa: E731
-        keys = tuple(
-            Key(_MECHANISMS.get(mechanism, ""), decode(name), decode(execname))
-            for mechanism, execname, name in self._keys
-        )
-        return Events(
-            start_ns=integers(rows.start),
-            wait_ns=integers(rows.wait),
-            pid=integers(rows.pid),
-            tid=integers(rows.tid),
-            cpu=integers(rows.cpu),
-            owner_tid=integers(rows.owner),
-            object_address=np.array(list(map(hexadecimal, rows.objects)), dtype=np.uint64),
-            key_id=np.array(rows.key_id, dtype=np.int64),
-            stack_id=np.array(rows.stack_id, dtype=np.int64),
-            keys=keys,
-            stacks=tuple(self._stacks),
-        )
+        try:
+            return self._rows.events(self._keys, self._stacks)
+        except (ValueError, OverflowError):
+            # Only now is it sure that a number is none: looking at each would cost every good file.
+            for text in self._rows.drop_unfit():
+                self._problem("bad-event", f"not an event: {quote(text)}; left out")
+            return self._rows.events(self._keys, self._stacks)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from pvprof.errors import quote
 from pvprof.model import Key, Problem, Stack, Unit, Weight, clean_frame, stack_of
 from pvprof.parse.frames import decode
 from pvprof.parse.parsed import Parsed
@@ -108,7 +109,7 @@ class FoldedReader:
         if match is None:
             self._unreadable += 1
             if self._unreadable <= _MOST_LOCATED:
-                self._problem("bad-line", f"not a folded stack: {line[:60]!r}; left out", number, 1)
+                self._problem("bad-line", f"not a folded stack: {quote(line)}; left out", number, 1)
             return None
         tower, whole, fraction = match.groups()
         exact = Decimal(f"{whole}.{fraction or 0}")

@@ -18,6 +18,8 @@ _HEX_FRAME = re.compile(r"(?:([^`]*)`)?0x([0-9a-fA-F]{1,16})$")
 # rustc's legacy mangling ends in a hash; the v0 one is demangled elsewhere or not at all.
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
 _LLVM_SUFFIX = re.compile(r" \(\.llvm\.[0-9A-Fa-f]+\)$|\.llvm\.[0-9A-Fa-f]+$")
+# Behind an argument list: qualifiers, and what compilers add: " [mangled]", " [clone .cold]".
+_QUALIFIERS = re.compile(r"(?: (?:const|volatile|noexcept|&&?|\[[^][]*\]))+$")
 _RUST_ESCAPES = {
     "$SP$": "@",
     "$BP$": "*",
@@ -115,9 +117,7 @@ def strip_arguments(name: str) -> str:
     """
     if "::" not in name or "(" not in name:
         return name
-    text = name.removesuffix(" const").removesuffix(" volatile")
-    if text.endswith("]") and " [" in text:  # " [mangled]", " [clone .cold]"
-        text = text[: text.rindex(" [")].removesuffix(" const")
+    text = _QUALIFIERS.sub("", name)
     if not text.endswith(")"):
         return name
     opening = _matching_open(text, len(text) - 1)

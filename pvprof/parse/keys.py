@@ -16,6 +16,7 @@ _WAIT = re.compile(
 )
 _LOCK_TYPE = re.compile(r"(sleep mutex|spin mutex|rw|rm|sx|lockmgr)\|(.*)")
 _WAKEUP = re.compile(r"-> ?(.*)")
+_PADDING = re.compile(r" {2,}")
 _USER = re.compile(r"user (.+)")
 
 
@@ -52,6 +53,11 @@ def key_from_texts(before: str | None, after: str | None, meaning: TextAfter) ->
         else:
             execname = after
     return Key(event, name, execname, sleeper)
+
+
+def split_padded(text: str) -> list[str]:
+    """Return the strings of a key that dtrace itself printed, each padded to its column."""
+    return _PADDING.split(text.strip())
 
 
 def histogram_key(before: str | None, after: str | None) -> Key:

@@ -18,9 +18,9 @@ from pvprof.parse.events import EventReader
 from pvprof.parse.folded import FoldedReader
 from pvprof.parse.frames import FrameNames
 from pvprof.parse.parsed import Parsed
-from pvprof.parse.records import AggregateLayout
+from pvprof.parse.records import AggregateLayout, read_values
 from pvprof.parse.rows import RowReader
-from pvprof.parse.sniff import LAYOUTS, aggregate_layout, is_differential, sniff
+from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, is_differential, sniff
 from pvprof.parse.spread import Buffer, Share, core_count, run_shares, shares
 from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.recording import Recording
@@ -68,11 +68,14 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
         symbols = replace(symbols, tables={"kernel": parse_nm(recording.symbols, recording.name)})
     if not symbols.modules and recording.kldstat:
         symbols = replace(symbols, modules=parse_kldstat(recording.kldstat))
-    parsed = read(recording.data, recording.name, replace(options, symbols=symbols))
+    try:
+        parsed = read(recording.data, recording.name, replace(options, symbols=symbols))
+    except InputError as error:
+        raise InputError(f"{recording.path}: {error.message}", error.hint) from error
     if parsed.layout == "rows" and _RUN_QUEUE_PROBE in recording.script:
         _name_event(parsed, "runq")
     problems = parse_diagnostics(recording.stderr.splitlines(), f"{recording.name} (stderr)")
-    parsed.problems.extend(problems)
+    parsed.problems.extend((*recording.problems, *problems))
     return parsed
 
 
@@ -94,7 +97,7 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
 
     Args:
         data: the text, not compressed.
-        source: its name, for problems and errors.
+        source: its name, for problems.
         options: how to read it.
 
     Raises:
@@ -105,15 +108,11 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
         raise UsageError(f"no such format: {options.layout}", "formats: " + ", ".join(LAYOUTS))
     if b"\r\n" in data[:4096]:
         data = bytes(data).replace(b"\r\n", b"\n")
-    layout = options.layout or sniff(bytes(data[: 1 << 18]), source)
+    layout = options.layout or sniff(bytes(data[: SAMPLE_BYTES + 1]))
     parsed = _Reading(data, source, layout, options).run()
-    if data[-1:] != b"\n" and parsed.records:
-        parsed.problems.append(
-            Problem("no-final-newline", "the last line may have been cut short", source)
-        )
     if not parsed.records:
         reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
-        raise InputError(f"{source}: {reason}", f"read as {layout}; --format NAME overrides that")
+        raise InputError(reason, f"read as {layout}; --input-format NAME overrides that")
     return parsed
 
 
@@ -125,24 +124,46 @@ class _Reading:
     options: ReadOptions
 
     def run(self) -> Parsed:
+        end = self._whole_end()
         if self.layout == "events":
-            return self._run_events()
-        if self.layout == "folded":
-            return self._read_folded((0, len(self.data)))
-        if self.layout == "rows":
-            return self._read_rows((0, len(self.data)))
-        parsed = self._spread(_AFTER_VALUES, self._read_aggregates)
-        parsed.problems = [self._locate(problem) for problem in parsed.problems]
+            parsed = self._run_events(end)
+        elif self.layout == "folded":
+            parsed = self._read_folded((0, end))
+        elif self.layout == "rows":
+            parsed = self._read_rows((0, end))
+        else:
+            parsed = self._spread(_AFTER_VALUES, self._read_aggregates, end)
+            parsed.problems = [self._locate(problem) for problem in parsed.problems]
+        if end < len(self.data):
+            text = "the text ends inside a line, which is left out with the record it belongs to"
+            parsed.problems.append(self._loss("cut-off", text))
+        elif self.data[-1:] != b"\n":
+            text = "the last line may have been cut short"
+            parsed.problems.append(Problem("no-final-newline", text, self.source))
         return parsed
 
-    def _run_events(self) -> Parsed:
-        end = len(self.data)
-        if self.data[-1:] != b"\n":
-            end = self.data.rfind(b"\nE ") + 1
+    def _whole_end(self) -> int:
+        """Return where the text ends that can be relied on.
+
+        A last line without its newline may be half a line. Where it is a whole value all the same
+        it counts, as in files that people write; else it is left out, and in a stack of an event
+        its record too, since that stack is not whole.
+        """
+        data: bytes = self.data
+        if data[-1:] == b"\n":
+            return len(data)
+        start = data.rfind(b"\n") + 1
+        line = bytes(data[start:])
+        if self.layout == "events":
+            return data.rfind(b"\nE ") + 1 if line.startswith(b" ") else start
+        if self.layout == "folded":
+            return len(data)
+        if self.layout == "rows":
+            return start
+        return len(data) if read_values(line) is not None else start
+
+    def _run_events(self, end: int) -> Parsed:
         parsed = self._spread(_BEFORE_EVENT, self._read_events, end)
-        if end < len(self.data):
-            text = "the text ends inside a record, which is left out"
-            parsed.problems.append(self._loss("cut-off", text))
         if parsed.has_begin and not parsed.has_end:
             text = "begin but no end marker: the recording was cut off, its last record may be too"
             parsed.problems.append(self._loss("no-end-marker", text))
@@ -153,11 +174,10 @@ class _Reading:
         return Problem(kind, text, self.source, bytes(self.data).count(b"\n"), severity="loss")
 
     def _spread(
-        self, boundary: re.Pattern[bytes], work: Callable[[Share], Parsed], end: int | None = None
+        self, boundary: re.Pattern[bytes], work: Callable[[Share], Parsed], end: int
     ) -> Parsed:
         most = self.options.jobs or core_count()
-        size = len(self.data) if end is None else end
-        return run_shares(shares(self.data, boundary, size, most), work)
+        return run_shares(shares(self.data, boundary, end, most), work)
 
     def _pieces(self, share: Share, boundary: re.Pattern[bytes]) -> list[Share]:
         """Return the pieces of a share, each cut where a record begins."""
@@ -174,7 +194,7 @@ class _Reading:
         return FrameNames(self.options.symbols, self.options.keep_offsets)
 
     def _read_aggregates(self, share: Share) -> Parsed:
-        layout = aggregate_layout(self.layout, bytes(self.data[: 1 << 18]))
+        layout = aggregate_layout(self.layout, bytes(self.data[:SAMPLE_BYTES]))
         if self.options.unit:
             layout = replace(layout, unit=self.options.unit)
         reader = AggregateReader(layout, self._names(), self.source)
@@ -196,7 +216,9 @@ class _Reading:
         return parsed
 
     def _read_folded(self, share: Share) -> Parsed:
-        reader = FoldedReader(self.source, self.options.unit, is_differential(self.data[: 1 << 18]))
+        reader = FoldedReader(
+            self.source, self.options.unit, is_differential(self.data[:SAMPLE_BYTES])
+        )
         for start, end in self._pieces(share, _AFTER_LINE):
             reader.feed(bytes(self.data[start:end]))
         return reader.finish()

@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from pvprof.model import DELIMITER, Frame, Stack, Unit, clean_frame, stack_of
+from pvprof.errors import quote
+from pvprof.model import DELIMITER, Frame, Problem, Stack, Unit, stack_of
 from pvprof.parse.diagnostics import is_diagnostic
 from pvprof.parse.frames import decode, is_kernel_frame
 from pvprof.parse.histograms import is_histogram_head, read_histogram_row
-from pvprof.parse.keys import TextAfter
+from pvprof.parse.keys import TextAfter, split_padded
 
 _VALUES = re.compile(rb"[ \t]*(-?\d+)(?: (-?\d+))?[ \t\r]*$")
 _HEADER = re.compile(rb"CPU\s+ID\s+FUNCTION:NAME\s*$")
@@ -25,7 +26,12 @@ _PADDED_ROW = re.compile(rb"  (\S.*?)  +(-?\d+)\s*$")
 _ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
 _FRAME_INDENT = b"        "
 
+_INT64_MAX = (1 << 63) - 1
+
 Values = tuple[int, ...]
+
+FramesOf = Callable[[bytes], tuple[Frame, ...]]
+"""Returns the clean frames of a raw line, leaf first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,12 @@ class AggregateLayout:
         return _ZERO_INDENT_FRAME.match(line.lstrip(b" ")) is not None
 
 
+def is_header(line: bytes) -> bool:
+    """Tell whether a line is dtrace's header, or a row of it with nothing printed behind."""
+    row = _HEADER_ROW.match(line)
+    return _HEADER.match(line) is not None or (row is not None and not row.group(1).strip())
+
+
 def read_values(line: bytes) -> Values | None:
     """Return the one or two integers that a record ends in, or None for any other line."""
     match = _VALUES.match(line)
@@ -62,17 +74,43 @@ def read_values(line: bytes) -> Values | None:
     return (int(first),) if second is None else (int(first), int(second))
 
 
+def why_not_measured(values: Values) -> Refusal | None:
+    """Return why values cannot be added up, or None: they can."""
+    if max(map(abs, values)) >= _INT64_MAX:
+        return Refusal("unset-value", "min() or max() of nothing")
+    if min(values) < 0:
+        return Refusal("negative-value", "overflowed or negative")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why values cannot be added up: the kind of the problem, and in words."""
+
+    kind: str
+    reason: str
+
+    def problem(self, values: Values, what: str, file: str, line: int = 0) -> Problem:
+        """Return the problem of a record of `what`."""
+        text = f"{what}: {self.reason}: {quote(' '.join(map(str, values)))}; left out"
+        return Problem(self.kind, text, file, line, severity="loss")
+
+
 @dataclass(slots=True)
 class Record:
     """What was read of one record.
 
     Attributes:
+        frames_of: for cleaning texts that turn out to be frames.
         before, after: the texts before and after the stack, or None.
         segments: the stacks, each leaf first: kernel and user, in the order of the D program.
         buckets: of a histogram's body, or None for a record that is none.
         values: what closed it, or None.
         messages: lines of dtrace's that stood in it.
+        is_cut: a histogram whose end was not seen.
     """
+
+    frames_of: FramesOf
 
     before: str | None = None
     after: str | None = None
@@ -80,6 +118,7 @@ class Record:
     buckets: list[tuple[int, int]] | None = None
     values: Values | None = None
     messages: list[str] = field(default_factory=list)
+    is_cut: bool = False
     _is_split: bool = False
 
     @property
@@ -91,7 +130,7 @@ class Record:
         """Return what there is, for a message."""
         frames = sum(map(len, self.segments))
         text = self.before or self.after
-        return f"{frames} frames" + (f" of {text!r}" if text else "")
+        return f"{frames} frames" + (f" of {quote(text)}" if text else "")
 
     def stack(self) -> Stack:
         """Return the whole stack, root first: user frames, a delimiter, kernel frames.
@@ -128,7 +167,7 @@ class Record:
 
     def _append_after(self) -> None:
         # A text between frames was a frame itself: a virtual machine's, without a module.
-        self._current().append(clean_frame(self.after or ""))
+        self._current().extend(self.frames_of((self.after or "").encode()))
         self.after = None
 
     def _current(self) -> list[Frame]:
@@ -144,44 +183,51 @@ class RecordReader:
 
     Attributes:
         layout: of the file.
-        frames_of: returns the clean frames of a raw line, leaf first.
+        frames_of: for cleaning frames.
     """
 
     layout: AggregateLayout
-    frames_of: Callable[[bytes], tuple[Frame, ...]]
+    frames_of: FramesOf
 
     def read(self, lines: list[bytes]) -> Iterator[Record]:
         """Yield each record that a value line or a histogram's end closes, then the open one.
 
         The last record always comes, however empty: its value may stand behind these lines.
         """
-        record = Record()
+        record = Record(self.frames_of)
         for line, following in zip(lines, [*lines[1:], b""], strict=True):
             if record.buckets is not None:
                 bucket = read_histogram_row(line)
                 if bucket is not None:
                     record.buckets.append(bucket)
                     continue
+                # Only a blank line ends a histogram; anything else is what was left of a row.
+                record.is_cut = bool(line.strip())
                 yield record
-                record = Record()
+                record = Record(self.frames_of)
+                continue
             if not line.strip():
                 record.split()
             elif is_histogram_head(line):
                 record.buckets = []
             elif self._read_line(record, line, following):
                 yield record
-                record = Record()
+                record = Record(self.frames_of)
         if record.buckets is not None:
+            record.is_cut = True
             yield record
-            record = Record()
+            record = Record(self.frames_of)
         yield record
 
     def _read_line(self, record: Record, line: bytes, following: bytes) -> bool:
         """Add a line to the record; tell whether that closed it."""
         values = read_values(line)
-        if values is not None and not self._is_numeric_key(record, following):
-            record.values = values
-            return True
+        if values is not None:
+            if not self._is_numeric_key(record, following):
+                record.values = values
+                return True
+            record.add_text(decode(line).strip())
+            return False
         if self.layout.is_frame(line):
             record.add_frames(self.frames_of(line))
             return False
@@ -215,8 +261,8 @@ class RecordReader:
         """Read a key as dtrace itself prints it: padded, with the value behind the last one."""
         row = _PADDED_ROW.match(line)
         if row is None:
-            record.add_text(text.strip())
+            record.add_text("|".join(split_padded(text)))
             return False
-        record.add_text(decode(row.group(1)))
+        record.add_text("|".join(split_padded(decode(row.group(1)))))
         record.values = (int(row.group(2)),)
         return True

@@ -4,6 +4,7 @@ r"""Aggregations without stacks: one line for each key.
 
     pvload 7030032995 1339              key, time, count
     sh 1339                             key, count
+      sh                    1339        dtrace's own print of the same, with or without header
 
     tick 871397549923                   running totals: every snapshot repeats what came before,
     T rw|vm object 17                   so only the last whole one counts
@@ -17,12 +18,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pvprof.model import NO_STACK, Histogram, Key, Problem
+from pvprof.errors import quote
+from pvprof.model import NO_STACK, Histogram, Key, Problem, Unit
 from pvprof.parse.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.frames import decode
 from pvprof.parse.histograms import is_histogram_head, read_histogram_row
-from pvprof.parse.keys import TextAfter, histogram_key, key_from_texts
+from pvprof.parse.keys import TextAfter, histogram_key, key_from_texts, split_padded
 from pvprof.parse.parsed import Parsed
+from pvprof.parse.records import is_header, why_not_measured
 
 _ROW = re.compile(r"(T )?(.*?) (-?\d+)(?: (-?\d+))?\s*$")
 _TICK = re.compile(r"tick (\d+)\s*$")
@@ -49,24 +52,29 @@ class RowReader:
 
     def feed(self, piece: bytes) -> None:
         """Take in the next whole lines."""
-        for line in piece.split(b"\n"):
+        lines = piece.split(b"\n")
+        if not lines[-1]:
+            lines.pop()  # what follows the last newline is no blank line
+        for line in lines:
             self._line += 1
             self._read_line(line)
 
     def finish(self) -> Parsed:
         """Return what was read."""
+        if self._buckets is not None:
+            self._problem("cut-off", "the text ends inside a histogram")
         self._end_histogram()
+        self._forget_text()
         whole = [snapshot for snapshot in self._snapshots if snapshot.is_whole]
         last = whole[-1] if self._ticks and whole else self._snapshots[-1]
         for key, values in last.rows:
-            unit = "ns" if len(values) > 1 else "events"
-            if min(values) < 0:
-                text = f"{key.name or key.execname}: overflowed or negative {values}; left out"
-                self._problem("negative-value", text)
-            elif unit == "ns":
-                self.parsed.add("ns", key, NO_STACK, values, 1)
+            refusal = why_not_measured(values)
+            if refusal:
+                what = quote(key.name or key.execname)
+                self.parsed.problems.append(refusal.problem(values, what, self._file))
             else:
-                self.parsed.add("events", key, NO_STACK, values, 1)
+                unit: Unit = "ns" if len(values) > 1 else "events"
+                self.parsed.add(unit, key, NO_STACK, values, 1)
         if self._ticks > 1:
             text = f"running totals: {self._ticks} snapshots, of which the last whole one is used"
             self.parsed.problems.append(
@@ -96,6 +104,8 @@ class RowReader:
             self._ticks += 1
         elif text.strip() == _MARK:
             self._snapshots[-1].is_whole = True
+        elif is_header(text.encode()):
+            return
         elif is_diagnostic(text):
             self.parsed.problems.extend(parse_diagnostics([text], self._file))
         elif row is None:
@@ -105,6 +115,7 @@ class RowReader:
             self._forget_text()
             _, key, first, second = row.groups()
             values = (int(first),) if second is None else (int(first), int(second))
+            key = "|".join(split_padded(key))
             self._snapshots[-1].rows.append((key_from_texts(key, None, TextAfter.NAME), values))
 
     def _end_histogram(self) -> None:
@@ -118,7 +129,7 @@ class RowReader:
     def _forget_text(self) -> None:
         """Report a text that turned out to be the key of nothing."""
         if self._text is not None:
-            self._problem("bad-line", f"no row and no key: {self._text[:60]!r}; left out")
+            self._problem("bad-line", f"no row and no key: {quote(self._text)}; left out")
             self._text = None
 
     def _problem(self, kind: str, text: str) -> None:

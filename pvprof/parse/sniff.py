@@ -32,37 +32,42 @@ _FOLDED = re.compile(rb"\S.*;.*\s\d+(?:\.\d*)?\s*$")
 _ANY_FOLDED = re.compile(rb"\S.*\s\d+(?:\.\d*)?\s*$")
 _TWO_NUMBERS = re.compile(rb".*\S \d+(?:\.\d*)? \d+(?:\.\d*)?\s*$")
 _ROW = re.compile(rb"(?:T )?\S.* -?\d+(?: -?\d+)?\s*$")
+_PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d+\s*$")
 _HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
 _KEY_LINE = re.compile(rb"@?[a-z-]+\|")
 _OTHER_TOOLS = (b"debug.lock.prof.stats", b"Count indv cuml rcnt")
-_HINT = "layouts: " + ", ".join(LAYOUTS) + "; --format NAME overrides the guess"
+_HINT = "layouts: " + ", ".join(LAYOUTS) + "; --input-format NAME overrides the guess"
 
 
-def sniff(data: bytes, source: str) -> str:
-    """Return the name of the layout of a text.
+def sniff(data: bytes) -> str:
+    """Return the name of the layout of a text, told from its first `SAMPLE_BYTES`.
 
     Raises:
         InputError: it has none that pvprof reads; says what it looks like instead.
     """
-    sample = data[:SAMPLE_BYTES]
+    sample = _whole_lines(data[:SAMPLE_BYTES])
     lines = [line for line in sample.split(b"\n") if line.strip()]
     if not lines:
-        raise InputError(f"{source}: the file is empty")
+        raise InputError("the file is empty")
     if any(line.startswith(_OTHER_TOOLS) for line in lines):
-        raise InputError(f"{source}: LOCK_PROFILING or lockstat(1) output, not dtrace's", _HINT)
+        raise InputError("LOCK_PROFILING or lockstat(1) output, not dtrace's", _HINT)
     if _EVENT.search(sample):
         return "events"
-    folded = [line for line in lines if not line.startswith(b"#")]
-    if folded and _is_mostly(_FOLDED, folded):
+    if _is_mostly(_FOLDED, [line for line in lines if not line.startswith(b"#")]):
         return "folded"
+    return _sniff_aggregations(sample, lines)
+
+
+def _sniff_aggregations(sample: bytes, lines: list[bytes]) -> str:
     layout = _sniff_stacks(sample, lines)
     if layout:
         return layout
-    if _is_mostly(_ROW, [line for line in lines if not line.startswith(b" ")]):
+    texts = [line for line in lines if not line.startswith(b" ")]
+    if _is_mostly(_ROW, texts) or _is_mostly(_PADDED_ROW, lines):
         return "rows"
     if any(map(is_histogram_head, lines)):
         return "histogram"
-    _refuse(sample, lines, source)
+    _refuse(sample, lines)
     return "keyed"
 
 
@@ -80,6 +85,15 @@ def is_differential(data: bytes) -> bool:
     lines = [line for line in data[:SAMPLE_BYTES].split(b"\n")[:200] if line.strip()]
     lines = [line for line in lines if not line.startswith(b"#")]
     return bool(lines) and all(map(_TWO_NUMBERS.match, lines))
+
+
+def _whole_lines(sample: bytes) -> bytes:
+    """Return a sample without a last line that was cut off, unless it is the only one."""
+    end = sample.rfind(b"\n")
+    last = sample[end + 1 :]
+    if end < 0 or _ANY_FOLDED.match(last) or read_values(last) is not None:
+        return sample
+    return sample[: end + 1]
 
 
 def _sniff_stacks(sample: bytes, lines: list[bytes]) -> str | None:
@@ -110,16 +124,18 @@ def _is_thread_layout(sample: bytes) -> bool:
 def _has_key_first(sample: bytes) -> bool:
     """Tell whether most records begin with a line that is no frame."""
     with_key = without = 0
-    is_first = True
-    for line in sample.split(b"\n"):
+    is_first, is_key = True, False
+    lines = sample.split(b"\n")
+    for line, following in zip(lines, [*lines[1:], b""], strict=True):
         if not line.strip():
             continue
         if is_first:
+            is_key = read_values(line) is None or _FRAME.match(following) is not None
             if _FRAME.match(line):
                 without += 1
-            elif read_values(line) is None:
+            elif is_key:
                 with_key += 1
-        is_first = read_values(line) is not None and not is_first
+        is_first = read_values(line) is not None and not (is_first and is_key)
     return with_key > without
 
 
@@ -128,9 +144,9 @@ def _is_mostly(pattern: re.Pattern[bytes], lines: list[bytes]) -> bool:
     return sum(1 for line in lines if pattern.match(line)) * 2 > len(lines)
 
 
-def _refuse(sample: bytes, lines: list[bytes], source: str) -> None:
+def _refuse(sample: bytes, lines: list[bytes]) -> None:
     """Raise the error that says best why a text is nothing that pvprof reads."""
     if b"\0" in sample:
-        raise InputError(f"{source}: binary data, not dtrace output", _HINT)
+        raise InputError("binary data, not dtrace output", _HINT)
     if not any(read_values(line) is not None for line in lines):
-        raise InputError(f"{source}: no stack, event or aggregation in it", _HINT)
+        raise InputError("no stack, event or aggregation in it", _HINT)

@@ -1,0 +1,83 @@
+"""What the documents say is so: commands run, tables are complete, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS
+
+from pvprof import __version__
+from pvprof.cli import COMMANDS
+from pvprof.parse.sniff import LAYOUTS
+from pvprof.render.formats import FORMATS
+
+Run = Callable[..., Result]
+TOP = Path(__file__).parent.parent
+DOCUMENTS = [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("*/README.md")]
+README_COMMANDS = re.findall(
+    r"^    (pvprof (?:report|locks|fold|flamegraph) .*?)(?:  +#.*)?$",
+    (TOP / "README.md").read_text(),
+    re.M,
+)
+
+
+@pytest.mark.parametrize("command", README_COMMANDS)
+def test_each_command_of_the_readme_runs(
+    command: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
+    Path("any.folded").write_text("a;b;c 3\na;d 4\n")
+    result = run(*shlex.split(command)[1:])
+    assert result.exit_code == 0, result.stderr
+
+
+def test_the_readme_has_commands_to_run() -> None:
+    assert len(README_COMMANDS) >= 5
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readme_and_changelog_name_every_command(command: str) -> None:
+    assert f"pvprof {command}" in (TOP / "README.md").read_text()
+    assert f"`pvprof {command}`" in (TOP / "CHANGELOG.md").read_text()
+
+
+def test_the_formats_page_lists_every_layout() -> None:
+    listed = re.findall(
+        r"^\| `([a-z]+)` \| .* \| `parse/", (TOP / "docs/formats.md").read_text(), re.M
+    )
+    assert listed == list(LAYOUTS)
+
+
+def test_the_architecture_page_names_every_module() -> None:
+    text = (TOP / "docs/architecture.md").read_text()
+    for module in (TOP / "pvprof").rglob("*.py"):
+        package = module.parent.name
+        name = module.stem
+        if name.startswith("__") or package in ("render", "cli"):
+            continue
+        assert f"`{name}`" in text or f"`{package}/{name}`" in text, module
+
+
+def test_every_format_has_a_suffix_that_no_other_has() -> None:
+    suffixes = [suffix for made in FORMATS for suffix in made.suffixes]
+    assert len(suffixes) == len(set(suffixes))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda place: str(place.relative_to(TOP)))
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_version_stands_in_one_place() -> None:
+    project = (TOP / "pyproject.toml").read_text()
+    assert 'dynamic = ["version"]' in project
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
