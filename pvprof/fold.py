@@ -24,7 +24,7 @@ class Folded:
     """Distinct stacks with their values.
 
     Attributes:
-        rows: (stack, value) in ascending order of the stacks' text; every value is at least 1.
+        rows: (stack, value), each stack once, in any order; every value is at least 1.
         unit: the unit of the values.
     """
 
@@ -53,6 +53,9 @@ class FoldOptions:
     counts: bool = False
 
 
+_VALUE = Weight._fields.index("value")
+_COUNT = Weight._fields.index("count")
+
 Group = tuple[Key, Mapping[Stack, Weight]]
 
 
@@ -64,15 +67,23 @@ def fold(groups: Iterable[Group], unit: Unit, options: FoldOptions) -> Folded:
         unit: the unit of the weights' values.
         options: how towers are built.
     """
+    field = _COUNT if options.counts else _VALUE
     totals: dict[Stack, int] = {}
     for key, stacks in groups:
         before, after = _frames_around(key, options)
-        for stack, weight in stacks.items():
-            value = weight.count if options.counts else weight.value
-            tower = Stack(f"{before}{stack}{after}") if before or after else stack
+        if before or after:
+            towers = {
+                Stack(f"{before}{stack}{after}"): weight[field] for stack, weight in stacks.items()
+            }
+        else:
+            towers = {stack: weight[field] for stack, weight in stacks.items()}
+        if not totals:
+            totals = towers
+            continue
+        for tower, value in towers.items():
             totals[tower] = totals.get(tower, 0) + value
-    rows = [(tower, totals[tower]) for tower in sorted(totals)]
-    return Folded(tuple(row for row in rows if row[1]), "events" if options.counts else unit)
+    rows = tuple([row for row in totals.items() if row[1]])
+    return Folded(rows, "events" if options.counts else unit)
 
 
 def _frames_around(key: Key, options: FoldOptions) -> tuple[str, str]:

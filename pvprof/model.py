@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, NewType, TypeVar
 
 if TYPE_CHECKING:
@@ -105,6 +106,15 @@ class Weight(NamedTuple):
         )
 
 
+def weights_of(rows: Iterable[Iterable[int]]) -> Iterator[Weight]:
+    """Return a weight for each row of its three fields.
+
+    Five times as fast as calling `Weight`, whose constructor is Python code: that tells where
+    there are 300,000.
+    """
+    return map(tuple.__new__, repeat(Weight), rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing in the input that was doubtful, lost or unreadable.
@@ -177,8 +187,9 @@ class Profile:
         if mine is stacks:
             return
         for stack, weight in stacks.items():
-            known = mine.get(stack)
-            mine[stack] = weight if known is None else known.plus(weight)
+            known = mine.setdefault(stack, weight)
+            if known is not weight:
+                mine[stack] = known.plus(weight)
 
     def merge(self, other: Profile) -> None:
         """Add every weight of another profile of the same unit."""

@@ -1,23 +1,21 @@
 """What a lock name or wait message is: its kind of wait and its lock class.
 
-Owns the rules as data, the packaged ones (``rules.toml``) and a user's, and how they are applied
-to a key and a stack. It refuses to add anything up: ``attribute`` comes next and does that.
+Owns how rules are applied to a key and a stack; ``rules_file`` reads them. It refuses to add
+anything up: ``select`` comes next and sorts weights by them.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
-import warnings
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from pvprof.errors import PvprofError
 from pvprof.model import DELIMITER, Frame, Key, Stack, frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
+
+_T = TypeVar("_T")
 
 UNCLASSIFIED: Final = "unclassified"
 """The kind of a wait that no rule knows. Every set of rules has it."""
@@ -25,17 +23,7 @@ UNCLASSIFIED: Final = "unclassified"
 OTHER: Final = "other"
 """The lock class of a wait that no rule puts into a class."""
 
-_DEFAULT_NAME = "rules.toml"
-_TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
-_KIND_KEYS = frozenset({"id", "title", "set_aside"})
-_LIST_KEYS = ("names", "name_patterns", "events", "event_patterns", "frames")
-_RULE_KEYS = frozenset({"kind", "class", "first", *_LIST_KEYS})
-_KIND_ID = re.compile(r"[a-z][a-z0-9_-]*")
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
-
-
-class RulesError(PvprofError):
-    """A file of rules cannot be read, or a rule in it cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +92,17 @@ class _Plan:
     bits: int
     verdicts: dict[int, Verdict] = field(default_factory=dict)
 
+    def verdict(self, bits: int) -> Verdict:
+        """Return what the rules say where the frames that `bits` stands for were seen."""
+        known = self.verdicts.get(bits)
+        if known is None:
+            kind, lock_class = _decide(self.kinds, bits), _decide(self.classes, bits)
+            known = self.verdicts[bits] = Verdict(
+                (kind.kind if kind else None) or UNCLASSIFIED,
+                (lock_class.lock_class if lock_class else None) or OTHER,
+            )
+        return known
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -130,15 +129,24 @@ class Rules:
 
     def classify(self, key: Key, stack: Stack) -> Verdict:
         """Return the kind and the lock class of what was measured for this key and stack."""
-        plan, bits = self._look_up(key, stack)
-        verdict = plan.verdicts.get(bits)
-        if verdict is None:
-            kind, lock_class = _decide(plan.kinds, bits), _decide(plan.classes, bits)
-            verdict = plan.verdicts[bits] = Verdict(
-                (kind.kind if kind else None) or UNCLASSIFIED,
-                (lock_class.lock_class if lock_class else None) or OTHER,
-            )
-        return verdict
+        plan = self._plan_of(key)
+        return plan.verdict(self._bits_in(plan, stack))
+
+    def sort(self, key: Key, stacks: Mapping[Stack, _T]) -> dict[Verdict, Mapping[Stack, _T]]:
+        """Return the stacks of a key by what `classify` says of each."""
+        plan = self._plan_of(key)
+        if not plan.bits:
+            return {plan.verdict(0): stacks}
+        by_bits: dict[int, dict[Stack, _T]] = {}
+        for stack, item in stacks.items():
+            bits = self._bits_in(plan, stack)
+            if bits not in by_bits:
+                by_bits[bits] = {}
+            by_bits[bits][stack] = item
+        by_verdict: dict[Verdict, dict[Stack, _T]] = {}
+        for bits, some in by_bits.items():
+            by_verdict.setdefault(plan.verdict(bits), {}).update(some)
+        return dict(by_verdict)
 
     def is_machinery(self, frame: Frame) -> bool:
         """Tell whether a frame only waits on behalf of its caller, like ``turnstile_wait``."""
@@ -151,20 +159,25 @@ class Rules:
 
     def explain(self, key: Key, stack: Stack) -> tuple[Rule | None, Rule | None]:
         """Return the rules that decide the kind and the lock class; None where none applies."""
-        plan, bits = self._look_up(key, stack)
+        plan = self._plan_of(key)
+        bits = self._bits_in(plan, stack)
         return _decide(plan.kinds, bits), _decide(plan.classes, bits)
 
-    def _look_up(self, key: Key, stack: Stack) -> tuple[_Plan, int]:
+    def _plan_of(self, key: Key) -> _Plan:
         plan = self._plans.get((key.event, key.name))
         if plan is None:
             plan = self._plans[key.event, key.name] = self._plan(key.event, key.name)
+        return plan
+
+    def _bits_in(self, plan: _Plan, stack: Stack) -> int:
+        """Return the bits of the rules of a plan that look for a frame of the stack."""
         if not plan.bits:
-            return plan, 0
+            return 0
         frames = frames_of(stack)
         # Most stacks have no frame that any rule looks for: one call that runs in C finds that
         # out, three times as fast as the loop.
         if self._mute_frames.issuperset(frames):
-            return plan, 0
+            return 0
         seen = 0
         for frame in _kernel_frames(frames):
             bits = self._frame_bits.get(frame)
@@ -174,7 +187,7 @@ class Rules:
                 if not bits:
                     self._mute_frames.add(frame)
             seen |= bits
-        return plan, seen & plan.bits
+        return seen & plan.bits
 
     def _plan(self, event: str, name: str) -> _Plan:
         kinds: list[tuple[int, Rule]] = []
@@ -198,32 +211,6 @@ class Rules:
             if any(pattern.search(function) for pattern in self.rules[number].frames):
                 bits |= bit
         return bits
-
-
-def load_rules(path: Path | None = None) -> Rules:
-    """Return the packaged rules, extended or replaced by a user's file where one is given.
-
-    Raises:
-        RulesError: the file cannot be read, or something in it is wrong.
-    """
-    from importlib import resources  # noqa: PLC0415 (20 ms to import: only who loads rules pays)
-
-    packaged = resources.files("pvprof").joinpath(_DEFAULT_NAME).read_bytes()
-    parts = [_parse(packaged, _DEFAULT_NAME)]
-    kinds: dict[str, WaitKind] = {}
-    if path is not None:
-        user = _parse(_read(path), str(path))
-        replaces = _typed(user, "replace", bool, "true or false") or False
-        parts = [user] if replaces else [*parts, user]
-    for part in parts:
-        _add_kinds(kinds, part)
-    if UNCLASSIFIED not in kinds:
-        kinds[UNCLASSIFIED] = WaitKind(UNCLASSIFIED, "Not classified", False)
-    # The user's rules come first; within one file the order of the file holds.
-    rules = [rule for part in reversed(parts) for rule in _rules(part, kinds)]
-    rules.sort(key=lambda rule: not rule.first)
-    machinery = [pattern for part in parts for pattern in _patterns(part, "machinery")]
-    return Rules(tuple(kinds.values()), tuple(rules), tuple(machinery))
 
 
 def _one_of(value: str, exact: frozenset[str], patterns: Iterable[re.Pattern[str]]) -> bool:
@@ -250,144 +237,3 @@ def _kernel_frames(frames: list[Frame]) -> list[Frame]:
 def _function(frame: Frame) -> str:
     _, tick, function = frame.partition("`")
     return _OFFSET.sub("", function if tick else frame)
-
-
-# ----------------------------------------------------------------------------- reading a file
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """One TOML table and what to call it in a message."""
-
-    data: Mapping[str, Any]
-    label: str
-
-
-def _fail(label: str, problem: str) -> NoReturn:
-    raise RulesError(f"{label}: {problem}", "See docs/rules.md for what a file of rules may hold.")
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        _fail(str(path), f"cannot be read: {error.strerror or error}")
-    except ValueError as error:  # a name with a NUL in it
-        _fail(repr(str(path)), f"cannot be read: {error}")
-
-
-def _parse(raw: bytes, name: str) -> _Table:
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        _fail(name, f"line {line} is not UTF-8")
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError also: an integer of 5,000 digits
-        _fail(name, f"is not valid TOML: {error}")
-    return _checked(_Table(data, name), _TOP_KEYS)
-
-
-def _checked(table: _Table, known: frozenset[str]) -> _Table:
-    for key in table.data:
-        if key not in known:
-            allowed = ", ".join(sorted(known))
-            _fail(table.label, f"{key!r} is not a known key (known are {allowed})")
-    return table
-
-
-def _typed(table: _Table, key: str, wanted: type, what: str) -> Any:
-    value = table.data.get(key)
-    if value is not None and type(value) is not wanted:
-        _fail(table.label, f"{key!r} must be {what}")
-    return value
-
-
-def _text(table: _Table, key: str) -> str | None:
-    """Return a text that may stand in a report and in a frame, or None where it is not given."""
-    value: str | None = _typed(table, key, str, "a text")
-    if value is not None and (not value.strip() or not value.isprintable() or ";" in value):
-        _fail(table.label, f"{key!r} must be one printable line, not empty and without ';'")
-    return value
-
-
-def _tables(part: _Table, key: str) -> list[_Table]:
-    items = _typed(part, key, list, f"written as [[{key}]]") or []
-    if not all(isinstance(item, dict) for item in items):
-        _fail(part.label, f"{key!r} must be written as [[{key}]]")
-    return [_Table(item, f"{part.label}: {key} {number}") for number, item in enumerate(items, 1)]
-
-
-def _add_kinds(kinds: dict[str, WaitKind], part: _Table) -> None:
-    """Add a file's kinds; one that is known already keeps its place and what is not given anew."""
-    mine: set[str] = set()
-    for table in _tables(part, "kind"):
-        _checked(table, _KIND_KEYS)
-        name = _text(table, "id")
-        if name is None or not _KIND_ID.fullmatch(name):
-            _fail(table.label, "needs an 'id' of lower-case letters, digits, '-' and '_'")
-        named = replace(table, label=f"{table.label} ({name})")
-        if name in mine:
-            _fail(named.label, "the same id is already used above")
-        mine.add(name)
-        title = _text(named, "title")
-        set_aside = _typed(named, "set_aside", bool, "true or false")
-        known = kinds.get(name)
-        if known is None and title is None:
-            _fail(named.label, "needs a 'title'")
-        kinds[name] = WaitKind(
-            name,
-            title or (known.title if known else name),
-            set_aside if set_aside is not None else known is not None and known.set_aside,
-        )
-
-
-def _rules(part: _Table, kinds: Mapping[str, WaitKind]) -> list[Rule]:
-    return [_rule(table, kinds) for table in _tables(part, "rule")]
-
-
-def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
-    shown = table.data.get("class", table.data.get("kind"))
-    if isinstance(shown, str) and shown.isprintable():
-        table = replace(table, label=f"{table.label} ({shown})")
-    _checked(table, _RULE_KEYS)
-    kind, lock_class = _text(table, "kind"), _text(table, "class")
-    if kind is None and lock_class is None:
-        _fail(table.label, "gives neither a 'kind' nor a 'class'")
-    if kind is not None and kind not in kinds:
-        _fail(table.label, f"there is no kind {kind!r} (there are {', '.join(kinds)})")
-    if not any(key in table.data for key in _LIST_KEYS):
-        _fail(table.label, f"needs at least one condition ({', '.join(_LIST_KEYS)})")
-    return Rule(
-        table.label,
-        kind,
-        lock_class,
-        bool(_typed(table, "first", bool, "true or false")),
-        frozenset(name.rstrip() for name in _texts(table, "names")),
-        _patterns(table, "name_patterns"),
-        frozenset(_texts(table, "events")),
-        _patterns(table, "event_patterns"),
-        _patterns(table, "frames"),
-    )
-
-
-def _texts(table: _Table, key: str) -> list[str]:
-    items: list[Any] = _typed(table, key, list, "a list of texts") or []
-    if key in table.data and (not items or not all(isinstance(item, str) for item in items)):
-        _fail(table.label, f"{key!r} must be a list of one or more texts")
-    return items
-
-
-def _patterns(table: _Table, key: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(_pattern(text, key, table.label) for text in _texts(table, key))
-
-
-def _pattern(text: str, key: str, label: str) -> re.Pattern[str]:
-    try:
-        # A pattern whose meaning Python is about to change is refused, not warned about.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return re.compile(text)
-    except (re.error, OverflowError, RecursionError, Warning) as error:
-        _fail(label, f"{key!r} has a bad regular expression {text!r}: {error}")

@@ -78,17 +78,11 @@ class Selection:
 
 def classify(profile: Profile, rules: Rules) -> tuple[Part, ...]:
     """Return the parts of a profile, each of one key and one verdict; no weight is lost."""
-    parts = []
-    for key, stacks in profile.groups.items():
-        by_verdict: dict[Verdict, dict[Stack, Weight]] = {}
-        for stack, weight in stacks.items():
-            verdict = rules.classify(key, stack)
-            group = by_verdict.get(verdict)
-            if group is None:
-                group = by_verdict[verdict] = {}
-            group[stack] = weight
-        parts += [Part(verdict, key, group) for verdict, group in by_verdict.items()]
-    return tuple(parts)
+    return tuple(
+        Part(verdict, key, some)
+        for key, stacks in profile.groups.items()
+        for verdict, some in rules.sort(key, stacks).items()
+    )
 
 
 def select(parts: Iterable[Part], rules: Rules, filters: Filters) -> Selection:

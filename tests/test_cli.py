@@ -68,8 +68,8 @@ def test_help_lists_every_command_and_how_to_begin(run: Run) -> None:
 def test_starting_imports_neither_pandas_nor_numpy_nor_rich(args: list[str]) -> None:
     code = (
         "import sys; sys.argv = ['pvprof', *sys.argv[1:]]\n"
-        "from pvprof.__main__ import main\n"
-        "try: main()\n"
+        "from pvprof.cli import cli\n"
+        "try: cli()\n"
         "finally: print({'numpy', 'pandas', 'rich'} & set(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run(

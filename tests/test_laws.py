@@ -16,7 +16,7 @@ from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.sniff import LAYOUTS
 from pvprof.render.folded import render as render_folded
 from pvprof.report import Measurement, Pool, build_report
-from pvprof.rules import load_rules
+from pvprof.rules_file import load_rules
 from pvprof.select import ALL_KINDS, Filters, classify, select
 
 RULES = load_rules()
@@ -93,7 +93,7 @@ def test_folding_keeps_the_weight(
     profile = profile_of(some)
     folded = fold(profile.groups.items(), "ns", FoldOptions(by, execname, counts))  # type: ignore[arg-type]
     assert folded.total == sum(w.count if counts else w.value for _, _, w in profile)
-    assert [stack for stack, _ in folded.rows] == sorted({stack for stack, _ in folded.rows})
+    assert len({stack for stack, _ in folded.rows}) == len(folded.rows)
 
 
 @given(rows)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from pvprof.errors import PvprofError
 from pvprof.model import DELIMITER, NO_STACK, Key, Stack, frames_of, stack_of
-from pvprof.rules import OTHER, UNCLASSIFIED, Rules, RulesError, Verdict, WaitKind, load_rules
+from pvprof.rules import OTHER, UNCLASSIFIED, Rules, Verdict, WaitKind
+from pvprof.rules_file import RulesError, load_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -19,7 +19,8 @@ from pvprof.parse.sniff import LAYOUTS
 from pvprof.parse.symbols import load_symbols
 from pvprof.pool import read_pool
 from pvprof.report import UNITS, Pool, merge_problems
-from pvprof.rules import Rules, load_rules
+from pvprof.rules import Rules
+from pvprof.rules_file import load_rules
 from pvprof.select import Filters
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from pvprof.errors import quote
-from pvprof.model import Frame, Histogram, Key, Problem, Stack, Weight
+from pvprof.model import Frame, Histogram, Key, Problem, Stack, weights_of
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.frames import FrameNames, decode
 from pvprof.parse.keys import TextAfter, histogram_key, key_from_texts, unit_of
@@ -44,10 +44,7 @@ from pvprof.parse.records import (
 _NO_KEY = Key()
 
 Cell = list[int]
-"""The sums of one stack: of first values, of last values, of records; and how many values each
-record has."""
-
-_WIDTH = 3
+"""The sums of one stack, in the order of `Weight`'s fields."""
 
 _MOST_HEADS = 1 << 15
 """How many heads are remembered. Texts that repeat records, snapshots say, repeat a few thousand;
@@ -93,15 +90,27 @@ class _PlainFrames(dict[bytes, Frame]):
         return frames[0]
 
 
-class _Keys(dict[bytes, Key]):
-    """The key that the text before a stack spells."""
+class _Groups(dict[tuple[Key, bool], dict[Stack, Cell]]):
+    """The cells of each key, apart for records with and without a count."""
 
-    def __init__(self, layout: AggregateLayout) -> None:
+    def __missing__(self, name: tuple[Key, bool]) -> dict[Stack, Cell]:
+        group: dict[Stack, Cell] = {}
+        self[name] = group
+        return group
+
+
+class _TextGroups(dict[bytes, dict[Stack, Cell]]):
+    """The cells of the key that the text before a stack spells."""
+
+    def __init__(self, groups: _Groups, layout: AggregateLayout, has_counts: bool) -> None:
+        self._groups = groups
         self._layout = layout
+        self._has_counts = has_counts
 
-    def __missing__(self, text: bytes) -> Key:
-        key = self[text] = key_from_texts(decode(text), None, self._layout.text_after)
-        return key
+    def __missing__(self, text: bytes) -> dict[Stack, Cell]:
+        key = key_from_texts(decode(text), None, self._layout.text_after)
+        group = self[text] = self._groups[key, self._has_counts]
+        return group
 
 
 class AggregateReader:
@@ -112,11 +121,12 @@ class AggregateReader:
         self._file = file
         self._records = RecordReader(layout, names.__getitem__)
         self._plain = _PlainFrames(names, layout)
-        self._keys = _Keys(layout)
         self._values = _Values()
-        self._cells: dict[bytes, Cell | None] = {}
+        self._width = 0  # how many values each plain record has; told by the first record
+        self._cells: dict[bytes, Cell] = {}
         self._odd: defaultdict[bytes, list[Values]] = defaultdict(list)
-        self._groups: dict[tuple[Key, bool], dict[Stack, Cell]] = {}
+        self._groups = _Groups()
+        self._texts = _TextGroups(self._groups, layout, False)
         self._pending: list[bytes] = []
         self._ends_blank = False
         self._parsed = Parsed(layout.name)
@@ -124,23 +134,25 @@ class AggregateReader:
     def feed(self, piece: bytes) -> None:
         """Take in the next piece of text, which ends at the end of a paragraph."""
         values_of, cells, pending = self._values, self._cells, self._pending
+        width = self._width
         self._ends_blank = piece.endswith(b"\n\n")
         for paragraph in piece.rstrip(b"\n").split(b"\n\n"):
             head, _, last = paragraph.rpartition(b"\n")
             values = values_of[last]
-            if values is None:
-                if paragraph:
-                    pending.append(paragraph)
+            if not values or pending or len(values) != width:
+                self._set_apart(paragraph, values)
+                width = self._width
                 continue
-            if pending:
-                head = b"\n\n".join((*pending, head))
-                pending.clear()
-            cell = cells.get(head) or self._cell(head, values)
-            if cell is None or len(values) != cell[_WIDTH]:
-                self._odd[head].append(values or read_values(last) or ())
-                continue
+            cell = cells.get(head)
+            if cell is None:
+                try:
+                    cell = self._cell(head)
+                except _NotPlainError:
+                    self._odd[head].append(values)
+                    continue
             cell[0] += values[0]
-            cell[1] += values[-1]
+            if width > 1:
+                cell[1] += values[1]
             cell[2] += 1
 
     def finish(self) -> Parsed:
@@ -153,47 +165,54 @@ class AggregateReader:
             self._add_group(key, has_counts, stacks)
         return self._parsed
 
-    def _cell(self, head: bytes, values: Values) -> Cell | None:
-        """Return the cell of a head seen for the first time; None if it is no plain record."""
-        if head in self._cells or not values:
-            return None
-        key = _NO_KEY
-        body = head.lstrip(b"\n")
-        if self._layout.key_first:
-            text, _, body = body.partition(b"\n")
-            key = self._keys[text]
-        lines = body.split(b"\n")
+    def _set_apart(self, paragraph: bytes, values: Values | None) -> None:
+        """Keep a paragraph that is no plain record for reading it line by line, at the end."""
+        if values is None:
+            if paragraph:
+                self._pending.append(paragraph)
+            return
+        head, _, last = paragraph.rpartition(b"\n")
+        if self._pending:
+            head = b"\n\n".join((*self._pending, head))
+            self._pending.clear()
+        values = values or read_values(last) or ()
+        self._odd[head].append(values)
+        if not self._width:
+            self._width = len(values)
+            self._texts = _TextGroups(self._groups, self._layout, self._width > 1)
+
+    def _cell(self, head: bytes) -> Cell:
+        """Return the cell of a head that is not remembered.
+
+        Raises:
+            _NotPlainError: it is more than a key line and frames.
+        """
+        lines = head.split(b"\n")
+        if not lines[0]:
+            del lines[0]
+        text = lines.pop(0) if self._layout.key_first and lines else b""
+        if not lines:
+            raise _NotPlainError
         lines.reverse()
-        try:
-            stack = Stack(";".join(map(self._plain.__getitem__, lines)))
-        except _NotPlainError:
-            self._cells[head] = None
-            return None
-        cell = self._stack_cell(key, stack, len(values))
+        stack = ";".join(map(self._plain.__getitem__, lines))
+        group = self._texts[text] if text else self._groups[_NO_KEY, self._width > 1]
+        cell = group.get(stack)  # type: ignore[call-overload]
+        if cell is None:
+            cell = group[stack] = [0, 0, 0]  # type: ignore[index]
         if len(self._cells) < _MOST_HEADS:
             self._cells[head] = cell
-        return cell
+        return cell  # type: ignore[no-any-return]
 
     def _stack_cell(self, key: Key, stack: Stack, width: int) -> Cell:
         """Return the cell of a key and stack for records of that many values."""
-        group = self._groups.get((key, width > 1))
-        if group is None:
-            group = self._groups[key, width > 1] = {}
-        cell = group.get(stack)
-        if cell is None:
-            cell = group[stack] = [0, 0, 0, width]
-        return cell
+        return self._groups[key, width > 1].setdefault(stack, [0, 0, 0])
 
     def _add_group(self, key: Key, has_counts: bool, stacks: dict[Stack, Cell]) -> None:
         unit = self._layout.unit or unit_of(key, has_counts)
         if unit == "samples" and not key.event:
             key = key._replace(event="on-cpu")
-        weights = {
-            stack: Weight(value, count if has_counts else 0, records)
-            for stack, (value, count, records, _) in stacks.items()
-            if records
-        }
-        self._parsed.records += sum(weight.records for weight in weights.values())
+        weights = dict(zip(stacks, weights_of(stacks.values()), strict=True))
+        self._parsed.records += sum([weight[2] for weight in weights.values()])
         if weights:
             self._parsed.profile(unit, has_counts).add_group(key, weights)
 
@@ -242,7 +261,7 @@ class AggregateReader:
                 continue
             cell = self._stack_cell(key, record.stack(), len(one))
             cell[0] += one[0]
-            cell[1] += one[-1]
+            cell[1] += one[1] if len(one) > 1 else 0
             cell[2] += 1
 
     def _add_histogram(self, record: Record, times: int) -> None:

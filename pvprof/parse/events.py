@@ -20,14 +20,18 @@ in the order of the per-CPU buffers, not of time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import quote
 from pvprof.model import Events, Key, Problem, Stack, stack_of
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.frames import FrameNames, decode
 from pvprof.parse.parsed import Parsed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _LONG = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (\d+) (.*?) ([ts]) ([0-9a-f]+) (\d+) (.*)", re.S)
 _THREAD = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (.*?)\|(.*?)\|(.*)", re.S)
@@ -36,15 +40,15 @@ _WAKE = re.compile(rb"W (\d+) (\d+) (\d+) (\d+) (.*)")
 _MARK = re.compile(rb"([BZ]) (\d+) (\d+)")
 _MECHANISMS = {b"t": "turnstile", b"s": "sleepq"}
 _UNKNOWN = b"-1"
-_INT64_END = 1 << 63
+_INT64_MAX = (1 << 63) - 1
+_UINT64_MAX = (1 << 64) - 1
 
-Row = tuple[bytes, ...]
+Row = Sequence[bytes]
 """start, wait, pid, tid, cpu, execname, mechanism letter, object (hex), owner, name."""
 
-
-def _are_numbers(row: Sequence[bytes]) -> bool:
-    """Tell whether the fields that must be numbers are: a process named ``s t`` shifts them."""
-    return b"".join((*row[:5], row[8])).isdigit()
+_DECIMALS = (0, 1, 2, 3, 4, 8)
+_EXECNAME, _MECHANISM, _OBJECT, _NAME = 5, 6, 7, 9
+_WAIT = 1
 
 
 def read_row(head: bytes) -> Row | None:
@@ -63,69 +67,57 @@ def read_row(head: bytes) -> Row | None:
     return None
 
 
-def _is_fit(row: tuple[bytes, ...]) -> bool:
-    """Tell whether a row of `_Columns` holds numbers of 64 bits."""
-    *decimals, address, owner = row[:7]
+def _is_fit(row: Row) -> bool:
+    """Tell whether the fields that must be numbers are, and fit into 64 bits."""
     try:
-        return max(map(int, (*decimals, owner))) < _INT64_END and int(address, 16) < 2 * _INT64_END
+        decimals = [int(row[place]) for place in _DECIMALS]
+        address = int(row[_OBJECT], 16)
     except ValueError:
         return False
+    return (
+        max(decimals) < _INT64_MAX
+        and decimals[_WAIT] >= 0
+        and 0 <= address <= _UINT64_MAX
+        and (row[_MECHANISM] in _MECHANISMS or row[_MECHANISM] == b"")
+    )
 
 
-@dataclass(slots=True)
-class _Columns:
-    """The events read so far, column by column: integers in printed form until the end."""
+def _numbers(columns: Sequence[Sequence[bytes]]) -> dict[str, npt.NDArray[Any]]:
+    """Return the number columns of a piece's rows, by the names of `Events`.
 
-    start: list[bytes] = field(default_factory=list)
-    wait: list[bytes] = field(default_factory=list)
-    pid: list[bytes] = field(default_factory=list)
-    tid: list[bytes] = field(default_factory=list)
-    cpu: list[bytes] = field(default_factory=list)
-    objects: list[bytes] = field(default_factory=list)
-    owner: list[bytes] = field(default_factory=list)
-    key_id: list[int] = field(default_factory=list)
-    stack_id: list[int] = field(default_factory=list)
+    All rows are read at once, in C; whether each field is a number is told for all together.
 
-    def events(self, keys: Iterable[tuple[bytes, bytes, bytes]], stacks: Iterable[Stack]) -> Events:
-        """Return the events.
+    Raises:
+        ValueError, OverflowError: some field is none, or does not fit.
+    """
+    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-        Raises:
-            ValueError, OverflowError: a field is no number, or none of 64 bits.
-        """
-        import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+    def integers(column: Sequence[bytes]) -> npt.NDArray[np.int64]:
+        text = b" ".join(column)
+        if text.translate(None, b"0123456789- ") or b"" in column:
+            raise ValueError
+        values = np.fromstring(text, dtype=np.int64, sep=" ")
+        if len(values) != len(column) or values.max() == _INT64_MAX:
+            raise OverflowError
+        return values
 
-        def integers(column: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-            return np.array(list(map(int, column)), dtype=np.int64)
+    numbers = [integers(columns[place]) for place in _DECIMALS]
+    if numbers[_WAIT].min() < 0 or not _MECHANISMS.keys() >= set(columns[_MECHANISM]) - {b""}:
+        raise ValueError
+    addresses = [int(text, 16) for text in columns[_OBJECT]]
+    names = ("start_ns", "wait_ns", "pid", "tid", "cpu", "owner_tid")
+    return {
+        **dict(zip(names, numbers, strict=True)),
+        "object_address": np.array(addresses, dtype=np.uint64),
+    }
 
-        addresses = [int(text, 16) for text in self.objects]
-        return Events(
-            start_ns=integers(self.start),
-            wait_ns=integers(self.wait),
-            pid=integers(self.pid),
-            tid=integers(self.tid),
-            cpu=integers(self.cpu),
-            owner_tid=integers(self.owner),
-            object_address=np.array(addresses, dtype=np.uint64),
-            key_id=np.array(self.key_id, dtype=np.int64),
-            stack_id=np.array(self.stack_id, dtype=np.int64),
-            keys=tuple(
-                Key(_MECHANISMS.get(mechanism, ""), decode(name), decode(execname))
-                for mechanism, execname, name in keys
-            ),
-            stacks=tuple(stacks),
-        )
 
-    def drop_unfit(self) -> list[str]:
-        """Take out the rows with a field that is no number of 64 bits; return their fields."""
-        columns = [getattr(self, each.name) for each in fields(self)]
-        rows = list(zip(*columns, strict=True))
-        fit = [row for row in rows if _is_fit(row)]
-        for column, values in zip(columns, zip(*fit, strict=True), strict=False):
-            column[:] = values
-        if not fit:
-            for column in columns:
-                column.clear()
-        return [" ".join(map(decode, row[:7])) for row in rows if not _is_fit(row)]
+class _Ids(dict[tuple[bytes, bytes, bytes], int]):
+    """A number for each distinct (mechanism, execname, name), in the order of first sight."""
+
+    def __missing__(self, identity: tuple[bytes, bytes, bytes]) -> int:
+        number = self[identity] = len(self)
+        return number
 
 
 class EventReader:
@@ -138,10 +130,10 @@ class EventReader:
     def __init__(self, names: FrameNames, file: str) -> None:
         self._names = names
         self._file = file
-        self._rows = _Columns()
-        self._keys: dict[tuple[bytes, bytes, bytes], int] = {}
+        self._keys = _Ids()
         self._stacks: dict[Stack, int] = {}
         self._bodies: dict[bytes, int] = {}
+        self._parts: list[dict[str, npt.NDArray[Any]]] = []
         self.residue: list[bytes] = []
         self.parsed = Parsed("events")
 
@@ -149,40 +141,46 @@ class EventReader:
         """Take in the next piece of text, which begins at the beginning of a record."""
         records = (b"\n" + piece).split(b"\nE ")
         self._read_between(records[0])
-        bodies, keys = self._bodies, self._keys
-        rows = self._rows
-        appends = [
-            column.append for column in (rows.start, rows.wait, rows.pid, rows.tid, rows.cpu)
-        ]
-        add_start, add_wait, add_pid, add_tid, add_cpu = appends
-        add_object, add_owner = rows.objects.append, rows.owner.append
-        add_key, add_stack = rows.key_id.append, rows.stack_id.append
+        bodies = self._bodies
+        rows: list[Row] = []
+        stack_ids: list[int] = []
         for record in records[1:]:
             head, _, body = record.partition(b"\n")
-            row: tuple[bytes, ...] | list[bytes] = head.split(b" ", 9)
-            if len(row) != 10 or row[6] not in _MECHANISMS or not _are_numbers(row):
-                checked = self._check_row(head)
-                if checked is None:
-                    self._read_body(body)  # its stack is nobody's, but what is behind it counts
-                    continue
-                row = checked
-            start, wait, pid, tid, cpu, execname, mechanism, address, owner, name = row
-            identity = (mechanism, execname, name)
-            key = keys.get(identity)
-            if key is None:
-                key = keys[identity] = len(keys)
             stack = bodies.get(body)
             if stack is None:
                 stack = self._read_body(body)
-            add_start(start)
-            add_wait(wait)
-            add_pid(pid)
-            add_tid(tid)
-            add_cpu(cpu)
-            add_object(address)
-            add_owner(owner)
-            add_key(key)
-            add_stack(stack)
+            row: Row | None = head.split(b" ", 9)
+            if len(row) <= _NAME:  # type: ignore[arg-type]
+                row = self._check_row(head)
+                if row is None:
+                    continue
+            rows.append(row)  # type: ignore[arg-type]
+            stack_ids.append(stack)
+        if rows:
+            self._add_rows(rows, stack_ids)
+
+    def _add_rows(self, rows: list[Row], stack_ids: list[int]) -> None:
+        import numpy as np  # noqa: PLC0415
+
+        columns = list(zip(*rows, strict=True))
+        try:
+            part = _numbers(columns)
+        except (ValueError, OverflowError):
+            # Only now is it worth looking at each row: a good file never comes here.
+            checked = [
+                (row if _is_fit(row) else self._check_row(b" ".join(row)), stack)
+                for row, stack in zip(rows, stack_ids, strict=True)
+            ]
+            fit = [(row, stack) for row, stack in checked if row is not None]
+            if not fit:
+                return
+            columns = list(zip(*(row for row, _ in fit), strict=True))
+            stack_ids = [stack for _, stack in fit]
+            part = _numbers(columns)
+        identities = zip(columns[_MECHANISM], columns[_EXECNAME], columns[_NAME], strict=True)
+        part["key_id"] = np.fromiter(map(self._keys.__getitem__, identities), dtype=np.int64)
+        part["stack_id"] = np.array(stack_ids, dtype=np.int64)
+        self._parts.append(part)
 
     def finish(self) -> Parsed:
         """Return what was read."""
@@ -195,8 +193,11 @@ class EventReader:
         if row is None:
             self._problem("bad-event", f"not an event: {quote('E ' + decode(head))}; left out")
             return None
-        if int(row[1]) < 0:
+        if int(row[_WAIT]) < 0:
             self._problem("negative-wait", f"negative wait: {quote('E ' + decode(head))}; left out")
+            return None
+        if not _is_fit(row):
+            self._problem("bad-event", f"number too large: {quote('E ' + decode(head))}; left out")
             return None
         return row
 
@@ -262,10 +263,17 @@ class EventReader:
         self.parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
 
     def _events(self) -> Events:
-        try:
-            return self._rows.events(self._keys, self._stacks)
-        except (ValueError, OverflowError):
-            # Only now is it sure that a number is none: looking at each would cost every good file.
-            for text in self._rows.drop_unfit():
-                self._problem("bad-event", f"not an event: {quote(text)}; left out")
-            return self._rows.events(self._keys, self._stacks)
+        import numpy as np  # noqa: PLC0415
+
+        def column(name: str) -> npt.NDArray[Any]:
+            dtype = np.uint64 if name == "object_address" else np.int64
+            return np.concatenate([np.empty(0, dtype), *(part[name] for part in self._parts)])
+
+        return Events(
+            **{name: column(name) for name in (*Events.COLUMNS, "key_id", "stack_id")},
+            keys=tuple(
+                Key(_MECHANISMS.get(mechanism, ""), decode(name), decode(execname))
+                for mechanism, execname, name in self._keys
+            ),
+            stacks=tuple(self._stacks),
+        )

@@ -13,9 +13,20 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from itertools import repeat
 
 from pvprof.errors import quote
-from pvprof.model import Key, Problem, Stack, Unit, Weight, clean_frame, stack_of
+from pvprof.model import (
+    Key,
+    Problem,
+    Profile,
+    Stack,
+    Unit,
+    Weight,
+    clean_frame,
+    stack_of,
+    weights_of,
+)
 from pvprof.parse.frames import decode
 from pvprof.parse.parsed import Parsed
 
@@ -24,19 +35,21 @@ _PADDED = re.compile(r"(.*\S)\s+(\d+)\s*$")
 _FIRST_COLUMN = re.compile(r"(.*\S) +\d+(?:\.\d*)?$")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code != ord("\n"))
 # Where frames are empty or have blanks around them, in a text of which only that is wrong.
-_LOOSE_FRAMES = (b"; ", b" ;", b";;", b"\n;", b"\n ")
+_LOOSE_FRAMES = (b";;", b"\n;")
+_LOOSE_BLANKS = (b"; ", b" ;", b"\n ", b"  ")
 _MOST_LOCATED = 20
-
-
-def _clean_stack(tower: str) -> Stack:
-    return stack_of(map(clean_frame, tower.split(";")))
 
 
 def _is_clean(piece: bytes) -> bool:
     """Tell whether `clean_frame` would change no frame of a text; quick where the answer is yes."""
     if not piece.isascii() or len(piece.translate(None, _CONTROLS)) != len(piece):
         return False
-    return not piece.startswith((b";", b" ")) and not any(map(piece.__contains__, _LOOSE_FRAMES))
+    if piece.startswith((b";", b" ")) or any(map(piece.__contains__, _LOOSE_FRAMES)):
+        return False
+    # One blank a line, before the number, is the common case, and quicker to count than to search.
+    return piece.count(b" ") == piece.count(b"\n") or not any(
+        map(piece.__contains__, _LOOSE_BLANKS)
+    )
 
 
 class FoldedReader:
@@ -51,43 +64,51 @@ class FoldedReader:
     def __init__(self, file: str, unit: Unit | None, differential: bool) -> None:
         self._file = file
         self._differential = differential
-        self._stacks: dict[Stack, Weight] = {}
+        self._profile = Profile(unit or "samples", False)
         self._lines_before = 0
         self._unreadable = 0
         self._rounded = 0
         self.parsed = Parsed("folded")
-        self._unit: Unit = unit or "samples"
 
     def feed(self, piece: bytes) -> None:
         """Take in the next whole lines."""
-        stacks = self._stacks
-        is_clean = _is_clean(piece)
-        lines = decode(piece).split("\n")
-        for number, line in enumerate(lines, self._lines_before + 1):
-            tower, _, digits = line.rpartition(" ")
-            if digits.isdecimal() and digits.isascii() and tower and not tower.endswith(" "):
-                value = int(digits)
-            else:
-                odd = self._read_odd(line, number)
-                if odd is None:
-                    continue
-                tower, value = odd
-            if self._differential:
-                match = _FIRST_COLUMN.match(tower)
-                tower = match.group(1) if match else tower
-            stack = Stack(tower) if is_clean else _clean_stack(tower)
-            known = stacks.get(stack)
-            if known is None:
-                stacks[stack] = Weight(value, 0, 1)
-            else:
-                stacks[stack] = Weight(known.value + value, 0, known.records + 1)
-        self._lines_before += len(lines) - 1
+        lines = decode(piece.removesuffix(b"\n")).split("\n")
+        if self._differential or not _is_clean(piece) or not self._add_plain(lines):
+            for number, line in enumerate(lines, self._lines_before + 1):
+                self._read_line(line, number)
+        self._lines_before += len(lines)
+
+    def _add_plain(self, lines: list[str]) -> bool:
+        """Add lines that are all a stack, one blank and digits; tell whether they were.
+
+        That is nearly every file. Each step runs over all lines in C, four times as fast as a loop.
+        """
+        towers, _, digits = zip(*[line.rpartition(" ") for line in lines], strict=True)
+        together = "".join(digits)
+        if not (all(digits) and all(towers) and together.isascii() and together.isdecimal()):
+            return False
+        weights = weights_of(zip(map(int, digits), repeat(0), repeat(1), strict=False))
+        group: dict[Stack, Weight] = dict(zip(towers, weights, strict=True))
+        if len(group) < len(towers):
+            return False
+        self._profile.add_group(Key(), group)
+        return True
+
+    def _read_line(self, line: str, number: int) -> None:
+        found = self._split(line, number)
+        if found is None:
+            return
+        tower, value = found
+        if self._differential:
+            match = _FIRST_COLUMN.match(tower)
+            tower = match.group(1) if match else tower
+        self._profile.add(Key(), stack_of(map(clean_frame, tower.split(";"))), Weight(value, 0, 1))
 
     def finish(self) -> Parsed:
         """Return what was read."""
-        if self._stacks:
-            self.parsed.profile(self._unit, False).groups[Key()] = self._stacks
-            self.parsed.records = sum(weight.records for weight in self._stacks.values())
+        self.parsed.records = sum([weight.records for _, _, weight in self._profile])
+        if self.parsed.records:
+            self.parsed.profiles[self._profile.unit, False] = self._profile
         if self._rounded:
             text = "weights had a fraction: rounded to integers"
             self._problem("rounded", text, 0, self._rounded)
@@ -98,8 +119,8 @@ class FoldedReader:
             self._problem("two-columns", "a differential file: its second column was read", 0, 1)
         return self.parsed
 
-    def _read_odd(self, line: str, number: int) -> tuple[str, int] | None:
-        """Read a line with padding or a fraction; None for one that has no stack and number."""
+    def _split(self, line: str, number: int) -> tuple[str, int] | None:
+        """Return the tower and the value of a line, or None if it has none."""
         if not line.strip() or line.startswith("#"):
             return None
         padded = _PADDED.match(line)

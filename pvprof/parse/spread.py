@@ -6,6 +6,8 @@ process, at no cost; results never depend on the number of shares.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import marshal
 import os
 import pickle
@@ -13,20 +15,19 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any, NoReturn
 
 from pvprof.errors import PvprofError
-from pvprof.model import Key, Profile, Weight
+from pvprof.model import weights_of
 from pvprof.parse.parsed import Parsed
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 Buffer = Any
 """``bytes`` or ``mmap.mmap``: what has ``find`` and slices to ``bytes``."""
 
 MIN_SHARE_BYTES = 24_000_000
 """A second process costs some 0.1 s to start and to hear from; smaller shares do not earn that."""
+
+_PIPE_BYTES = 1 << 20
 
 Share = tuple[int, int]
 """First byte and the byte behind the last."""
@@ -66,78 +67,104 @@ def run_shares(parts: list[Share], work: Callable[[Share], Parsed]) -> Parsed:
     """
     if len(parts) == 1:
         return work(parts[0])
-    import multiprocessing  # noqa: PLC0415 (small input must not pay for it)
-
-    context = multiprocessing.get_context("fork")
-    children = []
-    for part in parts[:-1]:
-        receiver, sender = context.Pipe(duplex=False)
-        child = context.Process(target=_work_in_child, args=(sender, work, part), daemon=True)
-        child.start()
-        sender.close()
-        children.append((child, receiver))
-    own = work(parts[-1])
-    merged: Parsed | None = None
-    for child, receiver in children:
-        result = _receive(receiver)
-        child.join()
-        if merged is None:
-            merged = result
-        else:
-            merged.merge(result)
-    assert merged is not None
+    children = [_Child(work, part) for part in parts[:-1]]
+    try:
+        own = work(parts[-1])
+        merged = children[0].result()
+        for child in children[1:]:
+            merged.merge(child.result())
+    finally:
+        for child in children:
+            child.end()
     merged.merge(own)
     return merged
 
 
-def _receive(receiver: Connection) -> Parsed:
+class _Child:
+    """A process that works on one share and sends back what it found, through a pipe."""
+
+    def __init__(self, work: Callable[[Share], Parsed], part: Share) -> None:
+        reading, writing = os.pipe()
+        _widen(writing)
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(reading)
+            _work_and_exit(work, part, writing)
+        os.close(writing)
+        self._pipe = os.fdopen(reading, "rb")
+        self._is_running = True
+
+    def result(self) -> Parsed:
+        """Wait for the child and return its result.
+
+        Raises:
+            PvprofError: the one that the child met, or that it ended without a result.
+        """
+        message = self._pipe.read()
+        if self.end() != 0:
+            raise PvprofError(
+                "a worker process ended unexpectedly",
+                "was it killed for want of memory? try --jobs 1",
+            )
+        return unpack(message)
+
+    def end(self) -> int:
+        """Stop the child if it still runs; return its exit status, 0 if it was asked before."""
+        if not self._is_running:
+            return 0
+        self._is_running = False
+        self._pipe.close()  # a child that still writes is ended by that
+        return os.waitpid(self._pid, 0)[1]
+
+
+def _widen(pipe: int) -> None:
+    """Make a pipe as wide as the system lets it be: fewer switches between the processes."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+def _work_and_exit(work: Callable[[Share], Parsed], part: Share, pipe: int) -> NoReturn:
+    """Work in the child; leave without the parent's clean-up, which is not the child's."""
+    status = 1
     try:
-        message = receiver.recv_bytes()
-    except (EOFError, OSError) as error:
-        raise PvprofError(
-            "a worker process ended unexpectedly", "was it killed for want of memory? try --jobs 1"
-        ) from error
+        try:
+            message = pack(work(part))
+        except PvprofError as error:
+            message = pickle.dumps(error)
+        with os.fdopen(pipe, "wb", buffering=0) as file:
+            view = memoryview(message)
+            while view:
+                view = view[file.write(view) :]
+        status = 0
     finally:
-        receiver.close()
-    result = unpack(message)
-    if isinstance(result, Exception):
-        raise result
-    return result
-
-
-def _work_in_child(sender: Connection, work: Callable[[Share], Parsed], part: Share) -> None:
-    try:
-        message = pack(work(part))
-    except PvprofError as error:
-        message = pickle.dumps((error, b""))
-    sender.send_bytes(message)
-    sender.close()
+        os._exit(status)
 
 
 def pack(parsed: Parsed) -> bytes:
-    """Return a result as bytes: stacks by `marshal`, which is quick with shared strings."""
-    columns = [
-        (unit, has_counts, [(tuple(key), *_columns(stacks)) for key, stacks in part.groups.items()])
-        for (unit, has_counts), part in parsed.profiles.items()
-    ]
-    return pickle.dumps((replace(parsed, profiles={}), marshal.dumps(columns)), protocol=5)
+    """Return a result as bytes: all stacks as one text, since that is the quickest to send."""
+    columns = []
+    for (unit, has_counts), profile in parsed.profiles.items():
+        for key, stacks in profile.groups.items():
+            weights = list(zip(*stacks.values(), strict=True))
+            text = "\n".join(stacks).encode()
+            columns.append((unit, has_counts, key, text, marshal.dumps(weights)))
+    return pickle.dumps((replace(parsed, profiles={}), columns), protocol=5)
 
 
-def _columns(stacks: dict[Any, Weight]) -> tuple[list[Any], list[int], list[int], list[int]]:
-    values, counts, records = map(list, zip(*stacks.values(), strict=True))
-    return list(stacks), values, counts, records
+def unpack(message: bytes) -> Parsed:
+    """Return what `pack` was given.
 
-
-def unpack(message: bytes) -> Parsed | PvprofError:
-    """Return what `pack` was given, or the error that the child met."""
-    parsed, columns = pickle.loads(message)
-    if isinstance(parsed, PvprofError):
-        return parsed
+    Raises:
+        PvprofError: the one that the child met.
+    """
+    content = pickle.loads(message)
+    if isinstance(content, PvprofError):
+        raise content
+    parsed, columns = content
     assert isinstance(parsed, Parsed)
-    for unit, has_counts, groups in marshal.loads(columns):
-        profile = Profile(unit, has_counts)
-        for key, stacks, values, counts, records in groups:
-            weights = map(Weight, values, counts, records)
-            profile.groups[Key(*key)] = dict(zip(stacks, weights, strict=True))
-        parsed.profiles[unit, has_counts] = profile
+    for unit, has_counts, key, text, weights in columns:
+        rows = zip(*marshal.loads(weights), strict=True)
+        stacks = zip(text.decode().split("\n"), weights_of(rows), strict=True)
+        parsed.profile(unit, has_counts).groups[key] = dict(stacks)
     return parsed
