@@ -31,7 +31,7 @@ def render(report: Report, options: TableOptions) -> str:
         aside = None if options.only_locks else aside_table(section)
         if aside:
             parts.append(_table(aside))
-    histograms = None if options.only_locks else histogram_table(report.histograms)
+    histograms = None if options.only_locks else histogram_table(report.histograms, options)
     if histograms:
         parts.append(_table(histograms))
     return "\n\n".join(parts) + "\n"

@@ -104,25 +104,30 @@ def aside_table(section: Section) -> Table | None:
     return Table("Set aside, not in the tables above", tuple(columns), tuple(rows))
 
 
-def histogram_table(rows: Sequence[HistogramRow]) -> Table | None:
+def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Table | None:
     """Return the table of histograms, or None where there are none."""
     if not rows:
         return None
     columns = (
         Column(_WAITED_FOR),
         Column("Class", rank=2),
-        Column("Probe", rank=1),
+        Column("Probe"),
         Column("Count", True),
         Column("p50 <", True),
-        Column("p90 <", True),
+        Column("p90 <", True, rank=1),
         Column("p99 <", True),
         Column("max <", True),
     )
     cells = []
-    for row in rows:
+    shown_rows = rows[: options.top] if options.top else rows
+    for row in shown_rows:
         bounds = (row.p50_below, row.p90_below, row.p99_below, row.max_below)
         shown = ["-" if bound is None else format_value(bound, "ns") for bound in bounds]
         cells.append((row.name, row.lock_class, row.event or "-", f"{row.count:,}", *shown))
+    rest = rows[len(shown_rows) :]
+    if rest:
+        count = sum(row.count for row in rest)
+        cells.append((f"({len(rest):,} more)", "", "", f"{count:,}", "", "", "", ""))
     return Table("Wait histograms (upper bounds of quantiles)", columns, tuple(cells))
 
 
@@ -149,7 +154,7 @@ def _lock_table(title: str, rows: list[Row], section: Section, options: TableOpt
     columns = [Column(what)]
     columns += [Column("Class", rank=1)] if has_classes else []
     columns += [Column(_value_heading(unit), True), Column("Share", True)]
-    columns += [Column("Spin", True)] if has_spin else []
+    columns += [Column("Of it spin", True)] if has_spin else []
     columns += [Column("Count", True), Column("Mean", True, rank=3)] if section.has_counts else []
     columns += [Column(name, True, rank=4) for name in ("p50", "p90")] if has_quantiles else []
     columns += [Column(name, True, rank=2) for name in ("p99", "max")] if has_quantiles else []

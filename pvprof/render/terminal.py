@@ -42,7 +42,7 @@ def print_report(report: Report, console: Console, options: TableOptions) -> Non
         aside = None if options.only_locks else aside_table(section)
         if aside:
             _print_table(aside, console)
-    histograms = None if options.only_locks else histogram_table(report.histograms)
+    histograms = None if options.only_locks else histogram_table(report.histograms, options)
     if histograms:
         _print_table(histograms, console)
 

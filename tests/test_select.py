@@ -1,0 +1,78 @@
+"""Filters keep what was asked for and account for the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS
+
+Run = Callable[..., Result]
+EVENTS = RECORDINGS / "events.out.gz"
+LOCKSTAT = RECORDINGS / "lockstat-provider.out"
+
+
+def section(run: Run, *args: object) -> dict[str, object]:
+    result = run("report", *args, "--format", "json", "-q")
+    assert result.exit_code == 0, result.stderr
+    (only,) = json.loads(result.stdout)["sections"]
+    return only  # type: ignore[no-any-return]
+
+
+def names(some: dict[str, object]) -> set[str]:
+    return {row["name"] for row in some["rows"]}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"),
+    [
+        (["--kind", "child"], {"wait"}),
+        (["--kind", "child", "--kind", "user"], {"wait", "uwait"}),
+        (["--class", "pv list"], {"pmap pv list"}),
+        (["--name", "^vm .* queue$"], {"vm page free queue"}),
+        (["--execname", "^dtrace$", "--kind", "all"], {"uwait"}),
+        (["--frame", "vm_mmap_vnode"], {"vm object"}),
+        (["--class", "vm", "--frame", "vm_mmap_vnode"], {"vm object"}),
+    ],
+)
+def test_a_filter_keeps_what_it_names(options: list[str], wanted: set[str], run: Run) -> None:
+    found = section(run, EVENTS, *options)
+    assert names(found) == wanted
+    aside = sum(one["value"] for one in found["set_aside"])  # type: ignore[attr-defined]
+    kept = found["kept"]["value"]  # type: ignore[index]
+    assert kept + aside == found["total"]["value"]  # type: ignore[index]
+
+
+def test_each_filter_says_what_it_removed(run: Run) -> None:
+    found = section(run, EVENTS, "--class", "pv list", "--frame", "pmap_remove_pages")
+    reasons = [one["reason"] for one in found["set_aside"]]  # type: ignore[attr-defined]
+    assert set(reasons) == {
+        "kind child",
+        "kind user",
+        "not --class pv list",
+        "not --frame pmap_remove_pages",
+    }
+
+
+def test_a_filtered_picture_says_what_it_shows_and_what_not(run: Run) -> None:
+    picture = run("flamegraph", EVENTS, "--class", "pv list").stdout
+    assert "Kernel waiting on itself (0.1% of 136.8 s recorded)" in picture
+    assert "not --class pv list: 1.296 s" in picture
+    assert "Waiting for children: 132.2 s" in picture
+
+
+def test_folding_drops_nothing_unasked(run: Run) -> None:
+    everything = run("fold", EVENTS, "-q").stdout
+    assert ";wait " in everything
+    kernel = run("fold", EVENTS, "-q", "--kind", "kernel").stdout
+    assert ";wait " not in kernel
+    assert set(kernel.splitlines()) < set(everything.splitlines())
+
+
+def test_idle_cpus_are_set_aside_with_their_samples(run: Run) -> None:
+    found = section(run, RECORDINGS / "oncpu-default.out")
+    assert [(one["reason"], one["value"]) for one in found["set_aside"]] == [  # type: ignore[attr-defined]
+        ("kind idle", 28650)
+    ]

@@ -1,0 +1,53 @@
+"""Values as people read them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvprof.units import format_ns, format_share
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1000, "1.000 µs"),
+        (221_141, "221.1 µs"),
+        (999_949, "999.9 µs"),
+        (999_950, "1,000 µs"),
+        (1_000_000, "1.000 ms"),
+        (25_702_098_460, "25.70 s"),
+        (1_284_939_400_629, "1,285 s"),
+        (240_000_000_000_000_000, "240,000,000 s"),
+        (-1_500, "-1.500 µs"),
+    ],
+)
+def test_a_time_has_four_digits(value: int, text: str) -> None:
+    assert format_ns(value) == text
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "text"),
+    [
+        (0, 5, "0.0%"),
+        (5, 5, "100.0%"),
+        (1, 3, "33.3%"),
+        (1, 1_000_000, "<0.1%"),
+        (999_999, 1_000_000, ">99.9%"),
+        (0, 0, "-"),
+    ],
+)
+def test_a_share_never_reads_as_none_or_all_when_it_is_not(
+    part: int, whole: int, text: str
+) -> None:
+    assert format_share(part, whole) == text
+
+
+@given(st.integers(1, 1 << 62))
+def test_the_number_shown_is_within_half_a_per_mille(value: int) -> None:
+    number, _, unit = format_ns(value).replace(",", "").partition(" ")
+    factor = {"s": 10**9, "ms": 10**6, "µs": 10**3, "ns": 1}[unit]
+    assert abs(float(number) * factor - value) <= value * 0.00051
