@@ -314,12 +314,20 @@ def test_labels_are_cut_to_what_fits_and_left_out_below_three_characters() -> No
     assert fit("漢字漢字", 6) == "漢字…"
 
 
+def test_the_module_goes_before_a_letter_of_the_function_does() -> None:
+    assert fit("kernel`vm_fault", 15) == "kernel`vm_fault"
+    assert fit("kernel`vm_fault", 14) == "vm_fault"
+    assert fit("kernel`vm_fault", 7) == "vm_fau…"
+    assert fit("kernel`", 4) == "ker…"
+
+
 @given(name=st.text(min_size=1), cells=st.integers(0, 40))
 def test_a_label_never_takes_more_cells_than_there_are(name: str, cells: int) -> None:
     label = fit(name, cells)
-    kept = label.removesuffix("…") if label != name else label
-    assert name.startswith(kept)
-    taken = sum(1 if character.isascii() else 2 for character in kept) + (label != name)
+    is_whole = label in (name, name.partition("`")[2])
+    kept = label if is_whole else label.removesuffix("…")
+    assert name.startswith(kept) or name.partition("`")[2].startswith(kept)
+    taken = sum(1 if character.isascii() else 2 for character in kept) + (not is_whole)
     assert label == "" or taken <= cells
 
 

@@ -56,13 +56,20 @@
   }
 
   function fit(name, cells) {
+    const label = cut(name, cells);
+    const tick = name.indexOf("`");
+    if (label === name || tick < 0 || tick === name.length - 1) return label;
+    return cut(name.slice(tick + 1), cells);
+  }
+
+  function cut(name, cells) {
     if (cells < MIN_LABEL) return "";
     let used = 0;
-    let cut = 0;
+    let end = 0;
     for (const character of name) {
       used += character < "\u0080" ? 1 : 2;
-      if (used <= cells - 1) cut += character.length;
-      if (used > cells) return name.slice(0, cut) + "\u2026";
+      if (used <= cells - 1) end += character.length;
+      if (used > cells) return name.slice(0, end) + "\u2026";
     }
     return name;
   }

@@ -309,6 +309,16 @@ def escape(text: str) -> str:
 def fit(name: str, cells: int) -> str:
     """Return as much of a label as fits into so many character cells, or nothing.
 
+    The module goes before a letter of the function does: `` kernel` `` tells least.
+    """
+    _, tick, function = name.partition("`")
+    label = _cut(name, cells)
+    return _cut(function, cells) if label != name and tick and function else label
+
+
+def _cut(name: str, cells: int) -> str:
+    """Return the beginning of a name, with an ellipsis where that is not all of it.
+
     Outside ASCII a character is taken to be two cells wide: too short is better than drawn over
     the neighbour.
     """
