@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -13,17 +14,39 @@ def main() -> NoReturn:
     # A run makes millions of objects, hardly any of them in cycles, and ends: looking for cycles
     # took a third of the time of reading 200 MB.
     gc.disable()
-    from pvprof.cli import cli  # noqa: PLC0415 (after the line above, which is for all that follows)
-
-    code: object = 1
-    try:
-        cli()
-    except SystemExit as end:
-        code = end.code
+    code = _run()
     # Taking every object apart took another second; the system takes back all memory at once.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code if isinstance(code, int) else int(code is not None))
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError as error:
+        code = code or _fail(str(error.strerror))
+    os._exit(code)
+
+
+def _fail(reason: str) -> int:
+    """Say on stderr why there is no result, past Python's own streams; return the exit code."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"pvprof: error: {reason}\n".encode())
+    return 1
+
+
+def _run() -> int:
+    """Run the command line; return its exit code."""
+    if sys.stdout is None:  # the shell closed it: >&-
+        return _fail("stdout is closed")
+    try:
+        from pvprof.cli import cli  # noqa: PLC0415 (so that an interrupt meanwhile is caught, too)
+
+        cli()
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:  # click's own writing: --help onto a full disk
+        return _fail(str(error.strerror))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
 if __name__ == "__main__":

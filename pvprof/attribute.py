@@ -20,8 +20,9 @@ _SPIN = "-spin"
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Of the single waits, in nanoseconds, by the nearest-rank method (no interpolation)."""
+    """Of `count` single waits, in nanoseconds, by the nearest-rank method (no interpolation)."""
 
+    count: int
     p50_ns: int
     p90_ns: int
     p99_ns: int
@@ -110,7 +111,7 @@ def attribute(
             count=one.count if has_counts else None,
             records=one.records,
             stacks=len(one.stacks),
-            quantiles=quantiles.get(row_id),
+            quantiles=_whole(quantiles.get(row_id), one.count),
             callers=tuple(sorted(one.callers.items(), key=lambda item: (-item[1], item[0]))),
         )
         for row_id, one in sums.items()
@@ -178,5 +179,10 @@ def _quantiles(events: Events, parts: Sequence[Part], unit: Unit) -> dict[RowId,
         if last > first:
             size = int(last - first)
             ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
-            result[row_id] = Quantiles(*(int(waits[rank]) for rank in ranks))
+            result[row_id] = Quantiles(size, *(int(waits[rank]) for rank in ranks))
     return result
+
+
+def _whole(quantiles: Quantiles | None, count: int) -> Quantiles | None:
+    """Return quantiles of all `count` waits; those of only some of them would mislead."""
+    return quantiles if quantiles is not None and quantiles.count == count else None

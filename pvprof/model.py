@@ -49,8 +49,12 @@ def clean_frame(text: str) -> Frame:
     ``;`` becomes ``:``, as every collapser writes it; control characters become ``\x1b``; an empty
     text becomes ``-``.
     """
-    visible = _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
-    return visible.replace(";", ":").strip() or "-"
+    return show_controls(text).replace(";", ":").strip() or "-"
+
+
+def show_controls(text: str) -> str:
+    r"""Return `text` with control characters spelled out, ``\x1b``: a name may hold any."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
 
 
 def stack_of(frames: Iterable[Frame]) -> Stack:
@@ -74,7 +78,8 @@ class Key(NamedTuple):
 
     Attributes:
         event: the mechanism: ``turnstile``, ``sleepq``, a lockstat probe (``rw-spin``), ``on-cpu``,
-            ``wakeup``, ``runq``; empty where the recording does not say.
+            ``wakeup``, ``runq``, ``folded`` (another tool folded it); empty where the recording
+            does not say.
         name: the lock name or wait message, exactly as recorded (blanks included), or empty.
         execname: the process that waited, ran or (``wakeup``) woke the other one, or empty.
         sleeper: for ``wakeup``: the process that was woken.
@@ -147,13 +152,11 @@ class Histogram:
 
     Attributes:
         key: what it was measured for.
-        buckets: (lower bound, count) for each printed row, in order; bounds in `unit`.
-        unit: the unit of the bounds.
+        buckets: (lower bound, count) for each printed row, in order; bounds in ns.
     """
 
     key: Key
     buckets: tuple[tuple[int, int], ...]
-    unit: Unit = "ns"
 
     @property
     def count(self) -> int:

@@ -51,8 +51,6 @@ def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
         _check_same_units(inputs)
     return Pool(
         names=tuple(recording.name for recording, _ in inputs),
-        layouts=_distinct(parsed.layout for _, parsed in inputs),
-        records=total.records,
         measurements=measurements,
         histograms=tuple(total.histograms),
         problems=tuple(total.problems),

@@ -2,7 +2,7 @@
 
 Owns what a recording looks like on disk and how one is opened. Three forms are one to the rest of
 pvprof: a directory, the same directory as one ``.tar.gz``, and a bare dtrace output file. In a
-directory stand (``design`` in docs/architecture.md says who writes them):
+directory stand:
 
 =================  ============================================================
 ``manifest.json``  facts about the run; schema history below
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import mmap
 import shutil
 import subprocess
@@ -32,7 +33,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from pvprof.errors import InputError, first_line, quote
 from pvprof.model import Problem
@@ -40,6 +41,7 @@ from pvprof.model import Problem
 SCHEMA = 1
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
+_TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 _PACKED_SUFFIXES = ("", ".gz", ".zst")
 
 Buffer = Any
@@ -81,13 +83,16 @@ def open_recording(path: str) -> Recording:
     """
     if path == "-":
         data, is_cut = _unpack(sys.stdin.buffer.read(), "stdin")
+        if _is_tar(data):
+            return _open_tar("stdin", "stdin", io.BytesIO(data))
         return Recording("stdin", "stdin", data, problems=_cut_off("stdin") if is_cut else ())
     place = Path(path)
     try:
         if place.is_dir():
             return _from_members(place.name, path, _directory_reader(place))
-        if _is_tar(place):
-            return _open_tar(place)
+        if place.name.endswith(_TAR_SUFFIXES):
+            with place.open("rb") as file:
+                return _open_tar(place.name, path, file)
         return _open_bare(place)
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
@@ -105,22 +110,25 @@ def _directory_reader(directory: Path) -> Reader:
     return read
 
 
-def _open_tar(place: Path) -> Recording:
+def _open_tar(name: str, source: str, file: BinaryIO) -> Recording:
     try:
-        with tarfile.open(place, "r:*") as archive:
-            members = {
-                PurePosixPath(member.name).name: member
+        with tarfile.open(fileobj=file, mode="r:*") as archive:
+            found = [
+                (PurePosixPath(member.name).name, member)
                 for member in archive.getmembers()
                 if member.isfile() and len(PurePosixPath(member.name).parts) <= 2
-            }
+            ]
+            members = dict(found)
+            if len(members) < len(found):
+                raise InputError(f"{source}: several recordings in one archive", "unpack it first")
 
-            def read(name: str) -> Buffer | None:
-                member = archive.extractfile(members[name]) if name in members else None
+            def read(wanted: str) -> Buffer | None:
+                member = archive.extractfile(members[wanted]) if wanted in members else None
                 return member.read() if member else None
 
-            return _from_members(place.name, str(place), read)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise InputError(f"{place}: damaged archive: {first_line(error)}") from error
+            return _from_members(name, source, read)
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise InputError(f"{source}: damaged archive: {first_line(error)}") from error
 
 
 def _from_members(name: str, source: str, read: Reader) -> Recording:
@@ -187,6 +195,8 @@ def _unsealed(manifest: Mapping[str, Any], name: str) -> tuple[Problem, ...]:
 
 def _open_bare(place: Path) -> Recording:
     data, is_cut = _unpack(_map(place), str(place))
+    if _is_tar(data):
+        return _open_tar(place.name, str(place), io.BytesIO(data))
     stem = _short_name(place.name)
     problems = list(_cut_off(stem) if is_cut else ())
 
@@ -197,8 +207,8 @@ def _open_bare(place: Path) -> Recording:
                 continue
             try:
                 found, _ = _unpack(_map(other), other.name)
-            except InputError as error:  # no reason to refuse the output itself
-                problems.append(Problem("unreadable-companion", error.message, stem))
+            except (InputError, OSError) as error:  # no reason to refuse the output itself
+                problems.append(Problem("unreadable-companion", first_line(error), stem))
                 return ""
             return bytes(found).decode("utf-8", "backslashreplace")
         return ""
@@ -215,12 +225,9 @@ def _short_name(name: str) -> str:
     return name
 
 
-def _is_tar(place: Path) -> bool:
-    """Tell whether a file is a tar archive; a damaged one is known by its name."""
-    if place.name.endswith((".tar.gz", ".tgz", ".tar")):
-        with place.open("rb"):  # raises what open raises, with the file's name
-            return True
-    return False
+def _is_tar(data: Buffer) -> bool:
+    """Tell whether unpacked data are a tar archive, by its magic (POSIX.1-1988 ustar header)."""
+    return bytes(data[257:262]) == b"ustar"
 
 
 def _map(place: Path) -> Buffer:

@@ -16,6 +16,7 @@ from pvprof.model import (
     NO_STACK,
     Events,
     Histogram,
+    Key,
     Problem,
     Profile,
     Severity,
@@ -23,7 +24,16 @@ from pvprof.model import (
     Weight,
 )
 from pvprof.rules import Rules, WaitKind
-from pvprof.select import Filters, Part, Selection, SetAside, classify, select
+from pvprof.select import (
+    Filters,
+    Part,
+    Selection,
+    SetAside,
+    classify,
+    rejected_by,
+    select,
+    wanted_kinds,
+)
 
 UNITS: tuple[Unit, ...] = ("ns", "samples", "events")
 """In the order in which profiles of one recording are reported."""
@@ -50,16 +60,12 @@ class Pool:
 
     Attributes:
         names: the recordings' names.
-        layouts: the layouts that were read.
-        records: how many records were read.
         measurements: by unit, in the order of `UNITS`.
         histograms, problems: of all recordings.
         provenance: facts about the runs, as (label, text).
     """
 
     names: tuple[str, ...]
-    layouts: tuple[str, ...]
-    records: int
     measurements: tuple[Measurement, ...]
     histograms: tuple[Histogram, ...]
     problems: tuple[Problem, ...]
@@ -160,7 +166,7 @@ def build_report(pool: Pool, rules: Rules, filters: Filters) -> Report:
         provenance=pool.provenance,
         kinds=rules.kinds,
         sections=sections,
-        histograms=tuple(sorted(_histogram_rows(pool, rules), key=lambda row: -row.count)),
+        histograms=tuple(sorted(_histogram_rows(pool, rules, filters), key=lambda row: -row.count)),
         problems=merge_problems(pool.problems),
     )
 
@@ -189,8 +195,6 @@ def _section(measurement: Measurement, rules: Rules, filters: Filters) -> Sectio
     profile, events = measurement.profile, measurement.events
     parts = classify(profile, rules)
     selection = select(parts, rules, filters)
-    kept = set(map(id, selection.kept))
-    others = tuple(part for part in parts if id(part) not in kept)
 
     def rows(some: Sequence[Part]) -> tuple[Row, ...]:
         return attribute(some, profile.unit, profile.has_counts, rules, events)
@@ -203,14 +207,17 @@ def _section(measurement: Measurement, rules: Rules, filters: Filters) -> Sectio
         kept=selection.weight,
         set_aside=selection.set_aside,
         rows=rows(selection.kept),
-        aside_rows=rows(others) if filters.frame is None else (),
+        aside_rows=rows(selection.removed),
     )
 
 
-def _histogram_rows(pool: Pool, rules: Rules) -> list[HistogramRow]:
+def _histogram_rows(pool: Pool, rules: Rules, filters: Filters) -> list[HistogramRow]:
+    wanted = wanted_kinds(rules, filters.kinds)
     rows = []
-    for histogram in pool.histograms:
+    for histogram in merge_histograms(pool.histograms):
         verdict = rules.classify(histogram.key, NO_STACK)
+        if verdict.kind not in wanted or rejected_by(verdict, histogram.key, filters):
+            continue
         below = [_quantile_below(histogram, percent) for percent in (50, 90, 99, 100)]
         key = histogram.key
         name = row_name(key)
@@ -218,6 +225,16 @@ def _histogram_rows(pool: Pool, rules: Rules) -> list[HistogramRow]:
             HistogramRow(verdict.kind, verdict.lock_class, key.event, name, histogram.count, *below)
         )
     return rows
+
+
+def merge_histograms(histograms: Sequence[Histogram]) -> list[Histogram]:
+    """Return one histogram for each key, the counts of equal buckets added up."""
+    merged: dict[Key, dict[int, int]] = {}
+    for one in histograms:
+        buckets = merged.setdefault(one.key, {})
+        for bound, count in one.buckets:
+            buckets[bound] = buckets.get(bound, 0) + count
+    return [Histogram(key, tuple(sorted(buckets.items()))) for key, buckets in merged.items()]
 
 
 def _quantile_below(histogram: Histogram, percent: int) -> int | None:

@@ -65,10 +65,11 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the filters kept, and what they removed, in the order of the filters."""
+    """What the filters kept, what they removed by filter, and the parts that they removed."""
 
     kept: tuple[Part, ...]
     set_aside: tuple[SetAside, ...]
+    removed: tuple[Part, ...] = ()
 
     @property
     def weight(self) -> Weight:
@@ -92,21 +93,23 @@ def select(parts: Iterable[Part], rules: Rules, filters: Filters) -> Selection:
         UsageError: a kind was asked for that the rules do not have.
     """
     known = {kind.id: kind for kind in rules.kinds}
-    wanted = _wanted_kinds(rules, filters.kinds)
+    wanted = wanted_kinds(rules, filters.kinds)
     kept: list[Part] = []
-    removed: dict[tuple[str, str], Weight] = {}
+    removed: list[Part] = []
+    totals: dict[tuple[str, str], Weight] = {}
 
-    def remove(reason: str, title: str, weight: Weight) -> None:
-        removed[reason, title] = removed.get((reason, title), _NOTHING).plus(weight)
+    def remove(reason: str, title: str, part: Part) -> None:
+        removed.append(part)
+        totals[reason, title] = totals.get((reason, title), _NOTHING).plus(part.weight)
 
     for part in parts:
         kind = part.verdict.kind
         if kind not in wanted:
-            remove(f"kind {kind}", known[kind].title, part.weight)
+            remove(f"kind {kind}", known[kind].title, part)
             continue
-        reason = _rejected_by(part, filters)
+        reason = rejected_by(part.verdict, part.key, filters)
         if reason:
-            remove(reason, reason, part.weight)
+            remove(reason, reason, part)
             continue
         if filters.frame is None:
             kept.append(part)
@@ -117,9 +120,9 @@ def select(parts: Iterable[Part], rules: Rules, filters: Filters) -> Selection:
             kept.append(Part(part.verdict, part.key, matching))
         if others:
             reason = f"not --frame {filters.frame.pattern}"
-            remove(reason, reason, Part(part.verdict, part.key, others).weight)
-    set_aside = tuple(SetAside(*name, weight) for name, weight in removed.items())
-    return Selection(tuple(kept), set_aside)
+            remove(reason, reason, Part(part.verdict, part.key, others))
+    set_aside = tuple(SetAside(*name, weight) for name, weight in totals.items())
+    return Selection(tuple(kept), set_aside, tuple(removed))
 
 
 def has_frame(stack: Stack, pattern: re.Pattern[str]) -> bool:
@@ -127,7 +130,12 @@ def has_frame(stack: Stack, pattern: re.Pattern[str]) -> bool:
     return any(map(pattern.search, frames_of(stack)))
 
 
-def _wanted_kinds(rules: Rules, kinds: tuple[str, ...]) -> frozenset[str]:
+def wanted_kinds(rules: Rules, kinds: tuple[str, ...]) -> frozenset[str]:
+    """Return the ids of the kinds to keep.
+
+    Raises:
+        UsageError: a kind was asked for that the rules do not have.
+    """
     known = [kind.id for kind in rules.kinds]
     unknown = [kind for kind in kinds if kind not in (*known, ALL_KINDS)]
     if unknown:
@@ -137,12 +145,12 @@ def _wanted_kinds(rules: Rules, kinds: tuple[str, ...]) -> frozenset[str]:
     return frozenset(kinds or (kind.id for kind in rules.kinds if not kind.set_aside))
 
 
-def _rejected_by(part: Part, filters: Filters) -> str:
-    """Return the filter on the key or the class that a part does not pass, or empty."""
+def rejected_by(verdict: Verdict, key: Key, filters: Filters) -> str:
+    """Return the filter on the key or the class that is not passed, or empty."""
     tests = (
-        ("--class", filters.lock_class, part.verdict.lock_class),
-        ("--name", filters.name, part.key.name),
-        ("--execname", filters.execname, part.key.execname),
+        ("--class", filters.lock_class, verdict.lock_class),
+        ("--name", filters.name, key.name),
+        ("--execname", filters.execname, key.execname),
     )
     for option, pattern, text in tests:
         if pattern is not None and not pattern.search(text):

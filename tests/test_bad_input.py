@@ -100,7 +100,7 @@ TEXTS = {
     + b"sh;kernel`trap;second 52\n",
 }
 WITHOUT_STACKS = ("histogram",)
-LINES_ARE_RECORDS = ("rows", "folded")
+LINES_ARE_RECORDS = ("rows", "folded", "differential")
 
 
 def write(path: Path, data: bytes) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -260,3 +261,63 @@ def test_each_d_program_is_listed_with_what_it_is_for(run: Run) -> None:
         assert f"\n{mode} " in f"\n{listed}"
         text = run("script", mode).stdout
         assert text == (Path(__file__).parent.parent / "dscripts" / f"{mode}.d").read_text()
+
+
+@pytest.mark.parametrize("args", [["report", STOCK], ["--help"], ["script", "offcpu"]])
+@pytest.mark.parametrize("target", ["/dev/full", "&-"])
+def test_a_stdout_that_takes_nothing_is_one_line_of_error(args: list[object], target: str) -> None:
+    command = shlex.join([sys.executable, "-m", "pvprof", *map(str, args)])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} >{target}"], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"pvprof: error: .*\n", done.stderr)
+
+
+def test_an_unreadable_kldstat_is_one_line_of_error(run: Run, tmp_path: Path) -> None:
+    result = run("report", STOCK, "--kldstat", tmp_path / "none")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"pvprof: error: {tmp_path / 'none'}: No such file")
+
+
+def test_all_outputs_are_written_or_none(tmp_path: Path, run: Run) -> None:
+    histogram = RECORDINGS / "histogram.out"
+    result = run("report", histogram, "-o", tmp_path / "h.md", "-o", tmp_path / "h.svg")
+    assert result.exit_code == 1
+    assert "histograms only" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+    twice = run("report", STOCK, "-o", tmp_path / "d.md", "-o", tmp_path / "d.md")
+    assert twice.exit_code == 2
+    assert "named twice" in twice.stderr
+
+
+def test_counts_are_refused_where_none_were_recorded(run: Run) -> None:
+    result = run("fold", RECORDINGS / "oncpu-default.out", "--counts")
+    assert result.exit_code == 2
+    assert "no counts" in result.stderr
+
+
+def test_a_picture_of_counts_speaks_of_counts_throughout(run: Run) -> None:
+    picture = run("flamegraph", STOCK, "--counts").stdout
+    assert "Kernel waiting on itself (5.0% of 2,021 recorded)" in picture
+    assert "Waiting for children: 1,907" in picture
+
+
+def test_control_characters_of_a_name_never_reach_the_terminal(run: Run) -> None:
+    text = b"\nturnstile|l\x1b[31mRED\nkernel`a\n5 1\n"
+    for form in ("terminal", "markdown"):
+        printed = run("report", "-", "--format", form, stdin=text).stdout
+        assert "\x1b" not in printed
+        assert "x1b" in printed
+
+
+def test_histograms_pass_the_filters_too(run: Run) -> None:
+    printed = run("report", RECORDINGS / "lockstat-provider.out", "--name", "^vm object$").stdout
+    table = printed.partition("Wait histograms")[2]
+    assert "vm object" in table
+    assert "pmap pv list" not in table
+
+
+def test_kernel_frames_that_stayed_hex_are_said_so(run: Run) -> None:
+    assert "kernel addresses without a name" in run("fold", STOCK).stderr
+    assert run("fold", STOCK, "--symbols", SYMBOLS).stderr == ""

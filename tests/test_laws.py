@@ -58,7 +58,7 @@ def profile_of(some: list[tuple[Key, Stack, Weight]]) -> Profile:
 
 
 def pool_of(profile: Profile) -> Pool:
-    return Pool(("law",), ("law",), 1, (Measurement(profile, None),), (), (), ())
+    return Pool(("law",), (Measurement(profile, None),), (), (), ())
 
 
 @given(records)

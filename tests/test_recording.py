@@ -149,3 +149,28 @@ def test_an_archive_member_outside_its_folder_is_not_taken_for_the_output(tmp_pa
         tar.addfile(member, io.BytesIO(b"x 1"))
     with pytest.raises(InputError, match=r"no raw\.out in it"):
         open_recording(str(archive))
+
+
+def test_an_archive_is_known_by_its_content(directory: Path, run: Run) -> None:
+    archive = pack(directory, directory.parent / "run1.tar.gz", "run1.pvprof/")
+    wanted = run("fold", archive, "-q").stdout
+    renamed = shutil.copy(archive, directory.parent / "download")
+    assert run("fold", renamed, "-q").stdout == wanted
+    assert run("fold", "-", "-q", stdin=archive.read_bytes()).stdout == wanted
+
+
+def test_two_recordings_in_one_archive_are_refused(directory: Path, run: Run) -> None:
+    archive = directory.parent / "two.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for top in ("a", "b"):
+            tar.add(directory / "raw.out", arcname=f"{top}/raw.out")
+    result = run("fold", archive)
+    assert result.exit_code == 1
+    assert "several recordings in one archive" in result.stderr
+
+
+def test_a_modules_symbols_leave_the_kernels_in_place(directory: Path, run: Run) -> None:
+    module = directory.parent / "mod.nm"
+    module.write_text("0000000000001000 t dtrace_ioctl\n")
+    result = run("fold", directory, "-q", "--symbols", f"dtrace.ko={module}")
+    assert "kernel`fast_syscall_common;" in result.stdout

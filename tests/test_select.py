@@ -76,3 +76,17 @@ def test_idle_cpus_are_set_aside_with_their_samples(run: Run) -> None:
     assert [(one["reason"], one["value"]) for one in found["set_aside"]] == [  # type: ignore[attr-defined]
         ("kind idle", 28650)
     ]
+
+
+def test_what_another_tool_folded_is_drawn_whole(run: Run) -> None:
+    folded = b"main;kernel`umtxq_sleep;kernel`lock_delay 90\nmain;b 10\nsh;kernel`sched_idletd 5\n"
+    picture = run("flamegraph", "-", stdin=folded).stdout
+    assert "Total: 105 samples." in picture
+    assert "Set aside" not in picture
+
+
+def test_running_totals_of_stacks_are_warned_of(run: Run) -> None:
+    text = b"tick 1\n\nturnstile|x\nkernel`a\n5 1\n\ntick 2\n\nturnstile|x\nkernel`a\n9 2\n"
+    result = run("fold", "-", stdin=text)
+    assert result.stdout == "kernel`a;x 14\n"
+    assert "warning: stdin: 2 x running totals: all snapshots were added up" in result.stderr

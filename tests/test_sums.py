@@ -68,7 +68,7 @@ def test_each_wait_name_has_awks_total_and_count(name: str, run: Run) -> None:
     wanted = awk_sums(AWK[name], read_recording_bytes(name))
     count_column = "records" if name in WITHOUT_COUNTS else "count"
     found: Sums = {}
-    for row in csv_rows(run("locks", RECORDINGS / name, "--format", "csv", "-q")):
+    for row in csv_rows(run("report", RECORDINGS / name, "--format", "csv", "-q")):
         total, count = found.get(row["name"], (0, 0))
         found[row["name"]] = (total + int(row["value"]), count + int(row[count_column]))
     assert found == wanted
@@ -100,7 +100,7 @@ def test_samples_add_up_to_awks_sum(name: str, number: str, run: Run) -> None:
         f'/{number}/ {{ n += $1; records++ }} END {{ printf "all\\t%.0f\\t%.0f\\n", n, records }}'
     )
     (wanted,) = awk_sums(program, read_recording_bytes(name)).values()
-    rows = csv_rows(run("locks", RECORDINGS / name, "--format", "csv", "-q"))
+    rows = csv_rows(run("report", RECORDINGS / name, "--format", "csv", "-q"))
     assert (sum(int(r["value"]) for r in rows), sum(int(r["records"]) for r in rows)) == wanted
 
 
@@ -151,3 +151,35 @@ def test_spinning_and_blocking_on_the_pv_lists_are_told_apart(run: Run) -> None:
     ]
     assert int(row["spin"]) == awk["1"][0]
     assert int(row["value"]) - int(row["spin"]) == awk["0"][0]
+
+
+def test_every_wake_up_counts_also_those_in_a_row(run: Run) -> None:
+    (wanted,) = awk_sums(
+        r'/^W / { n++ } END { printf "W\t%.0f\t%.0f\n", n, n }',
+        read_recording_bytes("events-wakeups.out.gz"),
+    ).values()
+    rows = csv_rows(run("report", RECORDINGS / "events-wakeups.out.gz", "--format", "csv", "-q"))
+    assert sum(int(row["value"]) for row in rows if row["kind"] == "wakeup") == wanted[0] == 550
+
+
+def test_times_behind_events_stay_times(run: Run) -> None:
+    events = read_recording_bytes("events.out.gz").split(b"\nE ")
+    text = b"\nE ".join(events[:20]) + b"\n\nturnstile|vm object\nkernel`x\nkernel`y\n1000 3\n"
+    rows = csv_rows(run("report", "-", "--format", "csv", "--name", "^vm object$", stdin=text))
+    kept = [row for row in rows if row["set_aside"] == "no"]
+    assert [(row["unit"], row["value"], row["count"]) for row in kept] == [("ns", "1000", "3")]
+
+
+def test_quantiles_stand_only_beside_the_waits_they_are_of(run: Run) -> None:
+    both = [RECORDINGS / "events.out.gz", RECORDINGS / "stock-offcpu.out"]
+    pooled = {row["name"]: row for row in csv_rows(run("report", *both, "--format", "csv"))}
+    assert pooled["vmpfw"]["count"] == "125"
+    assert pooled["vmpfw"]["p99_ns"] == ""
+    assert pooled["vm page free queue"]["p99_ns"] != ""  # only the events have it
+
+
+def test_histograms_of_several_recordings_are_added_up(run: Run) -> None:
+    name = RECORDINGS / "lockstat-provider.out"
+    once = json.loads(run("report", name, "--format", "json").stdout)["histograms"]
+    twice = json.loads(run("report", name, name, "--format", "json").stdout)["histograms"]
+    assert [row["count"] * 2 for row in once] == [row["count"] for row in twice]

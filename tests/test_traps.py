@@ -771,3 +771,26 @@ def test_a_process_name_with_blanks_is_the_root_of_its_events(fold: Fold) -> Non
         "x ", "kernel`b", execname="s t h"
     )
     assert fold(text) == ["a b;kernel`a;vm object 500", "s t h;kernel`b;x 500"]
+
+
+def test_a_lock_name_may_end_in_a_number(fold: Fold) -> None:
+    # "sched lock 3" is the name of a real spin mutex: neither a second column nor a time.
+    folded = "a;sched lock 3 100\na;sched lock 4 200\n"
+    assert fold(folded) == folded.splitlines()
+    assert fold("tick 1\nT spin mutex|sched lock 3 17\nEND\n") == [
+        "[no stack];sched lock 3;spin mutex 17"
+    ]
+
+
+def test_a_record_without_its_key_keeps_its_leaf(fold: Fold) -> None:
+    text = "\nsh\nkernel`a\nkernel`b\n5\n\nkernel`leaf\nkernel`mid\nkernel`root\n7\n"
+    assert fold(text) == ["kernel`root;kernel`mid;kernel`leaf 7", "sh;kernel`b;kernel`a 5"]
+
+
+def test_a_dash_is_a_wait_message_where_no_stack_follows(fold: Fold) -> None:
+    thread = "\nkernel`a\n\n-\n100\n\n\nkernel`b\n\nwait\n200\n\n"
+    assert fold(thread) == ["kernel`a;- 100", "kernel`b;wait 200"]
+
+
+def test_two_columns_are_read_when_asked_for(fold: Fold) -> None:
+    assert fold("a;b 3 17\na;c 4 18\n", "--input-format", "differential") == ["a;b 17", "a;c 18"]

@@ -58,6 +58,11 @@ class _Commands(click.Group):
             # it flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as error:
+            # What no closer place expected: a full disk under stdout, say.
+            place = f"{error.filename}: " if error.filename else ""
+            click.echo(f"pvprof: error: {place}{error.strerror or error}", err=True)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("pvprof: interrupted", err=True)
             ctx.exit(130)

@@ -16,7 +16,7 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_output, force_option, output_option, write
-from pvprof.cli.results import Towers
+from pvprof.cli.results import Towers, check_counts
 from pvprof.cli.towers import fold_options, towers_options
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit
@@ -56,5 +56,7 @@ def command(output: str, force: bool, **rest: Any) -> None:
 def _fold(inputs: Inputs, measure: Unit | None, options: FoldOptions) -> Folded:
     if not inputs.filters.keep_all:
         return Towers.of(inputs, measure, options).folded
-    profile = inputs.pool.measurement(measure).profile
+    measurement = inputs.pool.measurement(measure)
+    check_counts(measurement, options)
+    profile = measurement.profile
     return fold(profile.groups.items(), profile.unit, options)

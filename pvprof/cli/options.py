@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pvprof.errors import UsageError
+from pvprof.errors import InputError, UsageError
 from pvprof.model import Unit
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.sniff import LAYOUTS
@@ -110,7 +110,7 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
     )
     rules = load_rules(options.pop("rules_file"))
     kldstat = options.pop("kldstat")
-    text = Path(kldstat).read_text("utf-8", "replace") if kldstat else ""
+    text = _read_text(kldstat) if kldstat else ""
     read_options = ReadOptions(
         layout=options.pop("input_format") or "",
         unit=options.pop("unit"),
@@ -157,6 +157,13 @@ def _announce(recordings: Sequence[str], is_quiet: bool) -> None:
     size = sum(os.path.getsize(path) for path in recordings if os.path.isfile(path))
     if size > _BIG_INPUT_BYTES:
         click.echo(f"pvprof: reading {size / 1e6:,.0f} MB ...", err=True)
+
+
+def _read_text(path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8", "replace")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def _pattern(option: str, text: str | None) -> re.Pattern[str] | None:

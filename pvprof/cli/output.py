@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from pvprof.errors import OutputError
+from pvprof.errors import OutputError, UsageError
 
 output_option = click.option(
     "-o",
@@ -31,12 +32,30 @@ def check_output(path: str, force: bool) -> None:
     if path == "-":
         return
     place = Path(path)
-    if place.is_dir():
-        raise OutputError(f"{path}: is a directory")
-    if place.is_file() and not force:
-        raise OutputError(f"{path}: exists already", "overwrite it with --force")
-    if not place.parent.is_dir():
-        raise OutputError(f"{path}: the directory {place.parent} does not exist")
+    try:
+        if place.is_dir():
+            raise OutputError(f"{path}: is a directory")
+        if place.is_file() and not force:
+            raise OutputError(f"{path}: exists already", "overwrite it with --force")
+        if not place.parent.is_dir():
+            raise OutputError(f"{path}: the directory {place.parent} does not exist")
+    except OSError as error:  # a name too long, a directory that may not be looked into
+        raise OutputError(f"{path}: {error.strerror}") from error
+    if not place.exists() and not os.access(place.parent, os.W_OK):
+        raise OutputError(f"{path}: no permission to write into {place.parent}")
+
+
+def check_outputs(paths: Sequence[str], force: bool) -> None:
+    """Check several outputs of one run.
+
+    Raises:
+        OutputError: as `check_output`.
+        UsageError: one of them is named twice.
+    """
+    for path in paths:
+        if paths.count(path) > 1:
+            raise UsageError(f"-o {path}: named twice")
+        check_output(path, force)
 
 
 def write(path: str, text: str, force: bool) -> None:

@@ -6,10 +6,17 @@ from typing import Any
 
 import click
 
-from pvprof.cli.options import filter_options, input_options, load_inputs, say, say_problems
-from pvprof.cli.output import check_output, force_option, write
+from pvprof.cli.options import (
+    filter_options,
+    input_options,
+    load_inputs,
+    say,
+    say_others,
+    say_problems,
+)
+from pvprof.cli.output import check_outputs, force_option, write
 from pvprof.cli.results import print_terminal, render_result
-from pvprof.render.formats import FORMATS, Format, format_of
+from pvprof.render.formats import FORMATS, Format, Source, format_of
 from pvprof.render.tables import TableOptions
 from pvprof.report import build_report
 
@@ -49,20 +56,26 @@ def command(
     wanted = [
         (path, format_of(path, format_name, "terminal", _NAMES)) for path in outputs or ("-",)
     ]
-    for path, _ in wanted:
-        check_output(path, force)
+    check_outputs([path for path, _ in wanted], force)
     inputs = load_inputs(rest)
     report = build_report(inputs.pool, inputs.rules, inputs.filters)
     options = TableOptions(top)
-    for path, made in wanted:
-        if _is_terminal(path, made):
+    # Everything is made before anything is written: all of the files, or none.
+    texts = [
+        None if _is_terminal(path, made) else render_result(made, inputs, report, options)
+        for path, made in wanted
+    ]
+    for (path, _), text in zip(wanted, texts, strict=True):
+        if text is None:
             print_terminal(report, options)
             continue
-        write(path, render_result(made, inputs, report, options), force)
+        write(path, text, force)
         if path != "-":
             say(f"wrote {path}", rest["quiet"])
     if not any(_is_terminal(path, made) for path, made in wanted):
         say_problems(inputs.pool, rest["quiet"])
+    if any(made.source is Source.FOLDED for _, made in wanted):
+        say_others(inputs.pool, inputs.pool.measurement(None).profile.unit)
 
 
 def _is_terminal(path: str, made: Format) -> bool:

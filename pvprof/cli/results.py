@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pvprof import __version__
 from pvprof.cli.options import Inputs
 from pvprof.cli.output import write
+from pvprof.errors import UsageError
 from pvprof.fold import Folded, FoldOptions, fold
-from pvprof.model import Unit
+from pvprof.model import Unit, Weight
 from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
-from pvprof.render.tables import TableOptions, problem_lines
+from pvprof.render.tables import MEASURED, TableOptions, problem_lines
 from pvprof.report import Measurement, Report, merge_problems, select_from
+from pvprof.rules import UNCLASSIFIED
 from pvprof.select import Selection
 from pvprof.units import format_share, format_value
-
-_WHAT = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
 
 _PIPE_WIDTH = 200
 """Columns of a report that goes into a file or a pipe, where COLUMNS does not say otherwise."""
@@ -55,7 +55,9 @@ def render_tables(made: Format, report: Report, options: TableOptions) -> str:
         return _terminal_text(report, options)
     from pvprof.render.data import render_csv, render_json  # noqa: PLC0415
 
-    return render_csv(report) if made.name == "csv" else render_json(report)
+    if made.name == "csv":
+        return render_csv(report, options.only_locks)
+    return render_json(report)
 
 
 def _terminal_text(report: Report, options: TableOptions) -> str:
@@ -68,6 +70,17 @@ def _terminal_text(report: Report, options: TableOptions) -> str:
     width = int(columns) if columns.isdecimal() and int(columns) else _PIPE_WIDTH
     print_report(report, Console(file=out, width=width, color_system=None), options)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def check_counts(measurement: Measurement, options: FoldOptions) -> None:
+    """Refuse to fold counts where none were recorded.
+
+    Raises:
+        UsageError: they were not.
+    """
+    if options.counts and not measurement.profile.has_counts:
+        unit = measurement.profile.unit
+        raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +101,7 @@ class Towers:
     measurement: Measurement
     selection: Selection
     folded: Folded
+    options: FoldOptions
 
     @classmethod
     def of(cls, inputs: Inputs, unit: Unit | None, options: FoldOptions) -> Towers:
@@ -97,17 +111,18 @@ class Towers:
             UsageError: nothing was measured in that unit.
         """
         measurement = inputs.pool.measurement(unit)
+        check_counts(measurement, options)
         selection = select_from(measurement, inputs.rules, inputs.filters)
         groups = ((part.key, part.stacks) for part in selection.kept)
         folded = fold(groups, measurement.profile.unit, options)
-        return cls(inputs, measurement, selection, folded)
+        return cls(inputs, measurement, selection, folded, options)
 
     def svg(self, choices: SvgChoices) -> str:
         """Return the flame graph."""
         from pvprof.render.flamegraph import FlamegraphOptions, render  # noqa: PLC0415
 
         names = " + ".join(self.inputs.pool.names)
-        what = _WHAT[self.folded.unit]
+        what = "Waits" if self.options.counts else MEASURED[self.folded.unit]
         options = FlamegraphOptions(
             title=choices.title or f"{what}: {names}",
             subtitle=self._subtitle(),
@@ -118,24 +133,31 @@ class Towers:
         )
         return render(self.folded, options)
 
+    def _shown(self, weight: Weight) -> int:
+        """Return the field of a weight that the picture shows."""
+        return weight.count if self.options.counts else weight.value
+
     def _subtitle(self) -> str:
         """Return what is shown, and that something is not, if so."""
-        kept, unit = self.selection.weight, self.measurement.profile.unit
+        kept = self._shown(self.selection.weight)
+        unit = self.folded.unit
         kinds = dict.fromkeys(part.verdict.kind for part in self.selection.kept)
         titles = [kind.title for kind in self.inputs.rules.kinds if kind.id in kinds]
+        if set(kinds) == {UNCLASSIFIED}:  # anybody's folded stacks: nothing was sorted
+            titles = []
         text = "; ".join(titles)
-        everything = kept.value + sum(one.weight.value for one in self.selection.set_aside)
-        if everything != kept.value:
-            share = format_share(kept.value, everything)
+        everything = kept + sum(self._shown(one.weight) for one in self.selection.set_aside)
+        if everything != kept:
+            share = format_share(kept, everything)
             text += f" ({share} of {format_value(everything, unit)} recorded)"
         return text
 
     def _notes(self) -> tuple[tuple[str, str], ...]:
-        unit = self.measurement.profile.unit
+        unit = self.folded.unit
         notes = list(self.inputs.pool.provenance)
         if self.selection.set_aside:
             aside = [
-                f"{one.title}: {format_value(one.weight.value, unit)}"
+                f"{one.title}: {format_value(self._shown(one.weight), unit)}"
                 for one in self.selection.set_aside
             ]
             notes.append(("Set aside", "\n".join(aside)))

@@ -119,6 +119,7 @@ class AggregateReader:
     def __init__(self, layout: AggregateLayout, names: FrameNames, file: str) -> None:
         self._layout = layout
         self._file = file
+        self._names = names
         self._records = RecordReader(layout, names.__getitem__)
         self._plain = _PlainFrames(names, layout)
         self._values = _Values()
@@ -129,6 +130,7 @@ class AggregateReader:
         self._texts = _TextGroups(self._groups, layout, False)
         self._pending: list[bytes] = []
         self._ends_blank = False
+        self._ticks = 0
         self._parsed = Parsed(layout.name)
 
     def feed(self, piece: bytes) -> None:
@@ -163,6 +165,12 @@ class AggregateReader:
             self._read_rest(b"\n\n".join(self._pending))
         for (key, has_counts), stacks in self._groups.items():
             self._add_group(key, has_counts, stacks)
+        self._parsed.hex_frames = self._names.hex_frames
+        if self._ticks > 1:
+            text = "running totals: all snapshots were added up, so values are too high"
+            self._parsed.problems.append(
+                Problem("running-totals", text, self._file, count=self._ticks)
+            )
         return self._parsed
 
     def _set_apart(self, paragraph: bytes, values: Values | None) -> None:
@@ -191,7 +199,7 @@ class AggregateReader:
         if not lines[0]:
             del lines[0]
         text = lines.pop(0) if self._layout.key_first and lines else b""
-        if not lines:
+        if not lines or (text and self._layout.is_frame(text)):
             raise _NotPlainError
         lines.reverse()
         stack = ";".join(map(self._plain.__getitem__, lines))
@@ -208,7 +216,7 @@ class AggregateReader:
         return self._groups[key, width > 1].setdefault(stack, [0, 0, 0])
 
     def _add_group(self, key: Key, has_counts: bool, stacks: dict[Stack, Cell]) -> None:
-        unit = self._layout.unit or unit_of(key, has_counts)
+        unit = self._layout.unit or unit_of(key, has_counts, self._layout.single)
         if unit == "samples" and not key.event:
             key = key._replace(event="on-cpu")
         weights = dict(zip(stacks, weights_of(stacks.values()), strict=True))
@@ -246,6 +254,7 @@ class AggregateReader:
             self._add_histogram(record, times)
 
     def _add_messages(self, record: Record, times: int) -> None:
+        self._ticks += record.ticks * times
         messages = record.messages * times
         self._parsed.problems.extend(parse_diagnostics(messages, self._file))
 

@@ -20,7 +20,7 @@ in the order of the per-CPU buffers, not of time.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import quote
@@ -41,6 +41,8 @@ _MARK = re.compile(rb"([BZ]) (\d+) (\d+)")
 _MECHANISMS = {b"t": "turnstile", b"s": "sleepq"}
 _UNKNOWN = b"-1"
 _INT64_MAX = (1 << 63) - 1
+# A year: so the sum of 290 million of the longest still fits into 64 bits.
+_LONGEST_WAIT_NS = 366 * 24 * 3600 * 1_000_000_000 // 1000 * 1000
 _UINT64_MAX = (1 << 64) - 1
 
 Row = Sequence[bytes]
@@ -76,7 +78,7 @@ def _is_fit(row: Row) -> bool:
         return False
     return (
         max(decimals) < _INT64_MAX
-        and decimals[_WAIT] >= 0
+        and 0 <= decimals[_WAIT] <= _LONGEST_WAIT_NS
         and 0 <= address <= _UINT64_MAX
         and (row[_MECHANISM] in _MECHANISMS or row[_MECHANISM] == b"")
     )
@@ -102,7 +104,12 @@ def _numbers(columns: Sequence[Sequence[bytes]]) -> dict[str, npt.NDArray[Any]]:
         return values
 
     numbers = [integers(columns[place]) for place in _DECIMALS]
-    if numbers[_WAIT].min() < 0 or not _MECHANISMS.keys() >= set(columns[_MECHANISM]) - {b""}:
+    longest = numbers[_WAIT].max()
+    if (
+        numbers[_WAIT].min() < 0
+        or longest > _LONGEST_WAIT_NS
+        or not _MECHANISMS.keys() >= set(columns[_MECHANISM]) - {b""}
+    ):
         raise ValueError
     addresses = [int(text, 16) for text in columns[_OBJECT]]
     names = ("start_ns", "wait_ns", "pid", "tid", "cpu", "owner_tid")
@@ -185,6 +192,7 @@ class EventReader:
     def finish(self) -> Parsed:
         """Return what was read."""
         self.parsed.events = self._events()
+        self.parsed.hex_frames = self._names.hex_frames
         self.parsed.records += len(self.parsed.events)
         return self.parsed
 
@@ -204,7 +212,7 @@ class EventReader:
     def _read_body(self, body: bytes) -> int:
         """Return the id of the stack that begins `body`; pass on what stands behind it."""
         lines = body.split(b"\n")
-        stack, end = self._read_stack(lines)
+        stack, end = self._read_stack(lines, 0)
         number = self._stacks.setdefault(stack, len(self._stacks))
         rest = b"\n".join(lines[end:])
         if rest.strip():
@@ -213,16 +221,17 @@ class EventReader:
             self._bodies[body] = number
         return number
 
-    def _read_stack(self, lines: list[bytes]) -> tuple[Stack, int]:
-        """Return the stack at the beginning of `lines`, and how many of them it takes."""
+    def _read_stack(self, lines: list[bytes], place: int) -> tuple[Stack, int]:
+        """Return the stack that begins at `place` in `lines`, and the place behind it."""
         frames: list[str] = []
-        end = 0
-        for end, line in enumerate([*lines, b"end"]):  # noqa: B007 (used behind the loop)
+        while place < len(lines):
+            line = lines[place]
             if line.startswith(b" ") and line.strip():
                 frames.extend(self._names[line])
             elif not self._lift_message(line) and (line or frames):
                 break
-        return stack_of(reversed(frames)), end
+            place += 1
+        return stack_of(reversed(frames)), place
 
     def _lift_message(self, line: bytes) -> bool:
         """Take a message of dtrace's out of the data; tell whether the line was one."""
@@ -234,30 +243,24 @@ class EventReader:
     def _read_between(self, text: bytes) -> None:
         """Read what is no ``E`` record: marks, wake-ups, messages, and aggregations."""
         rest: list[bytes] = []
-        lines = iter(text.split(b"\n"))
-        for line in lines:
+        lines = text.split(b"\n")
+        place = 0
+        while place < len(lines):
+            line = lines[place]
+            place += 1
             mark = _MARK.fullmatch(line)
+            wake = _WAKE.fullmatch(line)
             if mark:
                 self.parsed.has_begin |= mark.group(1) == b"B"
                 self.parsed.has_end |= mark.group(1) == b"Z"
-            elif self._lift_message(line):
-                continue
-            elif line.startswith(b"W ") and _WAKE.fullmatch(line):
-                lines = self._read_wakeup(line, lines)
-            else:
+            elif wake:
+                stack, place = self._read_stack(lines, place)
+                key = Key("wakeup", "", decode(wake.group(5)))
+                self.parsed.add("events", key, stack, (1,), 1)
+            elif not self._lift_message(line):
                 rest.append(line)
         if any(line.strip() for line in rest):
             self.residue.append(b"\n".join(rest))
-
-    def _read_wakeup(self, head: bytes, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """Read the stack of a ``W`` record; return the lines behind it."""
-        match = _WAKE.fullmatch(head)
-        assert match is not None
-        rest = list(lines)
-        stack, end = self._read_stack(rest)
-        key = Key("wakeup", "", decode(match.group(5)))
-        self.parsed.add("events", key, stack, (1,), 1)
-        return iter(rest[end:])
 
     def _problem(self, kind: str, text: str) -> None:
         self.parsed.problems.append(Problem(kind, text, self._file, severity="loss"))

@@ -38,6 +38,8 @@ _CONTROLS = bytes(code for code in (*range(32), 127) if code != ord("\n"))
 _LOOSE_FRAMES = (b";;", b"\n;")
 _LOOSE_BLANKS = (b"; ", b" ;", b"\n ", b"  ")
 _MOST_LOCATED = 20
+# What another tool folded is not the rules' to sort: a key of its own says so.
+_KEY = Key("folded")
 
 
 def _is_clean(piece: bytes) -> bool:
@@ -91,7 +93,7 @@ class FoldedReader:
         group: dict[Stack, Weight] = dict(zip(towers, weights, strict=True))
         if len(group) < len(towers):
             return False
-        self._profile.add_group(Key(), group)
+        self._profile.add_group(_KEY, group)
         return True
 
     def _read_line(self, line: str, number: int) -> None:
@@ -102,7 +104,7 @@ class FoldedReader:
         if self._differential:
             match = _FIRST_COLUMN.match(tower)
             tower = match.group(1) if match else tower
-        self._profile.add(Key(), stack_of(map(clean_frame, tower.split(";"))), Weight(value, 0, 1))
+        self._profile.add(_KEY, stack_of(map(clean_frame, tower.split(";"))), Weight(value, 0, 1))
 
     def finish(self) -> Parsed:
         """Return what was read."""

@@ -11,10 +11,8 @@ from enum import Enum
 
 from pvprof.model import Key, Unit
 
-_WAIT = re.compile(
-    r"@?(turnstile|sleepq|(?:adaptive|rw|sx|lockmgr|spin|thread)-(?:spin|block))\|(.*)"
-)
-_LOCK_TYPE = re.compile(r"(sleep mutex|spin mutex|rw|rm|sx|lockmgr)\|(.*)")
+_WAIT = re.compile(r"@?(turnstile|sleepq|(?:adaptive|rw|sx|lockmgr|spin|thread)-[a-z-]+)\|(.*)")
+_LOCK_TYPE = re.compile(r"(sleep mutex|spin mutex|rw|rm|sleepable rm|sx|lockmgr)\|(.*)")
 _WAKEUP = re.compile(r"-> ?(.*)")
 _PADDING = re.compile(r" {2,}")
 _USER = re.compile(r"user (.+)")
@@ -74,12 +72,12 @@ def histogram_key(before: str | None, after: str | None) -> Key:
     return key if key.name else Key(key.event, key.execname, "", key.sleeper)
 
 
-def unit_of(key: Key, has_count: bool) -> Unit:
+def unit_of(key: Key, has_count: bool, single: Unit) -> Unit:
     """Return the unit of a record's first number; `has_count` says that there is a second.
 
-    Two numbers are a time and a count. One number is a time where the key names a wait, and a
-    number of samples otherwise.
+    Two numbers are a time and a count. One number is a time where the key names a wait, and else
+    what `single` says.
     """
     if has_count or key.event not in ("", "on-cpu") or key.name:
         return "ns"
-    return "samples"
+    return single

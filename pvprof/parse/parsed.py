@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pvprof.model import Events, Histogram, Key, Problem, Profile, Stack, Unit, Weight
+from pvprof.model import Events, Frame, Histogram, Key, Problem, Profile, Stack, Unit, Weight
 
 
 @dataclass(slots=True)
@@ -22,6 +22,7 @@ class Parsed:
         histograms: the ``quantize`` bodies.
         problems: whatever was doubtful, lost or left out.
         records: how many records were read.
+        hex_frames: the kernel's frames that stayed hex.
         has_begin, has_end: whether the marks were seen that our event programs print.
     """
 
@@ -31,6 +32,7 @@ class Parsed:
     histograms: list[Histogram] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     records: int = 0
+    hex_frames: set[Frame] = field(default_factory=set)
     has_begin: bool = False
     has_end: bool = False
 
@@ -59,5 +61,6 @@ class Parsed:
         self.histograms.extend(other.histograms)
         self.problems.extend(other.problems)
         self.records += other.records
+        self.hex_frames |= other.hex_frames
         self.has_begin |= other.has_begin
         self.has_end |= other.has_end

@@ -20,7 +20,7 @@ from pvprof.parse.frames import FrameNames
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.records import AggregateLayout, read_values
 from pvprof.parse.rows import RowReader
-from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, is_differential, sniff
+from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
 from pvprof.parse.spread import Buffer, Share, core_count, run_shares, shares
 from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.recording import Recording
@@ -28,6 +28,7 @@ from pvprof.recording import Recording
 PIECE_BYTES = 2_000_000
 """What is split at a time: bounds the memory that the pieces of a split take."""
 
+_FOLDED = ("folded", "differential")
 _RUN_QUEUE_PROBE = "sched:::enqueue"
 
 # Where a new record certainly begins, whatever came before.
@@ -64,8 +65,9 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
         InputError: there is no record in it, or its symbols are damaged.
     """
     symbols = options.symbols
-    if not symbols.tables and recording.symbols:
-        symbols = replace(symbols, tables={"kernel": parse_nm(recording.symbols, recording.name)})
+    if "kernel" not in symbols.tables and recording.symbols:
+        own = {"kernel": parse_nm(recording.symbols, recording.path)}
+        symbols = replace(symbols, tables={**own, **symbols.tables})
     if not symbols.modules and recording.kldstat:
         symbols = replace(symbols, modules=parse_kldstat(recording.kldstat))
     try:
@@ -76,7 +78,17 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
         _name_event(parsed, "runq")
     problems = parse_diagnostics(recording.stderr.splitlines(), f"{recording.name} (stderr)")
     parsed.problems.extend((*recording.problems, *problems))
+    parsed.problems.extend(_hex_note(parsed, recording.name))
     return parsed
+
+
+def _hex_note(parsed: Parsed, source: str) -> list[Problem]:
+    """Return a note on kernel frames that stayed hex, if there are any."""
+    count = len(parsed.hex_frames)
+    if not count:
+        return []
+    text = "kernel addresses without a name: give --symbols, from nm -n of that kernel"
+    return [Problem("hex-frames", text, source, count=count, severity="note")]
 
 
 def _name_event(parsed: Parsed, event: str) -> None:
@@ -125,9 +137,11 @@ class _Reading:
 
     def run(self) -> Parsed:
         end = self._whole_end()
+        if self.options.unit not in (None, "ns") and self.layout == "events":
+            raise UsageError("--unit: events are in ns")
         if self.layout == "events":
             parsed = self._run_events(end)
-        elif self.layout == "folded":
+        elif self.layout in _FOLDED:
             parsed = self._read_folded((0, end))
         elif self.layout == "rows":
             parsed = self._read_rows((0, end))
@@ -156,7 +170,7 @@ class _Reading:
         line = bytes(data[start:])
         if self.layout == "events":
             return data.rfind(b"\nE ") + 1 if line.startswith(b" ") else start
-        if self.layout == "folded":
+        if self.layout in _FOLDED:
             return len(data)
         if self.layout == "rows":
             return start
@@ -171,7 +185,7 @@ class _Reading:
 
     def _loss(self, kind: str, text: str) -> Problem:
         """Return a problem at the end of the text."""
-        return Problem(kind, text, self.source, bytes(self.data).count(b"\n"), severity="loss")
+        return Problem(kind, text, self.source, self._last_line(), severity="loss")
 
     def _spread(
         self, boundary: re.Pattern[bytes], work: Callable[[Share], Parsed], end: int
@@ -209,22 +223,20 @@ class _Reading:
             reader.feed(bytes(self.data[start:end]))
         parsed = reader.finish()
         for text in reader.residue:
-            layout = AggregateLayout("keyed", key_first=True, unit="events")
+            layout = AggregateLayout("keyed", key_first=True, single="events")
             aggregates = AggregateReader(layout, names, self.source)
             aggregates.feed(text)
             parsed.merge(aggregates.finish())
         return parsed
 
     def _read_folded(self, share: Share) -> Parsed:
-        reader = FoldedReader(
-            self.source, self.options.unit, is_differential(self.data[:SAMPLE_BYTES])
-        )
+        reader = FoldedReader(self.source, self.options.unit, self.layout == "differential")
         for start, end in self._pieces(share, _AFTER_LINE):
             reader.feed(bytes(self.data[start:end]))
         return reader.finish()
 
     def _read_rows(self, share: Share) -> Parsed:
-        reader = RowReader(self.source)
+        reader = RowReader(self.source, self.options.unit)
         start, end = share
         reader.feed(bytes(self.data[start:end]))
         return reader.finish()
@@ -233,4 +245,9 @@ class _Reading:
         """Return a problem with its line: a record that was cut off stands at the end."""
         if problem.kind != "cut-off":
             return problem
-        return replace(problem, line=bytes(self.data).count(b"\n"))
+        return replace(problem, line=self._last_line())
+
+    def _last_line(self) -> int:
+        """Return the number of the last line, counted piece by piece: the text may be large."""
+        pieces = range(0, len(self.data), PIECE_BYTES)
+        return sum(self.data[start : start + PIECE_BYTES].count(b"\n") for start in pieces)

@@ -24,6 +24,7 @@ _HEADER_ROW = re.compile(rb"\s*\d+\s+\d+\s+\S*:\S+ ?(.*)$")
 # dtrace's own print of a string key: padded text, then the value if no stack stood between
 _PADDED_ROW = re.compile(rb"  (\S.*?)  +(-?\d+)\s*$")
 _ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
+_TICK = re.compile(rb"tick \d+\s*$")
 _FRAME_INDENT = b"        "
 
 _INT64_MAX = (1 << 63) - 1
@@ -44,6 +45,7 @@ class AggregateLayout:
         key_first: each record begins with a text, even one that looks like a number.
         text_after: what a text between stack and value means.
         unit: overrides the unit of single values, or None.
+        single: the unit of single values whose key names no wait.
     """
 
     name: str
@@ -51,6 +53,7 @@ class AggregateLayout:
     key_first: bool = False
     text_after: TextAfter = TextAfter.EXECNAME
     unit: Unit | None = None
+    single: Unit = "samples"
 
     def is_frame(self, line: bytes) -> bool:
         """Tell whether a line looks like a frame; values and histogram rows are no frames."""
@@ -108,6 +111,7 @@ class Record:
         values: what closed it, or None.
         messages: lines of dtrace's that stood in it.
         is_cut: a histogram whose end was not seen.
+        ticks: marks between snapshots of running totals that stood in it.
     """
 
     frames_of: FramesOf
@@ -119,6 +123,7 @@ class Record:
     values: Values | None = None
     messages: list[str] = field(default_factory=list)
     is_cut: bool = False
+    ticks: int = 0
     _is_split: bool = False
 
     @property
@@ -233,7 +238,7 @@ class RecordReader:
             return False
         if _HEADER.match(line):
             return False
-        return self._read_text(record, line)
+        return self._read_text(record, line, following)
 
     def _is_numeric_key(self, record: Record, following: bytes) -> bool:
         """Tell whether a number at the start of a record is its key: a process may be named 123."""
@@ -241,7 +246,7 @@ class RecordReader:
             return False
         return self.layout.key_first or (self.layout.indented and self.layout.is_frame(following))
 
-    def _read_text(self, record: Record, line: bytes) -> bool:
+    def _read_text(self, record: Record, line: bytes, following: bytes) -> bool:
         header = _HEADER_ROW.match(line)
         if header:
             rest: bytes = header.group(1)
@@ -249,13 +254,21 @@ class RecordReader:
         text = decode(line)
         if is_diagnostic(text):
             record.messages.append(text)
-        elif text.strip() == DELIMITER:
+        elif _TICK.match(line):
+            record.ticks += 1
+        elif text.strip() == DELIMITER and self._may_delimit(record, following):
             record.split()
         elif self.layout.indented:
             return self._read_padded(record, line, text)
         else:
             record.add_text(text)
         return False
+
+    def _may_delimit(self, record: Record, following: bytes) -> bool:
+        """Tell whether ``-`` stands between two stacks; it is also a common wait message."""
+        if self.layout.text_after is TextAfter.NAME:
+            return self.layout.is_frame(following)
+        return record.has_content or not self.layout.key_first
 
     def _read_padded(self, record: Record, line: bytes, text: str) -> bool:
         """Read a key as dtrace itself prints it: padded, with the value behind the last one."""

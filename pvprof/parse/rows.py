@@ -27,7 +27,8 @@ from pvprof.parse.keys import TextAfter, histogram_key, key_from_texts, split_pa
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.records import is_header, why_not_measured
 
-_ROW = re.compile(r"(T )?(.*?) (-?\d+)(?: (-?\d+))?\s*$")
+_ROW = re.compile(r"(.*?) (-?\d+)(?: (-?\d+))?\s*$")
+_TOTAL = re.compile(r"T (.*) (-?\d+)\s*$")
 _TICK = re.compile(r"tick (\d+)\s*$")
 _MARK = "END"
 
@@ -41,8 +42,9 @@ class _Snapshot:
 class RowReader:
     """Reads stack-less aggregations, piece by piece, into a `Parsed`."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, unit: Unit | None) -> None:
         self._file = file
+        self._unit = unit
         self._snapshots = [_Snapshot()]
         self._ticks = 0
         self._text: str | None = None
@@ -73,7 +75,7 @@ class RowReader:
                 what = quote(key.name or key.execname)
                 self.parsed.problems.append(refusal.problem(values, what, self._file))
             else:
-                unit: Unit = "ns" if len(values) > 1 else "events"
+                unit = self._unit or ("ns" if len(values) > 1 else "events")
                 self.parsed.add(unit, key, NO_STACK, values, 1)
         if self._ticks > 1:
             text = f"running totals: {self._ticks} snapshots, of which the last whole one is used"
@@ -113,10 +115,18 @@ class RowReader:
             self._text = text.strip()
         else:
             self._forget_text()
-            _, key, first, second = row.groups()
+            self._add_row(text, row)
+
+    def _add_row(self, text: str, row: re.Match[str]) -> None:
+        total = _TOTAL.match(text)
+        if total:
+            text = total.group(1)
+            values: tuple[int, ...] = (int(total.group(2)),)
+        else:
+            text, first, second = row.groups()
             values = (int(first),) if second is None else (int(first), int(second))
-            key = "|".join(split_padded(key))
-            self._snapshots[-1].rows.append((key_from_texts(key, None, TextAfter.NAME), values))
+        key = key_from_texts("|".join(split_padded(text)), None, TextAfter.NAME)
+        self._snapshots[-1].rows.append((key, values))
 
     def _end_histogram(self) -> None:
         if self._buckets is None:

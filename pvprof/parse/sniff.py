@@ -23,6 +23,7 @@ LAYOUTS = {
     "rows": "aggregations without stacks, running totals",
     "histogram": "quantize bodies",
     "folded": "frames joined by ;, then a number",
+    "differential": "folded with two numbers, of which the second, the new side, is read",
 }
 
 _EVENT = re.compile(rb"^(?:[EW] \d+ -?\d+ \d+ |B \d+ \d+$)", re.M)
@@ -30,7 +31,6 @@ _INDENTED = re.compile(rb"^ {8,}\S*[^\s\d-]", re.M)
 _FRAME = re.compile(rb"^ *(?:\S*`\S|0x[0-9a-fA-F]+$)", re.M)
 _FOLDED = re.compile(rb"\S.*;.*\s\d+(?:\.\d*)?\s*$")
 _ANY_FOLDED = re.compile(rb"\S.*\s\d+(?:\.\d*)?\s*$")
-_TWO_NUMBERS = re.compile(rb".*\S \d+(?:\.\d*)? \d+(?:\.\d*)?\s*$")
 _ROW = re.compile(rb"(?:T )?\S.* -?\d+(?: -?\d+)?\s*$")
 _PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d+\s*$")
 _HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
@@ -78,13 +78,6 @@ def aggregate_layout(name: str, data: bytes) -> AggregateLayout:
     if name == "thread":
         return AggregateLayout(name, text_after=TextAfter.NAME, unit="ns")
     return AggregateLayout(name, key_first=_has_key_first(data[:SAMPLE_BYTES]))
-
-
-def is_differential(data: bytes) -> bool:
-    """Tell whether every line of a folded text has two numbers."""
-    lines = [line for line in data[:SAMPLE_BYTES].split(b"\n")[:200] if line.strip()]
-    lines = [line for line in lines if not line.startswith(b"#")]
-    return bool(lines) and all(map(_TWO_NUMBERS.match, lines))
 
 
 def _whole_lines(sample: bytes) -> bytes:

@@ -75,7 +75,7 @@ class Symbols:
     def name(self, module: str, address: int) -> str | None:
         """Return ``module`function`` for a hex frame, or None where nothing is known.
 
-        A frame whose module is known but not its function becomes ``module`+0x1281``, the offset
+        A frame whose module is known but not its function becomes ``module`0x1281``, the offset
         in the module, so that it is the same in every run wherever the module was loaded.
         """
         loaded = next((known for known in self.modules if known.holds(address)), None)
@@ -134,7 +134,7 @@ def parse_kldstat(text: str) -> tuple[Module, ...]:
 
 
 def load_symbols(specifications: tuple[str, ...], kldstat: str = "") -> Symbols:
-    """Read symbol files named as ``FILE`` (the kernel's) or ``MODULE=FILE``.
+    """Read symbol files named as ``FILE`` (the kernel's) or ``MODULE=FILE``, with or without .ko.
 
     Raises:
         InputError: a file cannot be read or holds no symbol.
@@ -148,5 +148,6 @@ def load_symbols(specifications: tuple[str, ...], kldstat: str = "") -> Symbols:
             data = Path(path).read_bytes()
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}") from error
-        tables[module] = parse_nm(data, path)
+        name = module if module == "kernel" or module.endswith(".ko") else f"{module}.ko"
+        tables[name] = parse_nm(data, path)
     return Symbols(tables, parse_kldstat(kldstat))

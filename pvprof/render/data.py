@@ -33,14 +33,15 @@ CSV_COLUMNS = (
 )
 
 
-def render_csv(report: Report) -> str:
-    """Return every row of every section, also those set aside, one line each."""
+def render_csv(report: Report, only_locks: bool) -> str:
+    """Return every row of every section, one line each; also those set aside, or `only_locks`."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for section in report.sections:
         writer.writerows(_csv_row(row, section, False) for row in section.rows)
-        writer.writerows(_csv_row(row, section, True) for row in section.aside_rows)
+        if not only_locks:
+            writer.writerows(_csv_row(row, section, True) for row in section.aside_rows)
     return out.getvalue()
 
 
@@ -59,7 +60,7 @@ def _csv_row(row: Row, section: Section, is_aside: bool) -> list[Any]:
         row.lock_class,
         row.name,
         row.value,
-        row.spin,
+        row.spin if _tells_spin(section) else "",
         "" if row.count is None else row.count,
         "" if row.mean is None else row.mean,
         *four,
@@ -78,7 +79,7 @@ def render_json(report: Report) -> str:
         "provenance": [{"label": label, "text": text} for label, text in report.provenance],
         "problems": [asdict(problem) for problem in report.problems],
         "sections": [_section(section) for section in report.sections],
-        "histograms": [asdict(row) for row in report.histograms],
+        "histograms": [_with_class(asdict(row)) for row in report.histograms],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
@@ -92,8 +93,8 @@ def _section(section: Section) -> dict[str, Any]:
             {"reason": one.reason, "title": one.title, **_weight(one.weight, section)}
             for one in section.set_aside
         ],
-        "rows": [_row(row) for row in section.rows],
-        "set_aside_rows": [_row(row) for row in section.aside_rows],
+        "rows": [_row(row, section) for row in section.rows],
+        "set_aside_rows": [_row(row, section) for row in section.aside_rows],
     }
 
 
@@ -102,9 +103,19 @@ def _weight(weight: Any, section: Section) -> dict[str, int | None]:
     return {"value": weight.value, "count": count, "records": weight.records}
 
 
-def _row(row: Row) -> dict[str, Any]:
-    fields = asdict(row)
-    fields["class"] = fields.pop("lock_class")
+def _with_class(fields: dict[str, Any]) -> dict[str, Any]:
+    """Name the lock class as the other formats do."""
+    return {"class" if name == "lock_class" else name: value for name, value in fields.items()}
+
+
+def _tells_spin(section: Section) -> bool:
+    """Tell whether the recording told spinning from blocking."""
+    return any(row.spin for row in (*section.rows, *section.aside_rows))
+
+
+def _row(row: Row, section: Section) -> dict[str, Any]:
+    fields = _with_class(asdict(row))
+    fields["spin"] = row.spin if _tells_spin(section) else None
     fields["mean"] = row.mean
     fields["callers"] = [{"function": name, "value": value} for name, value in row.callers]
     return fields

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pvprof.attribute import Row
-from pvprof.model import Problem, Unit
+from pvprof.model import Problem, Unit, show_controls
 from pvprof.report import HistogramRow, Report, Section
 from pvprof.units import format_exact, format_share, format_value
+
+MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
+"""What a profile of each unit is called in headings."""
 
 _NAMES_ASIDE = 4
 _WAITED_FOR = "Lock or wait message"
@@ -36,11 +39,18 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of text; every row has a cell for each column."""
+    """A table of text; every row has a cell for each column.
+
+    Names come from the recording and may hold anything: control characters are made visible.
+    """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    def __post_init__(self) -> None:
+        visible = tuple(tuple(map(show_controls, row)) for row in self.rows)
+        object.__setattr__(self, "rows", visible)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +68,13 @@ class TableOptions:
 
 def heading(report: Report) -> str:
     """Return the first line of a report."""
-    return "pvprof report: " + ", ".join(report.names)
+    return show_controls("pvprof report: " + ", ".join(report.names))
 
 
 def summary(section: Section, report: Report) -> str:
     """Return the sentence that says what a section kept of what was measured."""
     kept, total, unit = section.kept, section.total, section.unit
-    what = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}[unit]
+    what = MEASURED[unit]
     titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
     named = f" ({'; '.join(titles)})" if titles else ""
     waits = f" in {kept.count:,} waits" if section.has_counts and unit == "ns" else ""
@@ -137,7 +147,7 @@ def problem_lines(problems: Sequence[Problem]) -> list[str]:
     for one in problems:
         times = f"{one.count:,} x " if one.count > 1 else ""
         place = f" ({one.place})" if one.place else ""
-        lines.append(f"{one.severity}: {times}{one.text}{place}")
+        lines.append(show_controls(f"{one.severity}: {times}{one.text}{place}"))
     return lines
 
 
