@@ -23,6 +23,7 @@ COMMANDS = {
     "fold": "Folded stacks.",
     "flamegraph": "A flame graph as one SVG file.",
     "script": "Print a D program.",
+    "patch": "Kernel patches: list, show, check, apply, revert.",
 }
 
 
