@@ -9,12 +9,23 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, settings
 
 from pvprof.cli import cli
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDINGS = FIXTURES / "freebsd-13.2"
 SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"
+
+# A busy machine is no failure, and continuous integration tries the same examples every time;
+# at home each run tries new ones.
+settings.register_profile(
+    "pvprof",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("pvprof")
 
 
 def read_recording_bytes(name: str) -> bytes:
