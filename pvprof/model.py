@@ -281,7 +281,7 @@ class Events:
         return Events(**columns, key_id=key_id, stack_id=stack_id, keys=keys, stacks=stacks)
 
     def profile(self) -> Profile:
-        """Return the summed wait and the count of the events by key and stack, exact in int64."""
+        """Return the summed wait and the count of the events by key and stack, exact."""
         import numpy as np  # noqa: PLC0415
 
         profile = Profile("ns", True)
@@ -291,7 +291,10 @@ class Events:
         order = np.argsort(group, kind="stable")
         ordered = group[order]
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        sums = np.add.reduceat(self.wait_ns[order], starts)
+        waits = self.wait_ns[order]
+        if int(waits.max()) * len(waits) >= 1 << 63:  # may not fit: add up as Python's integers
+            waits = waits.astype(object)
+        sums = np.add.reduceat(waits, starts)
         counts = np.diff(np.append(starts, len(ordered)))
         for code, value, count in zip(
             ordered[starts].tolist(), sums.tolist(), counts.tolist(), strict=True

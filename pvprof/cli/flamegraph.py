@@ -10,11 +10,10 @@ from pvprof.cli.options import (
     filter_options,
     input_options,
     load_inputs,
-    say,
     say_others,
     say_problems,
 )
-from pvprof.cli.output import check_output, force_option, output_option, write
+from pvprof.cli.output import check_output, deliver, force_option, output_option
 from pvprof.cli.results import SvgChoices, Towers
 from pvprof.cli.towers import fold_options, towers_options
 from pvprof.errors import InputError
@@ -51,9 +50,7 @@ def command(
     inputs = load_inputs(rest)
     towers = Towers.of(inputs, measure, options)
     text = towers.svg(SvgChoices(title, width, min_width, icicle))
-    write(output, text, force)
-    if output != "-":
-        say(f"wrote {output}", rest["quiet"])
+    deliver(output, text, force, rest["quiet"])
     say_problems(inputs.pool, is_quiet=True)
     say_others(inputs.pool, towers.measurement.profile.unit)
     if not towers.folded.rows:

@@ -11,11 +11,10 @@ from pvprof.cli.options import (
     filter_options,
     input_options,
     load_inputs,
-    say,
     say_others,
     say_problems,
 )
-from pvprof.cli.output import check_output, force_option, output_option, write
+from pvprof.cli.output import check_output, deliver, force_option, output_option
 from pvprof.cli.results import Towers, check_counts
 from pvprof.cli.towers import fold_options, towers_options
 from pvprof.fold import Folded, FoldOptions, fold
@@ -46,9 +45,7 @@ def command(output: str, force: bool, **rest: Any) -> None:
     measure, options = fold_options(rest)
     inputs = load_inputs(rest, default_kinds=(ALL_KINDS,))
     folded = _fold(inputs, measure, options)
-    write(output, render(folded), force)
-    if output != "-":
-        say(f"wrote {output}", rest["quiet"])
+    deliver(output, render(folded), force, rest["quiet"])
     say_problems(inputs.pool, rest["quiet"])
     say_others(inputs.pool, inputs.pool.measurement(measure).profile.unit)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from pvprof.cli.options import filter_options, input_options, load_inputs, say, say_problems
-from pvprof.cli.output import check_output, force_option, output_option, write
+from pvprof.cli.options import filter_options, input_options, load_inputs, say_problems
+from pvprof.cli.output import check_output, deliver, force_option, output_option
 from pvprof.cli.results import print_terminal, render_tables
 from pvprof.render.formats import FORMATS, Source, format_of
 from pvprof.render.tables import TableOptions
@@ -41,7 +41,5 @@ def command(format_name: str | None, top: int, output: str, force: bool, **rest:
     if output == "-" and made.name == "terminal":
         print_terminal(report, options)
         return
-    write(output, render_tables(made, report, options), force)
-    if output != "-":
-        say(f"wrote {output}", rest["quiet"])
+    deliver(output, render_tables(made, report, options), force, rest["quiet"])
     say_problems(inputs.pool, rest["quiet"])

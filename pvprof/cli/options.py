@@ -144,12 +144,6 @@ def say_others(pool: Pool, unit: Unit) -> None:
         click.echo(f"pvprof: note: left out: {amount}; --measure {one.unit} takes them", err=True)
 
 
-def say(text: str, is_quiet: bool) -> None:
-    """Print a note on stderr unless it was asked to be quiet."""
-    if not is_quiet:
-        click.echo(f"pvprof: {text}", err=True)
-
-
 def _announce(recordings: Sequence[str], is_quiet: bool) -> None:
     """Say that a large input is being read, where somebody watches."""
     if is_quiet or not sys.stderr.isatty():

@@ -88,6 +88,13 @@ def write(path: str, text: str, force: bool) -> None:
         raise OutputError(f"{path}: {error.strerror}") from error
 
 
+def deliver(path: str, text: str, force: bool, is_quiet: bool) -> None:
+    """Write a result as `write` does, and say on stderr which file was written."""
+    write(path, text, force)
+    if path != "-" and not is_quiet:
+        click.echo(f"pvprof: wrote {path}", err=True)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -10,11 +10,10 @@ from pvprof.cli.options import (
     filter_options,
     input_options,
     load_inputs,
-    say,
     say_others,
     say_problems,
 )
-from pvprof.cli.output import check_outputs, force_option, write
+from pvprof.cli.output import check_outputs, deliver, force_option
 from pvprof.cli.results import print_terminal, render_result
 from pvprof.render.formats import FORMATS, Format, Source, format_of
 from pvprof.render.tables import TableOptions
@@ -69,9 +68,7 @@ def command(
         if text is None:
             print_terminal(report, options)
             continue
-        write(path, text, force)
-        if path != "-":
-            say(f"wrote {path}", rest["quiet"])
+        deliver(path, text, force, rest["quiet"])
     if not any(_is_terminal(path, made) for path, made in wanted):
         say_problems(inputs.pool, rest["quiet"])
     if any(made.source is Source.FOLDED for _, made in wanted):

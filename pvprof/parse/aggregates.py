@@ -46,6 +46,9 @@ _NO_KEY = Key()
 Cell = list[int]
 """The sums of one stack, in the order of `Weight`'s fields."""
 
+_Groups = defaultdict[tuple[Key, bool], dict[Stack, Cell]]
+"""The cells of each key, apart for records with and without a count."""
+
 _MOST_HEADS = 1 << 15
 """How many heads are remembered. Texts that repeat records, snapshots say, repeat a few thousand;
 in one of 300,000 distinct stacks remembering all would only cost memory, and so time.
@@ -90,15 +93,6 @@ class _PlainFrames(dict[bytes, Frame]):
         return frames[0]
 
 
-class _Groups(dict[tuple[Key, bool], dict[Stack, Cell]]):
-    """The cells of each key, apart for records with and without a count."""
-
-    def __missing__(self, name: tuple[Key, bool]) -> dict[Stack, Cell]:
-        group: dict[Stack, Cell] = {}
-        self[name] = group
-        return group
-
-
 class _TextGroups(dict[bytes, dict[Stack, Cell]]):
     """The cells of the key that the text before a stack spells."""
 
@@ -126,7 +120,7 @@ class AggregateReader:
         self._width = 0  # how many values each plain record has; told by the first record
         self._cells: dict[bytes, Cell] = {}
         self._odd: defaultdict[bytes, list[Values]] = defaultdict(list)
-        self._groups = _Groups()
+        self._groups: _Groups = defaultdict(dict)
         self._texts = _TextGroups(self._groups, layout, False)
         self._pending: list[bytes] = []
         self._ends_blank = False

@@ -41,8 +41,8 @@ _MARK = re.compile(rb"([BZ]) (\d+) (\d+)")
 _MECHANISMS = {b"t": "turnstile", b"s": "sleepq"}
 _UNKNOWN = b"-1"
 _INT64_MAX = (1 << 63) - 1
-# A year: so the sum of 290 million of the longest still fits into 64 bits.
-_LONGEST_WAIT_NS = 366 * 24 * 3600 * 1_000_000_000 // 1000 * 1000
+# A year: what claims more is damage, not a wait.
+_LONGEST_WAIT_NS = 366 * 24 * 3600 * 1_000_000_000
 _UINT64_MAX = (1 << 64) - 1
 
 Row = Sequence[bytes]

@@ -120,7 +120,7 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
         raise UsageError(f"no such format: {options.layout}", "formats: " + ", ".join(LAYOUTS))
     if b"\r\n" in data[:4096]:
         data = bytes(data).replace(b"\r\n", b"\n")
-    layout = options.layout or sniff(bytes(data[: SAMPLE_BYTES + 1]))
+    layout = options.layout or sniff(bytes(data[:SAMPLE_BYTES]))
     parsed = _Reading(data, source, layout, options).run()
     if not parsed.records:
         reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
