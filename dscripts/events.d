@@ -1,54 +1,52 @@
 /*
- * One record for every time a thread blocked.
+ * One record for every time a thread waited.
  *
- * Needs: sched:::sleep and sched:::on-cpu (DTrace modules loaded: kldload dtraceall), root.
- * Usage: dtrace -s events.d -o events.out      stop with Ctrl-C or SIGTERM
+ * Needs: a stock kernel, DTrace's modules (kldload dtraceall), root.
+ * Usage: dtrace -s events.d -o events.out      Ctrl-C or SIGTERM stops it
  *        pvprof report events.out
  *
- * Output, times in ns:
- *     B MONOTONIC WALL-CLOCK                     begin
- *     E START WAIT PID TID CPU EXECNAME t|s OBJECT OWNER NAME
- *                                                t: turnstile, s: sleep queue; object in hex;
- *                                                owner a thread id, 0 for none; a blank line, then
- *                                                kernel frames, leaf first
- *     Z MONOTONIC WALL-CLOCK                     end
- * Records stand in the order of the per-CPU buffers, not of time.
- * Kernel processes (P_KPROC, 0x4) are left out.
+ * Output: pvprof's own grammar, see docs/formats.md. Each name stands behind its length.
  */
 
 #pragma D option quiet
-#pragma D option dynvarsize=32m
-#pragma D option bufsize=8m
+#pragma D option strsize=64
+#pragma D option stackframes=32
 #pragma D option switchrate=20hz
+#pragma D option bufsize=8m
 
 dtrace:::BEGIN
 {
-	printf("B %d %d\n", timestamp, walltimestamp);
+	printf("#pvprof 1 events stock ns 0.1.0\n");
+	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 
 sched:::sleep
-/(curthread->td_proc->p_flag & 0x4) == 0/
+/(curthread->td_proc->p_flag & 0x4) == 0 && curthread->td_blocked != NULL && pid != $pid/
 {
-	self->ts = timestamp;
-	self->lock = curthread->td_blocked != NULL;
-	self->obj = curthread->td_blocked != NULL ? (uintptr_t)curthread->td_blocked->ts_lockobj : (uintptr_t)curthread->td_wchan;
-	self->owner = curthread->td_blocked != NULL && curthread->td_blocked->ts_owner != NULL ? curthread->td_blocked->ts_owner->td_tid : 0;
-	self->why = curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg;
+	printf("S %d %d %d %d turnstile %x %d name=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_blocked->ts_lockobj, curthread->td_blocked->ts_owner != NULL ? curthread->td_blocked->ts_owner->td_tid : 0, strlen(stringof(curthread->td_lockname)), stringof(curthread->td_lockname), strlen(execname), execname);
+	stack();
+	printf(".\n");
 }
 
-sched:::on-cpu
-/self->ts/
+sched:::sleep
+/(curthread->td_proc->p_flag & 0x4) == 0 && curthread->td_blocked == NULL && pid != $pid/
 {
-	printf("E %d %d %d %d %d %s %s %x %d %s\n", self->ts, timestamp - self->ts, pid, tid, cpu, execname, self->lock ? "t" : "s", self->obj, self->owner, stringof(self->why));
+	printf("S %d %d %d %d sleepq %x %d name=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_wchan, 0, strlen(stringof(curthread->td_wmesg)), stringof(curthread->td_wmesg), strlen(execname), execname);
 	stack();
-	self->ts = 0;
-	self->lock = 0;
-	self->why = 0;
-	self->obj = 0;
-	self->owner = 0;
+	printf(".\n");
+}
+
+/*
+ * A thread runs again: the reader joins it with what it waited for.
+ */
+sched:::on-cpu,
+sched:::remain-cpu
+/(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
+{
+	printf("R %d %d %d\n", timestamp, tid, cpu);
 }
 
 dtrace:::END
 {
-	printf("Z %d %d\n", timestamp, walltimestamp);
+	printf("#end %d %d\n", timestamp, walltimestamp);
 }

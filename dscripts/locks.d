@@ -1,35 +1,64 @@
 /*
  * Time spent spinning on locks and blocked on them, with the callers' stacks.
  *
- * Needs: the lockstat provider (DTrace modules loaded: kldload dtraceall), root.
- * Usage: dtrace -s locks.d -o locks.out      stop with Ctrl-C or SIGTERM
+ * Needs: a stock kernel, DTrace's modules (kldload dtraceall), root.
+ * Usage: dtrace -s locks.d -o locks.out      Ctrl-C or SIGTERM stops it
  *        pvprof report locks.out
  *
- * Output, one record for each distinct probe, lock and stack, behind a blank line:
- *     PROBE|LOCK NAME       probe: adaptive-spin, adaptive-block, rw-spin, rw-block
- *     kernel frames, leaf first
- *     NANOSECONDS COUNT
- * then for each probe and lock a histogram of the waits under a line: Q PROBE|LOCK NAME
+ * Output: pvprof's own grammar, see docs/formats.md. Each name stands behind its length.
  */
 
 #pragma D option quiet
+#pragma D option strsize=64
+#pragma D option stackframes=32
+#pragma D option switchrate=10hz
 
-lockstat:::adaptive-block, lockstat:::adaptive-spin
+dtrace:::BEGIN
 {
-	@ns[probename, stringof(args[0]->lock_object.lo_name), stack()] = sum(args[1]);
-	@n[probename, stringof(args[0]->lock_object.lo_name), stack()] = count();
-	@q[probename, stringof(args[0]->lock_object.lo_name)] = quantize(args[1]);
+	printf("#pvprof 1 locks stock ns 0.1.0\n");
+	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 
-lockstat:::rw-block, lockstat:::rw-spin
+lockstat:::adaptive-block,
+lockstat:::adaptive-spin,
+lockstat:::spin-spin,
+lockstat:::thread-spin
+/pid != $pid/
 {
-	@ns[probename, stringof(args[0]->lock_object.lo_name), stack()] = sum(args[1]);
-	@n[probename, stringof(args[0]->lock_object.lo_name), stack()] = count();
-	@q[probename, stringof(args[0]->lock_object.lo_name)] = quantize(args[1]);
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
+}
+
+lockstat:::rw-block,
+lockstat:::rw-spin
+/pid != $pid/
+{
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
+}
+
+lockstat:::sx-block,
+lockstat:::sx-spin
+/pid != $pid/
+{
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
+}
+
+lockstat:::lockmgr-block
+/pid != $pid/
+{
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
 }
 
 dtrace:::END
 {
-	printa("\n%s|%s%k%@d %@d\n", @ns, @n);
-	printa("\nQ %s|%s %@d\n", @q);
+	printa("> %s name=%d:%s class=%d:%s%k= %@d %@d\n", @wait_ns, @wait_n);
+	printa("? %s name=%d:%s class=%d:%s%@d.\n", @wait_by);
+	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -1,43 +1,41 @@
 /*
  * Off-CPU time of a kernel with the kernel:profile probes, aggregated.
  *
- * Needs: kernel:profile:{sleepq,turnstile}:{block,wakeup} (patched kernel), root.
- * Usage: dtrace -s offcpu-sdt.d -o offcpu.out      stop with Ctrl-C or SIGTERM
- *        pvprof report offcpu.out
+ * Needs: the kernel patch (pvprof patch), DTrace's modules (kldload dtraceall), root.
+ * Usage: dtrace -s offcpu-sdt.d -o offcpu-sdt.out      Ctrl-C or SIGTERM stops it
+ *        pvprof report offcpu-sdt.out
  *
- * Output, one record for each distinct wait and stack:
- *     @turnstile|LOCK NAME   or   @sleepq|WAIT MESSAGE
- *     kernel frames, leaf first
- *     NANOSECONDS
- * Kernel processes (P_KPROC, 0x4) are left out.
+ * Output: pvprof's own grammar, see docs/formats.md. Each name stands behind its length.
  */
 
 #pragma D option quiet
-#pragma D option dynvarsize=32m
+#pragma D option strsize=64
+#pragma D option stackframes=32
+#pragma D option switchrate=10hz
 
-kernel:profile:turnstile:block
-/(curthread->td_proc->p_flag & 0x4) == 0/
+dtrace:::BEGIN
 {
-	self->ts = timestamp;
-	self->name = curthread->td_lockname;
+	printf("#pvprof 1 offcpu sdt ns 0.1.0\n");
+	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 
-kernel:profile:sleepq:block
-/(curthread->td_proc->p_flag & 0x4) == 0/
+kernel:profile:turnstile:wakeup
+/(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	self->ts = timestamp;
-	self->name = curthread->td_wmesg;
+	@turnstile_ns[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), stack()] = sum(args[2]);
+	@turnstile_n[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), stack()] = count();
 }
 
-kernel:profile::wakeup
-/self->ts/
+kernel:profile:sleepq:wakeup
+/(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	@[probefunc, stringof(self->name), stack()] = sum(timestamp - self->ts);
-	self->ts = 0;
-	self->name = 0;
+	@sleepq_ns[strlen(stringof(args[1])), stringof(args[1]), stack()] = sum(args[2]);
+	@sleepq_n[strlen(stringof(args[1])), stringof(args[1]), stack()] = count();
 }
 
 dtrace:::END
 {
-	printa("@%s|%s%k%@d\n", @);
+	printa("> turnstile name=%d:%s%k= %@d %@d\n", @turnstile_ns, @turnstile_n);
+	printa("> sleepq name=%d:%s%k= %@d %@d\n", @sleepq_ns, @sleepq_n);
+	printf("#end %d %d\n", timestamp, walltimestamp);
 }

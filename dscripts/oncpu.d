@@ -1,32 +1,40 @@
 /*
- * Where the CPUs run: kernel and user stacks, 997 times a second.
+ * Where the CPUs run: kernel and user stacks.
  *
- * Needs: the profile provider (DTrace modules loaded: kldload dtraceall), root.
- * Usage: dtrace -s oncpu.d -o oncpu.out      stop with Ctrl-C or SIGTERM
+ * Needs: a stock kernel, DTrace's modules (kldload dtraceall), root.
+ * Usage: dtrace -s oncpu.d -o oncpu.out      Ctrl-C or SIGTERM stops it
  *        pvprof report oncpu.out
  *
- * Output, one record for each distinct process and stack, behind a blank line:
- *     EXECNAME (kernel stack)   or   user EXECNAME (user stack)
- *     frames, leaf first
- *     SAMPLES
+ * Output: pvprof's own grammar, see docs/formats.md. Each name stands behind its length.
  */
 
 #pragma D option quiet
+#pragma D option strsize=64
+#pragma D option stackframes=32
+#pragma D option switchrate=10hz
+#pragma D option ustackframes=32
 
-profile-997
-/arg0/
+dtrace:::BEGIN
 {
-	@k[execname, stack()] = count();
+	printf("#pvprof 1 oncpu stock samples 0.1.0\n");
+	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 
-profile-997
-/arg1/
+profile:::profile-997
+/arg0 != 0 && pid != $pid/
 {
-	@u[execname, ustack()] = count();
+	@kernel_n[strlen(execname), execname, stack()] = count();
+}
+
+profile:::profile-997
+/arg1 != 0 && pid != $pid/
+{
+	@user_n[strlen(execname), execname, ustack()] = count();
 }
 
 dtrace:::END
 {
-	printa("\n%s%k%@d\n", @k);
-	printa("\nuser %s%k%@d\n", @u);
+	printa("> on-cpu exec=%d:%s%k= %@d\n", @kernel_n);
+	printa("> user exec=%d:%s%k= %@d\n", @user_n);
+	printf("#end %d %d\n", timestamp, walltimestamp);
 }

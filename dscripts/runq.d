@@ -1,32 +1,65 @@
 /*
  * How long runnable threads wait for a CPU: preemption is not contention.
  *
- * Needs: sched:::enqueue and sched:::on-cpu (DTrace modules loaded: kldload dtraceall), root.
- * Usage: dtrace -s runq.d -o runq.out      stop with Ctrl-C or SIGTERM
+ * Needs: a stock kernel, DTrace's modules (kldload dtraceall), root.
+ * Usage: dtrace -s runq.d -o runq.out      Ctrl-C or SIGTERM stops it
  *        pvprof report runq.out
  *
- * Output, one line for each process: EXECNAME NANOSECONDS COUNT
- * then one histogram of all these waits.
+ * Output: pvprof's own grammar, see docs/formats.md. Each name stands behind its length.
  */
 
 #pragma D option quiet
+#pragma D option strsize=64
+#pragma D option stackframes=32
+#pragma D option switchrate=10hz
+#pragma D option dynvarsize=32m
+
+dtrace:::BEGIN
+{
+	printf("#pvprof 1 runq stock ns 0.1.0\n");
+	printf("#begin %d %d\n", timestamp, walltimestamp);
+}
 
 sched:::enqueue
 {
-	rq[args[0]] = timestamp;
+	ready[args[0]] = timestamp;
+}
+
+/*
+ * A thread leaves the CPU, still runnable (TDS_RUNQ).
+ */
+sched:::off-cpu
+/curthread->td_state == 3 && pid != $pid/
+{
+	self->preempted = timestamp;
 }
 
 sched:::on-cpu
-/rq[curthread]/
+/self->preempted != 0 && pid != $pid/
 {
-	@ns[execname] = sum(timestamp - rq[curthread]);
-	@n[execname] = count();
-	@q = quantize(timestamp - rq[curthread]);
-	rq[curthread] = 0;
+	this->ns = timestamp - self->preempted;
+	self->preempted = 0;
+	ready[curthread] = 0;
+	@preempted_ns[strlen(execname), execname, stack()] = sum(this->ns);
+	@preempted_n[strlen(execname), execname, stack()] = count();
+	@preempted_by = quantize(this->ns);
+}
+
+sched:::on-cpu
+/ready[curthread] != 0 && pid != $pid/
+{
+	this->ns = timestamp - ready[curthread];
+	ready[curthread] = 0;
+	@woken_ns[strlen(execname), execname, stack()] = sum(this->ns);
+	@woken_n[strlen(execname), execname, stack()] = count();
+	@woken_by = quantize(this->ns);
 }
 
 dtrace:::END
 {
-	printa("%s %@d %@d\n", @ns, @n);
-	printa(@q);
+	printa("> runq-preempted exec=%d:%s%k= %@d %@d\n", @preempted_ns, @preempted_n);
+	printa("? runq-preempted%@d.\n", @preempted_by);
+	printa("> runq-woken exec=%d:%s%k= %@d %@d\n", @woken_ns, @woken_n);
+	printa("? runq-woken%@d.\n", @woken_by);
+	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -1,34 +1,43 @@
 /*
  * Who wakes sleeping threads: the waker's stack, and how long the other one slept.
  *
- * Needs: sched:::sleep and sched:::wakeup (DTrace modules loaded: kldload dtraceall), root.
- * Usage: dtrace -s wakeup.d -o wakeup.out      stop with Ctrl-C or SIGTERM
+ * Needs: a stock kernel, DTrace's modules (kldload dtraceall), root.
+ * Usage: dtrace -s wakeup.d -o wakeup.out      Ctrl-C or SIGTERM stops it
  *        pvprof report wakeup.out
  *
- * Output, one record for each distinct waker, stack and sleeper, behind a blank line:
- *     EXECNAME of the waker
- *     its kernel frames, leaf first
- *     -> EXECNAME of the sleeper
- *     NANOSECONDS that it slept
+ * Output: pvprof's own grammar, see docs/formats.md. Each name stands behind its length.
  */
 
 #pragma D option quiet
+#pragma D option strsize=64
+#pragma D option stackframes=32
+#pragma D option switchrate=10hz
 #pragma D option dynvarsize=32m
 
-sched:::sleep
-/(curthread->td_proc->p_flag & 0x4) == 0/
+dtrace:::BEGIN
 {
-	ts[curthread] = timestamp;
+	printf("#pvprof 1 wakeup stock ns 0.1.0\n");
+	printf("#begin %d %d\n", timestamp, walltimestamp);
+}
+
+sched:::sleep
+/(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
+{
+	since[curthread] = timestamp;
 }
 
 sched:::wakeup
-/ts[args[0]]/
+/since[args[0]] != 0/
 {
-	@[execname, stack(), stringof(args[1]->p_comm)] = sum(timestamp - ts[args[0]]);
-	ts[args[0]] = 0;
+	this->ns = timestamp - since[args[0]];
+	this->why = args[0]->td_blocked != NULL ? args[0]->td_lockname : args[0]->td_wmesg;
+	since[args[0]] = 0;
+	@wake_ns[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, stack()] = sum(this->ns);
+	@wake_n[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, stack()] = count();
 }
 
 dtrace:::END
 {
-	printa("\n%s%k-> %s\n%@d\n", @);
+	printa("> wakeup name=%d:%s sleeper=%d:%s exec=%d:%s%k= %@d %@d\n", @wake_ns, @wake_n);
+	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -51,3 +51,15 @@ class UsageError(PvprofError):
     """The options contradict each other or the input."""
 
     exit_code = 2
+
+
+class TargetError(PvprofError):
+    """The target cannot do what was asked, cannot be reached, or was lost."""
+
+    exit_code = 3
+
+
+class DroppedError(PvprofError):
+    """The user dropped the recording: nothing is left of it."""
+
+    exit_code = 130

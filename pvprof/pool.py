@@ -11,7 +11,7 @@ from pvprof.errors import UsageError
 from pvprof.model import Profile
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
-from pvprof.recording import Recording, open_recording
+from pvprof.recording import Recording, expand, open_recording
 from pvprof.report import UNITS, Measurement, Pool
 
 # What the manifest knows and a reader of a picture wants to know, in this order.
@@ -33,7 +33,7 @@ def read_pool(paths: Sequence[str], options: ReadOptions) -> Pool:
         InputError: one of them cannot be read.
         UsageError: they measure different things, so that no sum of them means anything.
     """
-    opened = [open_recording(path) for path in paths]
+    opened = [open_recording(path) for path in expand(paths)]
     return pool([(recording, read_recording(recording, options)) for recording in opened])
 
 

@@ -11,7 +11,11 @@ directory stand:
 ``script.d``       the D program that ran
 ``symbols.nm.gz``  ``nm -n`` of the kernel
 ``kldstat.txt``    ``kldstat`` of the target
+``time.txt``       ``time -l`` of the workload
+``workload.txt``   the workload's own output
 =================  ============================================================
+
+Several runs are a directory of recordings with a ``set.json``; `expand` names its recordings.
 
 Beside a bare file ``NAME.out`` its companions are looked for: ``NAME.err`` and ``NAME.d``, each
 also as ``.gz``.
@@ -30,15 +34,26 @@ import subprocess
 import sys
 import tarfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pvprof.errors import InputError, first_line, quote
-from pvprof.model import Problem
+from pvprof.model import Problem, show_controls
 
 SCHEMA = 1
+MEMBERS = (
+    "manifest.json",
+    "script.d",
+    "stderr.txt",
+    "time.txt",
+    "kldstat.txt",
+    "workload.txt",
+    "raw.out",
+    "symbols.nm.gz",
+)
+SET_FILE = "set.json"
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar")
@@ -73,6 +88,26 @@ class Recording:
     kldstat: str = ""
     manifest: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+
+def expand(paths: Sequence[str]) -> list[str]:
+    """Return the paths with every set of runs replaced by its recordings, in the order of the runs.
+
+    Raises:
+        InputError: a set's ``set.json`` cannot be read.
+    """
+    found: list[str] = []
+    for path in paths:
+        place = Path(path) / SET_FILE
+        if not place.is_file():
+            found.append(path)
+            continue
+        try:
+            names = json.loads(place.read_text("utf-8"))["recordings"]
+            found += [str(Path(path) / PurePosixPath(name).name) for name in names]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{place}: not a set of recordings: {first_line(error)}") from error
+    return found
 
 
 def open_recording(path: str) -> Recording:
@@ -150,7 +185,9 @@ def _from_members(name: str, source: str, read: Reader) -> Recording:
     symbols = read("symbols.nm.gz") or read("symbols.nm") or b""
     data, is_cut = _unpack(raw, source)
     short = _short_name(name)
-    manifest = _manifest(text("manifest.json"), source)
+    # A workload's words may be any bytes: they must not make the manifest unreadable.
+    facts = bytes(read("manifest.json") or b"").decode("utf-8", "surrogateescape")
+    manifest = _manifest(facts, source)
     return Recording(
         path=source,
         name=short,
@@ -190,7 +227,8 @@ def _cut_off(name: str) -> tuple[Problem, ...]:
 def _unsealed(manifest: Mapping[str, Any], name: str) -> tuple[Problem, ...]:
     if manifest.get("complete", True) is True:
         return ()
-    return (Problem("incomplete", "the recorder did not finish", name, severity="loss"),)
+    reason = manifest.get("incomplete_reason") or "the recorder did not finish"
+    return (Problem("incomplete", show_controls(str(reason)), name, severity="loss"),)
 
 
 def _open_bare(place: Path) -> Recording:

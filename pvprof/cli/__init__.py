@@ -18,11 +18,13 @@ from pvprof import __version__
 from pvprof.errors import PvprofError
 
 COMMANDS = {
+    "record": "Make recordings, here or on another host.",
+    "doctor": "Check what a target needs for recording.",
     "report": "Lock tables of recordings, and files made from them.",
     "locks": "The lock table alone.",
     "fold": "Folded stacks.",
     "flamegraph": "A flame graph as one SVG file.",
-    "script": "Print a D program.",
+    "script": "Print a D program, or a recorder to carry to a target.",
     "patch": "Kernel patches: list, show, check, apply, revert.",
 }
 

@@ -1,50 +1,69 @@
-"""``pvprof script``: print the D program of a mode."""
+"""``pvprof script``: print the D program of a mode, or the recorder to carry to a target."""
 
 from __future__ import annotations
 
-from importlib.resources import files
+from typing import Any
 
 import click
 
+from pvprof.cli.program_options import (
+    Duration,
+    WorkloadCommand,
+    check_modes,
+    options_from,
+    program_options,
+)
+from pvprof.dscript.programs import MODES, program
 from pvprof.errors import UsageError
-
-_PROGRAMS = "pvprof.dscripts"
 
 
 @click.command(
     "script",
+    cls=WorkloadCommand,
     epilog="""\b
 Examples:
   pvprof script offcpu > offcpu.d
+  pvprof script offcpu --standalone -- make -j8 > rec.sh
   pvprof script --list""",
 )
 @click.argument("mode", required=False)
 @click.option("--list", "is_list", is_flag=True, help="List the modes.")
-def command(mode: str | None, is_list: bool) -> None:
+@click.option(
+    "--standalone",
+    is_flag=True,
+    help="Print a recorder: a shell script that needs only FreeBSD's base, and writes a recording.",
+)
+@click.option("--duration", "duration_ns", type=Duration(), default=0, help="Trace so long.")
+@click.option("--tree", is_flag=True, help="Only the processes below process $1, until it exits.")
+@click.option("--all", "is_all", is_flag=True, help="With a workload: everybody else as well.")
+@click.option("--label", default="", help="With --standalone: a name for the manifest.")
+@program_options
+def command(mode: str | None, is_list: bool, workload: tuple[str, ...], **params: Any) -> None:
     """Print the D program of MODE, to be run on the target with dtrace -s.
 
-    Its output is a recording that the other commands read.
+    Its output is a recording that the other commands read. With --standalone it is packed into a
+    script that does all that pvprof record does: sh rec.sh [-o OUT.tar.gz].
     """
-    programs = _programs()
     if is_list or mode is None:
-        for name, text in programs.items():
-            click.echo(f"{name:12} {_purpose(text)}")
+        for name, purpose in MODES.items():
+            click.echo(f"{name:12} {purpose}")
         return
-    if mode not in programs:
-        raise UsageError(f"no such mode: {mode}", "modes: " + ", ".join(programs))
-    click.echo(programs[mode], nl=False)
+    check_modes((mode,))
+    is_standalone, label = params.pop("standalone"), params.pop("label")
+    tree, is_all = params.pop("tree"), params.pop("is_all")
+    if workload and not is_standalone:
+        raise UsageError("a D program starts no workload", "--standalone prints a script that does")
+    is_tree = tree or (bool(workload) and not is_all)
+    options = options_from(
+        params,
+        is_tree=is_tree,
+        has_workload=bool(workload) or tree,
+        duration_ns=params.pop("duration_ns"),
+    )
+    if is_standalone:
+        from pvprof.recorder import Plan, recorder  # noqa: PLC0415 (few need it)
 
-
-def _programs() -> dict[str, str]:
-    """Return the text of each D program by its mode."""
-    found = sorted(files(_PROGRAMS).iterdir(), key=lambda place: place.name)
-    return {
-        place.name.removesuffix(".d"): place.read_text(encoding="utf-8")
-        for place in found
-        if place.name.endswith(".d")
-    }
-
-
-def _purpose(text: str) -> str:
-    """Return the first line of the comment at the top of a D program."""
-    return text.split("\n")[1].lstrip(" *").strip()
+        plan = Plan(mode, options, workload, label)
+        click.echo(recorder(plan, is_carried=True), nl=False)
+    else:
+        click.echo(program(mode, options).text(), nl=False)

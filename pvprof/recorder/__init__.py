@@ -1,0 +1,118 @@
+"""The recorder: one POSIX sh program for one run, the same bytes however it is carried.
+
+Owns the settings that stand above ``recorder.sh``. The program is run by ``sh`` here, sent to
+``ssh HOST sh -s``, or printed for someone to carry by hand; it writes one recording, as a tar
+archive. How it is run and what comes back is the business of ``tracer``.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+
+from pvprof import __version__
+from pvprof.dscript.options import Options
+from pvprof.dscript.programs import MODES, candidates, program
+from pvprof.errors import UsageError
+
+_END_OF_PROGRAM = "END_OF_D_PROGRAM"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run of the recorder.
+
+    Attributes:
+        mode: of `pvprof.dscript.programs.MODES`.
+        options: of the D program.
+        workload: its words, exactly as it gets them; empty to trace what runs anyway.
+        label: what the user calls this side of a comparison, or empty.
+        run: number of the run, from 1.
+        is_warmup: whether the run is to be set aside.
+        has_symbols: whether the kernel's symbols are recorded, to name hex frames later.
+        directory: where the target keeps the recording meanwhile; empty: its TMPDIR or /tmp.
+    """
+
+    mode: str
+    options: Options = field(default_factory=Options)
+    workload: tuple[str, ...] = ()
+    label: str = ""
+    run: int = 1
+    is_warmup: bool = False
+    has_symbols: bool = True
+    directory: str = ""
+
+    def __post_init__(self) -> None:
+        if self.options.ends_with_workload != bool(self.workload):
+            raise UsageError("a program that ends with the workload needs one, and no other does")
+        if self.options.scope == "tree" and not self.workload:
+            raise UsageError("there is no workload whose processes could be picked out")
+
+
+def recorder(plan: Plan, *, is_carried: bool = False) -> str:
+    """Return the recorder's text for a run.
+
+    `is_carried`: somebody runs it by hand: it then writes a file, and heeds signals instead of
+    words on stdin.
+
+    Raises:
+        UsageError: an option does not fit the mode.
+    """
+    programs = candidates(plan.mode)
+    settings = {
+        "action": "record",
+        "mode": plan.mode.removesuffix("-sdt"),
+        "label": plan.label,
+        "run": str(plan.run),
+        "is_warmup": "true" if plan.is_warmup else "false",
+        "scope": plan.options.scope,
+        "options": _changed(plan.options),
+        "wanted_s": f"{plan.options.duration_ns / 1e9:g}" if plan.options.duration_ns else "",
+        "takes_pid": "1" if plan.workload else "0",
+        "with_symbols": "1" if plan.has_symbols else "0",
+    }
+    texts = {name: program(name, plan.options).text() for name in programs}
+    return _assemble(settings, texts, plan.workload, plan.directory, is_carried)
+
+
+def doctor(directory: str = "") -> str:
+    """Return the text that checks a target for all modes instead of recording."""
+    settings = {"action": "doctor", "takes_pid": "0"}
+    texts = {name: program(name).text() for name in MODES}
+    return _assemble(settings, texts, (), directory, is_carried=False)
+
+
+def _assemble(
+    settings: dict[str, str],
+    texts: dict[str, str],
+    workload: tuple[str, ...],
+    directory: str,
+    is_carried: bool,
+) -> str:
+    settings = {
+        **settings,
+        "version": __version__,
+        "programs": " ".join(texts),
+        "output": "" if is_carried else "-",
+        "control": "0" if is_carried else "1",
+    }
+    lines = ["#!/bin/sh", *(f"{name}={shlex.quote(value)}" for name, value in settings.items())]
+    if directory:
+        lines.append(f"TMPDIR={shlex.quote(directory)}")
+    for name, text in texts.items():
+        function = "program_" + name.replace("-", "_")
+        lines.append(f"{function}() {{\ncat <<'{_END_OF_PROGRAM}'\n{text}{_END_OF_PROGRAM}\n}}")
+    body = files(__name__).joinpath("recorder.sh").read_text(encoding="utf-8")
+    words = " ".join(["--", *map(shlex.quote, workload)])
+    given = '"$@" ' if is_carried else ""
+    # main ends in the same line: nothing behind it is read from a stdin that carries words.
+    return "\n".join([*lines, body, f"main {given}{words}; exit"]) + "\n"
+
+
+def _changed(options: Options) -> str:
+    """Return the options that are not the default, as JSON, for the manifest."""
+    usual = asdict(Options())
+    changed = {name: value for name, value in asdict(options).items() if value != usual[name]}
+    return json.dumps(changed, sort_keys=True)
