@@ -98,7 +98,9 @@ def render(name: str, profiles: Sequence[SpeedscopeProfile]) -> Rendered:
     """
     for profile in profiles:
         if profile.end > _LARGEST:
-            raise OutputError(f"speedscope: {quote(profile.name)}: the total is no number there")
+            raise OutputError(
+                f"speedscope: {quote(profile.name)}: its total is too large for the format"
+            )
     frames = _Frames()
     texts = [
         _sampled(one, frames) if isinstance(one, Sampled) else _evented(one, frames)
