@@ -30,6 +30,9 @@ from pvprof.rules import OTHER, UNCLASSIFIED, Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters, Part
 
+NOTHING_KEPT = "nothing-kept"
+"""The kind of the problem that says that a file holds no stack."""
+
 _FOLDED = "folded"
 _UNKNOWN = -1
 _NAMES_SHOWN = 3
@@ -85,8 +88,11 @@ def convert(
             profiles += _threads(measurement.events, parts, options.fold, problems)
             parts = _beside(parts, measurement.events.profile())
         profiles += _sums(parts, measurement.profile.unit, rules, options.fold)
-    empty = Sampled("Nothing: no stack was kept", "ns", ())
-    rendered = render(" + ".join(pool.names), profiles or [empty])
+    if not profiles:
+        profiles.append(Sampled("Nothing: no stack was kept", "ns", ()))
+        text = "the filters left no stack: the file holds one empty profile"
+        problems.append(Problem(NOTHING_KEPT, text, severity="note"))
+    rendered = render(" + ".join(pool.names), profiles)
     return Rendered(rendered.text, (*problems, *rendered.problems))
 
 
@@ -256,4 +262,4 @@ class _Thread:
         return f"{title} ({process}tid {tid})"
 
 
-__all__ = ["Rendered", "SpeedscopeOptions", "convert"]
+__all__ = ["NOTHING_KEPT", "Rendered", "SpeedscopeOptions", "convert"]

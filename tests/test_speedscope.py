@@ -522,6 +522,7 @@ def test_where_nothing_is_kept_the_file_says_so(run: Run) -> None:
     for command, code in (("report", 0), ("fold", 0), ("flamegraph", 1)):
         result = run(command, place, "--name", "nobody", "--format", "speedscope")
         assert result.exit_code == code
+        assert "the filters left no stack" in result.stderr
         assert check_document(result.stdout) == {"Nothing: no stack was kept": Counter()}
 
 

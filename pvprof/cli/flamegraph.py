@@ -60,16 +60,17 @@ def command(
     check_output(output, force)
     measure, options = fold_options(rest)
     inputs = load_inputs(rest)
-    towers = Towers.of(inputs, measure, options)
     if made.source is Source.POOL:
         choices = SpeedscopeOptions(options, measure, not rest["no_timeline"])
-        deliver_speedscope(output, inputs, choices, force, rest["quiet"])
+        is_drawn = deliver_speedscope(output, inputs, choices, force, rest["quiet"])
     else:
+        towers = Towers.of(inputs, measure, options)
+        is_drawn = bool(towers.folded.rows)
         text = towers.svg(SvgChoices(title, width, min_width, icicle))
         deliver(output, text, force, rest["quiet"])
         say_problems(inputs.pool, is_quiet=True)
         say_others(inputs.pool, towers.measurement.profile.unit)
-    if not towers.folded.rows:
+    if not is_drawn:
         raise InputError(
             "nothing to draw: the filters left no stack", "--kind all keeps every kind of wait"
         )

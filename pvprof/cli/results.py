@@ -19,7 +19,7 @@ from pvprof.render.tables import MEASURED, TableOptions, problem_lines
 from pvprof.report import Measurement, Report, merge_problems, select_from
 from pvprof.rules import UNCLASSIFIED
 from pvprof.select import Selection
-from pvprof.speedscope import SpeedscopeOptions, convert
+from pvprof.speedscope import NOTHING_KEPT, SpeedscopeOptions, convert
 from pvprof.units import format_share, format_value
 
 _PIPE_WIDTH = 200
@@ -48,12 +48,17 @@ def render_result(made: Format, inputs: Inputs, report: Report, options: TableOp
 
 def deliver_speedscope(
     path: str, inputs: Inputs, options: SpeedscopeOptions, force: bool, is_quiet: bool
-) -> None:
-    """Write a speedscope file, and say on stderr what it could not take and what was lost."""
+) -> bool:
+    """Write a speedscope file, and say on stderr what it could not take and what was lost.
+
+    Returns:
+        Whether any stack is in it.
+    """
     made = convert(inputs.pool, inputs.rules, inputs.filters, options)
     deliver(path, made.text, force, is_quiet)
     say_problems(inputs.pool, is_quiet)
     say(made.problems, is_quiet)
+    return all(problem.kind != NOTHING_KEPT for problem in made.problems)
 
 
 def render_tables(made: Format, report: Report, options: TableOptions) -> str:
