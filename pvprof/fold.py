@@ -70,7 +70,7 @@ def fold(groups: Iterable[Group], unit: Unit, options: FoldOptions) -> Folded:
     field = _COUNT if options.counts else _VALUE
     totals: dict[Stack, int] = {}
     for key, stacks in groups:
-        before, after = _frames_around(key, options)
+        before, after = frames_around(key, options)
         if before or after:
             towers = {
                 Stack(f"{before}{stack}{after}"): weight[field] for stack, weight in stacks.items()
@@ -86,8 +86,8 @@ def fold(groups: Iterable[Group], unit: Unit, options: FoldOptions) -> Folded:
     return Folded(rows, "events" if options.counts else unit)
 
 
-def _frames_around(key: Key, options: FoldOptions) -> tuple[str, str]:
-    """Return what stands before and after the recorded frames, with the ``;`` between."""
+def frames_around(key: Key, options: FoldOptions) -> tuple[str, str]:
+    """Return what stands before and after a key's recorded frames, with the ``;`` between."""
     reason = [key.name] if key.name else []
     if key.sleeper:
         reason.append(f"-> {key.sleeper}")

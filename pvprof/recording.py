@@ -58,6 +58,10 @@ _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 _PACKED_SUFFIXES = ("", ".gz", ".zst")
+_SUFFIXES = (
+    *(".gz", ".zst", ".tgz", ".tar", ".pvprof"),
+    *(".out", ".folded", ".speedscope.json", ".txt"),
+)
 
 Buffer = Any
 """``bytes`` or a read-only ``mmap.mmap``."""
@@ -257,7 +261,7 @@ def _open_bare(place: Path) -> Recording:
 
 def _short_name(name: str) -> str:
     """Return a file name without the suffixes of packing and of recordings."""
-    for suffix in (".gz", ".zst", ".tgz", ".tar", ".pvprof", ".out", ".folded", ".txt"):
+    for suffix in _SUFFIXES:
         if len(name) > len(suffix):
             name = name.removesuffix(suffix)
     return name

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
 from pvprof.cli import cli
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDINGS = FIXTURES / "freebsd-13.2"
@@ -42,6 +47,40 @@ def run() -> Callable[..., Result]:
         return CliRunner().invoke(cli, [str(arg) for arg in args], input=stdin)
 
     return run_command
+
+
+CHROMIUM_ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def require(found: bool, what: str) -> None:
+    """Leave a test out where what it needs is not installed; in continuous integration, fail."""
+    if found:
+        return
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is not installed")
+    pytest.skip(f"{what} is not installed")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start Chromium, one for all tests: two of playwright's loops cannot run at a time."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only these tests need it)
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    require(path is not None, "chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(autouse=True)

@@ -633,3 +633,16 @@ def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
         if since.strip() and whole.totals - one.totals and not one.problems:
             silent.append(one.cut)
     assert silent == []
+
+
+def test_a_folded_line_with_a_number_of_thousands_of_digits_is_a_problem(
+    run: Run, tmp_path: Path
+) -> None:
+    number = "9" * 5000
+    place = tmp_path / "big.folded"
+    for line in (f"a;b {number}", f"a;b {number}.5"):
+        place.write_text(f"{line}\na;c 3\n")
+        result = run("fold", place)
+        assert result.exit_code == 0
+        assert result.stdout == "a;c 3\n"
+        assert "not a folded stack" in result.stderr

@@ -15,12 +15,16 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_output, deliver, force_option, output_option
-from pvprof.cli.results import Towers, check_counts
+from pvprof.cli.results import Towers, check_counts, deliver_speedscope
 from pvprof.cli.towers import fold_options, towers_options
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit
 from pvprof.render.folded import render
+from pvprof.render.formats import Source, format_of
 from pvprof.select import ALL_KINDS
+from pvprof.speedscope import SpeedscopeOptions
+
+_NAMES = ("folded", "speedscope")
 
 
 @click.command(
@@ -28,22 +32,32 @@ from pvprof.select import ALL_KINDS
     epilog="""\b
 Examples:
   pvprof fold offcpu.out -o offcpu.folded
-  pvprof fold --kind kernel --by root build.tar.gz | grep 'vm object'""",
+  pvprof fold --kind kernel --by root build.tar.gz | grep 'vm object'
+  pvprof fold any.folded -o any.speedscope.json""",
 )
 @input_options
 @filter_options
 @towers_options
+@click.option(
+    "--format", "format_name", type=click.Choice(_NAMES), help="Format, not by the suffix."
+)
 @output_option
 @force_option
-def command(output: str, force: bool, **rest: Any) -> None:
+def command(format_name: str | None, output: str, force: bool, **rest: Any) -> None:
     """Write folded stacks: frames root first joined by ';', a blank, the value.
 
     Everything recorded is folded; --kind and the other filters leave out what is not wanted.
-    Several recordings are added up.
+    Several recordings are added up. A file named .speedscope.json is written for
+    www.speedscope.app.
     """
+    made = format_of(output, format_name, "folded", _NAMES, any_suffix=True)
     check_output(output, force)
     measure, options = fold_options(rest)
     inputs = load_inputs(rest, default_kinds=(ALL_KINDS,))
+    if made.source is Source.POOL:
+        choices = SpeedscopeOptions(options, measure, not rest["no_timeline"])
+        deliver_speedscope(output, inputs, choices, force, rest["quiet"])
+        return
     folded = _fold(inputs, measure, options)
     deliver(output, render(folded), force, rest["quiet"])
     say_problems(inputs.pool, rest["quiet"])

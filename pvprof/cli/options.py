@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from pvprof.errors import InputError, UsageError
-from pvprof.model import Unit
+from pvprof.model import Problem, Unit
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.sniff import LAYOUTS
 from pvprof.parse.symbols import load_symbols
@@ -52,6 +52,7 @@ input_options = _compose(
         type=click.Choice(list(LAYOUTS)),
         help="Layout of the text, where it is not recognised.",
     ),
+    click.option("--profile", metavar="REGEX", help="Read these profiles of a speedscope file."),
     click.option("--unit", type=click.Choice(UNITS), help="What single values are."),
     click.option(
         "--symbols",
@@ -114,6 +115,7 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
     read_options = ReadOptions(
         layout=options.pop("input_format") or "",
         unit=options.pop("unit"),
+        profile=_pattern("--profile", options.pop("profile")),
         keep_offsets=options.pop("offsets"),
         symbols=load_symbols(options.pop("symbols"), text),
         jobs=options.pop("jobs"),
@@ -124,11 +126,13 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
 
 
 def say_problems(pool: Pool, is_quiet: bool) -> None:
-    """Print what was lost or doubtful on stderr, for results that cannot hold it themselves.
+    """Print what was lost or doubtful on stderr, for results that cannot hold it themselves."""
+    say(pool.problems, is_quiet)
 
-    Notes are left out with ``-q``; losses and warnings never are.
-    """
-    for one in merge_problems(pool.problems):
+
+def say(problems: Sequence[Problem], is_quiet: bool) -> None:
+    """Print problems on stderr: losses and warnings always, notes unless `is_quiet`."""
+    for one in merge_problems(problems):
         if one.severity == "note" and is_quiet:
             continue
         times = f"{one.count:,} x " if one.count > 1 else ""

@@ -7,17 +7,21 @@ from typing import Any
 import click
 
 from pvprof.cli.options import (
+    Inputs,
     filter_options,
     input_options,
     load_inputs,
+    say,
     say_others,
     say_problems,
 )
 from pvprof.cli.output import check_outputs, deliver, force_option
 from pvprof.cli.results import print_terminal, render_result
 from pvprof.render.formats import FORMATS, Format, Source, format_of
+from pvprof.render.speedscope import Rendered
 from pvprof.render.tables import TableOptions
-from pvprof.report import build_report
+from pvprof.report import Report, build_report
+from pvprof.speedscope import convert
 
 _NAMES = tuple(one.name for one in FORMATS)
 
@@ -38,7 +42,8 @@ Examples:
     "outputs",
     metavar="FILE",
     multiple=True,
-    help="Write this file, in the format of its suffix (.md .csv .json .folded .svg .txt); "
+    help="Write this file, in the format of its suffix (.md .csv .json .folded .svg .txt "
+    ".speedscope.json); "
     "repeatable; - is stdout. Without -o: tables on stdout.",
 )
 @click.option("--format", "format_name", type=click.Choice(_NAMES), help="Format of every -o.")
@@ -60,19 +65,26 @@ def command(
     report = build_report(inputs.pool, inputs.rules, inputs.filters)
     options = TableOptions(top)
     # Everything is made before anything is written: all of the files, or none.
-    texts = [
-        None if _is_terminal(path, made) else render_result(made, inputs, report, options)
+    results = [
+        None if _is_terminal(path, made) else _render(made, inputs, report, options)
         for path, made in wanted
     ]
-    for (path, _), text in zip(wanted, texts, strict=True):
-        if text is None:
+    for (path, _), result in zip(wanted, results, strict=True):
+        if result is None:
             print_terminal(report, options)
             continue
-        deliver(path, text, force, rest["quiet"])
+        deliver(path, result.text, force, rest["quiet"])
     if not any(_is_terminal(path, made) for path, made in wanted):
         say_problems(inputs.pool, rest["quiet"])
+    say([one for result in results if result for one in result.problems], rest["quiet"])
     if any(made.source is Source.FOLDED for _, made in wanted):
         say_others(inputs.pool, inputs.pool.measurement(None).profile.unit)
+
+
+def _render(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> Rendered:
+    if made.source is Source.POOL:
+        return convert(inputs.pool, inputs.rules, inputs.filters)
+    return Rendered(render_result(made, inputs, report, options), ())
 
 
 def _is_terminal(path: str, made: Format) -> bool:

@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 
 from pvprof import __version__
-from pvprof.cli.options import Inputs
-from pvprof.cli.output import write
+from pvprof.cli.options import Inputs, say, say_problems
+from pvprof.cli.output import deliver, write
 from pvprof.errors import UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
@@ -19,6 +19,7 @@ from pvprof.render.tables import MEASURED, TableOptions, problem_lines
 from pvprof.report import Measurement, Report, merge_problems, select_from
 from pvprof.rules import UNCLASSIFIED
 from pvprof.select import Selection
+from pvprof.speedscope import NOTHING_KEPT, SpeedscopeOptions, convert
 from pvprof.units import format_share, format_value
 
 _PIPE_WIDTH = 200
@@ -43,6 +44,21 @@ def render_result(made: Format, inputs: Inputs, report: Report, options: TableOp
         return render_tables(made, report, options)
     tower = Towers.of(inputs, None, FoldOptions())
     return render_folded(tower.folded) if made.name == "folded" else tower.svg(SvgChoices())
+
+
+def deliver_speedscope(
+    path: str, inputs: Inputs, options: SpeedscopeOptions, force: bool, is_quiet: bool
+) -> bool:
+    """Write a speedscope file, and say on stderr what it could not take and what was lost.
+
+    Returns:
+        Whether any stack is in it.
+    """
+    made = convert(inputs.pool, inputs.rules, inputs.filters, options)
+    deliver(path, made.text, force, is_quiet)
+    say_problems(inputs.pool, is_quiet)
+    say(made.problems, is_quiet)
+    return all(problem.kind != NOTHING_KEPT for problem in made.problems)
 
 
 def render_tables(made: Format, report: Report, options: TableOptions) -> str:

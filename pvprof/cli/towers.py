@@ -18,6 +18,11 @@ def towers_options(command: _Command) -> _Command:
     """Add the options that say how towers are built."""
     for option in (
         click.option("--counts", is_flag=True, help="Weigh by how many times, not by how long."),
+        click.option(
+            "--no-timeline",
+            is_flag=True,
+            help="speedscope: add single waits up, not one profile for each thread in time.",
+        ),
         click.option("--no-execname", is_flag=True, help="No process at the root."),
         click.option(
             "--by",
@@ -36,7 +41,7 @@ def towers_options(command: _Command) -> _Command:
 
 
 def fold_options(options: dict[str, Any]) -> tuple[Unit | None, FoldOptions]:
-    """Take the options that `towers_options` added out of `options`."""
+    """Take the options that say how stacks are folded, and of which unit, out of `options`."""
     measure = options.pop("measure")
     return measure, FoldOptions(
         by=options.pop("by"),

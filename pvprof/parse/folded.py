@@ -30,8 +30,9 @@ from pvprof.model import (
 from pvprof.parse.frames import decode
 from pvprof.parse.parsed import Parsed
 
-_FRACTION = re.compile(r"(.*\S)\s+(\d+)\.(\d*)\s*$")
-_PADDED = re.compile(r"(.*\S)\s+(\d+)\s*$")
+_MOST_DIGITS = 30  # far above any weight, far below what int() refuses
+_FRACTION = re.compile(r"(.*\S)\s+(\d{1,30})\.(\d*)\s*$")
+_PADDED = re.compile(r"(.*\S)\s+(\d{1,30})\s*$")
 _FIRST_COLUMN = re.compile(r"(.*\S) +\d+(?:\.\d*)?$")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code != ord("\n"))
 # Where frames are empty or have blanks around them, in a text of which only that is wrong.
@@ -88,6 +89,8 @@ class FoldedReader:
         towers, _, digits = zip(*[line.rpartition(" ") for line in lines], strict=True)
         together = "".join(digits)
         if not (all(digits) and all(towers) and together.isascii() and together.isdecimal()):
+            return False
+        if len(max(digits, key=len)) > _MOST_DIGITS:
             return False
         weights = weights_of(zip(map(int, digits), repeat(0), repeat(1), strict=False))
         group: dict[Stack, Weight] = dict(zip(towers, weights, strict=True))

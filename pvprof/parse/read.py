@@ -21,6 +21,7 @@ from pvprof.parse.parsed import Parsed
 from pvprof.parse.records import AggregateLayout, read_values
 from pvprof.parse.rows import RowReader
 from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
+from pvprof.parse.speedscope import SpeedscopeReader
 from pvprof.parse.spread import Buffer, Share, core_count, run_shares, shares
 from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.recording import Recording
@@ -44,6 +45,7 @@ class ReadOptions:
     Attributes:
         layout: one of `LAYOUTS`, or empty to recognise it.
         unit: what single values are, or None to go by the layout.
+        profile: searched in the names of a speedscope file's profiles; None to read all.
         keep_offsets: leave ``+0x1f`` at the end of frames.
         symbols: names for hex frames.
         jobs: how many processes at most; 0 for one on each core.
@@ -51,6 +53,7 @@ class ReadOptions:
 
     layout: str = ""
     unit: Unit | None = None
+    profile: re.Pattern[str] | None = None
     keep_offsets: bool = False
     symbols: Symbols = field(default_factory=Symbols)
     jobs: int = 0
@@ -121,6 +124,8 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
     if b"\r\n" in data[:4096]:
         data = bytes(data).replace(b"\r\n", b"\n")
     layout = options.layout or sniff(bytes(data[:SAMPLE_BYTES]))
+    if options.profile is not None and layout != "speedscope":
+        raise UsageError(f"--profile: only speedscope files have profiles; {source} is {layout}")
     parsed = _Reading(data, source, layout, options).run()
     if not parsed.records:
         reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
@@ -136,6 +141,9 @@ class _Reading:
     options: ReadOptions
 
     def run(self) -> Parsed:
+        if self.layout == "speedscope":
+            reader = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
+            return reader.read(bytes(self.data))
         end = self._whole_end()
         if self.options.unit not in (None, "ns") and self.layout == "events":
             raise UsageError("--unit: events are in ns")

@@ -15,6 +15,12 @@ from pvprof.parse.records import AggregateLayout, read_values
 
 SAMPLE_BYTES = 1 << 18
 
+_SPEEDSCOPE = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?\s*\{.*(?:www\.speedscope\.app/file-format-schema\.json"
+    rb'|"profiles"\s*:|"shared"\s*:\s*\{\s*"frames"\s*:)',
+    re.S,
+)
+
 LAYOUTS = {
     "classic": "dtrace's own print of stacks, indented, with or without header",
     "keyed": "printa: a key line, frames without indentation, value [count]",
@@ -24,6 +30,7 @@ LAYOUTS = {
     "histogram": "quantize bodies",
     "folded": "frames joined by ;, then a number",
     "differential": "folded with two numbers, of which the second, the new side, is read",
+    "speedscope": "JSON of www.speedscope.app",
 }
 
 _EVENT = re.compile(rb"^(?:[EW] \d+ -?\d+ \d+ |B \d+ \d+$)", re.M)
@@ -45,6 +52,8 @@ def sniff(data: bytes) -> str:
     Raises:
         InputError: it has none that pvprof reads; says what it looks like instead.
     """
+    if _SPEEDSCOPE.match(data[:SAMPLE_BYTES]):
+        return "speedscope"
     sample = _whole_lines(data[:SAMPLE_BYTES])
     lines = [line for line in sample.split(b"\n") if line.strip()]
     if not lines:

@@ -1,4 +1,4 @@
-"""The registry of output formats: name, suffixes, and whether a report or folded stacks go in.
+"""The registry of output formats: name, suffixes, and what goes in.
 
 Names, suffix guessing and help texts of the command line all derive from `FORMATS`.
 """
@@ -12,10 +12,11 @@ from pvprof.errors import UsageError
 
 
 class Source(Enum):
-    """What a format is made from."""
+    """What a format is made from: a report, folded stacks, or all that was read."""
 
     REPORT = "report"
     FOLDED = "folded"
+    POOL = "pool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,21 @@ FORMATS = (
     Format("json", (".json",), Source.REPORT, "everything, unscaled"),
     Format("folded", (".folded", ".collapsed"), Source.FOLDED, "folded stacks"),
     Format("svg", (".svg",), Source.FOLDED, "flame graph"),
+    Format("speedscope", (".speedscope.json",), Source.POOL, "for www.speedscope.app"),
 )
 
 
-def format_of(path: str, name: str | None, default: str, allowed: tuple[str, ...]) -> Format:
+def format_of(
+    path: str, name: str | None, default: str, allowed: tuple[str, ...], any_suffix: bool = False
+) -> Format:
     """Return the format that was named, or else the one of the path's suffix, or `default`.
+
+    Args:
+        path: where the result goes; ``-`` for stdout.
+        name: the format asked for, or None.
+        default: the format of stdout, and of files without a suffix.
+        allowed: the formats that there are here.
+        any_suffix: `default` is also the format of files whose suffix is of none.
 
     Raises:
         UsageError: there is no such format here, or the suffix is of none.
@@ -59,9 +70,11 @@ def format_of(path: str, name: str | None, default: str, allowed: tuple[str, ...
         return known[name]
     if path == "-":
         return known[default]
-    for one in known.values():
-        if path.endswith(one.suffixes):
-            return one
-    if "." not in path.rpartition("/")[2]:
+    # .speedscope.json also ends in .json
+    matching = {suffix: one for one in known.values() for suffix in one.suffixes}
+    found = max((suffix for suffix in matching if path.endswith(suffix)), key=len, default="")
+    if found:
+        return matching[found]
+    if any_suffix or "." not in path.rpartition("/")[2]:
         return known[default]
     raise UsageError(f"{path}: no format has that suffix", f"--format NAME: {choices}")

@@ -1,0 +1,265 @@
+"""What was measured as a speedscope file, for https://www.speedscope.app or its offline copy.
+
+Owns which profiles the file has and what they are called; ``render.speedscope`` writes them. From
+Python::
+
+    from pvprof import speedscope
+    from pvprof.parse.read import ReadOptions
+    from pvprof.pool import read_pool
+
+    converted = speedscope.convert(read_pool(["offcpu.out"], ReadOptions()))
+    Path("offcpu.speedscope.json").write_text(converted.text, encoding="utf-8")
+
+Sums become one sampled profile for each kind of wait, lock class and event (``turnstile``,
+``rw-spin``, ...). Single waits become one evented profile for each thread, all on one time axis.
+No weight stands in two profiles, so all profiles of a unit add up to what was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvprof.errors import UsageError
+from pvprof.fold import FoldOptions, fold, frames_around
+from pvprof.model import Events, Key, Problem, Profile, Stack, Unit, Weight
+from pvprof.render.speedscope import Evented, Rendered, Sampled, SpeedscopeProfile, render
+from pvprof.report import Measurement, Pool, select_from
+from pvprof.rules import OTHER, UNCLASSIFIED, Rules
+from pvprof.rules_file import load_rules
+from pvprof.select import Filters, Part
+
+NOTHING_KEPT = "nothing-kept"
+"""The kind of the problem that says that a file holds no stack."""
+
+_FOLDED = "folded"
+_UNKNOWN = -1
+_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedscopeOptions:
+    """What goes into the file.
+
+    Attributes:
+        fold: how stacks are built; with `counts`, counts are weighed, never times.
+        unit: only what was measured in this unit; None for everything.
+        timeline: draw single waits in time, thread by thread, where they were recorded and come
+            from one recording; else they are added up.
+    """
+
+    fold: FoldOptions = field(default_factory=FoldOptions)
+    unit: Unit | None = None
+    timeline: bool = True
+
+
+def convert(
+    pool: Pool,
+    rules: Rules | None = None,
+    filters: Filters | None = None,
+    options: SpeedscopeOptions | None = None,
+) -> Rendered:
+    """Return a pool as the text of a speedscope file, with what could not be shown as it is.
+
+    Where nothing is kept, the file holds one empty profile whose name says so: the viewer opens no
+    file without a profile.
+
+    Args:
+        pool: what was measured.
+        rules: for kinds of waits and lock classes; None for those that come with pvprof.
+        filters: what to keep; None for what the rules do not set aside.
+        options: None for the defaults.
+
+    Raises:
+        InputError: nothing was measured but histograms.
+        UsageError: nothing was measured in the unit asked for, or no counts were recorded.
+        OutputError: a sum is too large for the format.
+    """
+    rules = load_rules() if rules is None else rules
+    filters = Filters() if filters is None else filters
+    options = SpeedscopeOptions() if options is None else options
+    profiles: list[SpeedscopeProfile] = []
+    problems: list[Problem] = []
+    for measurement in _measurements(pool, options):
+        parts = select_from(measurement, rules, filters).kept
+        if _has_timeline(measurement, pool, options, problems):
+            assert measurement.events is not None
+            profiles += _threads(measurement.events, parts, options.fold, problems)
+            parts = _beside(parts, measurement.events.profile())
+        profiles += _sums(parts, measurement.profile.unit, rules, options.fold)
+    if not profiles:
+        profiles.append(Sampled("Nothing: no stack was kept", "ns", ()))
+        text = "the filters left no stack: the file holds one empty profile"
+        problems.append(Problem(NOTHING_KEPT, text, severity="note"))
+    rendered = render(" + ".join(pool.names), profiles)
+    return Rendered(rendered.text, (*problems, *rendered.problems))
+
+
+def _measurements(pool: Pool, options: SpeedscopeOptions) -> tuple[Measurement, ...]:
+    first = pool.measurement(options.unit)
+    chosen = (first,) if options.unit else pool.measurements
+    if not options.fold.counts:
+        return chosen
+    counted = tuple(one for one in chosen if one.profile.has_counts)
+    if not counted:
+        unit = first.profile.unit
+        raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
+    return counted
+
+
+def _has_timeline(
+    measurement: Measurement, pool: Pool, options: SpeedscopeOptions, problems: list[Problem]
+) -> bool:
+    """Tell whether to draw threads in time; say so where several recordings stand against it."""
+    if measurement.events is None or not options.timeline or options.fold.counts:
+        return False
+    if len(pool.names) > 1:
+        text = "several recordings have no common clock: waits are added up, not drawn in time"
+        problems.append(Problem("no-timeline", text, severity="note"))
+        return False
+    return True
+
+
+def _sums(
+    parts: Iterable[Part], unit: Unit, rules: Rules, options: FoldOptions
+) -> list[SpeedscopeProfile]:
+    """Return one profile for each kind, class and event: kinds in their order, largest first."""
+    order = {kind.id: place for place, kind in enumerate(rules.kinds)}
+    titles = {kind.id: kind.title for kind in rules.kinds}
+    groups: dict[tuple[str, str, str], list[Part]] = {}
+    for part in parts:
+        group = (part.verdict.kind, part.verdict.lock_class, part.key.event)
+        groups.setdefault(group, []).append(part)
+    found = []
+    for (kind, lock_class, event), some in groups.items():
+        folded = fold(((part.key, part.stacks) for part in some), unit, options)
+        if not folded.rows:
+            continue
+        name = _name(titles[kind], kind, lock_class, event, folded.unit)
+        # Neighbours share as many callers as can be: \0 puts stacks in the order of their frames.
+        rows = sorted(folded.rows, key=lambda row: row[0].replace(";", "\0"))
+        found.append((order[kind], -folded.total, name, Sampled(name, folded.unit, tuple(rows))))
+    return [profile for _, _, _, profile in sorted(found, key=lambda one: one[:3])]
+
+
+def _name(title: str, kind: str, lock_class: str, event: str, unit: Unit) -> str:
+    """Return what the viewer's list calls a profile; its unit too, where the viewer shows none."""
+    if event == _FOLDED:
+        title = "Folded stacks" if kind == UNCLASSIFIED else title
+        event = ""
+    name = title if lock_class == OTHER else f"{title}: {lock_class}"
+    name += f", {event}" if event else ""
+    return name if unit == "ns" else f"{name} [{unit}]"
+
+
+def _beside(parts: Iterable[Part], drawn: Profile) -> tuple[Part, ...]:
+    """Return what the parts hold besides the events: a recording may have printed sums, too."""
+    rest = []
+    for part in parts:
+        known = drawn.groups.get(part.key, {})
+        stacks = {
+            stack: weight if stack not in known else _minus(weight, known[stack])
+            for stack, weight in part.stacks.items()
+            if stack not in known or weight.value > known[stack].value
+        }
+        if stacks:
+            rest.append(Part(part.verdict, part.key, stacks))
+    return tuple(rest)
+
+
+def _minus(whole: Weight, part: Weight) -> Weight:
+    return Weight(*(a - b for a, b in zip(whole, part, strict=True)))
+
+
+def _threads(
+    events: Events, parts: Iterable[Part], options: FoldOptions, problems: list[Problem]
+) -> list[SpeedscopeProfile]:
+    """Return a timeline for each thread with a wait that was kept, the longest waiting first.
+
+    All begin with the first wait of the recording and end with its last one, kept or not, so that
+    the viewer's percentages are shares of that time.
+    """
+    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+
+    towers, tower_of = _towers(events, parts, options)
+    kept = np.flatnonzero((tower_of >= 0) & (events.wait_ns > 0))
+    if not len(kept):
+        return []
+    begin = int(events.start_ns.min())
+    # As Python's integers: a damaged start may be as large as 64 bits hold.
+    end = max(map(sum, zip(events.start_ns.tolist(), events.wait_ns.tolist(), strict=True))) - begin
+    columns = (events.pid, events.tid, events.start_ns, events.wait_ns, tower_of, events.key_id)
+    rows = zip(*(column[kept].tolist() for column in columns), strict=True)
+    threads: dict[tuple[int, int], _Thread] = {}
+    # The file's order is that of the CPUs' buffers. Of two that begin together the shorter is
+    # first, so that both are seen.
+    for pid, tid, start_ns, wait_ns, tower, key in sorted(rows):
+        thread = threads.setdefault((pid, tid), _Thread())
+        thread.add(start_ns - begin, wait_ns, towers[tower])
+        thread.execnames[events.keys[key].execname] = None
+    overlaps = sum(thread.overlaps for thread in threads.values())
+    if overlaps:
+        lost_ns = sum(thread.lost_ns for thread in threads.values())
+        text = f"waits that overlap another of their thread: {lost_ns:,} ns left out of the file"
+        problems.append(Problem("overlap", text, count=overlaps, severity="loss"))
+    ranked = sorted(threads.items(), key=lambda item: (-item[1].wait_ns, item[0]))
+    return [Evented(thread.name(*who), end, tuple(thread.waits)) for who, thread in ranked]
+
+
+def _towers(events: Events, parts: Iterable[Part], options: FoldOptions) -> tuple[list[Stack], Any]:
+    """Return the distinct stacks to draw, and for each event the number of its own, -1 for none."""
+    import numpy as np  # noqa: PLC0415
+
+    stacks_kept: dict[Key, dict[Stack, None]] = {}
+    for part in parts:
+        stacks_kept.setdefault(part.key, {}).update(dict.fromkeys(part.stacks))
+    width = max(len(events.stacks), 1)
+    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
+    towers: list[Stack] = []
+    numbers = []
+    for code in codes.tolist():
+        key, stack = events.keys[code // width], events.stacks[code % width]
+        is_kept = stack in stacks_kept.get(key, ())
+        numbers.append(len(towers) if is_kept else -1)
+        if is_kept:
+            before, after = frames_around(key, options)
+            towers.append(Stack(f"{before}{stack}{after}"))
+    return towers, np.asarray(numbers, dtype=np.int64)[places]
+
+
+@dataclass(slots=True)
+class _Thread:
+    """The waits of one thread, in order of time, none over another.
+
+    A thread waits for one thing at a time, so overlaps are damage (a record twice, a clock that
+    stepped); what an earlier wait covers is left out of the later one, and counted.
+    """
+
+    waits: list[tuple[int, int, Stack]] = field(default_factory=list)
+    execnames: dict[str, None] = field(default_factory=dict)
+    wait_ns: int = 0
+    overlaps: int = 0
+    lost_ns: int = 0
+
+    def add(self, start: int, wait_ns: int, tower: Stack) -> None:
+        """Add a wait that starts no earlier than the one before it."""
+        end = start + wait_ns
+        free = max(start, self.waits[-1][1]) if self.waits else start
+        if free > start:
+            self.overlaps += 1
+            self.lost_ns += min(free, end) - start
+        if free < end:
+            self.waits.append((free, end, tower))
+            self.wait_ns += end - free
+
+    def name(self, pid: int, tid: int) -> str:
+        """Return what the viewer's list calls the thread: a process may have had several names."""
+        names = [name for name in self.execnames if name]
+        more = [f"{len(names) - _NAMES_SHOWN} more"] if len(names) > _NAMES_SHOWN else []
+        title = ", ".join([*names[:_NAMES_SHOWN], *more]) or "thread"
+        process = "" if pid == _UNKNOWN else f"pid {pid}, "
+        return f"{title} ({process}tid {tid})"
+
+
+__all__ = ["NOTHING_KEPT", "Rendered", "SpeedscopeOptions", "convert"]
