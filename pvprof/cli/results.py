@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pvprof import __version__
 from pvprof.cli.options import Inputs
@@ -17,9 +19,13 @@ from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
 from pvprof.render.tables import MEASURED, TableOptions, problem_lines
 from pvprof.report import Measurement, Report, merge_problems, select_from
-from pvprof.rules import UNCLASSIFIED
+from pvprof.rules import OTHER, UNCLASSIFIED, Verdict
 from pvprof.select import Selection
 from pvprof.units import format_share, format_value
+
+if TYPE_CHECKING:
+    from pvprof.flame import Order
+    from pvprof.render.palette import Palette
 
 _PIPE_WIDTH = 200
 """Columns of a report that goes into a file or a pipe, where COLUMNS does not say otherwise."""
@@ -83,6 +89,13 @@ def check_counts(measurement: Measurement, options: FoldOptions) -> None:
         raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
 
 
+def cause_of(verdict: Verdict, titles: Mapping[str, str]) -> str:
+    """Return in words what a wait was for: its lock class, else its kind; empty if unknown."""
+    if verdict.kind == UNCLASSIFIED and verdict.lock_class == OTHER:
+        return ""
+    return titles[verdict.kind] if verdict.lock_class == OTHER else verdict.lock_class
+
+
 @dataclass(frozen=True, slots=True)
 class SvgChoices:
     """What a user may choose of a picture; the wording comes from the data."""
@@ -91,6 +104,9 @@ class SvgChoices:
     width: int = 1200
     min_width_px: float = 0.1
     icicle: bool = False
+    is_reversed: bool = False
+    order: Order = "name"
+    palette: Palette = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +130,9 @@ class Towers:
         check_counts(measurement, options)
         selection = select_from(measurement, inputs.rules, inputs.filters)
         groups = ((part.key, part.stacks) for part in selection.kept)
-        folded = fold(groups, measurement.profile.unit, options)
+        titles = {kind.id: kind.title for kind in inputs.rules.kinds}
+        causes = (cause_of(part.verdict, titles) for part in selection.kept)
+        folded = fold(groups, measurement.profile.unit, options, causes)
         return cls(inputs, measurement, selection, folded, options)
 
     def svg(self, choices: SvgChoices) -> str:
@@ -130,6 +148,9 @@ class Towers:
             width=choices.width,
             min_width_px=choices.min_width_px,
             icicle=choices.icicle,
+            is_reversed=choices.is_reversed,
+            order=choices.order,
+            palette=choices.palette,
         )
         return render(self.folded, options)
 
