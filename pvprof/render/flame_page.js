@@ -12,7 +12,7 @@ function html(parent, tag, attributes, text) {
 }
 
 function panel(name) {
-  const holder = add(svg, "foreignObject", { class: "holder " + name, x: 0, y: 0, width: 1, height: 1 });
+  const holder = add(svg, "foreignObject", { class: "holder", x: 0, y: 0, width: 1, height: 1 });
   return { holder, box: html(holder, "div", { class: name }), top: 0, height: 0 };
 }
 

@@ -250,7 +250,7 @@ def common_data(
             "view": "reversed" if options.is_reversed else "normal",
             "order": options.order,
             "icicle": options.icicle,
-            "shape": "union",
+            "shape": "",
         },
     }
 
