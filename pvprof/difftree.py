@@ -230,8 +230,6 @@ def lay_out_diff(
     )
 
 
-def _rest(
-    sums: Sequence[int], first: int, high: int, children: Iterable[tuple[int, int]]
-) -> int:
+def _rest(sums: Sequence[int], first: int, high: int, children: Iterable[tuple[int, int]]) -> int:
     """Return what of a range is in none of the children."""
     return sums[high] - sums[first] - sum([sums[to] - sums[at] for at, to in children])

@@ -175,9 +175,7 @@ def lay_out(
     )
 
 
-def spans(
-    keys: Sequence[str], sums: Sequence[int], min_width: int, order: Order
-) -> Iterator[Span]:
+def spans(keys: Sequence[str], sums: Sequence[int], min_width: int, order: Order) -> Iterator[Span]:
     """Yield the boxes at least `min_width` wide as ranges of sorted stacks, parents first.
 
     With equal prefixes together, a box is a range of stacks, and its children are the runs of
@@ -249,10 +247,7 @@ class _CauseSums:
         causes = [folded.causes.get(stack, MIXED) for stack in stacks] if folded.causes else []
         self._sums = {
             cause: ordered.sums(
-                [
-                    value if mine == cause else 0
-                    for mine, value in zip(causes, values, strict=True)
-                ]
+                [value if mine == cause else 0 for mine, value in zip(causes, values, strict=True)]
             )
             for cause in sorted(set(causes))
         }

@@ -137,9 +137,7 @@ def _fold(rest: dict[str, Any], measure: Unit | None, options: FoldOptions) -> T
     return Towers.of(load_inputs(rest), measure, options)
 
 
-def _print_tree(
-    towers: Towers, output: str, force: bool, min_percent: float, depth: int
-) -> None:
+def _print_tree(towers: Towers, output: str, force: bool, min_percent: float, depth: int) -> None:
     """Print a tree: in colour on a terminal, as plain text elsewhere."""
     from rich.console import Console  # noqa: PLC0415 (0.1 s to import: only who prints pays)
 

@@ -6,6 +6,7 @@ const SVG = svg.namespaceURI;
 const MARGIN = 10;
 const LABEL_PAD = 3;
 const OWN_ELEMENT_PX = 3;
+const LABELLED_PX = 30;
 const MOST_ELEMENTS = 3000;
 const GAP_FROM_PX = 2;
 const GAP_PX = 0.5;
@@ -49,11 +50,12 @@ function colourOf(node) {
 }
 
 // A change that only one profile has is marked in the label too, not by colour alone.
-function labelOf(node) {
+function labelOf(node, cells) {
   const name = shownName(state.layout.tree, node);
-  if (!diff || node === 0) return name;
-  const change = changeOf(state.layout, node);
-  return (change === 4 ? "+ " : change === -4 ? "\u2212 " : "") + name;
+  const change = diff && node ? changeOf(state.layout, node) : 0;
+  const sign = change === 4 ? "+ " : change === -4 ? "\u2212 " : "";
+  const label = fit(name, cells - sign.length);
+  return label && sign + label;
 }
 
 function newElement() {
@@ -81,7 +83,7 @@ function putElement(box, node, left, width, isAbove) {
   put(box, box.rect, "width", roundPx(width >= GAP_FROM_PX ? width - GAP_PX : width));
   put(box, box.rect, "fill", colourOf(node));
   const cells = Math.floor((width - 2 * LABEL_PAD) / cellPixels + 1e-6);
-  const label = cells < MIN_LABEL ? "" : fit(labelOf(node), cells);
+  const label = labelOf(node, cells);
   if (box.known.label !== label) {
     box.known.label = label;
     box.text.textContent = label;
@@ -105,7 +107,8 @@ function elementLimit(nodes) {
   const wide = nodes.filter((node) => state.layout.width[node] >= limit);
   if (wide.length <= MOST_ELEMENTS) return limit;
   const widths = Float64Array.from(wide, (node) => state.layout.width[node]).sort();
-  return widths[widths.length - 1 - MOST_ELEMENTS] + Number.MIN_VALUE;
+  const justWider = widths[widths.length - 1 - MOST_ELEMENTS] * (1 + Number.EPSILON);
+  return Math.min(justWider, LABELLED_PX / drawn.scale);
 }
 
 function draw() {

@@ -156,6 +156,8 @@ function focusNode(node) {
 function goTo(node, takesFocus) {
   state.cursor = node;
   state.cursorShown = true;
+  state.hovered = -1; // what was done last is what is described
+  mark(hoverMark, -1);
   placeCursor();
   if (takesFocus) focusNode(node);
   describe();

@@ -149,7 +149,9 @@ function showAccount() {
     value += layout.value[node];
   }
   const total = totals[column()];
-  account.textContent = "Total: " + formatValue(total) + "."
+  const whole = !diff ? "Total: " : { base: "Total of the base: ", new: "Total of the new profile: ",
+    union: "Width: the larger of both values, together " }[state.shape];
+  account.textContent = whole + formatValue(total) + "."
     + (stacks ? " Drawn as \u201c...\u201d: " + counted(stacks, "stack") + " through frames narrower than "
       + data.cutPx + " px, " + percent(value, total) + " of the total; not searched." : "");
 }

@@ -50,6 +50,11 @@ CHANGE_COLOURS = (
 """From `VANISHED` over no change to `NEW`: blues and reds, as far apart with any colour vision, and
 two hues of their own for paths that only one profile has, which are also marked in their labels."""
 
+_WHOLES: dict[Shape, str] = {
+    "base": "Total of the base:",
+    "new": "Total of the new profile:",
+    "union": "Width: the larger of both values, together",
+}
 _MARKS = {VANISHED: "− ", NEW: "+ "}
 
 
@@ -162,7 +167,7 @@ def _draw(sheet: Sheet, layout: DiffLayout, unit: Unit, options: DiffOptions) ->
     sheet.frames(tiles, layout.total, options.graph.icicle, words)
     total = format_value(layout.total, unit, options.graph.count_name)
     rest = rest_words(layout.rest_stacks, layout.rest, layout.total, options.graph)
-    sheet.account(f"Total: {total}.{rest}")
+    sheet.account(f"{_WHOLES[options.shape]} {total}.{rest}")
 
 
 def _both(tile: Tile) -> tuple[int, int]:

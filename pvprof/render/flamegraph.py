@@ -294,4 +294,3 @@ def _script() -> str:
 
 def _resource(name: str) -> str:
     return files("pvprof.render").joinpath(name).read_text(encoding="utf-8")
-

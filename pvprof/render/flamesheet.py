@@ -29,7 +29,10 @@ _HUNDREDTHS = 100
 """Pixels are computed as whole hundredths: a tenth of the narrowest box that is drawn."""
 
 _OWN_ELEMENT_PX = 3
+_LABELLED_PX = 30
 _MOST_ELEMENTS = 3000
+"""Of those that are narrower than a label; each is a burden to the viewer."""
+
 _SWATCH = 12
 
 
@@ -248,9 +251,14 @@ class _Tiles:
 
     def element_limit(self, tiles: Sequence[Tile]) -> int:
         """Return from which width on tiles get elements of their own: not too many may."""
-        limit = -(-_OWN_ELEMENT_PX * _HUNDREDTHS * self._total // self._span)
-        widths = sorted([tile.width for tile in tiles if tile.width >= limit], reverse=True)
-        return max(limit, widths[_MOST_ELEMENTS] + 1) if len(widths) > _MOST_ELEMENTS else limit
+        least, always = (
+            -(-px * _HUNDREDTHS * self._total // self._span)
+            for px in (_OWN_ELEMENT_PX, _LABELLED_PX)
+        )
+        widths = sorted([tile.width for tile in tiles if tile.width >= least], reverse=True)
+        if len(widths) <= _MOST_ELEMENTS:
+            return least
+        return min(widths[_MOST_ELEMENTS] + 1, always)
 
     def element(self, tile: Tile) -> str:
         """Return the element of a wide tile."""
@@ -259,11 +267,11 @@ class _Tiles:
             title = self._titles[tile.name] = escape(tile.name)
         left, width = self._place(tile)
         cells = (width - 2 * LABEL_PAD * _HUNDREDTHS) * 10 // self._cell
-        label = fit(f"{tile.mark}{split_annotation(tile.name)[0]}", cells)
+        label = fit(split_annotation(tile.name)[0], cells - len(tile.mark))
         text = ""
         if label:
             x = _pixels(left + LABEL_PAD * _HUNDREDTHS)
-            text = f'<text x="{x}" y="{self._baseline}">{escape(label)}</text>'
+            text = f'<text x="{x}" y="{self._baseline}">{tile.mark}{escape(label)}</text>'
         return (
             f"<g><title>{title}\n{escape(self._words(tile))}</title>"
             f'<rect x="{_pixels(left)}" width="{_pixels(drawn_width(width))}"'

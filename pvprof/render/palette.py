@@ -101,7 +101,7 @@ def grey_of(name: Frame) -> str:
 
 
 def _choose(names: Iterable[Frame], folded: Folded) -> Palette:
-    if len(set(folded.causes.values())) > 1:
+    if folded.reasons and len(set(folded.causes.values())) > 1:
         return "cause"
     groups = {group_of(name) for name in names} - {_NO_GROUP, ""}
     return "module" if len(groups) > 1 else "name"
@@ -157,7 +157,7 @@ class _ByCause(_Brush):
         pale = next(iter(self._pale.values()), _MIXED_COLOUR)
         return (
             *strong,
-            (pale, "pale: code that waits for this only"),
+            (pale, "pale: code that waits for nothing else"),
             (_MIXED_COLOUR, "code that waits for several"),
         )
 
