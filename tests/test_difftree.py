@@ -70,7 +70,7 @@ def test_the_shape_is_that_of_either_or_of_the_larger(shape: Shape, widths: dict
 
 
 def test_nothing_is_scaled_unless_a_unit_is_given() -> None:
-    assert diff_profiles(BASE, AFTER).base == (40, 10, 50)
+    assert diff_profiles(BASE, AFTER).base == (40, 10, 50, 0)
     scale = Scale("builds", Fraction(3), Fraction(5))
     assert diff_profiles(BASE, AFTER, scale).base == (67, 17, 83, 0)
     assert diff_profiles(BASE, AFTER, scale).new == (80, 10, 0, 30)
@@ -94,33 +94,26 @@ def test_profiles_in_different_units_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "new", "change"),
+    ("base", "new", "total", "change"),
     [
-        (100, 100, 0),
-        (100, 104, 0),
-        (100, 106, 1),
-        (100, 94, -1),
-        (100, 125, 2),
-        (100, 80, -2),
-        (100, 200, 3),
-        (100, 50, -3),
-        (0, 100, NEW),
-        (100, 0, VANISHED),
-        (0, 1, 0),  # below a thousandth of all: seen once by chance
-        (1, 0, 0),
-        (1, 2, 1 * 3),
-        (0, 0, 0),
+        (100, 100, 200, 0),
+        (100, 104, 200, 0),
+        (100, 106, 200, 1),
+        (100, 94, 200, -1),
+        (100, 125, 200, 2),
+        (100, 80, 200, -2),
+        (100, 200, 200, 3),
+        (100, 50, 200, -3),
+        (0, 100, 200, NEW),
+        (100, 0, 200, VANISHED),
+        (0, 1, 1000, NEW),
+        (0, 1, 1001, 0),  # less than a thousandth of all: there by chance
+        (1, 0, 1001, 0),
+        (0, 0, 0, 0),
     ],
 )
-def test_what_has_become_of_a_frame(base: int, new: int, change: int) -> None:
-    assert (
-        Threshold().change(
-            base,
-            new,
-            2000 if max(base, new) > 1 and base + new > 3 else 1001 if base + new < 3 else 10,
-        )
-        == change
-    )
+def test_what_has_become_of_a_frame(base: int, new: int, total: int, change: int) -> None:
+    assert Threshold().change(base, new, total) == change
 
 
 def test_the_thresholds_can_be_switched_off() -> None:

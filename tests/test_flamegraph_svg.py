@@ -24,9 +24,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvprof.errors import UsageError
+from pvprof.flame import Box
 from pvprof.fold import Folded
 from pvprof.model import Stack, Unit
-from pvprof.flame import Box
 from pvprof.render.flamedata import Names, base36, embed, encode_tree
 from pvprof.render.flamegraph import FlamegraphOptions, render, render_inline
 from pvprof.render.flametext import fit, format_percent, format_value, split_annotation

@@ -14,12 +14,14 @@ joined by ``,`` where a tree has several columns. What is 0 is left out.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pvprof.render.flamesheet import AnyBox
 from pvprof.render.flametext import clean
 
+_NO_MARKUP = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -99,6 +101,4 @@ def base36(number: int) -> str:
 def embed(data: Mapping[str, Any]) -> str:
     """Return data as JSON that may stand between tags of XML and HTML."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    for character in "<>&\u2028\u2029\x7f":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+    return _NO_MARKUP.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

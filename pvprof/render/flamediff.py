@@ -36,7 +36,7 @@ from pvprof.render.flamegraph import (
     rest_words,
 )
 from pvprof.render.flamesheet import AnyBox, Sheet, Tile, tiles_of
-from pvprof.render.flametext import count_stacks, format_percent, format_value
+from pvprof.render.flametext import clean, count_stacks, format_percent, format_value
 from pvprof.units import format_value as short_value
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
     legend = _legend(options.threshold)
     names = Names()
     data = common_data(options.graph, profile.unit, legend) | {
-        "subtitle": _subtitle(views["normal"], profile, options),
+        "subtitle": clean(_subtitle(views["normal"], profile, options)),
         "trees": {
             view: encode_tree(layout.boxes, [0] * len(layout.boxes), names, _values)
             for view, layout in views.items()

@@ -130,9 +130,10 @@ def _items(node: _Node, *, is_too_deep: bool) -> list[_Node | TreeLine]:
     items: list[_Node | TreeLine] = []
     if is_too_deep:
         hidden = box.width - box.self_value
-        return [TreeLine(hidden, "", "... deeper", "rest")] if hidden else []
-    items += node.children
-    if box.rest:
+        items += [TreeLine(hidden, "", "... deeper", "rest")] if hidden else []
+    else:
+        items += node.children
+    if box.rest and not is_too_deep:
         items.append(TreeLine(box.rest, "", f"... {count_stacks(box.rest_stacks)}", "rest"))
     if box.self_value and items:
         items.append(TreeLine(box.self_value, "", "[itself]", "rest"))
