@@ -696,7 +696,8 @@ def test_a_page_can_show_a_lock_and_hears_of_changes(
     first.evaluate(
         """svg => {
             window.heard = [];
-            svg.addEventListener("pvprof:change", event => window.heard.push(event.detail.settings));
+            const hear = event => window.heard.push(event.detail.settings);
+            svg.addEventListener("pvprof:change", hear);
             svg.dispatchEvent(new CustomEvent("pvprof:show", {detail: {lock: "e (x)"}}));
         }"""
     )

@@ -82,7 +82,7 @@ def test_colours_are_those_of_everything_that_stands_on_a_frame() -> None:
 
 def test_what_only_one_profile_has_is_marked_in_the_label() -> None:
     labels = [one[2].text for one in frames_in(parse(render_diff(BASE, AFTER, OPTIONS)))]
-    assert {"− gone", "+ born", "pv list"} <= set(labels)
+    assert {"- gone", "+ born", "pv list"} <= set(labels)
 
 
 def test_the_picture_says_how_values_were_scaled_or_that_they_were_not() -> None:

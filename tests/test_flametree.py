@@ -19,6 +19,7 @@ from pvprof.model import Stack
 from pvprof.render.flametree import TreeOptions, print_tree, tree_lines
 
 Run = Callable[..., Result]
+EVENTS = RECORDINGS / "events.out.gz"
 SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"
 EVERYTHING = TreeOptions(min_percent=0)
 
@@ -117,9 +118,7 @@ def test_the_tree_of_a_real_recording_is_as_reviewed(
     run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    result = run(
-        "flamegraph", "--tree", "--min-percent", 5, RECORDINGS / "events.out.gz", "--symbols", SYMBOLS
-    )  # fmt: skip
+    result = run("flamegraph", "--tree", "--min-percent", 5, EVENTS, "--symbols", SYMBOLS)
     assert result.exit_code == 0, result.stderr
     assert max(map(len, result.stdout.splitlines())) <= columns
     assert_golden(result.stdout, FIXTURES / "golden" / f"flamegraph-tree-{columns}.txt")

@@ -53,7 +53,7 @@ function colourOf(node) {
 function labelOf(node, cells) {
   const name = shownName(state.layout.tree, node);
   const change = diff && node ? changeOf(state.layout, node) : 0;
-  const sign = change === 4 ? "+ " : change === -4 ? "\u2212 " : "";
+  const sign = change === 4 ? "+ " : change === -4 ? "- " : "";
   const label = fit(name, cells - sign.length);
   return label && sign + label;
 }

@@ -1,14 +1,14 @@
 """What the script of a flame graph is given: the trees and the texts, as small as they get.
 
-Owns the encoding, of which ``flame_model.js`` is the reader. A tree is one string, its boxes parents
-first, joined by blanks. Each is
+Owns the encoding, of which ``flame_model.js`` is the reader. A tree is one string, its boxes
+parents first, joined by blanks. Each is
 
     NAME [.OWN] [~REST*STACKS] [!COLOUR] [^UP]
 
-NAME, STACKS, COLOUR and UP are numbers to the base 36: an index into the names, how many stacks are
-in the rest, an index into the colours where it is not that of the name, and how many levels the box
-stands below being a child of the one before (0 is left out). OWN and REST are values in hex, several
-joined by ``,`` where a tree has several columns. What is 0 is left out.
+NAME, STACKS, COLOUR and UP are numbers to the base 36: an index into the names, how many stacks
+are in the rest, an index into the colours where it is not that of the name, and how many levels the
+box stands below being a child of the one before. OWN and REST are values in hex, several joined by
+``,`` where a tree has several columns. What is 0 is left out.
 """
 
 from __future__ import annotations

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from pvprof.model import Unit
 
 CHANGE_COLOURS = (
-    "#2fb5a8", "#5f9fe0", "#9cc4ee", "#cfe1f5", "#e6e3dc", "#f9d5c9", "#f3a58c", "#e8765a", "#f2c230",
+    "#2fb5a8", "#5f9fe0", "#9cc4ee", "#cfe1f5", "#e6e3dc",
+    "#f9d5c9", "#f3a58c", "#e8765a", "#f2c230",
 )  # fmt: skip
 """From `VANISHED` over no change to `NEW`: blues and reds, as far apart with any colour vision, and
 two hues of their own for paths that only one profile has, which are also marked in their labels."""
@@ -55,7 +56,7 @@ _WHOLES: dict[Shape, str] = {
     "new": "Total of the new profile:",
     "union": "Width: the larger of both values, together",
 }
-_MARKS = {VANISHED: "− ", NEW: "+ "}
+_MARKS = {VANISHED: "- ", NEW: "+ "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) ->
 def _legend(threshold: Threshold) -> tuple[tuple[str, str], ...]:
     floor = _number(threshold.of_frame_percent), _number(threshold.of_total_percent)
     meanings = {
-        VANISHED: "− vanished",
+        VANISHED: "- vanished",
         -3: "at most half",
         -2: "at most 4/5",
         -1: "takes less",

@@ -1,8 +1,8 @@
 """The still picture of a flame graph: what a viewer without script, or an ``<img>``, shows.
 
 Owns pixels. From the top: title, subtitle, legend, the rows of boxes, a line with the total and
-what was too narrow, the notes. Boxes at least `_OWN_ELEMENT_PX` wide are elements of their own, with
-a tooltip and a label; narrower ones, which no pointer hits, are one path for each colour:
+what was too narrow, the notes. Boxes at least `_OWN_ELEMENT_PX` wide are elements of their own,
+with a tooltip and a label; narrower ones, which no pointer hits, are one path for each colour:
 
     <g class="still">
       <path d="..." fill="..."/>
@@ -91,8 +91,7 @@ def tiles_of(
             yield Tile(box.depth, box.start, box.width, box.name, colour, mark, box)
         if box.rest:
             end = box.start + box.width - (0 if order == "name" else box.self_value)
-            colour, mark = rest_colour(box)
-            yield Tile(box.depth + 1, end - box.rest, box.rest, REST, colour, mark, box)
+            yield Tile(box.depth + 1, end - box.rest, box.rest, REST, *rest_colour(box), box)
 
 
 class Sheet:
