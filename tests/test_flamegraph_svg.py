@@ -283,7 +283,7 @@ def test_what_was_too_narrow_is_drawn_together_counted_and_stated() -> None:
     rests = [title_of(one)[1] for one in frames_in(parse(text)) if title_of(one)[0] == "..."]
     assert rests == ["9,080 samples, 0.85%, 2 stacks"]
     assert " ".join(texts_of(parse(text), "account")) == (
-        "Total: 1,069,088 samples. Drawn as “...”: 4 stacks through frames narrower than 10 px,"
+        'Total: 1,069,088 samples. Drawn as "...": 4 stacks through frames narrower than 10 px,'
         " 0.85% of the total."
     )
     normal = data_of(text)["trees"]["normal"]

@@ -91,6 +91,8 @@ def test_what_is_chosen_follows_from_the_profile() -> None:
     assert painted(MODULES, "auto") == painted(MODULES, "module")
     plain = Folded(((Stack("a;b"), 1),), "samples")
     assert painted(plain, "auto") == painted(plain, "name")
+    no_reason = Folded(LOCKS.rows, "samples", LOCKS.causes)
+    assert painted(no_reason, "auto") == painted(no_reason, "name")
 
 
 def test_modules_differ_in_colour_and_the_kernel_has_always_the_same() -> None:
@@ -106,7 +108,8 @@ def test_annotations_stand_for_modules() -> None:
     assert group_of("vm_fault_[k]") == "kernel"
     assert group_of("Interpreter_[j]") == "JIT"
     assert group_of("kernel`vm_fault") == "kernel"
-    assert group_of("`0x1234") == "no module"
+    assert group_of("`0x1234") == group_of("0x1234") == "unresolved"
+    assert group_of("kernel`0x1234") == "kernel"
     assert group_of("-") == ""
 
 

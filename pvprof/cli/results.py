@@ -19,8 +19,8 @@ from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
 from pvprof.render.tables import MEASURED, TableOptions, problem_lines
 from pvprof.report import Measurement, Report, merge_problems, select_from
-from pvprof.rules import OTHER, UNCLASSIFIED, Verdict
-from pvprof.select import Selection
+from pvprof.rules import OTHER, UNCLASSIFIED
+from pvprof.select import Part, Selection
 from pvprof.units import format_exact, format_share, format_value
 
 if TYPE_CHECKING:
@@ -90,8 +90,14 @@ def check_counts(measurement: Measurement, options: FoldOptions) -> None:
         raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
 
 
-def cause_of(verdict: Verdict, titles: Mapping[str, str]) -> str:
-    """Return in words what a wait was for: its lock class, else its kind; empty if unknown."""
+def cause_of(part: Part, titles: Mapping[str, str]) -> str:
+    """Return in words what a wait was for: its lock class, else its kind; empty if unknown.
+
+    A wake-up is known by who was woken.
+    """
+    verdict = part.verdict
+    if part.key.sleeper:
+        return f"woken: {part.key.sleeper}"
     if verdict.kind == UNCLASSIFIED and verdict.lock_class == OTHER:
         return ""
     return titles[verdict.kind] if verdict.lock_class == OTHER else verdict.lock_class
@@ -132,7 +138,7 @@ class Towers:
         selection = select_from(measurement, inputs.rules, inputs.filters)
         groups = ((part.key, part.stacks) for part in selection.kept)
         titles = {kind.id: kind.title for kind in inputs.rules.kinds}
-        causes = (cause_of(part.verdict, titles) for part in selection.kept)
+        causes = (cause_of(part, titles) for part in selection.kept)
         folded = fold(groups, measurement.profile.unit, options, causes)
         return cls(inputs, measurement, selection, folded, options)
 

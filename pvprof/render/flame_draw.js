@@ -131,17 +131,9 @@ function draw() {
   if (layout.order.length) {
     for (const node of drawn.above) putElement(next(), node, 0, drawn.inner, true);
     for (const node of inside) {
-      const [left, width] = edgesOf(node);
-      if (layout.width[node] >= limit) {
-        putElement(next(), node, left, width, false);
-        continue;
-      }
-      const colour = colourOf(node);
-      if (!pieces.has(colour)) pieces.set(colour, []);
-      const wide = width >= GAP_FROM_PX ? roundPx(width - GAP_PX) : width;
-      pieces.get(colour).push("M" + left + " " + rowTop(tree.depth[node]) + "h" + wide
-        + "v" + boxHeight + "h-" + wide + "z");
+      if (layout.width[node] >= limit) putElement(next(), node, ...edgesOf(node), false);
     }
+    gather(inside, limit, pieces);
   }
   for (let index = used; index < pool.length; index++) {
     if (pool[index].known.hidden) continue;
@@ -154,6 +146,26 @@ function draw() {
   ground.setAttribute("height", layout.rows.length * data.row);
   mark(hoverMark, -1);
   placeCursor();
+}
+
+// The pieces of the paths of all narrow boxes. This is where a click spends its time, so nothing
+// is looked up twice.
+function gather(nodes, limit, pieces) {
+  const { start, width, rows, tree: { depth } } = state.layout;
+  const tops = rows.map((_, level) => rowTop(level));
+  const { origin, scale } = drawn;
+  for (const node of nodes) {
+    if (width[node] >= limit) continue;
+    const left = Math.round((start[node] - origin) * scale * 100);
+    let wide = Math.round((start[node] + width[node] - origin) * scale * 100) - left;
+    if (wide >= GAP_FROM_PX * 100) wide -= GAP_PX * 100;
+    const colour = colourOf(node);
+    const list = pieces.get(colour);
+    const piece = "M" + left / 100 + " " + tops[depth[node]] + "h" + wide / 100
+      + "v" + boxHeight + "h-" + wide / 100 + "z";
+    if (list) list.push(piece);
+    else pieces.set(colour, [piece]);
+  }
 }
 
 function drawPaths(pieces) {

@@ -357,3 +357,7 @@ function boot() {
 }
 
 boot();
+
+// The other tree is read while nobody waits for it.
+const whenIdle = window.requestIdleCallback || ((action) => setTimeout(action, 500));
+whenIdle(() => Object.keys(data.trees).forEach(treeOf));

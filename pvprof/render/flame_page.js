@@ -152,7 +152,7 @@ function showAccount() {
   const whole = !diff ? "Total: " : { base: "Total of the base: ", new: "Total of the new profile: ",
     union: "Width: the larger of both values, together " }[state.shape];
   account.textContent = whole + formatValue(total) + "."
-    + (stacks ? " Drawn as \u201c...\u201d: " + counted(stacks, "stack") + " through frames narrower than "
+    + (stacks ? " Drawn as \"...\": " + counted(stacks, "stack") + " through frames narrower than "
       + data.cutPx + " px, " + percent(value, total) + " of the total; not searched." : "");
 }
 

@@ -211,7 +211,7 @@ def rest_words(stacks: int, value: int, total: int, options: FlamegraphOptions) 
     if not stacks:
         return ""
     return (
-        f" Drawn as “{REST}”: {count_stacks(stacks)} through frames narrower than"
+        f' Drawn as "{REST}": {count_stacks(stacks)} through frames narrower than'
         f" {options.min_width_px:g} px, {format_percent(value, total)} of the total."
     )
 

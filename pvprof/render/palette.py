@@ -8,6 +8,7 @@ Every colour carries black text at the contrast that WCAG level AA wants.
 from __future__ import annotations
 
 import colorsys
+import re
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 Palette = Literal["auto", "cause", "module", "name", "hot", "safe"]
 PALETTES: tuple[Palette, ...] = get_args(Palette)
-"""``auto`` takes ``cause`` where waits of several causes are shown, else ``module`` where frames
-name several modules, else ``name``. ``safe`` groups like it, in colours that are told apart with
+"""``auto`` takes ``cause`` where it is known what was waited for, else ``module`` where frames name
+several modules, else ``name``. ``safe`` groups like it, in colours that are told apart with
 any colour vision (those of Okabe and Ito, lightened)."""
 
 ROOT_COLOUR = "#d9d6cf"
@@ -34,6 +35,7 @@ _GREYS = {DELIMITER: "#d4d4d4", WAKER_DELIMITER: "#a9a9a9", NO_STACK: "#b8b8b8",
 _MIXED_COLOUR = "#e6e0d4"
 _NO_GROUP = "process, lock or message"
 _WAKER = ANNOTATIONS["w"]
+_ADDRESS = re.compile("0x[0-9a-f]+")
 
 # Hue in degrees, lightness and saturation in percent; far apart for neighbours in the list.
 _GROUP_HUES = (
@@ -101,7 +103,7 @@ def grey_of(name: Frame) -> str:
 
 
 def _choose(names: Iterable[Frame], folded: Folded) -> Palette:
-    if folded.reasons and len(set(folded.causes.values())) > 1:
+    if folded.reasons and folded.causes:
         return "cause"
     groups = {group_of(name) for name in names} - {_NO_GROUP, ""}
     return "module" if len(groups) > 1 else "name"
@@ -201,7 +203,9 @@ class _ByName(_Brush):
         return name_colour(box.name, is_hot=self._is_hot)
 
     def legend(self) -> tuple[tuple[str, str], ...]:
-        return ((_MIXED_COLOUR, "a function has the same colour everywhere; it means nothing"),)
+        return (
+            (_MIXED_COLOUR, "a function has the same colour in every graph; colours mean no more"),
+        )
 
 
 def name_colour(name: Frame, *, is_hot: bool = False) -> str:
@@ -227,8 +231,10 @@ def group_of(name: Frame) -> str:
         return ANNOTATIONS[letter]
     if plain in _GREYS:
         return ""
-    module, tick, _ = plain.partition("`")
-    return (module or "no module") if tick else _NO_GROUP
+    module, tick, function = plain.partition("`")
+    if _ADDRESS.fullmatch(function if tick else module) and module in ("", plain):
+        return "unresolved"
+    return (module or "unresolved") if tick else _NO_GROUP
 
 
 def _group_colours(groups: Iterable[str], *, is_safe: bool) -> dict[str, str]:
