@@ -371,6 +371,20 @@ def test_hiding_everything_leaves_a_page_that_can_be_undone(graph: Page) -> None
     assert frames(graph) == before
 
 
+def test_one_lock_is_one_click_from_the_root_when_towers_stand_on_locks(
+    page: Page, tmp_path: Path, run: Callable[..., Result]
+) -> None:
+    out = tmp_path / "by-lock.svg"
+    source = RECORDINGS / "build-events.out.gz"
+    result = run("flamegraph", source, "--by", "lock", "-q", "-o", out)
+    assert result.exit_code == 0, result.stderr
+    page.goto(out.as_uri())
+    assert look(page, "pmap pv list")["level"] == 1
+    frame(page, "pmap pv list").click()
+    assert look(page, "pmap pv list")["width"] == 1200
+    assert "807.4 ms" in text_of(page, "numbers")
+
+
 # ---- views ---------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -93,6 +96,25 @@ def test_the_picture_says_how_values_were_scaled_or_that_they_were_not() -> None
     words = " ".join(texts_of(parse(text), "subtitle"))
     assert "per builds: the base (2 builds) is scaled by 1.5 to the 3 of the new profile" in words
     assert "base 600.0 ms, new 100.0 ms" in dict(map(title_of, frames_in(parse(text))))["pv list"]
+
+
+def test_the_same_profiles_give_the_same_bytes_in_every_process() -> None:
+    program = (
+        f"from {Path(__file__).stem} import *; import hashlib;"
+        "print(hashlib.sha256(render_diff(BASE, AFTER, OPTIONS).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parent,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }
+    assert len(digests) == 1
 
 
 def test_a_larger_threshold_leaves_more_frames_without_colour() -> None:
