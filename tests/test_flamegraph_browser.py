@@ -382,7 +382,7 @@ def test_one_lock_is_one_click_from_the_root_when_towers_stand_on_locks(
     assert look(page, "pmap pv list")["level"] == 1
     frame(page, "pmap pv list").click()
     assert look(page, "pmap pv list")["width"] == 1200
-    assert "807.4 ms" in text_of(page, "numbers")
+    assert "807.7 ms" in text_of(page, "numbers")
 
 
 # ---- views ---------------------------------------------------------------------------------------

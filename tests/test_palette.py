@@ -73,9 +73,9 @@ def test_a_lock_has_the_full_colour_of_its_class_and_code_the_pale_one_of_its_on
     meanings = {text: colour for colour, text in painting.legend}
     assert colours["make;kernel`trap;kernel`vm_fault;pmap pv list"] == meanings["pv list"]
     assert colours["make;kernel`trap;kernel`vm_fault;vm object"] == meanings["vm object"]
-    assert colours["make;kernel`trap;kernel`vm_fault"] == meanings["code that waits for several"]
+    assert colours["make;kernel`trap;kernel`vm_fault"] == meanings["code that leads to several"]
     pale = colours["make;kernel`trap;kernel`pmap_enter"]
-    assert pale not in {meanings["pv list"], meanings["code that waits for several"]}
+    assert pale not in {meanings["pv list"], meanings["code that leads to several"]}
     assert [text for _, text in painting.legend][:2] == ["pv list", "vm object"]  # largest first
 
 

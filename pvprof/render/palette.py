@@ -159,8 +159,8 @@ class _ByCause(_Brush):
         pale = next(iter(self._pale.values()), _MIXED_COLOUR)
         return (
             *strong,
-            (pale, "pale: code that waits for nothing else"),
-            (_MIXED_COLOUR, "code that waits for several"),
+            (pale, "pale: code that leads there only"),
+            (_MIXED_COLOUR, "code that leads to several"),
         )
 
 
