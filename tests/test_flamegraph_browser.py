@@ -684,6 +684,28 @@ def test_pictures_without_a_prefix_leave_the_address_of_a_page_alone(
     assert "#" not in page.url
 
 
+def test_the_style_of_the_page_does_not_reach_into_the_picture(page: Page, tmp_path: Path) -> None:
+    plain = inlined(render_inline(profile(), OPTIONS, "x"))
+    show(page, tmp_path, plain, "page.html")
+
+    def sizes() -> list[list[float]]:
+        measured = """parts => parts.map(one => {
+            const {width, height} = one.getBoundingClientRect();
+            return [Math.round(width), Math.round(height)];
+        })"""
+        parts = ".head *, .bar *, .boxes text, .account, .notes dt"
+        return list(page.locator(parts).evaluate_all(measured))
+
+    before = sizes()
+    style = (
+        "<style>div, dt { line-height: 3 } button { font-size: 30px; margin: 9px }"
+        " input { border: 5px solid red } p, svg { letter-spacing: 3px; font-weight: bold }"
+        " span { letter-spacing: 2px; padding: 4px }</style>"
+    )
+    show(page, tmp_path, plain.replace("<body>", f"{style}<body>"), "page.html")
+    assert sizes() == before
+
+
 def test_nothing_is_left_in_the_page(page: Page, tmp_path: Path) -> None:
     every = "Object.getOwnPropertyNames(window)"
     show(page, tmp_path, inlined("nothing"), "empty.html")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvprof.cli.flamegraph import PALETTES as CHOICES
 from pvprof.flame import lay_out
 from pvprof.fold import Folded
 from pvprof.model import Stack
@@ -139,6 +140,10 @@ def test_separators_and_missing_stacks_are_grey_in_every_palette() -> None:
             red, green, blue = re.findall("..", grey[1:])
             assert red == green == blue
         assert len(set(greys)) == 3
+
+
+def test_the_command_line_offers_every_palette() -> None:
+    assert CHOICES == PALETTES
 
 
 @pytest.mark.parametrize("palette", PALETTES)

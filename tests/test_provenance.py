@@ -100,6 +100,7 @@ def test_a_flame_graph_says_what_the_manifest_of_its_recording_says(
     assert result.exit_code == 0, result.stderr
     notes = dict(data_of(result.stdout)["notes"])
     assert notes["Host"] == "beastie"
+    assert notes["Kernel"].startswith("GENERIC, 13.2-RELEASE")
     assert notes["Workload"].startswith("make -j96")
     assert notes["Duration"] == "25.70 s"
     assert "Waiting for children" in notes["Set aside"]

@@ -202,6 +202,7 @@ class Towers:
         unit = self.folded.unit
         facts = provenance_rows(self.inputs.pool.manifests)
         known = {label for label, _ in facts}
+        known |= {"Kernel ident"} if "Kernel" in known else set()  # it is part of that row
         notes = [row for row in self.inputs.pool.provenance if row[0] not in known]
         notes += facts
         total = format_exact(self.folded.total, unit)
