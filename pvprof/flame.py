@@ -3,8 +3,8 @@
 Owns which frames get a box, where it starts and how wide it is, in the unit of the values. It
 refuses to know pixels, colours and file formats: that is ``render.flamegraph``, which comes next.
 
-All positions are exact running sums of integers, so neighbours meet without a gap or an overlap
-however large they are.
+All positions are exact sums of integers, so neighbours meet without a gap or an overlap however
+large they are.
 """
 
 from __future__ import annotations
@@ -12,16 +12,27 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pvprof.fold import Folded
-    from pvprof.model import Frame
+    from pvprof.model import Frame, Stack
 
-ROOT: Frame = "all"
+ROOT: Final = "all"
 """The name of the box under (or, in an icicle, over) all others."""
+
+REST: Final = "..."
+"""How the frames are called that are too narrow for a box of their own."""
+
+Order = Literal["name", "weight"]
+"""Of siblings: ascending by name after the caller's own part, or widest first before it."""
+
+MIXED: Final = ""
+"""The cause of a box whose stacks have several, none of which makes nearly all of it."""
+
+_NEARLY_ALL_PERCENT = 90
 
 _END = "\0"
 """Separates frames here instead of ``;``, which sorts after digits and dots: between ``a;foo`` and
@@ -31,17 +42,18 @@ puts stacks in the order of their lists of frames."""
 _AFTER_END = "\1"
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One frame reached by one path of callers.
 
     Attributes:
         depth: 0 for the root, 1 for the first frame of a stack.
-        start: the sum of the values that lie left of it, in the unit of the values.
+        start: where it starts, in the unit of the values.
         width: the sum of the values of all stacks that pass through it; at least 1.
         name: the frame, or `ROOT`.
-        self_value: the value of the stack that ends here; 0 where none does. It takes the left end
-            of the box.
+        self_value: the value of the stack that ends here; 0 where none does.
+        rest: the sum of the values of its callees that are too narrow to be drawn.
+        rest_stacks: how many distinct stacks pass through those.
+        cause: what its stacks waited for, nearly all of them; else `MIXED`.
     """
 
     depth: int
@@ -49,6 +61,9 @@ class Box:
     width: int
     name: Frame
     self_value: int
+    rest: int = 0
+    rest_stacks: int = 0
+    cause: str = MIXED
 
     @property
     def end(self) -> int:
@@ -60,93 +75,190 @@ class Box:
 class Layout:
     """All boxes that are wide enough, and an account of the others.
 
-    For every box: ``width == self_value + its children's widths + what was cut above it``; over
-    the whole layout: ``total == sum of all self_value + cut_value``.
+    For every box: ``width == self_value + its children's widths + rest``; over the whole layout:
+    ``total == sum of all self_value + sum of all rest``.
 
     Attributes:
-        boxes: depth first, a parent before its children, siblings in ascending order of name.
-            Empty only where nothing was folded.
-        depth: how many levels the boxes take, the root included.
+        boxes: depth first, a parent before its children. Empty only where nothing was folded.
+        depth: how many levels the boxes take, the root and what is drawn for `rest` included.
         total: the sum of all values.
-        cut_boxes: how many frames stand on a box that is drawn, but were too narrow themselves.
-            Frames further up, on those, are not counted: finding them would mean to walk the
-            whole tree, which the cut is there to avoid.
-        cut_value: the widths of those frames, summed.
+        rest: the sum over all boxes.
+        rest_stacks: the sum over all boxes.
     """
 
     boxes: tuple[Box, ...]
     depth: int
     total: int
-    cut_boxes: int
-    cut_value: int
+    rest: int
+    rest_stacks: int
 
 
-def lay_out(folded: Folded, min_width: int) -> Layout:
+class Span(NamedTuple):
+    """One box as a range of sorted stacks.
+
+    Attributes:
+        depth, name: as in `Box`.
+        low, high: the range; `first` is `low`, or one more where a stack ends here.
+        children: the ranges of the callees that are wide enough, in drawing order.
+    """
+
+    depth: int
+    name: Frame
+    low: int
+    first: int
+    high: int
+    children: tuple[tuple[int, int], ...]
+
+
+class Sorted(NamedTuple):
+    """Stacks in the order of their frames.
+
+    Attributes:
+        keys: frames joined by a separator that sorts before all characters.
+        places: where each stood among the stacks that were given.
+    """
+
+    keys: list[str]
+    places: list[int]
+
+    def sums(self, values: Sequence[int]) -> list[int]:
+        """Return the running sums of values in the given order; one more than there are values."""
+        return [0, *accumulate([values[place] for place in self.places])]
+
+
+def sort_stacks(stacks: Sequence[Stack], *, is_reversed: bool) -> Sorted:
+    """Return distinct stacks sorted, on request with the leaf first."""
+    if is_reversed:
+        keys = [_END.join(stack.split(";")[::-1]) for stack in stacks]
+    else:
+        keys = [stack.replace(";", _END) for stack in stacks]
+    places = sorted(range(len(keys)), key=keys.__getitem__)
+    return Sorted([keys[place] for place in places], places)
+
+
+def lay_out(
+    folded: Folded, min_width: int, order: Order = "name", *, is_reversed: bool = False
+) -> Layout:
     """Return the boxes whose width is at least `min_width`; the root is there at any width.
-
-    With equal prefixes together, a box is a range of stacks, and its children are the runs of
-    equal frames after that prefix. They are found by doubling steps and bisection, and a range
-    that is too narrow is left at once: 185,000 stacks of 17 frames, most of them too narrow, take
-    0.4 s. A list instead of recursion allows stacks of any depth.
 
     Args:
         folded: rows in any order.
         min_width: in the unit of the values; with 1 or less nothing is cut.
+        order: of siblings.
+        is_reversed: merge stacks from the leaf instead of from the root.
     """
     if not folded.rows:
-        return Layout(boxes=(), depth=0, total=0, cut_boxes=0, cut_value=0)
-    rows = sorted([(stack.replace(";", _END), value) for stack, value in folded.rows])
-    stacks = [stack for stack, _ in rows]
-    sums = [0, *accumulate(value for _, value in rows)]
+        return Layout(boxes=(), depth=0, total=0, rest=0, rest_stacks=0)
+    stacks, values = zip(*folded.rows, strict=True)
+    ordered = sort_stacks(stacks, is_reversed=is_reversed)
+    sums = ordered.sums(values)
+    causes = _CauseSums(folded, stacks, values, ordered)
     boxes: list[Box] = []
-    cut_boxes = cut_value = 0
-    pending = [(0, len(stacks), 0, 0, ROOT)]
-    while pending:
-        low, high, depth, at, name = pending.pop()
-        start = sums[low]
-        # A stack that ends here is a prefix of all others in the range, so it sorts first.
-        first = low + 1 if len(stacks[low]) < at else low
-        boxes.append(Box(depth, start, sums[high] - start, name, sums[first] - start))
-        children = []
-        while first < high:
-            frame = _frame_at(stacks[first], at)
-            end = _end_of_run(stacks, first, high, frame + _END, at)
-            width = sums[end] - sums[first]
-            if width >= min_width:
-                children.append((first, end, depth + 1, at + len(frame) + 1, frame))
-            else:
-                cut_boxes += 1
-                cut_value += width
-            first = end
-        children.reverse()
-        pending += children
+    next_start = [0]
+    for depth, name, low, first, high, children in spans(ordered.keys, sums, min_width, order):
+        width, self_value = sums[high] - sums[low], sums[first] - sums[low]
+        start = next_start[depth]
+        next_start[depth + 1 :] = [start + (self_value if order == "name" else 0)]
+        next_start[depth] += width
+        rest, rest_stacks = width - self_value, high - first
+        for from_, to in children:
+            rest -= sums[to] - sums[from_]
+            rest_stacks -= to - from_
+        cause = causes.of(low, high)
+        boxes.append(Box(depth, start, width, name, self_value, rest, rest_stacks, cause))
     return Layout(
         boxes=tuple(boxes),
-        depth=max(box.depth for box in boxes) + 1,
+        depth=max([box.depth + (2 if box.rest else 1) for box in boxes]),
         total=sums[-1],
-        cut_boxes=cut_boxes,
-        cut_value=cut_value,
+        rest=sum([box.rest for box in boxes]),
+        rest_stacks=sum([box.rest_stacks for box in boxes]),
     )
 
 
-def _frame_at(stack: str, at: int) -> Frame:
-    end = stack.find(_END, at)
-    return stack[at:] if end < 0 else stack[at:end]
+def spans(keys: Sequence[str], sums: Sequence[int], min_width: int, order: Order) -> Iterator[Span]:
+    """Yield the boxes at least `min_width` wide as ranges of sorted stacks, parents first.
+
+    With equal prefixes together, a box is a range of stacks, and its children are the runs of
+    equal frames after that prefix. From any place, the next child that is wide enough must hold
+    the stack at which the running sum has grown by `min_width`: so narrow ones are stepped over
+    many at a time, and 185,000 stacks, most of them too narrow, take 0.1 s. A list instead of
+    recursion allows stacks of any depth.
+    """
+    pending: list[tuple[int, int, int, int, Frame]] = [(0, len(keys), 0, 0, ROOT)]
+    min_width = max(1, min_width)
+    while pending:
+        low, high, depth, at, name = pending.pop()
+        # A stack that ends here is a prefix of all others in the range, so it sorts first.
+        first = low + 1 if len(keys[low]) < at else low
+        children = []
+        place = first
+        while place < high:
+            enough = bisect_left(sums, sums[place] + min_width, place + 1, high + 1)
+            if enough > high:
+                break
+            frame = _frame_at(keys[enough - 1], at)
+            start = _start_of_run(keys, place, enough - 1, frame, at)
+            place = _end_of_run(keys, enough - 1, high, frame + _END, at)
+            if sums[place] - sums[start] >= min_width:
+                children.append((start, place, depth + 1, at + len(frame) + 1, frame))
+        if order == "weight":
+            children.sort(key=lambda child: sums[child[0]] - sums[child[1]])
+        yield Span(depth, name, low, first, high, tuple([child[:2] for child in children]))
+        children.reverse()
+        pending += children
 
 
-def _end_of_run(stacks: Sequence[str], low: int, high: int, frame: str, at: int) -> int:
+def _frame_at(key: str, at: int) -> Frame:
+    end = key.find(_END, at)
+    return key[at:] if end < 0 else key[at:end]
+
+
+def _start_of_run(keys: Sequence[str], low: int, inside: int, frame: Frame, at: int) -> int:
+    """Return the first index from `low` on of a stack with that frame there."""
+    if low == inside:
+        return low
+    return bisect_left(keys, keys[inside][:at] + frame, low, inside)
+
+
+def _end_of_run(keys: Sequence[str], low: int, high: int, frame: str, at: int) -> int:
     """Return the first index after `low`, at most `high`, of a stack with another frame there.
 
     Only the first stack of a run can end with the frame (stacks are distinct), so the others hold
     the frame with its separator, which is how it is given.
     """
     step = 1
-    if low + step == high or not stacks[low + step].startswith(frame, at):
+    if low + step == high or not keys[low + step].startswith(frame, at):
         return low + step
-    if stacks[high - 1].startswith(frame, at):
+    if keys[high - 1].startswith(frame, at):
         return high
-    while low + step < high and stacks[low + step].startswith(frame, at):
+    while low + step < high and keys[low + step].startswith(frame, at):
         low += step
         step *= 2
-    above = stacks[low][:at] + frame[:-1] + _AFTER_END
-    return bisect_left(stacks, above, low + 1, min(low + step, high - 1))
+    above = keys[low][:at] + frame[:-1] + _AFTER_END
+    return bisect_left(keys, above, low + 1, min(low + step, high - 1))
+
+
+class _CauseSums:
+    """Running sums by cause, to tell what nearly all of a range of stacks waited for."""
+
+    def __init__(
+        self, folded: Folded, stacks: Sequence[Stack], values: Sequence[int], ordered: Sorted
+    ) -> None:
+        causes = [folded.causes.get(stack, MIXED) for stack in stacks] if folded.causes else []
+        self._sums = {
+            cause: ordered.sums(
+                [value if mine == cause else 0 for mine, value in zip(causes, values, strict=True)]
+            )
+            for cause in sorted(set(causes))
+        }
+
+    def of(self, low: int, high: int) -> str:
+        """Return the cause of nearly all values in a range of sorted stacks, or `MIXED`."""
+        total = most = 0
+        found = MIXED
+        for cause, sums in self._sums.items():
+            value = sums[high] - sums[low]
+            total += value
+            if value > most:
+                most, found = value, cause
+        return found if 100 * most >= _NEARLY_ALL_PERCENT * total else MIXED

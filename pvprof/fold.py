@@ -5,16 +5,18 @@ Owns which frames a tower gets besides the recorded ones. It refuses to decide w
 
 A tower is, root first: the process (or, for a wake-up, the waker), the recorded frames, and at the
 leaf what was waited for: the lock name or wait message, and below a lockstat name its probe, so
-that spinning and blocking on one lock stand side by side.
+that spinning and blocking on one lock stand side by side. In the tower of a wake-up, ``--`` stands
+between the waker's frames and who was woken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Literal
 
-from pvprof.model import Key, Stack, Unit, Weight, clean_frame
+from pvprof.model import WAKER_DELIMITER, Frame, Key, Stack, Unit, Weight, clean_frame
 
 _MECHANISMS = frozenset({"", "turnstile", "sleepq", "on-cpu", "wakeup", "runq", "folded"})
 
@@ -26,10 +28,15 @@ class Folded:
     Attributes:
         rows: (stack, value), each stack once, in any order; every value is at least 1.
         unit: the unit of the values.
+        causes: what each stack waited for, its lock class or the kind of its wait, in words; empty
+            where nobody has sorted them.
+        reasons: the frames that stand for what was waited for, not for code.
     """
 
     rows: tuple[tuple[Stack, int], ...]
     unit: Unit
+    causes: Mapping[Stack, str] = field(default_factory=dict)
+    reasons: frozenset[Frame] = frozenset()
 
     @property
     def total(self) -> int:
@@ -59,44 +66,60 @@ _COUNT = Weight._fields.index("count")
 Group = tuple[Key, Mapping[Stack, Weight]]
 
 
-def fold(groups: Iterable[Group], unit: Unit, options: FoldOptions) -> Folded:
+def fold(
+    groups: Iterable[Group], unit: Unit, options: FoldOptions, causes: Iterable[str] = repeat("")
+) -> Folded:
     """Return the folded stacks of all groups; equal towers sum, and zero values draw nothing.
 
     Args:
         groups: for each key its stacks; a key may come several times.
         unit: the unit of the weights' values.
         options: how towers are built.
+        causes: for each group what it waited for, in words, where that is known. Of equal towers
+            the first one's is kept.
     """
-    field = _COUNT if options.counts else _VALUE
+    number = _COUNT if options.counts else _VALUE
     totals: dict[Stack, int] = {}
-    for key, stacks in groups:
+    cause_of: dict[Stack, str] = {}
+    reasons: set[Frame] = set()
+    for (key, stacks), cause in zip(groups, causes, strict=False):
         before, after = frames_around(key, options)
         if before or after:
             towers = {
-                Stack(f"{before}{stack}{after}"): weight[field] for stack, weight in stacks.items()
+                Stack(f"{before}{stack}{after}"): weight[number] for stack, weight in stacks.items()
             }
         else:
-            towers = {stack: weight[field] for stack, weight in stacks.items()}
+            towers = {stack: weight[number] for stack, weight in stacks.items()}
+        if cause:
+            cause_of = dict.fromkeys(towers, cause) | cause_of
+            reasons.update(map(clean_frame, _reason(key)))
         if not totals:
             totals = towers
             continue
         for tower, value in towers.items():
             totals[tower] = totals.get(tower, 0) + value
     rows = tuple([row for row in totals.items() if row[1]])
-    return Folded(rows, "events" if options.counts else unit)
+    return Folded(rows, "events" if options.counts else unit, cause_of, frozenset(reasons))
 
 
-def frames_around(key: Key, options: FoldOptions) -> tuple[str, str]:
-    """Return what stands before and after a key's recorded frames, with the ``;`` between."""
+def _reason(key: Key) -> list[str]:
+    """Return the frames that say what was waited for."""
     reason = [key.name] if key.name else []
     if key.sleeper:
         reason.append(f"-> {key.sleeper}")
     if key.event not in _MECHANISMS:
         reason.append(key.event)
+    return reason
+
+
+def frames_around(key: Key, options: FoldOptions) -> tuple[str, str]:
+    """Return what stands before and after a key's recorded frames, with the ``;`` between."""
+    reason = _reason(key)
+    between = [WAKER_DELIMITER] if key.sleeper else []
     before = [key.execname] if key.execname and options.execname else []
-    after = reason if options.by == "leaf" else []
+    after = between + reason if options.by == "leaf" else []
     if options.by == "root":
-        before = reason + before
+        before = reason + between + before
     return (
         "".join(f"{clean_frame(text)};" for text in before),
         "".join(f";{clean_frame(text)}" for text in after),

@@ -40,6 +40,9 @@ NO_STACK = Stack("[no stack]")
 DELIMITER: Frame = "-"
 """Stands between user frames (towards the root) and kernel frames, as in bcc and FlameGraph."""
 
+WAKER_DELIMITER: Frame = "--"
+"""Stands between the frames of a waker and the sleeper that it woke, as in bcc and FlameGraph."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 

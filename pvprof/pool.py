@@ -55,6 +55,7 @@ def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
         histograms=tuple(total.histograms),
         problems=tuple(total.problems),
         provenance=_provenance(inputs),
+        manifests=tuple(recording.manifest for recording, _ in inputs if recording.manifest),
     )
 
 

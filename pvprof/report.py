@@ -6,8 +6,9 @@ problems, provenance. It refuses to format anything (``render``) and to read any
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pvprof import __version__
 from pvprof.attribute import Row, attribute, row_name
@@ -63,6 +64,7 @@ class Pool:
         measurements: by unit, in the order of `UNITS`.
         histograms, problems: of all recordings.
         provenance: facts about the runs, as (label, text).
+        manifests: of the recordings that have one.
     """
 
     names: tuple[str, ...]
@@ -70,6 +72,7 @@ class Pool:
     histograms: tuple[Histogram, ...]
     problems: tuple[Problem, ...]
     provenance: tuple[tuple[str, str], ...]
+    manifests: tuple[Mapping[str, Any], ...] = ()
 
     def measurement(self, unit: Unit | None) -> Measurement:
         """Return the measurement of that unit, or the first.

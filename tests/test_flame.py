@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.flame import ROOT, Box, Layout, lay_out
+from pvprof.flame import MIXED, ROOT, Box, Layout, Order, lay_out
 from pvprof.fold import Folded
-from pvprof.model import stack_of
+from pvprof.model import Stack, stack_of
 
 Weights = dict[tuple[str, ...], int]
 """Value by list of frames."""
@@ -52,28 +52,34 @@ def tree_of(weights: Weights) -> Node:
     return root
 
 
-def boxes_of(name: str, node: Node, place: tuple[int, int], min_width: int) -> list[Box]:
+def stacks_in(node: Node) -> int:
+    return (node.self_value > 0) + sum(map(stacks_in, node.children.values()))
+
+
+def boxes_of(
+    name: str, node: Node, place: tuple[int, int], min_width: int, order: str
+) -> list[Box]:
     depth, start = place
-    boxes = [Box(depth, start, node.value, name, node.self_value)]
-    left = start + node.self_value
-    for child_name, child in sorted(node.children.items()):
-        if child.value >= min_width:
-            boxes += boxes_of(child_name, child, (depth + 1, left), min_width)
+    children = sorted(node.children.items())
+    if order == "weight":
+        children.sort(key=lambda item: -item[1].value)
+    wide = [item for item in children if item[1].value >= min_width]
+    narrow = [child for _, child in children if child.value < min_width]
+    rest = sum(child.value for child in narrow)
+    rest_stacks = sum(map(stacks_in, narrow))
+    boxes = [Box(depth, start, node.value, name, node.self_value, rest, rest_stacks, MIXED)]
+    left = start + (node.self_value if order == "name" else 0)
+    for child_name, child in wide:
+        boxes += boxes_of(child_name, child, (depth + 1, left), min_width, order)
         left += child.value
     return boxes
-
-
-def cuts_of(node: Node, min_width: int) -> list[int]:
-    cuts = []
-    for child in node.children.values():
-        cuts += [child.value] if child.value < min_width else cuts_of(child, min_width)
-    return cuts
 
 
 # Few names, so that stacks share prefixes; some that sort around the separator of folded text.
 frames = st.sampled_from(["a", "b", "foo", "foo1", "foo.cold", "foo bar", "é", "\U0001f600"])
 stacks = st.lists(frames, min_size=1, max_size=6).map(tuple)
 weight_sets = st.dictionaries(stacks, st.integers(1, 50) | st.integers(1, 3 * 10**17), min_size=1)
+orders: st.SearchStrategy[Order] = st.sampled_from(["name", "weight"])
 thresholds = st.integers(0, 60) | st.integers(0, 10**17)
 
 
@@ -87,7 +93,7 @@ def test_equal_frames_over_the_same_callers_share_one_box() -> None:
         (1, 5, 4, "d"),
         (2, 5, 4, "b"),
     ]
-    assert (layout.depth, layout.total, layout.cut_boxes, layout.cut_value) == (3, 9, 0, 0)
+    assert (layout.depth, layout.total, layout.rest, layout.rest_stacks) == (3, 9, 0, 0)
 
 
 @pytest.mark.parametrize("sibling", ["foo1", "foo.cold", "foo-x", "foo bar", "foo+"])
@@ -115,16 +121,54 @@ def test_a_recursive_function_gets_a_box_on_every_level() -> None:
     assert as_rows(layout)[1:] == [(1, 0, 7, "f"), (2, 1, 6, "f"), (3, 3, 4, "f")]
 
 
-def test_a_box_exactly_at_the_threshold_is_drawn_and_one_below_is_counted() -> None:
-    layout = lay_out(from_text("a;x 10\na;y 9\nb;z;z 8\nc 100"), 10)
-    assert [box.name for box in layout.boxes] == [ROOT, "a", "x", "c"]
-    assert (layout.cut_boxes, layout.cut_value, layout.depth) == (2, 17, 3)
+def test_a_box_exactly_at_the_threshold_is_drawn_and_one_below_joins_the_rest() -> None:
+    layout = lay_out(from_text("a;x 10\na;y 9\nb;z;z 4\nb;y 4\nc 100"), 10)
+    assert [(box.name, box.rest, box.rest_stacks) for box in layout.boxes] == [
+        (ROOT, 8, 2),
+        ("a", 9, 1),
+        ("x", 0, 0),
+        ("c", 0, 0),
+    ]
+    assert (layout.rest, layout.rest_stacks, layout.depth) == (17, 3, 3)
+
+
+def test_what_is_drawn_for_the_rest_counts_as_a_level() -> None:
+    assert lay_out(from_text("a;b 100\na;b;c 1"), 10).depth == 4
+
+
+def test_siblings_by_weight_stand_widest_first_before_the_callers_own_part() -> None:
+    layout = lay_out(from_text("a 1\na;x 2\na;y 4\na;z 4"), 1, "weight")
+    assert as_rows(layout)[2:] == [(2, 0, 4, "y"), (2, 4, 4, "z"), (2, 8, 2, "x")]
+
+
+def test_reversed_stacks_are_merged_from_the_leaf() -> None:
+    layout = lay_out(from_text("a;b;lock 1\nc;b;lock 2\nc;lock 4\nc 8"), 1, is_reversed=True)
+    assert as_rows(layout)[1:] == [
+        (1, 0, 8, "c"),
+        (1, 8, 7, "lock"),
+        (2, 8, 3, "b"),
+        (3, 8, 1, "a"),
+        (3, 9, 2, "c"),
+        (2, 11, 4, "c"),
+    ]
+
+
+def test_a_box_has_the_cause_that_nearly_all_of_it_has() -> None:
+    rows = {"m;a;x": 95, "m;a;y": 5, "m;b;x": 50, "m;b;y": 50}
+    causes = {Stack(stack): f"waits for {stack[-1]}" for stack in rows}
+    profile = Folded(tuple((Stack(stack), value) for stack, value in rows.items()), "ns", causes)
+    found = {(box.depth, box.name, box.start): box.cause for box in lay_out(profile, 1).boxes}
+    assert found[2, "a", 0] == "waits for x"
+    assert found[2, "b", 100] == MIXED
+    assert found[3, "y", 95] == "waits for y"
+    # what is too narrow to be drawn counts too
+    assert lay_out(profile, 6).boxes[2].cause == "waits for x"
 
 
 def test_the_root_is_drawn_even_below_the_threshold() -> None:
     layout = lay_out(from_text("a 1"), 1000)
     assert as_rows(layout) == [(0, 0, 1, ROOT)]
-    assert (layout.cut_boxes, layout.cut_value) == (1, 1)
+    assert (layout.rest, layout.rest_stacks) == (1, 1)
 
 
 def test_nothing_folded_gives_no_boxes() -> None:
@@ -149,18 +193,18 @@ def test_ranges_that_are_too_narrow_are_not_walked() -> None:
     wide: Weights = {(f"w{i:06}", *("deep",) * 100): 1 for i in range(50_000)}
     started = time.process_time()
     layout = lay_out(folded(wide), 2)
-    assert layout.cut_boxes == 50_000
+    assert layout.rest_stacks == 50_000
     # 0.2 s here; walking the five million frames takes far longer.
     assert time.process_time() - started < 5
 
 
-@given(weights=weight_sets, min_width=thresholds)
-def test_a_tree_of_dictionaries_gives_the_same_boxes(weights: Weights, min_width: int) -> None:
-    tree = tree_of(weights)
-    layout = lay_out(folded(weights), min_width)
-    assert list(layout.boxes) == boxes_of(ROOT, tree, (0, 0), min_width)
-    cuts = cuts_of(tree, min_width)
-    assert (layout.cut_boxes, layout.cut_value) == (len(cuts), sum(cuts))
+@given(weights=weight_sets, min_width=thresholds, order=orders, is_reversed=st.booleans())
+def test_a_tree_of_dictionaries_gives_the_same_boxes(
+    weights: Weights, min_width: int, order: Order, is_reversed: bool
+) -> None:
+    layout = lay_out(folded(weights), min_width, order, is_reversed=is_reversed)
+    turned = {stack[::-1]: value for stack, value in weights.items()} if is_reversed else weights
+    assert list(layout.boxes) == boxes_of(ROOT, tree_of(turned), (0, 0), min_width, order)
 
 
 @given(weights=weight_sets)
@@ -200,14 +244,16 @@ def test_siblings_stand_in_order_of_name_and_each_name_once(weights: Weights) ->
 @given(weights=weight_sets, min_width=thresholds)
 def test_what_is_drawn_and_what_is_cut_add_up(weights: Weights, min_width: int) -> None:
     layout = lay_out(folded(weights), min_width)
-    assert sum(box.self_value for box in layout.boxes) + layout.cut_value == layout.total
+    drawn = sum(box.self_value + box.rest for box in layout.boxes)
+    assert drawn == layout.total == sum(weights.values())
 
 
 @given(weights=weight_sets, min_width=thresholds)
 def test_a_threshold_only_takes_boxes_away(weights: Weights, min_width: int) -> None:
-    everything = lay_out(folded(weights), 0).boxes
-    kept = tuple(box for box in everything if box.width >= min_width or box.depth == 0)
-    assert lay_out(folded(weights), min_width).boxes == kept
+    everything = [(box.depth, box.width, box.name) for box in lay_out(folded(weights), 0).boxes]
+    kept = [box for box in everything if box[1] >= min_width or box[0] == 0]
+    layout = lay_out(folded(weights), min_width)
+    assert [(box.depth, box.width, box.name) for box in layout.boxes] == kept
 
 
 @given(weights=weight_sets, min_width=thresholds, data=st.data())

@@ -7,6 +7,7 @@ difference before committing it.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import subprocess
@@ -15,6 +16,7 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -22,16 +24,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvprof.errors import UsageError
+from pvprof.flame import Box
 from pvprof.fold import Folded
 from pvprof.model import Stack, Unit
-from pvprof.render.flamegraph import (
-    FlamegraphOptions,
-    colour,
-    fit,
-    format_percent,
-    format_value,
-    render,
-)
+from pvprof.render.flamedata import Names, base36, embed, encode_tree
+from pvprof.render.flamegraph import FlamegraphOptions, render, render_inline
+from pvprof.render.flametext import fit, format_percent, format_value, split_annotation
 
 FIXTURES = Path(__file__).parent / "fixtures" / "flamegraph"
 NAMESPACES = {"svg": "http://www.w3.org/2000/svg"}
@@ -48,6 +46,7 @@ HOSTILE = [
     "\U0001f525" * 40,
     "`",
     "operator<<(std::ostream&, T const&)",
+    "long" * 2500,
 ]
 
 
@@ -101,6 +100,13 @@ SMALL_OPTIONS = FlamegraphOptions(
 def without_code(text: str) -> str:
     """Leave out style and script, whose changes are not changes of the picture."""
     return re.sub(r"(<(style|script)><!\[CDATA\[).*?(\]\]></\2>)", r"\1...\3", text, flags=re.S)
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """Return what the script is given."""
+    element = parse(text).find("svg:metadata", NAMESPACES)
+    assert element is not None
+    return dict(json.loads(element.text or ""))
 
 
 def compare_with_golden(path: Path, text: str) -> None:
@@ -157,6 +163,7 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     text = render(SMALL, SMALL_OPTIONS)
     addresses = set(re.findall(r"""https?://[^"'\s<]+""", text))
     assert addresses == {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"}
+    assert not re.search(r"\b(fetch|XMLHttpRequest|importScripts|eval|WebSocket)\(", text)
     assert not re.search(r"@import|url\(|<image|<use|href", text)
 
 
@@ -166,7 +173,7 @@ def test_no_ids_are_used_and_every_style_is_confined_to_the_picture() -> None:
     css = re.search(r"<style><!\[CDATA\[(.*?)\]\]>", text, re.S)
     assert css is not None
     rules = re.sub(r"/\*.*?\*/", "", css[1], flags=re.S)
-    for selectors in re.findall(r"([^{}]+)\{", rules):
+    for selectors in re.findall(r"([^{};]+)\{", rules):
         if selectors.strip().startswith("@media"):
             continue
         for selector in selectors.split(","):
@@ -180,6 +187,7 @@ def test_nothing_to_draw_is_a_valid_picture_that_says_so() -> None:
     assert texts_of(root, "title") == ["Off-CPU time <stock>"]
     assert "host" in texts_of(root, "label")
     assert root.findall(".//svg:script", NAMESPACES) == []
+    assert len(render(folded({}), FlamegraphOptions())) < 10_000
 
 
 @pytest.mark.parametrize(
@@ -191,6 +199,7 @@ def test_nothing_to_draw_is_a_valid_picture_that_says_so() -> None:
         FlamegraphOptions(min_width_px=-0.1),
         FlamegraphOptions(min_width_px=float("nan")),
         FlamegraphOptions(min_width_px=float("inf")),
+        FlamegraphOptions(palette="rainbow"),  # type: ignore[arg-type]
     ],
 )
 def test_sizes_that_make_no_picture_are_refused(options: FlamegraphOptions) -> None:
@@ -206,11 +215,26 @@ def test_every_frame_has_title_rectangle_and_text_and_its_exact_weights() -> Non
     frames = frames_in(root)
     assert title_of(frames[0]) == ("all", "45.35 ms (45,345,678 ns), 100.00%")
     for frame in frames:
-        assert [child.tag.rpartition("}")[2] for child in frame] == ["title", "rect", "text"]
+        assert [child.tag.rpartition("}")[2] for child in frame][:2] == ["title", "rect"]
     by_name = {title_of(frame)[0]: frame for frame in frames}
-    fault = by_name["kernel`vm_fault"]
-    assert (fault.attrib["data-x"], fault.attrib["data-w"]) == ("32000000", "13345678")
-    assert title_of(fault)[1] == "13.35 ms (13,345,678 ns), 29.43%"
+    assert title_of(by_name["kernel`vm_fault"])[1] == "13.35 ms (13,345,678 ns), 29.43%"
+
+
+def test_narrow_frames_are_one_path_for_each_colour() -> None:
+    root = parse(render(folded({"wide": 10_000, "b": 9, "c": 9}), FlamegraphOptions()))
+    assert [title_of(frame)[0] for frame in frames_in(root)] == ["all", "wide"]
+    pieces = [path.attrib["d"] for path in root.findall(".//svg:path", NAMESPACES)]
+    assert sorted(re.findall(r"M([\d.]+) \d+h([\d.]+)v15", "".join(pieces))) == [
+        ("10", "1.06"),
+        ("11.06", "1.06"),
+    ]
+
+
+def test_not_more_frames_than_a_viewer_bears_get_elements_of_their_own() -> None:
+    weights = {";".join(f"f{row}_{level}" for level in range(100)): 100 + row for row in range(100)}
+    root = parse(render(folded(weights), FlamegraphOptions()))
+    assert 2000 < len(frames_in(root)) <= 3000
+    assert root.findall(".//svg:path", NAMESPACES)
 
 
 def test_rows_go_up_from_the_root_and_down_in_an_icicle() -> None:
@@ -225,24 +249,24 @@ def test_rows_go_up_from_the_root_and_down_in_an_icicle() -> None:
     assert sorted(up) == down
 
 
-def test_neighbours_meet_exactly_at_any_weight() -> None:
+def test_neighbours_leave_the_same_gap_at_any_weight() -> None:
     for scale in (1, 7, 10**9 + 7, 24 * 10**15 + 1):
         root = parse(render(folded(dict.fromkeys("abcdefg", scale * 3)), FlamegraphOptions()))
         edges = [rect_of(frame) for frame in frames_in(root)[1:]]
         assert edges[0][0] == 0
-        assert round(sum(edges[-1]), 2) == 1180
+        assert round(sum(edges[-1]) + 0.5, 2) == 1180
         for (left, width), (following, _) in pairwise(edges):
-            assert round(left + width, 2) == following
+            assert round(left + width + 0.5, 2) == following
 
 
 def test_weights_beyond_what_a_double_can_hold_are_drawn_and_written_exactly() -> None:
     half = 12 * 10**16 + 1
-    root = parse(render(folded({"a": half, "b": half}), FlamegraphOptions()))
-    _, first, second = frames_in(root)
-    assert (first.attrib["data-x"], first.attrib["data-w"]) == ("0", str(half))
-    assert (second.attrib["data-x"], second.attrib["data-w"]) == (str(half), str(half))
-    assert rect_of(first) == (0, 590)
-    assert rect_of(second) == (590, 590)
+    text = render(folded({"a": half, "b": half}), FlamegraphOptions())
+    _, first, second = frames_in(parse(text))
+    assert rect_of(first) == (0, 589.5)
+    assert rect_of(second) == (590, 589.5)
+    assert f"({half:,} ns)" in title_of(first)[1]
+    assert data_of(text)["trees"]["normal"] == f"0 1.{half:x} 2.{half:x}^1"
 
 
 def test_stacks_of_five_thousand_frames_are_drawn() -> None:
@@ -252,26 +276,79 @@ def test_stacks_of_five_thousand_frames_are_drawn() -> None:
     assert int(root.attrib["height"]) > 5001 * 16
 
 
-def test_what_was_too_narrow_to_draw_is_stated() -> None:
-    weights = {"wide": 1_000_000, "b;narrow": 80, "c": 1, "d;e;f": 7}
-    root = parse(render(folded(weights, "samples"), FlamegraphOptions()))
-    assert len(frames_in(root)) == 2
-    (account,) = texts_of(root, "account")
-    assert account == (
-        "Total: 1,000,088 samples. Not drawn: 3 frames narrower than 0.1 pixels, callees included;"
-        " together 0.01% of the total."
+def test_what_was_too_narrow_is_drawn_together_counted_and_stated() -> None:
+    weights = {"wide": 1_000_000, "b;narrow": 60_000, "b;n1": 80, "b;n2": 9_000, "c": 1, "d;e;f": 7}
+    options = FlamegraphOptions(min_width_px=10)
+    text = render(folded(weights, "samples"), options)
+    rests = [title_of(one)[1] for one in frames_in(parse(text)) if title_of(one)[0] == "..."]
+    assert rests == ["9,080 samples, 0.85%, 2 stacks"]
+    assert " ".join(texts_of(parse(text), "account")) == (
+        'Total: 1,069,088 samples. Drawn as "...": 4 stacks through frames narrower than 10 px,'
+        " 0.85% of the total."
     )
-    root = parse(render(folded(weights, "samples"), FlamegraphOptions(min_width_px=0)))
-    assert len(frames_in(root)) == 8
-    assert texts_of(root, "account") == ["Total: 1,000,088 samples."]
+    normal = data_of(text)["trees"]["normal"]
+    assert normal == f"0~8*2 1~{9080:x}*2 2.{60_000:x} 3.{1_000_000:x}^2"
+    text = render(folded(weights, "samples"), FlamegraphOptions(min_width_px=0))
+    assert "~" not in data_of(text)["trees"]["normal"]
+    assert texts_of(parse(text), "account") == ["Total: 1,069,088 samples."]
 
 
 def test_a_tenth_of_a_pixel_means_a_tenth() -> None:
-    # 11,800 tenths of a pixel in all: a frame of 1 in 11,800 is drawn, one of 1 in 11,801 is not
+    # 11,800 tenths of a pixel in all: a frame of 1 in 11,800 has a box, one of 1 in 11,801 has none
     at = folded({"a": 11_799, "b": 1})
     below = folded({"a": 11_800, "b": 1})
-    assert len(frames_in(parse(render(at, FlamegraphOptions())))) == 3
-    assert len(frames_in(parse(render(below, FlamegraphOptions())))) == 2
+    assert data_of(render(at, FlamegraphOptions()))["names"] == ["all", "a", "b"]
+    assert data_of(render(below, FlamegraphOptions()))["names"] == ["all", "a"]
+
+
+# ---- what the script is given --------------------------------------------------------------------
+
+
+def test_a_tree_is_written_with_what_is_not_implied_only() -> None:
+    boxes = (
+        Box(0, 0, 40, "all", 0),
+        Box(1, 0, 30, "a", 3),
+        Box(2, 3, 20, "b", 20),
+        Box(2, 23, 7, "a", 2, 5, 40),
+        Box(1, 30, 10, "b", 10),
+    )
+    names = Names()
+    text = encode_tree(boxes, [0, 1, 2, 3, 2], names, lambda box: ((box.self_value,), (box.rest,)))
+    assert text == "0 1.3 2.14 1.2~5*14!3^1 2.a^2"
+    assert (names.texts, names.colours) == (["all", "a", "b"], [0, 1, 2])
+
+
+@pytest.mark.parametrize("number", [0, 1, 35, 36, 1295, 1296, 10**9])
+def test_numbers_to_the_base_36_are_read_back(number: int) -> None:
+    assert int(base36(number), 36) == number
+
+
+@given(text=st.text())
+def test_embedded_data_can_stand_between_tags_and_are_read_back(text: str) -> None:
+    embedded = embed({"key": text})
+    assert not re.search("[<>&]", embedded)
+    assert json.loads(embedded) == {"key": text}
+
+
+def test_both_trees_hold_the_whole_total() -> None:
+    data = data_of(render(SMALL, SMALL_OPTIONS))
+    for tree in data["trees"].values():
+        own = [int(hexes, 16) for hexes in re.findall(r"\.([0-9a-f]+)", tree)]
+        rest = [int(hexes, 16) for hexes in re.findall(r"~([0-9a-f]+)", tree)]
+        assert sum(own) + sum(rest) == SMALL.total
+
+
+def test_an_inlined_picture_has_no_xml_declaration_and_says_its_prefix() -> None:
+    text = render_inline(SMALL, SMALL_OPTIONS, "locks-1")
+    assert text.startswith("<svg ")
+    assert parse(text).attrib["data-prefix"] == "locks-1"
+    assert "data-prefix" not in render(SMALL, SMALL_OPTIONS).partition("<metadata>")[0]
+
+
+@pytest.mark.parametrize("prefix", ["1", "a b", "a.b", 'a"', "-"])
+def test_a_prefix_that_would_break_the_address_is_refused(prefix: str) -> None:
+    with pytest.raises(UsageError):
+        render_inline(SMALL, SMALL_OPTIONS, prefix)
 
 
 # ---- text ----------------------------------------------------------------------------------------
@@ -286,6 +363,7 @@ def test_hostile_text_stays_text_wherever_it_stands(text: str) -> None:
     root = parse(render(folded({f"main;{stack}": 5}, "events"), options))
     visible = re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", stack)
     assert title_of(frames_in(root)[2])[0] == visible
+    assert visible in data_of(ET.tostring(root, encoding="unicode"))["names"]
     assert len(root.findall(".//svg:script", NAMESPACES)) == 1
     assert len(root.findall(".//svg:style", NAMESPACES)) == 1
 
@@ -369,30 +447,14 @@ def test_a_share_that_is_not_zero_never_reads_as_zero() -> None:
     assert format_percent(10**17, 10**17) == "100.00%"
 
 
-# ---- colours -------------------------------------------------------------------------------------
-
-
-def test_a_function_has_one_colour_in_every_graph_and_module() -> None:
-    assert colour("kernel`vm_fault") == colour("vm_fault") == colour("zfs.ko`vm_fault")
-    assert colour("vm_fault") != colour("vm_fault_trap")
-    assert colour("vm_fault") == "#ef8145"  # fixed: pictures of two days are compared by eye
-
-
-def test_separators_and_missing_stacks_are_grey() -> None:
-    for name in ("-", "[no stack]"):
-        red, green, blue = re.findall("..", colour(name)[1:])
-        assert red == green == blue
-
-
-@given(name=st.text())
-def test_black_text_is_readable_on_every_colour(name: str) -> None:
-    def linear(channel: str) -> float:
-        share = int(channel, 16) / 255
-        return float(share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4)
-
-    red, green, blue = (linear(channel) for channel in re.findall("..", colour(name)[1:]))
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    assert (luminance + 0.05) / 0.05 >= 4.5  # WCAG level AA
+def test_annotations_of_other_tools_are_understood_at_the_end_of_a_name_only() -> None:
+    assert split_annotation("vm_fault_[k]") == ("vm_fault", "k")
+    assert split_annotation("vm_fault_[x]") == ("vm_fault_[x]", "")
+    assert split_annotation("_[k]") == ("_[k]", "")
+    assert split_annotation("a_[k]b") == ("a_[k]b", "")
+    root = parse(render(folded({"main;vm_fault_[k]": 5}, "samples"), FlamegraphOptions()))
+    labels = [frame[2].text for frame in frames_in(root)]
+    assert labels == ["all", "main", "vm_fault"]
 
 
 def test_large_profiles_are_drawn_in_about_a_second() -> None:

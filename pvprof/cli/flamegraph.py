@@ -1,11 +1,16 @@
-"""``pvprof flamegraph``: recordings, or anybody's folded stacks, to one SVG file."""
+"""``pvprof flamegraph``: recordings, or anybody's folded stacks, to one SVG file or a tree."""
 
 from __future__ import annotations
 
-from typing import Any
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
+from pvprof.cli.flamediff import diff_options, draw_diff
 from pvprof.cli.options import (
     filter_options,
     input_options,
@@ -13,14 +18,67 @@ from pvprof.cli.options import (
     say_others,
     say_problems,
 )
-from pvprof.cli.output import check_output, deliver, force_option, output_option
-from pvprof.cli.results import SvgChoices, Towers, deliver_speedscope
+from pvprof.cli.output import check_output, deliver, force_option, output_option, write
+from pvprof.cli.results import PIPE_WIDTH, SvgChoices, Towers, deliver_speedscope
 from pvprof.cli.towers import fold_options, towers_options
-from pvprof.errors import InputError
+from pvprof.errors import InputError, UsageError
+from pvprof.fold import FoldOptions
+from pvprof.model import Unit
 from pvprof.render.formats import Source, format_of
 from pvprof.speedscope import SpeedscopeOptions
 
 _NAMES = ("svg", "speedscope")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+# As in render.palette, which --help need not import.
+PALETTES = ("auto", "cause", "module", "name", "hot", "safe")
+
+
+def _picture_options(command: _Command) -> _Command:
+    """Add the options that say how the picture looks."""
+    for option in (
+        click.option(
+            "--palette",
+            type=click.Choice(PALETTES),
+            default="auto",
+            help="What colours mean: the cause of the wait, the module, the name; hot: the classic "
+            "one; safe: for any colour vision.  [default: by what is there]",
+        ),
+        click.option("--by-weight", is_flag=True, help="Widest frames first, not by name."),
+        click.option("--reverse", is_flag=True, help="Merge from the leaf."),
+        click.option("--icicle", is_flag=True, help="Root on top."),
+        click.option(
+            "--min-width",
+            type=click.FloatRange(0),
+            default=0.1,
+            show_default=True,
+            help="Draw frames narrower than this many pixels together, as '...'.",
+        ),
+        click.option(
+            "--width", type=click.IntRange(400), default=1200, show_default=True, help="Pixels."
+        ),
+        click.option(
+            "--title", default="", help="Heading.  [default: what was measured, and where]"
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _tree_options(command: _Command) -> _Command:
+    """Add the options of the printed tree."""
+    for option in (
+        click.option("--depth", type=click.IntRange(0), help="With --tree: so many forks deep."),
+        click.option(
+            "--min-percent",
+            type=click.FloatRange(0, 100),
+            default=1.0,
+            show_default=True,
+            help="With --tree: add up frames below this share.",
+        ),
+        click.option("--tree", is_flag=True, help="Print a tree of text instead of a picture."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command(
@@ -29,48 +87,109 @@ _NAMES = ("svg", "speedscope")
 Examples:
   pvprof flamegraph offcpu.out -o offcpu.svg
   stackcollapse.pl any.out | pvprof flamegraph - > any.svg
-  pvprof flamegraph offcpu.out -o offcpu.speedscope.json""",
+  pvprof flamegraph --diff stock.out obm.out --per builds=3:5 -o diff.svg
+  pvprof flamegraph offcpu.out -o offcpu.speedscope.json
+  pvprof flamegraph --tree --min-percent 5 offcpu.out""",
 )
 @input_options
 @filter_options
 @towers_options
-@click.option("--title", default="", help="Heading.  [default: what was measured, and where]")
-@click.option("--width", type=click.IntRange(400), default=1200, show_default=True, help="Pixels.")
-@click.option(
-    "--min-width",
-    type=click.FloatRange(0),
-    default=0.1,
-    show_default=True,
-    help="Leave out frames narrower than this many pixels (they are counted in the picture).",
-)
-@click.option("--icicle", is_flag=True, help="Root on top.")
+@_picture_options
+@diff_options
+@_tree_options
 @click.option(
     "--format", "format_name", type=click.Choice(_NAMES), help="Format, not by the suffix."
 )
 @output_option
 @force_option
-def command(
-    title: str, width: int, min_width: float, icicle: bool, output: str, force: bool, **rest: Any
-) -> None:
+def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> None:
     """Draw stacks as a flame graph: one SVG file that zooms and searches in any browser.
 
-    A file named .speedscope.json is written for www.speedscope.app instead.
+    In the browser it turns round too: root on top, merged from the leaf, widest first; and it shows
+    or hides the towers that match a search. --diff colours what has changed between two. A file
+    named .speedscope.json is written for www.speedscope.app instead.
     """
     made = format_of(output, rest.pop("format_name"), "svg", _NAMES, any_suffix=True)
+    if tree + diff + (made.source is Source.POOL) > 1:
+        raise UsageError("--tree, --diff and a speedscope file do not go together")
     check_output(output, force)
     measure, options = fold_options(rest)
-    inputs = load_inputs(rest)
+    choices = _choices(rest)
     if made.source is Source.POOL:
-        choices = SpeedscopeOptions(options, measure, not rest["no_timeline"])
-        is_drawn = deliver_speedscope(output, inputs, choices, force, rest["quiet"])
-    else:
-        towers = Towers.of(inputs, measure, options)
-        is_drawn = bool(towers.folded.rows)
-        text = towers.svg(SvgChoices(title, width, min_width, icicle))
-        deliver(output, text, force, rest["quiet"])
-        say_problems(inputs.pool, is_quiet=True)
-        say_others(inputs.pool, towers.measurement.profile.unit)
-    if not is_drawn:
-        raise InputError(
-            "nothing to draw: the filters left no stack", "--kind all keeps every kind of wait"
+        _write_speedscope(
+            rest, SpeedscopeOptions(options, measure, not rest["no_timeline"]), output, force
         )
+        return
+    depth, min_percent = rest.pop("depth"), rest.pop("min_percent")
+    towers: Sequence[Towers]
+    if diff:
+        towers, text = draw_diff(rest, measure, options, choices)
+    else:
+        towers = (_fold(rest, measure, options),)
+        text = "" if tree else towers[0].svg(choices)
+    if tree:
+        _print_tree(towers[0], output, force, min_percent, depth or 0)
+    else:
+        deliver(output, text, force, rest["quiet"])
+    _finish(towers)
+
+
+def _write_speedscope(
+    rest: dict[str, Any], choices: SpeedscopeOptions, output: str, force: bool
+) -> None:
+    if not deliver_speedscope(output, load_inputs(rest), choices, force, rest["quiet"]):
+        raise _nothing_to_draw()
+
+
+def _nothing_to_draw() -> InputError:
+    return InputError(
+        "nothing to draw: the filters left no stack", "--kind all keeps every kind of wait"
+    )
+
+
+def _choices(rest: dict[str, Any]) -> SvgChoices:
+    """Take the options of the picture out of `rest`."""
+    return SvgChoices(
+        title=rest.pop("title"),
+        width=rest.pop("width"),
+        min_width_px=rest.pop("min_width"),
+        icicle=rest.pop("icicle"),
+        is_reversed=rest.pop("reverse"),
+        order="weight" if rest.pop("by_weight") else "name",
+        palette=rest.pop("palette"),
+    )
+
+
+def _fold(rest: dict[str, Any], measure: Unit | None, options: FoldOptions) -> Towers:
+    return Towers.of(load_inputs(rest), measure, options)
+
+
+def _print_tree(towers: Towers, output: str, force: bool, min_percent: float, depth: int) -> None:
+    """Print a tree: in colour on a terminal, as plain text elsewhere."""
+    from rich.console import Console  # noqa: PLC0415 (0.1 s to import: only who prints pays)
+
+    from pvprof.render.flametree import TreeOptions, print_tree  # noqa: PLC0415
+
+    options = TreeOptions(min_percent, depth)
+    if output == "-" and sys.stdout.isatty():
+        print_tree(towers.folded, Console(highlight=False, emoji=False, markup=False), options)
+        return
+    out = io.StringIO()
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else PIPE_WIDTH
+    print_tree(towers.folded, Console(file=out, width=width, color_system=None), options)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    write(output, "".join(f"{line}\n" for line in lines), force)
+
+
+def _finish(towers: Sequence[Towers]) -> None:
+    """Say on stderr what was lost or left out; fail where there was nothing to draw.
+
+    Raises:
+        InputError: no stack has any weight.
+    """
+    for one in towers:
+        say_problems(one.inputs.pool, is_quiet=True)
+        say_others(one.inputs.pool, one.measurement.profile.unit)
+    if not any(one.folded.rows for one in towers):
+        raise _nothing_to_draw()

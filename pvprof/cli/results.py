@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pvprof import __version__
 from pvprof.cli.options import Inputs, say, say_problems
@@ -17,12 +19,17 @@ from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
 from pvprof.render.tables import MEASURED, TableOptions, problem_lines
 from pvprof.report import Measurement, Report, merge_problems, select_from
-from pvprof.rules import UNCLASSIFIED
-from pvprof.select import Selection
+from pvprof.rules import OTHER, UNCLASSIFIED
+from pvprof.select import Part, Selection
 from pvprof.speedscope import NOTHING_KEPT, SpeedscopeOptions, convert
-from pvprof.units import format_share, format_value
+from pvprof.units import format_exact, format_share, format_value
 
-_PIPE_WIDTH = 200
+if TYPE_CHECKING:
+    from pvprof.flame import Order
+    from pvprof.render.flamegraph import FlamegraphOptions
+    from pvprof.render.palette import Palette
+
+PIPE_WIDTH = 200
 """Columns of a report that goes into a file or a pipe, where COLUMNS does not say otherwise."""
 
 
@@ -83,7 +90,7 @@ def _terminal_text(report: Report, options: TableOptions) -> str:
 
     out = io.StringIO()
     columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and int(columns) else _PIPE_WIDTH
+    width = int(columns) if columns.isdecimal() and int(columns) else PIPE_WIDTH
     print_report(report, Console(file=out, width=width, color_system=None), options)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
@@ -99,6 +106,19 @@ def check_counts(measurement: Measurement, options: FoldOptions) -> None:
         raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
 
 
+def cause_of(part: Part, titles: Mapping[str, str]) -> str:
+    """Return in words what a wait was for: its lock class, else its kind; empty if unknown.
+
+    A wake-up is known by who was woken.
+    """
+    verdict = part.verdict
+    if part.key.sleeper:
+        return f"woken: {part.key.sleeper}"
+    if verdict.kind == UNCLASSIFIED and verdict.lock_class == OTHER:
+        return ""
+    return titles[verdict.kind] if verdict.lock_class == OTHER else verdict.lock_class
+
+
 @dataclass(frozen=True, slots=True)
 class SvgChoices:
     """What a user may choose of a picture; the wording comes from the data."""
@@ -107,6 +127,9 @@ class SvgChoices:
     width: int = 1200
     min_width_px: float = 0.1
     icicle: bool = False
+    is_reversed: bool = False
+    order: Order = "name"
+    palette: Palette = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,30 +153,49 @@ class Towers:
         check_counts(measurement, options)
         selection = select_from(measurement, inputs.rules, inputs.filters)
         groups = ((part.key, part.stacks) for part in selection.kept)
-        folded = fold(groups, measurement.profile.unit, options)
+        titles = {kind.id: kind.title for kind in inputs.rules.kinds}
+        causes = (cause_of(part, titles) for part in selection.kept)
+        folded = fold(groups, measurement.profile.unit, options, causes)
         return cls(inputs, measurement, selection, folded, options)
 
     def svg(self, choices: SvgChoices) -> str:
         """Return the flame graph."""
-        from pvprof.render.flamegraph import FlamegraphOptions, render  # noqa: PLC0415
+        from pvprof.render.flamegraph import render  # noqa: PLC0415
 
-        names = " + ".join(self.inputs.pool.names)
-        what = "Waits" if self.options.counts else MEASURED[self.folded.unit]
-        options = FlamegraphOptions(
-            title=choices.title or f"{what}: {names}",
-            subtitle=self._subtitle(),
-            notes=self._notes(),
+        return render(self.folded, self.graph_options(choices))
+
+    def graph_options(self, choices: SvgChoices) -> FlamegraphOptions:
+        """Return how the flame graph looks and what it says about itself."""
+        from pvprof.render.flamegraph import FlamegraphOptions  # noqa: PLC0415
+
+        return FlamegraphOptions(
+            title=choices.title or f"{self.measured}: {self.name}",
+            subtitle=self.subtitle,
+            notes=self.notes,
             width=choices.width,
             min_width_px=choices.min_width_px,
             icicle=choices.icicle,
+            is_reversed=choices.is_reversed,
+            order=choices.order,
+            palette=choices.palette,
         )
-        return render(self.folded, options)
+
+    @property
+    def name(self) -> str:
+        """Return the names of the recordings."""
+        return " + ".join(self.inputs.pool.names)
+
+    @property
+    def measured(self) -> str:
+        """Return what is shown, in words."""
+        return "Waits" if self.options.counts else MEASURED[self.folded.unit]
 
     def _shown(self, weight: Weight) -> int:
         """Return the field of a weight that the picture shows."""
         return weight.count if self.options.counts else weight.value
 
-    def _subtitle(self) -> str:
+    @property
+    def subtitle(self) -> str:
         """Return what is shown, and that something is not, if so."""
         kept = self._shown(self.selection.weight)
         unit = self.folded.unit
@@ -168,9 +210,19 @@ class Towers:
             text += f" ({share} of {format_value(everything, unit)} recorded)"
         return text
 
-    def _notes(self) -> tuple[tuple[str, str], ...]:
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """Return where the picture comes from, and what is missing from it."""
+        from pvprof.render.provenance import provenance_rows  # noqa: PLC0415
+
         unit = self.folded.unit
-        notes = list(self.inputs.pool.provenance)
+        facts = provenance_rows(self.inputs.pool.manifests)
+        known = {label for label, _ in facts}
+        known |= {"Kernel ident"} if "Kernel" in known else set()  # it is part of that row
+        notes = [row for row in self.inputs.pool.provenance if row[0] not in known]
+        notes += facts
+        total = format_exact(self.folded.total, unit)
+        notes.append(("Shown", f"{total} in {len(self.folded.rows):,} stacks"))
         if self.selection.set_aside:
             aside = [
                 f"{one.title}: {format_value(self._shown(one.weight), unit)}"

@@ -26,9 +26,9 @@ def towers_options(command: _Command) -> _Command:
         click.option("--no-execname", is_flag=True, help="No process at the root."),
         click.option(
             "--by",
-            type=click.Choice(["leaf", "root", "none"]),
+            type=click.Choice(["leaf", "root", "lock", "none"]),
             default="leaf",
-            help="Where the lock name or wait message stands.  [default: leaf]",
+            help="Where the lock name or wait message stands; lock: at the root.  [default: leaf]",
         ),
         click.option(
             "--measure",
@@ -43,8 +43,9 @@ def towers_options(command: _Command) -> _Command:
 def fold_options(options: dict[str, Any]) -> tuple[Unit | None, FoldOptions]:
     """Take the options that say how stacks are folded, and of which unit, out of `options`."""
     measure = options.pop("measure")
+    by = options.pop("by")
     return measure, FoldOptions(
-        by=options.pop("by"),
+        by="root" if by == "lock" else by,
         execname=not options.pop("no_execname"),
         counts=options.pop("counts"),
     )

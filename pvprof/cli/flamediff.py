@@ -1,0 +1,96 @@
+"""``pvprof flamegraph --diff``: options of a differential flame graph, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import click
+
+from pvprof.cli.options import load_inputs
+from pvprof.cli.results import SvgChoices, Towers
+from pvprof.difftree import SHAPES, Scale, Shape, Threshold
+from pvprof.errors import UsageError
+from pvprof.fold import FoldOptions
+from pvprof.model import Unit
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def diff_options(command: _Command) -> _Command:
+    """Add the options of a differential flame graph."""
+    for option in (
+        click.option(
+            "--per",
+            metavar="UNIT=BASE:NEW",
+            help="With --diff: how much work each covers (builds=3:5); scales the base to it.",
+        ),
+        click.option(
+            "--threshold",
+            type=click.FloatRange(0, 100),
+            default=5.0,
+            show_default=True,
+            help="With --diff: no colour for changes below this % of the frame.",
+        ),
+        click.option(
+            "--widths",
+            type=click.Choice(SHAPES),
+            default="union",
+            help="With --diff: as wide as in which profile, to begin with.  [default: union]",
+        ),
+        click.option("--diff", is_flag=True, help="Compare two: REC... is the base, then the new."),
+    ):
+        command = option(command)
+    return command
+
+
+def draw_diff(
+    rest: dict[str, Any], measure: Unit | None, options: FoldOptions, choices: SvgChoices
+) -> tuple[tuple[Towers, Towers], str]:
+    """Read two recordings; return them and the picture of what has changed.
+
+    Raises:
+        UsageError: there are not two, ``--per`` cannot be understood, or they do not compare.
+    """
+    from pvprof.render.flamediff import DiffOptions, render_diff  # noqa: PLC0415
+
+    if len(rest["recordings"]) != 2:
+        number = len(rest["recordings"])
+        raise UsageError(f"--diff compares two recordings, not {number}", "base first, then new")
+    shape: Shape = rest["widths"]
+    threshold = Threshold(Fraction(str(rest["threshold"])))
+    scale = _scale(rest["per"])
+    base, new = (
+        Towers.of(load_inputs({**rest, "recordings": (one,)}), measure, options)
+        for one in rest["recordings"]
+    )
+    title = choices.title or f"{new.measured}: {base.name} → {new.name}"
+    notes = tuple(
+        (side, "\n".join(f"{label}: {text}" for label, text in one.notes))
+        for side, one in (("Base", base), ("New", new))
+    )
+    diff = DiffOptions(
+        graph=replace(new.graph_options(choices), title=title, notes=notes),
+        shape=shape,
+        threshold=threshold,
+        scale=scale,
+        base_name=base.name,
+        new_name=new.name,
+    )
+    return (base, new), render_diff(base.folded, new.folded, diff)
+
+
+def _scale(text: str | None) -> Scale | None:
+    """Return what ``UNIT=BASE:NEW`` says."""
+    if text is None:
+        return None
+    unit, equals, amounts = text.partition("=")
+    base, colon, new = amounts.partition(":")
+    try:
+        if not (unit.strip() and equals and colon):
+            raise ValueError
+        return Scale(unit.strip(), Fraction(base.strip()), Fraction(new.strip()))
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"--per {text}: cannot be understood", "e.g. --per builds=3:5") from error

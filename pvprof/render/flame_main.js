@@ -1,0 +1,363 @@
+// What happens when: mouse, keyboard, address, other parts of the page.
+
+// ---- words about one frame ----------------------------------------------------------------------
+
+function shareWords(node) {
+  const { layout } = state;
+  const value = layout.value[node];
+  const words = [percent(value, totals[column()]) + " of all"];
+  if (state.filters.length) words.push(percent(value, layout.value[0]) + " of what is shown");
+  if (state.zoomed && !drawn.above.includes(node)) {
+    words.push(percent(value, layout.value[state.zoomed]) + " of the zoomed frame");
+  }
+  return words;
+}
+
+function spokenOf(node) {
+  const { layout } = state;
+  const words = [shownName(layout.tree, node)];
+  if (diff) words.push(changeWords(node));
+  else words.push(shortValue(layout.value[node]));
+  words.push(percent(layout.value[node], totals[column()]) + " of all");
+  return words.join(", ");
+}
+
+function changeWords(node) {
+  const [base, now] = [BASE, NEW].map((side) => state.layout.summed.sums[side][node]);
+  if (!base) return "only in new: " + shortValue(now);
+  if (!now) return "vanished, in base: " + shortValue(base) + " (-100.00%)";
+  const delta = now - base;
+  return "base " + shortValue(base) + ", new " + shortValue(now) + ": "
+    + (delta > 0n ? "+" : "") + shortValue(delta) + " (" + (delta > 0n ? "+" : "")
+    + percent(delta, base) + ")";
+}
+
+function numbersOf(node) {
+  const { layout } = state;
+  const { tree } = layout;
+  const words = [];
+  if (diff) {
+    const sides = [BASE, NEW].map((side) => percent(layout.summed.sums[side][node], totals[side]));
+    words.push(changeWords(node), sides[0] + " of base, " + sides[1] + " of new");
+    if (state.zoomed && !drawn.above.includes(node)) words.push(shareWords(node).pop());
+  } else {
+    words.push(formatValue(layout.value[node]), ...shareWords(node));
+    const own = layout.summed.own[0][node];
+    if (own && own !== layout.value[node]) words.push("self " + shortValue(own));
+  }
+  if (tree.restStacks[node]) words.push(counted(tree.restStacks[node], "stack") + " too narrow to draw");
+  if (node && tree.name[node] >= 0) {
+    const all = unionOf(layout, 0, (_, other) => tree.name[other] === tree.name[node]);
+    if (all.counted !== layout.value[node]) {
+      words.push("in all places " + shortValue(all.counted) + ", " + percent(all.counted, totals[column()]));
+    }
+  }
+  const annotation = annotationOf(tree, node);
+  if (annotation) words.unshift(annotation);
+  return words.join(" \u00b7 ");
+}
+
+function describe() {
+  const node = [state.hovered, state.cursor, state.zoomed].find((one) => one > 0 && isDrawn(one));
+  const shown = node === undefined ? (state.hovered === 0 ? 0 : -1) : node;
+  const hint = "Click a frame to zoom; Ctrl+click copies its name, Shift+click its stack.";
+  detailName.textContent = shown < 0 ? "" : shownName(state.layout.tree, shown);
+  detailNumbers.textContent = shown < 0 ? hint : numbersOf(shown);
+}
+
+// ---- after any change ---------------------------------------------------------------------------
+
+function refresh() {
+  if (input.value !== state.search) input.value = state.search;
+  runSearch();
+  const held = hasFocus();
+  draw();
+  showMatched();
+  showFiltered();
+  press(caseButton, state.matchCase);
+  press(icicleButton, state.icicle);
+  press(reversedButton, state.view === "reversed");
+  press(orderButton, state.order === "weight");
+  for (const shape of Object.keys(shapeButtons)) press(shapeButtons[shape], shape === state.shape);
+  resetButton.disabled = !state.zoomed;
+  undoButton.disabled = !state.filters.length;
+  copyName.disabled = copyStack.disabled = current() <= 0;
+  const none = !state.hit || !state.matches.length;
+  previousButton.disabled = nextButton.disabled = keepButton.disabled = hideButton.disabled = none;
+  describe();
+  showAccount();
+  place();
+  if (held && state.cursor >= 0) focusNode(state.cursor);
+  writeAddress();
+}
+
+function showMatched() {
+  matched.classList.toggle("wrong", state.problem !== "");
+  if (state.problem || !state.hit) {
+    matched.textContent = state.problem;
+    return;
+  }
+  const whole = state.layout.order.length ? state.layout.value[state.zoomed] : 0n;
+  matched.textContent = "Matched: " + percent(state.matched, whole)
+    + (state.zoomed ? " of the zoomed frame" : state.filters.length ? " of what is shown" : "")
+    + " (" + (state.match >= 0 ? state.match + 1 + " of " : "")
+    + counted(state.matches.length, "frame") + ")";
+}
+
+function showFiltered() {
+  const words = state.filters.map((one) => (one.mode === "keep" ? "only towers with " : "no towers with ") + one.source);
+  if (!words.length) {
+    filtered.textContent = "";
+    return;
+  }
+  const shown = summed.sums[column()][0];
+  filtered.textContent = "Shown: " + words.join(", ") + ": " + percent(shown, totals[column()]) + " of all";
+}
+
+function zoom(node) {
+  zoomTo(node);
+  state.cursor = node || -1;
+  refresh();
+}
+
+function filter(mode) {
+  const one = filterOf(mode, state.search, state.matchCase);
+  if (!one || !state.search) return;
+  state.filters = state.filters.concat([one]);
+  state.search = "";
+  recompute();
+  refresh();
+}
+
+// ---- the frame that the keyboard is at ----------------------------------------------------------
+
+function hasFocus() {
+  return frames.contains(document.activeElement);
+}
+
+function current() {
+  return isDrawn(state.cursor) ? state.cursor : state.zoomed;
+}
+
+function placeCursor() {
+  const show = state.cursor > 0 && isDrawn(state.cursor) && state.cursorShown;
+  mark(cursorRect, show ? state.cursor : -1);
+}
+
+function focusNode(node) {
+  const box = drawn.elements.get(node);
+  if (!box) {
+    cursorMark.setAttribute("aria-label", spokenOf(node));
+    cursorMark.setAttribute("aria-level", state.layout.tree.depth[node] + 1);
+  }
+  (box ? box.group : cursorMark).focus({ preventScroll: true });
+}
+
+function goTo(node, takesFocus) {
+  state.cursor = node;
+  state.cursorShown = true;
+  state.hovered = -1; // what was done last is what is described
+  mark(hoverMark, -1);
+  placeCursor();
+  if (takesFocus) focusNode(node);
+  describe();
+  copyName.disabled = copyStack.disabled = current() <= 0;
+  reveal(node);
+}
+
+// Scrolls a tall picture so that a frame is seen, below the controls.
+function reveal(node) {
+  const matrix = frames.getScreenCTM();
+  const { y } = rectOf(node);
+  const top = new DOMPoint(0, y).matrixTransform(matrix).y;
+  const free = bar.height + 8;
+  if (top < free) window.scrollBy(0, top - free);
+  else if (top > window.innerHeight - 2 * data.row) window.scrollBy(0, top - window.innerHeight + 2 * data.row);
+}
+
+function walk(step) {
+  const count = state.matches.length;
+  if (!count) return;
+  state.match = state.match < 0 ? (step > 0 ? 0 : count - 1) : (state.match + step + count) % count;
+  goTo(state.matches[state.match], false);
+  showMatched();
+}
+
+function neighbour(node, key) {
+  const { tree, rows, value } = state.layout;
+  const outward = key === (state.icicle ? "ArrowDown" : "ArrowUp");
+  if (key === "ArrowUp" || key === "ArrowDown") {
+    if (!outward) return tree.parent[node];
+    const onPath = drawn.above.concat([state.zoomed])[tree.depth[node] + 1];
+    if (onPath !== undefined && drawn.above.includes(node)) return onPath;
+    return tree.kids[node].reduce((best, kid) => (isDrawn(kid) && (best < 0 || value[kid] > value[best]) ? kid : best), -1);
+  }
+  const row = rows[tree.depth[node]];
+  const next = row[row.indexOf(node) + (key === "ArrowRight" ? 1 : -1)];
+  return next === undefined ? -1 : next;
+}
+
+// ---- copying ------------------------------------------------------------------------------------
+
+function copy(node, wholeStack) {
+  if (node <= 0) return;
+  const { tree } = state.layout;
+  const path = pathOf(tree, node);
+  if (state.view === "reversed") path.reverse();
+  const shown = shownName(tree, node);
+  const text = wholeStack ? path.join(";") : shown.slice(shown.indexOf("`") + 1) || shown;
+  const say = (what) => {
+    detailName.textContent = what;
+    detailNumbers.textContent = text;
+  };
+  if (!navigator.clipboard) { // a page that is not served safely
+    say("Copy this:");
+    return;
+  }
+  navigator.clipboard.writeText(text).then(() => say("Copied:"), () => say("Copy this:"));
+}
+
+// ---- mouse --------------------------------------------------------------------------------------
+
+function hover(node) {
+  if (node === state.hovered) return;
+  state.hovered = node;
+  mark(hoverMark, node);
+  describe();
+}
+
+frames.addEventListener("mousemove", (event) => hover(nodeUnder(event)));
+frames.addEventListener("mouseleave", () => hover(-1));
+frames.addEventListener("click", (event) => {
+  // a screen reader clicks elements, at no place at all
+  const box = event.detail === 0 && pool.find((one) => one.group.contains(event.target));
+  const node = box ? box.node : nodeUnder(event);
+  if (node < 0) return;
+  if (event.ctrlKey || event.metaKey || event.shiftKey) copy(node, event.shiftKey);
+  else {
+    state.cursorShown = false;
+    zoom(node);
+  }
+});
+
+// ---- keyboard -----------------------------------------------------------------------------------
+
+// Not on the frames: an SVG element that listens for focus becomes a stop for Tab itself.
+document.addEventListener("focusin", (event) => {
+  const box = pool.find((one) => one.group === event.target);
+  if (!box || box.node < 0) return;
+  state.cursor = box.node;
+  describe();
+  copyName.disabled = copyStack.disabled = current() <= 0;
+});
+
+frames.addEventListener("keydown", (event) => {
+  const node = current();
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Enter" || event.key === " ") zoom(node);
+  else if (event.key === "c" || event.key === "C") copy(node, event.key === "C");
+  else if (event.key === "n" || event.key === "N") walk(event.key === "n" ? 1 : -1);
+  else if (event.key.startsWith("Arrow")) {
+    const next = neighbour(node, event.key);
+    if (isDrawn(next)) goTo(next, true);
+  } else return;
+  event.preventDefault();
+});
+
+// In a page of others, keys belong to the picture under the pointer, else to the focused one.
+function isMine() {
+  if (standalone) return true;
+  const focused = document.activeElement;
+  return (document.querySelector(".pvprof-flame:hover")
+    || (focused && focused.closest(".pvprof-flame"))) === svg;
+}
+
+function isTyping(target) {
+  return target !== input && target.closest && target.closest("input, textarea, select, [contenteditable]");
+}
+
+window.addEventListener("keydown", (event) => {
+  if (!isMine() || isTyping(event.target)) return;
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f") {
+    if (document.activeElement === input) return; // the second time the browser's own search opens
+    event.preventDefault();
+    input.focus();
+    input.select();
+  } else if (event.key === "Escape") escape();
+});
+
+// The latest thing is undone first: the search, then the zoom, then the filters.
+function escape() {
+  if (state.search) state.search = "";
+  else if (state.zoomed) {
+    zoom(0);
+    return;
+  } else if (state.filters.length) {
+    state.filters = [];
+    recompute();
+  }
+  if (document.activeElement === input) input.blur();
+  refresh();
+}
+
+input.addEventListener("input", () => {
+  state.search = input.value;
+  state.cursor = -1;
+  refresh();
+});
+input.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  if (event.ctrlKey && state.match >= 0) zoom(state.matches[state.match]);
+  else walk(event.shiftKey ? -1 : 1);
+});
+
+// ---- the page around ----------------------------------------------------------------------------
+
+// What a page may ask for; docs/formats.md lists it.
+svg.addEventListener("pvprof:show", (event) => {
+  const wanted = event.detail || {};
+  const list = wanted.reset ? [] : settings().filter(([key]) => !(key in wanted)
+    && !((wanted.lock || wanted.keep || wanted.hide) && /^(keep|hide)/.test(key))
+    && !(wanted.lock && key === "zoom"));
+  for (const key of ["search", "view", "order", "shape"]) {
+    if (wanted[key] !== undefined) list.push([key, String(wanted[key])]);
+  }
+  if (wanted.case) list.push(["case", "1"]);
+  if (wanted.icicle !== undefined) list.push(["icicle", wanted.icicle ? "1" : "0"]);
+  if (wanted.zoom) list.push(["zoom", [].concat(wanted.zoom).join(";")]);
+  if (wanted.keep) list.push(["keep", String(wanted.keep)]);
+  if (wanted.hide) list.push(["hide", String(wanted.hide)]);
+  if (wanted.lock) list.push(["keep-case", "^" + String(wanted.lock).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&") + "$"]);
+  if (wanted.theme) setTheme(wanted.theme);
+  applySettings(list);
+  refresh();
+});
+
+window.addEventListener("hashchange", () => {
+  if (!keepsAddress || location.hash === written) return;
+  applySettings(readAddress().mine);
+  refresh();
+});
+window.addEventListener("scroll", follow, { passive: true, capture: true });
+
+function boot() {
+  svg.classList.add("live");
+  for (const still of svg.querySelectorAll(":scope > .still")) still.remove();
+  svg.removeAttribute("viewBox");
+  svg.setAttribute("width", "100%");
+  setTheme("auto");
+  totals = sum(treeOf(start.view), []).sums.map((one) => one[0]);
+  measureWidth();
+  applySettings(keepsAddress ? readAddress().mine : []);
+  refresh();
+  new ResizeObserver(() => {
+    if (measureWidth()) refresh();
+  }).observe(svg);
+}
+
+boot();
+
+// The other tree is read while nobody waits for it.
+const whenIdle = window.requestIdleCallback || ((action) => setTimeout(action, 500));
+whenIdle(() => Object.keys(data.trees).forEach(treeOf));

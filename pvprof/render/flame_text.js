@@ -1,0 +1,67 @@
+// Text: labels cut to what fits, values and shares in words. Reads the same as flametext.py.
+
+const CELL_PERMILLE = 602;
+const MIN_LABEL = 3;
+const cellPixels = data.font * CELL_PERMILLE / 1000;
+
+function fit(name, cells) {
+  const label = cut(name, cells);
+  const tick = name.indexOf("`");
+  if (label === name || tick < 0 || tick === name.length - 1) return label;
+  return cut(name.slice(tick + 1), cells);
+}
+
+function cut(name, cells) {
+  if (cells < MIN_LABEL) return "";
+  let used = 0;
+  let end = 0;
+  for (const character of name) {
+    used += character < "\u0080" ? 1 : 2;
+    if (used <= cells - 1) end += character.length;
+    if (used > cells) return name.slice(0, end) + "\u2026";
+  }
+  return name;
+}
+
+function grouped(value) {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+// To four significant digits in the largest unit that fits.
+function scaledTime(ns) {
+  const size = ns < 0n ? -ns : ns;
+  for (const [name, factor] of [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]]) {
+    if (size < BigInt(factor)) continue;
+    const scaled = Number(size) / factor;
+    const decimals = [3, 2, 1].find((n) => Number(scaled.toFixed(n)) < 10 ** (4 - n)) || 0;
+    const [whole, part] = scaled.toFixed(decimals).split(".");
+    return (ns < 0n ? "-" : "") + grouped(whole) + (part ? "." + part : "") + " " + name;
+  }
+  return ns + " ns";
+}
+
+function shortValue(value) {
+  return data.unit === "ns" ? scaledTime(value) : grouped(value);
+}
+
+function formatValue(value) {
+  const size = value < 0n ? -value : value;
+  if (data.unit === "ns") {
+    const exact = grouped(value) + " ns";
+    return size >= 1000n ? scaledTime(value) + " (" + exact + ")" : exact;
+  }
+  return grouped(value) + " "
+    + (data.countName || (size === 1n ? data.unit.replace(/s$/, "") : data.unit));
+}
+
+function percent(part, whole) {
+  if (part < 0n) return "-" + percent(-part, whole);
+  if (!whole) return "-";
+  const hundredths = (part * 20000n + whole) / (2n * whole);
+  if (part && !hundredths) return "<0.01%";
+  return hundredths / 100n + "." + String(hundredths % 100n).padStart(2, "0") + "%";
+}
+
+function counted(number, thing) {
+  return grouped(number) + " " + thing + (Number(number) === 1 ? "" : "s");
+}
