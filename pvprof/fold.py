@@ -16,7 +16,7 @@ from typing import Literal
 
 from pvprof.model import Key, Stack, Unit, Weight, clean_frame
 
-_MECHANISMS = frozenset({"", "turnstile", "sleepq", "on-cpu", "wakeup", "runq", "folded"})
+_MECHANISMS = frozenset({"", "turnstile", "sleepq", "on-cpu", "user", "wakeup", "runq", "folded"})
 
 
 @dataclass(frozen=True, slots=True)
