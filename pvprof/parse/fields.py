@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from typing import Any
 
 _FIELD = re.compile(rb"([a-z]+)=([0-9]{1,5}):")
-_LENGTH = re.compile(rb"=([0-9]{1,5}):")
-# As long as five digits can say.
-_LONGEST_FIELD = 99_999
+# Lengths that reach far are rare, so that few of those far away need a look.
+_LENGTHS = (
+    (re.compile(rb"=([0-9]{1,3}):"), 999 + len(b"=999:")),
+    (re.compile(rb"=([0-9]{4,5}):"), 99_999 + len(b"=99999:")),
+)
 
 _HEAD = re.compile(
     rb"(?:([>?]) ([a-z][a-z0-9-]*)"
@@ -121,8 +123,9 @@ class RecordBoundary:
 
 def _may_lie_in_a_field(data: Any, place: int) -> bool:
     """Tell whether the line at `place` may lie in a field, or in what looks like one."""
-    first = max(0, place - _LONGEST_FIELD - 8)
-    before = bytes(data[first:place])
-    return any(
-        first + match.end() + int(match.group(1)) >= place for match in _LENGTH.finditer(before)
-    )
+    for pattern, reach in _LENGTHS:
+        first = max(0, place - reach)
+        for match in pattern.finditer(bytes(data[first:place])):
+            if first + match.end() + int(match.group(1)) >= place:
+                return True
+    return False

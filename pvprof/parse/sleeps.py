@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pvprof.model import Key, Stack, stack_of
@@ -38,8 +38,8 @@ INT64_MAX = (1 << 63) - 1
 
 _EVENT = re.compile(rb"[a-z][a-z0-9-]*")
 _RETURN = re.compile(rb"R ([0-9]{1,19}) ([0-9]{1,19}) [0-9]{1,19}(?: ([0-9]{1,19}))?")
+_ADDRESS_DIGITS = 16
 _INDENT = b"        "
-_DIGITS = b"0123456789"
 # Stands for the W of a wake-up while a piece is split, and in no text that is read that way.
 _MARK = b"\0"
 # The words of an S and of a W line behind the letter; the fields are the last.
@@ -90,14 +90,15 @@ class _KeyIds(dict[tuple[bytes, bytes], int]):
         return self.numbers.setdefault(key, len(self.numbers))
 
 
-class _StackIds(dict[bytes, int]):
-    """The number of the stack that stands between the head of a record and its dot."""
+class _Tails(dict[bytes, tuple[bytes, int]]):
+    """The fields and the number of the stack, by all that stands between an owner and a dot."""
 
     def __init__(self, names: FrameNames) -> None:
         self._names = names
         self.numbers: dict[Stack, int] = {}
 
-    def __missing__(self, body: bytes) -> int:
+    def __missing__(self, tail: bytes) -> tuple[bytes, int]:
+        fields, _, body = tail.partition(b"\n")
         frames: list[str] = []
         for line in body.split(b"\n"):
             if not line:
@@ -105,8 +106,8 @@ class _StackIds(dict[bytes, int]):
             if not line.startswith(_INDENT) or not line.strip():
                 raise _NotPlainError
             frames.extend(self._names[line])
-        number = self[body] = self.number(stack_of(reversed(frames)))
-        return number
+        found = self[tail] = (fields, self.number(stack_of(reversed(frames))))
+        return found
 
     def number(self, stack: Stack) -> int:
         """Return the number of a stack, a new one if it was not seen before."""
@@ -124,18 +125,21 @@ class _Rows:
 
 @dataclass(slots=True)
 class _Plain:
-    """The records of a piece, split: words, the numbers of stacks, the ``R`` lines between.
+    """The records of a piece, split.
 
-    `places` holds for each ``S`` how many texts of `returns` precede it, less one; the first of
-    those stands before all records.
+    Attributes:
+        sleeps, wakes: the words of each ``S`` and ``W``.
+        tails, wake_tails: the fields and the number of the stack of each.
+        places: which of all records each ``S`` is.
+        returns: the ``R`` lines before the first record, then those behind each.
     """
 
-    sleeps: list[list[bytes]]
-    stacks: list[int]
-    places: list[int]
-    wakes: list[list[bytes]]
-    wake_stacks: list[int]
     returns: list[bytes]
+    sleeps: list[list[bytes]] = field(default_factory=list)
+    tails: list[tuple[bytes, int]] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    wakes: list[list[bytes]] = field(default_factory=list)
+    wake_tails: list[tuple[bytes, int]] = field(default_factory=list)
 
 
 class SleepReader:
@@ -143,7 +147,7 @@ class SleepReader:
 
     def __init__(self, names: FrameNames) -> None:
         self._keys = _KeyIds()
-        self._stacks = _StackIds(names)
+        self._tails = _Tails(names)
         self._rows = _Rows([], [], [])
         self._parts: list[Switches] = []
 
@@ -157,7 +161,7 @@ class SleepReader:
         key = self._keys.number(event_key(words[_KIND], fields))
         place = int(words[_OBJECT], 16)
         self._rows.switches.append((time, tid, NO_WAIT, True))
-        self._rows.sleeps.append((pid, cpu, owner, place, key, self._stacks.number(stack)))
+        self._rows.sleeps.append((pid, cpu, owner, place, key, self._tails.number(stack)))
         return True
 
     def add_return(self, time: int, tid: int, wait: int) -> bool:
@@ -173,20 +177,23 @@ class SleepReader:
         if max(map(int, words)) > INT64_MAX:
             return False
         key = self._keys.number(event_key(b"wakeup", fields))
-        self._rows.wakes.append((time, sleeper, key, self._stacks.number(stack)))
+        self._rows.wakes.append((time, sleeper, key, self._tails.number(stack)))
         return True
 
     def feed(self, piece: bytes) -> bool:
         """Add a piece of whole records if all of it is plain; else add nothing and return False."""
         if _MARK in piece:
             return False
-        text = (b"\n" + piece.removesuffix(b"\n")).replace(b"\nW ", b"\nS " + _MARK)
+        text = b"\n" + piece.removesuffix(b"\n")
+        # To look for one byte takes a fortieth of the time, and most texts have not even that.
+        if b"W" in text and b"\nW " in text:
+            text = text.replace(b"\nW ", b"\nS " + _MARK)
         first, *records = text.split(b"\nS ")
-        plain = _Plain([], [], [], [], [], [first])
+        plain = _Plain([first])
         try:
             self._split(records, plain)
             part = self._part(plain)
-        except (_NotPlainError, ValueError, OverflowError):
+        except (_NotPlainError, ValueError, OverflowError, IndexError):
             return False
         self._flush()
         self._parts.append(part)
@@ -196,22 +203,24 @@ class SleepReader:
         """Split records into what becomes columns.
 
         Raises:
-            _NotPlainError: one is not as it mostly is.
+            _NotPlainError, IndexError: one is not as it mostly is.
         """
-        stack_ids, sleeps, stacks, returns = self._stacks, plain.sleeps, plain.stacks, plain.returns
-        for record in records:
-            head, _, rest = record.partition(b"\n")
-            body, dot, behind = rest.partition(b"\n.")
+        sleeps, tails, returns, known = plain.sleeps, plain.tails, plain.returns, self._tails
+        for place, record in enumerate(records):
+            if record.startswith(_MARK):
+                words = record[len(_MARK) :].split(b" ", _WAKE_FIELDS)
+                tail, dot, behind = words[_WAKE_FIELDS].partition(b"\n.")
+                plain.wakes.append(words)
+                plain.wake_tails.append(known[tail])
+            else:
+                words = record.split(b" ", _FIELDS)
+                tail, dot, behind = words[_FIELDS].partition(b"\n.")
+                sleeps.append(words)
+                tails.append(known[tail])
+                plain.places.append(place)
             if not dot:
                 raise _NotPlainError
             returns.append(behind)
-            if head.startswith(_MARK):
-                plain.wakes.append(head[len(_MARK) :].split(b" ", _WAKE_FIELDS))
-                plain.wake_stacks.append(stack_ids[body])
-                continue
-            plain.places.append(len(returns) - 2)
-            sleeps.append(head.split(b" ", _FIELDS))
-            stacks.append(stack_ids[body])
 
     def _part(self, plain: _Plain) -> Switches:
         """Return the columns of a piece.
@@ -223,9 +232,14 @@ class SleepReader:
 
         sleeps = _columns(plain.sleeps, _FIELDS + 1)
         wakes = _columns(plain.wakes, _WAKE_FIELDS + 1)
-        counts = np.fromiter((text.count(b"\n") for text in plain.returns), dtype=np.int64)
-        returns = _return_columns(b"".join(plain.returns), int(counts.sum()))
-        place = np.cumsum(counts)[plain.places] + np.arange(len(plain.places))
+        fields, stack_id = _columns(plain.tails, 2)
+        wake_fields, wake_stack_id = _columns(plain.wake_tails, 2)
+        text = b"".join(plain.returns)
+        newlines = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
+        ends = np.cumsum(np.fromiter(map(len, plain.returns), dtype=np.int64))
+        returns = _return_columns(text, len(newlines))
+        returns_before = np.searchsorted(newlines, ends)[plain.places]
+        place = returns_before + np.arange(len(plain.places))
         is_sleep = np.zeros(len(place) + len(returns[0]), dtype=np.bool_)
         is_sleep[place] = True
 
@@ -235,8 +249,8 @@ class SleepReader:
             return values
 
         tid = both(_integers(sleeps[_TID]), returns[1])
-        key_id = map(self._keys.__getitem__, zip(sleeps[_KIND], sleeps[_FIELDS], strict=True))
-        wake_key_id = [self._keys[b"wakeup", text] for text in wakes[_WAKE_FIELDS]]
+        key_id = map(self._keys.__getitem__, zip(sleeps[_KIND], fields, strict=True))
+        wake_key_id = [self._keys[b"wakeup", text] for text in wake_fields]
         for column in (wakes[_WAKER], wakes[_WAKER_CPU]):
             _integers(column)  # not kept, but anything else than a number is damage
         return Switches(
@@ -249,11 +263,11 @@ class SleepReader:
             owner_tid=narrow(_integers(sleeps[_OWNER])),
             object_address=_addresses(sleeps[_OBJECT]),
             key_id=np.fromiter(key_id, dtype=np.int32),
-            stack_id=np.array(plain.stacks, dtype=np.int32),
+            stack_id=np.array(stack_id, dtype=np.int32),
             wake_ns=_integers(wakes[_WOKEN_AT]),
             wake_tid=narrow(_integers(wakes[_SLEEPER])),
             wake_key_id=np.array(wake_key_id, dtype=np.int32),
-            wake_stack_id=np.array(plain.wake_stacks, dtype=np.int32),
+            wake_stack_id=np.array(wake_stack_id, dtype=np.int32),
             keys=(),
             stacks=(),
         )
@@ -263,7 +277,7 @@ class SleepReader:
         self._flush()
         if not self._parts:
             return None
-        return concatenate(self._parts, tuple(self._keys.numbers), tuple(self._stacks.numbers))
+        return concatenate(self._parts, tuple(self._keys.numbers), tuple(self._tails.numbers))
 
     def _flush(self) -> None:
         """Make columns of the rows that were added one by one, to keep the order of the file."""
@@ -326,8 +340,11 @@ def _read_integers(text: bytes, count: int) -> Ints:
 def _addresses(texts: Sequence[bytes]) -> npt.NDArray[np.uint64]:
     import numpy as np  # noqa: PLC0415
 
-    if b"".join(texts).translate(None, b"0123456789abcdef") or b"" in texts:
+    joined = b"".join(texts)
+    if joined.translate(None, b"0123456789abcdef") or b"" in texts:
         raise ValueError
+    if set(map(len, texts)) == {_ADDRESS_DIGITS}:
+        return np.frombuffer(bytes.fromhex(joined.decode()), dtype=">u8").astype(np.uint64)
     return np.array([int(text, 16) for text in texts], dtype=np.uint64)
 
 
