@@ -239,14 +239,16 @@ def sums_of(parsed: Parsed) -> dict[tuple[Key, Stack], int]:
     return sums
 
 
+@pytest.mark.parametrize("size", [1, 2_000_000])
 @pytest.mark.parametrize("name", CUT)
-def test_a_cut_at_any_place_is_told_and_invents_nothing(name: str) -> None:
+def test_a_cut_at_any_place_is_told_and_invents_nothing(name: str, size: int) -> None:
     text = CUT[name]
     whole = sums_of(parse(text))
     opened = 0
     for place in range(len(text)):
         try:
-            parsed = parse(text[:place])
+            with small_pieces(size):
+                parsed = parse(text[:place])
         except PvprofError:
             continue
         opened += 1
