@@ -77,7 +77,7 @@ def sleep(
     some: dict[str, bytes],
     frames: Sequence[bytes],
 ) -> Lines:
-    """``S``: `numbers` are time, pid, tid, cpu; `lock` is object and owner."""
+    """``S``: `numbers` are time, tid, pid, cpu; `lock` is object and owner."""
     head = b"S %d %d %d %d %b %x %d" % (*numbers, event.encode(), *lock)
     return [head + fields(some) + b"\n", *action_stack(frames), b".\n"]
 

@@ -212,10 +212,10 @@ def losses(parsed: Parsed) -> int:
 
 
 WAITS = [
-    writer.sleep((1100, 5, 77, 0), "turnstile", (0xFF, 3), {"name": b"\n.\n"}, [b"k`f"]),
+    writer.sleep((1100, 77, 5, 0), "turnstile", (0xFF, 3), {"name": b"\n.\n"}, [b"k`f"]),
     writer.wake((1150, 77, 78, 1), {"exec": b"w"}, [b"k`g", b"k`h"]),
     writer.run_again(1200, 77, 0),
-    writer.sleep((1300, 5, 77, 0), "sleepq", (0, 0), {"name": b"x", "exec": b"y"}, []),
+    writer.sleep((1300, 77, 5, 0), "sleepq", (0, 0), {"name": b"x", "exec": b"y"}, []),
     writer.run_again(1555, 77, 0, 250),
 ]
 CUT = {
@@ -525,7 +525,7 @@ class Moment(NamedTuple):
         if self.letter == "W":
             return writer.wake((self.time, self.tid, 9, 1), {"exec": self.execname}, frames)
         some = {"name": self.name, "exec": self.execname}
-        return writer.sleep((self.time, 4, self.tid, 2), "sleepq", (0xF0, 7), some, frames)
+        return writer.sleep((self.time, self.tid, 4, 2), "sleepq", (0xF0, 7), some, frames)
 
     def stack(self) -> str:
         return ";".join(self.frames[::-1]) or NO_STACK
@@ -653,10 +653,43 @@ def test_the_halves_of_waits_may_fall_into_different_shares(some: list[Moment]) 
         check_join(some, parse(writer.text_of([one.lines() for one in some], "events"), jobs=4))
 
 
+def test_the_columns_of_an_event_are_those_of_the_documents() -> None:
+    text = b"""#pvprof 1 events sdt ns 0.1.0
+#begin 1 2
+S 261831093548 100159 13373 6 turnstile fffff8004309a880 100107 name=10:vm object  exec=2:sh
+
+              kernel`turnstile_wait+0x332
+              kernel`__rw_wlock_hard+0x3f8
+
+.
+the workload prints something
+R 261874135318 100159 2 43041769
+#end 3 4
+"""
+    events = parse(text).events
+    assert events is not None
+    row = {column: getattr(events, column).tolist() for column in events.COLUMNS}
+    assert row == {
+        "start_ns": [261831093548],
+        "wait_ns": [43041769],
+        "pid": [13373],
+        "tid": [100159],
+        "cpu": [6],
+        "owner_tid": [100107],
+        "object_address": [0xFFFFF8004309A880],
+    }
+    assert events.keys == (Key("turnstile", "vm object ", "sh"),)
+    assert events.stacks == ("kernel`__rw_wlock_hard;kernel`turnstile_wait",)
+    assert kinds(parse(text)) == {"stray-lines": 1}
+    within = text.replace(b"\n\n.", b"\n\nthe workload prints more\n.")
+    assert kinds(parse(within)) == {"stray-lines": 2}
+    assert sums_of(parse(within)) == sums_of(parse(text))
+
+
 def test_times_are_exact_to_the_last_nanosecond() -> None:
     late = (1 << 63) - 2
     some = [
-        writer.sleep((late - 7, 1, 2, 3), "sleepq", ((1 << 64) - 1, 0), {"name": b"x"}, []),
+        writer.sleep((late - 7, 2, 1, 3), "sleepq", ((1 << 64) - 1, 0), {"name": b"x"}, []),
         writer.run_again(late, 2, 3),
     ]
     events = parse(writer.text_of(some, "events")).events
@@ -667,7 +700,7 @@ def test_times_are_exact_to_the_last_nanosecond() -> None:
 
 def test_waits_cut_off_at_the_end_last_at_least_until_the_last_moment_seen() -> None:
     some = [
-        writer.sleep((100, 1, 2, 3), "sleepq", (0, 0), {"name": b"x"}, []),
+        writer.sleep((100, 2, 1, 3), "sleepq", (0, 0), {"name": b"x"}, []),
         writer.run_again(450, 9, 3),
     ]
     text = writer.header("events") + b"".join(line for lines in some for line in lines)
@@ -685,7 +718,7 @@ def test_plain_events_are_read_at_once_and_give_what_the_careful_way_gives(name:
         object_address = n if n % 2 else 0xFFFFF80004309A80 + n
         records += [
             writer.run_again(n * 10 - 1 if n else 0, n % 7, 0, wait),
-            writer.sleep((n * 10, 1, n % 7, 0), "sleepq", (object_address, 0), some, [b"kernel`f"]),
+            writer.sleep((n * 10, n % 7, 1, 0), "sleepq", (object_address, 0), some, [b"kernel`f"]),
             *([writer.wake((n * 10 + 3, n % 7, 8, 0), {"exec": b"w"}, [b"k`g"])] if n % 2 else []),
             writer.run_again(n * 10 + 5, n % 7, 0, wait),
         ]
@@ -758,7 +791,7 @@ def rewritten(name: str) -> bytes:
             lock = int(events.object_address[n]), int(events.owner_tid[n])
             some = {"name": key.name.encode(), "exec": key.execname.encode()}
             frames = [frame.encode() for frame in frames_of(stack)[::-1]]
-            numbers = (start, int(events.pid[n]), tid, cpu)
+            numbers = (start, tid, int(events.pid[n]), cpu)
             records.append(writer.sleep(numbers, key.event, lock, some, frames))
             records.append(writer.run_again(start + int(events.wait_ns[n]), tid, cpu))
     for one in original.histograms:

@@ -3,7 +3,7 @@ r"""The head of a record in pvprof's own grammar: an event and fields that say t
 ::
 
     > turnstile name=9:vm object exec=2:sh
-    S 261831093548 13373 100159 0 turnstile fffff8004309a880 100107 name=9:vm object exec=2:sh
+    S 261831093548 100159 13373 0 turnstile fffff8004309a880 100107 name=9:vm object exec=2:sh
 
 Exactly so many bytes as a field says follow its colon, whatever they are: a name may hold blanks,
 newlines and whole records. So where a line begins can only be told from where the text begins, or

@@ -45,6 +45,7 @@ _PLAIN_FRAME = re.compile(rb"[A-Za-z_][^`\n]*`[^\n]*|0x[0-9a-f]+")
 _PLAIN_EVENT = re.compile(rb"[a-z][a-z0-9-]*")
 _MESSAGE = (b"dtrace: ", b"lockstat: ")
 _RESUMPTION = re.compile(BEGINNING.pattern + rb"|dtrace: |lockstat: ")
+_STRAY = "lines that belong to no record were left out"
 _DELIMITER = DELIMITER.encode()
 
 LineOf = Callable[[int], int]
@@ -217,8 +218,7 @@ class NativeReader:
             return end + 1
         found = read_return(line)
         if found is None or not self._sleeps.add_return(*found):
-            text = "lines that belong to no record were left out"
-            self._note("stray-lines", text, place, "loss")
+            self._note("stray-lines", _STRAY, place, "loss")
         return end + 1
 
     def _read_record(self, place: int, head: Head) -> int:
@@ -261,8 +261,11 @@ class NativeReader:
         if not isinstance(body, tuple):
             return body
         lines, _, following = body
+        frames = [line for line in lines if line.startswith(b" ")]
+        for _ in range(len(lines) - len(frames)):  # stack() prints no frame without blanks
+            self._note("stray-lines", _STRAY, place, "loss")
         add = self._sleeps.add_sleep if head.letter == b"S" else self._sleeps.add_wake
-        if not add(head.words, dict(head.fields), self._stack(lines)):
+        if not add(head.words, dict(head.fields), self._stack(frames)):
             text = "events were left out: a number is too large"
             self._note("damaged", text, place, "loss")
         return following

@@ -2,10 +2,10 @@ r"""The events of pvprof's own grammar: ``S``, ``R`` and ``W`` records to column
 
 ::
 
-    S 261831093548 13373 100159 0 turnstile fffff8004309a880 100107 name=9:vm object exec=2:sh
-                                                     time, pid... see `formats.md`; a blank line,
-                  kernel`turnstile_wait+0x332        frames, a blank line,
-                                                     and a dot
+    S 261831093548 100159 13373 0 turnstile fffff8004309a880 100107 name=9:vm object exec=2:sh
+                                                     time, tid, pid, cpu, event, object, owner's
+                                                     tid (0: none), fields; a blank line
+                  kernel`turnstile_wait+0x332        frames; a blank line
     .
     R 261874135318 100159 2                          the thread runs again, on which CPU
     R 261874135318 100159 2 43041770                 the same, the wait measured by the kernel
@@ -43,7 +43,7 @@ _INDENT = b"        "
 # Stands for the W of a wake-up while a piece is split, and in no text that is read that way.
 _MARK = b"\0"
 # The words of an S and of a W line behind the letter; the fields are the last.
-_TIME, _PID, _TID, _CPU, _KIND, _OBJECT, _OWNER, _FIELDS = range(8)
+_TIME, _TID, _PID, _CPU, _KIND, _OBJECT, _OWNER, _FIELDS = range(8)
 _WOKEN_AT, _SLEEPER, _WAKER, _WAKER_CPU, _WAKE_FIELDS = range(5)
 
 

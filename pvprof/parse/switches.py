@@ -146,7 +146,7 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
     still = np.maximum(last - start[is_open], 0).astype(object)
 
     # The number of an S among all S, in the order of the file.
-    number = (np.cumsum(is_sleep) - 1)[order[place]]
+    number = np.cumsum(is_sleep, dtype=np.int32)[order[place]] - 1
     # An open wait lasts as long as can be; a lost one at most to the thread's next.
     end = np.where(is_open, np.iinfo(np.int64).max, time[following])
     wakeups, lone = _wakeups(switches, _Waits(tids[place], start, end, number))
