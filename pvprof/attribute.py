@@ -148,10 +148,11 @@ def _split(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
 
 def row_name(key: Key) -> str:
     """Return what a row for that key is called."""
+    if key.sleeper:
+        wait = f": {key.name}" if key.name else ""
+        return f"{key.execname} -> {key.sleeper}{wait}"
     if key.name:
         return key.name
-    if key.sleeper:
-        return f"{key.execname} -> {key.sleeper}"
     return key.execname or NO_NAME
 
 

@@ -18,7 +18,7 @@ from typing import Literal
 
 from pvprof.model import WAKER_DELIMITER, Frame, Key, Stack, Unit, Weight, clean_frame
 
-_MECHANISMS = frozenset({"", "turnstile", "sleepq", "on-cpu", "wakeup", "runq", "folded"})
+_MECHANISMS = frozenset({"", "turnstile", "sleepq", "on-cpu", "user", "wakeup", "runq", "folded"})
 
 
 @dataclass(frozen=True, slots=True)

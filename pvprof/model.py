@@ -81,17 +81,21 @@ class Key(NamedTuple):
 
     Attributes:
         event: the mechanism: ``turnstile``, ``sleepq``, a lockstat probe (``rw-spin``), ``on-cpu``,
-            ``wakeup``, ``runq``, ``folded`` (another tool folded it); empty where the recording
+            ``user`` (a user stack), ``wakeup``, ``runq`` (also ``runq-woken`` and
+            ``runq-preempted``), ``folded`` (another tool folded it); empty where the recording
             does not say.
         name: the lock name or wait message, exactly as recorded (blanks included), or empty.
         execname: the process that waited, ran or (``wakeup``) woke the other one, or empty.
         sleeper: for ``wakeup``: the process that was woken.
+        lock_class: the lock's class as the kernel names it (``rw``, ``sleep mutex``), or empty
+            where it was not recorded.
     """
 
     event: str = ""
     name: str = ""
     execname: str = ""
     sleeper: str = ""
+    lock_class: str = ""
 
 
 class Weight(NamedTuple):
@@ -220,7 +224,8 @@ class Profile:
     def to_pandas(self) -> pd.DataFrame:
         """Return one row for each key and stack, for analysis in a notebook.
 
-        Columns: event, name, execname, sleeper, stack, value (in `unit`), count, records.
+        Columns: event, name, execname, sleeper, lock_class, stack, value (in `unit`), count,
+        records.
         """
         import pandas as pd  # noqa: PLC0415 (0.6 s to import: only who asks pays)
 
@@ -273,8 +278,8 @@ class Events:
         """Return the events of both, this one's first."""
         import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-        keys, key_map = _join(self.keys, other.keys)
-        stacks, stack_map = _join(self.stacks, other.stacks)
+        keys, key_map = join_distinct(self.keys, other.keys)
+        stacks, stack_map = join_distinct(self.stacks, other.stacks)
         columns = {
             name: np.concatenate([getattr(self, name), getattr(other, name)])
             for name in self.COLUMNS
@@ -310,7 +315,7 @@ class Events:
 _T = TypeVar("_T")
 
 
-def _join(mine: tuple[_T, ...], others: tuple[_T, ...]) -> tuple[tuple[_T, ...], list[int]]:
+def join_distinct(mine: tuple[_T, ...], others: tuple[_T, ...]) -> tuple[tuple[_T, ...], list[int]]:
     """Return the distinct items of both, and where each of `others` stands among them."""
     index = {item: number for number, item in enumerate(mine)}
     places = [index.setdefault(item, len(index)) for item in others]

@@ -13,6 +13,7 @@ from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.recording import Recording, expand, open_recording
 from pvprof.report import UNITS, Measurement, Pool
+from pvprof.units import format_ns
 
 # What the manifest knows and a reader of a picture wants to know, in this order.
 _FACTS = (
@@ -99,6 +100,9 @@ def _provenance(inputs: Sequence[tuple[Recording, Parsed]]) -> tuple[tuple[str, 
         ("Records", f"{sum(parsed.records for _, parsed in inputs):,}"),
         ("Layout", ", ".join(_distinct(parsed.layout for _, parsed in inputs))),
     ]
+    durations = [parsed.duration_ns for _, parsed in inputs if parsed.duration_ns is not None]
+    if durations:
+        facts.append(("Duration", ", ".join(map(format_ns, durations))))
     for name, label in _FACTS:
         values = _distinct(
             str(recording.manifest[name]) for recording, _ in inputs if name in recording.manifest

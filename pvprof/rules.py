@@ -60,6 +60,7 @@ class Rule:
         names: names without trailing blanks; with `name_patterns` one condition.
         events: with `event_patterns` one condition.
         frames: searched in function names.
+        recorded_classes: lock classes as the kernel names them, where one was recorded.
     """
 
     label: str
@@ -71,17 +72,20 @@ class Rule:
     events: frozenset[str] = frozenset()
     event_patterns: tuple[re.Pattern[str], ...] = ()
     frames: tuple[re.Pattern[str], ...] = ()
+    recorded_classes: frozenset[str] = frozenset()
 
-    def may_apply(self, event: str, name: str) -> bool:
+    def may_apply(self, key: Key) -> bool:
         """Tell whether the conditions hold that need no look at the stack."""
-        return _one_of(event, self.events, self.event_patterns) and _one_of(
-            name.rstrip(), self.names, self.name_patterns
+        return (
+            _one_of(key.event, self.events, self.event_patterns)
+            and _one_of(key.name.rstrip(), self.names, self.name_patterns)
+            and _one_of(key.lock_class, self.recorded_classes, ())
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is left to decide once the event and the name are known.
+    """What is left to decide once the event, the name and the recorded class are known.
 
     `kinds` and `classes` hold (bit of a rule that still needs a frame, or 0; rule) in order, up
     to the first rule that needs none. `verdicts` remembers one verdict for each set of bits.
@@ -118,7 +122,9 @@ class Rules:
     rules: tuple[Rule, ...]
     machinery: tuple[re.Pattern[str], ...] = ()
     _machinery: dict[Frame, bool] = field(default_factory=dict, repr=False, compare=False)
-    _plans: dict[tuple[str, str], _Plan] = field(default_factory=dict, repr=False, compare=False)
+    _plans: dict[tuple[str, str, str], _Plan] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     _frame_bits: dict[Frame, int] = field(default_factory=dict, repr=False, compare=False)
     _mute_frames: set[Frame] = field(default_factory=set, repr=False, compare=False)
     _bits: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
@@ -164,9 +170,10 @@ class Rules:
         return _decide(plan.kinds, bits), _decide(plan.classes, bits)
 
     def _plan_of(self, key: Key) -> _Plan:
-        plan = self._plans.get((key.event, key.name))
+        what = (key.event, key.name, key.lock_class)
+        plan = self._plans.get(what)
         if plan is None:
-            plan = self._plans[key.event, key.name] = self._plan(key.event, key.name)
+            plan = self._plans[what] = self._plan(key)
         return plan
 
     def _bits_in(self, plan: _Plan, stack: Stack) -> int:
@@ -189,11 +196,11 @@ class Rules:
             seen |= bits
         return seen & plan.bits
 
-    def _plan(self, event: str, name: str) -> _Plan:
+    def _plan(self, key: Key) -> _Plan:
         kinds: list[tuple[int, Rule]] = []
         classes: list[tuple[int, Rule]] = []
         for number, rule in enumerate(self.rules):
-            if not rule.may_apply(event, name):
+            if not rule.may_apply(key):
                 continue
             bit = self._bits.get(number, 0)
             for wanted, given in ((kinds, rule.kind), (classes, rule.lock_class)):

@@ -20,7 +20,7 @@ from pvprof.rules import UNCLASSIFIED, Rule, Rules, WaitKind
 _DEFAULT_NAME = "rules.toml"
 _TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
 _KIND_KEYS = frozenset({"id", "title", "set_aside"})
-_LIST_KEYS = ("names", "name_patterns", "events", "event_patterns", "frames")
+_LIST_KEYS = ("names", "name_patterns", "events", "event_patterns", "frames", "recorded_classes")
 _RULE_KEYS = frozenset({"kind", "class", "first", *_LIST_KEYS})
 _KIND_ID = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -169,6 +169,7 @@ def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
         frozenset(_texts(table, "events")),
         _patterns(table, "event_patterns"),
         _patterns(table, "frames"),
+        frozenset(_texts(table, "recorded_classes")),
     )
 
 

@@ -17,7 +17,17 @@ def test_a_profile_is_a_table_for_whoever_goes_on_in_a_notebook() -> None:
     profile.add(Key("sleepq", "wait"), Stack("c"), Weight(5, 1, 1))
     table = profile.to_pandas()
     assert list(table.columns) == [
-        *("event", "name", "execname", "sleeper", "stack", "value", "count", "records")
+        *(
+            "event",
+            "name",
+            "execname",
+            "sleeper",
+            "lock_class",
+            "stack",
+            "value",
+            "count",
+            "records",
+        )
     ]
     assert table.groupby("name")["value"].sum().to_dict() == {"vm object": 7, "wait": 5}
 

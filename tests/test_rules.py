@@ -35,10 +35,11 @@ class Case(NamedTuple):
     name: str
     stack: Stack
     verdict: Verdict
+    recorded: str = ""
 
     @property
     def key(self) -> Key:
-        return Key(self.event, self.name, "sh")
+        return Key(self.event, self.name, "sh", lock_class=self.recorded)
 
 
 def _cases() -> Iterator[Case]:
@@ -47,7 +48,8 @@ def _cases() -> Iterator[Case]:
             continue
         event, name, frames, kind, lock_class = (part.strip() for part in line.split("|"))
         stack = stack_of(f"kernel`{function}" for function in frames.split())
-        yield Case(event, name, stack, Verdict(kind, lock_class))
+        event, _, recorded = event.partition(" + ")
+        yield Case(event, name, stack, Verdict(kind, lock_class), recorded)
 
 
 CASES = list(_cases())
@@ -88,7 +90,8 @@ def test_every_listed_name_is_decided_by_the_rule_that_lists_it() -> None:
             continue
         event = min(rule.events, default="")
         for name in rule.names:
-            deciders = DEFAULT.explain(Key(event, name), NO_STACK)
+            recorded = min(rule.recorded_classes, default="")
+            deciders = DEFAULT.explain(Key(event, name, lock_class=recorded), NO_STACK)
             assert rule in deciders, f"{name!r} is listed in {rule.label} in vain"
 
 

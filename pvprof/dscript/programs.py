@@ -51,17 +51,18 @@ def program(mode: str, options: Options | None = None) -> Program:
         purpose=MODES[mode],
         notes=_notes(mode, options),
         pragmas=_pragmas(mode, options),
-        clauses=(_begin(mode), *clauses, *_ends(options), _end(results)),
+        clauses=(_begin(mode, options), *clauses, *_ends(options), _end(results)),
     )
 
 
-def _begin(mode: str) -> Clause:
+def _begin(mode: str, options: Options) -> Clause:
     base, _, variant = mode.partition("-")
     unit = "samples" if mode == "oncpu" else "ns"
     return Clause(
         ("dtrace:::BEGIN",),
         (
-            f'printf("#pvprof 1 {base} {variant or "stock"} {unit} {__version__}\\n")',
+            f'printf("#pvprof 1 {base} {variant or "stock"} {unit} {__version__}'
+            f' frames={options.stack_frames}\\n")',
             r'printf("#begin %d %d\n", timestamp, walltimestamp)',
         ),
     )

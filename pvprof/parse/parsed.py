@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pvprof.model import Events, Frame, Histogram, Key, Problem, Profile, Stack, Unit, Weight
+from pvprof.parse.marks import Clocks, Marks
 
 
 @dataclass(slots=True)
@@ -24,6 +25,8 @@ class Parsed:
         records: how many records were read.
         hex_frames: the kernel's frames that stayed hex.
         has_begin, has_end: whether the marks were seen that our event programs print.
+        begin, end: the clocks at those marks, where the layout is pvprof's own.
+        marks: what waits for all of a text to be read; None when it was.
     """
 
     layout: str
@@ -35,6 +38,16 @@ class Parsed:
     hex_frames: set[Frame] = field(default_factory=set)
     has_begin: bool = False
     has_end: bool = False
+    begin: Clocks | None = None
+    end: Clocks | None = None
+    marks: Marks | None = None
+
+    @property
+    def duration_ns(self) -> int | None:
+        """Return how long was recorded, or None where that is not known."""
+        if self.begin is None or self.end is None:
+            return None
+        return self.end.monotonic_ns - self.begin.monotonic_ns
 
     def profile(self, unit: Unit, has_counts: bool) -> Profile:
         """Return the profile of that unit, made empty if there is none yet."""
@@ -64,3 +77,7 @@ class Parsed:
         self.hex_frames |= other.hex_frames
         self.has_begin |= other.has_begin
         self.has_end |= other.has_end
+        if self.marks is None:
+            self.marks = other.marks
+        elif other.marks is not None:
+            self.marks.merge(other.marks)

@@ -9,20 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model import Problem, Unit
 from pvprof.parse.aggregates import AggregateReader
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.events import EventReader
+from pvprof.parse.fields import RecordBoundary
 from pvprof.parse.folded import FoldedReader
 from pvprof.parse.frames import FrameNames
+from pvprof.parse.lines import LineNumbers
+from pvprof.parse.marks import Header, find_header, read_header
+from pvprof.parse.native import NativeReader, settle
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.records import AggregateLayout, read_values
 from pvprof.parse.rows import RowReader
 from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
 from pvprof.parse.speedscope import SpeedscopeReader
-from pvprof.parse.spread import Buffer, Share, core_count, run_shares, shares
+from pvprof.parse.spread import Boundary, Buffer, Share, core_count, run_shares, shares
 from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.recording import Recording
 
@@ -36,6 +41,7 @@ _RUN_QUEUE_PROBE = "sched:::enqueue"
 _AFTER_VALUES = re.compile(rb"\n[ \t]*\d+(?: \d+)?\n\n")
 _BEFORE_EVENT = re.compile(rb"\n(?=E \d+ )")
 _AFTER_LINE = re.compile(rb"\n")
+_NATIVE = RecordBoundary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
     """
     if options.layout and options.layout not in LAYOUTS:
         raise UsageError(f"no such format: {options.layout}", "formats: " + ", ".join(LAYOUTS))
-    if b"\r\n" in data[:4096]:
+    if _ends_lines_in_cr(data):
         data = bytes(data).replace(b"\r\n", b"\n")
     layout = options.layout or sniff(bytes(data[:SAMPLE_BYTES]))
     if options.profile is not None and layout != "speedscope":
@@ -131,6 +137,14 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
         reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
         raise InputError(reason, f"read as {layout}; --input-format NAME overrides that")
     return parsed
+
+
+def _ends_lines_in_cr(data: Buffer) -> bool:
+    """Tell whether lines end as a terminal ends them: ``ssh -t`` does that to a recording."""
+    header = find_header(data)
+    if header is not None:  # a name may hold any character, so only the header tells
+        return header.group().endswith(b"\r")
+    return b"\r\n" in data[:4096]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +161,8 @@ class _Reading:
         end = self._whole_end()
         if self.options.unit not in (None, "ns") and self.layout == "events":
             raise UsageError("--unit: events are in ns")
+        if self.layout == "pvprof":
+            return self._run_native()
         if self.layout == "events":
             parsed = self._run_events(end)
         elif self.layout in _FOLDED:
@@ -184,6 +200,17 @@ class _Reading:
             return start
         return len(data) if read_values(line) is not None else start
 
+    def _run_native(self) -> Parsed:
+        header = read_header(self.data, self.source)
+        if self.options.unit not in (None, header.unit):
+            raise UsageError(f"--unit: the recording says itself that it is in {header.unit}")
+        parsed = self._spread(_NATIVE, partial(self._read_native, header), len(self.data))
+        settle(parsed, header, self.data, self.source)
+        if not parsed.has_end:
+            text = "no end mark: the recording was cut off, its last record may be too"
+            parsed.problems.append(self._loss("no-end-marker", text))
+        return parsed
+
     def _run_events(self, end: int) -> Parsed:
         parsed = self._spread(_BEFORE_EVENT, self._read_events, end)
         if parsed.has_begin and not parsed.has_end:
@@ -195,13 +222,11 @@ class _Reading:
         """Return a problem at the end of the text."""
         return Problem(kind, text, self.source, self._last_line(), severity="loss")
 
-    def _spread(
-        self, boundary: re.Pattern[bytes], work: Callable[[Share], Parsed], end: int
-    ) -> Parsed:
+    def _spread(self, boundary: Boundary, work: Callable[[Share], Parsed], end: int) -> Parsed:
         most = self.options.jobs or core_count()
         return run_shares(shares(self.data, boundary, end, most), work)
 
-    def _pieces(self, share: Share, boundary: re.Pattern[bytes]) -> list[Share]:
+    def _pieces(self, share: Share, boundary: Boundary) -> list[Share]:
         """Return the pieces of a share, each cut where a record begins."""
         start, end = share
         cuts = [start]
@@ -237,6 +262,14 @@ class _Reading:
             parsed.merge(aggregates.finish())
         return parsed
 
+    def _read_native(self, header: Header, share: Share) -> Parsed:
+        line_of = LineNumbers(self.data).line_of
+        reader = NativeReader(header, self._names(), self.source, line_of)
+        first = max(share[0], header.end)
+        for start, end in self._pieces((first, max(share[1], first)), _NATIVE):
+            reader.feed(bytes(self.data[start:end]), start, end == len(self.data))
+        return reader.finish()
+
     def _read_folded(self, share: Share) -> Parsed:
         reader = FoldedReader(self.source, self.options.unit, self.layout == "differential")
         for start, end in self._pieces(share, _AFTER_LINE):
@@ -256,6 +289,5 @@ class _Reading:
         return replace(problem, line=self._last_line())
 
     def _last_line(self) -> int:
-        """Return the number of the last line, counted piece by piece: the text may be large."""
-        pieces = range(0, len(self.data), PIECE_BYTES)
-        return sum(self.data[start : start + PIECE_BYTES].count(b"\n") for start in pieces)
+        """Return the number of the last whole line."""
+        return LineNumbers(self.data).line_of(len(self.data)) - 1

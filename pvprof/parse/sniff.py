@@ -11,6 +11,7 @@ import re
 from pvprof.errors import InputError
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
+from pvprof.parse.marks import find_header
 from pvprof.parse.records import AggregateLayout, read_values
 
 SAMPLE_BYTES = 1 << 18
@@ -22,6 +23,7 @@ _SPEEDSCOPE = re.compile(
 )
 
 LAYOUTS = {
+    "pvprof": "what pvprof's own D programs print: #pvprof ...",
     "classic": "dtrace's own print of stacks, indented, with or without header",
     "keyed": "printa: a key line, frames without indentation, value [count]",
     "thread": "printa of the D24217 thread: frames, a blank line, wait message, ns",
@@ -58,6 +60,8 @@ def sniff(data: bytes) -> str:
     lines = [line for line in sample.split(b"\n") if line.strip()]
     if not lines:
         raise InputError("the file is empty")
+    if find_header(data):
+        return "pvprof"
     if any(line.startswith(_OTHER_TOOLS) for line in lines):
         raise InputError("LOCK_PROFILING or lockstat(1) output, not dtrace's", _HINT)
     if _EVENT.search(sample):

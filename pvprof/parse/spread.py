@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from pvprof.errors import PvprofError
 from pvprof.model import weights_of
@@ -33,6 +33,13 @@ Share = tuple[int, int]
 """First byte and the byte behind the last."""
 
 
+class Boundary(Protocol):
+    """What finds where a new record begins: a compiled pattern, or more than one."""
+
+    def search(self, data: Buffer, start: int, end: int, /) -> re.Match[bytes] | None:
+        """Return the first match between `start` and `end`; it ends where the record begins."""
+
+
 def core_count() -> int:
     """Return how many cores this process may use."""
     try:
@@ -41,7 +48,7 @@ def core_count() -> int:
         return os.cpu_count() or 1
 
 
-def shares(data: Buffer, boundary: re.Pattern[bytes], size: int, most: int) -> list[Share]:
+def shares(data: Buffer, boundary: Boundary, size: int, most: int) -> list[Share]:
     """Return at most `most` shares of the first `size` bytes, cut where `boundary` ends.
 
     The pattern's match must end where a new record begins, whatever came before it.
