@@ -11,20 +11,10 @@ from pvprof.errors import UsageError
 from pvprof.model import Profile
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.provenance import provenance_rows
 from pvprof.recording import Recording, expand, open_recording
 from pvprof.report import UNITS, Measurement, Pool
 from pvprof.units import format_ns
-
-# What the manifest knows and a reader of a picture wants to know, in this order.
-_FACTS = (
-    ("host", "Host"),
-    ("kernel", "Kernel"),
-    ("ident", "Kernel ident"),
-    ("ncpu", "CPUs"),
-    ("mode", "Mode"),
-    ("workload", "Workload"),
-    ("label", "Label"),
-)
 
 
 def read_pool(paths: Sequence[str], options: ReadOptions) -> Pool:
@@ -103,12 +93,9 @@ def _provenance(inputs: Sequence[tuple[Recording, Parsed]]) -> tuple[tuple[str, 
     durations = [parsed.duration_ns for _, parsed in inputs if parsed.duration_ns is not None]
     if durations:
         facts.append(("Duration", ", ".join(map(format_ns, durations))))
-    for name, label in _FACTS:
-        values = _distinct(
-            str(recording.manifest[name]) for recording, _ in inputs if name in recording.manifest
-        )
-        if values:
-            facts.append((label, ", ".join(values)))
+    known = {label for label, _ in facts} | {"Lost"}  # losses are problems, with their counts
+    rows = provenance_rows(recording.manifest for recording, _ in inputs)
+    facts += [(label, text.replace("\n", ", ")) for label, text in rows if label not in known]
     return tuple(facts)
 
 

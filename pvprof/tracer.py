@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from pvprof.errors import DroppedError, OutputError, TargetError
+from pvprof.errors import DroppedError, TargetError
 from pvprof.recording import MEMBERS
 from pvprof.target import Target
 
 _PROGRESS = re.compile(r"progress: (\d+) (\d+) (\d+)")
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 14  # of a connection that is cut, what came before the last piece is kept
 _PATIENCE_S = 20
 
 
@@ -54,18 +54,13 @@ def record(target: Target, text: str, place: Path, listener: Listener) -> Mappin
     Raises:
         TargetError: the target could not record, or was lost before it sent anything.
         DroppedError: the user dropped the recording.
-        OutputError: `place` cannot be written.
+        OSError: `place` cannot be written.
     """
-    try:
-        part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-    except OSError as error:
-        raise OutputError(f"{place}: {error.strerror}") from error
+    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     try:
         manifest = _record_into(part, target, text, listener)
         part.chmod(0o755)
         part.rename(place)
-    except OSError as error:
-        raise OutputError(f"{place}: {error.strerror}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return manifest
@@ -87,10 +82,12 @@ def examine(target: Target, text: str) -> list[tuple[str, str, str, str]]:
 def _record_into(part: Path, target: Target, text: str, listener: Listener) -> Mapping[str, Any]:
     with _Session(target, text, listener) as session:
         lost = _receive(session.stdout, part)
-    has_data = (part / "raw.out").is_file()
-    if not has_data:
+    if session.wishes > 1 and session.status:
+        raise DroppedError("dropped: nothing was kept")
+    if not (part / "raw.out").is_file():
         session.check()
-        raise TargetError(f"{target.name} sent no recording", lost)
+        hint = "its login shell must print nothing on stdout" if target.host and lost else ""
+        raise TargetError(f"{target.name} sent no recording: {lost or 'an empty archive'}", hint)
     if lost or session.status:
         reason = f"lost on the way from {target.name}: {lost or session.last_words}"
         listener.message(f"incomplete: {reason}")
@@ -138,6 +135,7 @@ class _Session:
     Attributes:
         stdout: what it sends.
         status: how its shell, or ssh, ended.
+        wishes: how often the user wished for an end.
         last_words: the last line on stderr that was no note of the recorder's.
     """
 
@@ -147,7 +145,7 @@ class _Session:
         self._listener = listener
         self._errors: list[str] = []
         self._hints: list[str] = []
-        self._wishes = 0
+        self.wishes = 0
         self.status = 0
         self.last_words = ""
 
@@ -168,6 +166,7 @@ class _Session:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
+            self._listener = Listener()  # what failed is told already
             self._hang_up()
             with contextlib.suppress(OSError, ValueError):
                 while self.stdout.read(_PIECE_BYTES):
@@ -192,7 +191,7 @@ class _Session:
         """
         if self._errors:
             raise TargetError(self._errors[0], (self._hints or [""])[0])
-        if self._wishes and self.status:
+        if self.wishes and self.status:
             raise DroppedError("dropped: nothing was kept")
         if self.status:
             told = self.last_words or f"the shell ended with status {self.status}"
@@ -200,11 +199,11 @@ class _Session:
 
     def _interrupted(self, number: int, _frame: object) -> None:
         """Ask for an end: the first Ctrl-C keeps the recording, anything else drops it."""
-        self._wishes += 1
-        if number == signal.SIGINT and self._wishes == 1:
+        self.wishes += 1
+        if number == signal.SIGINT and self.wishes == 1:
             self._listener.state("stopping; Ctrl-C again drops the recording")
             self._say(b"stop\n")
-        elif self._wishes < 3:
+        elif self.wishes < 3:
             self._listener.state("dropping the recording")
             self._hang_up()
         else:

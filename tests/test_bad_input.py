@@ -433,8 +433,6 @@ NO_RECORDINGS: dict[str, Callable[[Path], Path]] = {
     "manifest without schema number": with_manifest(b'{"schema": "one"}'),
     "manifest binary": with_manifest(b"\xff\xfe\0\0"),
     "manifest deeply nested": with_manifest(b"[" * 100_000),
-    "symbols cut": with_symbols(GZIP[:100]),
-    "symbols of nothing": with_symbols(gzip.compress(b"hello\n")),
     "gzip of nothing": file_of("run.out.gz", gzip.compress(b"")),
     "gzip magic alone": file_of("run.out.gz", GZIP[:2]),
     "gzip damaged": file_of("run.out.gz", GZIP[:200] + b"\0" * 50 + GZIP[250:]),
@@ -633,6 +631,15 @@ def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
         if since.strip() and whole.totals - one.totals and not one.problems:
             silent.append(one.cut)
     assert silent == []
+
+
+@pytest.mark.parametrize("symbols", [GZIP[:100], gzip.compress(b"hello\n")])
+def test_unreadable_symbols_in_a_recording_are_a_warning(
+    run: Run, tmp_path: Path, symbols: bytes
+) -> None:
+    result = run("report", with_symbols(symbols)(tmp_path))
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"warning: .*(no code symbol|damaged)", result.stdout)
 
 
 def test_a_folded_line_with_a_number_of_thousands_of_digits_is_a_problem(

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_flamegraph_svg import data_of
 
-from pvprof.render.provenance import Provenance, provenance_rows
+from pvprof.provenance import Provenance, provenance_rows
 
 MANIFEST: dict[str, Any] = {
     "schema": 1,

@@ -48,7 +48,7 @@ def test_a_directory_gives_its_output_with_symbols_drops_and_facts(
     result = run("report", directory, "--format", "json")
     report = json.loads(result.stdout)
     assert report["recordings"] == ["run1"]
-    assert {"label": "Kernel ident", "text": "GENERIC"} in report["provenance"]
+    assert {"label": "Kernel", "text": "GENERIC"} in report["provenance"]
     assert [(one["kind"], one["count"]) for one in report["problems"]] == [("drops", 13)]
     folded = run("fold", directory, "-q").stdout
     assert "kernel`fast_syscall_common;" in folded

@@ -205,13 +205,19 @@ class _Recording:
             )
             text = recorder(plan)
             with self._watch(title) as listener:
-                manifest = record(job.target, text, made / name if job.is_set else made, listener)
+                manifest = self._run(text, made / name if job.is_set else made, listener)
             self._manifests.append((name, manifest))
             self._show_failure(manifest, made / name if job.is_set else made)
             if job.is_set:
                 self._write_set(made)
             if manifest.get("complete") is not True:
                 break
+
+    def _run(self, text: str, place: Path, listener: Listener) -> Mapping[str, Any]:
+        try:
+            return record(self._job.target, text, place, listener)
+        except OSError as error:
+            raise OutputError(f"{self._job.output}: {error.strerror}") from error
 
     def _write_set(self, made: Path) -> None:
         runs = [

@@ -213,7 +213,7 @@ class Towers:
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
         """Return where the picture comes from, and what is missing from it."""
-        from pvprof.render.provenance import provenance_rows  # noqa: PLC0415
+        from pvprof.provenance import provenance_rows  # noqa: PLC0415
 
         unit = self.folded.unit
         facts = provenance_rows(self.inputs.pool.manifests)

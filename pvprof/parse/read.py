@@ -71,12 +71,17 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
     The recording's own symbols serve where `options` has none.
 
     Raises:
-        InputError: there is no record in it, or its symbols are damaged.
+        InputError: there is no record in it.
     """
     symbols = options.symbols
+    unreadable: list[Problem] = []
     if "kernel" not in symbols.tables and recording.symbols:
-        own = {"kernel": parse_nm(recording.symbols, recording.path)}
-        symbols = replace(symbols, tables={**own, **symbols.tables})
+        try:
+            own = {"kernel": parse_nm(recording.symbols, recording.path)}
+        except InputError as error:  # no reason to refuse what was recorded
+            unreadable.append(Problem("unreadable-companion", error.message, recording.name))
+        else:
+            symbols = replace(symbols, tables={**own, **symbols.tables})
     if not symbols.modules and recording.kldstat:
         symbols = replace(symbols, modules=parse_kldstat(recording.kldstat))
     try:
@@ -86,7 +91,7 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
     if parsed.layout == "rows" and _RUN_QUEUE_PROBE in recording.script:
         _name_event(parsed, "runq")
     problems = parse_diagnostics(recording.stderr.splitlines(), f"{recording.name} (stderr)")
-    parsed.problems.extend((*recording.problems, *problems))
+    parsed.problems.extend((*recording.problems, *unreadable, *problems))
     parsed.problems.extend(_hex_note(parsed, recording.name))
     return parsed
 

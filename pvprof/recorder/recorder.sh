@@ -48,30 +48,60 @@ tree_of() {
 						grown = tree[child] = 1
 			} while (grown)
 			for (child in tree) print child
-		}'
+		}' | sort -n
 }
 
-# kill_tree SIGNAL PID
-kill_tree() {
-	is_alive "$2" || return 0
-	# A stopped process acts on a signal only when it goes on.
-	for process in $(tree_of "$2"); do
-		kill -s "$1" "$process" 2>/dev/null
+# Stop a process and all that descend from it; sets tree. Whoever runs may fork meanwhile, and a
+# child whose parent dies is nobody's any more: so all are held still before any is signalled.
+hold_tree() {
+	held=''
+	tree=$(tree_of "$1")
+	while [ "$tree" != "$held" ]; do
+		for process in $tree; do kill -s STOP "$process" 2>/dev/null; done
+		held=$tree
+		tree=$(tree_of "$1")
+	done
+}
+
+# signal_all SIGNAL PID...: a stopped process acts on a signal only when it goes on.
+signal_all() {
+	signal=$1
+	shift
+	for process in "$@"; do
+		kill -s "$signal" "$process" 2>/dev/null
 		kill -s CONT "$process" 2>/dev/null
 	done
 }
 
-# End the workload: politely, then not.
+kill_tree() {
+	is_alive "$1" || return 0
+	hold_tree "$1"
+	# shellcheck disable=SC2086
+	signal_all KILL $tree
+}
+
+# is_any_running PID...
+is_any_running() { ps -o state= -p "$(echo "$*" | tr ' ' ,)" 2>/dev/null | grep -q '^[^Z]'; }
+
+# End the workload: politely, then not. time(1) is left to write down what it saw.
 end_workload() {
 	is_alive "$workload" || return 0
-	kill_tree TERM "$workload"
+	hold_tree "$workload"
+	descendants=$(echo "$tree" | grep -vx "$workload")
+	# shellcheck disable=SC2086
+	signal_all TERM ${descendants:-$workload}
+	kill -s CONT "$workload" 2>/dev/null
 	patience=30
-	while [ "$patience" -gt 0 ]; do
-		case $(state_of "$workload") in '' | Z*) return 0 ;; esac
+	# shellcheck disable=SC2086
+	while is_any_running $tree; do
+		if [ "$patience" -eq 0 ]; then
+			# One by one: the parents between them and the workload may be gone.
+			for survivor in $tree; do kill_tree "$survivor"; done
+			return 0
+		fi
 		patience=$((patience - 1))
 		sleep 0.1
 	done
-	kill_tree KILL "$workload"
 }
 
 # wait that a trapped signal does not end
@@ -88,8 +118,8 @@ clean_up() {
 	trap '' HUP INT TERM PIPE USR1 USR2
 	trap - EXIT
 	exec 2>/dev/null
-	for process in "$heartbeat" "$listener" "$dtrace" "$workload" "$guard"; do
-		kill_tree KILL "$process"
+	for job in "$heartbeat" "$listener" "$dtrace" "$workload" "$guard"; do
+		kill_tree "$job"
 	done
 	[ -z "$work" ] || rm -rf "$work"
 	[ -z "$part" ] || rm -f "$part"
@@ -109,7 +139,14 @@ stop() {
 	if [ -n "$stopped" ] || [ "$phase" = preparing ]; then drop; fi
 	stopped=1
 	say "state: stopping"
-	[ "$phase" != recording ] || kill -s TERM "$dtrace" 2>/dev/null
+	[ "$phase" != recording ] || end_tracing
+}
+
+# Ask dtrace to end, once: asked twice, it is in a hurry and leaves out what END prints.
+end_tracing() {
+	[ ! -e "$work/asked" ] || return 0
+	mkdir "$work/asked" 2>/dev/null
+	kill -s TERM "$dtrace" 2>/dev/null
 }
 
 # --- what the target is and can do --------------------------------------------------------------
@@ -122,7 +159,7 @@ missing_tools() {
 
 # Say what a message of dtrace's means: sets problem and hint.
 explain() {
-	problem=$(grep -v -e '^$' "$1" | head -n 3 | sed 's/^dtrace: //' | tr '\n' ' ' | sed 's/ $//')
+	problem=$(grep -v -e '^$' -e ' lowered to ' "$1" | head -n 3 | sed 's/^dtrace: //' | tr '\n' ' ' | sed 's/ $//')
 	hint=''
 	case $problem in
 	*'additional privileges'*)
@@ -192,6 +229,10 @@ take_lock() {
 		fi
 		[ -d "$place" ] || fail "cannot make the lock $place"
 		holder=$(cat "$place/pid" 2>/dev/null)
+		if [ -z "$holder" ]; then # its owner may be about to write it
+			sleep 1
+			holder=$(cat "$place/pid" 2>/dev/null)
+		fi
 		is_alive "$holder" && break
 		[ "$attempt" = 1 ] || break
 		rm -rf "$place" # left by one that was killed
@@ -202,9 +243,17 @@ take_lock() {
 
 # --- the run -------------------------------------------------------------------------------------
 
+check_workload() {
+	case $1 in
+	*/*)
+		[ -e "$1" ] || fail "workload not found: $1"
+		{ [ -x "$1" ] && [ ! -d "$1" ]; } || fail "workload not executable: $1" ;;
+	*) [ -n "$(command -v "$1")" ] || fail "workload not found: $1" ;;
+	esac
+}
+
 start_workload() {
 	[ "$#" -gt 0 ] || return 0
-	[ -n "$(command -v "$1")" ] || fail "workload not found: $1"
 	# Whoever the workload leaves behind still holds the pipe open.
 	mkfifo "$work/alive"
 	{ cat "$work/alive" >/dev/null; : >"$work/quiet"; } 3<&- 4>&- &
@@ -228,7 +277,7 @@ start_tracing() {
 	mv "$work/$program.d" "$record/script.d"
 	set -- -s "$record/script.d" -o "$record/raw.out"
 	[ "$takes_pid" = 1 ] && set -- "$@" "$workload"
-	: >"$record/raw.out"
+	true >"$record/raw.out"
 	dtrace "$@" </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
 	dtrace=$!
 	until grep -q '^#begin ' "$record/raw.out"; do
@@ -259,7 +308,7 @@ beat() {
 		case $(state_of "$workload") in
 		'' | Z*) over=$((over + 1)) ;;
 		esac
-		[ "$over" -lt 5 ] || kill -s TERM "$dtrace" 2>/dev/null
+		[ "$over" -lt 5 ] || end_tracing
 	done
 }
 
@@ -276,7 +325,7 @@ see_out() {
 	await "$dtrace" 2>/dev/null
 	dtrace_status=$?
 	dtrace=''
-	kill_tree KILL "$heartbeat"
+	kill_tree "$heartbeat"
 	await "$heartbeat" 2>/dev/null
 	heartbeat=''
 	grep -q '^#end ' "$record/raw.out" && has_end=true
@@ -285,8 +334,9 @@ see_out() {
 	elif [ "$dtrace_status" -gt 128 ]; then
 		incomplete="dtrace was killed by signal $((dtrace_status - 128))"
 	elif [ "$dtrace_status" -ne 0 ]; then
-		explain "$record/stderr.txt"
-		incomplete="dtrace failed with status $dtrace_status: $problem"
+		# Drops come first, what ended it last.
+		last_words=$(grep -v '^$' "$record/stderr.txt" | tail -n 1 | sed 's/^dtrace: //')
+		incomplete="dtrace failed with status $dtrace_status: $last_words"
 	elif [ "$has_end" = false ]; then
 		incomplete='the end marker is missing'
 	elif [ -n "$stopped" ] && [ -n "$workload$wanted_s" ]; then
@@ -300,13 +350,21 @@ see_out() {
 	exit_status=$?
 	workload=''
 	# A status above 128 may be the workload's own: time(1) says which.
-	if grep -q '^time: command terminated abnormally' "$record/workload.txt"; then
+	if [ "$exit_status" -gt 128 ] &&
+		grep -q 'time: command terminated abnormally$' "$record/workload.txt"; then
 		exit_signal=$((exit_status - 128))
 		: "${incomplete:="the workload was killed by signal $exit_signal"}"
 	elif [ ! -s "$record/time.txt" ]; then
 		: "${incomplete:="the workload was not started: $(head -n 1 "$record/workload.txt")"}"
+	elif [ "$exit_status" = 126 ] || [ "$exit_status" = 127 ]; then
+		refusal=$(head -n 1 "$record/workload.txt" | grep '^time: ') &&
+			: "${incomplete:="the workload was not started: $refusal"}"
 	fi
-	sleep 0.1
+	patience=10
+	until [ -e "$work/quiet" ] || [ "$patience" -eq 0 ]; do
+		patience=$((patience - 1))
+		sleep 0.1
+	done
 	[ -e "$work/quiet" ] ||
 		note 'the workload left processes running: what they waited for after its end is not recorded'
 }
@@ -377,7 +435,8 @@ words() {
 
 write_manifest() {
 	is_patched=false
-	dtrace -l -n kernel:profile:: >/dev/null 2>&1 && is_patched=true
+	# Its exit status is 0 even where nothing matches.
+	dtrace -l -n kernel:profile:: 2>/dev/null | grep -q ' kernel  *profile ' && is_patched=true
 	is_complete=true
 	[ -z "$incomplete" ] || is_complete=false
 	cat <<-END
@@ -459,13 +518,13 @@ open_output() {
 	[ -n "$output" ] || output=$name.tar.gz
 	[ ! -e "$output" ] || fail "$output exists" 'name another with -o, or remove it'
 	part=$output.part
-	: 2>/dev/null >"$part" || fail "cannot write $output"
+	true 2>/dev/null >"$part" || fail "cannot write $output"
 }
 
 record() {
 	name=pvprof-$(hostname | tr -cd 'A-Za-z0-9.-')-$mode-$(date +%Y%m%dT%H%M%S).pvprof
 	check_target
-	[ "$#" -eq 0 ] || [ -n "$(command -v "$1")" ] || fail "workload not found: $1"
+	[ "$#" -eq 0 ] || check_workload "$1"
 	open_output
 	take_lock
 	make_work
@@ -488,10 +547,12 @@ record() {
 	phase=finishing
 	say "state: sending"
 	rm -f "$work/reserve"
-	kldstat >"$record/kldstat.txt" 2>/dev/null
-	[ "$with_symbols" = 0 ] ||
-		nm -n "$(fact kern.bootfile)" 2>/dev/null | gzip -c >"$record/symbols.nm.gz"
 	write_manifest "$@" >"$record/manifest.json"
+	kldstat >"$record/kldstat.txt" 2>/dev/null
+	# Last: the room that was kept free may not be enough for them.
+	[ "$with_symbols" = 0 ] ||
+		nm -n "$(fact kern.bootfile)" 2>/dev/null | gzip -c >"$record/symbols.nm.gz" 2>/dev/null ||
+		rm -f "$record/symbols.nm.gz"
 	[ -z "$incomplete" ] || say "note: incomplete: $incomplete"
 	deliver
 }

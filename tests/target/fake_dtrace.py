@@ -1,0 +1,371 @@
+"""dtrace(1), as far as it can be told from outside.
+
+``dtrace.json`` in the stand-in's directory steers it; all may be missing:
+
+=============  ==================================================================
+patched        the kernel has the kernel:profile probes
+denied         nobody may trace, not even root: a jail
+lacking        patterns of probes that it lacks, like ``sched:::*``
+no_member      a name that no structure of it has
+stderr         lines said while tracing
+dies           said instead of tracing, exit 1
+abort          said at once instead of tracing on, exit 1
+floods         records come without end, until there is no room
+misses_exit    the workload's end goes by unseen
+begin_s        how long it takes until BEGIN
+end_s          how long END takes
+=============  ==================================================================
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import getopt
+import json
+import os
+import re
+import signal
+import sys
+import time
+
+from target import replay
+from target.dprogram import Call, Clause, DError, Program, call_of, compile_program, matching
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+STATE = os.environ["PVPROF_FAKE"]
+OPTIONS = "32:6:aAb:Bc:CD:ef:FGhHi:I:lL:m:n:o:p:P:qs:SU:vVwx:X:Z"
+UNDERSTOOD = "elnoPqsV"
+HEADING = f"{'ID':>5} {'PROVIDER':>10} {'MODULE':>17} {'FUNCTION':>33} NAME"
+_MOST_MB = 4
+_BUFFER_BYTES = 32768  # stdio's, on UFS
+
+Probes = list[tuple[str, ...]]
+
+
+def content(*names: str) -> str:
+    with open(os.path.join(*names), encoding="utf-8") as file:
+        return file.read()
+
+
+def fatal(text: str) -> NoReturn:
+    sys.stderr.write(f"dtrace: {text}\n")
+    sys.exit(1)
+
+
+def usage(text: str) -> NoReturn:
+    sys.stderr.write(f"{text}\nUsage: dtrace [-32|-64] [-aACeFGhHlqSvVwZ] ...\n")
+    sys.exit(2)
+
+
+def known_probes(settings: dict[str, Any]) -> Probes:
+    """Return the probes of a real 13.2 (its ``dtrace -l``), and what the settings change."""
+    found: Probes = []
+    for line in replay.text_of("dtrace-l.nofbt").splitlines():
+        match = re.fullmatch(r" *\d+ +(\S+) (.{17}) (.{33}) (\S+)", line)
+        if match:
+            found.append(tuple(part.strip() for part in match.groups()))
+    if settings.get("patched"):
+        found += [
+            ("kernel", "profile", function, name)
+            for function in ("turnstile", "sleepq")
+            for name in ("block", "wakeup")
+        ]
+    lacking = settings.get("lacking", [])
+    return [
+        probe
+        for probe in found
+        if not any(fnmatch.fnmatchcase(f"{probe[0]}:::{probe[3]}", pattern) for pattern in lacking)
+    ]
+
+
+class Output:
+    """The stream that -o names: buffered, and on a full disk as careless as stdio."""
+
+    def __init__(self, name: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        try:
+            self._file = os.open(name, flags, 0o644) if name else 1
+        except OSError as error:
+            fatal(f"failed to open output file '{name}': {error.strerror}")
+        self._rest = b""
+
+    def write(self, text: str) -> None:
+        self._rest += text.encode("utf-8", "surrogateescape")
+        if len(self._rest) >= _BUFFER_BYTES:
+            try:
+                self._push()
+            except OSError as error:
+                fatal(f"processing aborted: {os.strerror(error.errno or 0)}")
+
+    def flush(self) -> None:
+        try:
+            self._push()
+        except OSError as error:  # dtrace clears the error and goes on
+            if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+                raise
+
+    def _push(self) -> None:
+        while self._rest:
+            self._rest = self._rest[os.write(self._file, self._rest) :]
+
+
+class Tracer:
+    """A program while it runs."""
+
+    def __init__(self, program: Program, arguments: list[str], settings: dict[str, Any]) -> None:
+        self._program = program
+        self._arguments = arguments
+        self._settings = settings
+        self._wishes = 0
+        heading = re.search(r"#pvprof 1 (\w+) (\w+) ", program.text)
+        self._mode, self._variant = heading.groups() if heading else ("", "")
+
+    def run(self, output: Output) -> int:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._interrupted)
+        if "dies" in self._settings:
+            fatal(self._settings["dies"])
+        self._say_lowered()
+        time.sleep(self._settings.get("begin_s", 0))
+        self._fire(output, "dtrace:::BEGIN", "BEGIN")
+        self._happen(output)
+        status = self._trace(output)
+        if self._wishes:
+            output.write("\n")
+        time.sleep(self._settings.get("end_s", 0))
+        if self._wishes < 2:
+            self._fire(output, "dtrace:::END", "END")
+        output.write("\n")
+        output.flush()
+        return status
+
+    def _interrupted(self, *_: object) -> None:
+        self._wishes += 1
+
+    def _say_lowered(self) -> None:
+        size = self._program.option("bufsize")
+        if size and int(size.removesuffix("m")) > _MOST_MB:
+            sys.stderr.write(f"dtrace: buffer size lowered to {_MOST_MB}m\n")
+
+    def _trace(self, output: Output) -> int:
+        """Go on until something ends it; return the exit status."""
+        begun = time.monotonic()
+        sys.stderr.write(self._settings.get("stderr", ""))
+        while not self._wishes:
+            output.flush()
+            if self._settings.get("abort"):
+                fatal(f"processing aborted: {self._settings['abort']}")
+            if self._settings.get("floods"):
+                self._happen(output)
+            for clause in self._program.clauses:
+                status = clause.exit_status
+                if status is not None and self._is_met(clause, begun):
+                    return status
+            time.sleep(0.02)
+        return 0
+
+    def _is_met(self, clause: Clause, begun: float) -> bool:
+        if clause.tick_s is not None:
+            return time.monotonic() - begun >= clause.tick_s
+        match = re.fullmatch(r"pid == \$(\d)", clause.predicate)
+        assert match, "proc:::exit is understood with one predicate"
+        assert clause.probes == ("proc:::exit",)
+        pid = self._arguments[int(match[1]) - 1]
+        return not self._settings.get("misses_exit") and not is_running(pid)
+
+    def _happen(self, output: Output) -> None:
+        """Print the records of events: their clauses fire while tracing."""
+        if self._mode != "events" and not self._settings.get("floods"):
+            return
+        for event in replay.events(has_wakers="W %d" in self._program.text):
+            for clause in self._program.clauses:
+                if self._fits(clause, event.kind):
+                    output.write(printed(clause, event))
+
+    def _fits(self, clause: Clause, kind: str) -> bool:
+        """Tell whether a clause is the one for this kind of event."""
+        text = " ".join(clause.statements)
+        if "printf(" not in text or clause.probes[0].startswith("dtrace:::"):
+            return False
+        is_run = 'printf("R ' in text
+        if kind == "wakeup":
+            return 'printf("W ' in text
+        if is_run:  # the patched kernel has a clause for each kind of wait
+            return kind == "on-cpu" and "turnstile" not in clause.probes[0]
+        return f" {kind} " in text
+
+    def _fire(self, output: Output, probe: str, clock: str) -> None:
+        for clause in self._program.of(probe):
+            for statement in clause.statements:
+                call = call_of(statement)
+                if call is not None and call.name == "printa":
+                    output.write(self._aggregation(call))
+                elif call is not None:
+                    ns, wall_ns = (
+                        getattr(replay, f"{clock}_NS"),
+                        getattr(replay, f"{clock}_WALL_NS"),
+                    )
+                    values = {"timestamp": ns, "walltimestamp": wall_ns}
+                    output.write(formatted(call, values))
+
+    def _aggregation(self, call: Call) -> str:
+        """Print the cells of an aggregation in the program's format."""
+        mark, event = call.format.split()[:2]
+        if mark == "#set-aside":
+            return call.format.replace("%s", "sleepq").replace("%@d", "1500", 1).replace("%@d", "1")
+        event = event.removesuffix("%@d.").split("%k")[0]
+        if mark == "?":
+            found = replay.histograms(self._mode)
+        else:
+            found = replay.records(self._mode, self._variant)
+        return "".join(cell(call.format, one) for one in found if event in ("%s", one.event))
+
+
+def is_running(pid: str) -> bool:
+    try:
+        stat = content(f"/proc/{pid}/stat")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def cell(text: str, record: replay.Record) -> str:
+    """Return one cell as printa prints it."""
+    stacks = iter([record.frames, replay.user_frames() if text.count("%k") > 1 else ""])
+    values = iter([record.value, record.count])
+
+    def fill(match: re.Match[str]) -> str:
+        if match["field"]:
+            value = record.fields[match["field"]]
+            return f"{match['field']}={len(value.encode())}:{value}"
+        if match[0] == "%k":
+            return f"\n{next(stacks)}"
+        if match[0] == "%s":
+            return record.event
+        return record.frames if text.startswith("?") else str(next(values))
+
+    return re.sub(r"(?P<field>\w+)=%d:%s|%k|%s|%@d", fill, text)
+
+
+def printed(clause: Clause, event: replay.Event) -> str:
+    """Return what the statements of a clause print for an event."""
+    parts = []
+    for statement in clause.statements:
+        call = call_of(statement)
+        if statement == "stack()":
+            parts.append(f"\n{event.frames}")
+        elif call is not None:
+            parts.append(formatted(call, event.values))
+    return "".join(parts)
+
+
+def formatted(call: Call, values: dict[str, Any]) -> str:
+    given = iter([value_of(argument, values) for argument in call.arguments])
+    text = re.sub(
+        r"%([dxs])",
+        lambda match: format(next(given), match[1] if match[1] != "d" else ""),
+        call.format,
+    )
+    assert not list(given), f"arguments without a conversion: {call}"
+    return text
+
+
+def value_of(expression: str, values: dict[str, Any]) -> Any:
+    """Return the value of one of the expressions that pvprof's programs print."""
+    if expression in values:
+        return values[expression]
+    if expression.isdigit():
+        return int(expression)
+    if match := re.fullmatch(r"strlen\((.*)\)", expression):
+        return len(value_of(match[1], values).encode())
+    if expression.startswith("stringof("):
+        return values["name"]
+    if expression.startswith("(uintptr_t)"):
+        return values["object"]
+    name = {"args[2]": "elapsed", "args[0]->td_tid": "sleeper"}.get(expression, "owner")
+    return values[name]
+
+
+def open_device(settings: dict[str, Any], is_compiling: bool) -> bool:
+    """Return whether there are probes; end the program where dtrace_open() fails."""
+    uid = os.environ.get("PVPROF_FAKE_UID") or content(STATE, "uid").strip()
+    if uid != "0" or settings.get("denied"):
+        reason = "DTrace requires additional privileges"
+    elif not os.path.exists(os.path.join(STATE, "loaded")):
+        reason = "DTrace device not available on system"
+    else:
+        return True
+    if is_compiling:  # -e does without the device
+        return False
+    fatal(f"failed to initialize dtrace: {reason}")
+
+
+def list_probes(descriptions: list[str], probes: Probes) -> None:
+    """Do what -l does; that nothing was found is no failure."""
+    sys.stdout.write(f"{HEADING}\n")
+    for description in descriptions:
+        found = matching(description, probes)
+        for number, (provider, module, function, name) in enumerate(found, start=1):
+            sys.stdout.write(f"{number:5} {provider:>10} {module:>17} {function:>33} {name}\n")
+        if not found:
+            wanted = ":".join(([""] * 4 + description.split(":"))[-4:])
+            sys.stderr.write(f"dtrace: failed to match {wanted}: No probe matches description\n")
+
+
+def main() -> int:
+    if len(sys.argv) == 1:
+        usage("")
+    try:
+        pairs, arguments = getopt.gnu_getopt(sys.argv[1:], OPTIONS)
+    except getopt.GetoptError as error:
+        usage(f"dtrace: illegal option -- {error.opt}")
+    given = dict(pairs)
+    assert set(given) <= {f"-{letter}" for letter in UNDERSTOOD}, f"not understood: {given}"
+    if "-V" in given:
+        sys.stdout.write("dtrace: Sun D 1.13\n")
+        return 0
+    settings = json.loads(content(STATE, "dtrace.json"))
+    has_device = open_device(settings, is_compiling="-e" in given)
+    probes = known_probes(settings) if has_device else []
+    descriptions = [
+        value + ":::" * (option == "-P") for option, value in pairs if option in ("-n", "-P")
+    ]
+    if "-l" in given:
+        list_probes(descriptions, probes)
+        return 0
+    for description in descriptions:
+        if not matching(description, probes):
+            fatal(
+                f"invalid probe specifier {description}: probe description {description}"
+                " does not match any probes"
+            )
+    if "-s" not in given:
+        fatal("no probes specified")
+    program = compiled(given["-s"], probes, arguments, settings)
+    output = Output(given.get("-o", ""))
+    return 0 if "-e" in given else Tracer(program, arguments, settings).run(output)
+
+
+def compiled(name: str, probes: Probes, arguments: list[str], settings: dict[str, Any]) -> Program:
+    try:
+        text = content(name)
+    except OSError as error:
+        fatal(f"failed to open {name}: {error.strerror}")
+    try:
+        program = compile_program(text, probes, arguments)
+        member = settings.get("no_member")
+        if member and member in text:
+            line = text[: text.index(member)].count("\n") + 1
+            raise DError(f"line {line}: in action list: {member} is not a member of struct thread")
+    except DError as error:
+        fatal(f"failed to compile script {name}: {error}")
+    return program
+
+
+if __name__ == "__main__":
+    sys.exit(main())
