@@ -5,7 +5,8 @@ The bridge between the parsers and the analysis, and the only module that sees b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pvprof.errors import UsageError
 from pvprof.model import Profile
@@ -37,17 +38,24 @@ def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
     total = Parsed("")
     for _, parsed in inputs:
         total.merge(parsed)
+    recordings = [one for recording, parsed in inputs for one in _recordings(recording, parsed)]
     measurements = tuple(_measurements(total))
     if len(inputs) > 1:
         _check_same_units(inputs)
     return Pool(
-        names=tuple(recording.name for recording, _ in inputs),
+        names=tuple(name for name, _ in recordings),
         measurements=measurements,
         histograms=tuple(total.histograms),
         problems=tuple(total.problems),
-        provenance=_provenance(inputs),
-        manifests=tuple(recording.manifest for recording, _ in inputs if recording.manifest),
+        provenance=_provenance(recordings, [parsed for _, parsed in inputs]),
+        manifests=tuple(manifest for _, manifest in recordings),
+        records=total.records,
     )
+
+
+def _recordings(recording: Recording, parsed: Parsed) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Return name and manifest of a recording; of a result that was read back, of all its own."""
+    return parsed.recordings or [(recording.name, recording.manifest)]
 
 
 def _measurements(parsed: Parsed) -> Iterable[Measurement]:
@@ -84,17 +92,19 @@ def _units(parsed: Parsed) -> frozenset[str]:
     return frozenset(units | ({"ns"} if parsed.events is not None else set()))
 
 
-def _provenance(inputs: Sequence[tuple[Recording, Parsed]]) -> tuple[tuple[str, str], ...]:
+def _provenance(
+    recordings: Sequence[tuple[str, Mapping[str, Any]]], parsed: Sequence[Parsed]
+) -> tuple[tuple[str, str], ...]:
     facts = [
-        ("Recording", ", ".join(_distinct(recording.name for recording, _ in inputs))),
-        ("Records", f"{sum(parsed.records for _, parsed in inputs):,}"),
-        ("Layout", ", ".join(_distinct(parsed.layout for _, parsed in inputs))),
+        ("Recording", ", ".join(_distinct(name for name, _ in recordings))),
+        ("Records", f"{sum(one.records for one in parsed):,}"),
+        ("Layout", ", ".join(_distinct(one.layout for one in parsed))),
     ]
-    durations = [parsed.duration_ns for _, parsed in inputs if parsed.duration_ns is not None]
+    durations = [one.duration_ns for one in parsed if one.duration_ns is not None]
     if durations:
         facts.append(("Duration", ", ".join(map(format_ns, durations))))
     known = {label for label, _ in facts} | {"Lost"}  # losses are problems, with their counts
-    rows = provenance_rows(recording.manifest for recording, _ in inputs)
+    rows = provenance_rows(manifest for _, manifest in recordings)
     facts += [(label, text.replace("\n", ", ")) for label, text in rows if label not in known]
     return tuple(facts)
 

@@ -60,7 +60,7 @@ _TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 _PACKED_SUFFIXES = ("", ".gz", ".zst")
 _SUFFIXES = (
     *(".gz", ".zst", ".tgz", ".tar", ".pvprof"),
-    *(".out", ".folded", ".speedscope.json", ".txt"),
+    *(".out", ".folded", ".speedscope.json", ".txt", ".html"),
 )
 
 Buffer = Any

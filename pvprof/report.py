@@ -64,7 +64,8 @@ class Pool:
         measurements: by unit, in the order of `UNITS`.
         histograms, problems: of all recordings.
         provenance: facts about the runs, as (label, text).
-        manifests: of the recordings that have one.
+        manifests: of the recordings, in the order of their names; empty where there is none.
+        records: how many records were read.
     """
 
     names: tuple[str, ...]
@@ -73,6 +74,7 @@ class Pool:
     problems: tuple[Problem, ...]
     provenance: tuple[tuple[str, str], ...]
     manifests: tuple[Mapping[str, Any], ...] = ()
+    records: int = 0
 
     def measurement(self, unit: Unit | None) -> Measurement:
         """Return the measurement of that unit, or the first.
@@ -150,6 +152,11 @@ class Report:
     sections: tuple[Section, ...]
     histograms: tuple[HistogramRow, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the filters kept nothing at all."""
+        return not self.histograms and not any(section.rows for section in self.sections)
 
     def title_of(self, kind: str) -> str:
         """Return the title of a wait kind."""

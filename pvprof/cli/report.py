@@ -17,6 +17,7 @@ from pvprof.cli.options import (
 )
 from pvprof.cli.output import check_outputs, deliver, force_option
 from pvprof.cli.results import print_terminal, render_result
+from pvprof.errors import InputError
 from pvprof.render.formats import FORMATS, Format, Source, format_of
 from pvprof.render.speedscope import Rendered
 from pvprof.render.tables import TableOptions
@@ -42,7 +43,7 @@ Examples:
     "outputs",
     metavar="FILE",
     multiple=True,
-    help="Write this file, in the format of its suffix (.md .csv .json .folded .svg .txt "
+    help="Write this file, in the format of its suffix (.html .md .csv .json .folded .svg .txt "
     ".speedscope.json); "
     "repeatable; - is stdout. Without -o: tables on stdout.",
 )
@@ -79,6 +80,10 @@ def command(
     say([one for result in results if result for one in result.problems], rest["quiet"])
     if any(made.source is Source.FOLDED for _, made in wanted):
         say_others(inputs.pool, inputs.pool.measurement(None).profile.unit)
+    if report.is_empty and any(made.source is Source.BOTH for _, made in wanted):
+        raise InputError(
+            "nothing to show: the filters left nothing", "--kind all keeps every kind of wait"
+        )
 
 
 def _render(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> Rendered:

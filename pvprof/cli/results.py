@@ -49,8 +49,17 @@ def render_result(made: Format, inputs: Inputs, report: Report, options: TableOp
     """Return the text of a result in the format `made`."""
     if made.source is Source.REPORT:
         return render_tables(made, report, options)
+    if made.source is Source.BOTH:
+        return _html_text(inputs, report, options)
     tower = Towers.of(inputs, None, FoldOptions())
     return render_folded(tower.folded) if made.name == "folded" else tower.svg(SvgChoices())
+
+
+def _html_text(inputs: Inputs, report: Report, options: TableOptions) -> str:
+    from pvprof.cli.page import page_of  # noqa: PLC0415
+    from pvprof.render.html import render  # noqa: PLC0415
+
+    return render(page_of(inputs, report), options)
 
 
 def deliver_speedscope(

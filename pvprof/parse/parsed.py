@@ -6,7 +6,9 @@ processes, the aggregations after the events) are added with `Parsed.merge`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pvprof.model import Events, Frame, Histogram, Key, Problem, Profile, Stack, Unit, Weight
 from pvprof.parse.marks import Clocks, Marks
@@ -27,6 +29,8 @@ class Parsed:
         has_begin, has_end: whether the marks were seen that our event programs print.
         begin, end: the clocks at those marks, where the layout is pvprof's own.
         marks: what waits for all of a text to be read; None when it was.
+        recordings: (name, manifest) of what a result was made from that is read back; empty for
+            dtrace's own output, which is one recording.
     """
 
     layout: str
@@ -41,6 +45,7 @@ class Parsed:
     begin: Clocks | None = None
     end: Clocks | None = None
     marks: Marks | None = None
+    recordings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 
     @property
     def duration_ns(self) -> int | None:
@@ -81,3 +86,4 @@ class Parsed:
             self.marks = other.marks
         elif other.marks is not None:
             self.marks.merge(other.marks)
+        self.recordings.extend(other.recordings)

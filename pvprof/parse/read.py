@@ -22,6 +22,7 @@ from pvprof.parse.frames import FrameNames
 from pvprof.parse.lines import LineNumbers
 from pvprof.parse.marks import Header, find_header, read_header
 from pvprof.parse.native import NativeReader, settle
+from pvprof.parse.page import read_page
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.records import AggregateLayout, read_values
 from pvprof.parse.rows import RowReader
@@ -160,6 +161,8 @@ class _Reading:
     options: ReadOptions
 
     def run(self) -> Parsed:
+        if self.layout == "html":
+            return self._read_page()
         if self.layout == "speedscope":
             reader = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
             return reader.read(bytes(self.data))
@@ -184,6 +187,11 @@ class _Reading:
             text = "the last line may have been cut short"
             parsed.problems.append(Problem("no-final-newline", text, self.source))
         return parsed
+
+    def _read_page(self) -> Parsed:
+        if self.options.unit is not None:
+            raise UsageError("--unit: a report in HTML says itself in which units its data are")
+        return read_page(self.data)
 
     def _whole_end(self) -> int:
         """Return where the text ends that can be relied on.

@@ -12,6 +12,7 @@ from pvprof.errors import InputError
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
 from pvprof.parse.marks import find_header
+from pvprof.parse.page import is_page
 from pvprof.parse.records import AggregateLayout, read_values
 
 SAMPLE_BYTES = 1 << 18
@@ -33,6 +34,7 @@ LAYOUTS = {
     "folded": "frames joined by ;, then a number",
     "differential": "folded with two numbers, of which the second, the new side, is read",
     "speedscope": "JSON of www.speedscope.app",
+    "html": "a report of pvprof's, which carries its data along",
 }
 
 _EVENT = re.compile(rb"^(?:[EW] \d+ -?\d+ \d+ |B \d+ \d+$)", re.M)
@@ -60,6 +62,8 @@ def sniff(data: bytes) -> str:
     lines = [line for line in sample.split(b"\n") if line.strip()]
     if not lines:
         raise InputError("the file is empty")
+    if is_page(sample):
+        return "html"
     if find_header(data):
         return "pvprof"
     if any(line.startswith(_OTHER_TOOLS) for line in lines):

@@ -328,7 +328,9 @@ svg.addEventListener("pvprof:show", (event) => {
   if (wanted.zoom) list.push(["zoom", [].concat(wanted.zoom).join(";")]);
   if (wanted.keep) list.push(["keep", String(wanted.keep)]);
   if (wanted.hide) list.push(["hide", String(wanted.hide)]);
-  if (wanted.lock) list.push(["keep-case", "^" + String(wanted.lock).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&") + "$"]);
+  for (const lock of [].concat(wanted.lock || [])) { // of several, towers have all; of none, all are shown
+    list.push(["keep-case", "^" + String(lock).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&") + "$"]);
+  }
   if (wanted.theme) setTheme(wanted.theme);
   applySettings(list);
   refresh();

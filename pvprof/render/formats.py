@@ -16,6 +16,7 @@ class Source(Enum):
 
     REPORT = "report"
     FOLDED = "folded"
+    BOTH = "both"
     POOL = "pool"
 
 
@@ -42,6 +43,7 @@ FORMATS = (
     Format("csv", (".csv",), Source.REPORT, "one line a lock, unscaled"),
     Format("json", (".json",), Source.REPORT, "everything, unscaled"),
     Format("folded", (".folded", ".collapsed"), Source.FOLDED, "folded stacks"),
+    Format("html", (".html", ".htm"), Source.BOTH, "one page: all of it, with the data"),
     Format("svg", (".svg",), Source.FOLDED, "flame graph"),
     Format("speedscope", (".speedscope.json",), Source.POOL, "for www.speedscope.app"),
 )

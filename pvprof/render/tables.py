@@ -5,12 +5,13 @@ Owns the wording, the columns and the scaling of values; refuses to know how a t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pvprof.attribute import Row
 from pvprof.model import Problem, Unit, show_controls
 from pvprof.report import HistogramRow, Report, Section
+from pvprof.rules import OTHER
 from pvprof.units import format_exact, format_share, format_value
 
 MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
@@ -20,6 +21,13 @@ _NAMES_ASIDE = 4
 _WAITED_FOR = "Lock or wait message"
 # What the rows of these kinds of waits are called by.
 _ROW_HEADINGS = {"runq": "Process", "wakeup": "Waker -> sleeper"}
+# Heading, rank, field of `Quantiles`.
+_QUANTILES = (
+    ("p50", 4, "p50_ns"),
+    ("p90", 4, "p90_ns"),
+    ("p99", 2, "p99_ns"),
+    ("max", 2, "max_ns"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,21 @@ class Column:
     name: str
     is_number: bool = False
     rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LockColumn:
+    """A column of a table of locks: what a row's cell says, and by what rows are sorted.
+
+    Attributes:
+        heading: of the column.
+        text: of a row's cell.
+        order: of a row, unscaled; None where there is nothing to sort by.
+    """
+
+    heading: Column
+    text: Callable[[Row], str]
+    order: Callable[[Row], int | str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,57 +180,76 @@ def _value_heading(unit: Unit) -> str:
 
 def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
     unit = section.unit
-    has_spin = any(row.spin for row in rows)
-    has_quantiles = any(row.quantiles for row in rows)
-    has_classes = any(row.lock_class != "other" for row in rows)
-    what = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
-    columns = [Column(what)]
-    columns += [Column("Class", rank=1)] if has_classes else []
-    columns += [Column(_value_heading(unit), True), Column("Share", True)]
-    columns += [Column("Of it spin", True)] if has_spin else []
-    columns += [Column("Count", True), Column("Mean", True, rank=3)] if section.has_counts else []
-    columns += [Column(name, True, rank=4) for name in ("p50", "p90")] if has_quantiles else []
-    columns += [Column(name, True, rank=2) for name in ("p99", "max")] if has_quantiles else []
-    columns += [Column("Stacks", True, rank=6)]
-    columns += [Column("Top caller", rank=5)] if unit != "samples" else []
+    columns = lock_columns(rows, section)
     shown = rows[: options.top] if options.top else rows
-    cells = [_cells(row, section, has_classes, has_spin, has_quantiles) for row in shown]
+    cells = [tuple([column.text(row) for column in columns]) for row in shown]
+    headings = [column.heading for column in columns]
     if len(shown) < len(rows):
-        cells.append(_rest(rows[len(shown) :], columns, section))
+        cells.append(_rest(rows[len(shown) :], headings, section))
     value = sum(row.value for row in rows)
     return Table(
         f"{title}: {format_value(value, unit)} ({format_exact(value, unit)})",
-        tuple(columns),
+        tuple(headings),
         tuple(cells),
     )
 
 
-def _cells(
-    row: Row, section: Section, has_classes: bool, has_spin: bool, has_quantiles: bool
-) -> tuple[str, ...]:
+def lock_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
+    """Return the columns of a table of locks: those for which some row has something to say."""
     unit = section.unit
-    cells = [row.name]
-    cells += [row.lock_class] if has_classes else []
-    cells += [format_value(row.value, unit), format_share(row.value, section.kept.value)]
-    cells += [format_value(row.spin, unit) if row.spin else "-"] if has_spin else []
-    if section.has_counts:
-        mean = "-" if row.mean is None else format_value(row.mean, unit)
-        cells += [f"{row.count:,}", mean]
-    if has_quantiles:
-        quantiles = row.quantiles
-        values = (
-            (quantiles.p50_ns, quantiles.p90_ns, quantiles.p99_ns, quantiles.max_ns)
-            if quantiles
-            else ()
+    what = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
+    columns = [LockColumn(Column(what), lambda row: row.name, lambda row: row.name)]
+    if any(row.lock_class != OTHER for row in rows):
+        columns.append(
+            LockColumn(
+                Column("Class", rank=1), lambda row: row.lock_class, lambda row: row.lock_class
+            )
         )
-        cells += [format_value(value, "ns") for value in values] or ["-"] * 4
-    cells += [f"{row.stacks:,}"]
+    columns += [
+        _number(_value_heading(unit), 0, unit, lambda row: row.value),
+        LockColumn(
+            Column("Share", True),
+            lambda row: format_share(row.value, section.kept.value),
+            lambda row: row.value,
+        ),
+    ]
+    if any(row.spin for row in rows):
+        columns.append(_number("Of it spin", 0, unit, lambda row: row.spin or None))
+    if section.has_counts:
+        columns.append(
+            LockColumn(Column("Count", True), lambda row: f"{row.count:,}", lambda row: row.count)
+        )
+        columns.append(_number("Mean", 3, unit, lambda row: row.mean))
+    if any(row.quantiles for row in rows):
+        columns += [
+            _number(name, rank, "ns", lambda row, field=field: getattr(row.quantiles, field, None))  # type: ignore[misc]
+            for name, rank, field in _QUANTILES
+        ]
+    columns.append(
+        LockColumn(
+            Column("Stacks", True, rank=6), lambda row: f"{row.stacks:,}", lambda row: row.stacks
+        )
+    )
     if unit != "samples":
-        cells += [row.callers[0][0] if row.callers else "-"]
-    return tuple(cells)
+        columns.append(
+            LockColumn(Column("Top caller", rank=5), lambda row: _caller(row) or "-", _caller)
+        )
+    return columns
 
 
-def _rest(rows: list[Row], columns: list[Column], section: Section) -> tuple[str, ...]:
+def _number(name: str, rank: int, unit: Unit, order: Callable[[Row], int | None]) -> LockColumn:
+    def text(row: Row) -> str:
+        value = order(row)
+        return "-" if value is None else format_value(value, unit)
+
+    return LockColumn(Column(name, True, rank), text, order)
+
+
+def _caller(row: Row) -> str | None:
+    return row.callers[0][0] if row.callers else None
+
+
+def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> tuple[str, ...]:
     """Return the row that adds up those that are not shown."""
     value = sum(row.value for row in rows)
     known = {

@@ -1,0 +1,100 @@
+"""From inputs to an HTML page: which flame graphs it has, and what it carries along."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pvprof.cli.options import Inputs
+from pvprof.cli.results import cause_of
+from pvprof.distribution import distributions
+from pvprof.fold import FoldOptions, fold
+from pvprof.render.html import Graph, Page
+from pvprof.render.tables import MEASURED
+from pvprof.report import Measurement, Report
+from pvprof.rules import UNCLASSIFIED
+from pvprof.select import ALL_KINDS, Part, Selection, classify, select
+from pvprof.snapshot import Snapshot, encode
+from pvprof.units import format_share, format_value
+
+_SPIN = "-spin"
+_EVERYTHING = {"ns": "All waits", "samples": "All samples", "events": "All events"}
+_NO_NAME_PART = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+def page_of(inputs: Inputs, report: Report) -> Page:
+    """Return the page of a report; the data in it are all that was read, not what was kept."""
+    pool = inputs.pool
+    manifests = pool.manifests or ({},) * len(pool.names)
+    recordings = tuple(zip(pool.names, manifests, strict=True))
+    snapshot = Snapshot(
+        recordings=recordings,
+        records=pool.records,
+        profiles=tuple(one.profile for one in pool.measurements),
+        histograms=pool.histograms,
+        problems=pool.problems,
+    )
+    has_several = len(pool.measurements) > 1
+    graphs = [
+        replace(graph, title=f"{graph.title} ({one.profile.unit})") if has_several else graph
+        for one in pool.measurements
+        for graph in _graphs(one, inputs)
+    ]
+    return Page(
+        report=report,
+        graphs=tuple(graphs),
+        distributions=distributions(pool, inputs.rules, inputs.filters),
+        recordings=recordings,
+        data=encode(snapshot),
+    )
+
+
+def _graphs(measurement: Measurement, inputs: Inputs) -> Iterator[Graph]:
+    """Yield a graph for each kind that was kept, spinning and blocking apart, then everything."""
+    rules, filters = inputs.rules, inputs.filters
+    parts = classify(measurement.profile, rules)
+    kept = select(parts, rules, filters).kept
+    everything = select(parts, rules, replace(filters, kinds=(ALL_KINDS,))).kept
+    total = sum(part.weight.value for part in parts)
+    unit = measurement.profile.unit
+
+    def graph(name: str, title: str, kinds: Sequence[str], some: Sequence[Part]) -> Iterator[Graph]:
+        titles = {kind.id: kind.title for kind in rules.kinds}
+        causes = (cause_of(part, titles) for part in some)
+        folded = fold(((one.key, one.stacks) for one in some), unit, FoldOptions(), causes)
+        if folded.rows:
+            about = _about(measurement, some, total)
+            yield Graph(_id(unit, name), title, about, tuple(kinds), folded)
+
+    alone = {part.verdict.kind for part in everything} == {UNCLASSIFIED}
+    drawn = 0
+    for kind in rules.kinds:
+        some = [part for part in kept if part.verdict.kind == kind.id]
+        if not some or alone or (kind.set_aside and kind.id not in filters.kinds):
+            continue
+        drawn = max(drawn, len(some))
+        yield from graph(kind.id, kind.title, [kind.id], some)
+        spins = [part for part in some if part.key.event.endswith(_SPIN)]
+        blocks = [part for part in some if not part.key.event.endswith(_SPIN)]
+        if spins and blocks:
+            yield from graph(f"{kind.id}-spin", "Spinning", [kind.id], spins)
+            yield from graph(f"{kind.id}-block", "Blocking", [kind.id], blocks)
+    if len(everything) > drawn:
+        title = MEASURED[unit] if alone else _EVERYTHING[unit]
+        yield from graph("all", title, [], everything)
+
+
+def _id(unit: str, name: str) -> str:
+    """Return a name that may stand in an id and in the address of a page."""
+    return f"{unit}-{_NO_NAME_PART.sub('-', name)}"
+
+
+def _about(measurement: Measurement, some: Iterable[Part], total: int) -> str:
+    weight = Selection(tuple(some), ()).weight
+    unit = measurement.profile.unit
+    waits = f" in {weight.count:,} waits" if measurement.profile.has_counts and unit == "ns" else ""
+    return (
+        f"{format_value(weight.value, unit)}{waits},"
+        f" {format_share(weight.value, total)} of {format_value(total, unit)} recorded"
+    )

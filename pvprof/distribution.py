@@ -1,0 +1,135 @@
+"""How long single waits took: histograms of what was recorded wait by wait or as ``quantize``.
+
+Owns the buckets. It refuses to draw them (``render.htmlcharts`` does). Single waits are sorted into
+powers of two, as ``quantize`` does; bodies that dtrace printed keep their own bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pvprof.attribute import row_name
+from pvprof.model import NO_STACK, Events, Key, Stack
+from pvprof.report import Pool, merge_histograms, select_from
+from pvprof.rules import Rules
+from pvprof.select import Filters, Part, rejected_by, wanted_kinds
+
+ALL = ""
+"""The name of a distribution over all waits of a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many waits took at least `low_ns` and less than `high_ns`; None where it is open."""
+
+    low_ns: int
+    high_ns: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """The waits for one lock or wait message, or, by the name `ALL`, of one kind.
+
+    Attributes:
+        kind, lock_class, event, name: of the waits; `event` only where dtrace made the histogram.
+        buckets: in ascending order, from the first to the last that is not empty.
+    """
+
+    kind: str
+    lock_class: str
+    event: str
+    name: str
+    buckets: tuple[Bucket, ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many waits there were."""
+        return sum(bucket.count for bucket in self.buckets)
+
+
+def distributions(pool: Pool, rules: Rules, filters: Filters) -> tuple[Distribution, ...]:
+    """Return the distributions of the waits that the filters keep, in the order of the kinds.
+
+    Those of single waits come before those that dtrace made; of each, `ALL` comes first and then
+    the largest count.
+
+    Raises:
+        UsageError: the filters name a kind that the rules do not have.
+    """
+    found: list[Distribution] = []
+    for one in pool.measurements:
+        if one.events is not None and len(one.events):
+            found += _of_events(one.events, select_from(one, rules, filters).kept)
+    found += _of_histograms(pool, rules, filters)
+    order = {kind.id: place for place, kind in enumerate(rules.kinds)}
+    found.sort(key=lambda one: (order[one.kind], bool(one.event), one.name != ALL, -one.count))
+    return tuple(found)
+
+
+def _of_events(events: Events, parts: Sequence[Part]) -> Iterable[Distribution]:
+    """Yield one distribution for each kind, and one for each of its locks."""
+    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+
+    powers = np.left_shift(np.uint64(1), np.arange(63, dtype=np.uint64)).astype(np.int64)
+    # How many powers of two a wait reaches: 0 for 0 ns, n for a wait from 2^(n-1) on.
+    ranks = np.searchsorted(powers, events.wait_ns, side="right")
+    row_ids: dict[tuple[str, str, str], int] = {}
+    row_of: dict[tuple[Key, Stack], int] = {}
+    for part in parts:
+        row_id = (part.verdict.kind, part.verdict.lock_class, row_name(part.key))
+        number = row_ids.setdefault(row_id, len(row_ids))
+        row_of.update(((part.key, stack), number) for stack in part.stacks)
+    width = max(len(events.stacks), 1)
+    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
+    rows = np.asarray(
+        [
+            row_of.get((events.keys[code // width], events.stacks[code % width]), -1)
+            for code in codes.tolist()
+        ],
+        dtype=np.int64,
+    )[places]
+    kept = rows >= 0
+    table = np.zeros((len(row_ids), 64), dtype=np.int64)
+    np.add.at(table, (rows[kept], ranks[kept]), 1)
+    by_kind: dict[str, list[int]] = {}
+    for (kind, lock_class, name), number in row_ids.items():
+        counts = table[number].tolist()
+        by_kind[kind] = [a + b for a, b in zip(by_kind.get(kind, [0] * 64), counts, strict=True)]
+        yield Distribution(kind, lock_class, "", name, _log2_buckets(counts))
+    for kind, counts in by_kind.items():
+        yield Distribution(kind, "", "", ALL, _log2_buckets(counts))
+
+
+def _log2_buckets(counts: Sequence[int]) -> tuple[Bucket, ...]:
+    pairs = [((1 << rank) >> 1, count) for rank, count in enumerate(counts)]
+    return _trimmed(pairs)
+
+
+def _of_histograms(pool: Pool, rules: Rules, filters: Filters) -> Iterable[Distribution]:
+    wanted = wanted_kinds(rules, filters.kinds)
+    for histogram in merge_histograms(pool.histograms):
+        key = histogram.key
+        verdict = rules.classify(key, NO_STACK)
+        if verdict.kind not in wanted or rejected_by(verdict, key, filters):
+            continue
+        yield Distribution(
+            verdict.kind,
+            verdict.lock_class,
+            key.event,
+            row_name(key),
+            _trimmed(histogram.buckets),
+        )
+
+
+def _trimmed(pairs: Sequence[tuple[int, int]]) -> tuple[Bucket, ...]:
+    """Return (lower bound, count) pairs as buckets, without the empty ones at both ends."""
+    filled = [place for place, (_, count) in enumerate(pairs) if count]
+    if not filled:
+        return ()
+    bounds = [*(low for low, _ in pairs[1:]), None]
+    return tuple(
+        Bucket(low, high, count)
+        for (low, count), high in list(zip(pairs, bounds, strict=True))[filled[0] : filled[-1] + 1]
+    )

@@ -1,0 +1,348 @@
+(function () {
+"use strict";
+
+// The page without this script: tables, still pictures, no controls. With it: sorting, filtering,
+// tabs, and rows that tell the flame graphs what to show.
+
+const find = (selector, where) => (where || document).querySelector(selector);
+const findAll = (selector, where) => Array.from((where || document).querySelectorAll(selector));
+
+for (const control of findAll(".control[hidden]")) {
+  if (!control.matches(".chosen, .tabs")) control.hidden = false;
+}
+
+// ---- flame graphs -------------------------------------------------------------------------------
+
+// One copy of their script serves all of them: each run takes over the picture that it stands in.
+const code = find("#flame-script");
+const graphs = findAll(".graph").map((panel) => {
+  const svg = find(".pvprof-flame", panel);
+  const script = document.createElement("script");
+  script.textContent = code.textContent;
+  svg.append(script);
+  const kinds = panel.dataset.kinds.split(" ").filter(Boolean);
+  return {
+    panel, svg, unit: panel.dataset.unit, locks: "",
+    tab: find("#tab-" + panel.id.slice("graph-".length)),
+    holds: (row) => row.dataset.unit === panel.dataset.unit
+      && (!kinds.length || kinds.includes(row.dataset.kind)),
+  };
+});
+let open = null;
+let isOnPaper = false;
+
+function show(graph, wanted) {
+  graph.svg.dispatchEvent(new CustomEvent("pvprof:show", { detail: wanted }));
+}
+
+// ---- tabs ---------------------------------------------------------------------------------------
+
+function openTab(graph, takesFocus) {
+  open = graph;
+  for (const one of graphs) {
+    const isOpen = one === graph;
+    one.panel.classList.toggle("closed", !isOpen);
+    one.tab.setAttribute("aria-selected", isOpen ? "true" : "false");
+    one.tab.tabIndex = isOpen ? 0 : -1;
+  }
+  if (takesFocus) graph.tab.focus();
+}
+
+function addressParts() {
+  return location.hash.slice(1).split("&").filter(Boolean);
+}
+
+// The graphs keep their own state in the address, under their names; here it is which one is open.
+function keepTab() {
+  const others = addressParts().filter((part) => !part.startsWith("tab="));
+  const mine = open === graphs[0] ? [] : ["tab=" + open.tab.dataset.name];
+  const hash = mine.concat(others).join("&");
+  try {
+    history.replaceState(history.state, "", hash ? "#" + hash : location.pathname + location.search);
+  } catch (error) {
+    // a page without an address of its own: about:srcdoc, data:
+  }
+}
+
+function tabInAddress() {
+  const part = addressParts().find((one) => one.startsWith("tab="));
+  return part && graphs.find((graph) => "tab=" + graph.tab.dataset.name === part);
+}
+
+if (graphs.length > 1) {
+  const list = find(".tabs");
+  list.hidden = false;
+  for (const graph of graphs) {
+    graph.panel.setAttribute("role", "tabpanel");
+    graph.panel.setAttribute("aria-labelledby", graph.tab.id);
+    graph.tab.addEventListener("click", () => {
+      openTab(graph);
+      keepTab();
+      readChoice();
+    });
+  }
+  list.addEventListener("keydown", (event) => {
+    const at = graphs.indexOf(open);
+    const to = {
+      ArrowRight: (at + 1) % graphs.length, ArrowLeft: (at + graphs.length - 1) % graphs.length,
+      Home: 0, End: graphs.length - 1,
+    }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    openTab(graphs[to], true);
+    keepTab();
+    readChoice();
+  });
+  window.addEventListener("hashchange", () => {
+    const graph = tabInAddress();
+    if (graph) openTab(graph);
+  });
+}
+if (graphs.length) openTab(tabInAddress() || graphs[0]);
+
+// ---- from a lock to its towers ------------------------------------------------------------------
+
+const rows = findAll(".locks tbody tr");
+const chosenLine = find("p.chosen");
+let chosen = null;
+let isChoosing = false;
+
+function framesOf(row) {
+  return ["frame1", "frame2"].map((key) => row.dataset[key]).filter((one) => one !== undefined);
+}
+
+function choose(row) {
+  chosen = row;
+  isChoosing = true;
+  for (const graph of graphs) {
+    if (row && graph.holds(row)) show(graph, { lock: framesOf(row) });
+    else if (graph.locks) show(graph, { lock: [] });
+  }
+  isChoosing = false;
+  if (row && !open.holds(row)) {
+    const graph = graphs.find((one) => one.holds(row));
+    openTab(graph);
+    keepTab();
+  }
+  markChoice();
+}
+
+function markChoice() {
+  for (const row of rows) {
+    const button = find(".lock button", row);
+    if (!button) continue;
+    row.classList.toggle("chosen", row === chosen);
+    button.setAttribute("aria-pressed", row === chosen ? "true" : "false");
+  }
+  chosenLine.hidden = !chosen;
+  const name = chosen ? find(".lock", chosen).textContent : "";
+  const isNowhere = chosen && open.holds(chosen) && !find(".boxes g:not([display])", open.svg);
+  find("span", chosenLine).textContent = chosen
+    ? "Only towers of \u201c" + (name.length > 200 ? name.slice(0, 200) + "\u2026" : name) + "\u201d are shown."
+      + (isNowhere ? " Here it has none that is wide enough to be drawn." : "")
+    : "";
+}
+
+function patternsOf(names) {
+  return names.map((name) => "^" + name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&") + "$").join("\n");
+}
+
+// What the open graph shows may have been changed there, or come from the address.
+function readChoice() {
+  const sources = open.locks;
+  if (chosen && open.holds(chosen) && patternsOf(framesOf(chosen)) === sources) {
+    markChoice();
+    return;
+  }
+  if (chosen && !sources && open.holds(chosen)) {
+    choose(null);
+    return;
+  }
+  chosen = (sources && rows.find((row) => framesOf(row).length && open.holds(row)
+    && patternsOf(framesOf(row)) === sources)) || null;
+  markChoice();
+}
+
+for (const graph of graphs) {
+  graph.svg.addEventListener("pvprof:change", (event) => {
+    graph.locks = event.detail.settings.filter(([key]) => key === "keep-case")
+      .map(([, source]) => source).join("\n");
+    if (!isChoosing && graph === open) readChoice();
+    if (isOnPaper) forPaper(true); // it was drawn anew, for another width
+  });
+}
+
+// Moves to the graphs where they are out of sight; who is near them sees the change anyway.
+function reveal() {
+  const top = find(".graphs").getBoundingClientRect().top;
+  if (top < window.innerHeight - 200) return;
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  find(".graphs").scrollIntoView({ behavior: isCalm ? "auto" : "smooth", block: "start" });
+}
+
+function toggle(row) {
+  choose(row === chosen ? null : row);
+  if (chosen) reveal();
+}
+
+for (const row of rows) {
+  if (!framesOf(row).length || !graphs.some((graph) => graph.holds(row))) continue;
+  const place = find(".lock", row);
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("aria-pressed", "false");
+  button.title = "Show only its towers in the flame graphs";
+  button.append(...place.childNodes);
+  place.append(button);
+  row.addEventListener("click", () => {
+    if (!String(getSelection())) toggle(row); // whoever marks text wants to copy it
+  });
+}
+if (chosenLine) {
+  find("button", chosenLine).addEventListener("click", () => choose(null));
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !chosen || event.target.matches("input")) return;
+  const focused = document.activeElement;
+  // a graph undoes its own things: its search, its zoom, then this
+  if (find(".pvprof-flame:hover") || (focused && focused.closest(".pvprof-flame"))) return;
+  choose(null);
+});
+
+// ---- tables -------------------------------------------------------------------------------------
+
+function compile(source) {
+  try {
+    return new RegExp(source, "iu");
+  } catch (error) {
+    try {
+      return new RegExp(source, "i");
+    } catch (again) {
+      return null;
+    }
+  }
+}
+
+// Numbers are compared in full: nanoseconds of a long run pass 2^53.
+function compareNumbers(a, b) {
+  const [x, y] = [BigInt(a), BigInt(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+function compareTexts(a, b) {
+  const [x, y] = [a.toLowerCase(), b.toLowerCase()];
+  return x < y ? -1 : x > y ? 1 : a < b ? -1 : a > b ? 1 : 0;
+}
+
+function setUpTable(table) {
+  const body = table.tBodies[0];
+  const every = Array.from(body.rows);
+  const heads = Array.from(table.tHead.rows[0].cells);
+  const form = find("form.filter", table.closest(".section"));
+  const isMain = form && !table.closest("details");
+  const top = Number(table.dataset.top) || every.length;
+  let order = every;
+  let showsAll = every.length <= top;
+
+  function sortBy(column, direction) {
+    const isNumber = heads[column].classList.contains("n");
+    const keyOf = (row) => (isNumber ? row.cells[column].dataset.order : row.cells[column].textContent);
+    const compare = isNumber ? compareNumbers : compareTexts;
+    const keyed = every.map((row) => [keyOf(row), row]);
+    keyed.sort(([a], [b]) => {
+      if (a === "" || b === "") return a === b ? 0 : a === "" ? 1 : -1;
+      return direction * compare(a, b);
+    });
+    order = keyed.map(([, row]) => row);
+    body.append(...order);
+    for (const [index, head] of heads.entries()) {
+      if (index === column) head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+    }
+    update();
+  }
+
+  for (const [index, head] of heads.entries()) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener("click", () => {
+      const now = head.getAttribute("aria-sort");
+      const first = head.classList.contains("n") ? -1 : 1;
+      sortBy(index, now === "ascending" ? -1 : now === "descending" ? 1 : first);
+    });
+  }
+
+  function update() {
+    if (!isMain) return;
+    const input = find("input", form);
+    const pattern = compile(input.value);
+    input.setAttribute("aria-invalid", pattern ? "false" : "true");
+    find(".problem", form).textContent = pattern ? "" : "not a regular expression: all rows are shown";
+    const matching = order.filter((row) => !pattern || !input.value || Array.from(row.cells)
+      .some((cell) => !cell.classList.contains("n") && pattern.test(cell.textContent)));
+    const shown = new Set(showsAll ? matching : matching.slice(0, top));
+    for (const row of every) row.hidden = !shown.has(row);
+    find(".count", form).textContent = shown.size + " of " + every.length + " rows"
+      + (matching.length < every.length ? ", " + matching.length + " match" : "");
+    find(".every", form).hidden = showsAll || matching.length <= top;
+  }
+
+  if (!isMain) return;
+  form.addEventListener("submit", (event) => event.preventDefault());
+  find("input", form).addEventListener("input", update);
+  find("input", form).addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !event.target.value) return;
+    event.target.value = "";
+    update();
+  });
+  find(".every", form).addEventListener("click", () => {
+    showsAll = true;
+    update();
+  });
+  update();
+}
+
+findAll(".locks").forEach(setUpTable);
+
+// ---- light and dark -----------------------------------------------------------------------------
+
+const THEMES = ["auto", "dark", "light"];
+const LABELS = { auto: "\u25d0 Auto", dark: "\u25cf Dark", light: "\u25cb Light" };
+const themeButton = find("#theme");
+let theme = "auto";
+
+function setTheme(name) {
+  theme = name;
+  if (name === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = name;
+  themeButton.textContent = LABELS[name];
+  themeButton.title = "Light, dark, or as the system";
+  for (const graph of graphs) show(graph, { theme: name });
+}
+
+themeButton.addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]));
+setTheme("auto");
+
+// ---- on paper -----------------------------------------------------------------------------------
+
+// A graph is drawn for the window's width: on paper it is scaled, as a picture. Paper is light.
+function forPaper(isPaper) {
+  isOnPaper = isPaper;
+  for (const { svg } of graphs) {
+    const holder = find(".holder", svg);
+    if (!holder) continue;
+    if (isPaper) svg.setAttribute("viewBox", "0 0 " + holder.getAttribute("width") + " " + svg.getAttribute("height"));
+    else svg.removeAttribute("viewBox");
+    svg.classList.toggle("light", isPaper || theme === "light");
+    svg.classList.toggle("dark", !isPaper && theme === "dark");
+  }
+}
+
+const print = matchMedia("print");
+print.addEventListener("change", () => forPaper(print.matches));
+window.addEventListener("beforeprint", () => forPaper(true));
+window.addEventListener("afterprint", () => forPaper(false));
+})();

@@ -1,0 +1,236 @@
+"""Everything that was read, as one compact text that can be read back: what a page carries along.
+
+Owns that text, both ways: JSON, packed with gzip, in base64. It holds weights by key and stack, not
+only folded stacks, so that whoever has the page can fold by the root, count, filter and report
+again. It refuses to know the page around it (``render.html`` writes that, ``parse.page`` finds it).
+
+::
+
+    {"schema": 1,
+     "recordings": [{"name": ..., "manifest": {...}}],
+     "records": 2659,
+     "profiles": [{"unit": "ns", "has_counts": true, "groups": [
+         {"key": [event, name, execname, sleeper, lock class],
+          "stacks": [...], "values": [...], "counts": [...], "records": [...]}]}],
+     "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
+     "problems": [[kind, text, file, line, count, severity], ...]}
+
+Schema history: 1, the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, NoReturn, get_args
+
+from pvprof.errors import InputError, first_line, quote
+from pvprof.model import (
+    Histogram,
+    Key,
+    Problem,
+    Profile,
+    Severity,
+    Stack,
+    Unit,
+    clean_frame,
+    stack_of,
+    weights_of,
+)
+
+SCHEMA = 1
+_LINE = 160
+_MOST_BITS = 200
+"""Of a number. A longer one was never measured, and would take long to print."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that was read from some recordings, but for the single events.
+
+    Attributes:
+        recordings: (name, manifest) of each; the manifest is empty where there was none.
+        records: how many records were read.
+        profiles: at most one for each unit.
+        histograms, problems: of all recordings.
+    """
+
+    recordings: tuple[tuple[str, Mapping[str, Any]], ...]
+    records: int
+    profiles: tuple[Profile, ...]
+    histograms: tuple[Histogram, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def encode(snapshot: Snapshot) -> str:
+    """Return a snapshot as lines of base64; the same snapshot gives the same text."""
+    document = {
+        "schema": SCHEMA,
+        "recordings": [
+            {"name": name, "manifest": dict(manifest)} for name, manifest in snapshot.recordings
+        ],
+        "records": snapshot.records,
+        "profiles": [_profile_as_json(profile) for profile in snapshot.profiles],
+        "histograms": [{"key": one.key, "buckets": one.buckets} for one in snapshot.histograms],
+        "problems": [astuple(problem) for problem in snapshot.problems],
+    }
+    text = json.dumps(document, separators=(",", ":"))
+    packed = base64.b64encode(gzip.compress(text.encode("ascii"), 6, mtime=0)).decode("ascii")
+    return "\n".join(packed[at : at + _LINE] for at in range(0, len(packed), _LINE)) + "\n"
+
+
+def _profile_as_json(profile: Profile) -> dict[str, Any]:
+    groups = []
+    for key, stacks in profile.groups.items():
+        values, counts, records = zip(*stacks.values(), strict=True) if stacks else ((), (), ())
+        groups.append(
+            {
+                "key": key,
+                "stacks": list(stacks),
+                "values": values,
+                "counts": counts,
+                "records": records,
+            }
+        )
+    return {"unit": profile.unit, "has_counts": profile.has_counts, "groups": groups}
+
+
+def decode(text: bytes) -> Snapshot:
+    """Return the snapshot that a text holds.
+
+    Raises:
+        InputError: it is damaged, cut off, or of a schema that is not known.
+    """
+    try:
+        packed = base64.b64decode(b"".join(text.split()), validate=True)
+        document = json.loads(gzip.decompress(packed))
+    except (binascii.Error, zlib.error, OSError, EOFError, ValueError, RecursionError) as error:
+        raise InputError(f"its data are damaged or cut off: {first_line(error)}") from error
+    root = _Reader(document, "")
+    schema = root.field("schema").value
+    if schema != SCHEMA:
+        raise InputError(
+            f"schema {quote(str(schema))} of its data is not known; {SCHEMA} is", "update pvprof"
+        )
+    units: set[Unit] = set()
+    profiles = []
+    for item in root.field("profiles").items():
+        profile = _read_profile(item)
+        if profile.unit in units:
+            item.fail("a unit comes twice")
+        units.add(profile.unit)
+        profiles.append(profile)
+    return Snapshot(
+        recordings=tuple(
+            (item.field("name").text(), item.field("manifest").mapping())
+            for item in root.field("recordings").items()
+        ),
+        records=root.field("records").number(),
+        profiles=tuple(profiles),
+        histograms=tuple(_read_histogram(item) for item in root.field("histograms").items()),
+        problems=tuple(_read_problem(item) for item in root.field("problems").items()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One value of the document, and where it stands: nothing in it is taken on trust."""
+
+    value: Any
+    place: str
+
+    def fail(self, reason: str) -> NoReturn:
+        raise InputError(f"its data are damaged: {self.place.lstrip('.') or 'all'}: {reason}")
+
+    def field(self, name: str) -> _Reader:
+        if not isinstance(self.value, dict) or name not in self.value:
+            self.fail(f"{name} is missing")
+        return _Reader(self.value[name], f"{self.place}.{name}")
+
+    def items(self) -> list[_Reader]:
+        if not isinstance(self.value, list):
+            self.fail("not a list")
+        return [_Reader(item, f"{self.place}[{n}]") for n, item in enumerate(self.value)]
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            self.fail("not a text")
+        return self.value
+
+    def number(self) -> int:
+        if type(self.value) is not int or self.value.bit_length() > _MOST_BITS:
+            self.fail("not an integer")
+        return self.value
+
+    def mapping(self) -> Mapping[str, Any]:
+        if not isinstance(self.value, dict):
+            self.fail("not an object")
+        return self.value
+
+    def texts(self) -> list[str]:
+        if not isinstance(self.value, list) or not all(type(one) is str for one in self.value):
+            self.fail("not a list of texts")
+        return self.value
+
+    def weights(self, count: int) -> list[int]:
+        """Return so many integers that are not negative."""
+        numbers = self.value
+        if not isinstance(numbers, list) or len(numbers) != count:
+            self.fail("not as many numbers as there are stacks")
+        is_sound = all(type(one) is int and one >= 0 for one in numbers)
+        if not is_sound or (numbers and max(numbers).bit_length() > _MOST_BITS):
+            self.fail("not a list of counts")
+        return numbers
+
+    def key(self) -> Key:
+        texts = self.texts()
+        if len(texts) != len(Key._fields):
+            self.fail("not a key")
+        return Key(*texts)
+
+
+def _read_profile(item: _Reader) -> Profile:
+    unit, has_counts = item.field("unit"), item.field("has_counts").value
+    if unit.value not in get_args(Unit) or not isinstance(has_counts, bool):
+        item.fail("not a profile")
+    profile = Profile(unit.value, has_counts)
+    for group in item.field("groups").items():
+        stacks = [_clean_stack(stack) for stack in group.field("stacks").texts()]
+        columns = [
+            group.field(name).weights(len(stacks)) for name in ("values", "counts", "records")
+        ]
+        for stack, weight in zip(stacks, weights_of(zip(*columns, strict=True)), strict=True):
+            profile.add(group.field("key").key(), stack, weight)
+    return profile
+
+
+def _clean_stack(text: str) -> Stack:
+    """Return a stack as the model wants it; what pvprof wrote is that already."""
+    is_plain = text.isascii() and text.isprintable() and " " not in text
+    if is_plain and ";;" not in f";{text};":
+        return Stack(text)
+    return stack_of(map(clean_frame, text.split(";")))
+
+
+def _read_histogram(item: _Reader) -> Histogram:
+    pairs: list[tuple[int, int]] = []
+    for bucket in item.field("buckets").items():
+        pair = bucket.items()
+        if len(pair) != 2:
+            bucket.fail("not a bucket")
+        pairs.append((pair[0].number(), pair[1].number()))
+    return Histogram(item.field("key").key(), tuple(pairs))
+
+
+def _read_problem(item: _Reader) -> Problem:
+    fields: Sequence[_Reader] = item.items()
+    if len(fields) != 6 or fields[5].value not in get_args(Severity):
+        item.fail("not a problem")
+    kind, text, file = (one.text() for one in fields[:3])
+    line, count = fields[3].number(), fields[4].number()
+    return Problem(kind, text, file, line, count, fields[5].value)
