@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from pvprof.model import show_controls
 from pvprof.render import plot, statistics
 from pvprof.render.tables import (
     Table,
@@ -50,12 +49,13 @@ def render_study(study: Study, has_plot: bool) -> str:
         parts.append(f"## {escape(statistics.section_title(section))}")
         lines = plot.draw([row.series for row in section.rows], _PLOT_WIDTH) if has_plot else []
         if lines:
-            parts.append("\n".join(["```", *map(show_controls, lines), plot.LEGEND, "```"]))
+            parts.append("\n".join(["```", *lines, plot.LEGEND, "```"]))
         parts.append(_table(statistics.summary_table(section)))
         compared = statistics.comparison_table(section, study)
         parts += [_table(compared)] if compared else []
         remarks = [f"- {escape(line)}" for line in statistics.remarks(section)]
         parts += ["\n".join(remarks)] if remarks else []
+    parts += [escape(statistics.POWER_LEGEND)] if statistics.has_power(study) else []
     return "\n\n".join(parts) + "\n"
 
 

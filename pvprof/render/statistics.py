@@ -10,6 +10,7 @@ from pvprof.render.tables import Column, Table
 from pvprof.stats.assumptions import STUDENT
 from pvprof.stats.bootstrap import LEAST_RUNS as BOOTSTRAP_RUNS
 from pvprof.stats.comparison import Comparison, Verdict, missing
+from pvprof.stats.power import POWER
 from pvprof.stats.study import Section, Study
 
 _VERDICTS = {
@@ -18,6 +19,18 @@ _VERDICTS = {
     Verdict.UNPROVEN: "none proven",
     Verdict.NONE: "no verdict",
 }
+
+
+POWER_LEGEND = (
+    f"N runs show X %: {POWER:.0%} of such experiments prove a true difference of X %, "
+    "where runs vary as they do here"
+)
+
+
+def has_power(study: Study) -> bool:
+    """Tell whether any remark says what runs show."""
+    rows = [row for section in study.sections for row in section.rows]
+    return any(row.comparison and row.comparison.needed for row in rows)
 
 
 def heading(study: Study) -> str:

@@ -41,7 +41,7 @@ def _csv_row(row: Row, section: Section, study: Study) -> list[Any]:
     cells: list[Any] = [metric.name, metric.condition, metric.unit, row.series.name]
     cells += [summary[name] for name in _SUMMARY]
     if row.comparison is None:
-        return cells
+        return [*cells, *([""] * (len(CSV_COLUMNS) - len(cells)))]
     facts = _comparison(row.comparison)
     cells += [section.rows[0].series.name, options.assumption.name, options.confidence]
     return [*cells, *(facts[name] for name in _COMPARISON)]

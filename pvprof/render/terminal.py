@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pvprof.model import Problem, Severity, show_controls
+from pvprof.model import Problem, Severity
 from pvprof.render import plot, statistics
 from pvprof.render.tables import (
     Table,
@@ -55,21 +55,26 @@ def print_study(study: Study, console: Console, has_plot: bool) -> None:
     """Print a study on a console: of each metric a plot, the sets, and the differences."""
     console.print(Text(statistics.heading(study), style="bold"))
     _print_problems(study.problems, console)
+    is_drawn = False
     for section in study.sections:
         console.print()
         console.print(Text(statistics.section_title(section), style="bold cyan"))
         lines = _plot(section, console) if has_plot else []
+        is_drawn = is_drawn or bool(lines)
         for line in lines:
-            console.print(Text(show_controls(line)), no_wrap=True, crop=True)
+            console.print(Text(line), no_wrap=True, crop=True)
         _print_table(_narrow(statistics.summary_table(section)), console)
         compared = statistics.comparison_table(section, study)
         if compared:
             _print_table(_narrow(compared), console)
         for line in statistics.remarks(section):
             console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
-    if has_plot:
+    legends = [plot.LEGEND] if is_drawn else []
+    legends += [statistics.POWER_LEGEND] if statistics.has_power(study) else []
+    if legends:
         console.print()
-        console.print(Text(plot.LEGEND, style="dim"))
+    for legend in legends:
+        console.print(Text(legend, style="dim"))
 
 
 def _plot(section: Section, console: Console) -> list[str]:

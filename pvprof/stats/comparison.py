@@ -214,7 +214,7 @@ def _runs(base: Summary, new: Summary) -> str:
 
 
 def _needed(base: Summary, new: Summary, options: CompareOptions) -> Needed | None:
-    if base.n + new.n < 2 * LEAST_RUNS or base.mean <= 0:
+    if min(base.n, new.n) < LEAST_RUNS or base.mean <= 0:
         return None
     relative = pooled_stddev(base, new) / base.mean
     if not relative > 0:
@@ -231,9 +231,10 @@ def missing(comparison: Comparison) -> str:
     found = comparison.needed
     if found is None:
         return ""
+    shown = _rounded(found.shown_percent)
     runs = f"{found.runs} runs" if found.runs else f"more than {MOST_RUNS} runs"
     by = " (by Student's t)" if comparison.options.assumption is MANN_WHITNEY else ""
     return (
-        f"{_runs(comparison.base, comparison.new)} show {_rounded(found.shown_percent)} % or more{by}; "
+        f"{_runs(comparison.base, comparison.new)} show {shown} % or more{by}; "
         f"{runs} a side would show {found.percent:g} %"
     )

@@ -258,7 +258,7 @@ def _about(made: Sequence[Comparison], options: StudyOptions) -> list[Problem]:
     if judged and confidence == _LAST_LEVEL and options.compare.assumption is STUDENT:
         text = (
             "at 99.5 % ministat's table, used here too, has the quantiles of 99.8 %: "
-            "wider intervals and fewer differences; --confidence 99.8 is exact"
+            "intervals are wider, and fewer differences are proven"
         )
         problems.append(Problem("ministat-99.5", text, severity="note"))
     return problems

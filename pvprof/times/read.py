@@ -69,7 +69,11 @@ def read_run_sets(paths: Sequence[str], options: TimesOptions | None = None) -> 
             by_label[label] = source
         sources.append(source)
     _tell_apart(sources)
-    sets = [made for one in sources for made in run_sets(one.name, one.runs, one.problems)]
+    sets = [
+        made
+        for one in sources
+        for made in run_sets(show_controls(one.name), one.runs, one.problems)
+    ]
     for one in sets:
         if not one.series:
             told = "; ".join(problem.text for problem in one.problems if problem.severity != "note")

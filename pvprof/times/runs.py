@@ -56,6 +56,8 @@ def run_sets(name: str, runs: Iterable[Run], problems: Iterable[Problem]) -> lis
     by_label: dict[str, list[Run]] = {}
     for run in runs:
         by_label.setdefault(run.label, []).append(run)
+    if not by_label:
+        by_label[""] = []
     sets = []
     of_file = _merged(problems)
     for label, some in by_label.items():
@@ -126,6 +128,7 @@ class TimeReader:
         self._heading_line = 0
         self._is_bare = False
         self._label = ""
+        self._labels: set[str] = set()
         self._is_warmup = False
         self._has_failed = False
 
@@ -189,6 +192,10 @@ class TimeReader:
         """Let a heading count: times, or what announces them, came after it."""
         if self._heading:
             self._label, self._heading = self._heading, ""
+            if self._label in self._labels:
+                text = f"the heading {quote(self._label)} again: its runs join those above"
+                self.problems.append(Problem("heading-again", text, self._name, self._heading_line))
+            self._labels.add(self._label)
             self._is_warmup = False
             self._current = None
 
