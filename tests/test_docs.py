@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 TOP = Path(__file__).parent.parent
 DOCUMENTS = [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("*/README.md")]
 README_COMMANDS = re.findall(
-    r"^    (pvprof (?:report|locks|fold|flamegraph) .*?)(?:  +#.*)?$",
+    r"^    (pvprof (?:report|locks|fold|flamegraph|stats) .*?)(?:  +#.*)?$",
     (TOP / "README.md").read_text(),
     re.M,
 )
@@ -34,6 +34,8 @@ def test_each_command_of_the_readme_runs(
     monkeypatch.chdir(tmp_path)
     shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
     Path("any.folded").write_text("a;b;c 3\na;d 4\n")
+    for name in ("stock.times", "patched.times"):
+        Path(name).write_text(f"1 real 2 user 3 sys\n1.{len(name)} real 2 user 3 sys\n")
     result = run(*shlex.split(command)[1:])
     assert result.exit_code == 0, result.stderr
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,13 +16,17 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_output, deliver, force_option, output_option, write
-from pvprof.cli.results import PIPE_WIDTH, SvgChoices, Towers, deliver_speedscope
+from pvprof.cli.results import SvgChoices, Towers, deliver_speedscope
+from pvprof.cli.terminal import plain_text, show
 from pvprof.cli.towers import fold_options, towers_options
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import Unit
 from pvprof.render.formats import Source, format_of
 from pvprof.speedscope import SpeedscopeOptions
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _NAMES = ("svg", "speedscope")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -166,20 +167,17 @@ def _fold(rest: dict[str, Any], measure: Unit | None, options: FoldOptions) -> T
 
 def _print_tree(towers: Towers, output: str, force: bool, min_percent: float, depth: int) -> None:
     """Print a tree: in colour on a terminal, as plain text elsewhere."""
-    from rich.console import Console  # noqa: PLC0415 (0.1 s to import: only who prints pays)
-
-    from pvprof.render.flametree import TreeOptions, print_tree  # noqa: PLC0415
+    from pvprof.render.flametree import TreeOptions, print_tree  # noqa: PLC0415 (imports rich)
 
     options = TreeOptions(min_percent, depth)
-    if output == "-" and sys.stdout.isatty():
-        print_tree(towers.folded, Console(highlight=False, emoji=False, markup=False), options)
-        return
-    out = io.StringIO()
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and int(columns) else PIPE_WIDTH
-    print_tree(towers.folded, Console(file=out, width=width, color_system=None), options)
-    lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    write(output, "".join(f"{line}\n" for line in lines), force)
+
+    def draw(console: Console) -> None:
+        print_tree(towers.folded, console, options)
+
+    if output == "-":
+        show(draw)
+    else:
+        write(output, plain_text(draw), force)
 
 
 def _finish(towers: Sequence[Towers]) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvprof import __version__
 from pvprof.cli.options import Inputs, say, say_problems
-from pvprof.cli.output import deliver, write
+from pvprof.cli.output import deliver
+from pvprof.cli.terminal import Draw, plain_text, show
 from pvprof.errors import UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
@@ -29,20 +27,16 @@ if TYPE_CHECKING:
     from pvprof.render.flamegraph import FlamegraphOptions
     from pvprof.render.palette import Palette
 
-PIPE_WIDTH = 200
-"""Columns of a report that goes into a file or a pipe, where COLUMNS does not say otherwise."""
-
 
 def print_terminal(report: Report, options: TableOptions) -> None:
     """Print a report on stdout: in colour on a terminal, unless NO_COLOR says otherwise."""
-    if not sys.stdout.isatty():
-        write("-", _terminal_text(report, options), force=False)
-        return
-    from rich.console import Console  # noqa: PLC0415 (0.1 s to import: only who prints pays)
+    show(_drawing(report, options))
 
-    from pvprof.render.terminal import print_report  # noqa: PLC0415
 
-    print_report(report, Console(highlight=False, emoji=False, markup=False), options)
+def _drawing(report: Report, options: TableOptions) -> Draw:
+    from pvprof.render.terminal import print_report  # noqa: PLC0415 (imports rich)
+
+    return lambda console: print_report(report, console, options)
 
 
 def render_result(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> str:
@@ -84,24 +78,12 @@ def render_tables(made: Format, report: Report, options: TableOptions) -> str:
 
         return render_markdown(report, options)
     if made.name == "terminal":
-        return _terminal_text(report, options)
+        return plain_text(_drawing(report, options))
     from pvprof.render.data import render_csv, render_json  # noqa: PLC0415
 
     if made.name == "csv":
         return render_csv(report, options.only_locks)
     return render_json(report)
-
-
-def _terminal_text(report: Report, options: TableOptions) -> str:
-    from rich.console import Console  # noqa: PLC0415
-
-    from pvprof.render.terminal import print_report  # noqa: PLC0415
-
-    out = io.StringIO()
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and int(columns) else PIPE_WIDTH
-    print_report(report, Console(file=out, width=width, color_system=None), options)
-    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
 def check_counts(measurement: Measurement, options: FoldOptions) -> None:

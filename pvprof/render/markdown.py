@@ -1,9 +1,10 @@
-"""A report in Markdown, for pasting into a code review."""
+"""A report, or a study, in Markdown, for pasting into a code review."""
 
 from __future__ import annotations
 
 import re
 
+from pvprof.render import plot, statistics
 from pvprof.render.tables import (
     Table,
     TableOptions,
@@ -15,7 +16,9 @@ from pvprof.render.tables import (
     summary,
 )
 from pvprof.report import Report
+from pvprof.stats.study import Study
 
+_PLOT_WIDTH = 80
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 
 
@@ -37,6 +40,25 @@ def render(report: Report, options: TableOptions) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def render_study(study: Study, has_plot: bool) -> str:
+    """Return a study in Markdown, with a final newline; plots are code blocks."""
+    parts = [f"# {escape(statistics.heading(study))}"]
+    facts = [f"- **{escape(line)}**" for line in problem_lines(study.problems)]
+    parts.append("\n".join([*facts, f"- pvprof {study.version}"]))
+    for section in study.sections:
+        parts.append(f"## {escape(statistics.section_title(section))}")
+        lines = plot.draw([row.series for row in section.rows], _PLOT_WIDTH) if has_plot else []
+        if lines:
+            parts.append("\n".join(["```", *lines, plot.LEGEND, "```"]))
+        parts.append(_table(statistics.summary_table(section)))
+        compared = statistics.comparison_table(section, study)
+        parts += [_table(compared)] if compared else []
+        remarks = [f"- {escape(line)}" for line in statistics.remarks(section)]
+        parts += ["\n".join(remarks)] if remarks else []
+    parts += [escape(statistics.POWER_LEGEND)] if statistics.has_power(study) else []
+    return "\n\n".join(parts) + "\n"
+
+
 def escape(text: str) -> str:
     """Return text in which Markdown sees no markup and no new cell or line."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
@@ -47,4 +69,5 @@ def _table(table: Table) -> str:
     rules = " | ".join("---:" if column.is_number else "---" for column in table.columns)
     rows = [" | ".join(map(escape, row)) for row in table.rows]
     lines = [f"| {row} |" for row in (names, rules, *rows)]
-    return f"### {escape(table.title)}\n\n" + "\n".join(lines)
+    title = f"### {escape(table.title)}\n\n" if table.title else ""
+    return title + "\n".join(lines)

@@ -1,4 +1,4 @@
-"""A report for a terminal, by rich: colour where a person looks, plain text into pipes."""
+"""A report or a study for a terminal, by rich: colour for people, plain text into pipes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pvprof.model import Severity
+from pvprof.model import Problem, Severity
+from pvprof.render import plot, statistics
 from pvprof.render.tables import (
     Table,
     TableOptions,
@@ -22,8 +24,11 @@ from pvprof.render.tables import (
     summary,
 )
 from pvprof.report import Report
+from pvprof.stats.study import Section, Study
 
-_GAP = 2
+_GAP = 3
+_WIDEST_PLOT = 120
+_MOST_NAME = 24
 _STYLES: dict[Severity, str] = {"loss": "bold red", "warning": "yellow", "note": "dim"}
 
 
@@ -32,8 +37,7 @@ def print_report(report: Report, console: Console, options: TableOptions) -> Non
     console.print(Text(heading(report), style="bold"))
     for label, text in report.provenance[1:]:
         console.print(Text(f"  {label}: {text}", style="dim"))
-    for line, one in zip(problem_lines(report.problems), report.problems, strict=True):
-        console.print(Text(f"  {line}", style=_STYLES[one.severity]))
+    _print_problems(report.problems, console)
     for section in report.sections:
         console.print()
         console.print(Text(summary(section, report), style="bold"))
@@ -45,6 +49,48 @@ def print_report(report: Report, console: Console, options: TableOptions) -> Non
     histograms = None if options.only_locks else histogram_table(report.histograms, options)
     if histograms:
         _print_table(histograms, console)
+
+
+def print_study(study: Study, console: Console, has_plot: bool) -> None:
+    """Print a study on a console: of each metric a plot, the sets, and the differences."""
+    console.print(Text(statistics.heading(study), style="bold"))
+    _print_problems(study.problems, console)
+    is_drawn = False
+    for section in study.sections:
+        console.print()
+        console.print(Text(statistics.section_title(section), style="bold cyan"))
+        lines = _plot(section, console) if has_plot else []
+        is_drawn = is_drawn or bool(lines)
+        for line in lines:
+            console.print(Text(line), no_wrap=True, crop=True)
+        _print_table(_narrow(statistics.summary_table(section)), console)
+        compared = statistics.comparison_table(section, study)
+        if compared:
+            _print_table(_narrow(compared), console)
+        for line in statistics.remarks(section):
+            console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
+    legends = [plot.LEGEND] if is_drawn else []
+    legends += [statistics.POWER_LEGEND] if statistics.has_power(study) else []
+    if legends:
+        console.print()
+    for legend in legends:
+        console.print(Text(legend, style="dim"))
+
+
+def _plot(section: Section, console: Console) -> list[str]:
+    drawn = plot.draw([row.series for row in section.rows], min(console.width, _WIDEST_PLOT))
+    return ["", *drawn] if drawn else []
+
+
+def _narrow(table: Table) -> Table:
+    """Shorten long names of sets, paths mostly, so that the numbers have room."""
+    rows = tuple((plot.shorten(row[0], _MOST_NAME), *row[1:]) for row in table.rows)
+    return Table(table.title, table.columns, rows)
+
+
+def _print_problems(problems: Sequence[Problem], console: Console) -> None:
+    for line, one in zip(problem_lines(problems), problems, strict=True):
+        console.print(Text(f"  {line}", style=_STYLES[one.severity]))
 
 
 def _print_table(table: Table, console: Console) -> None:
@@ -63,7 +109,8 @@ def _print_table(table: Table, console: Console) -> None:
     for row in table.rows:
         drawn.add_row(*(Text(row[index]) for index in shown))
     console.print()
-    console.print(Text(table.title, style="bold cyan"))
+    if table.title:
+        console.print(Text(table.title, style="bold cyan"))
     console.print(drawn)
     hidden = [c.name for i, c in enumerate(table.columns) if i not in shown]
     if hidden:
