@@ -363,9 +363,9 @@ def test_what_more_runs_would_show_is_said() -> None:
     assert text == "3 runs a side show 0.81 % or more; 29 runs a side would show 0.2 %"
 
 
-def test_a_difference_too_small_to_be_shown_needs_more_than_a_thousand_runs() -> None:
+def test_a_difference_too_small_to_be_shown_needs_more_than_a_million_runs() -> None:
     found = compare(of(1, 9, 5), of(2, 8, 5, name="b"), CompareOptions(detect_percent=0.001))
-    assert "more than 1000 runs a side would show 0.001 %" in missing(found)
+    assert "more than 1,000,000 runs a side would show 0.001 %" in missing(found)
 
 
 def test_an_outlier_is_told_and_counted() -> None:

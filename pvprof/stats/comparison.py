@@ -232,7 +232,7 @@ def missing(comparison: Comparison) -> str:
     if found is None:
         return ""
     shown = _rounded(found.shown_percent)
-    runs = f"{found.runs} runs" if found.runs else f"more than {MOST_RUNS} runs"
+    runs = f"{found.runs:,} runs" if found.runs else f"more than {MOST_RUNS:,} runs"
     by = " (by Student's t)" if comparison.options.assumption is MANN_WHITNEY else ""
     return (
         f"{_runs(comparison.base, comparison.new)} show {shown} % or more{by}; "

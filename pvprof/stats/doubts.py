@@ -10,6 +10,7 @@ from pvprof.stats.series import Series
 
 _OUTLIER_ALPHA = 0.01
 _LEAST_FOR_OUTLIERS = 4
+_MOST_OUTLIERS = 10
 _DRIFT_ALPHA = 0.02
 # Fewer runs in perfect order are nothing rare: 2 of 4! orders.
 _LEAST_FOR_DRIFT = 5
@@ -26,12 +27,13 @@ def outliers(values: tuple[float, ...]) -> list[int]:
     """Return the places of the values far off from the rest, farthest first.
 
     Rosner's generalised procedure, so that two outliers do not hide each other: among normal values
-    it finds any in about 1 % of series. At most a fifth of the values are outliers.
+    it finds any in about 1 % of series. At most a fifth of the values are outliers, and
+    no more than `_MOST_OUTLIERS`.
     """
     rest = sorted(range(len(values)), key=lambda place: (values[place], place))
     gone: list[int] = []
     found = 0
-    for _ in range(max(1, len(values) // 5)):
+    for _ in range(min(max(1, len(values) // 5), _MOST_OUTLIERS)):
         if len(rest) < _LEAST_FOR_OUTLIERS - 1 or values[rest[0]] == values[rest[-1]]:
             break
         mean = math.fsum(values[place] for place in rest) / len(rest)

@@ -15,7 +15,7 @@ POWER = 0.8
 LADDER = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 """Differences in percent that one asks for."""
 
-MOST_RUNS = 1000
+MOST_RUNS = 1_000_000
 # Beyond so many standard errors power is 1, and the distribution hard to compute.
 _CERTAIN = 30.0
 

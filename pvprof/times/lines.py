@@ -114,6 +114,8 @@ def read_line(line: str) -> Times | Unclear | Failed | None:
 
 def _pairs(line: str) -> Times | Unclear | None:
     """Read a line of numbers with their names behind them."""
+    if "user" not in line.lower():  # each of these layouts has it, and most lines have not
+        return None
     found = list(_PAIRS.finditer(line))
     if line.count("user") and line.count("elapsed"):  # GNU time writes some without a blank
         found = list(_PAIRS_ANYWHERE.finditer(line))
