@@ -348,6 +348,14 @@ def test_a_cut_connection_leaves_nothing(target: StandIn) -> None:
     assert_dropped(running.wait())
 
 
+def test_a_cut_connection_leaves_nothing_under_nohup_either(target: StandIn) -> None:
+    ignoring = ("sh", "-c", "trap '' HUP; exec \"$@\"", "nohup")  # for good: no shell can undo it
+    running = target.start(recorder(plan_for("offcpu", "sleep", "60")), prefix=ignoring)
+    running.until("state: recording")
+    running.hang_up()
+    assert_dropped(running.wait())
+
+
 def test_a_connection_cut_before_tracing_began_leaves_nothing(target: StandIn) -> None:
     target.dtrace(patched=True, begin_s=60)
     running = target.start(recorder(plan_for("offcpu", "touch", "ran")))

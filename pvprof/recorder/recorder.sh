@@ -618,7 +618,7 @@ main() {
 			while read -r word <&3; do
 				case $word in stop) kill -s USR1 $$ ;; drop) kill -s USR2 $$ ;; esac
 			done
-			kill -s HUP $$
+			kill -s USR2 $$ # not HUP, which nohup has ignored for good
 		} &
 		listener=$!
 	else
