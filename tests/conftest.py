@@ -57,6 +57,11 @@ def run() -> Callable[..., Result]:
     return run_command
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their length: what is packed with a time differs between two workers."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 40 else None
+
+
 CHROMIUM_ARGUMENTS = (
     "--headless",
     "--no-sandbox",

@@ -633,7 +633,9 @@ def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("symbols", [GZIP[:100], gzip.compress(b"hello\n")])
+@pytest.mark.parametrize(
+    "symbols", [GZIP[:100], gzip.compress(b"hello\n")], ids=["cut gzip", "not nm output"]
+)
 def test_unreadable_symbols_in_a_recording_are_a_warning(
     run: Run, tmp_path: Path, symbols: bytes
 ) -> None:

@@ -68,6 +68,7 @@ def test_gzip_and_plain_symbols_are_the_same() -> None:
         (gzip.compress(NM)[:40], "damaged gzip"),
         (b"\x1f\x8bjunk", "damaged gzip"),
     ],
+    ids=["empty", "not nm output", "cut gzip", "gzip of junk"],
 )
 def test_a_file_without_symbols_is_refused(data: bytes, message: str, tmp_path: Path) -> None:
     place = tmp_path / "nm"
