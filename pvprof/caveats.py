@@ -21,7 +21,7 @@ from pvprof.stats.assumptions import LEAST_RUNS
 from pvprof.units import format_ns
 
 _MOST_NAMED = 4
-_MOST_TEXT = 60
+_MOST_TEXT = 160
 _UNEVEN_DURATION = 1.25
 
 
@@ -112,29 +112,28 @@ def _identities(side: Side) -> set[str]:
 
 
 def _losses(base: Side, new: Side) -> Iterable[Problem]:
-    """Yield what is missing from each side, and that it is not as much on both, if so."""
-    lost = [
-        [one for run in side.runs for one in merge_problems(run.pool.problems)]
-        for side in (base, new)
-    ]
-    losses = [[one for one in some if one.severity == "loss"] for some in lost]
-    for side, some in zip((base, new), losses, strict=True):
+    """Yield what is missing from each side, and how much of each, if anything is."""
+    rates = []
+    has_any = False
+    for side in (base, new):
+        by_run = [_losses_of(run) for run in side.runs]
         by_text: dict[tuple[str, str], list[Problem]] = {}
-        for one in some:
+        for one in (one for some in by_run for one in some):
             by_text.setdefault((one.kind, one.text), []).append(one)
         for (kind, text), same in sorted(by_text.items()):
-            where = _named(one.file for one in same)
-            count = sum(one.count for one in same)
+            where = _named(one.file for one in same if one.file)
             named = f"{side.name}: {text} ({where})" if where else f"{side.name}: {text}"
-            yield Problem(kind, named, count=count, severity="loss")
-    if any(losses):
-        rates = [
-            f"{name}: {len({one.file for one in some})} of {len(side.runs)} recordings, "
-            f"{sum(one.count for one in some):,} in all"
-            for name, side, some in zip((base.name, new.name), (base, new), losses, strict=True)
-        ]
+            yield Problem(kind, named, count=sum(one.count for one in same), severity="loss")
+        lossy = sum(map(bool, by_run))
+        has_any = has_any or lossy > 0
+        rates.append(f"{side.name}: {lossy} of {len(side.runs)} recordings")
+    if has_any:
         text = f"something was lost, values are too low ({'; '.join(rates)})"
         yield Problem("drop-levels", text)
+
+
+def _losses_of(run: Run) -> list[Problem]:
+    return [one for one in merge_problems(run.pool.problems) if one.severity == "loss"]
 
 
 def _manifests(base: Side, new: Side) -> Iterable[Problem]:
@@ -147,7 +146,7 @@ def _manifests(base: Side, new: Side) -> Iterable[Problem]:
 def _differences(fact: _Fact, base: Sequence[Run], new: Sequence[Run]) -> Iterable[Problem]:
     sides = [_values(fact.value, runs) for runs in (base, new)]
     if len(sides[0] | sides[1]) > 1:
-        texts = [" and ".join(sorted(side)) or "not known" for side in sides]
+        texts = [" and ".join(map(_shorten, sorted(side))) or "not known" for side in sides]
         text = f"{fact.title}: {texts[0]} against {texts[1]}"
         yield Problem(fact.kind, text, severity=fact.severity)
 
@@ -165,8 +164,13 @@ def _text(value: object) -> str:
         text = "yes" if value else "no"
     else:
         text = str(value)
-    text = " ".join(text.split())
-    return text if len(text) <= _MOST_TEXT else f"{text[: _MOST_TEXT - 1]}…"
+    return " ".join(text.split())
+
+
+def _shorten(text: str) -> str:
+    """Return text of at most `_MOST_TEXT` characters: both ends, where texts differ mostly."""
+    half = _MOST_TEXT // 2
+    return text if len(text) <= _MOST_TEXT else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _modes(base: Side, new: Side) -> Iterable[Problem]:
@@ -193,11 +197,11 @@ def _kernels(base: Side, new: Side) -> Iterable[Problem]:
     sides = [_values(_kernel, side.runs) for side in (base, new)]
     for side, kernels in zip((base, new), sides, strict=True):
         if len(kernels) > 1:
-            text = f"{side.name}: several kernels on one side: {'; '.join(sorted(kernels))}"
-            yield Problem("several-kernels", text)
+            named = "; ".join(map(_shorten, sorted(kernels)))
+            yield Problem("several-kernels", f"{side.name}: several kernels on one side: {named}")
     if not all(sides):
         return
-    texts = ["; ".join(sorted(side)) for side in sides]
+    texts = ["; ".join(map(_shorten, sorted(side))) for side in sides]
     if sides[0] != sides[1]:
         text = f"kernel: {texts[0]} against {texts[1]}"
         yield Problem("different-kernels", text, severity="note")

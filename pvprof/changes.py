@@ -42,7 +42,7 @@ class Tower:
 
     Attributes:
         frames: root first.
-        shown: its last frames without waiting machinery, for people.
+        shown: the same without waiting machinery, for people.
         base, new: of all runs of a side together, as recorded.
         base_mean, new_mean: per what values are taken per.
     """
@@ -210,7 +210,7 @@ def _carried(
 
 def _shown(frames: Sequence[Frame], rules: Rules) -> tuple[Frame, ...]:
     kept = [frame for frame in frames[:-1] if not rules.is_machinery(frame)]
-    return (*kept[-3:], frames[-1])
+    return (*kept, frames[-1])
 
 
 def scale_of(name: str, amounts: tuple[Fraction, Fraction]) -> Scale | None:

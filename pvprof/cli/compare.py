@@ -118,6 +118,10 @@ def command(
             deliver(path, text, force, rest["quiet"])
     if not any(_is_terminal(path, made) for path, made in wanted):
         say((*changes.caveats, *changes.problems), rest["quiet"])
+    if not any(section.rows for section in changes.sections):
+        raise InputError(
+            "no waits to compare: the filters left nothing", "--kind all keeps every kind of wait"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +182,7 @@ def _refuse(changes: Changes) -> None:
     if refused:
         say(refused, is_quiet=True)
         raise InputError(
-            f"--strict: not compared: {len(refused)} thing{'s' if len(refused) > 1 else ''} "
-            "speak against it",
+            f"--strict: not compared, for {len(refused)} reason{'s' if len(refused) > 1 else ''}",
             "without --strict they are listed above the result",
         )
 

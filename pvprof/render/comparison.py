@@ -22,6 +22,7 @@ MOST_FUNCTIONS = 15
 MOST_TOWERS = 10
 MOST_LINE_TOWERS = 3
 _CALLED_BY = " ← "
+_MOST_FRAMES = 4
 _PRESENCE = {"appeared": "appeared", "vanished": "vanished"}
 _SECONDARY = {"block": "Block", "spin": "Spin", "count": "Count", "mean": "Mean", "p99": "p99"}
 _RANKS = {"block": 6, "spin": 5, "count": 3, "mean": 4, "p99": 4}
@@ -40,10 +41,13 @@ def _runs(side: Side) -> str:
 def method(changes: Changes) -> str:
     """Return per what values are, and how verdicts are made."""
     options = changes.options
-    holm = ", Holm's correction over the rows of a level" if options.has_holm else ""
+    holm = (
+        ", Holm's correction over all classes, all locks, all functions" if options.has_holm else ""
+    )
+    times = " Run times: not corrected." if holm and changes.times else ""
     return (
         f"{options.basis.sentence}. Verdicts at {options.stats.confidence:g} % confidence "
-        f"({options.stats.assumption.title}{holm}). Run times: not corrected."
+        f"({options.stats.assumption.title}{holm}).{times}"
     )
 
 
@@ -116,7 +120,7 @@ def tower_tables(section: SectionChange) -> list[Table]:
     towers = section.towers
     tables = []
     for title, some, count in (
-        ("Stacks that changed most", towers.changed, 0),
+        ("Stacks that changed most (not judged)", towers.changed, 0),
         ("Stacks that appeared", towers.appeared, towers.appeared_count),
         ("Stacks that vanished", towers.vanished, towers.vanished_count),
     ):
@@ -160,7 +164,7 @@ def one_table(changes: Changes, top: int) -> Table:
         rows.append((one.metric.name, *values, change(one), p, verdict(one)))
     for section in changes.sections:
         for level, prefix in ((KIND, ""), (CLASS, "class: "), (LOCK, "lock: ")):
-            every = section.level(level)
+            every = _telling(section, level)
             for row in shown_rows(every, top):
                 found = row.main.comparison
                 assert found is not None  # a wait is 0 where a run has none
@@ -218,8 +222,9 @@ def aside_line(section: SectionChange) -> str:
 
 def path_text(tower: Tower) -> str:
     """Return a tower from the innermost frame on, machinery left out."""
-    more = _CALLED_BY + "…" if len(tower.frames) > len(tower.shown) else ""
-    return show_controls(_CALLED_BY.join(reversed(tower.shown)) + more)
+    inner = tower.shown[-_MOST_FRAMES:]
+    more = _CALLED_BY + "…" if len(inner) < len(tower.shown) else ""
+    return show_controls(_CALLED_BY.join(reversed(inner)) + more)
 
 
 def row_name(row: RowChange, changes: Changes) -> str:
@@ -344,10 +349,20 @@ def _judged(changes: Changes) -> Iterable[tuple[str, Comparison, RowChange | Non
     for section in changes.sections:
         mode = _mode_mark(section, changes)
         for level in (KIND, CLASS, LOCK):
-            for row in section.level(level):
+            for row in _telling(section, level):
                 if row.main.comparison:
                     prefix = "class " if level == CLASS else ""
                     yield f"{prefix}{row_name(row, changes)}{mode}", row.main.comparison, row
+
+
+def _telling(section: SectionChange, level: str) -> list[RowChange]:
+    """Return the rows of a level without the classes of which there is one lock only."""
+    locks = [(row.kind, row.lock_class) for row in section.level(LOCK)]
+    return [
+        row
+        for row in section.level(level)
+        if level != CLASS or locks.count((row.kind, row.lock_class)) > 1
+    ]
 
 
 def _sentence(name: str, one: Comparison, row: RowChange | None, changes: Changes) -> str:
