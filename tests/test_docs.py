@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from conftest import RECORDINGS
+from two_sides import manifest, raw, records_of, write_recording
 
 from pvprof import __version__
 from pvprof.cli import COMMANDS
@@ -21,7 +22,7 @@ Run = Callable[..., Result]
 TOP = Path(__file__).parent.parent
 DOCUMENTS = [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("*/README.md")]
 README_COMMANDS = re.findall(
-    r"^    (pvprof (?:report|locks|fold|flamegraph|stats) .*?)(?:  +#.*)?$",
+    r"^    (pvprof (?:report|locks|fold|flamegraph|stats|compare) .*?)(?:  +#.*)?$",
     (TOP / "README.md").read_text(),
     re.M,
 )
@@ -36,6 +37,10 @@ def test_each_command_of_the_readme_runs(
     Path("any.folded").write_text("a;b;c 3\na;d 4\n")
     for name in ("stock.times", "patched.times"):
         Path(name).write_text(f"1 real 2 user 3 sys\n1.{len(name)} real 2 user 3 sys\n")
+    for number, label in enumerate(("stock", "patched")):
+        output = raw(records_of({"vm object": (5, 1)}), number)
+        write_recording(Path(label) / "1.pvprof", output, manifest(number, label))
+        (Path(label) / "set.json").write_text('{"recordings": ["1.pvprof"]}')
     result = run(*shlex.split(command)[1:])
     assert result.exit_code == 0, result.stderr
 

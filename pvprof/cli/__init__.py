@@ -24,6 +24,7 @@ COMMANDS = {
     "locks": "The lock table alone.",
     "fold": "Folded stacks.",
     "flamegraph": "A flame graph as one SVG file.",
+    "compare": "Two sides of recordings: what changed, with verdicts.",
     "stats": "Repeated runs: summaries, differences, verdicts.",
     "script": "Print a D program, or a recorder to carry to a target.",
     "patch": "Kernel patches: list, show, check, apply, revert.",

@@ -96,11 +96,32 @@ filter_options = _compose(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How recordings are read, sorted and filtered."""
+
+    read: ReadOptions
+    rules: Rules
+    filters: Filters
+
+
 def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) -> Inputs:
     """Read what the options name; takes them out of `options` and leaves the command's own.
 
     Raises:
         PvprofError: whatever reading raises; UsageError for a bad regular expression.
+    """
+    settings = take_settings(options, default_kinds)
+    recordings: Sequence[str] = options.pop("recordings")
+    announce(recordings, options["quiet"])
+    return Inputs(read_pool(recordings, settings.read), settings.rules, settings.filters)
+
+
+def take_settings(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) -> Settings:
+    """Take the options of reading and filtering out of `options`; read no recording yet.
+
+    Raises:
+        PvprofError: a file that they name cannot be read; UsageError for a bad regular expression.
     """
     filters = Filters(
         kinds=tuple(options.pop("kinds")) or default_kinds,
@@ -120,9 +141,7 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
         symbols=load_symbols(options.pop("symbols"), text),
         jobs=options.pop("jobs"),
     )
-    recordings: Sequence[str] = options.pop("recordings")
-    _announce(recordings, options["quiet"])
-    return Inputs(read_pool(recordings, read_options), rules, filters)
+    return Settings(read_options, rules, filters)
 
 
 def say_problems(pool: Pool, is_quiet: bool) -> None:
@@ -148,7 +167,7 @@ def say_others(pool: Pool, unit: Unit) -> None:
         click.echo(f"pvprof: note: left out: {amount}; --measure {one.unit} takes them", err=True)
 
 
-def _announce(recordings: Sequence[str], is_quiet: bool) -> None:
+def announce(recordings: Sequence[str], is_quiet: bool) -> None:
     """Say that a large input is being read, where somebody watches."""
     if is_quiet or not sys.stderr.isatty():
         return

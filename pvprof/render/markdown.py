@@ -1,10 +1,13 @@
-"""A report, or a study, in Markdown, for pasting into a code review."""
+"""A report, a study or a comparison in Markdown, for pasting into a code review."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from urllib.parse import quote
 
-from pvprof.render import plot, statistics
+from pvprof.compare import Changes
+from pvprof.render import comparison, plot, statistics
 from pvprof.render.tables import (
     Table,
     TableOptions,
@@ -56,6 +59,28 @@ def render_study(study: Study, has_plot: bool) -> str:
         remarks = [f"- {escape(line)}" for line in statistics.remarks(section)]
         parts += ["\n".join(remarks)] if remarks else []
     parts += [escape(statistics.POWER_LEGEND)] if statistics.has_power(study) else []
+    return "\n\n".join(parts) + "\n"
+
+
+def render_changes(changes: Changes, top: int, pictures: Sequence[str]) -> str:
+    """Return a comparison for a code review: one table, a sentence for each verdict, links.
+
+    Args:
+        changes: what is said.
+        top: how many locks; 0 for all. What differs is shown in any case.
+        pictures: files beside this one to link to, relative to it.
+    """
+    parts = [f"# {escape(comparison.heading(changes))}"]
+    parts += [escape(comparison.method(changes))]
+    problems = problem_lines((*changes.caveats, *changes.problems))
+    parts += ["\n".join(f"- **{escape(line)}**" for line in problems)] if problems else []
+    parts.append(_table(comparison.one_table(changes, top)))
+    lines = [f"- {escape(line)}" for line in comparison.sentences(changes)]
+    lines += [f"- {escape(line)}" for line in comparison.tower_lines(changes)]
+    lines += [f"- {escape(line)}" for line in comparison.aside_lines(changes)]
+    parts += ["\n".join(lines)] if lines else []
+    parts += [f"[{escape(name)}](<{quote(name)}>)" for name in pictures]
+    parts += [f"pvprof {changes.version}"]
     return "\n\n".join(parts) + "\n"
 
 

@@ -13,7 +13,7 @@ from pvprof.stats.study import Row, Section, Study
 
 SCHEMA = 1
 _SUMMARY = ("n", "min", "max", "median", "mean", "stddev")
-_COMPARISON = (
+COMPARISON_FACTS = (
     *("verdict", "reason", "better", "difference", "low", "high"),
     *("percent", "percent_low", "percent_high", "p", "p_adjusted", "pooled_stddev"),
     *("ratio", "ratio_low", "ratio_high"),
@@ -21,7 +21,7 @@ _COMPARISON = (
 )
 CSV_COLUMNS = (
     *("metric", "condition", "unit", "set", *_SUMMARY),
-    *("base", "method", "confidence", *_COMPARISON),
+    *("base", "method", "confidence", *COMPARISON_FACTS),
 )
 
 
@@ -42,9 +42,9 @@ def _csv_row(row: Row, section: Section, study: Study) -> list[Any]:
     cells += [summary[name] for name in _SUMMARY]
     if row.comparison is None:
         return [*cells, *([""] * (len(CSV_COLUMNS) - len(cells)))]
-    facts = _comparison(row.comparison)
+    facts = comparison_facts(row.comparison)
     cells += [section.rows[0].series.name, options.assumption.name, options.confidence]
-    return [*cells, *(facts[name] for name in _COMPARISON)]
+    return [*cells, *(facts[name] for name in COMPARISON_FACTS)]
 
 
 def render_json(study: Study) -> str:
@@ -72,11 +72,12 @@ def _row(row: Row) -> dict[str, Any]:
         "values": list(row.series.values),
         "warmups": list(row.series.warmups),
         **asdict(row.summary),
-        "comparison": _comparison(row.comparison) if row.comparison else None,
+        "comparison": comparison_facts(row.comparison) if row.comparison else None,
     }
 
 
-def _comparison(one: Comparison) -> dict[str, Any]:
+def comparison_facts(one: Comparison) -> dict[str, Any]:
+    """Return what a comparison says, unscaled, under the names `COMPARISON_FACTS`."""
     estimate, ratio, needed = one.estimate, one.ratio, one.needed
     interval = one.percent_interval or (None, None)
     return {

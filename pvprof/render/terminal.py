@@ -1,4 +1,4 @@
-"""A report or a study for a terminal, by rich: colour for people, plain text into pipes."""
+"""A report, a study, a comparison on a terminal, by rich: colour for people, plain into pipes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from pvprof.compare import Changes
 from pvprof.model import Problem, Severity
-from pvprof.render import plot, statistics
+from pvprof.render import comparison, plot, statistics
 from pvprof.render.tables import (
     Table,
     TableOptions,
@@ -75,6 +76,34 @@ def print_study(study: Study, console: Console, has_plot: bool) -> None:
         console.print()
     for legend in legends:
         console.print(Text(legend, style="dim"))
+
+
+def print_changes(changes: Changes, console: Console, top: int) -> None:
+    """Print a comparison on a console: caveats, times, rows, code."""
+    console.print(Text(comparison.heading(changes), style="bold"))
+    console.print(Text(f"  {comparison.method(changes)}", style="dim"))
+    _print_problems(changes.caveats, console)
+    _print_problems(changes.problems, console)
+    times = comparison.times_table(changes)
+    if times:
+        _print_table(times, console)
+    for section in changes.sections:
+        console.print()
+        console.print(Text(comparison.section_title(section), style="bold"))
+        tables = comparison.row_tables(changes, section, top)
+        functions = comparison.functions_table(changes, section)
+        tables += [functions] if functions else []
+        for table in [*tables, *comparison.tower_tables(section)]:
+            _print_table(table, console)
+        aside = comparison.aside_line(section)
+        if aside:
+            console.print()
+            console.print(Text(aside, style="dim"))
+    lines = comparison.sentences(changes)
+    lacking = comparison.missing_line(changes)
+    console.print()
+    for line in [*lines, *([lacking] if lacking else [])]:
+        console.print(Text(line))
 
 
 def _plot(section: Section, console: Console) -> list[str]:

@@ -1,0 +1,123 @@
+"""The two sides of a comparison: repeated runs, and what their values are taken per.
+
+Owns the vocabulary that `caveats`, `changes` and `compare` share. It refuses to read recordings
+(``cli.sides`` does) and to judge anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from pvprof.errors import UsageError
+from pvprof.model import Problem
+from pvprof.report import Pool
+from pvprof.stats.series import Metric
+
+NANOSECONDS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One recording.
+
+    Attributes:
+        name: short, for people.
+        pool: what was read from it, and from nothing else.
+        manifest: its facts, or empty.
+        times: of its workload, in seconds; none where it was not timed, or failed.
+        duration_ns: how long was recorded, or None where nothing says.
+        script: the D program, or empty.
+        digest: the same for two recordings of the very same output.
+        place: the same for two ways to name one file, or empty (stdin).
+    """
+
+    name: str
+    pool: Pool
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    times: Mapping[Metric, float] = field(default_factory=dict)
+    duration_ns: int | None = None
+    script: str = ""
+    digest: str = ""
+    place: str = ""
+
+    @property
+    def mode(self) -> str:
+        """Return the mode that was recorded, or an empty text where nothing says."""
+        return str(self.manifest.get("mode") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The runs of one side, at least one.
+
+    Attributes:
+        name: for people: ``stock``.
+        runs: in the order in which they were made, as far as that is known.
+        problems: what was set aside on the way here.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What every value is taken per, so that sides of different length or load compare.
+
+    Attributes:
+        kind: per ``run``; per ``second`` of wall time that was recorded; per unit of ``work``.
+        unit: the name of a unit of work.
+        work: how many units each run of the base, and of the new side, did.
+
+    Raises:
+        UsageError: an amount of work is not above 0.
+    """
+
+    kind: Literal["run", "second", "work"] = "run"
+    unit: str = "unit of work"
+    work: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
+
+    def __post_init__(self) -> None:
+        if min(self.work) <= 0:
+            raise UsageError("--work: an amount of work must be above 0")
+
+    @property
+    def name(self) -> str:
+        """Return the name of one of what values are per."""
+        return self.unit if self.kind == "work" else self.kind
+
+    @property
+    def sentence(self) -> str:
+        """Return what values are per, in words."""
+        if self.kind == "run":
+            return "Values are per run"
+        if self.kind == "second":
+            return "Values are per second of the time that was recorded, run by run"
+        base, new = (format_amount(amount) for amount in self.work)
+        return f"Values are per {self.unit}: each run of the base did {base}, of the new side {new}"
+
+    def amounts(self, runs: Sequence[Run], *, is_new: bool) -> tuple[Fraction, ...]:
+        """Return for each run by how much its values are divided.
+
+        Raises:
+            UsageError: how long a run was is needed, and not known.
+        """
+        if self.kind == "run":
+            return (Fraction(1),) * len(runs)
+        if self.kind == "work":
+            return (self.work[is_new],) * len(runs)
+        for run in runs:
+            if not run.duration_ns or run.duration_ns < 0:
+                raise UsageError(
+                    f"{run.name}: how long it was is not known", "values per second need that"
+                )
+        return tuple(Fraction(run.duration_ns or 0, NANOSECONDS) for run in runs)
+
+
+def format_amount(value: Fraction) -> str:
+    """Return an amount as people write it, to six digits."""
+    return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"
