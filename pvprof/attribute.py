@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pvprof.model import DELIMITER, NO_STACK, Events, Frame, Key, Stack, Unit, Weight, frames_of
 from pvprof.rules import Rules
 from pvprof.select import Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.signedinteger[Any]]
 
 NO_NAME = "[no name]"
 _SPIN = "-spin"
@@ -156,32 +163,55 @@ def row_name(key: Key) -> str:
     return key.execname or NO_NAME
 
 
-def _quantiles(events: Events, parts: Sequence[Part], unit: Unit) -> dict[RowId, Quantiles]:
+def rows_of_events(
+    events: Events, parts: Sequence[Part], unit: Unit = "ns"
+) -> tuple[tuple[RowId, ...], Ints]:
+    """Return the rows that the parts make, and of each event the number of its row.
+
+    The number is -1 for an event that is in none of the parts.
+    """
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-    row_of: dict[tuple[Key, Stack], int] = {}
+    key_ids = {key: number for number, key in enumerate(events.keys)}
+    stack_ids = {stack: number for number, stack in enumerate(events.stacks)}
+    width = max(len(events.stacks), 1)
     rows: dict[RowId, int] = {}
+    row_of: dict[int, int] = {-1: -1}  # so that there is one
     for part in parts:
         for row_id, piece in _split(part, unit):
             number = rows.setdefault(row_id, len(rows))
-            row_of.update(((piece.key, stack), number) for stack in piece.stacks)
-    width = max(len(events.stacks), 1)
-    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
-    numbers = [
-        row_of.get((events.keys[code // width], events.stacks[code % width]), -1)
-        for code in codes.tolist()
-    ]
-    row = np.asarray(numbers, dtype=np.int64)[places]
+            first = key_ids.get(piece.key)
+            if first is None:  # it was not recorded wait by wait
+                continue
+            known = (stack_ids[stack] for stack in piece.stacks if stack in stack_ids)
+            row_of.update((first * width + stack, number) for stack in known)
+    pairs = sorted(row_of)
+    codes = events.key_id * width + events.stack_id
+    places = np.searchsorted(pairs, codes, side="right") - 1
+    numbers = np.asarray([row_of[pair] for pair in pairs], dtype=np.int32)[places]
+    numbers[np.asarray(pairs, dtype=np.int64)[places] != codes] = -1
+    return tuple(rows), numbers
+
+
+def quantiles_of(ordered: Ints, first: int, last: int) -> Quantiles:
+    """Return the quantiles of the waits from `first` to before `last`, which ascend; not empty."""
+    size = last - first
+    ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
+    return Quantiles(size, *(int(ordered[rank]) for rank in ranks))
+
+
+def _quantiles(events: Events, parts: Sequence[Part], unit: Unit) -> dict[RowId, Quantiles]:
+    import numpy as np  # noqa: PLC0415
+
+    rows, row = rows_of_events(events, parts, unit)
     order = np.lexsort((events.wait_ns, row))
     ordered, waits = row[order], events.wait_ns[order]
-    result = {}
-    for row_id, number in rows.items():
-        first, last = np.searchsorted(ordered, [number, number + 1])
-        if last > first:
-            size = int(last - first)
-            ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
-            result[row_id] = Quantiles(size, *(int(waits[rank]) for rank in ranks))
-    return result
+    bounds = np.searchsorted(ordered, np.arange(len(rows) + 1)).tolist()
+    return {
+        row_id: quantiles_of(waits, first, last)
+        for row_id, first, last in zip(rows, bounds, bounds[1:], strict=False)
+        if last > first
+    }
 
 
 def _whole(quantiles: Quantiles | None, count: int) -> Quantiles | None:

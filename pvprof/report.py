@@ -20,6 +20,7 @@ from pvprof.model import (
     Key,
     Problem,
     Profile,
+    Run,
     Severity,
     Unit,
     Weight,
@@ -49,10 +50,12 @@ class Measurement:
     Attributes:
         profile: the weights.
         events: the single waits that the profile was added up from, or None.
+        runs: whose the events are; empty where all are of one run without marks.
     """
 
     profile: Profile
     events: Events | None
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
