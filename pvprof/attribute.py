@@ -7,7 +7,7 @@ the total of the parts that it was made from.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 NO_NAME = "[no name]"
 _SPIN = "-spin"
+
+
+RowId = tuple[str, str, str]
+"""Kind, class and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class Row:
     callers: tuple[tuple[Frame, int], ...]
 
     @property
+    def id(self) -> RowId:
+        """Return what it is a row of: kind, class and name."""
+        return self.kind, self.lock_class, self.name
+
+    @property
     def mean(self) -> int | None:
         """Return value / count, rounded down, or None where there is no count."""
         return self.value // self.count if self.count else None
@@ -90,11 +99,12 @@ class _Sums:
                 self.callers[caller_of(stack, rules)] += one.value
 
 
-RowId = tuple[str, str, str]
-
-
 def attribute(
-    parts: Sequence[Part], unit: Unit, has_counts: bool, rules: Rules, events: Events | None = None
+    parts: Sequence[Part],
+    unit: Unit,
+    has_counts: bool,
+    rules: Rules,
+    quantiles: Mapping[RowId, Quantiles] | None = None,
 ) -> tuple[Row, ...]:
     """Return one row for each kind, class and name, kinds in the rules' order, largest first.
 
@@ -103,13 +113,13 @@ def attribute(
         unit: the unit of the values.
         has_counts: whether the counts mean anything.
         rules: for the order of the kinds, and for which functions are waiting machinery.
-        events: the single waits that the parts were added up from, for quantiles.
+        quantiles: of the single waits of each row, where such were recorded.
     """
     sums: dict[RowId, _Sums] = {}
     for part in parts:
         for row_id, piece in _split(part, unit):
             sums.setdefault(row_id, _Sums()).add(piece, rules)
-    quantiles = {} if events is None else _quantiles(events, parts, unit)
+    quantiles = quantiles or {}
     rows = [
         Row(
             *row_id,
@@ -163,9 +173,7 @@ def row_name(key: Key) -> str:
     return key.execname or NO_NAME
 
 
-def rows_of_events(
-    events: Events, parts: Sequence[Part], unit: Unit = "ns"
-) -> tuple[tuple[RowId, ...], Ints]:
+def rows_of_events(events: Events, parts: Sequence[Part]) -> tuple[tuple[RowId, ...], Ints]:
     """Return the rows that the parts make, and of each event the number of its row.
 
     The number is -1 for an event that is in none of the parts.
@@ -178,7 +186,7 @@ def rows_of_events(
     rows: dict[RowId, int] = {}
     row_of: dict[int, int] = {-1: -1}  # so that there is one
     for part in parts:
-        for row_id, piece in _split(part, unit):
+        for row_id, piece in _split(part, "ns"):
             number = rows.setdefault(row_id, len(rows))
             first = key_ids.get(piece.key)
             if first is None:  # it was not recorded wait by wait
@@ -198,20 +206,6 @@ def quantiles_of(ordered: Ints, first: int, last: int) -> Quantiles:
     size = last - first
     ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
     return Quantiles(size, *(int(ordered[rank]) for rank in ranks))
-
-
-def _quantiles(events: Events, parts: Sequence[Part], unit: Unit) -> dict[RowId, Quantiles]:
-    import numpy as np  # noqa: PLC0415
-
-    rows, row = rows_of_events(events, parts, unit)
-    order = np.lexsort((events.wait_ns, row))
-    ordered, waits = row[order], events.wait_ns[order]
-    bounds = np.searchsorted(ordered, np.arange(len(rows) + 1)).tolist()
-    return {
-        row_id: quantiles_of(waits, first, last)
-        for row_id, first, last in zip(rows, bounds, bounds[1:], strict=False)
-        if last > first
-    }
 
 
 def _whole(quantiles: Quantiles | None, count: int) -> Quantiles | None:

@@ -15,8 +15,8 @@ that may not fit are made of Python's own integers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -106,6 +106,12 @@ class Overlaps:
     classes: dict[ClassId, Overlap]
     rows: dict[RowId, Overlap]
     stacks: dict[RowId, tuple[tuple[Stack, Overlap], ...]]
+
+    def only(self, row_ids: Set[RowId]) -> Overlaps:
+        """Leave out other rows: where sums stand beside single waits, those alone mislead."""
+        rows = {row_id: one for row_id, one in self.rows.items() if row_id in row_ids}
+        stacks = {row_id: some for row_id, some in self.stacks.items() if row_id in row_ids}
+        return replace(self, rows=rows, stacks=stacks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

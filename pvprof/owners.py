@@ -2,9 +2,9 @@
 
 Owns owners and chains: thread A waits for a lock that B holds, and B itself waits for another lock.
 The owner is who held the lock when the wait began. If it was waiting itself at that moment, it held
-the lock at least until it ran again: of that the chains are made. Waits of the owner that only began
-later say nothing, since it may have released the lock before (real recordings have owners that wait
-for a child by then, which nobody does with a lock held).
+the lock at least until it ran again: of that the chains are made. Waits of the owner that only
+began later say nothing, since it may have released the lock before (real recordings have owners
+that wait for a child by then, which nobody does with a lock held).
 
 Nothing is guessed. Sleep queues have no owner, and turnstiles know none where a lock is read-locked
 or is an OBM: that is "no owner". A thread that never waits itself has no name in the recording.

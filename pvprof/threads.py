@@ -103,7 +103,7 @@ def threads_of(events: Events, runs: Sequence[Run]) -> Threads:
     owner = np.where(tids[place] == events.owner_tid, place * width + run_of, UNSEEN_THREAD)
     is_seen = np.zeros(len(tids) * width, dtype=np.bool_)
     is_seen[thread] = True
-    owner[(owner >= 0) & ~is_seen[owner]] = UNSEEN_THREAD
+    owner[~is_seen[np.maximum(owner, 0)]] = UNSEEN_THREAD
     owner[events.owner_tid <= 0] = NO_THREAD
     is_owner = np.zeros(len(tids) * width, dtype=np.bool_)
     is_owner[owner[owner >= 0]] = True
