@@ -7,15 +7,26 @@ the total of the parts that it was made from.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pvprof.model import DELIMITER, NO_STACK, Events, Frame, Key, Stack, Unit, Weight, frames_of
 from pvprof.rules import Rules
 from pvprof.select import Part
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.signedinteger[Any]]
+
 NO_NAME = "[no name]"
 _SPIN = "-spin"
+
+
+RowId = tuple[str, str, str]
+"""Kind, class and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,11 @@ class Row:
     callers: tuple[tuple[Frame, int], ...]
 
     @property
+    def id(self) -> RowId:
+        """Return what it is a row of: kind, class and name."""
+        return self.kind, self.lock_class, self.name
+
+    @property
     def mean(self) -> int | None:
         """Return value / count, rounded down, or None where there is no count."""
         return self.value // self.count if self.count else None
@@ -83,11 +99,12 @@ class _Sums:
                 self.callers[caller_of(stack, rules)] += one.value
 
 
-RowId = tuple[str, str, str]
-
-
 def attribute(
-    parts: Sequence[Part], unit: Unit, has_counts: bool, rules: Rules, events: Events | None = None
+    parts: Sequence[Part],
+    unit: Unit,
+    has_counts: bool,
+    rules: Rules,
+    quantiles: Mapping[RowId, Quantiles] | None = None,
 ) -> tuple[Row, ...]:
     """Return one row for each kind, class and name, kinds in the rules' order, largest first.
 
@@ -96,13 +113,13 @@ def attribute(
         unit: the unit of the values.
         has_counts: whether the counts mean anything.
         rules: for the order of the kinds, and for which functions are waiting machinery.
-        events: the single waits that the parts were added up from, for quantiles.
+        quantiles: of the single waits of each row, where such were recorded.
     """
     sums: dict[RowId, _Sums] = {}
     for part in parts:
         for row_id, piece in _split(part, unit):
             sums.setdefault(row_id, _Sums()).add(piece, rules)
-    quantiles = {} if events is None else _quantiles(events, parts, unit)
+    quantiles = quantiles or {}
     rows = [
         Row(
             *row_id,
@@ -156,32 +173,39 @@ def row_name(key: Key) -> str:
     return key.execname or NO_NAME
 
 
-def _quantiles(events: Events, parts: Sequence[Part], unit: Unit) -> dict[RowId, Quantiles]:
+def rows_of_events(events: Events, parts: Sequence[Part]) -> tuple[tuple[RowId, ...], Ints]:
+    """Return the rows that the parts make, and of each event the number of its row.
+
+    The number is -1 for an event that is in none of the parts.
+    """
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-    row_of: dict[tuple[Key, Stack], int] = {}
-    rows: dict[RowId, int] = {}
-    for part in parts:
-        for row_id, piece in _split(part, unit):
-            number = rows.setdefault(row_id, len(rows))
-            row_of.update(((piece.key, stack), number) for stack in piece.stacks)
+    key_ids = {key: number for number, key in enumerate(events.keys)}
+    stack_ids = {stack: number for number, stack in enumerate(events.stacks)}
     width = max(len(events.stacks), 1)
-    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
-    numbers = [
-        row_of.get((events.keys[code // width], events.stacks[code % width]), -1)
-        for code in codes.tolist()
-    ]
-    row = np.asarray(numbers, dtype=np.int64)[places]
-    order = np.lexsort((events.wait_ns, row))
-    ordered, waits = row[order], events.wait_ns[order]
-    result = {}
-    for row_id, number in rows.items():
-        first, last = np.searchsorted(ordered, [number, number + 1])
-        if last > first:
-            size = int(last - first)
-            ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
-            result[row_id] = Quantiles(size, *(int(waits[rank]) for rank in ranks))
-    return result
+    rows: dict[RowId, int] = {}
+    row_of: dict[int, int] = {-1: -1}  # so that there is one
+    for part in parts:
+        for row_id, piece in _split(part, "ns"):
+            number = rows.setdefault(row_id, len(rows))
+            first = key_ids.get(piece.key)
+            if first is None:  # it was not recorded wait by wait
+                continue
+            known = (stack_ids[stack] for stack in piece.stacks if stack in stack_ids)
+            row_of.update((first * width + stack, number) for stack in known)
+    pairs = sorted(row_of)
+    codes = events.key_id * width + events.stack_id
+    places = np.searchsorted(pairs, codes, side="right") - 1
+    numbers = np.asarray([row_of[pair] for pair in pairs], dtype=np.int32)[places]
+    numbers[np.asarray(pairs, dtype=np.int64)[places] != codes] = -1
+    return tuple(rows), numbers
+
+
+def quantiles_of(ordered: Ints, first: int, last: int) -> Quantiles:
+    """Return the quantiles of the waits from `first` to before `last`, which ascend; not empty."""
+    size = last - first
+    ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
+    return Quantiles(size, *(int(ordered[rank]) for rank in ranks))
 
 
 def _whole(quantiles: Quantiles | None, count: int) -> Quantiles | None:

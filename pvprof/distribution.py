@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pvprof.attribute import row_name
-from pvprof.model import NO_STACK, Events, Key, Stack
+from pvprof.attribute import row_name, rows_of_events
+from pvprof.model import NO_STACK, Events
 from pvprof.report import Pool, merge_histograms, select_from
 from pvprof.rules import Rules
 from pvprof.select import Filters, Part, rejected_by, wanted_kinds
@@ -75,26 +75,12 @@ def _of_events(events: Events, parts: Sequence[Part]) -> Iterable[Distribution]:
     powers = np.left_shift(np.uint64(1), np.arange(63, dtype=np.uint64)).astype(np.int64)
     # How many powers of two a wait reaches: 0 for 0 ns, n for a wait from 2^(n-1) on.
     ranks = np.searchsorted(powers, events.wait_ns, side="right")
-    row_ids: dict[tuple[str, str, str], int] = {}
-    row_of: dict[tuple[Key, Stack], int] = {}
-    for part in parts:
-        row_id = (part.verdict.kind, part.verdict.lock_class, row_name(part.key))
-        number = row_ids.setdefault(row_id, len(row_ids))
-        row_of.update(((part.key, stack), number) for stack in part.stacks)
-    width = max(len(events.stacks), 1)
-    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
-    rows = np.asarray(
-        [
-            row_of.get((events.keys[code // width], events.stacks[code % width]), -1)
-            for code in codes.tolist()
-        ],
-        dtype=np.int64,
-    )[places]
+    row_ids, rows = rows_of_events(events, parts)
     kept = rows >= 0
     table = np.zeros((len(row_ids), 64), dtype=np.int64)
     np.add.at(table, (rows[kept], ranks[kept]), 1)
     by_kind: dict[str, list[int]] = {}
-    for (kind, lock_class, name), number in row_ids.items():
+    for number, (kind, lock_class, name) in enumerate(row_ids):
         counts = table[number].tolist()
         by_kind[kind] = [a + b for a, b in zip(by_kind.get(kind, [0] * 64), counts, strict=True)]
         yield Distribution(kind, lock_class, "", name, _log2_buckets(counts))

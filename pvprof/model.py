@@ -312,6 +312,21 @@ class Events:
         return profile
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The events of one recording among those of several, and between which marks it was made.
+
+    Attributes:
+        events: how many there are; those of the first run come first.
+        begin_ns, end_ns: when tracing began and ended, on the clock of the events; None where the
+            recording does not say.
+    """
+
+    events: int
+    begin_ns: int | None = None
+    end_ns: int | None = None
+
+
 _T = TypeVar("_T")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pvprof.errors import UsageError
-from pvprof.model import Profile
+from pvprof.model import Profile, Run
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.provenance import provenance_rows
@@ -39,7 +39,8 @@ def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
     for _, parsed in inputs:
         total.merge(parsed)
     recordings = [one for recording, parsed in inputs for one in _recordings(recording, parsed)]
-    measurements = tuple(_measurements(total))
+    runs = tuple(_run(parsed) for _, parsed in inputs if parsed.events is not None)
+    measurements = tuple(_measurements(total, runs))
     if len(inputs) > 1:
         _check_same_units(inputs)
     return Pool(
@@ -58,7 +59,17 @@ def _recordings(recording: Recording, parsed: Parsed) -> Sequence[tuple[str, Map
     return parsed.recordings or [(recording.name, recording.manifest)]
 
 
-def _measurements(parsed: Parsed) -> Iterable[Measurement]:
+def _run(parsed: Parsed) -> Run:
+    """Return how many events were read, and between which marks."""
+    begin, end = parsed.begin, parsed.end
+    return Run(
+        0 if parsed.events is None else len(parsed.events),
+        None if begin is None else begin.monotonic_ns,
+        None if end is None else end.monotonic_ns,
+    )
+
+
+def _measurements(parsed: Parsed, runs: tuple[Run, ...]) -> Iterable[Measurement]:
     """Yield one measurement for each unit; events are counted with what else is in ns."""
     for unit in UNITS:
         profiles = [one for (kind, _), one in parsed.profiles.items() if kind == unit]
@@ -68,12 +79,12 @@ def _measurements(parsed: Parsed) -> Iterable[Measurement]:
         if not profiles:
             continue
         if len(profiles) == 1:
-            yield Measurement(profiles[0], events)
+            yield Measurement(profiles[0], events, runs if events is not None else ())
             continue
         merged = Profile(unit, all(one.has_counts for one in profiles))
         for one in profiles:
             merged.merge(one)
-        yield Measurement(merged, events)
+        yield Measurement(merged, events, runs if events is not None else ())
 
 
 def _check_same_units(inputs: Sequence[tuple[Recording, Parsed]]) -> None:

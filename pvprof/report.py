@@ -11,19 +11,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvprof import __version__
-from pvprof.attribute import Row, attribute, row_name
+from pvprof.attribute import Row, RowId, attribute, caller_of, row_name
 from pvprof.errors import InputError, UsageError
 from pvprof.model import (
     NO_STACK,
     Events,
+    Frame,
     Histogram,
     Key,
     Problem,
     Profile,
+    Run,
     Severity,
+    Stack,
     Unit,
     Weight,
 )
+from pvprof.objects import Objects, objects_of
+from pvprof.overlap import Overlaps, Wall, overlaps, timeline_of
+from pvprof.owners import Owners, owners_of
 from pvprof.rules import Rules, WaitKind
 from pvprof.select import (
     Filters,
@@ -49,10 +55,12 @@ class Measurement:
     Attributes:
         profile: the weights.
         events: the single waits that the profile was added up from, or None.
+        runs: whose the events are; empty where all are of one run without marks.
     """
 
     profile: Profile
     events: Events | None
+    runs: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,40 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """How much single waits are to tell of each row; rows themselves are always complete.
+
+    Attributes:
+        stacks: of how many stacks it is told how their waits overlap.
+        objects: how many lock objects and address ranges are named.
+        owners: how many owners are named, and how many chains of the section.
+    """
+
+    stacks: int = 0
+    objects: int = 1
+    owners: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Singles:
+    """What single waits tell beyond their sums.
+
+    Attributes:
+        wall: how long the recordings lasted.
+        overlaps: how the waits lie in time; of rows that are made of single waits alone.
+        callers: of the stacks in it, the function that came to wait.
+        objects: the lock objects of each row.
+        owners: who held them.
+    """
+
+    wall: Wall
+    overlaps: Overlaps
+    callers: Mapping[Stack, Frame]
+    objects: Mapping[RowId, Objects]
+    owners: Owners
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """The tables of one unit.
 
@@ -105,6 +147,7 @@ class Section:
         kept, set_aside: what the filters kept, and each thing that they removed.
         rows: the locks and wait messages that were kept.
         aside_rows: those that were not, for naming them.
+        singles, aside_singles: what single waits tell of either, where they were recorded.
     """
 
     unit: Unit
@@ -114,6 +157,8 @@ class Section:
     set_aside: tuple[SetAside, ...]
     rows: tuple[Row, ...]
     aside_rows: tuple[Row, ...]
+    singles: Singles | None = None
+    aside_singles: Singles | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +208,17 @@ class Report:
         return next(one.title for one in self.kinds if one.id == kind)
 
 
-def build_report(pool: Pool, rules: Rules, filters: Filters) -> Report:
-    """Return the report on a pool of recordings.
+def build_report(
+    pool: Pool, rules: Rules, filters: Filters, detail: Detail | None = None
+) -> Report:
+    """Return the report on a pool of recordings, with as much `detail` of single waits.
 
     Raises:
         UsageError: the filters name a kind that the rules do not have.
+        InputError: the clock of single waits is damaged.
     """
-    sections = tuple(_section(one, rules, filters) for one in pool.measurements)
+    detail = Detail() if detail is None else detail
+    sections = tuple(_section(one, rules, filters, detail) for one in pool.measurements)
     return Report(
         version=__version__,
         names=pool.names,
@@ -201,23 +250,44 @@ def select_from(measurement: Measurement, rules: Rules, filters: Filters) -> Sel
     return select(classify(measurement.profile, rules), rules, filters)
 
 
-def _section(measurement: Measurement, rules: Rules, filters: Filters) -> Section:
+def _section(measurement: Measurement, rules: Rules, filters: Filters, detail: Detail) -> Section:
     profile, events = measurement.profile, measurement.events
     parts = classify(profile, rules)
     selection = select(parts, rules, filters)
+    timeline = timeline_of(events, measurement.runs) if events is not None and len(events) else None
 
-    def rows(some: Sequence[Part]) -> tuple[Row, ...]:
-        return attribute(some, profile.unit, profile.has_counts, rules, events)
+    def side(some: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
+        if timeline is None:
+            return attribute(some, profile.unit, profile.has_counts, rules), None
+        found = overlaps(timeline, some, detail.stacks)
+        quantiles = {row_id: one.quantiles for row_id, one in found.rows.items()}
+        rows = attribute(some, profile.unit, profile.has_counts, rules, quantiles)
+        whole = {row.id for row in rows if row.quantiles is not None}
+        return rows, Singles(
+            wall=timeline.wall,
+            overlaps=found.only(whole),
+            callers={
+                stack: caller_of(stack, rules)
+                for stacks in found.stacks.values()
+                for stack, _ in stacks
+            },
+            objects=objects_of(timeline.events, some, detail.objects),
+            owners=owners_of(timeline.events, measurement.runs, some, detail.owners),
+        )
 
     everything = Selection(parts, ()).weight
+    rows, singles = side(selection.kept)
+    aside_rows, aside_singles = side(selection.removed)
     return Section(
         unit=profile.unit,
         has_counts=profile.has_counts,
         total=everything,
         kept=selection.weight,
         set_aside=selection.set_aside,
-        rows=rows(selection.kept),
-        aside_rows=rows(selection.removed),
+        rows=rows,
+        aside_rows=aside_rows,
+        singles=singles,
+        aside_singles=aside_singles,
     )
 
 

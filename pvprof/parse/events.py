@@ -27,6 +27,7 @@ from pvprof.errors import quote
 from pvprof.model import Events, Key, Problem, Stack, stack_of
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.frames import FrameNames, decode
+from pvprof.parse.marks import Clocks
 from pvprof.parse.parsed import Parsed
 
 if TYPE_CHECKING:
@@ -251,8 +252,7 @@ class EventReader:
             mark = _MARK.fullmatch(line)
             wake = _WAKE.fullmatch(line)
             if mark:
-                self.parsed.has_begin |= mark.group(1) == b"B"
-                self.parsed.has_end |= mark.group(1) == b"Z"
+                self._read_mark(mark.group(1), Clocks(int(mark.group(2)), int(mark.group(3))))
             elif wake:
                 stack, place = self._read_stack(lines, place)
                 key = Key("wakeup", "", decode(wake.group(5)))
@@ -261,6 +261,15 @@ class EventReader:
                 rest.append(line)
         if any(line.strip() for line in rest):
             self.residue.append(b"\n".join(rest))
+
+    def _read_mark(self, letter: bytes, clocks: Clocks) -> None:
+        """Take in a mark; of several the first of each kind counts."""
+        if letter == b"B":
+            self.parsed.has_begin = True
+            self.parsed.begin = self.parsed.begin or clocks
+        else:
+            self.parsed.has_end = True
+            self.parsed.end = self.parsed.end or clocks
 
     def _problem(self, kind: str, text: str) -> None:
         self.parsed.problems.append(Problem(kind, text, self._file, severity="loss"))

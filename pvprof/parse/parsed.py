@@ -27,7 +27,7 @@ class Parsed:
         records: how many records were read.
         hex_frames: the kernel's frames that stayed hex.
         has_begin, has_end: whether the marks were seen that our event programs print.
-        begin, end: the clocks at those marks, where the layout is pvprof's own.
+        begin, end: the clocks at those marks, where the layout has them.
         marks: what waits for all of a text to be read; None when it was.
         recordings: (name, manifest) of what a result was made from that is read back; empty for
             dtrace's own output, which is one recording.
@@ -82,6 +82,8 @@ class Parsed:
         self.hex_frames |= other.hex_frames
         self.has_begin |= other.has_begin
         self.has_end |= other.has_end
+        self.begin = self.begin or other.begin
+        self.end = self.end or other.end
         if self.marks is None:
             self.marks = other.marks
         elif other.marks is not None:

@@ -28,7 +28,7 @@ from pvprof.parse.records import AggregateLayout, read_values
 from pvprof.parse.rows import RowReader
 from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
 from pvprof.parse.speedscope import SpeedscopeReader
-from pvprof.parse.spread import Boundary, Buffer, Share, core_count, run_shares, shares
+from pvprof.parse.spread import Boundary, Buffer, Share, core_count, let_go, run_shares, shares
 from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.recording import Recording
 
@@ -267,6 +267,7 @@ class _Reading:
         reader = EventReader(names, self.source)
         for start, end in self._pieces(share, _BEFORE_EVENT):
             reader.feed(bytes(self.data[start:end]))
+            let_go(self.data, (start, end))
         parsed = reader.finish()
         for text in reader.residue:
             layout = AggregateLayout("keyed", key_first=True, single="events")
@@ -281,6 +282,7 @@ class _Reading:
         first = max(share[0], header.end)
         for start, end in self._pieces((first, max(share[1], first)), _NATIVE):
             reader.feed(bytes(self.data[start:end]), start, end == len(self.data))
+            let_go(self.data, (start, end))
         return reader.finish()
 
     def _read_folded(self, share: Share) -> Parsed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import marshal
+import mmap
 import os
 import pickle
 import re
@@ -62,6 +63,18 @@ def shares(data: Buffer, boundary: Boundary, size: int, most: int) -> list[Share
         cuts.append(match.end())
     cuts.append(size)
     return list(pairwise(cuts))
+
+
+def let_go(data: Buffer, share: Share) -> None:
+    """Let the system take back the memory of a part of a mapped file; it may still be read again.
+
+    Else a text of a gigabyte would count as a gigabyte of this process by the time it is read.
+    """
+    if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on every system
+        first, last = -(-share[0] // mmap.PAGESIZE), share[1] // mmap.PAGESIZE
+        if last > first:
+            length = (last - first) * mmap.PAGESIZE
+            data.madvise(mmap.MADV_DONTNEED, first * mmap.PAGESIZE, length)
 
 
 def run_shares(parts: list[Share], work: Callable[[Share], Parsed]) -> Parsed:
