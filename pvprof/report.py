@@ -27,9 +27,6 @@ from pvprof.model import (
     Unit,
     Weight,
 )
-from pvprof.objects import Objects, objects_of
-from pvprof.overlap import Overlaps, Wall, overlaps, timeline_of
-from pvprof.owners import Owners, owners_of
 from pvprof.rules import Rules, WaitKind
 from pvprof.select import (
     Filters,
@@ -41,6 +38,9 @@ from pvprof.select import (
     select,
     wanted_kinds,
 )
+from pvprof.singles.objects import Objects, objects_of
+from pvprof.singles.overlap import Overlaps, Wall, overlaps, timeline_of
+from pvprof.singles.owners import Owners, owners_of
 
 UNITS: tuple[Unit, ...] = ("ns", "samples", "events")
 """In the order in which profiles of one recording are reported."""

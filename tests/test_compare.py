@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from two_sides import KERNEL, Waits, manifest, noisy, raw, records_of
 
-from pvprof.changes import differential_rows, scale_of
 from pvprof.cli.sides import read_sides
-from pvprof.compare import Changes, CompareSides, compare_sides
+from pvprof.compare.changes import differential_rows, scale_of
+from pvprof.compare.measures import CLASS, FUNCTION, KIND, LOCK, MEASURES, RowChange
+from pvprof.compare.sides import Basis, Run, Side
+from pvprof.compare.study import Changes, CompareSides, compare_sides
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded
-from pvprof.measures import CLASS, FUNCTION, KIND, LOCK, MEASURES, RowChange
 from pvprof.model import Stack
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.parse.symbols import load_symbols
@@ -29,7 +30,6 @@ from pvprof.recording import Recording
 from pvprof.report import build_report
 from pvprof.rules_file import load_rules
 from pvprof.select import ALL_KINDS, Filters
-from pvprof.sides import Basis, Run, Side
 from pvprof.stats.comparison import CompareOptions, Comparison, Verdict
 from pvprof.times.recorded import run_from_manifest
 

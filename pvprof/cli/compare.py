@@ -10,19 +10,19 @@ from typing import Any
 
 import click
 
-from pvprof.caveats import is_refused
-from pvprof.changes import differential_rows, scale_of
 from pvprof.cli.options import announce, filter_options, input_options, say, take_settings
 from pvprof.cli.output import check_outputs, deliver, force_option
 from pvprof.cli.sides import read_sides
 from pvprof.cli.terminal import Draw, plain_text, show
-from pvprof.compare import Changes, CompareSides, SectionChange, compare_sides
+from pvprof.compare.caveats import is_refused
+from pvprof.compare.changes import differential_rows, scale_of
+from pvprof.compare.sides import Basis, Side
+from pvprof.compare.study import Changes, CompareSides, SectionChange, compare_sides
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import FoldOptions
 from pvprof.provenance import provenance_rows
 from pvprof.render.formats import Format, Source, format_of
 from pvprof.report import UNITS
-from pvprof.sides import Basis, Side
 from pvprof.stats.assumptions import ASSUMPTIONS, STUDENT
 from pvprof.stats.comparison import CompareOptions
 

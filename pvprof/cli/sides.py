@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections.abc import Sequence
 
+from pvprof.compare.sides import Run, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model import Problem, show_controls
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.pool import pool
 from pvprof.recording import Recording, expand, open_recording
-from pvprof.sides import Run, Side
 from pvprof.times.recorded import run_from_manifest
 
 _LABEL_HINT = "give the new side behind --vs: pvprof compare BASE... --vs NEW..."

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pvprof.changes import Tower
-from pvprof.compare import Changes, SectionChange
-from pvprof.measures import CLASS, FUNCTION, KIND, LOCK, Measured, RowChange
+from pvprof.compare.changes import Tower
+from pvprof.compare.measures import CLASS, FUNCTION, KIND, LOCK, Measured, RowChange
+from pvprof.compare.sides import Side
+from pvprof.compare.study import Changes, SectionChange
 from pvprof.model import Unit, show_controls
 from pvprof.render.statistics import verdict
 from pvprof.render.tables import MEASURED, Column, Table
-from pvprof.sides import Side
 from pvprof.stats.comparison import Comparison, Verdict, missing
 from pvprof.units import format_ns
 

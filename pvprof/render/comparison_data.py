@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pvprof.changes import Tower
-from pvprof.compare import Changes, SectionChange
-from pvprof.measures import Measured, RowChange
+from pvprof.compare.changes import Tower
+from pvprof.compare.measures import Measured, RowChange
+from pvprof.compare.sides import Side
+from pvprof.compare.study import Changes, SectionChange
 from pvprof.render.statistics_data import COMPARISON_FACTS, comparison_facts
-from pvprof.sides import Side
 from pvprof.stats.comparison import Comparison
 
 SCHEMA = 1

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from pvprof.compare import Changes
+from pvprof.compare.study import Changes
 from pvprof.render import comparison, plot, statistics
 from pvprof.render.tables import (
     Table,

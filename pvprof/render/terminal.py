@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pvprof.compare import Changes
+from pvprof.compare.study import Changes
 from pvprof.model import Problem, Severity
 from pvprof.render import comparison, plot, statistics
 from pvprof.render.tables import (

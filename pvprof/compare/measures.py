@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from pvprof.attribute import Row
+from pvprof.compare.sides import Basis
 from pvprof.model import Unit
 from pvprof.report import Section
 from pvprof.rules import OTHER, Rules
-from pvprof.sides import Basis
 from pvprof.stats.comparison import CompareOptions, Comparison, compare, with_holm
 from pvprof.stats.series import Metric, Series
 

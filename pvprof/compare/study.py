@@ -15,11 +15,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from pvprof import __version__
-from pvprof.caveats import find_caveats
-from pvprof.changes import Towers, add_folded, functions_of, towers_of
-from pvprof.errors import InputError, UsageError
-from pvprof.fold import Folded, FoldOptions, fold
-from pvprof.measures import (
+from pvprof.compare.caveats import find_caveats
+from pvprof.compare.changes import Towers, add_folded, functions_of, towers_of
+from pvprof.compare.measures import (
     FUNCTION,
     AsideChange,
     Measurer,
@@ -28,11 +26,13 @@ from pvprof.measures import (
     rows_of,
     with_verdicts,
 )
+from pvprof.compare.sides import Basis, Run, Side
+from pvprof.errors import InputError, UsageError
+from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Frame, Problem, Unit, clean_frame
 from pvprof.report import UNITS, Report, Section, build_report, select_from
 from pvprof.rules import Rules, WaitKind
 from pvprof.select import Filters
-from pvprof.sides import Basis, Run, Side
 from pvprof.stats.comparison import CompareOptions, Comparison, compare
 from pvprof.stats.doubts import doubts
 from pvprof.stats.series import Metric, Series

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pvprof.model import Events, Run
-from pvprof.overlap import moments
+from pvprof.singles.overlap import moments
 
 if TYPE_CHECKING:
     import numpy as np

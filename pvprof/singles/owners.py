@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pvprof.attribute import RowId, row_name, rows_of_events
 from pvprof.model import Events, Run, Stack
-from pvprof.overlap import group_sums
 from pvprof.select import Part
-from pvprof.threads import CYCLE, NO_THREAD, Followed, Threads, follow, threads_of
+from pvprof.singles.overlap import group_sums
+from pvprof.singles.threads import CYCLE, NO_THREAD, Followed, Threads, follow, threads_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pvprof.attribute import RowId, rows_of_events
 from pvprof.model import Events
-from pvprof.overlap import group_sums, grouped
 from pvprof.select import Part
+from pvprof.singles.overlap import group_sums, grouped
 
 if TYPE_CHECKING:
     import numpy as np

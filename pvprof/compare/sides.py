@@ -1,6 +1,6 @@
 """The two sides of a comparison: repeated runs, and what their values are taken per.
 
-Owns the vocabulary that `caveats`, `changes` and `compare` share. It refuses to read recordings
+Owns the vocabulary that `caveats`, `changes` and `study` share. It refuses to read recordings
 (``cli.sides`` does) and to judge anything.
 """
 

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pvprof.compare.sides import Basis, Run, Side
 from pvprof.model import Problem, Severity
 from pvprof.report import merge_problems
-from pvprof.sides import Basis, Run, Side
 from pvprof.stats.assumptions import LEAST_RUNS
 from pvprof.units import format_ns
 
