@@ -113,8 +113,8 @@ class Detail:
     """
 
     stacks: int = 0
-    objects: int = 1
-    owners: int = 1
+    objects: int = 5
+    owners: int = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pvprof.cli.options import Inputs
 from pvprof.cli.page import page_of
 from pvprof.model import Histogram, Problem, Profile
 from pvprof.render.html import render
-from pvprof.render.tables import TableOptions
+from pvprof.render.table import TableOptions
 from pvprof.report import Measurement, Pool, build_report
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters

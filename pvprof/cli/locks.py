@@ -9,9 +9,11 @@ import click
 from pvprof.cli.options import filter_options, input_options, load_inputs, say_problems
 from pvprof.cli.output import check_output, deliver, force_option, output_option
 from pvprof.cli.results import print_terminal, render_tables
+from pvprof.errors import UsageError
 from pvprof.render.formats import FORMATS, Source, format_of
-from pvprof.render.tables import TableOptions
-from pvprof.report import build_report
+from pvprof.render.singles import DETAILS, WITHOUT_SINGLES
+from pvprof.render.table import TableOptions
+from pvprof.report import Detail, build_report
 
 _NAMES = tuple(one.name for one in FORMATS if one.source is Source.REPORT)
 
@@ -21,7 +23,8 @@ _NAMES = tuple(one.name for one in FORMATS if one.source is Source.REPORT)
     epilog="""\b
 Examples:
   pvprof locks build.out --top 5
-  pvprof locks build.out --class 'pv list' -o locks.csv""",
+  pvprof locks build.out --class 'pv list' -o locks.csv
+  pvprof locks events.tar.gz --name 'pmap pv list' --overlap --objects --owners""",
 )
 @input_options
 @filter_options
@@ -29,15 +32,32 @@ Examples:
     "--format", "format_name", type=click.Choice(_NAMES), help="Format, not by the suffix."
 )
 @click.option("--top", type=click.IntRange(0), default=0, help="Rows a kind; 0: all.")
+@click.option("--overlap", is_flag=True, help="How single waits lie in time, by class and lock.")
+@click.option("--objects", is_flag=True, help="Which lock objects bear a name: is one hot, or all?")
+@click.option("--owners", is_flag=True, help="Who held the locks, and what held the holders up.")
+@click.option("--stacks", is_flag=True, help="Overlap of the stacks with the longest waits.")
+@click.option(
+    "--most",
+    metavar="N",
+    type=click.IntRange(1),
+    default=5,
+    show_default=True,
+    help="Objects, owners, chains and stacks to name.",
+)
 @output_option
 @force_option
 def command(format_name: str | None, top: int, output: str, force: bool, **rest: Any) -> None:
     """Print one row for each lock and wait message, by kind of wait, largest first."""
     made = format_of(output, format_name, "terminal", _NAMES)
     check_output(output, force)
+    details = tuple([name for name in DETAILS if rest.pop(name)])
+    most = rest.pop("most")
     inputs = load_inputs(rest)
-    report = build_report(inputs.pool, inputs.rules, inputs.filters)
-    options = TableOptions(top, only_locks=True)
+    detail = Detail(stacks=most if "stacks" in details else 0, objects=most, owners=most)
+    report = build_report(inputs.pool, inputs.rules, inputs.filters, detail)
+    if details and not any(section.singles for section in report.sections):
+        raise UsageError(f"--{details[0]}: no single waits were recorded", WITHOUT_SINGLES)
+    options = TableOptions(top, only_locks=True, details=details)
     if output == "-" and made.name == "terminal":
         print_terminal(report, options)
         return

@@ -20,7 +20,7 @@ from pvprof.cli.results import print_terminal, render_result
 from pvprof.errors import InputError
 from pvprof.render.formats import FORMATS, Format, Source, format_of
 from pvprof.render.speedscope import Rendered
-from pvprof.render.tables import TableOptions
+from pvprof.render.table import TableOptions
 from pvprof.report import Report, build_report
 from pvprof.speedscope import convert
 

@@ -15,7 +15,8 @@ from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
 from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
-from pvprof.render.tables import MEASURED, TableOptions, problem_lines
+from pvprof.render.table import TableOptions
+from pvprof.render.tables import MEASURED, problem_lines
 from pvprof.report import Measurement, Report, merge_problems, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED
 from pvprof.select import Part, Selection

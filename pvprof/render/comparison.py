@@ -14,7 +14,8 @@ from pvprof.compare.sides import Side
 from pvprof.compare.study import Changes, SectionChange
 from pvprof.model import Unit, show_controls
 from pvprof.render.statistics import verdict
-from pvprof.render.tables import MEASURED, Column, Table
+from pvprof.render.table import Column, Table
+from pvprof.render.tables import MEASURED
 from pvprof.stats.comparison import Comparison, Verdict, missing
 from pvprof.units import format_ns
 

@@ -9,7 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 from pvprof.attribute import Row
-from pvprof.report import Report, Section
+from pvprof.report import Report, Section, Singles
+from pvprof.singles.objects import Objects
+from pvprof.singles.overlap import Overlap
+from pvprof.singles.owners import RowOwners
 
 SCHEMA = 1
 
@@ -30,6 +33,12 @@ CSV_COLUMNS = (
     "stacks",
     "records",
     "top_caller",
+    "union_ns",
+    "peak",
+    "objects",
+    "hottest_object_ns",
+    "owned_ns",
+    "owner_blocked_ns",
 )
 
 
@@ -67,6 +76,18 @@ def _csv_row(row: Row, section: Section, is_aside: bool) -> list[Any]:
         row.stacks,
         row.records,
         caller,
+        *_singles_cells(row, section.aside_singles if is_aside else section.singles),
+    ]
+
+
+def _singles_cells(row: Row, singles: Singles | None) -> list[Any]:
+    overlap = singles and singles.overlaps.rows.get(row.id)
+    objects = singles and singles.objects.get(row.id)
+    owners = singles and singles.owners.rows.get(row.id)
+    return [
+        *((overlap.union_ns, overlap.peak) if overlap else ("", "")),
+        *((objects.number, objects.hottest[0].wait_ns) if objects else ("", "")),
+        *((owners.wait_ns, owners.blocked_ns) if owners else ("", "")),
     ]
 
 
@@ -93,9 +114,80 @@ def _section(section: Section) -> dict[str, Any]:
             {"reason": one.reason, "title": one.title, **_weight(one.weight, section)}
             for one in section.set_aside
         ],
-        "rows": [_row(row, section) for row in section.rows],
-        "set_aside_rows": [_row(row, section) for row in section.aside_rows],
+        "singles": _singles(section.singles),
+        "rows": [_row(row, section, section.singles) for row in section.rows],
+        "set_aside_rows": [_row(row, section, section.aside_singles) for row in section.aside_rows],
     }
+
+
+def _singles(singles: Singles | None) -> dict[str, Any] | None:
+    """Return what single waits tell of all rows together."""
+    if singles is None:
+        return None
+    found = singles.overlaps
+    return {
+        "wall_ns": singles.wall.wall_ns,
+        "wall_is_marked": singles.wall.is_marked,
+        "began_before": singles.wall.early,
+        "ended_after": singles.wall.late,
+        "overlap": _overlap(found.total),
+        "classes": [
+            {"kind": one.kind, "class": one.lock_class or None, **(_overlap(overlap) or {})}
+            for one, overlap in sorted(found.classes.items())
+        ],
+        "chains": [asdict(chain) for chain in singles.owners.chains],
+        "chain_number": singles.owners.chain_number,
+    }
+
+
+def _overlap(overlap: Overlap | None) -> dict[str, Any] | None:
+    if overlap is None:
+        return None
+    mean = overlap.mean_waiters
+    return {
+        "wait_ns": overlap.wait_ns,
+        "union_ns": overlap.union_ns,
+        "peak": overlap.peak,
+        "mean_waiters": None if mean is None else float(mean),
+        **asdict(overlap.quantiles),
+        "log2_buckets": [list(pair) for pair in overlap.buckets],
+    }
+
+
+def _of_row(row: Row, singles: Singles) -> dict[str, Any]:
+    """Return what single waits tell of one row; None for what they do not."""
+    objects = singles.objects.get(row.id)
+    owners = singles.owners.rows.get(row.id)
+    return {
+        "overlap": _overlap(singles.overlaps.rows.get(row.id)),
+        "stacks_overlap": [
+            {"stack": stack, **(_overlap(overlap) or {})}
+            for stack, overlap in singles.overlaps.stacks.get(row.id, ())
+        ],
+        "objects": objects and _objects(objects),
+        "owners": owners and _owners(owners),
+    }
+
+
+def _objects(objects: Objects) -> dict[str, Any]:
+    """Return what is known of objects; addresses in hex, since no double holds them."""
+    fields = asdict(objects)
+    fields["gini"] = None if objects.gini is None else float(objects.gini)
+    for one in fields["hottest"]:
+        one["address"] = f"{one['address']:#x}"
+    for one in fields["ranges"]:
+        one |= {"first": f"{one['first']:#x}", "last": f"{one['last']:#x}"}
+    return fields
+
+
+def _owners(owners: RowOwners) -> dict[str, Any]:
+    fields = asdict(owners)
+    for one, owner in zip(fields["owners"], owners.owners, strict=True):
+        one["waited_for"] = [
+            {"name": hold.name, "stack": hold.stack, "blocked_ns": value}
+            for hold, value in owner.waited_for
+        ]
+    return fields
 
 
 def _weight(weight: Any, section: Section) -> dict[str, int | None]:
@@ -113,9 +205,11 @@ def _tells_spin(section: Section) -> bool:
     return any(row.spin for row in (*section.rows, *section.aside_rows))
 
 
-def _row(row: Row, section: Section) -> dict[str, Any]:
+def _row(row: Row, section: Section, singles: Singles | None) -> dict[str, Any]:
     fields = _with_class(asdict(row))
     fields["spin"] = row.spin if _tells_spin(section) else None
     fields["mean"] = row.mean
     fields["callers"] = [{"function": name, "value": value} for name, value in row.callers]
+    if singles is not None:
+        fields["singles"] = _of_row(row, singles)
     return fields

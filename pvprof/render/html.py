@@ -30,7 +30,9 @@ from pvprof.render.htmlfacts import common_facts, recording_facts, warnings
 from pvprof.render.htmltables import lock_table
 from pvprof.render.overhead import overhead_notes
 from pvprof.render.palette import paint
-from pvprof.render.tables import TableOptions, aside_table, heading, summary
+from pvprof.render.singles import DETAILS, overlap_sentence, single_tables
+from pvprof.render.table import TableOptions
+from pvprof.render.tables import aside_table, heading, summary
 from pvprof.report import Report
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _CODE = re.compile(r"<(style|script)><!\[CDATA\[\n(.*?)\]\]></\1>\n", re.S)
 
 _FEW_STACKS = 2000
+_DETAILED = TableOptions(top=20, details=DETAILS)
 _EARLY_SCRIPT = 'document.documentElement.classList.add("scripted");'
 
 
@@ -112,6 +115,8 @@ def render(page: Page, options: TableOptions) -> str:
             {
                 "unit": one.unit,
                 "summary": summary(one, report),
+                "overlap": overlap_sentence(one),
+                "details": single_tables(one, report, _DETAILED),
                 "kept": lock_table(one, report, colours, is_aside=False),
                 "aside": lock_table(one, report, colours, is_aside=True),
                 "aside_total": aside_table(one),

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from pvprof.attribute import NO_NAME, Row
 from pvprof.model import Unit, clean_frame
-from pvprof.render.tables import Column, LockColumn, lock_columns
+from pvprof.render.table import Column, LockColumn
+from pvprof.render.tables import lock_columns
 from pvprof.report import Report, Section
 from pvprof.units import format_exact, format_value
 
@@ -100,7 +101,7 @@ def lock_table(
 def _columns(
     rows: Sequence[Row], section: Section, report: Report, *, is_aside: bool
 ) -> list[LockColumn]:
-    columns = lock_columns(rows, section)
+    columns = lock_columns(rows, section, is_aside=is_aside)
     if len({row.kind for row in rows}) > 1:
 
         def title(row: Row) -> str:

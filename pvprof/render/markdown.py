@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from pvprof.compare.study import Changes
 from pvprof.render import comparison, plot, statistics
+from pvprof.render.singles import overlap_sentence, single_tables
+from pvprof.render.table import Table, TableOptions
 from pvprof.render.tables import (
-    Table,
-    TableOptions,
     aside_table,
     heading,
     histogram_table,
@@ -33,7 +33,9 @@ def render(report: Report, options: TableOptions) -> str:
     parts.append("\n".join([*facts, f"- pvprof {report.version}"]))
     for section in report.sections:
         parts.append(f"## {escape(summary(section, report))}")
+        parts += [escape(overlap_sentence(section))] if overlap_sentence(section) else []
         parts += [_table(table) for table in lock_tables(section, report, options)]
+        parts += [_table(table) for table in single_tables(section, report, options)]
         aside = None if options.only_locks else aside_table(section)
         if aside:
             parts.append(_table(aside))
@@ -95,4 +97,5 @@ def _table(table: Table) -> str:
     rows = [" | ".join(map(escape, row)) for row in table.rows]
     lines = [f"| {row} |" for row in (names, rules, *rows)]
     title = f"### {escape(table.title)}\n\n" if table.title else ""
-    return title + "\n".join(lines)
+    note = f"\n\n{escape(table.note)}" if table.note else ""
+    return title + "\n".join(lines) + note

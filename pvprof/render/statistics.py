@@ -6,7 +6,7 @@ Numbers have as many digits as ministat(1) prints, so that the two can be laid s
 from __future__ import annotations
 
 from pvprof.model import show_controls
-from pvprof.render.tables import Column, Table
+from pvprof.render.table import Column, Table
 from pvprof.stats.assumptions import STUDENT
 from pvprof.stats.bootstrap import LEAST_RUNS as BOOTSTRAP_RUNS
 from pvprof.stats.comparison import Comparison, Verdict, missing

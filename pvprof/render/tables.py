@@ -6,10 +6,11 @@ Owns the wording, the columns and the scaling of values; refuses to know how a t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from pvprof.attribute import Row
 from pvprof.model import Problem, Unit, show_controls
+from pvprof.render.singles import columns_of_singles
+from pvprof.render.table import Column, LockColumn, Table, TableOptions
 from pvprof.report import HistogramRow, Report, Section
 from pvprof.rules import OTHER
 from pvprof.units import format_exact, format_share, format_value
@@ -28,65 +29,6 @@ _QUANTILES = (
     ("p99", 2, "p99_ns"),
     ("max", 2, "max_ns"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: its heading, its alignment, and how readily a narrow screen drops it.
-
-    Attributes:
-        name: the heading.
-        is_number: right-aligned.
-        rank: 0 is never dropped; of the others the highest goes first.
-    """
-
-    name: str
-    is_number: bool = False
-    rank: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LockColumn:
-    """A column of a table of locks: what a row's cell says, and by what rows are sorted.
-
-    Attributes:
-        heading: of the column.
-        text: of a row's cell.
-        order: of a row, unscaled; None where there is nothing to sort by.
-    """
-
-    heading: Column
-    text: Callable[[Row], str]
-    order: Callable[[Row], int | str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of text; every row has a cell for each column.
-
-    Names come from the recording and may hold anything: control characters are made visible.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def __post_init__(self) -> None:
-        visible = tuple(tuple(map(show_controls, row)) for row in self.rows)
-        object.__setattr__(self, "rows", visible)
-
-
-@dataclass(frozen=True, slots=True)
-class TableOptions:
-    """How much a report shows.
-
-    Attributes:
-        top: how many rows of each kind; what is below is added up in one row. 0 for all.
-        only_locks: leave out histograms and what was set aside.
-    """
-
-    top: int = 20
-    only_locks: bool = False
 
 
 def heading(report: Report) -> str:
@@ -194,8 +136,13 @@ def _lock_table(title: str, rows: list[Row], section: Section, options: TableOpt
     )
 
 
-def lock_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
-    """Return the columns of a table of locks: those for which some row has something to say."""
+def lock_columns(
+    rows: Sequence[Row], section: Section, *, is_aside: bool = False
+) -> list[LockColumn]:
+    """Return the columns of a table of locks: those for which some row has something to say.
+
+    `is_aside`: the rows are of what was set aside.
+    """
     unit = section.unit
     what = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
     columns = [LockColumn(Column(what), lambda row: row.name, lambda row: row.name)]
@@ -225,6 +172,7 @@ def lock_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
             _number(name, rank, "ns", lambda row, field=field: getattr(row.quantiles, field, None))  # type: ignore[misc]
             for name, rank, field in _QUANTILES
         ]
+    columns += columns_of_singles(section.aside_singles if is_aside else section.singles)
     columns.append(
         LockColumn(
             Column("Stacks", True, rank=6), lambda row: f"{row.stacks:,}", lambda row: row.stacks

@@ -14,9 +14,9 @@ from rich.text import Text
 from pvprof.compare.study import Changes
 from pvprof.model import Problem, Severity
 from pvprof.render import comparison, plot, statistics
+from pvprof.render.singles import overlap_sentence, single_tables
+from pvprof.render.table import Table, TableOptions
 from pvprof.render.tables import (
-    Table,
-    TableOptions,
     aside_table,
     heading,
     histogram_table,
@@ -42,7 +42,10 @@ def print_report(report: Report, console: Console, options: TableOptions) -> Non
     for section in report.sections:
         console.print()
         console.print(Text(summary(section, report), style="bold"))
-        for table in lock_tables(section, report, options):
+        if overlap_sentence(section):
+            console.print(Text(overlap_sentence(section)))
+        tables = lock_tables(section, report, options)
+        for table in [*tables, *single_tables(section, report, options)]:
             _print_table(table, console)
         aside = None if options.only_locks else aside_table(section)
         if aside:
@@ -144,6 +147,8 @@ def _print_table(table: Table, console: Console) -> None:
     hidden = [c.name for i, c in enumerate(table.columns) if i not in shown]
     if hidden:
         console.print(Text(f"not shown at this width: {', '.join(hidden)}", style="dim"))
+    if table.note:
+        console.print(Text(table.note, style="dim"))
 
 
 def fitting_columns(table: Table, width: int) -> Sequence[int]:
