@@ -68,7 +68,7 @@ class Threads:
             nothing = np.full(len(thread), -1, dtype=np.int64)
             return nothing, nothing
         rank = np.searchsorted(self.starts, time, "right")
-        behind = np.searchsorted(self.code, thread * (len(self.starts) + 1) + rank)
+        behind = np.searchsorted(self.code, thread * (len(self.starts) + 1) + rank, "right")
         last = len(self.event) - 1
         before, after = self.event[np.maximum(behind - 1, 0)], self.event[np.minimum(behind, last)]
         is_before = (behind > 0) & (self.thread[before] == thread)
