@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from conftest import RECORDINGS
+from conftest import RECORDINGS, read_recording_bytes
 from two_sides import manifest, raw, records_of, write_recording
 
 from pvprof import __version__
@@ -34,6 +34,7 @@ def test_each_command_of_the_readme_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
+    Path("events.out").write_bytes(read_recording_bytes("events.out.gz"))
     Path("any.folded").write_text("a;b;c 3\na;d 4\n")
     for name in ("stock.times", "patched.times"):
         Path(name).write_text(f"1 real 2 user 3 sys\n1.{len(name)} real 2 user 3 sys\n")
