@@ -1,6 +1,6 @@
 """Grow the real recordings into large inputs for the benchmarks.
 
-Three shapes, each in the layout of the recording it grows from:
+Four shapes, each in the layout of the recording it grows from:
 
 ``few``
     the classic aggregate layout, a few hundred distinct stacks, counts drawn anew for each
@@ -9,7 +9,9 @@ Three shapes, each in the layout of the recording it grows from:
     the same layout with 300,000 distinct stacks: the leaf half of one real stack above the root
     half of another, so that names and depths stay those of a real kernel;
 ``events``
-    one record for each blocking, real stacks and lock names, fresh times and threads.
+    one record for each blocking, real stacks and lock names, fresh times and threads;
+``native``
+    the same in pvprof's own grammar.
 
 Same arguments, same bytes: the generator is seeded.
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import heapq
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,7 +108,45 @@ def grow_events(size: int) -> Iterator[str]:
     yield f"\nZ {clock} {clock + 1795372000000000000}\n"
 
 
-SHAPES = {"few": grow_few, "many": grow_many, "events": grow_events}
+def grow_native(size: int) -> Iterator[str]:
+    """Yield the same events in pvprof's own grammar: a record to sleep, one to run again."""
+    rng = random.Random(SEED)
+    rest = read_text("events.out.gz").split("\n", 1)[1]
+    bodies = []
+    for record in ("\n" + rest).split("\nE ")[1:]:
+        head, stack = record.split("\n", 1)
+        # start wait pid tid cpu execname letter object owner name
+        fields = head.split(" ", 9)
+        event = "turnstile" if fields[6] == "t" else "sleepq"
+        name, execname = fields[9], fields[5]
+        stack = stack.split("\n\nZ ")[0].strip("\n")
+        bodies.append(
+            f" {fields[2]} 3 {event} {fields[7]} {fields[8]} name={len(name)}:{name}"
+            f" exec={len(execname)}:{execname}\n\n{stack}\n\n.\n"
+        )
+    yield "#pvprof 1 events stock ns 0.1.0 frames=32\n#begin 1000 1795372027596348298\n"
+    clock, written = 1000, 100
+    free = list(range(100_000, 105_000))
+    asleep: list[tuple[int, int]] = []  # when it runs again, its number
+    while written < size:
+        clock += rng.randint(1, 30_000)
+        while asleep and (asleep[0][0] <= clock or not free):
+            end, tid = heapq.heappop(asleep)
+            free.append(tid)
+            clock = max(clock, end)
+            yield f"R {end} {tid} 3\n"
+        tid = free.pop(rng.randrange(len(free)))
+        record = f"S {clock} {tid}{rng.choice(bodies)}"
+        written += len(record) + 30
+        yield record
+        heapq.heappush(asleep, (clock + rng.randint(2_000, 90_000_000), tid))
+    for end, tid in sorted(asleep):
+        yield f"R {end} {tid} 3\n"
+        clock = end
+    yield f"#end {clock + 1} {clock + 1795372027596347298}\n"
+
+
+SHAPES = {"few": grow_few, "many": grow_many, "events": grow_events, "native": grow_native}
 
 
 def main() -> None:

@@ -108,7 +108,7 @@ def find(program: str, directory: Path | None) -> str | None:
 
 def make_inputs(place: Path, megabytes: int) -> dict[str, Path]:
     inputs = {}
-    for shape in ("few", "many", "events"):
+    for shape in ("few", "many", "events", "native"):
         inputs[shape] = place / f"{shape}-{megabytes}.out"
         if not inputs[shape].exists():
             command = [sys.executable, str(HERE / "generate.py"), shape, "-o", str(inputs[shape])]
@@ -153,6 +153,10 @@ def tasks_of(inputs: dict[str, Path], scripts: Path | None) -> list[Task]:
         "pvprof report": [*PVPROF, "report", "-q", str(source)],
     }
     tasks.append(Task("events", source, commands, "pvprof fold"))
+    for shape in ("events", "native"):
+        source = inputs[shape]
+        singles = [*PVPROF, "locks", "-q", "--overlap", "--objects", "--owners", str(source)]
+        tasks.append(Task(f"single waits, {shape}", source, {"pvprof locks": singles}, "-"))
     small = HERE.parent / "tests" / "fixtures" / "freebsd-13.2" / "oncpu-default.out"
     tasks.append(Task("small", small, {"pvprof report": [*PVPROF, "report", str(small)]}, "-"))
     return tasks

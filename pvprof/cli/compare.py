@@ -10,8 +10,9 @@ from typing import Any
 
 import click
 
-from pvprof.cli.options import announce, filter_options, input_options, say, take_settings
+from pvprof.cli.options import filter_options, input_options, say, take_settings
 from pvprof.cli.output import check_outputs, deliver, force_option
+from pvprof.cli.progress import Progress
 from pvprof.cli.sides import read_sides
 from pvprof.cli.terminal import Draw, plain_text, show
 from pvprof.compare.caveats import is_refused
@@ -142,8 +143,9 @@ def _compare(rest: dict[str, Any]) -> Changes:
     )
     settings = take_settings(rest)
     base, new = _divide(rest.pop("recordings"))
-    announce((*base, *(new or ())), rest["quiet"])
-    sides = read_sides(base, new, rest.pop("base"), settings.read)
+    with Progress((*base, *(new or ())), rest["quiet"]) as progress:
+        read = replace(settings.read, progress=progress)
+        sides = read_sides(base, new, rest.pop("base"), read)
     changes = compare_sides(*sides, settings.rules, settings.filters, options)
     if rest.pop("strict"):
         _refuse(changes)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from pvprof.cli.progress import Progress
 from pvprof.errors import InputError, UsageError
 from pvprof.model import Problem, Unit
 from pvprof.parse.read import ReadOptions
@@ -24,7 +23,6 @@ from pvprof.rules_file import load_rules
 from pvprof.select import Filters
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_BIG_INPUT_BYTES = 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +111,9 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
     """
     settings = take_settings(options, default_kinds)
     recordings: Sequence[str] = options.pop("recordings")
-    announce(recordings, options["quiet"])
-    return Inputs(read_pool(recordings, settings.read), settings.rules, settings.filters)
+    with Progress(recordings, options["quiet"]) as progress:
+        pool = read_pool(recordings, replace(settings.read, progress=progress))
+    return Inputs(pool, settings.rules, settings.filters)
 
 
 def take_settings(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) -> Settings:
@@ -165,15 +164,6 @@ def say_others(pool: Pool, unit: Unit) -> None:
     for one in others:
         amount = f"{one.total:,} {one.unit} in {len(one):,} stacks"
         click.echo(f"pvprof: note: left out: {amount}; --measure {one.unit} takes them", err=True)
-
-
-def announce(recordings: Sequence[str], is_quiet: bool) -> None:
-    """Say that a large input is being read, where somebody watches."""
-    if is_quiet or not sys.stderr.isatty():
-        return
-    size = sum(os.path.getsize(path) for path in recordings if os.path.isfile(path))
-    if size > _BIG_INPUT_BYTES:
-        click.echo(f"pvprof: reading {size / 1e6:,.0f} MB ...", err=True)
 
 
 def _read_text(path: str) -> str:

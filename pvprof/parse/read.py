@@ -7,7 +7,7 @@ Owns the choice of the parser and the pieces that it is fed. It refuses to open 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -56,6 +56,8 @@ class ReadOptions:
         keep_offsets: leave ``+0x1f`` at the end of frames.
         symbols: names for hex frames.
         jobs: how many processes at most; 0 for one on each core.
+        progress: told after each piece how much was read of a share, done and all, in bytes; in
+            the process that reads it. The last share is read in the first process.
     """
 
     layout: str = ""
@@ -64,6 +66,7 @@ class ReadOptions:
     keep_offsets: bool = False
     symbols: Symbols = field(default_factory=Symbols)
     jobs: int = 0
+    progress: Callable[[int, int], None] | None = None
 
 
 def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
@@ -239,8 +242,8 @@ class _Reading:
         most = self.options.jobs or core_count()
         return run_shares(shares(self.data, boundary, end, most), work)
 
-    def _pieces(self, share: Share, boundary: Boundary) -> list[Share]:
-        """Return the pieces of a share, each cut where a record begins."""
+    def _pieces(self, share: Share, boundary: Boundary) -> Iterator[Share]:
+        """Yield the pieces of a share, each cut where a record begins, and let go of each."""
         start, end = share
         cuts = [start]
         while cuts[-1] + PIECE_BYTES < end:
@@ -248,7 +251,11 @@ class _Reading:
             if match is None:
                 break
             cuts.append(match.end())
-        return list(zip(cuts, [*cuts[1:], end], strict=True))
+        for first, last in zip(cuts, [*cuts[1:], end], strict=True):
+            yield first, last
+            let_go(self.data, (first, last))
+            if self.options.progress is not None:
+                self.options.progress(last - start, end - start)
 
     def _names(self) -> FrameNames:
         return FrameNames(self.options.symbols, self.options.keep_offsets)
@@ -267,7 +274,6 @@ class _Reading:
         reader = EventReader(names, self.source)
         for start, end in self._pieces(share, _BEFORE_EVENT):
             reader.feed(bytes(self.data[start:end]))
-            let_go(self.data, (start, end))
         parsed = reader.finish()
         for text in reader.residue:
             layout = AggregateLayout("keyed", key_first=True, single="events")
@@ -282,7 +288,6 @@ class _Reading:
         first = max(share[0], header.end)
         for start, end in self._pieces((first, max(share[1], first)), _NATIVE):
             reader.feed(bytes(self.data[start:end]), start, end == len(self.data))
-            let_go(self.data, (start, end))
         return reader.finish()
 
     def _read_folded(self, share: Share) -> Parsed:
