@@ -5,6 +5,7 @@ After each fault: a message that says it, nothing left behind, and whatever data
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import struct
@@ -498,12 +499,24 @@ def test_a_lock_that_cannot_be_made_is_named(target: StandIn) -> None:
     assert_refused(target.run(plan_for("offcpu", "true")), "cannot make the lock /nowhere/lock")
 
 
+def kill_all_of(target: StandIn) -> None:
+    """Kill what a recorder left running; again and again: one may just have started another."""
+
+    def is_empty() -> bool:
+        found = target.processes()
+        for pid, _ in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not found
+
+    wait_until(is_empty, "nothing that runs")
+
+
 def test_a_recorder_that_was_killed_does_not_keep_the_next_one_from_work(target: StandIn) -> None:
     running = recording(target, "sleep", "60")
     running.process.kill()
     running.process.wait()
-    for pid, _ in target.processes():  # nobody can clean up after kill -9
-        os.kill(pid, signal.SIGKILL)
+    kill_all_of(target)  # nobody can clean up after kill -9
     for place in target.tmp.iterdir():
         subprocess.run(["rm", "-r", place], check=True)
     done = target.run(plan_for("offcpu", "true"))
