@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.signedinteger[Any]]
 
 NO_NAME = "[no name]"
-_SPIN = "-spin"
+_SPIN, _BLOCK = "-spin", "-block"
+_QUEUES = ("turnstile", "sleepq")
 
 
 RowId = tuple[str, str, str]
@@ -48,7 +49,9 @@ class Row:
         kind, lock_class: what the rules say.
         name: the lock name or wait message as recorded.
         value: in the table's unit, spinning included.
-        spin: the part of `value` that was spent spinning, where the recording tells them apart.
+        spin, spin_count: the part of `value` and `count` that was spent spinning.
+        block, block_count: the part that was spent blocked, off the CPU. What is in neither was not
+            told apart (LOCK_PROFILING adds both up), or is no wait.
         count: how many times; None where the recording does not say.
         records: how many records of the input were added up.
         stacks: how many distinct stacks.
@@ -61,6 +64,9 @@ class Row:
     name: str
     value: int
     spin: int
+    spin_count: int
+    block: int
+    block_count: int
     count: int | None
     records: int
     stacks: int
@@ -82,6 +88,9 @@ class Row:
 class _Sums:
     value: int = 0
     spin: int = 0
+    spin_count: int = 0
+    block: int = 0
+    block_count: int = 0
     count: int = 0
     records: int = 0
     stacks: set[Stack] = field(default_factory=set)
@@ -90,7 +99,12 @@ class _Sums:
     def add(self, part: Part, rules: Rules) -> None:
         weight = part.weight
         self.value += weight.value
-        self.spin += weight.value if part.key.event.endswith(_SPIN) else 0
+        if part.key.event.endswith(_SPIN):
+            self.spin += weight.value
+            self.spin_count += weight.count
+        elif part.key.event.endswith(_BLOCK) or part.key.event in _QUEUES:
+            self.block += weight.value
+            self.block_count += weight.count
         self.count += weight.count
         self.records += weight.records
         self.stacks.update(part.stacks)
@@ -125,6 +139,9 @@ def attribute(
             *row_id,
             value=one.value,
             spin=one.spin,
+            spin_count=one.spin_count,
+            block=one.block,
+            block_count=one.block_count,
             count=one.count if has_counts else None,
             records=one.records,
             stacks=len(one.stacks),

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, NewType, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, NewType, TypeVar, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +71,7 @@ def frames_of(stack: Stack) -> list[Frame]:
 
 
 Unit = Literal["ns", "samples", "events"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 
 Severity = Literal["note", "warning", "loss"]
 """``loss``: data are missing, totals are too low; ``warning``: doubtful; ``note``: to be known."""

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pvprof.errors import UsageError
-from pvprof.model import Profile, Run
+from pvprof.model import UNITS, Profile, Run
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.provenance import provenance_rows
 from pvprof.recording import Recording, expand, open_recording
-from pvprof.report import UNITS, Measurement, Pool
+from pvprof.report import Measurement, Pool
 from pvprof.units import format_ns
 
 

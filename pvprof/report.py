@@ -42,7 +42,6 @@ from pvprof.singles.objects import Objects, objects_of
 from pvprof.singles.overlap import Overlaps, Wall, overlaps, timeline_of
 from pvprof.singles.owners import Owners, owners_of
 
-UNITS: tuple[Unit, ...] = ("ns", "samples", "events")
 """In the order in which profiles of one recording are reported."""
 
 _SEVERITIES: tuple[Severity, ...] = ("loss", "warning", "note")

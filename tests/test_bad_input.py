@@ -98,6 +98,22 @@ TEXTS = {
     "folded": b"sh;kernel`trap;first 1001\n"
     + b"sh;kernel`trap;other 7\n" * 20
     + b"sh;kernel`trap;second 52\n",
+    "lock-profiling": b"debug.lock.prof.stats: \n"
+    b"     max  wait_max       total  wait_total       count    avg wait_avg cnt_hold cnt_lock"
+    b" name\n"
+    b"      10         9          20        1001           3      6      0  0      3"
+    b" /usr/src/sys/vm/a.c:12 (rw:first)\n"
+    b"      10         9          20           7           3      6      2  0      1"
+    b" /usr/src/sys/vm/b.c:12 (sleep mutex:second)\n",
+    "lockstat": b"\nR/W writer blocked by writer: 4 events in 4.519 seconds (1 events/sec)\n\n"
+    b"Count indv cuml rcnt     nsec Lock                   Caller                  \n"
+    + b"-"
+    * 79
+    + b"\n"
+    b"    1  25%  25% 0.00     1001 first                  pmap_enter+0xce4        \n"
+    b"    3  75% 100% 0.00       52 second                 pmap_copy+0x458         \n"
+    + b"-" * 79
+    + b"\n",
 }
 WITHOUT_STACKS = ("histogram",)
 LINES_ARE_RECORDS = ("rows", "folded", "differential")
@@ -184,17 +200,6 @@ def test_a_file_with_nothing_in_it_has_nothing_in_any_layout(
     assert_is_error(run("report", "-", "--input-format", layout, stdin=NOTHING[name]))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize(
-    ("name", "program"),
-    [("lockstat-1.out", "lockstat"), ("lock-profiling.sysctl.out", "LOCK_PROFILING")],
-)
-def test_the_output_of_another_tool_is_refused_by_its_name(
-    run: Run, command: str, name: str, program: str
-) -> None:
-    assert program in assert_is_error(run(command, RECORDINGS / name))
-
-
 def test_an_error_leaves_no_file_behind(run: Run, tmp_path: Path) -> None:
     result = run("fold", "-", "-o", tmp_path / "out.folded", stdin=b"")
     assert_is_error(result)
@@ -213,15 +218,15 @@ def test_a_hint_names_an_option_that_the_command_has(run: Run) -> None:
 
 def damage_second(data: bytes, inserted: bytes) -> bytes:
     """Insert bytes into the name of the second record."""
-    place = data.index(b"second") + len(b"sec")
+    place = data.rindex(b"second") + len(b"sec")
     return data[:place] + inserted + data[place:]
 
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "none": lambda data: data,
-    "cut in mid-line": lambda data: data[: data.index(b"second") + len(b"sec")],
-    "cut in mid-record": lambda data: data[: data.index(b"\n", data.index(b"second")) + 1],
-    "cut before a record": lambda data: data[: data.rindex(b"\n", 0, data.index(b"second")) + 1],
+    "cut in mid-line": lambda data: data[: data.rindex(b"second") + len(b"sec")],
+    "cut in mid-record": lambda data: data[: data.index(b"\n", data.rindex(b"second")) + 1],
+    "cut before a record": lambda data: data[: data.rindex(b"\n", 0, data.rindex(b"second")) + 1],
     "cut before the last line end": lambda data: data.rstrip(b"\n"),
     "NULs": lambda data: damage_second(data, b"\0" * 50),
     "control characters": lambda data: damage_second(data, bytes([*range(1, 9), 11, 12, 27, 127])),
@@ -272,7 +277,7 @@ def assert_holds_first(parsed: Parsed) -> None:
         if "first" in f"{key} {stack}"
     ]
     counts = [one.count for one in parsed.histograms if "first" in str(one.key)]
-    assert values + counts in ([1001], [4])
+    assert values + counts in ([1001], [1_001_000], [4])  # LOCK_PROFILING counts in µs
 
 
 def profiles_of(parsed: Parsed) -> list[Any]:
@@ -283,7 +288,7 @@ def profiles_of(parsed: Parsed) -> list[Any]:
 @pytest.mark.parametrize("damage", EXPLAINED)
 @pytest.mark.parametrize("layout", TEXTS)
 def test_a_result_says_what_was_damaged(run: Run, layout: str, damage: str) -> None:
-    if layout in LINES_ARE_RECORDS and damage == "cut in mid-record":
+    if layout in (*LINES_ARE_RECORDS, "lock-profiling") and damage == "cut in mid-record":
         pytest.skip("a record is a line there: nothing is cut")
     text = DAMAGES[damage](TEXTS[layout])
     result = run("report", "-", "-o", "-", "--format", "json", stdin=text)
@@ -296,7 +301,8 @@ def test_a_result_says_what_was_damaged(run: Run, layout: str, damage: str) -> N
 
 @pytest.mark.parametrize("layout", TEXTS)
 def test_a_whole_text_has_no_problem(layout: str) -> None:
-    assert read(TEXTS[layout], "test", ReadOptions(jobs=1)).problems == []
+    problems = read(TEXTS[layout], "test", ReadOptions(jobs=1)).problems
+    assert [one for one in problems if one.kind != "held"] == []
 
 
 @pytest.mark.parametrize("layout", [name for name in TEXTS if name not in WITHOUT_STACKS])

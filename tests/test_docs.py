@@ -34,6 +34,7 @@ def test_each_command_of_the_readme_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
+    shutil.copy(RECORDINGS / "lockstat-1.out", "lockstat.out")
     Path("events.out").write_bytes(read_recording_bytes("events.out.gz"))
     Path("any.folded").write_text("a;b;c 3\na;d 4\n")
     for name in ("stock.times", "patched.times"):
@@ -58,7 +59,7 @@ def test_readme_and_changelog_name_every_command(command: str) -> None:
 
 def test_the_formats_page_lists_every_layout() -> None:
     listed = re.findall(
-        r"^\| `([a-z]+)` \| .* \| `parse/", (TOP / "docs/formats.md").read_text(), re.M
+        r"^\| `([a-z-]+)` \| .* \| `parse/", (TOP / "docs/formats.md").read_text(), re.M
     )
     assert listed == list(LAYOUTS)
 

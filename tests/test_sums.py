@@ -44,6 +44,19 @@ AWK = {
         /^[a-z]+-(spin|block)\|/ { key = substr($0, index($0, "|") + 1) }
         /^[0-9]+ [0-9]+$/ { sum[key] += $1; n[key] += $2 }
         END { for (k in sum) printf "%s\t%.0f\t%.0f\n", k, sum[k], n[k] }""",
+    # sections of waiting only; mean by count; the name ends before the caller
+    "lockstat-1.out": r"""
+        / events in / { waits = / (spin|block)/ }
+        waits && $2 ~ /^[0-9]+%$/ {
+            name = $6; for (i = 7; i < NF; i++) name = name " " $i
+            sum[name] += $1 * $5; n[name] += $1 }
+        END { for (k in sum) printf "%s\t%.0f\t%.0f\n", k, sum[k], n[k] }""",
+    # whole microseconds; what never waited has neither time nor count
+    "lock-profiling.sysctl.out": r"""
+        /:[0-9]+ \(.*:.*\)$/ && $4 + $9 {
+            name = $0; sub(/^.*:[0-9]+ \([^:]*:/, "", name); sub(/\)$/, "", name)
+            sum[name] += $4 * 1000; n[name] += $9 }
+        END { for (k in sum) printf "%s\t%.0f\t%.0f\n", k, sum[k], n[k] }""",
     "runq.out": r"""
         /^[a-z]/ { sum[$1] += $2; n[$1] += $3 }
         END { for (k in sum) printf "%s\t%.0f\t%.0f\n", k, sum[k], n[k] }""",

@@ -20,6 +20,7 @@ from pvprof.errors import PvprofError
 COMMANDS = {
     "record": "Make recordings, here or on another host.",
     "doctor": "Check what a target needs for recording.",
+    "import": "Make a recording of what another tool printed.",
     "report": "Lock tables of recordings, and files made from them.",
     "locks": "The lock table alone.",
     "fold": "Folded stacks.",
@@ -40,7 +41,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"pvprof.cli.{cmd_name}").command
+        module = "import_" if cmd_name == "import" else cmd_name  # a keyword is no module's name
+        command = importlib.import_module(f"pvprof.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -21,9 +21,9 @@ from pvprof.compare.sides import Basis, Side
 from pvprof.compare.study import Changes, CompareSides, SectionChange, compare_sides
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import FoldOptions
+from pvprof.model import UNITS
 from pvprof.provenance import provenance_rows
 from pvprof.render.formats import Format, Source, format_of
-from pvprof.report import UNITS
 from pvprof.stats.assumptions import ASSUMPTIONS, STUDENT
 from pvprof.stats.comparison import CompareOptions
 

@@ -10,8 +10,8 @@ from pvprof.cli.options import filter_options, input_options, load_inputs, say_p
 from pvprof.cli.output import check_output, deliver, force_option, output_option
 from pvprof.cli.results import print_terminal, render_tables
 from pvprof.errors import UsageError
+from pvprof.render.details import DETAILS, NEEDS, has_detail
 from pvprof.render.formats import FORMATS, Source, format_of
-from pvprof.render.singles import DETAILS, WITHOUT_SINGLES
 from pvprof.render.table import TableOptions
 from pvprof.report import Detail, build_report
 
@@ -32,6 +32,7 @@ Examples:
     "--format", "format_name", type=click.Choice(_NAMES), help="Format, not by the suffix."
 )
 @click.option("--top", type=click.IntRange(0), default=0, help="Rows a kind; 0: all.")
+@click.option("--spin", is_flag=True, help="Spinning and blocking, and what blocking alone misses.")
 @click.option("--overlap", is_flag=True, help="How single waits lie in time, by class and lock.")
 @click.option("--objects", is_flag=True, help="Which lock objects bear a name: is one hot, or all?")
 @click.option("--owners", is_flag=True, help="Who held the locks, and what held the holders up.")
@@ -55,8 +56,10 @@ def command(format_name: str | None, top: int, output: str, force: bool, **rest:
     inputs = load_inputs(rest)
     detail = Detail(stacks=most if "stacks" in details else 0, objects=most, owners=most)
     report = build_report(inputs.pool, inputs.rules, inputs.filters, detail)
-    if details and not any(section.singles for section in report.sections):
-        raise UsageError(f"--{details[0]}: no single waits were recorded", WITHOUT_SINGLES)
+    for name in details:
+        if not any(has_detail(section, name) for section in report.sections):
+            reason, hint = NEEDS[name]
+            raise UsageError(f"--{name}: {reason}", hint)
     options = TableOptions(top, only_locks=True, details=details)
     if output == "-" and made.name == "terminal":
         print_terminal(report, options)

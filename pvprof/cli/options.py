@@ -12,12 +12,12 @@ import click
 
 from pvprof.cli.progress import Progress
 from pvprof.errors import InputError, UsageError
-from pvprof.model import Problem, Unit
+from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.sniff import LAYOUTS
 from pvprof.parse.symbols import load_symbols
 from pvprof.pool import read_pool
-from pvprof.report import UNITS, Pool, merge_problems
+from pvprof.report import Pool, merge_problems
 from pvprof.rules import Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters
@@ -43,8 +43,7 @@ def _compose(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _
     return decorate
 
 
-input_options = _compose(
-    click.argument("recordings", metavar="REC...", nargs=-1, required=True),
+read_options = _compose(
     click.option(
         "--input-format",
         type=click.Choice(list(LAYOUTS)),
@@ -69,6 +68,10 @@ input_options = _compose(
         "-j", "--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores."
     ),
     click.option("-q", "--quiet", is_flag=True, help="No notes on stderr."),
+)
+
+input_options = _compose(
+    click.argument("recordings", metavar="REC...", nargs=-1, required=True), read_options
 )
 
 filter_options = _compose(
@@ -130,9 +133,18 @@ def take_settings(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) 
         frame=_pattern("--frame", options.pop("frame")),
     )
     rules = load_rules(options.pop("rules_file"))
+    return Settings(take_read_options(options), rules, filters)
+
+
+def take_read_options(options: dict[str, Any]) -> ReadOptions:
+    """Take the options of reading out of `options`.
+
+    Raises:
+        PvprofError: a file that they name cannot be read; UsageError for a bad regular expression.
+    """
     kldstat = options.pop("kldstat")
     text = _read_text(kldstat) if kldstat else ""
-    read_options = ReadOptions(
+    return ReadOptions(
         layout=options.pop("input_format") or "",
         unit=options.pop("unit"),
         profile=_pattern("--profile", options.pop("profile")),
@@ -140,7 +152,6 @@ def take_settings(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) 
         symbols=load_symbols(options.pop("symbols"), text),
         jobs=options.pop("jobs"),
     )
-    return Settings(read_options, rules, filters)
 
 
 def say_problems(pool: Pool, is_quiet: bool) -> None:

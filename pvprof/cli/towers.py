@@ -8,8 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from pvprof.fold import FoldOptions
-from pvprof.model import Unit
-from pvprof.report import UNITS
+from pvprof.model import UNITS, Unit
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

@@ -29,8 +29,8 @@ from pvprof.compare.measures import (
 from pvprof.compare.sides import Basis, Run, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded, FoldOptions, fold
-from pvprof.model import Frame, Problem, Unit, clean_frame
-from pvprof.report import UNITS, Report, Section, build_report, select_from
+from pvprof.model import UNITS, Frame, Problem, Unit, clean_frame
+from pvprof.report import Report, Section, build_report, select_from
 from pvprof.rules import Rules, WaitKind
 from pvprof.select import Filters
 from pvprof.stats.comparison import CompareOptions, Comparison, compare

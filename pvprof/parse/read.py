@@ -7,12 +7,13 @@ Owns the choice of the parser and the pieces that it is fed. It refuses to open 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from pvprof.errors import InputError, UsageError
-from pvprof.model import Problem, Unit
+from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.aggregates import AggregateReader
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.events import EventReader
@@ -20,6 +21,8 @@ from pvprof.parse.fields import RecordBoundary
 from pvprof.parse.folded import FoldedReader
 from pvprof.parse.frames import FrameNames
 from pvprof.parse.lines import LineNumbers
+from pvprof.parse.lockprofiling import LockProfilingReader
+from pvprof.parse.lockstat import LockstatReader
 from pvprof.parse.marks import Header, find_header, read_header
 from pvprof.parse.native import NativeReader, settle
 from pvprof.parse.page import read_page
@@ -35,6 +38,12 @@ from pvprof.recording import Recording
 PIECE_BYTES = 2_000_000
 """What is split at a time: bounds the memory that the pieces of a split take."""
 
+_WHOLE = {
+    "html": "a report in HTML",
+    "speedscope": "a speedscope file",
+    "lock-profiling": "LOCK_PROFILING",
+    "lockstat": "lockstat(1)",
+}
 _FOLDED = ("folded", "differential")
 _RUN_QUEUE_PROBE = "sched:::enqueue"
 
@@ -88,8 +97,9 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
             symbols = replace(symbols, tables={**own, **symbols.tables})
     if not symbols.modules and recording.kldstat:
         symbols = replace(symbols, modules=parse_kldstat(recording.kldstat))
+    options = _with_facts(replace(options, symbols=symbols), recording.manifest)
     try:
-        parsed = read(recording.data, recording.name, replace(options, symbols=symbols))
+        parsed = read(recording.data, recording.name, options)
     except InputError as error:
         raise InputError(f"{recording.path}: {error.message}", error.hint) from error
     if parsed.layout == "rows" and _RUN_QUEUE_PROBE in recording.script:
@@ -98,6 +108,16 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
     parsed.problems.extend((*recording.problems, *unreadable, *problems))
     parsed.problems.extend(_hex_note(parsed, recording.name))
     return parsed
+
+
+def _with_facts(options: ReadOptions, manifest: Mapping[str, Any]) -> ReadOptions:
+    """Return the options, completed by what whoever imported a text said of it."""
+    layout, unit = manifest.get("layout"), manifest.get("unit")
+    if not options.layout and layout in LAYOUTS:
+        options = replace(options, layout=layout)
+    if options.unit is None and unit in UNITS:
+        options = replace(options, unit=unit)
+    return options
 
 
 def _hex_note(parsed: Parsed, source: str) -> list[Problem]:
@@ -164,11 +184,8 @@ class _Reading:
     options: ReadOptions
 
     def run(self) -> Parsed:
-        if self.layout == "html":
-            return self._read_page()
-        if self.layout == "speedscope":
-            reader = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
-            return reader.read(bytes(self.data))
+        if self.layout in _WHOLE:
+            return self._read_whole()
         end = self._whole_end()
         if self.options.unit not in (None, "ns") and self.layout == "events":
             raise UsageError("--unit: events are in ns")
@@ -191,10 +208,20 @@ class _Reading:
             parsed.problems.append(Problem("no-final-newline", text, self.source))
         return parsed
 
-    def _read_page(self) -> Parsed:
+    def _read_whole(self) -> Parsed:
+        """Read a text of which no part means anything alone."""
+        if self.layout == "speedscope":
+            reader = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
+            return reader.read(bytes(self.data))
         if self.options.unit is not None:
-            raise UsageError("--unit: a report in HTML says itself in which units its data are")
-        return read_page(self.data)
+            raise UsageError(
+                f"--unit: {_WHOLE[self.layout]} says itself in which units its data are"
+            )
+        if self.layout == "html":
+            return read_page(self.data)
+        if self.layout == "lockstat":
+            return LockstatReader(self._names(), self.source).read(bytes(self.data))
+        return LockProfilingReader(self.source).read(bytes(self.data))
 
     def _whole_end(self) -> int:
         """Return where the text ends that can be relied on.

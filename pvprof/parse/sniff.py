@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import InputError
+from pvprof.parse import lockprofiling, lockstat
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
 from pvprof.parse.marks import find_header
@@ -33,6 +34,8 @@ LAYOUTS = {
     "histogram": "quantize bodies",
     "folded": "frames joined by ;, then a number",
     "differential": "folded with two numbers, of which the second, the new side, is read",
+    "lock-profiling": "sysctl debug.lock.prof.stats, of a kernel with LOCK_PROFILING",
+    "lockstat": "the report of lockstat(1)",
     "speedscope": "JSON of www.speedscope.app",
     "html": "a report of pvprof's, which carries its data along",
 }
@@ -46,7 +49,6 @@ _ROW = re.compile(rb"(?:T )?\S.* -?\d+(?: -?\d+)?\s*$")
 _PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d+\s*$")
 _HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
 _KEY_LINE = re.compile(rb"@?[a-z-]+\|")
-_OTHER_TOOLS = (b"debug.lock.prof.stats", b"Count indv cuml rcnt")
 _HINT = "layouts: " + ", ".join(LAYOUTS) + "; --input-format NAME overrides the guess"
 
 
@@ -66,8 +68,20 @@ def sniff(data: bytes) -> str:
         return "html"
     if find_header(data):
         return "pvprof"
-    if any(line.startswith(_OTHER_TOOLS) for line in lines):
-        raise InputError("LOCK_PROFILING or lockstat(1) output, not dtrace's", _HINT)
+    return _sniff_table(lines) or _sniff_records(sample, lines)
+
+
+def _sniff_table(lines: list[bytes]) -> str:
+    """Return which other tool's table of locks it is, or an empty text."""
+    for line in lines:
+        if line.startswith(lockprofiling.TITLE) or lockprofiling.HEADING.match(line):
+            return "lock-profiling"
+        if line.startswith(lockstat.HEADING):
+            return "lockstat"
+    return ""
+
+
+def _sniff_records(sample: bytes, lines: list[bytes]) -> str:
     if _EVENT.search(sample):
         return "events"
     if _is_mostly(_FOLDED, [line for line in lines if not line.startswith(b"#")]):

@@ -39,7 +39,11 @@ CSV_COLUMNS = (
     "hottest_object_ns",
     "owned_ns",
     "owner_blocked_ns",
+    "spin_count",
+    "block",
+    "block_count",
 )
+_SPLIT = ("spin", "spin_count", "block", "block_count")
 
 
 def render_csv(report: Report, only_locks: bool) -> str:
@@ -48,13 +52,14 @@ def render_csv(report: Report, only_locks: bool) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for section in report.sections:
-        writer.writerows(_csv_row(row, section, False) for row in section.rows)
+        told = _told(section)
+        writer.writerows(_csv_row(row, section, False, told) for row in section.rows)
         if not only_locks:
-            writer.writerows(_csv_row(row, section, True) for row in section.aside_rows)
+            writer.writerows(_csv_row(row, section, True, told) for row in section.aside_rows)
     return out.getvalue()
 
 
-def _csv_row(row: Row, section: Section, is_aside: bool) -> list[Any]:
+def _csv_row(row: Row, section: Section, is_aside: bool, told: frozenset[str]) -> list[Any]:
     quantiles = row.quantiles
     four = (
         ["", "", "", ""]
@@ -69,7 +74,7 @@ def _csv_row(row: Row, section: Section, is_aside: bool) -> list[Any]:
         row.lock_class,
         row.name,
         row.value,
-        row.spin if _tells_spin(section) else "",
+        row.spin if "spin" in told else None,
         "" if row.count is None else row.count,
         "" if row.mean is None else row.mean,
         *four,
@@ -77,6 +82,7 @@ def _csv_row(row: Row, section: Section, is_aside: bool) -> list[Any]:
         row.records,
         caller,
         *_singles_cells(row, section.aside_singles if is_aside else section.singles),
+        *(getattr(row, name) if name in told else None for name in _SPLIT[1:]),
     ]
 
 
@@ -106,6 +112,7 @@ def render_json(report: Report) -> str:
 
 
 def _section(section: Section) -> dict[str, Any]:
+    told = _told(section)
     return {
         "unit": section.unit,
         "total": _weight(section.total, section),
@@ -115,8 +122,8 @@ def _section(section: Section) -> dict[str, Any]:
             for one in section.set_aside
         ],
         "singles": _singles(section.singles),
-        "rows": [_row(row, section, section.singles) for row in section.rows],
-        "set_aside_rows": [_row(row, section, section.aside_singles) for row in section.aside_rows],
+        "rows": [_row(row, section.singles, told) for row in section.rows],
+        "set_aside_rows": [_row(row, section.aside_singles, told) for row in section.aside_rows],
     }
 
 
@@ -200,14 +207,20 @@ def _with_class(fields: dict[str, Any]) -> dict[str, Any]:
     return {"class" if name == "lock_class" else name: value for name, value in fields.items()}
 
 
-def _tells_spin(section: Section) -> bool:
-    """Tell whether the recording told spinning from blocking."""
-    return any(row.spin for row in (*section.rows, *section.aside_rows))
+def _told(section: Section) -> frozenset[str]:
+    """Return which of the fields of spinning and blocking the recording tells."""
+    rows = (*section.rows, *section.aside_rows)
+    names: tuple[str, ...] = ()
+    if any(one.spin or one.spin_count for one in rows):
+        names = _SPLIT
+    elif any(one.block or one.block_count for one in rows):
+        names = _SPLIT[2:]
+    return frozenset(name for name in names if section.has_counts or "count" not in name)
 
 
-def _row(row: Row, section: Section, singles: Singles | None) -> dict[str, Any]:
+def _row(row: Row, singles: Singles | None, told: frozenset[str]) -> dict[str, Any]:
     fields = _with_class(asdict(row))
-    fields["spin"] = row.spin if _tells_spin(section) else None
+    fields |= {name: None for name in _SPLIT if name not in told}
     fields["mean"] = row.mean
     fields["callers"] = [{"function": name, "value": value} for name, value in row.callers]
     if singles is not None:

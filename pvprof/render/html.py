@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Any
 from pvprof.distribution import Distribution
 from pvprof.fold import Folded
 from pvprof.model import show_controls
+from pvprof.render.details import DETAILS, detail_tables, sentences
 from pvprof.render.flamegraph import FlamegraphOptions, render_inline
 from pvprof.render.htmlbars import figures, headline
 from pvprof.render.htmlfacts import common_facts, recording_facts, warnings
 from pvprof.render.htmltables import lock_table
 from pvprof.render.overhead import overhead_notes
 from pvprof.render.palette import paint
-from pvprof.render.singles import DETAILS, overlap_sentence, single_tables
 from pvprof.render.table import TableOptions
 from pvprof.render.tables import aside_table, heading, summary
 from pvprof.report import Report
@@ -115,8 +115,8 @@ def render(page: Page, options: TableOptions) -> str:
             {
                 "unit": one.unit,
                 "summary": summary(one, report),
-                "overlap": overlap_sentence(one),
-                "details": single_tables(one, report, _DETAILED),
+                "sentences": sentences(one),
+                "details": detail_tables(one, report, _DETAILED),
                 "kept": lock_table(one, report, colours, is_aside=False),
                 "aside": lock_table(one, report, colours, is_aside=True),
                 "aside_total": aside_table(one),

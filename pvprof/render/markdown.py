@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pvprof.compare.study import Changes
 from pvprof.render import comparison, plot, statistics
-from pvprof.render.singles import overlap_sentence, single_tables
+from pvprof.render.details import detail_tables, sentences
 from pvprof.render.table import Table, TableOptions
 from pvprof.render.tables import (
     aside_table,
@@ -33,9 +33,9 @@ def render(report: Report, options: TableOptions) -> str:
     parts.append("\n".join([*facts, f"- pvprof {report.version}"]))
     for section in report.sections:
         parts.append(f"## {escape(summary(section, report))}")
-        parts += [escape(overlap_sentence(section))] if overlap_sentence(section) else []
+        parts += [escape(line) for line in sentences(section)]
         parts += [_table(table) for table in lock_tables(section, report, options)]
-        parts += [_table(table) for table in single_tables(section, report, options)]
+        parts += [_table(table) for table in detail_tables(section, report, options)]
         aside = None if options.only_locks else aside_table(section)
         if aside:
             parts.append(_table(aside))

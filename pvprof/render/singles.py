@@ -10,18 +10,13 @@ from collections.abc import Callable, Sequence
 
 from pvprof.attribute import Row
 from pvprof.model import show_controls
-from pvprof.render.table import Column, LockColumn, Table, TableOptions
+from pvprof.render.table import Column, LockColumn, Table
 from pvprof.report import Report, Section, Singles
 from pvprof.rules import OTHER
 from pvprof.singles.objects import LockObject, Objects
 from pvprof.singles.overlap import Overlap
 from pvprof.singles.owners import Chain, Owner, RowOwners
 from pvprof.units import format_ns, format_share
-
-DETAILS = ("overlap", "objects", "owners", "stacks")
-"""Tables to be asked for, in the order in which they stand."""
-
-WITHOUT_SINGLES = "pvprof record events records them; sums do not tell"
 
 _OVERLAP_NOTE = (
     "Union: how long at least one thread waited; Of run: its share of the time recorded."
@@ -114,25 +109,6 @@ def objects_words(objects: Objects | None) -> str:
     return f"{objects.number:,} {what}s, hottest {share}"
 
 
-def single_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
-    """Return the tables that were asked for (`TableOptions.details`), without empty ones."""
-    singles = section.singles
-    if singles is None:
-        return []
-    rows = section.rows[: options.top] if options.top else section.rows
-    made: list[Table] = []
-    if "overlap" in options.details:
-        made.append(_overlap_table(singles, rows, report))
-    if "objects" in options.details:
-        made.append(_objects_table(singles, rows))
-    if "owners" in options.details:
-        made.append(_owners_table(singles, rows))
-        made.append(_chains_table(singles))
-    if "stacks" in options.details:
-        made.append(_stacks_table(singles, rows))
-    return [table for table in made if table.rows]
-
-
 _OVERLAP_COLUMNS = (
     Column("Wait", True),
     Column("Union", True),
@@ -160,7 +136,7 @@ def _overlap_cells(overlap: Overlap, singles: Singles) -> tuple[str, ...]:
     )
 
 
-def _overlap_table(singles: Singles, rows: Sequence[Row], report: Report) -> Table:
+def overlap_table(singles: Singles, rows: Sequence[Row], report: Report) -> Table:
     """Return kinds, their classes, and locks, each with how its waits lie in time."""
     found = singles.overlaps
     kinds = dict.fromkeys(row.kind for row in rows)
@@ -188,7 +164,8 @@ def _overlap_table(singles: Singles, rows: Sequence[Row], report: Report) -> Tab
     )
 
 
-def _stacks_table(singles: Singles, rows: Sequence[Row]) -> Table:
+def stacks_table(singles: Singles, rows: Sequence[Row]) -> Table:
+    """Return the overlap of the stacks with the longest waits of each row."""
     cells = [
         (row.name, show_controls(singles.callers[stack]), *_overlap_cells(overlap, singles))
         for row in rows
@@ -202,7 +179,8 @@ def _stacks_table(singles: Singles, rows: Sequence[Row]) -> Table:
     )
 
 
-def _objects_table(singles: Singles, rows: Sequence[Row]) -> Table:
+def objects_table(singles: Singles, rows: Sequence[Row]) -> Table:
+    """Return which objects bear the name of each row."""
     cells = []
     for row in rows:
         objects = singles.objects.get(row.id)
@@ -249,7 +227,8 @@ def _range(first: int, last: int, step: int) -> str:
     return f"{first:#x}-{last:#x} (steps of {step:,} bytes)"
 
 
-def _owners_table(singles: Singles, rows: Sequence[Row]) -> Table:
+def owners_table(singles: Singles, rows: Sequence[Row]) -> Table:
+    """Return who held the locks of each row."""
     cells: list[tuple[str, ...]] = []
     for row in rows:
         found = singles.owners.rows.get(row.id)
@@ -301,7 +280,8 @@ def _owner_name(owner: Owner) -> str:
     return f"{owner.execname or '[never waited]'} {owner.tid}"
 
 
-def _chains_table(singles: Singles) -> Table:
+def chains_table(singles: Singles) -> Table:
+    """Return the chains of waiting threads, longest first."""
     cells = [
         (_chain_words(one), format_ns(one.wait_ns), f"{one.count:,}", format_ns(one.together_ns))
         for one in singles.owners.chains

@@ -64,7 +64,7 @@ class TableOptions:
     Attributes:
         top: how many rows of each kind; what is below is added up in one row. 0 for all.
         only_locks: leave out histograms and what was set aside.
-        details: which tables of single waits to add, of ``render.singles.DETAILS``.
+        details: which further tables to add, of ``render.details.DETAILS``.
     """
 
     top: int = 20

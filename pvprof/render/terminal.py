@@ -14,7 +14,7 @@ from rich.text import Text
 from pvprof.compare.study import Changes
 from pvprof.model import Problem, Severity
 from pvprof.render import comparison, plot, statistics
-from pvprof.render.singles import overlap_sentence, single_tables
+from pvprof.render.details import detail_tables, sentences
 from pvprof.render.table import Table, TableOptions
 from pvprof.render.tables import (
     aside_table,
@@ -42,10 +42,10 @@ def print_report(report: Report, console: Console, options: TableOptions) -> Non
     for section in report.sections:
         console.print()
         console.print(Text(summary(section, report), style="bold"))
-        if overlap_sentence(section):
-            console.print(Text(overlap_sentence(section)))
+        for line in sentences(section):
+            console.print(Text(line))
         tables = lock_tables(section, report, options)
-        for table in [*tables, *single_tables(section, report, options)]:
+        for table in [*tables, *detail_tables(section, report, options)]:
             _print_table(table, console)
         aside = None if options.only_locks else aside_table(section)
         if aside:
