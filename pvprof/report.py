@@ -25,6 +25,7 @@ from pvprof.model import (
     Severity,
     Stack,
     Unit,
+    Wakeups,
     Weight,
 )
 from pvprof.rules import Rules, WaitKind
@@ -56,11 +57,13 @@ class Measurement:
         profile: the weights.
         events: the single waits that the profile was added up from, or None.
         runs: whose the events are; empty where all are of one run without marks.
+        wakeups: who ended the single waits, or None where that was not recorded.
     """
 
     profile: Profile
     events: Events | None
     runs: tuple[Run, ...] = ()
+    wakeups: Wakeups | None = None
 
 
 @dataclass(frozen=True, slots=True)
