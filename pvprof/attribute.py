@@ -54,6 +54,8 @@ class Row:
         stacks: how many distinct stacks.
         quantiles: where single waits were recorded.
         callers: (function, value) of the code that came to wait, largest first.
+        blocked, runnable: the parts of `value` before and after a wake-up; None where no wake-up of
+            any of its waits is known. What is in neither is not told apart.
     """
 
     kind: str
@@ -66,6 +68,8 @@ class Row:
     stacks: int
     quantiles: Quantiles | None
     callers: tuple[tuple[Frame, int], ...]
+    blocked: int | None = None
+    runnable: int | None = None
 
     @property
     def id(self) -> RowId:

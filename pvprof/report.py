@@ -7,7 +7,7 @@ problems, provenance. It refuses to format anything (``render``) and to read any
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pvprof import __version__
@@ -42,6 +42,7 @@ from pvprof.select import (
 from pvprof.singles.objects import Objects, objects_of
 from pvprof.singles.overlap import Overlaps, Wall, overlaps, timeline_of
 from pvprof.singles.owners import Owners, owners_of
+from pvprof.singles.wakers import Wakers, wakers_of
 
 UNITS: tuple[Unit, ...] = ("ns", "samples", "events")
 """In the order in which profiles of one recording are reported."""
@@ -113,11 +114,13 @@ class Detail:
         stacks: of how many stacks it is told how their waits overlap.
         objects: how many lock objects and address ranges are named.
         owners: how many owners are named, and how many chains of the section.
+        wakers: how many wakers are named.
     """
 
     stacks: int = 0
     objects: int = 1
     owners: int = 1
+    wakers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,9 @@ class Section:
         rows: the locks and wait messages that were kept.
         aside_rows: those that were not, for naming them.
         singles, aside_singles: what single waits tell of either, where they were recorded.
+        wakers, aside_wakers: who ended the waits of either, where that was recorded.
+        asleep_rows: by waker and sleeper, for how long the waits that were kept were blocked: parts
+            of `rows`, told again, and in no total.
     """
 
     unit: Unit
@@ -162,6 +168,9 @@ class Section:
     aside_rows: tuple[Row, ...]
     singles: Singles | None = None
     aside_singles: Singles | None = None
+    wakers: Wakers | None = None
+    aside_wakers: Wakers | None = None
+    asleep_rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,20 +287,46 @@ def _section(measurement: Measurement, rules: Rules, filters: Filters, detail: D
             owners=owners_of(timeline.events, measurement.runs, some, detail.owners),
         )
 
+    def ended(some: Sequence[Part]) -> Wakers | None:
+        if timeline is None or measurement.wakeups is None:
+            return None
+        return wakers_of(timeline.events, measurement.wakeups, some, rules, detail.wakers)
+
     everything = Selection(parts, ()).weight
     rows, singles = side(selection.kept)
     aside_rows, aside_singles = side(selection.removed)
+    wakers, aside_wakers = ended(selection.kept), ended(selection.removed)
     return Section(
         unit=profile.unit,
         has_counts=profile.has_counts,
         total=everything,
         kept=selection.weight,
         set_aside=selection.set_aside,
-        rows=rows,
-        aside_rows=aside_rows,
+        rows=_divided(rows, wakers),
+        aside_rows=_divided(aside_rows, aside_wakers),
         singles=singles,
         aside_singles=aside_singles,
+        wakers=wakers,
+        aside_wakers=aside_wakers,
+        asleep_rows=_asleep_rows(wakers, rules),
     )
+
+
+def _divided(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]:
+    """Return rows with the parts of their waits before and after the wake-ups."""
+    if wakers is None:
+        return rows
+    splits = [(row, wakers.rows.get(row.id)) for row in rows]
+    return tuple(
+        replace(row, blocked=one.split.blocked_ns, runnable=one.split.runnable_ns) if one else row
+        for row, one in splits
+    )
+
+
+def _asleep_rows(wakers: Wakers | None, rules: Rules) -> tuple[Row, ...]:
+    if wakers is None:
+        return ()
+    return attribute(classify(wakers.asleep, rules), "ns", True, rules)
 
 
 def _histogram_rows(pool: Pool, rules: Rules, filters: Filters) -> list[HistogramRow]:

@@ -18,7 +18,7 @@ from pvprof.cli.options import (
 from pvprof.cli.output import check_output, deliver, force_option, output_option, write
 from pvprof.cli.results import SvgChoices, Towers, deliver_speedscope
 from pvprof.cli.terminal import plain_text, show
-from pvprof.cli.towers import fold_options, towers_options
+from pvprof.cli.towers import check_chain, fold_options, towers_options
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import Unit
@@ -115,6 +115,7 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
         raise UsageError("--tree, --diff and a speedscope file do not go together")
     check_output(output, force)
     measure, options = fold_options(rest)
+    check_chain(options, made)
     choices = _choices(rest)
     if made.source is Source.POOL:
         _write_speedscope(

@@ -10,6 +10,7 @@ from pvprof import __version__
 from pvprof.cli.options import Inputs, say, say_problems
 from pvprof.cli.output import deliver
 from pvprof.cli.terminal import Draw, plain_text, show
+from pvprof.cli.towers import chained
 from pvprof.errors import UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
@@ -138,15 +139,18 @@ class Towers:
         """Fold what the filters keep of one unit, the first if none is named.
 
         Raises:
-            UsageError: nothing was measured in that unit.
+            UsageError: nothing was measured in that unit, or not what stacks are joined with.
         """
         measurement = inputs.pool.measurement(unit)
         check_counts(measurement, options)
         selection = select_from(measurement, inputs.rules, inputs.filters)
-        groups = ((part.key, part.stacks) for part in selection.kept)
+        stacks, how = [part.stacks for part in selection.kept], options
+        if options.chain:
+            stacks, how = chained(measurement, selection.kept, options)
+        groups = zip((part.key for part in selection.kept), stacks, strict=True)
         titles = {kind.id: kind.title for kind in inputs.rules.kinds}
         causes = (cause_of(part, titles) for part in selection.kept)
-        folded = fold(groups, measurement.profile.unit, options, causes)
+        folded = fold(groups, measurement.profile.unit, how, causes)
         return cls(inputs, measurement, selection, folded, options)
 
     def svg(self, choices: SvgChoices) -> str:

@@ -12,9 +12,10 @@ r"""One record for each blocking, as the D programs of the recordings print them
                                                              waker's execname; then a stack
     Z 274726812735 1795372041155037378                       end marker
 
-A wake-up ended the wait of its sleeper that holds its time. Two shorter forms of ``E`` are read too: ``start wait tid execname name`` and
+Two shorter forms of ``E`` are read too: ``start wait tid execname name`` and
 ``start wait tid cpu execname|thread|arguments``. Names and process names hold blanks. Records stand
-in the order of the per-CPU buffers, not of time.
+in the order of the per-CPU buffers, not of time. A wake-up ended the wait of its sleeper that holds
+its time.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any
 
 from pvprof.attribute import Row
 from pvprof.report import Report, Section
+from pvprof.singles.wakers import Wakers
 
 SCHEMA = 1
 
@@ -30,6 +31,9 @@ CSV_COLUMNS = (
     "stacks",
     "records",
     "top_caller",
+    "blocked",
+    "runnable",
+    "top_waker",
 )
 
 
@@ -67,7 +71,15 @@ def _csv_row(row: Row, section: Section, is_aside: bool) -> list[Any]:
         row.stacks,
         row.records,
         caller,
+        "" if row.blocked is None else row.blocked,
+        "" if row.runnable is None else row.runnable,
+        _top_waker(row, section.aside_wakers if is_aside else section.wakers),
     ]
+
+
+def _top_waker(row: Row, wakers: Wakers | None) -> str:
+    found = None if wakers is None else wakers.rows.get(row.id)
+    return " ".join(filter(None, found.wakers[0][0])) if found and found.wakers else ""
 
 
 def render_json(report: Report) -> str:
@@ -93,8 +105,25 @@ def _section(section: Section) -> dict[str, Any]:
             {"reason": one.reason, "title": one.title, **_weight(one.weight, section)}
             for one in section.set_aside
         ],
-        "rows": [_row(row, section) for row in section.rows],
-        "set_aside_rows": [_row(row, section) for row in section.aside_rows],
+        "rows": [_row(row, section, section.wakers) for row in section.rows],
+        "set_aside_rows": [_row(row, section, section.aside_wakers) for row in section.aside_rows],
+        **_asleep(section),
+    }
+
+
+def _asleep(section: Section) -> dict[str, Any]:
+    """Return who ended the waits that were kept; nothing where that was not recorded."""
+    if section.wakers is None:
+        return {}
+    split = section.wakers.split
+    return {
+        "wakers": {
+            "blocked": split.blocked_ns,
+            "runnable": split.runnable_ns,
+            "not_told_apart": section.kept.value - split.wait_ns,
+            "count": split.count,
+            "rows": [_row(row, section, None) for row in section.asleep_rows],
+        }
     }
 
 
@@ -113,8 +142,16 @@ def _tells_spin(section: Section) -> bool:
     return any(row.spin for row in (*section.rows, *section.aside_rows))
 
 
-def _row(row: Row, section: Section) -> dict[str, Any]:
+def _row(row: Row, section: Section, wakers: Wakers | None) -> dict[str, Any]:
     fields = _with_class(asdict(row))
+    if wakers is None:
+        del fields["blocked"], fields["runnable"]
+    else:
+        found = wakers.rows.get(row.id)
+        fields["wakers"] = [
+            {**waker._asdict(), "value": value, "count": count}
+            for waker, value, count in (found.wakers if found else ())
+        ]
     fields["spin"] = row.spin if _tells_spin(section) else None
     fields["mean"] = row.mean
     fields["callers"] = [{"function": name, "value": value} for name, value in row.callers]

@@ -30,7 +30,7 @@ from pvprof.render.htmlfacts import common_facts, recording_facts, warnings
 from pvprof.render.htmltables import lock_table
 from pvprof.render.overhead import overhead_notes
 from pvprof.render.palette import paint
-from pvprof.render.tables import TableOptions, aside_table, heading, summary
+from pvprof.render.tables import TableOptions, aside_table, division, heading, summary
 from pvprof.report import Report
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def render(page: Page, options: TableOptions) -> str:
         sections=[
             {
                 "unit": one.unit,
-                "summary": summary(one, report),
+                "summary": ". ".join(filter(None, (summary(one, report), division(one)))),
                 "kept": lock_table(one, report, colours, is_aside=False),
                 "aside": lock_table(one, report, colours, is_aside=True),
                 "aside_total": aside_table(one),

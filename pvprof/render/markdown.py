@@ -12,11 +12,13 @@ from pvprof.render.tables import (
     Table,
     TableOptions,
     aside_table,
+    division,
     heading,
     histogram_table,
     lock_tables,
     problem_lines,
     summary,
+    waker_table,
 )
 from pvprof.report import Report
 from pvprof.stats.study import Study
@@ -33,7 +35,10 @@ def render(report: Report, options: TableOptions) -> str:
     parts.append("\n".join([*facts, f"- pvprof {report.version}"]))
     for section in report.sections:
         parts.append(f"## {escape(summary(section, report))}")
+        parts += [escape(division(section))] if division(section) else []
         parts += [_table(table) for table in lock_tables(section, report, options)]
+        wakers = waker_table(section, report, options)
+        parts += [_table(wakers)] if wakers else []
         aside = None if options.only_locks else aside_table(section)
         if aside:
             parts.append(_table(aside))

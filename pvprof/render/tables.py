@@ -12,6 +12,7 @@ from pvprof.attribute import Row
 from pvprof.model import Problem, Unit, show_controls
 from pvprof.report import HistogramRow, Report, Section
 from pvprof.rules import OTHER
+from pvprof.singles.wakers import Waker, Wakers
 from pvprof.units import format_exact, format_share, format_value
 
 MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
@@ -82,11 +83,13 @@ class TableOptions:
 
     Attributes:
         top: how many rows of each kind; what is below is added up in one row. 0 for all.
-        only_locks: leave out histograms and what was set aside.
+        only_locks: leave out histograms, what was set aside, and wakers told again.
+        wakers: name who ended the waits of each row.
     """
 
     top: int = 20
     only_locks: bool = False
+    wakers: bool = False
 
 
 def heading(report: Report) -> str:
@@ -98,6 +101,8 @@ def summary(section: Section, report: Report) -> str:
     """Return the sentence that says what a section kept of what was measured."""
     kept, total, unit = section.kept, section.total, section.unit
     what = MEASURED[unit]
+    if not total.records:
+        return f"{what}: nothing was recorded"
     titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
     named = f" ({'; '.join(titles)})" if titles else ""
     waits = f" in {kept.count:,} waits" if section.has_counts and unit == "ns" else ""
@@ -105,6 +110,21 @@ def summary(section: Section, report: Report) -> str:
         f"{what}: {format_value(kept.value, unit)}{waits}{named}, "
         f"{format_share(kept.value, total.value)} of {format_value(total.value, unit)} recorded"
     )
+
+
+def division(section: Section) -> str:
+    """Return the sentence that divides what was kept by the wake-ups; empty where none is known."""
+    if section.wakers is None:
+        return ""
+    split, kept = section.wakers.split, section.kept
+    text = (
+        f"Of it blocked {format_value(split.blocked_ns, 'ns')}, then runnable and waiting for a CPU"
+        f" {format_value(split.runnable_ns, 'ns')}"
+    )
+    if kept.count > split.count:
+        rest = format_value(kept.value - split.wait_ns, "ns")
+        text += f"; {rest} in {kept.count - split.count:,} waits without a wake-up not told apart"
+    return text
 
 
 def lock_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
@@ -115,6 +135,15 @@ def lock_tables(section: Section, report: Report, options: TableOptions) -> list
         if rows:
             tables.append(_lock_table(kind.title, rows, section, options))
     return tables
+
+
+def waker_table(section: Section, report: Report, options: TableOptions) -> Table | None:
+    """Return the table of who ended the waits that were kept, or None where nobody is known."""
+    rows = list(section.asleep_rows)
+    if not rows or options.only_locks:
+        return None
+    title = f"Told again from the waits above: {report.title_of(rows[0].kind)}"
+    return _lock_table(title, rows, section, options)
 
 
 def aside_table(section: Section) -> Table | None:
@@ -181,6 +210,8 @@ def _value_heading(unit: Unit) -> str:
 def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
     unit = section.unit
     columns = lock_columns(rows, section)
+    if options.wakers and section.wakers is not None:
+        columns += _waker_columns(section.wakers)
     shown = rows[: options.top] if options.top else rows
     cells = [tuple([column.text(row) for column in columns]) for row in shown]
     headings = [column.heading for column in columns]
@@ -215,6 +246,9 @@ def lock_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
     ]
     if any(row.spin for row in rows):
         columns.append(_number("Of it spin", 0, unit, lambda row: row.spin or None))
+    if any(row.blocked is not None for row in rows):
+        columns.append(_number("Blocked", 7, unit, lambda row: row.blocked))
+        columns.append(_number("Runnable", 2, unit, lambda row: row.runnable))
     if section.has_counts:
         columns.append(
             LockColumn(Column("Count", True), lambda row: f"{row.count:,}", lambda row: row.count)
@@ -237,6 +271,31 @@ def lock_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
     return columns
 
 
+def _waker_columns(wakers: Wakers) -> list[LockColumn]:
+    """Return the columns of who ended most of a row's wait, and how much of it."""
+
+    def most(row: Row) -> tuple[Waker, int, int] | None:
+        found = wakers.rows.get(row.id)
+        return found.wakers[0] if found and found.wakers else None
+
+    def name(row: Row) -> str | None:
+        found = most(row)
+        return None if found is None else " ".join(filter(None, found[0]))
+
+    def ended(row: Row) -> int | None:
+        found = most(row)
+        return None if found is None else found[1]
+
+    def share(row: Row) -> str:
+        value = ended(row)
+        return "-" if value is None else format_share(value, row.value)
+
+    return [
+        LockColumn(Column("Top waker"), lambda row: name(row) or "-", name),
+        LockColumn(Column("Ended", True), share, ended),
+    ]
+
+
 def _number(name: str, rank: int, unit: Unit, order: Callable[[Row], int | None]) -> LockColumn:
     def text(row: Row) -> str:
         value = order(row)
@@ -256,6 +315,13 @@ def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> t
         columns[0].name: f"({len(rows):,} more)",
         _value_heading(section.unit): format_value(value, section.unit),
         "Share": format_share(value, section.kept.value),
+        "Blocked": _sum_of([row.blocked for row in rows]),
+        "Runnable": _sum_of([row.runnable for row in rows]),
         "Count": f"{sum(row.count or 0 for row in rows):,}",
     }
     return tuple(known.get(column.name, "") for column in columns)
+
+
+def _sum_of(values: Sequence[int | None]) -> str:
+    known = [value for value in values if value is not None]
+    return format_value(sum(known), "ns") if known else ""

@@ -18,11 +18,13 @@ from pvprof.render.tables import (
     Table,
     TableOptions,
     aside_table,
+    division,
     heading,
     histogram_table,
     lock_tables,
     problem_lines,
     summary,
+    waker_table,
 )
 from pvprof.report import Report
 from pvprof.stats.study import Section, Study
@@ -42,8 +44,13 @@ def print_report(report: Report, console: Console, options: TableOptions) -> Non
     for section in report.sections:
         console.print()
         console.print(Text(summary(section, report), style="bold"))
+        if division(section):
+            console.print(Text(division(section)))
         for table in lock_tables(section, report, options):
             _print_table(table, console)
+        wakers = waker_table(section, report, options)
+        if wakers:
+            _print_table(wakers, console)
         aside = None if options.only_locks else aside_table(section)
         if aside:
             _print_table(aside, console)
