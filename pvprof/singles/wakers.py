@@ -10,6 +10,7 @@ Where a stack shows one, tables say so in place of the process.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -218,9 +219,20 @@ def _asleep(events: Events, wakeups: Wakeups, pairs: tuple[Ints, Ints], blocked:
 
 
 def distinct_rows(columns: Sequence[Ints]) -> tuple[list[tuple[int, ...]], Ints]:
-    """Return the distinct rows of some columns, and which of them each row is."""
+    """Return the distinct rows of some columns of numbers from -1 on, and which each row is."""
     import numpy as np  # noqa: PLC0415
 
+    sizes = [int(column.max(initial=-1)) + 2 for column in columns]
+    if math.prod(sizes) < 1 << 62:  # mostly: then to sort once is enough
+        code = np.zeros(len(columns[0]), dtype=np.int64)
+        for column, size in zip(columns, sizes, strict=True):
+            code = code * size + (column + 1)
+        distinct, group = np.unique(code, return_inverse=True)
+        found = []
+        for size in reversed(sizes):
+            found.append((distinct % size - 1).tolist())
+            distinct //= size
+        return list(zip(*reversed(found), strict=True)), group
     group = np.zeros(len(columns[0]), dtype=np.int64)
     first = group
     for column in columns:
@@ -228,5 +240,4 @@ def distinct_rows(columns: Sequence[Ints]) -> tuple[list[tuple[int, ...]], Ints]
         _, first, group = np.unique(
             group * len(values) + place, return_index=True, return_inverse=True
         )
-    rows = zip(*(column[first].tolist() for column in columns), strict=True)
-    return list(rows), group
+    return list(zip(*(column[first].tolist() for column in columns), strict=True)), group
