@@ -44,7 +44,7 @@ def command(
     inputs = load_inputs(rest)
     report = build_report(inputs.pool, inputs.rules, inputs.filters)
     options = TableOptions(top, only_locks=True, wakers=wakers)
-    if wakers and not any(section.wakers for section in report.sections):
+    if wakers and inputs.pool.records and not any(one.wakers for one in report.sections):
         raise UsageError("--wakers: no wake-ups of single waits were recorded", WITHOUT_WAKERS)
     if output == "-" and made.name == "terminal":
         print_terminal(report, options)

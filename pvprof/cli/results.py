@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,13 @@ from pvprof.cli.options import Inputs, say, say_problems
 from pvprof.cli.output import deliver
 from pvprof.cli.terminal import Draw, plain_text, show
 from pvprof.cli.towers import chained
-from pvprof.errors import UsageError
+from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
 from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
 from pvprof.render.tables import MEASURED, TableOptions, problem_lines
-from pvprof.report import Measurement, Report, merge_problems, select_from
+from pvprof.report import Measurement, Pool, Report, merge_problems, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED
 from pvprof.select import Part, Selection
 from pvprof.speedscope import NOTHING_KEPT, SpeedscopeOptions, convert
@@ -85,6 +85,18 @@ def render_tables(made: Format, report: Report, options: TableOptions) -> str:
     if made.name == "csv":
         return render_csv(report, options.only_locks)
     return render_json(report)
+
+
+def nothing_kept(verb: str, pools: Sequence[Pool]) -> InputError:
+    """Return the error of having nothing to draw or show: the filters', or nothing was there."""
+    if not any(pool.records for pool in pools):
+        return InputError(
+            f"nothing to {verb}: nothing was recorded", "pvprof report says how it was recorded"
+        )
+    what = "no stack" if verb == "draw" else "nothing"
+    return InputError(
+        f"nothing to {verb}: the filters left {what}", "--kind all keeps every kind of wait"
+    )
 
 
 def check_counts(measurement: Measurement, options: FoldOptions) -> None:
@@ -218,6 +230,10 @@ class Towers:
         notes += facts
         total = format_exact(self.folded.total, unit)
         notes.append(("Shown", f"{total} in {len(self.folded.rows):,} stacks"))
+        if self.options.chain:
+            depth = self.options.chain_depth
+            text = f"{self.options.chain}, at most {depth}, each upside down behind --"
+            notes.append(("Joined with", text))
         if self.selection.set_aside:
             aside = [
                 f"{one.title}: {format_value(self._shown(one.weight), unit)}"

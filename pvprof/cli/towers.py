@@ -15,7 +15,7 @@ from pvprof.report import UNITS, Measurement
 from pvprof.select import Part
 from pvprof.singles.chains import MOST_DEPTH, Singles, waker_chains
 
-WITHOUT_WAKERS = "pvprof record --mode events --wakers does; a page does not carry them along"
+WITHOUT_WAKERS = "pvprof record events --wakers records them; a page does not carry them along"
 """What to do about it."""
 
 Chained = tuple[list[Mapping[Stack, Weight]], FoldOptions]
@@ -25,6 +25,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    if not parts:
+        return [], options
     if measurement.events is None or measurement.wakeups is None:
         raise UsageError(
             "--chain wakers: no wake-ups of single waits were recorded", WITHOUT_WAKERS
