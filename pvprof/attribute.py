@@ -177,6 +177,16 @@ def row_name(key: Key) -> str:
     return key.execname or NO_NAME
 
 
+def rows_of_parts(parts: Sequence[Part]) -> dict[tuple[Key, Stack], RowId]:
+    """Return of each key and stack of the parts, which are of waits, the row that it is in."""
+    return {
+        (piece.key, stack): row_id
+        for part in parts
+        for row_id, piece in _split(part, "ns")
+        for stack in piece.stacks
+    }
+
+
 def rows_of_events(events: Events, parts: Sequence[Part]) -> tuple[tuple[RowId, ...], Ints]:
     """Return the rows that the parts make, and of each event the number of its row.
 

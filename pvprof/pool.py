@@ -83,10 +83,13 @@ def _measurements(parsed: Parsed, runs: tuple[Run, ...]) -> Iterable[Measurement
             whole = Profile(unit, all(one.has_counts for one in profiles))
             for one in profiles:
                 whole.merge(one)
-        if events is None:
-            yield Measurement(whole, None)
-        else:
-            yield Measurement(whole, events, runs, parsed.wakeups)
+        yield Measurement(
+            profile=whole,
+            events=events,
+            runs=() if events is None else runs,
+            wakeups=None if events is None else parsed.wakeups,
+            carried=parsed.endings if unit == "ns" else None,
+        )
 
 
 def _check_same_units(inputs: Sequence[tuple[Recording, Parsed]]) -> None:

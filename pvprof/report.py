@@ -12,6 +12,7 @@ from typing import Any
 
 from pvprof import __version__
 from pvprof.attribute import Row, RowId, attribute, caller_of, row_name
+from pvprof.endings import Endings, add_endings
 from pvprof.errors import InputError, UsageError
 from pvprof.model import (
     NO_STACK,
@@ -42,7 +43,7 @@ from pvprof.select import (
 from pvprof.singles.objects import Objects, objects_of
 from pvprof.singles.overlap import Overlaps, Wall, overlaps, timeline_of
 from pvprof.singles.owners import Owners, owners_of
-from pvprof.singles.wakers import Wakers, wakers_of
+from pvprof.singles.wakers import Wakers, endings_of, wakers_of
 
 UNITS: tuple[Unit, ...] = ("ns", "samples", "events")
 """In the order in which profiles of one recording are reported."""
@@ -59,12 +60,27 @@ class Measurement:
         events: the single waits that the profile was added up from, or None.
         runs: whose the events are; empty where all are of one run without marks.
         wakeups: who ended the single waits, or None where that was not recorded.
+        carried: who ended waits that are known by their sums only, as a page carries them along;
+            None where nothing does.
     """
 
     profile: Profile
     events: Events | None
     runs: tuple[Run, ...] = ()
     wakeups: Wakeups | None = None
+    carried: Endings | None = None
+
+    @property
+    def has_wakers(self) -> bool:
+        """Tell whether it was recorded who ended waits."""
+        return self.wakeups is not None or self.carried is not None
+
+    def endings(self) -> Endings:
+        """Return who ended waits, added up; to be made once."""
+        found = dict(self.carried or {})
+        if self.events is not None and self.wakeups is not None:
+            add_endings(found, endings_of(self.events, self.wakeups))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,10 +303,10 @@ def _section(measurement: Measurement, rules: Rules, filters: Filters, detail: D
             owners=owners_of(timeline.events, measurement.runs, some, detail.owners),
         )
 
+    endings = measurement.endings()
+
     def ended(some: Sequence[Part]) -> Wakers | None:
-        if timeline is None or measurement.wakeups is None:
-            return None
-        return wakers_of(timeline.events, measurement.wakeups, some, rules, detail.wakers)
+        return wakers_of(endings, some, rules, detail.wakers) if measurement.has_wakers else None
 
     everything = Selection(parts, ()).weight
     rows, singles = side(selection.kept)

@@ -35,6 +35,7 @@ def page_of(inputs: Inputs, report: Report) -> Page:
         profiles=tuple(one.profile for one in pool.measurements),
         histograms=pool.histograms,
         problems=pool.problems,
+        endings=next((one.endings() for one in pool.measurements if one.has_wakers), None),
     )
     has_several = len(pool.measurements) > 1
     graphs = [
@@ -84,7 +85,7 @@ def _graphs(measurement: Measurement, inputs: Inputs) -> Iterator[Graph]:
     if len(everything) > drawn:
         title = MEASURED[unit] if alone else _EVERYTHING[unit]
         yield from graph("all", title, [], everything)
-    if kept and measurement.wakeups is not None:
+    if kept and measurement.has_wakers:
         yield _waker_graph(measurement, inputs, kept, total)
 
 

@@ -13,9 +13,15 @@ from pvprof.model import Stack, Unit, Weight
 from pvprof.render.formats import Format, Source
 from pvprof.report import UNITS, Measurement
 from pvprof.select import Part
-from pvprof.singles.chains import MOST_DEPTH, Singles, waker_chains
+from pvprof.singles.chains import (
+    MOST_DEPTH,
+    Singles,
+    chains_of_endings,
+    chains_of_singles,
+    join_wakers,
+)
 
-WITHOUT_WAKERS = "pvprof record events --wakers records them; a page does not carry them along"
+WITHOUT_WAKERS = "pvprof record events --wakers records them"
 """What to do about it."""
 
 Chained = tuple[list[Mapping[Stack, Weight]], FoldOptions]
@@ -27,12 +33,21 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
     if not parts:
         return [], options
-    if measurement.events is None or measurement.wakeups is None:
+    if not measurement.has_wakers:
         raise UsageError(
             "--chain wakers: no wake-ups of single waits were recorded", WITHOUT_WAKERS
         )
-    singles = Singles(measurement.events, measurement.wakeups, measurement.runs)
-    return waker_chains(singles, parts, options, options.chain_depth)
+    if options.chain_depth == 1 or measurement.events is None or measurement.wakeups is None:
+        joined = chains_of_endings(measurement.endings(), options)
+    else:
+        singles = Singles(measurement.events, measurement.wakeups, measurement.runs)
+        joined = chains_of_singles(singles, options)
+    if options.chain_depth > 1 and measurement.carried is not None:
+        raise UsageError(
+            f"--chain-depth {options.chain_depth}: a page carries no single waits along",
+            "use the recordings that it was made from, or --chain-depth 1",
+        )
+    return join_wakers(joined, parts, options)
 
 
 _CHAINS: dict[str, Callable[[Measurement, Sequence[Part], FoldOptions], Chained]] = {

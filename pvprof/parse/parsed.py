@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pvprof.endings import Endings, add_endings
 from pvprof.model import (
     Events,
     Frame,
@@ -34,6 +35,7 @@ class Parsed:
         profiles: one for each unit and whether counts were given.
         events: the single events, where the recording has them.
         wakeups: who ended them, where that was recorded.
+        endings: who ended waits that are known by their sums only.
         histograms: the ``quantize`` bodies.
         problems: whatever was doubtful, lost or left out.
         records: how many records were read.
@@ -49,6 +51,7 @@ class Parsed:
     profiles: dict[tuple[Unit, bool], Profile] = field(default_factory=dict)
     events: Events | None = None
     wakeups: Wakeups | None = None
+    endings: Endings | None = None
     histograms: list[Histogram] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     records: int = 0
@@ -96,6 +99,9 @@ class Parsed:
         for (unit, has_counts), profile in other.profiles.items():
             self.profile(unit, has_counts).merge(profile)
         self._merge_wakeups(other)
+        if other.endings is not None:
+            self.endings = {} if self.endings is None else self.endings
+            add_endings(self.endings, other.endings)
         if other.events is not None:
             self.events = other.events if self.events is None else self.events.plus(other.events)
         self.histograms.extend(other.histograms)

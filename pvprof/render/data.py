@@ -121,7 +121,7 @@ def _asleep(section: Section) -> dict[str, Any]:
             "blocked": split.blocked_ns,
             "runnable": split.runnable_ns,
             "not_told_apart": section.kept.value - split.wait_ns,
-            "count": split.count,
+            "count": split.number,
             "rows": [_row(row, section, None) for row in section.asleep_rows],
         }
     }
@@ -149,8 +149,8 @@ def _row(row: Row, section: Section, wakers: Wakers | None) -> dict[str, Any]:
     else:
         found = wakers.rows.get(row.id)
         fields["wakers"] = [
-            {**waker._asdict(), "value": value, "count": count}
-            for waker, value, count in (found.wakers if found else ())
+            {**waker._asdict(), "value": ended.wait_ns, "count": ended.number}
+            for waker, ended in (found.wakers if found else ())
         ]
     fields["spin"] = row.spin if _tells_spin(section) else None
     fields["mean"] = row.mean

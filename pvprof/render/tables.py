@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pvprof.attribute import Row
+from pvprof.endings import Division
 from pvprof.model import Problem, Unit, show_controls
 from pvprof.report import HistogramRow, Report, Section
 from pvprof.rules import OTHER
@@ -121,9 +122,9 @@ def division(section: Section) -> str:
         f"Of it blocked {format_value(split.blocked_ns, 'ns')}, then runnable and waiting for a CPU"
         f" {format_value(split.runnable_ns, 'ns')}"
     )
-    if kept.count > split.count:
+    if kept.count > split.number:
         rest = format_value(kept.value - split.wait_ns, "ns")
-        text += f"; {rest} in {kept.count - split.count:,} waits without a wake-up not told apart"
+        text += f"; {rest} in {kept.count - split.number:,} waits without a wake-up not told apart"
     return text
 
 
@@ -274,7 +275,7 @@ def lock_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
 def _waker_columns(wakers: Wakers) -> list[LockColumn]:
     """Return the columns of who ended most of a row's wait, and how much of it."""
 
-    def most(row: Row) -> tuple[Waker, int, int] | None:
+    def most(row: Row) -> tuple[Waker, Division] | None:
         found = wakers.rows.get(row.id)
         return found.wakers[0] if found and found.wakers else None
 
@@ -284,7 +285,7 @@ def _waker_columns(wakers: Wakers) -> list[LockColumn]:
 
     def ended(row: Row) -> int | None:
         found = most(row)
-        return None if found is None else found[1]
+        return None if found is None else found[1].wait_ns
 
     def share(row: Row) -> str:
         value = ended(row)

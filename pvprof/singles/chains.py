@@ -20,10 +20,11 @@ Every wait is in one tower, with all of its time; so towers add up to what was k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pvprof.endings import Endings
 from pvprof.fold import FoldOptions, frames_around
 from pvprof.model import (
     NO_STACK,
@@ -66,19 +67,20 @@ class Singles:
     runs: Sequence[Run]
 
 
-def waker_chains(
-    singles: Singles, parts: Sequence[Part], options: FoldOptions, depth: int
+Joined = dict[tuple[Key, Stack], list[tuple[str, Weight]]]
+"""By what was waited for and the sleeper's stack: the frames behind ``--``, and their weights."""
+
+
+def join_wakers(
+    joined: Joined, parts: Sequence[Part], options: FoldOptions
 ) -> tuple[list[Mapping[Stack, Weight]], FoldOptions]:
     """Return the joined stacks of each part, and the options to fold them with.
 
     Args:
-        singles: the single waits that the parts were made from, and who ended them.
-        parts: which waits are wanted. What of them is no single wait has no waker.
-        options: where what was waited for stands, and whether processes are shown.
-        depth: how many wakers are followed, at least 1.
+        joined: all that is known of wakers.
+        parts: which waits are wanted. What of them is not in `joined` has no waker.
+        options: where what was waited for stands.
     """
-    joined = _joined(singles, depth)
-    write = _Writer(singles, options)
     found: list[Mapping[Stack, Weight]] = []
     for part in parts:
         _, after = frames_around(part.key, options)
@@ -86,46 +88,68 @@ def waker_chains(
         for stack, weight in part.stacks.items():
             body = f"{stack}{after};{WAKER_DELIMITER};"
             rest = weight
-            for chain, value, count in joined.get((part.key, stack), ()):
-                tower = Stack(body + write.chain(chain))
-                some = Weight(value, count, count)
-                stacks[tower] = stacks[tower].plus(some) if tower in stacks else some
-                rest = Weight(rest.value - value, rest.count - count, rest.records - count)
+            for wakers, one in joined.get((part.key, stack), ()):
+                tower = Stack(body + wakers)
+                stacks[tower] = stacks[tower].plus(one) if tower in stacks else one
+                rest = Weight(*(all_of - some for all_of, some in zip(rest, one, strict=True)))
             if rest.value or rest.count:
                 stacks[Stack(body + NO_WAKER)] = rest
         found.append(stacks)
     return found, replace(options, by="none" if options.by == "leaf" else options.by)
 
 
-Chain = tuple[int, ...]
-"""Of each waker what it had waited for itself (-1 for the first), and the code of who it was."""
+def chains_of_endings(endings: Endings, options: FoldOptions) -> Joined:
+    """Return who ended waits, each by its one waker."""
+    joined: Joined = {}
+    for ending, division in endings.items():
+        weight = Weight(division.wait_ns, division.number, division.number)
+        frames = _waker_frames(ending.execname, ending.waker, options)
+        joined.setdefault((ending.key, ending.stack), []).append((frames, weight))
+    return joined
 
-_Joined = dict[tuple[Key, Stack], list[tuple[Chain, int, int]]]
 
-
-def _joined(singles: Singles, depth: int) -> _Joined:
-    """Return the chains of each key and stack, with wait and count."""
+def chains_of_singles(singles: Singles, options: FoldOptions) -> Joined:
+    """Return who ended single waits, and who ended the waits of these, as far as is asked for."""
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
     events, wakeups = singles.events, singles.wakeups
-    links = follow_wakers(singles, depth)
+    links = follow_wakers(singles, options.chain_depth)
     head = links[0][0]
-    width = max(len(wakeups.stacks), 1)
+    width, stacks = max(len(wakeups.stacks), 1), max(len(events.stacks), 1)
     waker = wakeups.key_id * width + wakeups.stack_id
-    columns = [events.key_id[head] * max(len(events.stacks), 1) + events.stack_id[head]]
-    for wait, wakeup in links:
+    columns = [events.key_id[head] * stacks + events.stack_id[head], waker[links[0][1]]]
+    for wait, wakeup in links[1:]:
         is_on = wait >= 0
-        why = -1 if wait is head else np.where(is_on, events.key_id[wait], -1)
-        columns += [np.broadcast_to(why, len(head)), np.where(is_on, waker[wakeup], -1)]
+        columns += [np.where(is_on, events.key_id[wait], -1), np.where(is_on, waker[wakeup], -1)]
     distinct, group = distinct_rows(columns)
     waits = group_sums(events.wait_ns[head], group, len(distinct))
     counts = np.bincount(group, minlength=len(distinct)).tolist()
-    found: _Joined = {}
-    for (code, *chain), value, count in zip(distinct, waits, counts, strict=True):
-        key, stack = divmod(code, max(len(events.stacks), 1))
-        some = found.setdefault((events.keys[key], events.stacks[stack]), [])
-        some.append((tuple(chain), value, count))
-    return found
+    frames_of_waker = [
+        _waker_frames(key.execname, stack, options)
+        for key in wakeups.keys
+        for stack in wakeups.stacks
+    ]
+    joined: Joined = {}
+    for (code, first, *others), value, count in zip(distinct, waits, counts, strict=True):
+        parts = [frames_of_waker[first]]
+        for why, who in zip(others[::2], others[1::2], strict=True):
+            if who < 0:
+                break
+            name = events.keys[why].name
+            parts += [clean_frame(name)] if name and options.by != "none" else []
+            parts += [WAKER_DELIMITER, frames_of_waker[who]]
+        key, stack = divmod(code, stacks)
+        some = joined.setdefault((events.keys[key], events.stacks[stack]), [])
+        some.append((";".join(parts), Weight(value, count, count)))
+    return joined
+
+
+def _waker_frames(execname: str, stack: Stack, options: FoldOptions) -> str:
+    """Return the frames of a waker, leaf to root, and its process."""
+    frames = frames_of(stack)[::-1]
+    if execname and options.execname:
+        frames = [one for one in frames if one != NO_STACK] + [clean_frame(execname)]
+    return ";".join(frames)
 
 
 def follow_wakers(singles: Singles, depth: int) -> list[tuple[Ints, Ints]]:
@@ -227,39 +251,3 @@ class _LastWaits:
         place = np.searchsorted(self.code, thread * (len(self.ends) + 1) + rank, "right") - 1
         found = self.order[np.maximum(place, 0)]
         return np.where((place >= 0) & (self.thread[found] == thread), found, -1)
-
-
-class _Writer:
-    """Writes chains as frames; those of one waker once."""
-
-    def __init__(self, singles: Singles, options: FoldOptions) -> None:
-        self._keys = singles.events.keys
-        self._wakeups = singles.wakeups
-        self._options = options
-        self._wakers: dict[int, str] = {}
-
-    def chain(self, chain: Chain) -> str:
-        """Return the frames of a chain, joined."""
-        return ";".join(self._frames(chain))
-
-    def _frames(self, chain: Chain) -> Iterator[str]:
-        for why, waker in zip(chain[::2], chain[1::2], strict=True):
-            if waker < 0:
-                return
-            if why >= 0:
-                name = self._keys[why].name
-                if name and self._options.by != "none":
-                    yield clean_frame(name)
-                yield WAKER_DELIMITER
-            yield self._waker(waker)
-
-    def _waker(self, code: int) -> str:
-        known = self._wakers.get(code)
-        if known is None:
-            key, stack = divmod(code, max(len(self._wakeups.stacks), 1))
-            execname = self._wakeups.keys[key].execname
-            frames = frames_of(self._wakeups.stacks[stack])[::-1]
-            if execname and self._options.execname:
-                frames = [one for one in frames if one != NO_STACK] + [clean_frame(execname)]
-            known = self._wakers[code] = ";".join(frames)
-        return known

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pvprof.attribute import RowId, caller_of, rows_of_events
+from pvprof.attribute import RowId, caller_of, rows_of_parts
+from pvprof.endings import NOTHING, Division, Ending, Endings, add_endings
 from pvprof.model import NO_STACK, Events, Frame, Key, Profile, Stack, Wakeups, Weight, frames_of
 from pvprof.rules import Rules
 from pvprof.select import Part
@@ -47,37 +48,17 @@ class Waker(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Waits that a wake-up ended, in two parts.
-
-    Attributes:
-        blocked_ns: until the wake-ups.
-        runnable_ns: from then until the threads ran again.
-        count: how many waits.
-    """
-
-    blocked_ns: int
-    runnable_ns: int
-    count: int
-
-    @property
-    def wait_ns(self) -> int:
-        """Return how long these waits were."""
-        return self.blocked_ns + self.runnable_ns
-
-
-@dataclass(frozen=True, slots=True)
 class RowWakers:
     """Who ended the waits of one row.
 
     Attributes:
         split: of its waits whose wake-up is known; all others are not told apart.
-        wakers: (waker, wait in ns, count) of the waits that it ended, longest first, no more than
-            asked for; `waker_number` is how many there are.
+        wakers: what each waker ended, the longest wait first, no more than asked for;
+            `waker_number` is how many there are.
     """
 
-    split: Split
-    wakers: tuple[tuple[Waker, int, int], ...]
+    split: Division
+    wakers: tuple[tuple[Waker, Division], ...]
     waker_number: int
 
 
@@ -92,35 +73,73 @@ class Wakers:
             waits, told again.
     """
 
-    split: Split
+    split: Division
     rows: Mapping[RowId, RowWakers]
     asleep: Profile
 
 
-def wakers_of(
-    events: Events, wakeups: Wakeups, parts: Sequence[Part], rules: Rules, most: int
-) -> Wakers:
+def wakers_of(endings: Endings, parts: Sequence[Part], rules: Rules, most: int) -> Wakers:
     """Return who ended the waits of the parts, naming at most so many wakers of a row."""
+    row_of = rows_of_parts(parts)
+    found: dict[RowId, dict[Waker, Division]] = {}
+    asleep = Profile("ns", True)
+    total = NOTHING
+    for ending, division in endings.items():
+        row_id = row_of.get((ending.key, ending.stack))
+        if row_id is None:
+            continue
+        waker = _waker(ending, rules)
+        some = found.setdefault(row_id, {})
+        some[waker] = some.get(waker, NOTHING).plus(division)
+        total = total.plus(division)
+        key = Key("wakeup", ending.key.name, waker.execname, ending.key.execname)
+        asleep.add(key, ending.waker, Weight(division.blocked_ns, division.number, division.number))
+    rows = {row_id: _row(some, most) for row_id, some in found.items()}
+    return Wakers(total, rows, asleep)
+
+
+def _waker(ending: Ending, rules: Rules) -> Waker:
+    execname = INTERRUPT if is_interrupt(ending.waker) else ending.execname
+    function = "" if ending.waker == NO_STACK else caller_of(ending.waker, rules)
+    return Waker(execname, function)
+
+
+def _row(some: Mapping[Waker, Division], most: int) -> RowWakers:
+    split = NOTHING
+    for division in some.values():
+        split = split.plus(division)
+    wakers = sorted(some.items(), key=lambda item: (-item[1].wait_ns, item[0]))
+    return RowWakers(split, tuple(wakers[:most]), len(wakers))
+
+
+def endings_of(events: Events, wakeups: Wakeups) -> Endings:
+    """Return who ended the single waits, added up."""
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-    row_ids, row = rows_of_events(events, parts)
     wakeup = wakeup_of(events, wakeups)
-    wait = np.flatnonzero((wakeup >= 0) & (row >= 0))
-    wakeup, row = wakeup[wait], row[wait]
-    blocked = blocked_ns(events, wakeups, wait, wakeup)
-    runnable = events.wait_ns[wait] - blocked
-    splits = _splits(blocked, runnable, row, len(row_ids))
-    found = _wakers_of_rows(events.wait_ns[wait], row, *_named(wakeups, wakeup, rules))
-    rows = {
-        row_id: RowWakers(split, tuple(found[number][:most]), len(found[number]))
-        for number, (row_id, split) in enumerate(zip(row_ids, splits, strict=True))
-        if split.count
-    }
-    return Wakers(
-        split=_splits(blocked, runnable, np.zeros_like(row), 1)[0],
-        rows=rows,
-        asleep=_asleep(events, wakeups, (wait, wakeup), blocked),
+    wait = np.flatnonzero(wakeup >= 0)
+    wakeup = wakeup[wait]
+    blocked = _blocked_ns(events, wakeups, wait, wakeup)
+    columns = (
+        *(events.key_id[wait], events.stack_id[wait]),
+        *(wakeups.key_id[wakeup], wakeups.stack_id[wakeup]),
     )
+    distinct, group = distinct_rows(columns)
+    sums = [
+        group_sums(values, group, len(distinct))
+        for values in (blocked, events.wait_ns[wait] - blocked)
+    ]
+    counts = np.bincount(group, minlength=len(distinct)).tolist()
+    found: Endings = {}
+    for (key, stack, waker, place), *division in zip(distinct, *sums, counts, strict=True):
+        ending = Ending(
+            events.keys[key],
+            events.stacks[stack],
+            wakeups.keys[waker].execname,
+            wakeups.stacks[place],
+        )
+        add_endings(found, {ending: Division(*division)})
+    return found
 
 
 def wakeup_of(events: Events, wakeups: Wakeups) -> Ints:
@@ -133,7 +152,7 @@ def wakeup_of(events: Events, wakeups: Wakeups) -> Ints:
     return found
 
 
-def blocked_ns(events: Events, wakeups: Wakeups, wait: Ints, wakeup: Ints) -> Ints:
+def _blocked_ns(events: Events, wakeups: Wakeups, wait: Ints, wakeup: Ints) -> Ints:
     """Return for how long each wait was blocked until a wake-up: at most all of it.
 
     A wait that the kernel measured begins a little later than its record says, by the time that the
@@ -150,72 +169,6 @@ def is_interrupt(stack: Stack) -> bool:
     """Tell whether a waker's stack shows that an interrupt did it, on a thread that it met."""
     functions = (frame.rpartition("`")[2].partition("+")[0] for frame in frames_of(stack))
     return any(map(_SERVES_INTERRUPT.fullmatch, functions))
-
-
-def _splits(blocked: Ints, runnable: Ints, group: Ints, size: int) -> list[Split]:
-    import numpy as np  # noqa: PLC0415
-
-    counts = np.bincount(group, minlength=size).tolist()
-    both = (group_sums(values, group, size) for values in (blocked, runnable))
-    return [Split(*one) for one in zip(*both, counts, strict=True)]
-
-
-def _named(wakeups: Wakeups, wakeup: Ints, rules: Rules) -> tuple[Ints, tuple[Waker, ...]]:
-    """Return of each wake-up the number of its waker, and the wakers."""
-    import numpy as np  # noqa: PLC0415
-
-    width = max(len(wakeups.stacks), 1)
-    codes = wakeups.key_id[wakeup] * width + wakeups.stack_id[wakeup]
-    distinct, place = np.unique(codes, return_inverse=True)
-    wakers: dict[Waker, int] = {}
-    numbers = []
-    for code in distinct.tolist():
-        key, stack = divmod(code, width)
-        waker = _waker(wakeups.keys[key], wakeups.stacks[stack], rules)
-        numbers.append(wakers.setdefault(waker, len(wakers)))
-    return np.asarray(numbers, dtype=np.int64)[place], tuple(wakers)
-
-
-def _waker(key: Key, stack: Stack, rules: Rules) -> Waker:
-    execname = INTERRUPT if is_interrupt(stack) else key.execname
-    return Waker(execname, "" if stack == NO_STACK else caller_of(stack, rules))
-
-
-def _wakers_of_rows(
-    wait_ns: Ints, row: Ints, number: Ints, wakers: Sequence[Waker]
-) -> dict[int, list[tuple[Waker, int, int]]]:
-    """Return of each row its wakers, longest first, with wait and count of what they ended."""
-    import numpy as np  # noqa: PLC0415
-
-    width = max(len(wakers), 1)
-    distinct, group = np.unique(row.astype(np.int64) * width + number, return_inverse=True)
-    waits = group_sums(wait_ns, group, len(distinct))
-    counts = np.bincount(group, minlength=len(distinct)).tolist()
-    found: dict[int, list[tuple[Waker, int, int]]] = {}
-    for code, wait, count in zip(distinct.tolist(), waits, counts, strict=True):
-        place, waker = divmod(code, width)
-        found.setdefault(place, []).append((wakers[waker], wait, count))
-    for some in found.values():
-        some.sort(key=lambda one: (-one[1], one[0]))
-    return found
-
-
-def _asleep(events: Events, wakeups: Wakeups, pairs: tuple[Ints, Ints], blocked: Ints) -> Profile:
-    """Return how long who slept until woken by whom, by the waker's stack."""
-    import numpy as np  # noqa: PLC0415
-
-    wait, wakeup = pairs
-    columns = (events.key_id[wait], wakeups.key_id[wakeup], wakeups.stack_id[wakeup])
-    distinct, group = distinct_rows(columns)
-    values = group_sums(blocked, group, len(distinct))
-    counts = np.bincount(group, minlength=len(distinct)).tolist()
-    profile = Profile("ns", True)
-    for (slept, waker, place), value, count in zip(distinct, values, counts, strict=True):
-        stack, sleeper = wakeups.stacks[place], events.keys[slept]
-        execname = INTERRUPT if is_interrupt(stack) else wakeups.keys[waker].execname
-        key = Key("wakeup", sleeper.name, execname, sleeper.execname)
-        profile.add(key, stack, Weight(value, count, count))
-    return profile
 
 
 def distinct_rows(columns: Sequence[Ints]) -> tuple[list[tuple[int, ...]], Ints]:
