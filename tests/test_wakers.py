@@ -30,8 +30,8 @@ from pvprof.select import ALL_KINDS, Filters, classify
 from pvprof.singles.chains import (
     MOST_DEPTH,
     NO_WAKER,
+    EndedWaits,
     Joined,
-    Singles,
     chains_of_endings,
     chains_of_singles,
     join_wakers,
@@ -195,7 +195,7 @@ def weights_of(joined: Joined) -> Counter[tuple[object, ...]]:
 def towers(measurement: Measurement, options: FoldOptions, depth: int = 1) -> Counter[Stack]:
     assert measurement.events is not None
     assert measurement.wakeups is not None
-    singles = Singles(measurement.events, measurement.wakeups, measurement.runs)
+    singles = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
     parts = classify(measurement.profile, load_rules(None))
     options = replace(options, chain_depth=depth)
     joined = chains_of_singles(singles, options)
@@ -508,6 +508,7 @@ def test_the_picture_of_joined_stacks_tells_wakers_apart(run: Run) -> None:
     picture = run(*args)
     assert picture.exit_code == 0, picture.stderr
     assert "-- between waker and sleeper" in picture.stdout
+    assert "wakers, at most 1, each upside down behind --" in picture.stdout
     assert run(*args).stdout == picture.stdout
     tree = run(*args, "--tree", "--by", "root")
     assert tree.exit_code == 0, tree.stderr
@@ -547,6 +548,7 @@ def test_joined_stacks_are_not_for_speedscope(run: Run, tmp_path: Path) -> None:
 def test_a_page_carries_along_who_ended_waits(options: list[str], run: Run, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", REAL, "-o", page).exit_code == 0
+    assert "With their wakers" in page.read_text()
     for args in (["fold", "--chain", "wakers", *options], ["locks", "--wakers"]):
         first, again = (run(*args, place) for place in (REAL, page))
         assert again.exit_code == 0, again.stderr

@@ -15,7 +15,7 @@ from pvprof.report import UNITS, Measurement
 from pvprof.select import Part
 from pvprof.singles.chains import (
     MOST_DEPTH,
-    Singles,
+    EndedWaits,
     chains_of_endings,
     chains_of_singles,
     join_wakers,
@@ -40,7 +40,7 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
     if options.chain_depth == 1 or measurement.events is None or measurement.wakeups is None:
         joined = chains_of_endings(measurement.endings(), options)
     else:
-        singles = Singles(measurement.events, measurement.wakeups, measurement.runs)
+        singles = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
         joined = chains_of_singles(singles, options)
     if options.chain_depth > 1 and measurement.carried is not None:
         raise UsageError(

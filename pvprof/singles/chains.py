@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pvprof.endings import Endings
@@ -52,14 +53,14 @@ if TYPE_CHECKING:
 NO_WAKER: Frame = "[no waker recorded]"
 """Stands for the waker of a wait without a recorded wake-up."""
 
-INT64_MAX = (1 << 63) - 1
+_INT64_MAX = (1 << 63) - 1
 
 MOST_DEPTH = 8
 """How many wakers of wakers a chain may have."""
 
 
 @dataclass(frozen=True, slots=True)
-class Singles:
+class EndedWaits:
     """Single waits, and who ended them."""
 
     events: Events
@@ -108,7 +109,7 @@ def chains_of_endings(endings: Endings, options: FoldOptions) -> Joined:
     return joined
 
 
-def chains_of_singles(singles: Singles, options: FoldOptions) -> Joined:
+def chains_of_singles(singles: EndedWaits, options: FoldOptions) -> Joined:
     """Return who ended single waits, and who ended the waits of these, as far as is asked for."""
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
@@ -124,20 +125,21 @@ def chains_of_singles(singles: Singles, options: FoldOptions) -> Joined:
     distinct, group = distinct_rows(columns)
     waits = group_sums(events.wait_ns[head], group, len(distinct))
     counts = np.bincount(group, minlength=len(distinct)).tolist()
-    frames_of_waker = [
-        _waker_frames(key.execname, stack, options)
-        for key in wakeups.keys
-        for stack in wakeups.stacks
-    ]
+
+    @cache  # there are few wakers, among many keys and stacks
+    def frames_of_waker(code: int) -> str:
+        key, stack = divmod(code, width)
+        return _waker_frames(wakeups.keys[key].execname, wakeups.stacks[stack], options)
+
     joined: Joined = {}
     for (code, first, *others), value, count in zip(distinct, waits, counts, strict=True):
-        parts = [frames_of_waker[first]]
+        parts = [frames_of_waker(first)]
         for why, who in zip(others[::2], others[1::2], strict=True):
             if who < 0:
                 break
             name = events.keys[why].name
             parts += [clean_frame(name)] if name and options.by != "none" else []
-            parts += [WAKER_DELIMITER, frames_of_waker[who]]
+            parts += [WAKER_DELIMITER, frames_of_waker(who)]
         key, stack = divmod(code, stacks)
         some = joined.setdefault((events.keys[key], events.stacks[stack]), [])
         some.append((";".join(parts), Weight(value, count, count)))
@@ -152,7 +154,7 @@ def _waker_frames(execname: str, stack: Stack, options: FoldOptions) -> str:
     return ";".join(frames)
 
 
-def follow_wakers(singles: Singles, depth: int) -> list[tuple[Ints, Ints]]:
+def follow_wakers(singles: EndedWaits, depth: int) -> list[tuple[Ints, Ints]]:
     """Return the waits with a known wake-up and these; then their wakers' last waits, and so on.
 
     Each further pair is as long as the first and has -1 where a chain has ended.
@@ -218,7 +220,7 @@ class _LastWaits:
     waker_tid: Ints
 
     @classmethod
-    def of(cls, singles: Singles) -> _LastWaits:
+    def of(cls, singles: EndedWaits) -> _LastWaits:
         import numpy as np  # noqa: PLC0415
 
         events = singles.events
@@ -227,7 +229,7 @@ class _LastWaits:
         tids, tid = np.unique(events.tid, return_inverse=True)
         thread = tid * len(sizes) + run
         # what fits, at most: a wait may be told to be as long as any number
-        end = np.minimum(events.start_ns, INT64_MAX - events.wait_ns) + events.wait_ns
+        end = np.minimum(events.start_ns, _INT64_MAX - events.wait_ns) + events.wait_ns
         order = np.lexsort((events.start_ns, end, thread))
         ends, rank = np.unique(end, return_inverse=True)
         code = thread[order] * (len(ends) + 1) + rank[order] + 1
