@@ -57,6 +57,8 @@ class Row:
         stacks: how many distinct stacks.
         quantiles: where single waits were recorded.
         callers: (function, value) of the code that came to wait, largest first.
+        blocked, runnable: the parts of `value` before and after a wake-up; None where no wake-up of
+            any of its waits is known. What is in neither is not told apart.
     """
 
     kind: str
@@ -72,6 +74,8 @@ class Row:
     stacks: int
     quantiles: Quantiles | None
     callers: tuple[tuple[Frame, int], ...]
+    blocked: int | None = None
+    runnable: int | None = None
 
     @property
     def id(self) -> RowId:
@@ -188,6 +192,16 @@ def row_name(key: Key) -> str:
     if key.name:
         return key.name
     return key.execname or NO_NAME
+
+
+def rows_of_parts(parts: Sequence[Part]) -> dict[tuple[Key, Stack], RowId]:
+    """Return of each key and stack of the parts, which are of waits, the row that it is in."""
+    return {
+        (piece.key, stack): row_id
+        for part in parts
+        for row_id, piece in _split(part, "ns")
+        for stack in piece.stacks
+    }
 
 
 def rows_of_events(events: Events, parts: Sequence[Part]) -> tuple[tuple[RowId, ...], Ints]:

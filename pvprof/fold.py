@@ -53,11 +53,16 @@ class FoldOptions:
             or ``none``.
         execname: put the process at the root, where the recording has it.
         counts: fold how many times, not how long.
+        chain: what each wait's stack is joined with, before it is folded (``singles``); empty for
+            nothing.
+        chain_depth: how far that is followed.
     """
 
     by: Literal["leaf", "root", "none"] = "leaf"
     execname: bool = True
     counts: bool = False
+    chain: str = ""
+    chain_depth: int = 1
 
 
 _VALUE = Weight._fields.index("value")

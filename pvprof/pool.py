@@ -78,13 +78,18 @@ def _measurements(parsed: Parsed, runs: tuple[Run, ...]) -> Iterable[Measurement
             profiles.append(events.profile())
         if not profiles:
             continue
-        if len(profiles) == 1:
-            yield Measurement(profiles[0], events, runs if events is not None else ())
-            continue
-        merged = Profile(unit, all(one.has_counts for one in profiles))
-        for one in profiles:
-            merged.merge(one)
-        yield Measurement(merged, events, runs if events is not None else ())
+        whole = profiles[0]
+        if len(profiles) > 1:
+            whole = Profile(unit, all(one.has_counts for one in profiles))
+            for one in profiles:
+                whole.merge(one)
+        yield Measurement(
+            profile=whole,
+            events=events,
+            runs=() if events is None else runs,
+            wakeups=None if events is None else parsed.wakeups,
+            carried=parsed.endings if unit == "ns" else None,
+        )
 
 
 def _check_same_units(inputs: Sequence[tuple[Recording, Parsed]]) -> None:

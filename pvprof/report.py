@@ -7,11 +7,12 @@ problems, provenance. It refuses to format anything (``render``) and to read any
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pvprof import __version__
 from pvprof.attribute import Row, RowId, attribute, caller_of, row_name
+from pvprof.endings import Endings, add_endings
 from pvprof.errors import InputError, UsageError
 from pvprof.model import (
     NO_STACK,
@@ -25,6 +26,7 @@ from pvprof.model import (
     Severity,
     Stack,
     Unit,
+    Wakeups,
     Weight,
 )
 from pvprof.rules import Rules, WaitKind
@@ -41,6 +43,7 @@ from pvprof.select import (
 from pvprof.singles.objects import Objects, objects_of
 from pvprof.singles.overlap import Overlaps, Wall, overlaps, timeline_of
 from pvprof.singles.owners import Owners, owners_of
+from pvprof.singles.wakers import Wakers, endings_of, wakers_of
 
 """In the order in which profiles of one recording are reported."""
 
@@ -55,11 +58,28 @@ class Measurement:
         profile: the weights.
         events: the single waits that the profile was added up from, or None.
         runs: whose the events are; empty where all are of one run without marks.
+        wakeups: who ended the single waits, or None where that was not recorded.
+        carried: who ended waits that are known by their sums only, as a page carries them along;
+            None where nothing does.
     """
 
     profile: Profile
     events: Events | None
     runs: tuple[Run, ...] = ()
+    wakeups: Wakeups | None = None
+    carried: Endings | None = None
+
+    @property
+    def has_wakers(self) -> bool:
+        """Tell whether it was recorded who ended waits."""
+        return self.wakeups is not None or self.carried is not None
+
+    def endings(self) -> Endings:
+        """Return who ended waits, added up; to be made once."""
+        found = dict(self.carried or {})
+        if self.events is not None and self.wakeups is not None:
+            add_endings(found, endings_of(self.events, self.wakeups))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +129,13 @@ class Detail:
         stacks: of how many stacks it is told how their waits overlap.
         objects: how many lock objects and address ranges are named.
         owners: how many owners are named, and how many chains of the section.
+        wakers: how many wakers are named.
     """
 
     stacks: int = 0
     objects: int = 5
     owners: int = 5
+    wakers: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +169,9 @@ class Section:
         rows: the locks and wait messages that were kept.
         aside_rows: those that were not, for naming them.
         singles, aside_singles: what single waits tell of either, where they were recorded.
+        wakers, aside_wakers: who ended the waits of either, where that was recorded.
+        asleep_rows: by waker and sleeper, for how long the waits that were kept were blocked: parts
+            of `rows`, told again, and in no total.
     """
 
     unit: Unit
@@ -158,6 +183,9 @@ class Section:
     aside_rows: tuple[Row, ...]
     singles: Singles | None = None
     aside_singles: Singles | None = None
+    wakers: Wakers | None = None
+    aside_wakers: Wakers | None = None
+    asleep_rows: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,20 +302,46 @@ def _section(measurement: Measurement, rules: Rules, filters: Filters, detail: D
             owners=owners_of(timeline.events, measurement.runs, some, detail.owners),
         )
 
+    endings = measurement.endings()
+
+    def ended(some: Sequence[Part]) -> Wakers | None:
+        return wakers_of(endings, some, rules, detail.wakers) if measurement.has_wakers else None
+
     everything = Selection(parts, ()).weight
     rows, singles = side(selection.kept)
     aside_rows, aside_singles = side(selection.removed)
+    wakers, aside_wakers = ended(selection.kept), ended(selection.removed)
     return Section(
         unit=profile.unit,
         has_counts=profile.has_counts,
         total=everything,
         kept=selection.weight,
         set_aside=selection.set_aside,
-        rows=rows,
-        aside_rows=aside_rows,
+        rows=_divided(rows, wakers),
+        aside_rows=_divided(aside_rows, aside_wakers),
         singles=singles,
         aside_singles=aside_singles,
+        wakers=wakers,
+        aside_wakers=aside_wakers,
+        asleep_rows=_asleep_rows(wakers, rules),
     )
+
+
+def _divided(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]:
+    """Return rows with the parts of their waits before and after the wake-ups."""
+    if wakers is None:
+        return rows
+    splits = [(row, wakers.rows.get(row.id)) for row in rows]
+    return tuple(
+        replace(row, blocked=one.split.blocked_ns, runnable=one.split.runnable_ns) if one else row
+        for row, one in splits
+    )
+
+
+def _asleep_rows(wakers: Wakers | None, rules: Rules) -> tuple[Row, ...]:
+    if wakers is None:
+        return ()
+    return attribute(classify(wakers.asleep, rules), "ns", True, rules)
 
 
 def _histogram_rows(pool: Pool, rules: Rules, filters: Filters) -> list[HistogramRow]:

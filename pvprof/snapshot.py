@@ -12,10 +12,13 @@ again. It refuses to know the page around it (``render.html`` writes that, ``par
      "profiles": [{"unit": "ns", "has_counts": true, "groups": [
          {"key": [event, name, execname, sleeper, lock class],
           "stacks": [...], "values": [...], "counts": [...], "records": [...]}]}],
+     "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
+                 "rows": [[key, stack, execname, waker's stack, blocked, runnable, number], ...]},
      "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
      "problems": [[kind, text, file, line, count, severity], ...]}
 
-Schema history: 1, the first.
+``endings`` are there where it was recorded who ended waits; their first four numbers are places in
+the lists before. Schema history: 1, the first.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, NoReturn, get_args
 
+from pvprof.endings import NOTHING, Division, Ending, Endings, add_endings
 from pvprof.errors import InputError, first_line, quote
 from pvprof.model import (
     Histogram,
@@ -38,6 +42,7 @@ from pvprof.model import (
     Severity,
     Stack,
     Unit,
+    Weight,
     clean_frame,
     stack_of,
     weights_of,
@@ -58,6 +63,7 @@ class Snapshot:
         records: how many records were read.
         profiles: at most one for each unit.
         histograms, problems: of all recordings.
+        endings: who ended waits; None where that was not recorded.
     """
 
     recordings: tuple[tuple[str, Mapping[str, Any]], ...]
@@ -65,6 +71,7 @@ class Snapshot:
     profiles: tuple[Profile, ...]
     histograms: tuple[Histogram, ...] = ()
     problems: tuple[Problem, ...] = ()
+    endings: Endings | None = None
 
 
 def encode(snapshot: Snapshot) -> str:
@@ -79,9 +86,33 @@ def encode(snapshot: Snapshot) -> str:
         "histograms": [{"key": one.key, "buckets": one.buckets} for one in snapshot.histograms],
         "problems": [astuple(problem) for problem in snapshot.problems],
     }
+    if snapshot.endings is not None:
+        document["endings"] = _endings_as_json(snapshot.endings)
     text = json.dumps(document, separators=(",", ":"))
     packed = base64.b64encode(gzip.compress(text.encode("ascii"), 6, mtime=0)).decode("ascii")
     return "\n".join(packed[at : at + _LINE] for at in range(0, len(packed), _LINE)) + "\n"
+
+
+def _endings_as_json(endings: Endings) -> dict[str, Any]:
+    keys: dict[Key, int] = {}
+    stacks: dict[Stack, int] = {}
+    execnames: dict[str, int] = {}
+    rows = [
+        (
+            keys.setdefault(one.key, len(keys)),
+            stacks.setdefault(one.stack, len(stacks)),
+            execnames.setdefault(one.execname, len(execnames)),
+            stacks.setdefault(one.waker, len(stacks)),
+            *division,
+        )
+        for one, division in endings.items()
+    ]
+    return {
+        "keys": list(keys),
+        "stacks": list(stacks),
+        "execnames": list(execnames),
+        "rows": rows,
+    }
 
 
 def _profile_as_json(profile: Profile) -> dict[str, Any]:
@@ -125,6 +156,8 @@ def decode(text: bytes) -> Snapshot:
             item.fail("a unit comes twice")
         units.add(profile.unit)
         profiles.append(profile)
+    has_endings = "endings" in root.mapping()
+    endings = _read_endings(root.field("endings"), profiles) if has_endings else None
     return Snapshot(
         recordings=tuple(
             (item.field("name").text(), item.field("manifest").mapping())
@@ -134,6 +167,7 @@ def decode(text: bytes) -> Snapshot:
         profiles=tuple(profiles),
         histograms=tuple(_read_histogram(item) for item in root.field("histograms").items()),
         problems=tuple(_read_problem(item) for item in root.field("problems").items()),
+        endings=endings,
     )
 
 
@@ -207,6 +241,32 @@ def _read_profile(item: _Reader) -> Profile:
         for stack, weight in zip(stacks, weights_of(zip(*columns, strict=True)), strict=True):
             profile.add(group.field("key").key(), stack, weight)
     return profile
+
+
+def _read_endings(item: _Reader, profiles: Sequence[Profile]) -> Endings:
+    keys = [one.key() for one in item.field("keys").items()]
+    stacks = [_clean_stack(text) for text in item.field("stacks").texts()]
+    execnames = item.field("execnames").texts()
+    found: Endings = {}
+    for row in item.field("rows").items():
+        numbers = row.weights(7)
+        places = numbers[:4]
+        sizes = (len(keys), len(stacks), len(execnames), len(stacks))
+        if any(place >= size for place, size in zip(places, sizes, strict=True)):
+            row.fail("there is no such key or stack")
+        key, stack, execname, waker = places
+        ending = Ending(keys[key], stacks[stack], execnames[execname], stacks[waker])
+        add_endings(found, {ending: Division(*numbers[4:])})
+    waits = next((one for one in profiles if one.unit == "ns"), Profile("ns", True))
+    ended: dict[tuple[Key, Stack], Division] = {}
+    for one, division in found.items():
+        known = ended.get((one.key, one.stack), NOTHING)
+        ended[one.key, one.stack] = known.plus(division)
+    for (key_of, stack_of_it), division in ended.items():
+        weight = waits.groups.get(key_of, {}).get(stack_of_it, Weight(0, 0, 0))
+        if division.wait_ns > weight.value or division.number > min(weight.count, weight.records):
+            item.fail("more waits ended than there were")
+    return found
 
 
 def _clean_stack(text: str) -> Stack:

@@ -36,6 +36,7 @@ def test_each_command_of_the_readme_runs(
     shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
     shutil.copy(RECORDINGS / "lockstat-1.out", "lockstat.out")
     Path("events.out").write_bytes(read_recording_bytes("events.out.gz"))
+    shutil.copy(RECORDINGS / "events-wakeups.out.gz", "wakeups.out.gz")
     Path("any.folded").write_text("a;b;c 3\na;d 4\n")
     for name in ("stock.times", "patched.times"):
         Path(name).write_text(f"1 real 2 user 3 sys\n1.{len(name)} real 2 user 3 sys\n")

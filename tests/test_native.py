@@ -587,21 +587,33 @@ def slow_waits(some: list[Moment]) -> list[Wait]:
     return found
 
 
-def slow_wakeups(some: list[Moment], waits: list[Wait]) -> tuple[Counter[tuple[Key, str]], int]:
-    found: Counter[tuple[Key, str]] = Counter()
-    lone = 0
-    for one in some:
-        if one.letter != "W":
-            continue
+class Woken(NamedTuple):
+    """Wake-ups as the slow join finds them: which wait (of all) each ended, and what is left."""
+
+    ended: list[Wait | None]
+    lone: int
+    more: int
+
+
+def slow_wakeups(some: list[Moment], waits: list[Wait]) -> Woken:
+    ended: list[Wait | None] = []
+    last: dict[Wait, int] = {}
+    lone = more = 0
+    wakes = sorted((one for one in some if one.letter == "W"), key=lambda one: one.time)
+    for nth, one in enumerate(wakes):
         within = [w for w in waits if w.sleep.tid == one.tid]
         within = [w for w in within if w.sleep.time <= one.time <= w.until]
-        if not within:
-            lone += 1
-            continue
-        slept = min(within, key=lambda w: (w.sleep.time, w.place)).sleep
-        name, waker, sleeper = map(decode, (slept.name, one.execname, slept.execname))
-        found[Key("wakeup", name, waker, sleeper), one.stack()] += one.time - slept.time
-    return found, lone
+        ended.append(min(within, key=lambda w: (w.sleep.time, w.place), default=None))
+        lone += not within
+        wait = ended[-1]
+        if wait is not None and wait in last:
+            ended[last[wait]] = None
+            more += 1
+        if wait is not None:
+            last[wait] = nth
+    in_file = [one for one in some if one.letter == "W"]
+    order = sorted(range(len(in_file)), key=lambda place: in_file[place].time)
+    return Woken([ended[order.index(place)] for place in range(len(in_file))], lone, more)
 
 
 def check_join(some: list[Moment], parsed: Parsed) -> None:
@@ -627,15 +639,27 @@ def check_join(some: list[Moment], parsed: Parsed) -> None:
     assert [set(column.tolist()) for column in others] == [
         {value} if closed else set() for value in (4, 2, 7, 0xF0)
     ]
-    wakeups, lone = slow_wakeups(some, waits)
-    profile = parsed.profiles.get(("ns", True))
-    sums = {(key, stack): weight for key, stack, weight in profile or ()}
-    assert {what: weight.value for what, weight in sums.items()} == wakeups
+    woken = slow_wakeups(some, waits)
+    wakes = [one for one in some if one.letter == "W"]
+    assert (parsed.wakeups is None) == (not wakes)
+    if parsed.wakeups is not None:
+        table = parsed.wakeups
+        assert [
+            (int(time), int(sleeper), table.keys[key].execname, table.stacks[stack])
+            for time, sleeper, key, stack in zip(
+                table.time_ns, table.sleeper_tid, table.key_id, table.stack_id, strict=True
+            )
+        ] == [(one.time, one.tid, decode(one.execname), one.stack()) for one in wakes]
+        assert table.row.tolist() == [
+            closed.index(wait) if wait in closed else -1 for wait in woken.ended
+        ]
+        assert (set(table.waker_tid.tolist()), set(table.cpu.tolist())) == ({9}, {1})
+    assert not any(map(len, parsed.profiles.values()))
     still = [wait for wait in waits if wait.until == float("inf")]
     counts = kinds(parsed)
     assert counts["lost-waits"] == sum(wait.is_lost for wait in waits)
     assert counts["open-waits"] == len(still)
-    assert counts["lone-wakeups"] == lone
+    assert (counts["lone-wakeups"], counts["repeated-wakeups"]) == (woken.lone, woken.more)
     if still:
         lower = sum(9000 - wait.sleep.time for wait in still)
         assert f" {lower} ns" in problem(parsed, "open-waits").text
@@ -645,15 +669,7 @@ def check_join(some: list[Moment], parsed: Parsed) -> None:
 def test_the_join_is_that_of_a_slow_one(some: list[Moment], size: int) -> None:
     text = writer.text_of([one.lines() for one in some], "events")
     with small_pieces(size):
-        try:
-            parsed = parse(text)
-        except InputError:
-            assert not [one for one in some if one.letter in "SW"]
-            return
-    if parsed.events is None:
-        assert not [one for one in some if one.letter != "W"]
-        return
-    check_join(some, parsed)
+        check_join(some, parse(text))
 
 
 @settings(max_examples=12)
@@ -740,9 +756,14 @@ def test_plain_events_are_read_at_once_and_give_what_the_careful_way_gives(name:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SleepReader, "feed", lambda *_: False)
         careful = parse(text)
-    assert quick.profiles == careful.profiles
+    assert quick.profiles == careful.profiles == {}
     assert quick.events is not None
     assert careful.events is not None
+    assert quick.wakeups is not None
+    assert careful.wakeups is not None
+    for column in (*quick.wakeups.COLUMNS, "row"):
+        wanted = getattr(careful.wakeups, column)
+        assert getattr(quick.wakeups, column).tolist() == wanted.tolist()
     for column in (*quick.events.COLUMNS, "key_id", "stack_id"):
         wanted = getattr(careful.events, column)
         if column == "key_id":  # numbers in the order of first sight, which may differ
@@ -897,10 +918,6 @@ def test_a_wake_up_is_a_row_of_waker_sleeper_and_wait(run: Run) -> None:
     report = json.loads(run("report", "-", "--format", "json", "-q", stdin=text).stdout)
     (row,) = report["sections"][0]["rows"]
     assert (row["kind"], row["name"]) == ("wakeup", "sh -> cat: piperd")
-
-
-def test_wake_ups_beside_waits_are_told_as_counted_twice() -> None:
-    assert "50 ns" in problem(parse(CUT["events"]), "wakeups-beside-waits").text
 
 
 def test_lines_are_counted_from_the_beginning_in_every_share() -> None:

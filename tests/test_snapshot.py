@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvprof.endings import Division, Ending
 from pvprof.errors import InputError
 from pvprof.model import Histogram, Key, Problem, Profile, Stack, Weight, clean_frame, stack_of
 from pvprof.snapshot import Snapshot, decode, encode
@@ -51,14 +53,25 @@ snapshots = st.builds(
 SMALL = Snapshot(
     (("run1", {"host": "h"}),),
     2,
-    (Profile("ns", True, {Key("sleepq", "vmpfw", "sh"): {Stack("a;b"): Weight(7, 2, 1)}}),),
+    (Profile("ns", True, {Key("sleepq", "vmpfw", "sh"): {Stack("a;b"): Weight(7, 2, 2)}}),),
     (Histogram(Key("", "x"), ((1, 2), (2, 0))),),
     (Problem("drops", "lost", "run1", 3, 4, "loss"),),
+    {Ending(Key("sleepq", "vmpfw", "sh"), Stack("a;b"), "cc", Stack("c")): Division(3, 4, 2)},
 )
 
 
-@given(snapshots)
-def test_a_snapshot_reads_back_as_it_was(snapshot: Snapshot) -> None:
+@given(snapshots, st.data())
+def test_a_snapshot_reads_back_as_it_was(snapshot: Snapshot, data: st.DataObject) -> None:
+    waits = [one for one in snapshot.profiles if one.unit == "ns"]
+    if data.draw(st.booleans()):
+        ended = {
+            Ending(key, stack, data.draw(texts), data.draw(stacks)): Division(
+                weight.value // 3, weight.value // 2, min(weight.count, weight.records)
+            )
+            for profile in waits
+            for key, stack, weight in profile
+        }
+        snapshot = replace(snapshot, endings=ended)
     assert decode(encode(snapshot).encode("ascii")) == snapshot
 
 
@@ -72,6 +85,7 @@ def packed(value: Any) -> bytes:
 
 def test_a_text_that_is_not_ours_to_clean_is_cleaned_all_the_same() -> None:
     value = document()
+    del value["endings"]
     value["profiles"][0]["groups"][0]["stacks"] = ["a\x00;;\tb\n"]
     (profile,) = decode(packed(value)).profiles
     assert list(profile.groups[Key("sleepq", "vmpfw", "sh")]) == ["a\\x00;-;\\x09b\\x0a"]
@@ -105,6 +119,15 @@ def test_a_text_that_is_not_ours_to_clean_is_cleaned_all_the_same() -> None:
         (["histograms", 0, "buckets", 0, 1], None),
         (["problems", 0], ["drops"]),
         (["problems", 0, 5], "fatal"),
+        (["endings"], None),
+        (["endings", "keys", 0], ["x"]),
+        (["endings", "execnames"], [1]),
+        (["endings", "rows", 0], [0, 0, 0]),
+        (["endings", "rows", 0, 0], 1),
+        (["endings", "rows", 0, 3], 2),
+        (["endings", "rows", 0, 4], 5),
+        (["endings", "rows", 0, 6], 3),
+        (["endings", "rows", 0, 6], -1),
     ],
 )
 def test_a_value_of_another_type_is_refused_with_its_place(path: list[Any], value: Any) -> None:

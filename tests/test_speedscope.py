@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import Result
-from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
+from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden, read_recording_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from test_laws import rows as weighted_rows
@@ -293,16 +293,13 @@ def test_what_the_filters_remove_is_in_no_thread(run: Run) -> None:
 def test_events_and_samples_of_one_recording_are_in_one_file_unless_one_is_asked_for(
     run: Run,
 ) -> None:
-    place = RECORDINGS / "events-wakeups.out.gz"
-    both = json.loads(run("fold", place, "--format", "speedscope").stdout)["profiles"]
-    assert {profile["unit"] for profile in both} == {"nanoseconds", "none"}
-    text = run("fold", place, "--measure", "events", "--format", "speedscope").stdout
-    (only,) = json.loads(text)["profiles"]
-    assert (only["type"], only["unit"], only["name"]) == (
-        "sampled",
-        "none",
-        "Asleep until woken, by waker, wakeup [events]",
-    )
+    text = read_recording_bytes("events.out.gz") + b"\n\nsh\nkernel`x\nkernel`y\n1000\n"
+    both = run("fold", "-", "--format", "speedscope", stdin=text).stdout
+    units = {profile["unit"] for profile in json.loads(both)["profiles"]}
+    assert units == {"nanoseconds", "none"}
+    one = run("fold", "-", "--measure", "events", "--format", "speedscope", stdin=text).stdout
+    (only,) = json.loads(one)["profiles"]
+    assert (only["type"], only["unit"], only["endValue"]) == ("sampled", "none", 1000)
 
 
 # ---- events that cannot be ---------------------------------------------------------------------

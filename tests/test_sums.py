@@ -171,8 +171,11 @@ def test_every_wake_up_counts_also_those_in_a_row(run: Run) -> None:
         r'/^W / { n++ } END { printf "W\t%.0f\t%.0f\n", n, n }',
         read_recording_bytes("events-wakeups.out.gz"),
     ).values()
-    rows = csv_rows(run("report", RECORDINGS / "events-wakeups.out.gz", "--format", "csv", "-q"))
-    assert sum(int(row["value"]) for row in rows if row["kind"] == "wakeup") == wanted[0] == 550
+    place = RECORDINGS / "events-wakeups.out.gz"
+    report = json.loads(run("report", place, "--kind", "all", "--format", "json", "-q").stdout)
+    (lone,) = [one["count"] for one in report["problems"] if one["kind"] == "lone-wakeups"]
+    (section,) = report["sections"]
+    assert section["wakers"]["count"] + lone == wanted[0] == 550
 
 
 def test_times_behind_events_stay_times(run: Run) -> None:

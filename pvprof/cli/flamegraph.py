@@ -16,10 +16,10 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_output, deliver, force_option, output_option, write
-from pvprof.cli.results import SvgChoices, Towers, deliver_speedscope
+from pvprof.cli.results import SvgChoices, Towers, deliver_speedscope, nothing_kept
 from pvprof.cli.terminal import plain_text, show
-from pvprof.cli.towers import fold_options, towers_options
-from pvprof.errors import InputError, UsageError
+from pvprof.cli.towers import check_chain, fold_options, towers_options
+from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import Unit
 from pvprof.render.formats import Source, format_of
@@ -115,6 +115,7 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
         raise UsageError("--tree, --diff and a speedscope file do not go together")
     check_output(output, force)
     measure, options = fold_options(rest)
+    check_chain(options, made)
     choices = _choices(rest)
     if made.source is Source.POOL:
         _write_speedscope(
@@ -138,14 +139,9 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
 def _write_speedscope(
     rest: dict[str, Any], choices: SpeedscopeOptions, output: str, force: bool
 ) -> None:
-    if not deliver_speedscope(output, load_inputs(rest), choices, force, rest["quiet"]):
-        raise _nothing_to_draw()
-
-
-def _nothing_to_draw() -> InputError:
-    return InputError(
-        "nothing to draw: the filters left no stack", "--kind all keeps every kind of wait"
-    )
+    inputs = load_inputs(rest)
+    if not deliver_speedscope(output, inputs, choices, force, rest["quiet"]):
+        raise nothing_kept("draw", [inputs.pool])
 
 
 def _choices(rest: dict[str, Any]) -> SvgChoices:
@@ -190,4 +186,4 @@ def _finish(towers: Sequence[Towers]) -> None:
         say_problems(one.inputs.pool, is_quiet=True)
         say_others(one.inputs.pool, one.measurement.profile.unit)
     if not any(one.folded.rows for one in towers):
-        raise _nothing_to_draw()
+        raise nothing_kept("draw", [one.inputs.pool for one in towers])

@@ -16,7 +16,7 @@ from pvprof.cli.options import (
 )
 from pvprof.cli.output import check_output, deliver, force_option, output_option
 from pvprof.cli.results import Towers, check_counts, deliver_speedscope
-from pvprof.cli.towers import fold_options, towers_options
+from pvprof.cli.towers import check_chain, fold_options, towers_options
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit
 from pvprof.render.folded import render
@@ -33,6 +33,7 @@ _NAMES = ("folded", "speedscope")
 Examples:
   pvprof fold offcpu.out -o offcpu.folded
   pvprof fold --kind kernel --by root build.tar.gz | grep 'vm object'
+  pvprof fold --chain wakers --chain-depth 3 events.tar.gz
   pvprof fold any.folded -o any.speedscope.json""",
 )
 @input_options
@@ -53,6 +54,7 @@ def command(format_name: str | None, output: str, force: bool, **rest: Any) -> N
     made = format_of(output, format_name, "folded", _NAMES, any_suffix=True)
     check_output(output, force)
     measure, options = fold_options(rest)
+    check_chain(options, made)
     inputs = load_inputs(rest, default_kinds=(ALL_KINDS,))
     if made.source is Source.POOL:
         choices = SpeedscopeOptions(options, measure, not rest["no_timeline"])
@@ -65,7 +67,7 @@ def command(format_name: str | None, output: str, force: bool, **rest: Any) -> N
 
 
 def _fold(inputs: Inputs, measure: Unit | None, options: FoldOptions) -> Folded:
-    if not inputs.filters.keep_all:
+    if options.chain or not inputs.filters.keep_all:
         return Towers.of(inputs, measure, options).folded
     measurement = inputs.pool.measurement(measure)
     check_counts(measurement, options)

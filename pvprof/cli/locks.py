@@ -24,7 +24,8 @@ _NAMES = tuple(one.name for one in FORMATS if one.source is Source.REPORT)
 Examples:
   pvprof locks build.out --top 5
   pvprof locks build.out --class 'pv list' -o locks.csv
-  pvprof locks events.tar.gz --name 'pmap pv list' --overlap --objects --owners""",
+  pvprof locks events.tar.gz --name 'pmap pv list' --overlap --objects --owners
+  pvprof locks events.tar.gz --wakers""",
 )
 @input_options
 @filter_options
@@ -36,6 +37,7 @@ Examples:
 @click.option("--overlap", is_flag=True, help="How single waits lie in time, by class and lock.")
 @click.option("--objects", is_flag=True, help="Which lock objects bear a name: is one hot, or all?")
 @click.option("--owners", is_flag=True, help="Who held the locks, and what held the holders up.")
+@click.option("--wakers", is_flag=True, help="Who ended most of each wait, and how much of it.")
 @click.option("--stacks", is_flag=True, help="Overlap of the stacks with the longest waits.")
 @click.option(
     "--most",
@@ -54,10 +56,12 @@ def command(format_name: str | None, top: int, output: str, force: bool, **rest:
     details = tuple([name for name in DETAILS if rest.pop(name)])
     most = rest.pop("most")
     inputs = load_inputs(rest)
-    detail = Detail(stacks=most if "stacks" in details else 0, objects=most, owners=most)
+    detail = Detail(
+        stacks=most if "stacks" in details else 0, objects=most, owners=most, wakers=most
+    )
     report = build_report(inputs.pool, inputs.rules, inputs.filters, detail)
     for name in details:
-        if not any(has_detail(section, name) for section in report.sections):
+        if inputs.pool.records and not any(has_detail(one, name) for one in report.sections):
             reason, hint = NEEDS[name]
             raise UsageError(f"--{name}: {reason}", hint)
     options = TableOptions(top, only_locks=True, details=details)

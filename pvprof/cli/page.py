@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pvprof.cli.options import Inputs
 from pvprof.cli.results import cause_of
+from pvprof.cli.towers import chained
 from pvprof.distribution import distributions
 from pvprof.fold import FoldOptions, fold
 from pvprof.render.html import Graph, Page
@@ -34,6 +35,7 @@ def page_of(inputs: Inputs, report: Report) -> Page:
         profiles=tuple(one.profile for one in pool.measurements),
         histograms=pool.histograms,
         problems=pool.problems,
+        endings=next((one.endings() for one in pool.measurements if one.has_wakers), None),
     )
     has_several = len(pool.measurements) > 1
     graphs = [
@@ -83,6 +85,22 @@ def _graphs(measurement: Measurement, inputs: Inputs) -> Iterator[Graph]:
     if len(everything) > drawn:
         title = MEASURED[unit] if alone else _EVERYTHING[unit]
         yield from graph("all", title, [], everything)
+    if kept and measurement.has_wakers:
+        yield _waker_graph(measurement, inputs, kept, total)
+
+
+def _waker_graph(
+    measurement: Measurement, inputs: Inputs, kept: Sequence[Part], total: int
+) -> Graph:
+    """Return the graph of what was kept, each wait joined with who ended it."""
+    unit = measurement.profile.unit
+    titles = {kind.id: kind.title for kind in inputs.rules.kinds}
+    stacks, how = chained(measurement, kept, FoldOptions(chain="wakers"))
+    groups = zip((part.key for part in kept), stacks, strict=True)
+    folded = fold(groups, unit, how, (cause_of(part, titles) for part in kept))
+    kinds = tuple(dict.fromkeys(part.verdict.kind for part in kept))
+    about = _about(measurement, kept, total)
+    return Graph(_id(unit, "wakers"), "With their wakers", about, kinds, folded)
 
 
 def _id(unit: str, name: str) -> str:

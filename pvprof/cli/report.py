@@ -16,8 +16,7 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_outputs, deliver, force_option
-from pvprof.cli.results import print_terminal, render_result
-from pvprof.errors import InputError
+from pvprof.cli.results import nothing_kept, print_terminal, render_result
 from pvprof.render.formats import FORMATS, Format, Source, format_of
 from pvprof.render.speedscope import Rendered
 from pvprof.render.table import TableOptions
@@ -81,9 +80,7 @@ def command(
     if any(made.source is Source.FOLDED for _, made in wanted):
         say_others(inputs.pool, inputs.pool.measurement(None).profile.unit)
     if report.is_empty and any(made.source is Source.BOTH for _, made in wanted):
-        raise InputError(
-            "nothing to show: the filters left nothing", "--kind all keeps every kind of wait"
-        )
+        raise nothing_kept("show", [inputs.pool])
 
 
 def _render(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> Rendered:

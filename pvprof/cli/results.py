@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,15 @@ from pvprof import __version__
 from pvprof.cli.options import Inputs, say, say_problems
 from pvprof.cli.output import deliver
 from pvprof.cli.terminal import Draw, plain_text, show
-from pvprof.errors import UsageError
+from pvprof.cli.towers import chained
+from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
 from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
 from pvprof.render.table import TableOptions
 from pvprof.render.tables import MEASURED, problem_lines
-from pvprof.report import Measurement, Report, merge_problems, select_from
+from pvprof.report import Measurement, Pool, Report, merge_problems, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED
 from pvprof.select import Part, Selection
 from pvprof.speedscope import NOTHING_KEPT, SpeedscopeOptions, convert
@@ -87,6 +88,18 @@ def render_tables(made: Format, report: Report, options: TableOptions) -> str:
     return render_json(report)
 
 
+def nothing_kept(verb: str, pools: Sequence[Pool]) -> InputError:
+    """Return the error of having nothing to draw or show: the filters', or nothing was there."""
+    if not any(pool.records for pool in pools):
+        return InputError(
+            f"nothing to {verb}: nothing was recorded", "pvprof report says how it was recorded"
+        )
+    what = "no stack" if verb == "draw" else "nothing"
+    return InputError(
+        f"nothing to {verb}: the filters left {what}", "--kind all keeps every kind of wait"
+    )
+
+
 def check_counts(measurement: Measurement, options: FoldOptions) -> None:
     """Refuse to fold counts where none were recorded.
 
@@ -139,15 +152,18 @@ class Towers:
         """Fold what the filters keep of one unit, the first if none is named.
 
         Raises:
-            UsageError: nothing was measured in that unit.
+            UsageError: nothing was measured in that unit, or not what stacks are joined with.
         """
         measurement = inputs.pool.measurement(unit)
         check_counts(measurement, options)
         selection = select_from(measurement, inputs.rules, inputs.filters)
-        groups = ((part.key, part.stacks) for part in selection.kept)
+        stacks, how = [part.stacks for part in selection.kept], options
+        if options.chain:
+            stacks, how = chained(measurement, selection.kept, options)
+        groups = zip((part.key for part in selection.kept), stacks, strict=True)
         titles = {kind.id: kind.title for kind in inputs.rules.kinds}
         causes = (cause_of(part, titles) for part in selection.kept)
-        folded = fold(groups, measurement.profile.unit, options, causes)
+        folded = fold(groups, measurement.profile.unit, how, causes)
         return cls(inputs, measurement, selection, folded, options)
 
     def svg(self, choices: SvgChoices) -> str:
@@ -215,6 +231,10 @@ class Towers:
         notes += facts
         total = format_exact(self.folded.total, unit)
         notes.append(("Shown", f"{total} in {len(self.folded.rows):,} stacks"))
+        if self.options.chain:
+            depth = self.options.chain_depth
+            text = f"{self.options.chain}, at most {depth}, each upside down behind --"
+            notes.append(("Joined with", text))
         if self.selection.set_aside:
             aside = [
                 f"{one.title}: {format_value(self._shown(one.weight), unit)}"

@@ -2,20 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 
+from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions
-from pvprof.model import UNITS, Unit
+from pvprof.model import UNITS, Stack, Unit, Weight
+from pvprof.render.details import NEEDS
+from pvprof.render.formats import Format, Source
+from pvprof.report import Measurement
+from pvprof.select import Part
+from pvprof.singles.chains import (
+    MOST_DEPTH,
+    EndedWaits,
+    chains_of_endings,
+    chains_of_singles,
+    join_wakers,
+)
+
+Chained = tuple[list[Mapping[Stack, Weight]], FoldOptions]
+"""The joined stacks of each part, and how they are to be folded."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    if not parts:
+        return [], options
+    if not measurement.has_wakers:
+        reason, hint = NEEDS["wakers"]
+        raise UsageError(f"--chain wakers: {reason}", hint)
+    if options.chain_depth == 1 or measurement.events is None or measurement.wakeups is None:
+        joined = chains_of_endings(measurement.endings(), options)
+    else:
+        singles = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
+        joined = chains_of_singles(singles, options)
+    if options.chain_depth > 1 and measurement.carried is not None:
+        raise UsageError(
+            f"--chain-depth {options.chain_depth}: a page carries no single waits along",
+            "use the recordings that it was made from, or --chain-depth 1",
+        )
+    return join_wakers(joined, parts, options)
+
+
+_CHAINS: dict[str, Callable[[Measurement, Sequence[Part], FoldOptions], Chained]] = {
+    "wakers": _waker_chains,
+}
+"""What joins stacks, by the name of what they are joined with."""
 
 
 def towers_options(command: _Command) -> _Command:
     """Add the options that say how towers are built."""
     for option in (
+        click.option(
+            "--chain-depth",
+            type=click.IntRange(1, MOST_DEPTH),
+            default=1,
+            show_default=True,
+            help="With --chain: follow so many.",
+        ),
+        click.option(
+            "--chain",
+            type=click.Choice(tuple(_CHAINS)),
+            help="Join each wait's stack with that of who ended it, upside down behind '--'.",
+        ),
         click.option("--counts", is_flag=True, help="Weigh by how many times, not by how long."),
         click.option(
             "--no-timeline",
@@ -47,4 +99,25 @@ def fold_options(options: dict[str, Any]) -> tuple[Unit | None, FoldOptions]:
         by="root" if by == "lock" else by,
         execname=not options.pop("no_execname"),
         counts=options.pop("counts"),
+        chain=options.pop("chain") or "",
+        chain_depth=options.pop("chain_depth"),
     )
+
+
+def chained(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    """Return the stacks of the parts, joined as the options say.
+
+    Raises:
+        UsageError: the recording does not have what they are to be joined with.
+    """
+    return _CHAINS[options.chain](measurement, parts, options)
+
+
+def check_chain(options: FoldOptions, made: Format) -> None:
+    """Refuse to write joined stacks in a format that takes single waits.
+
+    Raises:
+        UsageError: they are asked for.
+    """
+    if options.chain and made.source is Source.POOL:
+        raise UsageError("--chain and a speedscope file do not go together", "-o X.folded")

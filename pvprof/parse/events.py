@@ -9,26 +9,29 @@ r"""One record for each blocking, as the D programs of the recordings print them
                   kernel`__rw_wlock_hard+0x3f8               object, owner (0: none), name; then a
                                                              blank line and the stack
     W 881664019048 100060 100010 7 idle                      wake-up: time, sleeper, waker, cpu,
-                                                             waker's execname
+                                                             waker's execname; then a stack
     Z 274726812735 1795372041155037378                       end marker
 
 Two shorter forms of ``E`` are read too: ``start wait tid execname name`` and
 ``start wait tid cpu execname|thread|arguments``. Names and process names hold blanks. Records stand
-in the order of the per-CPU buffers, not of time.
+in the order of the per-CPU buffers, not of time. A wake-up ended the wait of its sleeper that holds
+its time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import quote
-from pvprof.model import Events, Key, Problem, Stack, stack_of
+from pvprof.model import Events, Key, Problem, Stack, Wakeups, stack_of
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.frames import FrameNames, decode
 from pvprof.parse.marks import Clocks
 from pvprof.parse.parsed import Parsed
+from pvprof.parse.switches import Waits, ends_of, wakeup_problems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,6 +145,8 @@ class EventReader:
         self._stacks: dict[Stack, int] = {}
         self._bodies: dict[bytes, int] = {}
         self._parts: list[dict[str, npt.NDArray[Any]]] = []
+        self._wakes: list[tuple[int, ...]] = []
+        self._wakers: dict[Key, int] = {}
         self.residue: list[bytes] = []
         self.parsed = Parsed("events")
 
@@ -191,10 +196,12 @@ class EventReader:
         self._parts.append(part)
 
     def finish(self) -> Parsed:
-        """Return what was read."""
+        """Return what was read; which waits the wake-ups ended is for `settle` to say."""
         self.parsed.events = self._events()
+        if self._wakes:
+            self.parsed.wakeups = self._wakeups()
         self.parsed.hex_frames = self._names.hex_frames
-        self.parsed.records += len(self.parsed.events)
+        self.parsed.records += len(self.parsed.events) + len(self._wakes)
         return self.parsed
 
     def _check_row(self, head: bytes) -> Row | None:
@@ -255,8 +262,7 @@ class EventReader:
                 self._read_mark(mark.group(1), Clocks(int(mark.group(2)), int(mark.group(3))))
             elif wake:
                 stack, place = self._read_stack(lines, place)
-                key = Key("wakeup", "", decode(wake.group(5)))
-                self.parsed.add("events", key, stack, (1,), 1)
+                self._add_wake(wake, stack)
             elif not self._lift_message(line):
                 rest.append(line)
         if any(line.strip() for line in rest):
@@ -270,6 +276,14 @@ class EventReader:
         else:
             self.parsed.has_end = True
             self.parsed.end = self.parsed.end or clocks
+
+    def _add_wake(self, wake: re.Match[bytes], stack: Stack) -> None:
+        numbers = [int(wake.group(place)) for place in range(1, 5)]
+        if max(numbers) >= _INT64_MAX:
+            self._problem("bad-event", f"number too large: {quote(decode(wake[0]))}; left out")
+            return
+        key = self._wakers.setdefault(Key("wakeup", "", decode(wake.group(5))), len(self._wakers))
+        self._wakes.append((*numbers, key, self._stacks.setdefault(stack, len(self._stacks))))
 
     def _problem(self, kind: str, text: str) -> None:
         self.parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
@@ -289,3 +303,31 @@ class EventReader:
             ),
             stacks=tuple(self._stacks),
         )
+
+    def _wakeups(self) -> Wakeups:
+        import numpy as np  # noqa: PLC0415
+
+        columns = np.array(self._wakes, dtype=np.int64).T
+        names = (*Wakeups.COLUMNS, "key_id", "stack_id")
+        return Wakeups(
+            **dict(zip(names, columns, strict=True)),
+            row=np.full(len(self._wakes), -1, dtype=np.int64),
+            keys=tuple(self._wakers),
+            stacks=tuple(self._stacks),
+        )
+
+
+def settle(parsed: Parsed, file: str) -> None:
+    """Finish what was read of all of a text: find the wait that each wake-up ended."""
+    import numpy as np  # noqa: PLC0415
+
+    events, wakeups = parsed.events, parsed.wakeups
+    if events is None or wakeups is None:
+        return
+    start = events.start_ns
+    end = np.minimum(start, _INT64_MAX - events.wait_ns) + events.wait_ns  # what fits, at most
+    order = np.lexsort((start, end, events.tid))
+    waits = Waits(events.tid[order], start[order], end[order], order)
+    ended = ends_of(wakeups.time_ns, wakeups.sleeper_tid, waits)
+    parsed.wakeups = replace(wakeups, row=ended.row)
+    parsed.problems.extend(wakeup_problems(ended.lone, ended.more, file))

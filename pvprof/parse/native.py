@@ -37,7 +37,7 @@ from pvprof.parse.marks import Header, Marks, Tally, end_problems, read_mark, sh
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.records import Values, why_not_measured
 from pvprof.parse.sleeps import SleepReader, event_key, read_return
-from pvprof.parse.switches import Joined, join
+from pvprof.parse.switches import Joined, join, wakeup_problems
 
 _VALUE = re.compile(rb"= (-?[0-9]{1,30})(?: (-?[0-9]{1,30}))?")
 _PLAIN_VALUE = re.compile(rb"[0-9]{1,18}(?: [0-9]{1,18})?")
@@ -367,10 +367,8 @@ def settle(parsed: Parsed, header: Header, data: Any, file: str) -> None:
     if marks.switches is not None:
         end_ns = None if marks.end is None else marks.end.monotonic_ns
         joined = join(marks.switches, end_ns)
-        parsed.events = joined.events
+        parsed.events, parsed.wakeups = joined.events, joined.wakeups
         parsed.records += int(marks.switches.is_sleep.sum()) + len(marks.switches.wake_ns)
-        if len(joined.wakeups):
-            parsed.profile("ns", True).merge(joined.wakeups)
         parsed.problems.extend(_join_problems(joined, file))
     parsed.problems.extend(_full_stacks(parsed, header.frames, file))
     parsed.problems.extend(short_problems(marks, file))
@@ -396,10 +394,4 @@ def _join_problems(joined: Joined, file: str) -> Iterator[Problem]:
     if joined.open:
         text = f"waits still open at the end, at least {joined.open_ns} ns together, are left out"
         yield Problem("open-waits", text, file, count=joined.open, severity="note")
-    if joined.lone_wakeups:
-        text = "wake-ups of threads that were in no recorded wait were left out"
-        yield Problem("lone-wakeups", text, file, count=joined.lone_wakeups, severity="note")
-    if len(joined.wakeups):
-        total = joined.wakeups.total
-        text = f"wake-ups tell {total} ns of the waits again, by waker: totals hold both"
-        yield Problem("wakeups-beside-waits", text, file, severity="note")
+    yield from wakeup_problems(joined.lone_wakeups, joined.more_wakeups, file)

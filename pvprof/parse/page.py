@@ -50,7 +50,7 @@ def read_page(data: Any) -> Parsed:
 
 def parsed_from(snapshot: Snapshot) -> Parsed:
     """Return a snapshot as the other parsers return what they read."""
-    parsed = Parsed("html", records=snapshot.records)
+    parsed = Parsed("html", records=snapshot.records, endings=snapshot.endings)
     for profile in snapshot.profiles:
         parsed.profiles[profile.unit, profile.has_counts] = profile
     parsed.histograms.extend(snapshot.histograms)

@@ -10,7 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pvprof.model import Events, Frame, Histogram, Key, Problem, Profile, Stack, Unit, Weight
+from pvprof.endings import Endings, add_endings
+from pvprof.model import (
+    Events,
+    Frame,
+    Histogram,
+    Key,
+    Problem,
+    Profile,
+    Stack,
+    Unit,
+    Wakeups,
+    Weight,
+)
 from pvprof.parse.marks import Clocks, Marks
 
 
@@ -22,6 +34,8 @@ class Parsed:
         layout: the name of its layout.
         profiles: one for each unit and whether counts were given.
         events: the single events, where the recording has them.
+        wakeups: who ended them, where that was recorded.
+        endings: who ended waits that are known by their sums only.
         histograms: the ``quantize`` bodies.
         problems: whatever was doubtful, lost or left out.
         records: how many records were read.
@@ -36,6 +50,8 @@ class Parsed:
     layout: str
     profiles: dict[tuple[Unit, bool], Profile] = field(default_factory=dict)
     events: Events | None = None
+    wakeups: Wakeups | None = None
+    endings: Endings | None = None
     histograms: list[Histogram] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     records: int = 0
@@ -46,6 +62,14 @@ class Parsed:
     end: Clocks | None = None
     marks: Marks | None = None
     recordings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the text says itself, in a layout of pvprof's, that nothing is missing."""
+        if self.layout == "html":  # what was made from such a recording
+            return True
+        has_loss = any(problem.severity == "loss" for problem in self.problems)
+        return self.layout == "pvprof" and self.has_begin and self.has_end and not has_loss
 
     @property
     def duration_ns(self) -> int | None:
@@ -74,6 +98,10 @@ class Parsed:
         """Add all of another part of the same recording."""
         for (unit, has_counts), profile in other.profiles.items():
             self.profile(unit, has_counts).merge(profile)
+        self._merge_wakeups(other)
+        if other.endings is not None:
+            self.endings = {} if self.endings is None else self.endings
+            add_endings(self.endings, other.endings)
         if other.events is not None:
             self.events = other.events if self.events is None else self.events.plus(other.events)
         self.histograms.extend(other.histograms)
@@ -89,3 +117,13 @@ class Parsed:
         elif other.marks is not None:
             self.marks.merge(other.marks)
         self.recordings.extend(other.recordings)
+
+    def _merge_wakeups(self, other: Parsed) -> None:
+        """Add the wake-ups of another part, before its events are added to these."""
+        if other.wakeups is None:
+            return
+        before = 0 if self.events is None else len(self.events)
+        if self.wakeups is None:
+            self.wakeups = other.wakeups.moved(before)
+        else:
+            self.wakeups = self.wakeups.plus(other.wakeups, before)

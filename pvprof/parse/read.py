@@ -17,6 +17,7 @@ from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.aggregates import AggregateReader
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.events import EventReader
+from pvprof.parse.events import settle as settle_events
 from pvprof.parse.fields import RecordBoundary
 from pvprof.parse.folded import FoldedReader
 from pvprof.parse.frames import FrameNames
@@ -151,7 +152,8 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
         options: how to read it.
 
     Raises:
-        InputError: there is no record in it, or it is nothing that pvprof reads.
+        InputError: there is no record in it, unless it says itself that it is whole; or it is
+            nothing that pvprof reads.
         UsageError: the layout asked for does not exist.
     """
     if options.layout and options.layout not in LAYOUTS:
@@ -162,7 +164,7 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
     if options.profile is not None and layout != "speedscope":
         raise UsageError(f"--profile: only speedscope files have profiles; {source} is {layout}")
     parsed = _Reading(data, source, layout, options).run()
-    if not parsed.records:
+    if not parsed.records and not parsed.is_whole:
         reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
         raise InputError(reason, f"read as {layout}; --input-format NAME overrides that")
     return parsed
@@ -252,10 +254,15 @@ class _Reading:
         if not parsed.has_end:
             text = "no end mark: the recording was cut off, its last record may be too"
             parsed.problems.append(self._loss("no-end-marker", text))
+        if not parsed.records and parsed.is_whole:
+            parsed.profile(header.unit, header.unit == "ns")  # so that there is one, of nothing
+            text = "nothing was recorded between begin and end"
+            parsed.problems.append(Problem("nothing-recorded", text, self.source, severity="note"))
         return parsed
 
     def _run_events(self, end: int) -> Parsed:
         parsed = self._spread(_BEFORE_EVENT, self._read_events, end)
+        settle_events(parsed, self.source)
         if parsed.has_begin and not parsed.has_end:
             text = "begin but no end marker: the recording was cut off, its last record may be too"
             parsed.problems.append(self._loss("no-end-marker", text))

@@ -120,7 +120,7 @@ class _Rows:
 
     switches: list[tuple[int, int, int, bool]]
     sleeps: list[tuple[int, int, int, int, int, int]]
-    wakes: list[tuple[int, int, int, int]]
+    wakes: list[tuple[int, int, int, int, int, int]]
 
 
 @dataclass(slots=True)
@@ -173,11 +173,11 @@ class SleepReader:
 
     def add_wake(self, words: Sequence[bytes], fields: dict[bytes, bytes], stack: Stack) -> bool:
         """Add a ``W`` record: its words behind the ``W``; False if a number does not fit."""
-        time, sleeper = int(words[_WOKEN_AT]), int(words[_SLEEPER])
-        if max(map(int, words)) > INT64_MAX:
+        time, sleeper, waker, cpu = (int(words[place]) for place in range(_WAKE_FIELDS))
+        if max(time, sleeper, waker, cpu) > INT64_MAX:
             return False
         key = self._keys.number(event_key(b"wakeup", fields))
-        self._rows.wakes.append((time, sleeper, key, self._tails.number(stack)))
+        self._rows.wakes.append((time, sleeper, waker, cpu, key, self._tails.number(stack)))
         return True
 
     def feed(self, piece: bytes) -> bool:
@@ -251,8 +251,6 @@ class SleepReader:
         tid = both(_integers(sleeps[_TID]), returns[1])
         key_id = map(self._keys.__getitem__, zip(sleeps[_KIND], fields, strict=True))
         wake_key_id = [self._keys[b"wakeup", text] for text in wake_fields]
-        for column in (wakes[_WAKER], wakes[_WAKER_CPU]):
-            _integers(column)  # not kept, but anything else than a number is damage
         return Switches(
             time_ns=both(_integers(sleeps[_TIME]), returns[0]),
             tid=narrow(tid),
@@ -266,6 +264,8 @@ class SleepReader:
             stack_id=np.array(stack_id, dtype=np.int32),
             wake_ns=_integers(wakes[_WOKEN_AT]),
             wake_tid=narrow(_integers(wakes[_SLEEPER])),
+            waker_tid=narrow(_integers(wakes[_WAKER])),
+            wake_cpu=narrow(_integers(wakes[_WAKER_CPU])),
             wake_key_id=np.array(wake_key_id, dtype=np.int32),
             wake_stack_id=np.array(wake_stack_id, dtype=np.int32),
             keys=(),
@@ -288,9 +288,9 @@ class SleepReader:
             return
         switches = _columns(rows.switches, 4)
         sleeps = _columns(rows.sleeps, 6)
-        wakes = _columns(rows.wakes, 4)
+        wakes = _columns(rows.wakes, 6)
         names = ("pid", "cpu", "owner_tid", "object_address", "key_id", "stack_id")
-        wake_names = ("wake_ns", "wake_tid", "wake_key_id", "wake_stack_id")
+        wake_names = [name for name in COLUMNS if name.startswith("wake")]
         columns = dict(zip(("time_ns", "tid", "wait_ns", "is_sleep"), switches, strict=True))
         columns |= dict(zip(names, sleeps, strict=True)) | dict(zip(wake_names, wakes, strict=True))
         types = {"is_sleep": np.bool_, "object_address": np.uint64}

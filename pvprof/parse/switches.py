@@ -13,11 +13,11 @@ order of time (of the file, where times are equal)::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from pvprof.model import Events, Key, Profile, Stack, join_distinct
+from pvprof.model import Events, Key, Problem, Stack, Wakeups, join_distinct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,8 +39,8 @@ class Switches:
         time_ns, tid, wait_ns, is_sleep: one row for each ``S`` and ``R``, in the order of the file;
             `wait_ns` is `NO_WAIT` where it was not given.
         pid, cpu, owner_tid, object_address, key_id, stack_id: one row for each ``S``.
-        wake_ns, wake_tid, wake_key_id, wake_stack_id: one row for each ``W``: when, the sleeper,
-            who and with which stack.
+        wake_ns, wake_tid, waker_tid, wake_cpu, wake_key_id, wake_stack_id: one row for each ``W``:
+            when, the sleeper, the waker, where, in which process and with which stack.
         keys, stacks: the distinct keys and stacks.
     """
 
@@ -56,6 +56,8 @@ class Switches:
     stack_id: Ints
     wake_ns: Ints
     wake_tid: Ints
+    waker_tid: Ints
+    wake_cpu: Ints
     wake_key_id: Ints
     wake_stack_id: Ints
     keys: tuple[Key, ...]
@@ -105,18 +107,20 @@ class Joined:
 
     Attributes:
         events: the waits, in the order in which they were recorded.
-        wakeups: by waker and sleeper, how long the sleeper had waited by then.
+        wakeups: who ended them; None where no wake-up was recorded.
         lost: waits whose end was not recorded.
         open: waits still open at the end, and `open_ns`, how long together, at least.
         lone_wakeups: wake-ups of threads that were in no recorded wait.
+        more_wakeups: wake-ups of threads that were woken again in the same wait.
     """
 
     events: Events
-    wakeups: Profile
+    wakeups: Wakeups | None
     lost: int
     open: int
     open_ns: int
     lone_wakeups: int
+    more_wakeups: int
 
 
 def join(switches: Switches, end_ns: int | None) -> Joined:
@@ -147,20 +151,23 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
 
     # The number of an S among all S, in the order of the file.
     number = np.cumsum(is_sleep, dtype=np.int32)[order[place]] - 1
-    # An open wait lasts as long as can be; a lost one at most to the thread's next.
-    end = np.where(is_open, np.iinfo(np.int64).max, time[following])
-    wakeups, lone = _wakeups(switches, _Waits(tids[place], start, end, number))
     picked = np.flatnonzero(is_closed)
     picked = picked[np.argsort(number[picked], kind="stable")]
+    # An open wait lasts as long as can be; a lost one at most to the thread's next.
+    end = np.where(is_open, np.iinfo(np.int64).max, time[following])
+    row = np.full(len(place), -1, dtype=np.int64)
+    row[picked] = np.arange(len(picked))
+    ended = ends_of(switches.wake_ns, switches.wake_tid, Waits(tids[place], start, end, row))
     return Joined(
         events=_events(
             switches, number[picked], start[picked], waited[picked], tids[place[picked]]
         ),
-        wakeups=wakeups,
+        wakeups=_wakeups(switches, ended.row) if len(switches.wake_ns) else None,
         lost=int(is_lost.sum()),
         open=int(is_open.sum()),
         open_ns=int(still.sum()),
-        lone_wakeups=lone,
+        lone_wakeups=ended.lone,
+        more_wakeups=ended.more,
     )
 
 
@@ -185,28 +192,71 @@ def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints
     )
 
 
+def _wakeups(switches: Switches, row: Ints) -> Wakeups:
+    import numpy as np  # noqa: PLC0415
+
+    return Wakeups(
+        time_ns=switches.wake_ns.astype(np.int64),
+        sleeper_tid=switches.wake_tid.astype(np.int64),
+        waker_tid=switches.waker_tid.astype(np.int64),
+        cpu=switches.wake_cpu.astype(np.int64),
+        row=row.astype(np.int64),
+        key_id=switches.wake_key_id.astype(np.int64),
+        stack_id=switches.wake_stack_id.astype(np.int64),
+        keys=switches.keys,
+        stacks=switches.stacks,
+    )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Waits:
-    """Waits by thread and time: starts and ends never go back within a thread."""
+class Waits:
+    """Waits by thread and time: starts and ends never go back within a thread.
+
+    Attributes:
+        tid, start, end: whose, from when, until when.
+        row: of each in the table of waits; -1 for one that is not there, since it has no end.
+    """
 
     tid: Ints
     start: Ints
     end: Ints
-    number: Ints
+    row: Ints
 
 
-def _wakeups(switches: Switches, waits: _Waits) -> tuple[Profile, int]:
-    """Return the wake-ups of the waits that they stand in, and how many stand in none.
+@dataclass(frozen=True, slots=True, eq=False)
+class Ended:
+    """Which waits some wake-ups ended.
 
-    A wake-up belongs to the first wait of its sleeper that ends no earlier, if it began no later.
+    Attributes:
+        row: of the wait that each ended; -1 for those that ended none.
+        lone: how many wake-ups are in no wait.
+        more: how many are in one that a later wake-up ended.
+    """
+
+    row: Ints
+    lone: int
+    more: int
+
+
+def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits) -> Ended:
+    """Return which wait each wake-up ended: of several in one wait the last did.
+
+    A wake-up is in the first wait of its sleeper that ends no earlier, if that began no later. Of
+    those at the same time the later one in the file is the last.
+
+    Args:
+        wake_ns: when somebody was woken.
+        wake_tid: who was woken.
+        waits: of all threads.
     """
     import numpy as np  # noqa: PLC0415
 
-    size, count = len(waits.tid), len(switches.wake_ns)
+    size, count = len(waits.tid), len(wake_ns)
+    row = np.full(count, -1, dtype=np.int64)
     if not size or not count:
-        return Profile("ns", True), count
-    tid = np.concatenate([switches.wake_tid, waits.tid])
-    time = np.concatenate([switches.wake_ns, waits.end])
+        return Ended(row, count, 0)
+    tid = np.concatenate([wake_tid, waits.tid])
+    time = np.concatenate([wake_ns, waits.end])
     order = np.lexsort((np.arange(len(tid)) >= count, time, tid))
     of_wake = np.flatnonzero(order < count)
     ends = np.flatnonzero(order >= count)
@@ -214,34 +264,19 @@ def _wakeups(switches: Switches, waits: _Waits) -> tuple[Profile, int]:
     has_next = nth < len(ends)
     wake = order[of_wake[has_next]]
     wait = order[ends[nth[has_next]]] - count
-    is_within = (waits.tid[wait] == switches.wake_tid[wake]) & (
-        waits.start[wait] <= switches.wake_ns[wake]
-    )
+    is_within = (waits.tid[wait] == wake_tid[wake]) & (waits.start[wait] <= wake_ns[wake])
     wake, wait = wake[is_within], wait[is_within]
-    profile = _wakeup_profile(switches, wake, waits.number[wait], waits.start[wait])
-    return profile, count - len(wake)
+    is_last = np.ones(len(wake), dtype=np.bool_)  # those of one wait stand together, in order
+    is_last[:-1] = wait[1:] != wait[:-1]
+    row[wake[is_last]] = waits.row[wait[is_last]]
+    return Ended(row, count - len(wake), int((~is_last).sum()))
 
 
-def _wakeup_profile(switches: Switches, wake: Ints, sleep: Ints, start: Ints) -> Profile:
-    import numpy as np  # noqa: PLC0415
-
-    width = max(len(switches.keys), 1)
-    codes = switches.key_id[sleep].astype(np.int64) * width + switches.wake_key_id[wake]
-    distinct, key_id = np.unique(codes, return_inverse=True)
-    pairs = [(switches.keys[one // width], switches.keys[one % width]) for one in distinct.tolist()]
-    zeros = np.zeros(len(wake), dtype=np.int64)
-    return Events(
-        start_ns=start.astype(np.int64),
-        wait_ns=switches.wake_ns[wake] - start,
-        pid=zeros,
-        tid=zeros,
-        cpu=zeros,
-        owner_tid=zeros,
-        object_address=zeros.astype(np.uint64),
-        key_id=key_id.astype(np.int64),
-        stack_id=switches.wake_stack_id[wake].astype(np.int64),
-        keys=tuple(
-            Key("wakeup", slept.name, waker.execname, slept.execname) for slept, waker in pairs
-        ),
-        stacks=switches.stacks,
-    ).profile()
+def wakeup_problems(lone: int, more: int, file: str) -> Iterator[Problem]:
+    """Yield a note on the wake-ups in no wait, and on those that a later one made idle."""
+    if lone:
+        text = "wake-ups of threads that were in no recorded wait were left out"
+        yield Problem("lone-wakeups", text, file, count=lone, severity="note")
+    if more:
+        text = "wake-ups in waits that a later wake-up ended were left out"
+        yield Problem("repeated-wakeups", text, file, count=more, severity="note")

@@ -13,6 +13,7 @@ from pvprof.report import Report, Section, Singles
 from pvprof.singles.objects import Objects
 from pvprof.singles.overlap import Overlap
 from pvprof.singles.owners import RowOwners
+from pvprof.singles.wakers import Wakers
 
 SCHEMA = 1
 
@@ -42,6 +43,9 @@ CSV_COLUMNS = (
     "spin_count",
     "block",
     "block_count",
+    "blocked",
+    "runnable",
+    "top_waker",
 )
 _SPLIT = ("spin", "spin_count", "block", "block_count")
 
@@ -83,6 +87,9 @@ def _csv_row(row: Row, section: Section, is_aside: bool, told: frozenset[str]) -
         caller,
         *_singles_cells(row, section.aside_singles if is_aside else section.singles),
         *(getattr(row, name) if name in told else None for name in _SPLIT[1:]),
+        "" if row.blocked is None else row.blocked,
+        "" if row.runnable is None else row.runnable,
+        _top_waker(row, section.aside_wakers if is_aside else section.wakers),
     ]
 
 
@@ -95,6 +102,11 @@ def _singles_cells(row: Row, singles: Singles | None) -> list[Any]:
         *((objects.number, objects.hottest[0].wait_ns) if objects else ("", "")),
         *((owners.wait_ns, owners.blocked_ns) if owners else ("", "")),
     ]
+
+
+def _top_waker(row: Row, wakers: Wakers | None) -> str:
+    found = None if wakers is None else wakers.rows.get(row.id)
+    return " ".join(filter(None, found.wakers[0][0])) if found and found.wakers else ""
 
 
 def render_json(report: Report) -> str:
@@ -122,8 +134,28 @@ def _section(section: Section) -> dict[str, Any]:
             for one in section.set_aside
         ],
         "singles": _singles(section.singles),
-        "rows": [_row(row, section.singles, told) for row in section.rows],
-        "set_aside_rows": [_row(row, section.aside_singles, told) for row in section.aside_rows],
+        "rows": [_row(row, section.singles, section.wakers, told) for row in section.rows],
+        "set_aside_rows": [
+            _row(row, section.aside_singles, section.aside_wakers, told)
+            for row in section.aside_rows
+        ],
+        **_asleep(section),
+    }
+
+
+def _asleep(section: Section) -> dict[str, Any]:
+    """Return who ended the waits that were kept; nothing where that was not recorded."""
+    if section.wakers is None:
+        return {}
+    split = section.wakers.split
+    return {
+        "wakers": {
+            "blocked": split.blocked_ns,
+            "runnable": split.runnable_ns,
+            "not_told_apart": section.kept.value - split.wait_ns,
+            "count": split.number,
+            "rows": [_row(row, None, None, _told(section)) for row in section.asleep_rows],
+        }
     }
 
 
@@ -218,9 +250,19 @@ def _told(section: Section) -> frozenset[str]:
     return frozenset(name for name in names if section.has_counts or "count" not in name)
 
 
-def _row(row: Row, singles: Singles | None, told: frozenset[str]) -> dict[str, Any]:
+def _row(
+    row: Row, singles: Singles | None, wakers: Wakers | None, told: frozenset[str]
+) -> dict[str, Any]:
     fields = _with_class(asdict(row))
     fields |= {name: None for name in _SPLIT if name not in told}
+    if wakers is None:
+        del fields["blocked"], fields["runnable"]
+    else:
+        found = wakers.rows.get(row.id)
+        fields["wakers"] = [
+            {**waker._asdict(), "value": ended.wait_ns, "count": ended.number}
+            for waker, ended in (found.wakers if found else ())
+        ]
     fields["mean"] = row.mean
     fields["callers"] = [{"function": name, "value": value} for name, value in row.callers]
     if singles is not None:

@@ -12,15 +12,21 @@ from pvprof.render.singles import (
 )
 from pvprof.render.spins import has_spins, spin_sentence, spin_table
 from pvprof.render.table import Table, TableOptions
+from pvprof.render.tables import waker_table
+from pvprof.render.wakers import waker_sentence
 from pvprof.report import Report, Section
 
 OF_SINGLES = ("overlap", "objects", "owners", "stacks")
 """Tables of single waits, to be asked for."""
 
-DETAILS = ("spin", *OF_SINGLES)
-"""All tables to be asked for, in the order in which they stand."""
+DETAILS = ("wakers", "spin", *OF_SINGLES)
+"""All that may be asked for: columns of wakers, then tables in the order in which they stand."""
 
 NEEDS = {
+    "wakers": (
+        "no wake-ups of single waits were recorded",
+        "pvprof record events --wakers records them",
+    ),
     "spin": ("no spinning was recorded", "pvprof record locks, or lockstat(1), records it"),
     **dict.fromkeys(
         OF_SINGLES,
@@ -32,18 +38,25 @@ NEEDS = {
 
 def sentences(section: Section) -> list[str]:
     """Return what is said of a section below its summary."""
-    return [text for text in (spin_sentence(section), overlap_sentence(section)) if text]
+    said = (spin_sentence(section), overlap_sentence(section), waker_sentence(section))
+    return [text for text in said if text]
 
 
 def has_detail(section: Section, name: str) -> bool:
     """Tell whether a section has what one of `DETAILS` needs."""
-    return has_spins(section) if name == "spin" else section.singles is not None
+    if name == "spin":
+        return has_spins(section)
+    return (section.wakers if name == "wakers" else section.singles) is not None
 
 
 def detail_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
-    """Return the tables that were asked for (`TableOptions.details`), without empty ones."""
+    """Return the tables that were asked for (`TableOptions.details`), without empty ones.
+
+    Who ended waits stands in every whole report.
+    """
     rows = section.rows[: options.top] if options.top else section.rows
-    made: list[Table] = []
+    wakers = waker_table(section, report, options)
+    made: list[Table] = [wakers] if wakers else []
     if "spin" in options.details and has_spins(section):
         made.append(spin_table(section, rows))
     singles = section.singles

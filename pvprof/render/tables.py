@@ -11,6 +11,7 @@ from pvprof.attribute import Row
 from pvprof.model import Problem, Unit, show_controls
 from pvprof.render.singles import columns_of_singles
 from pvprof.render.table import Column, LockColumn, Table, TableOptions
+from pvprof.render.wakers import waker_columns
 from pvprof.report import HistogramRow, Report, Section
 from pvprof.rules import OTHER
 from pvprof.units import format_exact, format_share, format_value
@@ -40,6 +41,8 @@ def summary(section: Section, report: Report) -> str:
     """Return the sentence that says what a section kept of what was measured."""
     kept, total, unit = section.kept, section.total, section.unit
     what = MEASURED[unit]
+    if not total.records:
+        return f"{what}: nothing was recorded"
     titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
     named = f" ({'; '.join(titles)})" if titles else ""
     waits = f" in {kept.count:,} waits" if section.has_counts and unit == "ns" else ""
@@ -57,6 +60,15 @@ def lock_tables(section: Section, report: Report, options: TableOptions) -> list
         if rows:
             tables.append(_lock_table(kind.title, rows, section, options))
     return tables
+
+
+def waker_table(section: Section, report: Report, options: TableOptions) -> Table | None:
+    """Return the table of who ended the waits that were kept, or None where nobody is known."""
+    rows = list(section.asleep_rows)
+    if not rows or options.only_locks:
+        return None
+    title = f"Told again from the waits above: {report.title_of(rows[0].kind)}"
+    return _lock_table(title, rows, section, options)
 
 
 def aside_table(section: Section) -> Table | None:
@@ -123,6 +135,8 @@ def _value_heading(unit: Unit) -> str:
 def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
     unit = section.unit
     columns = lock_columns(rows, section)
+    if "wakers" in options.details and section.wakers is not None:
+        columns += waker_columns(section.wakers)
     shown = rows[: options.top] if options.top else rows
     cells = [tuple([column.text(row) for column in columns]) for row in shown]
     headings = [column.heading for column in columns]
@@ -162,6 +176,9 @@ def lock_columns(
     ]
     if any(row.spin for row in rows):
         columns.append(_number("Of it spin", 0, unit, lambda row: row.spin or None))
+    if any(row.blocked is not None for row in rows):
+        columns.append(_number("Blocked", 7, unit, lambda row: row.blocked))
+        columns.append(_number("Runnable", 2, unit, lambda row: row.runnable))
     if section.has_counts:
         columns.append(
             LockColumn(Column("Count", True), lambda row: f"{row.count:,}", lambda row: row.count)
@@ -172,7 +189,8 @@ def lock_columns(
             _number(name, rank, "ns", lambda row, field=field: getattr(row.quantiles, field, None))  # type: ignore[misc]
             for name, rank, field in _QUANTILES
         ]
-    columns += columns_of_singles(section.aside_singles if is_aside else section.singles)
+    told = columns_of_singles(section.aside_singles if is_aside else section.singles)
+    columns += [one for one in told if any(one.order(row) is not None for row in rows)]
     columns.append(
         LockColumn(
             Column("Stacks", True, rank=6), lambda row: f"{row.stacks:,}", lambda row: row.stacks
@@ -204,6 +222,13 @@ def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> t
         columns[0].name: f"({len(rows):,} more)",
         _value_heading(section.unit): format_value(value, section.unit),
         "Share": format_share(value, section.kept.value),
+        "Blocked": _sum_of([row.blocked for row in rows]),
+        "Runnable": _sum_of([row.runnable for row in rows]),
         "Count": f"{sum(row.count or 0 for row in rows):,}",
     }
     return tuple(known.get(column.name, "") for column in columns)
+
+
+def _sum_of(values: Sequence[int | None]) -> str:
+    known = [value for value in values if value is not None]
+    return format_value(sum(known), "ns") if known else ""

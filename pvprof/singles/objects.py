@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pvprof.attribute import RowId, rows_of_events
 from pvprof.model import Events
 from pvprof.select import Part
-from pvprof.singles.overlap import group_sums, grouped
+from pvprof.singles.groups import group_sums, grouped
 
 if TYPE_CHECKING:
     import numpy as np

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pvprof.attribute import RowId, row_name, rows_of_events
 from pvprof.model import Events, Run, Stack
 from pvprof.select import Part
-from pvprof.singles.overlap import group_sums
+from pvprof.singles.groups import distinct_rows, group_sums
 from pvprof.singles.threads import CYCLE, NO_THREAD, Followed, Threads, follow, threads_of
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _holds(
         names.name(owned),
         np.where(owned >= 0, events.stack_id[owned], -1),
     ]
-    distinct, group = _distinct(columns)
+    distinct, group = distinct_rows(columns)
     # both were waiting when the wait began, so what they have in common begins there
     common = np.minimum(threads.end[head], threads.end[owned]) - threads.start[head]
     blocked = group_sums(np.where(owned >= 0, common.view(np.int64), 0), group, len(distinct))
@@ -257,7 +257,7 @@ def _chains(events: Events, followed: Followed) -> Iterator[Chain]:
     columns = [followed.end[some]]
     for link in followed.links:
         columns += [names.execname(link[some]), names.name(link[some])]
-    distinct, group = _distinct(columns)
+    distinct, group = distinct_rows(columns)
     waits = group_sums(events.wait_ns[followed.links[0][some]], group, len(distinct))
     together = group_sums(followed.together[some], group, len(distinct))
     counts = np.bincount(group, minlength=len(distinct)).tolist()
@@ -293,16 +293,3 @@ class _Names:
         import numpy as np  # noqa: PLC0415
 
         return np.where(event >= 0, np.asarray(numbers, np.int64)[self._events.key_id[event]], -1)
-
-
-def _distinct(columns: Sequence[Ints]) -> tuple[list[tuple[int, ...]], Ints]:
-    """Return the distinct rows of columns, and which of them each row is."""
-    import numpy as np  # noqa: PLC0415
-
-    group = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        values, place = np.unique(column, return_inverse=True)
-        _, group = np.unique(group * len(values) + place, return_inverse=True)
-    _, first = np.unique(group, return_index=True)
-    rows = zip(*(column[first].tolist() for column in columns), strict=True)
-    return list(rows), group
