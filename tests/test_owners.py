@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
-from conftest import RECORDINGS
+from click.testing import Result
+from conftest import FIXTURES, RECORDINGS, assert_golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from single_waits import RULES, Wait, events_of, parts_of, runs_of
 
+from pvprof.fold import FoldOptions, fold
 from pvprof.parse.read import ReadOptions
 from pvprof.pool import read_pool
 from pvprof.report import build_report
 from pvprof.select import ALL_KINDS, Filters
+from pvprof.singles.chains import join_stacks
+from pvprof.singles.owner_chains import NO_OWNER, chains_of_owners
 from pvprof.singles.owners import Owners, owners_of
 
+Run = Callable[..., Result]
+
+EVENTS = RECORDINGS / "events.out.gz"
 MOST = 100
 
 
@@ -194,3 +201,79 @@ def test_owners_in_a_real_recording_are_named_and_add_up() -> None:
         owned += owners.count
         assert all(owner.execname for owner in owners.owners)
     assert owned > 10
+
+
+# ---- joined stacks ------------------------------------------------------------------------------
+
+ENDS = {
+    "never seen": "[owner of whom no wait was recorded]",
+    "not waiting": "[owner was not waiting]",
+    "cycle": "[owner is in the chain already]",
+}
+
+
+def towers(waits: Sequence[Wait], options: FoldOptions) -> Counter[str]:
+    """Join and fold the stacks of all waits."""
+    events = events_of(waits)
+    parts = parts_of(events)
+    joined = chains_of_owners(events, runs_of(waits), options)
+    stacks, how = join_stacks(joined, parts, options, NO_OWNER)
+    keys = [part.key for part in parts]
+    return Counter(dict(fold(zip(keys, stacks, strict=True), "ns", how).rows))
+
+
+def tower_by_hand(waits: Sequence[Wait], head: Wait, depth: int) -> str:
+    """Write down the tower of one wait, after following its owners wait by wait."""
+    links, end = walk(waits, head, depth)
+    frames = [head.execname, *head.stack.split(";"), head.name]
+    for link in links[1:]:
+        frames += ["--", *reversed(link.stack.split(";")), link.execname, link.name]
+    if end in ENDS:
+        owner = (head.run, links[-1].owner)
+        of_owner = [one for one in waits if (one.run, one.tid) == owner and one.wait > 0]
+        before = [one for one in of_owner if one.start <= head.start]
+        after = [one for one in of_owner if one.start > head.start]
+        told = max(before, key=lambda one: one.start, default=None) or min(
+            after, key=lambda one: one.start, default=None
+        )
+        frames += ["--", ENDS[end]]
+        frames += [told.execname] if told and end == "not waiting" else []
+    elif len(links) == 1:
+        frames += ["--", NO_OWNER]
+    return ";".join(frames)
+
+
+@given(histories(), st.integers(1, 5))
+def test_towers_of_owners_are_those_of_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
+    wanted: Counter[str] = Counter()
+    for wait in waits:
+        wanted[tower_by_hand(waits, wait, depth)] += wait.wait
+    assert towers(waits, FoldOptions(chain_depth=depth)) == +wanted
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+@pytest.mark.parametrize("args", [(), ("--by", "root"), ("--by", "none", "--no-execname")])
+def test_joined_stacks_of_a_real_recording_add_up_to_it(
+    run: Run, depth: int, args: tuple[str, ...]
+) -> None:
+    def total(text: str) -> int:
+        return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
+
+    plain = run("fold", EVENTS, "-q", *args).stdout
+    joined = run("fold", EVENTS, "-q", "--chain", "owners", "--chain-depth", depth, *args).stdout
+    assert total(joined) == total(plain)
+    assert all(";--;" in line for line in joined.splitlines())
+
+
+def test_a_picture_shows_what_the_owners_waited_for(run: Run) -> None:
+    folded = run("fold", EVENTS, "--chain", "owners", "--name", "^vm object$", "-q").stdout
+    assert_golden(folded, FIXTURES / "golden" / "fold-owners.folded")
+    drawn = run("flamegraph", EVENTS, "--chain", "owners").stdout
+    assert "owners, at most 1" in drawn
+
+
+@pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
+def test_sums_have_no_owners_to_join(run: Run, name: str) -> None:
+    done = run("fold", RECORDINGS / name, "--chain", "owners")
+    assert done.exit_code == 2
+    assert "no single waits were recorded" in done.stderr

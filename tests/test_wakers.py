@@ -27,14 +27,12 @@ from pvprof.pool import read_pool
 from pvprof.report import Detail, Measurement, build_report
 from pvprof.rules_file import load_rules
 from pvprof.select import ALL_KINDS, Filters, classify
-from pvprof.singles.chains import (
-    MOST_DEPTH,
+from pvprof.singles.chains import MOST_DEPTH, Joined, join_stacks
+from pvprof.singles.waker_chains import (
     NO_WAKER,
     EndedWaits,
-    Joined,
     chains_of_endings,
     chains_of_singles,
-    join_wakers,
 )
 from pvprof.singles.wakers import is_interrupt, wakers_of
 
@@ -201,7 +199,7 @@ def towers(measurement: Measurement, options: FoldOptions, depth: int = 1) -> Co
     joined = chains_of_singles(singles, options)
     if depth == 1:
         assert weights_of(joined) == weights_of(chains_of_endings(measurement.endings(), options))
-    stacks, how = join_wakers(joined, parts, options)
+    stacks, how = join_stacks(joined, parts, options, NO_WAKER)
     groups = zip((part.key for part in parts), stacks, strict=True)
     return Counter(dict(fold(groups, "ns", how).rows))
 

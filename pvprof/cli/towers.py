@@ -14,12 +14,13 @@ from pvprof.render.details import NEEDS
 from pvprof.render.formats import Format, Source
 from pvprof.report import Measurement
 from pvprof.select import Part
-from pvprof.singles.chains import (
-    MOST_DEPTH,
+from pvprof.singles.chains import MOST_DEPTH, join_stacks
+from pvprof.singles.owner_chains import NO_OWNER, chains_of_owners
+from pvprof.singles.waker_chains import (
+    NO_WAKER,
     EndedWaits,
     chains_of_endings,
     chains_of_singles,
-    join_wakers,
 )
 
 Chained = tuple[list[Mapping[Stack, Weight]], FoldOptions]
@@ -44,11 +45,22 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
             f"--chain-depth {options.chain_depth}: a page carries no single waits along",
             "use the recordings that it was made from, or --chain-depth 1",
         )
-    return join_wakers(joined, parts, options)
+    return join_stacks(joined, parts, options, NO_WAKER)
+
+
+def _owner_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    if not parts:
+        return [], options
+    if measurement.events is None:
+        reason, hint = NEEDS["owners"]
+        raise UsageError(f"--chain owners: {reason}", hint)
+    joined = chains_of_owners(measurement.events, measurement.runs, options)
+    return join_stacks(joined, parts, options, NO_OWNER)
 
 
 _CHAINS: dict[str, Callable[[Measurement, Sequence[Part], FoldOptions], Chained]] = {
     "wakers": _waker_chains,
+    "owners": _owner_chains,
 }
 """What joins stacks, by the name of what they are joined with."""
 
@@ -66,7 +78,8 @@ def towers_options(command: _Command) -> _Command:
         click.option(
             "--chain",
             type=click.Choice(tuple(_CHAINS)),
-            help="Join each wait's stack with that of who ended it, upside down behind '--'.",
+            help="Join each wait's stack, upside down behind '--', with that of who ended it, or"
+            " with what the lock's owner was waiting for.",
         ),
         click.option("--counts", is_flag=True, help="Weigh by how many times, not by how long."),
         click.option(

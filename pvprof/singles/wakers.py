@@ -2,7 +2,7 @@
 
 Owns the division of a wait by its wake-up: blocked from its beginning until the wake-up, then
 runnable, waiting for a CPU, until the thread ran again. Both parts add up to the wait exactly. A
-wait without a recorded wake-up is not divided. It refuses to join stacks (``chains`` does).
+wait without a recorded wake-up is not divided. It refuses to join stacks (``waker_chains`` does).
 
 An interrupt runs on whatever thread it met: that one, which was doing something else, is no waker.
 Where a stack shows one, tables say so in place of the process.
