@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pvprof.errors import UsageError
 from pvprof.model import UNITS, Profile, Run
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
@@ -23,7 +22,6 @@ def read_pool(paths: Sequence[str], options: ReadOptions) -> Pool:
 
     Raises:
         InputError: one of them cannot be read.
-        UsageError: they measure different things, so that no sum of them means anything.
     """
     opened = [open_recording(path) for path in expand(paths)]
     return pool([(recording, read_recording(recording, options)) for recording in opened])
@@ -32,8 +30,7 @@ def read_pool(paths: Sequence[str], options: ReadOptions) -> Pool:
 def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
     """Add up what was read from several recordings.
 
-    Raises:
-        UsageError: no unit is common to all of them.
+    What is in different units stands side by side: no sum of waits and samples means anything.
     """
     total = Parsed("")
     for _, parsed in inputs:
@@ -41,8 +38,6 @@ def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
     recordings = [one for recording, parsed in inputs for one in _recordings(recording, parsed)]
     runs = tuple(_run(parsed) for _, parsed in inputs if parsed.events is not None)
     measurements = tuple(_measurements(total, runs))
-    if len(inputs) > 1:
-        _check_same_units(inputs)
     return Pool(
         names=tuple(name for name, _ in recordings),
         measurements=measurements,
@@ -90,22 +85,6 @@ def _measurements(parsed: Parsed, runs: tuple[Run, ...]) -> Iterable[Measurement
             wakeups=None if events is None else parsed.wakeups,
             carried=parsed.endings if unit == "ns" else None,
         )
-
-
-def _check_same_units(inputs: Sequence[tuple[Recording, Parsed]]) -> None:
-    first, *others = [(recording.name, _units(parsed)) for recording, parsed in inputs]
-    for name, units in others:
-        if units and first[1] and not units & first[1]:
-            raise UsageError(
-                f"{first[0]} is in {', '.join(sorted(first[1]))} and {name} in "
-                f"{', '.join(sorted(units))}: they cannot be added up",
-                "report on them one by one",
-            )
-
-
-def _units(parsed: Parsed) -> frozenset[str]:
-    units = {unit for unit, _ in parsed.profiles}
-    return frozenset(units | ({"ns"} if parsed.events is not None else set()))
 
 
 def _provenance(

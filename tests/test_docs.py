@@ -35,6 +35,7 @@ def test_each_command_of_the_readme_runs(
     monkeypatch.chdir(tmp_path)
     shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
     shutil.copy(RECORDINGS / "lockstat-1.out", "lockstat.out")
+    shutil.copy(RECORDINGS / "oncpu-default.out", "oncpu.out")
     Path("events.out").write_bytes(read_recording_bytes("events.out.gz"))
     shutil.copy(RECORDINGS / "events-wakeups.out.gz", "wakeups.out.gz")
     Path("any.folded").write_text("a;b;c 3\na;d 4\n")

@@ -104,11 +104,14 @@ def test_several_recordings_are_added_up(run: Run) -> None:
     ]
 
 
-def test_times_and_samples_are_not_added_up(run: Run) -> None:
-    result = run("report", RECORDINGS / "stock-offcpu.out", RECORDINGS / "oncpu-default.out")
-    assert result.exit_code == 2
-    assert result.stderr.startswith("pvprof: error: stock-offcpu is in ns and oncpu-default in s")
-    assert result.stdout == ""
+def test_times_and_samples_stand_side_by_side_and_are_not_added_up(run: Run) -> None:
+    paths = [RECORDINGS / name for name in ("stock-offcpu.out", "oncpu-default.out")]
+    both = json.loads(run("report", *paths, "--format", "json").stdout)["sections"]
+    each = [
+        json.loads(run("report", path, "--format", "json").stdout)["sections"] for path in paths
+    ]
+    assert both == [section for sections in each for section in sections]
+    assert [section["unit"] for section in both] == ["ns", "samples"]
 
 
 def test_a_recorder_that_did_not_finish_is_said_so(directory: Path, run: Run) -> None:

@@ -113,6 +113,8 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
     made = format_of(output, rest.pop("format_name"), "svg", _NAMES, any_suffix=True)
     if tree + diff + (made.source is Source.POOL) > 1:
         raise UsageError("--tree, --diff and a speedscope file do not go together")
+    if diff and rest["wall_clock"]:
+        raise UsageError("--diff and --wall-clock do not go together")
     check_output(output, force)
     measure, options = fold_options(rest)
     check_chain(options, made)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from pvprof.cli.progress import Progress
+from pvprof.dscript.options import Options
 from pvprof.errors import InputError, UsageError
 from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.read import ReadOptions
@@ -21,6 +22,7 @@ from pvprof.report import Pool, merge_problems
 from pvprof.rules import Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters
+from pvprof.wallclock import on_and_off
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -116,6 +118,8 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
     recordings: Sequence[str] = options.pop("recordings")
     with Progress(recordings, options["quiet"]) as progress:
         pool = read_pool(recordings, replace(settings.read, progress=progress))
+    if options.pop("wall_clock", False):
+        pool = on_and_off(pool, options["rate"], Options().rate_hz)
     return Inputs(pool, settings.rules, settings.filters)
 
 

@@ -81,6 +81,17 @@ def towers_options(command: _Command) -> _Command:
             help="Join each wait's stack, upside down behind '--', with that of who ended it, or"
             " with what the lock's owner was waiting for.",
         ),
+        click.option(
+            "--rate",
+            metavar="HZ",
+            type=click.IntRange(1),
+            help="With --wall-clock: samples a second of each CPU.  [default: as recorded]",
+        ),
+        click.option(
+            "--wall-clock",
+            is_flag=True,
+            help="On- and off-CPU recordings in one: each sample as the time that it stands for.",
+        ),
         click.option("--counts", is_flag=True, help="Weigh by how many times, not by how long."),
         click.option(
             "--no-timeline",

@@ -28,6 +28,8 @@ from pvprof.parse.marks import Header, find_header, read_header
 from pvprof.parse.native import NativeReader, settle
 from pvprof.parse.page import read_page
 from pvprof.parse.parsed import Parsed
+from pvprof.parse.pmcgraph import CallGraphReader
+from pvprof.parse.pmclog import PmcLogReader
 from pvprof.parse.records import AggregateLayout, read_values
 from pvprof.parse.rows import RowReader
 from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
@@ -44,6 +46,8 @@ _WHOLE = {
     "speedscope": "a speedscope file",
     "lock-profiling": "LOCK_PROFILING",
     "lockstat": "lockstat(1)",
+    "pmcstat": "a call graph of pmcstat(8)",
+    "pmcstat-log": "a log of pmcstat(8)",
 }
 _FOLDED = ("folded", "differential")
 _RUN_QUEUE_PROBE = "sched:::enqueue"
@@ -223,6 +227,10 @@ class _Reading:
             return read_page(self.data)
         if self.layout == "lockstat":
             return LockstatReader(self._names(), self.source).read(bytes(self.data))
+        if self.layout == "pmcstat":
+            return CallGraphReader(self._names(), self.source).read(bytes(self.data))
+        if self.layout == "pmcstat-log":
+            return PmcLogReader(self._names(), self.source).read(bytes(self.data))
         return LockProfilingReader(self.source).read(bytes(self.data))
 
     def _whole_end(self) -> int:

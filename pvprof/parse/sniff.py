@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import InputError
-from pvprof.parse import lockprofiling, lockstat
+from pvprof.parse import lockprofiling, lockstat, pmcgraph, pmclog
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
 from pvprof.parse.marks import find_header
@@ -36,6 +36,8 @@ LAYOUTS = {
     "differential": "folded with two numbers, of which the second, the new side, is read",
     "lock-profiling": "sysctl debug.lock.prof.stats, of a kernel with LOCK_PROFILING",
     "lockstat": "the report of lockstat(1)",
+    "pmcstat": "the call graphs of pmcstat(8): -R LOG -G -",
+    "pmcstat-log": "the text of a log of pmcstat(8): -R LOG",
     "speedscope": "JSON of www.speedscope.app",
     "html": "a report of pvprof's, which carries its data along",
 }
@@ -72,12 +74,16 @@ def sniff(data: bytes) -> str:
 
 
 def _sniff_table(lines: list[bytes]) -> str:
-    """Return which other tool's table of locks it is, or an empty text."""
+    """Return which other tool of FreeBSD's printed it, or an empty text."""
     for line in lines:
         if line.startswith(lockprofiling.TITLE) or lockprofiling.HEADING.match(line):
             return "lock-profiling"
         if line.startswith(lockstat.HEADING):
             return "lockstat"
+        if pmcgraph.SECTION.match(line):
+            return "pmcstat"
+        if pmclog.FIRST.match(line):
+            return "pmcstat-log"
     return ""
 
 

@@ -218,7 +218,9 @@ class StandIn:
         deadline = time.monotonic() + patience_s
         while True:
             found = [f"process {pid}: {command}" for pid, command in self.processes()]
-            found += [f"file {place}" for place in self.tmp.rglob("*")]
+            # rglob fails where a directory goes away under it; os.walk does not
+            for top, directories, files in os.walk(self.tmp):
+                found += [f"file {Path(top) / name}" for name in (*directories, *files)]
             found += [f"lock {self.lock}"] if self.lock.exists() else []
             if found == list(expected) or time.monotonic() > deadline:
                 return found
