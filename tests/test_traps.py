@@ -760,8 +760,8 @@ def test_a_blocking_without_stack_is_a_visible_frame(fold: Fold) -> None:
 
 
 def test_a_negative_wait_is_reported_and_not_summed(fold: Fold, problems: Problems) -> None:
-    text = event("x", "kernel`a") + event("x", "kernel`a", wait=-5) + event("x", "kernel`a")
-    assert fold(text) == ["sh;kernel`a;x 1000"]
+    text = event("x", "kernel`a") + event("x", "kernel`a", wait=-5)
+    assert fold(text) == ["sh;kernel`a;x 500"]
     (problem,) = problems(text)
     assert problem["kind"] == "negative-wait"
 

@@ -21,7 +21,7 @@ its time.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -138,9 +138,13 @@ class EventReader:
     the aggregation parser.
     """
 
-    def __init__(self, names: FrameNames, file: str) -> None:
+    def __init__(self, names: FrameNames, file: str, line_of: Callable[[int], int]) -> None:
+        """Make a reader; `line_of` gives the line of a place in the whole text."""
         self._names = names
         self._file = file
+        self._line_of = line_of
+        self._piece, self._place = b"", 0
+        self._damage: dict[str, Problem] = {}
         self._keys = _Ids()
         self._stacks: dict[Stack, int] = {}
         self._bodies: dict[bytes, int] = {}
@@ -150,8 +154,9 @@ class EventReader:
         self.residue: list[bytes] = []
         self.parsed = Parsed("events")
 
-    def feed(self, piece: bytes) -> None:
-        """Take in the next piece of text, which begins at the beginning of a record."""
+    def feed(self, piece: bytes, place: int) -> None:
+        """Take in the next piece of text, which begins at the beginning of a record, at `place`."""
+        self._piece, self._place = piece, place
         records = (b"\n" + piece).split(b"\nE ")
         self._read_between(records[0])
         bodies = self._bodies
@@ -197,6 +202,7 @@ class EventReader:
 
     def finish(self) -> Parsed:
         """Return what was read; which waits the wake-ups ended is for `settle` to say."""
+        self.parsed.problems.extend(self._damage.values())
         self.parsed.events = self._events()
         if self._wakes:
             self.parsed.wakeups = self._wakeups()
@@ -207,13 +213,13 @@ class EventReader:
     def _check_row(self, head: bytes) -> Row | None:
         row = read_row(head)
         if row is None:
-            self._problem("bad-event", f"not an event: {quote('E ' + decode(head))}; left out")
+            self._problem("bad-event", "not an event", b"E " + head)
             return None
         if int(row[_WAIT]) < 0:
-            self._problem("negative-wait", f"negative wait: {quote('E ' + decode(head))}; left out")
+            self._problem("negative-wait", "negative wait", b"E " + head)
             return None
         if not _is_fit(row):
-            self._problem("bad-event", f"number too large: {quote('E ' + decode(head))}; left out")
+            self._problem("bad-event", "number too large", b"E " + head)
             return None
         return row
 
@@ -280,13 +286,21 @@ class EventReader:
     def _add_wake(self, wake: re.Match[bytes], stack: Stack) -> None:
         numbers = [int(wake.group(place)) for place in range(1, 5)]
         if max(numbers) >= _INT64_MAX:
-            self._problem("bad-event", f"number too large: {quote(decode(wake[0]))}; left out")
+            self._problem("bad-event", "number too large", wake[0])
             return
         key = self._wakers.setdefault(Key("wakeup", "", decode(wake.group(5))), len(self._wakers))
         self._wakes.append((*numbers, key, self._stacks.setdefault(stack, len(self._stacks))))
 
-    def _problem(self, kind: str, text: str) -> None:
-        self.parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
+    def _problem(self, kind: str, what: str, line: bytes) -> None:
+        """Note a line that is left out; of each kind the first is told, and how many there were."""
+        known = self._damage.get(what)
+        if known is not None:
+            self._damage[what] = replace(known, count=known.count + 1)
+            return
+        place = max(self._piece.find(line), 0)
+        text = f"{what}, left out; the first: {quote(decode(line))}"
+        number = self._line_of(self._place + place)
+        self._damage[what] = Problem(kind, text, self._file, number, severity="loss")
 
     def _events(self) -> Events:
         import numpy as np  # noqa: PLC0415
@@ -318,9 +332,15 @@ class EventReader:
 
 
 def settle(parsed: Parsed, file: str) -> None:
-    """Finish what was read of all of a text: find the wait that each wake-up ended."""
+    """Finish what was read of all of a text: find the wait that each wake-up ended.
+
+    A thread cannot wait twice at once. Where it seems to, records were damaged, or stand twice in
+    the text: an equal one is left out, others are told.
+    """
     import numpy as np  # noqa: PLC0415
 
+    if parsed.events is not None:
+        parsed.events = _sane(parsed, parsed.events, file)
     events, wakeups = parsed.events, parsed.wakeups
     if events is None or wakeups is None:
         return
@@ -331,3 +351,29 @@ def settle(parsed: Parsed, file: str) -> None:
     ended = ends_of(wakeups.time_ns, wakeups.sleeper_tid, waits)
     parsed.wakeups = replace(wakeups, row=ended.row)
     parsed.problems.extend(wakeup_problems(ended.lone, ended.more, file))
+
+
+def _sane(parsed: Parsed, events: Events, file: str) -> Events:
+    """Return the events without records that stand there again; note waits at the same time."""
+    import numpy as np  # noqa: PLC0415
+
+    order = np.lexsort((events.wait_ns, events.start_ns, events.tid))
+    tid, start, wait = (column[order] for column in (events.tid, events.start_ns, events.wait_ns))
+    is_inside = (tid[1:] == tid[:-1]) & (start[1:] - start[:-1] < wait[:-1])
+    if not is_inside.any():
+        return events
+    names = (*Events.COLUMNS, "key_id", "stack_id")
+    ordered = [getattr(events, name)[order] for name in names]
+    is_again = np.logical_and.reduce([column[1:] == column[:-1] for column in ordered])
+    for kind, is_such, text in (
+        ("duplicate-events", is_again, "records stand in the text again: left out"),
+        ("double-waits", is_inside & ~is_again, "waits of threads that were waiting already"),
+    ):
+        count, total = int(is_such.sum()), sum(wait[1:][is_such].tolist())
+        if count:
+            what = f"{text}, {total} ns together"
+            parsed.problems.append(Problem(kind, what, file, count=count))
+    again = np.flatnonzero(is_again) + 1
+    parsed.records -= len(again)
+    kept = np.sort(np.delete(order, again))
+    return replace(events, **{name: getattr(events, name)[kept] for name in names})

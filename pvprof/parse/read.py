@@ -313,9 +313,9 @@ class _Reading:
 
     def _read_events(self, share: Share) -> Parsed:
         names = self._names()
-        reader = EventReader(names, self.source)
+        reader = EventReader(names, self.source, LineNumbers(self.data).line_of)
         for start, end in self._pieces(share, _BEFORE_EVENT):
-            reader.feed(bytes(self.data[start:end]))
+            reader.feed(bytes(self.data[start:end]), start)
         parsed = reader.finish()
         for text in reader.residue:
             layout = AggregateLayout("keyed", key_first=True, single="events")
