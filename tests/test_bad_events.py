@@ -140,7 +140,7 @@ def test_records_of_several_cpus_may_be_interleaved_in_any_order() -> None:
 
 
 def test_a_record_cut_into_by_another_is_told() -> None:
-    half = event(200, 60)[:12]
+    half = event(200, 60)[:8]
     parsed = parsed_from(text_of(GOOD[0], half, GOOD[2]))
     assert total(parsed) == 50
     (problem,) = parsed.problems
