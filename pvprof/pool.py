@@ -98,6 +98,9 @@ def _provenance(
     durations = [one.duration_ns for one in parsed if one.duration_ns is not None]
     if durations:
         facts.append(("Duration", ", ".join(map(format_ns, durations))))
+    windows = [one.window for one in parsed if one.window]
+    if windows:
+        facts.append(("Window", ", ".join(_distinct(windows))))
     known = {label for label, _ in facts} | {"Lost"}  # losses are problems, with their counts
     rows = provenance_rows(manifest for _, manifest in recordings)
     facts += [(label, text.replace("\n", ", ")) for label, text in rows if label not in known]

@@ -17,6 +17,7 @@ from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.sniff import LAYOUTS
 from pvprof.parse.symbols import load_symbols
+from pvprof.parse.window import Window, read_bound
 from pvprof.pool import read_pool
 from pvprof.report import Pool, merge_problems
 from pvprof.rules import Rules
@@ -73,7 +74,16 @@ read_options = _compose(
 )
 
 input_options = _compose(
-    click.argument("recordings", metavar="REC...", nargs=-1, required=True), read_options
+    click.argument("recordings", metavar="REC...", nargs=-1, required=True),
+    read_options,
+    click.option(
+        "--from",
+        "since",
+        metavar="TIME",
+        help="Keep single waits from then on: seconds from the beginning of the recording (12.5,"
+        " 300ms; -5: from its end), or a time (10:00:00 or 2026-11-22T10:00:00, UTC).",
+    ),
+    click.option("--to", "until", metavar="TIME", help="Keep single waits until then."),
 )
 
 filter_options = _compose(
@@ -137,7 +147,14 @@ def take_settings(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) 
         frame=_pattern("--frame", options.pop("frame")),
     )
     rules = load_rules(options.pop("rules_file"))
-    return Settings(take_read_options(options), rules, filters)
+    since, until = (
+        read_bound(text) if (text := options.pop(name)) is not None else None
+        for name in ("since", "until")
+    )
+    read_options = take_read_options(options)
+    if since or until:
+        read_options = replace(read_options, window=Window(since, until))
+    return Settings(read_options, rules, filters)
 
 
 def take_read_options(options: dict[str, Any]) -> ReadOptions:

@@ -119,13 +119,14 @@ def _run(recording: Recording, digest: str, options: ReadOptions) -> Run:
     parsed = read_recording(recording, options)
     manifest = recording.manifest
     known = manifest.get("duration_ns")
+    is_known = isinstance(known, int) and known > 0 and options.window is None
     times = run_from_manifest(manifest)
     return Run(
         name=recording.name,
         pool=pool([(recording, parsed)]),
         manifest=manifest,
         times={} if times.fault else times.values,
-        duration_ns=known if isinstance(known, int) and known > 0 else parsed.duration_ns,
+        duration_ns=known if is_known else parsed.duration_ns,
         script=recording.script,
         digest=digest,
         place="" if recording.path in ("-", "stdin") else os.path.realpath(recording.path),

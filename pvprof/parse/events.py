@@ -25,11 +25,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pvprof.clocks import Clocks, drift_problems
 from pvprof.errors import quote
 from pvprof.model import Events, Key, Problem, Stack, Wakeups, stack_of
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.frames import FrameNames, decode
-from pvprof.parse.marks import Clocks
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.switches import Waits, ends_of, wakeup_problems
 
@@ -339,6 +339,7 @@ def settle(parsed: Parsed, file: str) -> None:
     """
     import numpy as np  # noqa: PLC0415
 
+    parsed.problems.extend(drift_problems(parsed.begin, parsed.end, file))
     if parsed.events is not None:
         parsed.events = _sane(parsed, parsed.events, file)
     events, wakeups = parsed.events, parsed.wakeups

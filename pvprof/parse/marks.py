@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from pvprof.clocks import Clocks, drift_problems
 from pvprof.errors import InputError, quote
 from pvprof.model import Problem, Severity, Unit
 from pvprof.parse.diagnostics import is_diagnostic, parse_diagnostics
@@ -30,14 +31,6 @@ _CLOCKS = re.compile(rb"#(begin|end) ([0-9]{1,19}) ([0-9]{1,19})")
 _SET_ASIDE = re.compile(rb"#set-aside ([a-z-]+) ([a-z][a-z0-9-]*) ([0-9]{1,20}) ([0-9]{1,20})")
 # What may stand behind the end mark: dtrace says what it lost when all is over.
 _SILENCE = re.compile(rb"(?:[ \t]*(?:\n|\Z)|(?:dtrace|lockstat): [^\n]*(?:\n|\Z))*")
-_MOST_DRIFT_PERCENT = 1
-
-
-class Clocks(NamedTuple):
-    """One moment on both clocks of the machine that was recorded, ns."""
-
-    monotonic_ns: int
-    wall_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +183,4 @@ def end_problems(marks: Marks, data: Any, file: str) -> Iterator[Problem]:
     silence = _SILENCE.match(data, marks.end_place)
     if silence is None or silence.end() < len(data):
         yield Problem("after-end", "there is something behind the end mark; it was read", file)
-    if marks.begin is None:
-        return
-    monotonic = marks.end.monotonic_ns - marks.begin.monotonic_ns
-    wall = marks.end.wall_ns - marks.begin.wall_ns
-    if abs(wall - monotonic) * 100 > abs(monotonic) * _MOST_DRIFT_PERCENT:
-        text = (
-            f"the clocks disagree: {monotonic} ns passed on the monotonic, {wall} ns on the other"
-        )
-        yield Problem("clock-drift", text, file)
+    yield from drift_problems(marks.begin, marks.end, file)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pvprof.clocks import Clocks
 from pvprof.endings import Endings, add_endings
 from pvprof.model import (
     Events,
@@ -23,7 +24,7 @@ from pvprof.model import (
     Wakeups,
     Weight,
 )
-from pvprof.parse.marks import Clocks, Marks
+from pvprof.parse.marks import Marks
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Parsed:
         hex_frames: the kernel's frames that stayed hex.
         has_begin, has_end: whether the marks were seen that our event programs print.
         begin, end: the clocks at those marks, where the layout has them.
+        window: in words, of which part of the recording the waits are; empty: of all.
         marks: what waits for all of a text to be read; None when it was.
         recordings: (name, manifest) of what a result was made from that is read back; empty for
             dtrace's own output, which is one recording.
@@ -60,6 +62,7 @@ class Parsed:
     has_end: bool = False
     begin: Clocks | None = None
     end: Clocks | None = None
+    window: str = ""
     marks: Marks | None = None
     recordings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
 

@@ -36,6 +36,7 @@ from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
 from pvprof.parse.speedscope import SpeedscopeReader
 from pvprof.parse.spread import Boundary, Buffer, Share, core_count, let_go, run_shares, shares
 from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
+from pvprof.parse.window import Window, cut
 from pvprof.recording import Recording
 
 PIECE_BYTES = 2_000_000
@@ -70,6 +71,7 @@ class ReadOptions:
         keep_offsets: leave ``+0x1f`` at the end of frames.
         symbols: names for hex frames.
         jobs: how many processes at most; 0 for one on each core.
+        window: keep of single waits what lies in it; None for all.
         progress: told after each piece how much was read of a share, done and all, in bytes; in
             the process that reads it. The last share is read in the first process.
     """
@@ -80,6 +82,7 @@ class ReadOptions:
     keep_offsets: bool = False
     symbols: Symbols = field(default_factory=Symbols)
     jobs: int = 0
+    window: Window | None = None
     progress: Callable[[int, int], None] | None = None
 
 
@@ -107,6 +110,8 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
         parsed = read(recording.data, recording.name, options)
     except InputError as error:
         raise InputError(f"{recording.path}: {error.message}", error.hint) from error
+    if options.window is not None:
+        parsed = cut(parsed, options.window, recording.name)
     if parsed.layout == "rows" and _RUN_QUEUE_PROBE in recording.script:
         _name_event(parsed, "runq")
     problems = parse_diagnostics(recording.stderr.splitlines(), f"{recording.name} (stderr)")
