@@ -90,7 +90,7 @@ TEXTS = {
     b"\n"
     b"              kernel`sleepq_switch+0x115\n"
     b"              kernel`trap+0x440\n"
-    b"Z 9000 1795372041155037378\n",
+    b"Z 9000 1795372027596357198\n",
     "rows": b"first 1001 3\n" + b"other 7 1\n" * 20 + b"second 52 1\n",
     "histogram": b"\n"
     b"  first                                             \n" + HISTOGRAM + b"\n"
@@ -119,6 +119,8 @@ TEXTS = {
     b" 100.0%  [1001]     trap\n\n"
     b"04.94%  [52]       second @ /boot/kernel/kernel\n"
     b" 100.0%  [52]       trap\n\n",
+    "perf": b"first 5 [000] 10.000001000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n" * 3
+    + b"second 6 [000] 10.000002000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n",
     "pmcstat-log": b'initlog   0x1000000 "INTEL_HASWELL"\n'
     b'exec      0x0 4711 0x201450 "/bin/first"\n'
     + b"callchain 4711 0x2 3 2 s\n...       0x1001\n...       0x1002\n"
@@ -128,7 +130,7 @@ TEXTS = {
 }
 WITHOUT_STACKS = ("histogram",)
 LINES_ARE_RECORDS = ("rows", "folded", "differential")
-ONE_LINE_EACH = (*LINES_ARE_RECORDS, "lock-profiling", "pmcstat", "pmcstat-log")
+ONE_LINE_EACH = (*LINES_ARE_RECORDS, "lock-profiling", "pmcstat", "pmcstat-log", "perf")
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -608,11 +610,13 @@ def record_ends(data: bytes) -> Iterator[int]:
     end = 0
     is_histogram = is_event = False
     for line in data.splitlines(keepends=True):
-        if line.startswith((b"callchain ", b"exec ")):
+        if line.startswith((b"callchain ", b"exec ", b"first ", b"second ")):
             yield end
         if is_event and line.startswith((b"E ", b"Z ")):
             yield end
         end += len(line)
+        if line.endswith(b" cycles: \n"):  # perf prints samples without stacks, too
+            yield end
         is_event = (is_event or line.startswith(b"E ")) and not line.startswith(b"Z ")
         is_body = b" Distribution " in line or (b"|" in line and is_histogram)
         if is_histogram and not line.strip():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model import UNITS, Problem, Unit
@@ -28,6 +28,7 @@ from pvprof.parse.marks import Header, find_header, read_header
 from pvprof.parse.native import NativeReader, settle
 from pvprof.parse.page import read_page
 from pvprof.parse.parsed import Parsed
+from pvprof.parse.perfscript import PerfReader
 from pvprof.parse.pmcgraph import CallGraphReader
 from pvprof.parse.pmclog import PmcLogReader
 from pvprof.parse.records import AggregateLayout, read_values
@@ -39,6 +40,14 @@ from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.parse.window import Window, cut
 from pvprof.recording import Recording
 
+
+class ForeignReader(Protocol):
+    """Reads all of what another tool printed."""
+
+    def read(self, data: bytes) -> Parsed:
+        """Return what a text holds."""
+
+
 PIECE_BYTES = 2_000_000
 """What is split at a time: bounds the memory that the pieces of a split take."""
 
@@ -49,6 +58,13 @@ _WHOLE = {
     "lockstat": "lockstat(1)",
     "pmcstat": "a call graph of pmcstat(8)",
     "pmcstat-log": "a log of pmcstat(8)",
+    "perf": "perf script",
+}
+_FOREIGN: dict[str, Callable[[FrameNames, str], ForeignReader]] = {
+    "lockstat": LockstatReader,
+    "pmcstat": CallGraphReader,
+    "pmcstat-log": PmcLogReader,
+    "perf": PerfReader,
 }
 _FOLDED = ("folded", "differential")
 _RUN_QUEUE_PROBE = "sched:::enqueue"
@@ -222,21 +238,19 @@ class _Reading:
     def _read_whole(self) -> Parsed:
         """Read a text of which no part means anything alone."""
         if self.layout == "speedscope":
-            reader = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
-            return reader.read(bytes(self.data))
+            profiles = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
+            return profiles.read(bytes(self.data))
         if self.options.unit is not None:
             raise UsageError(
                 f"--unit: {_WHOLE[self.layout]} says itself in which units its data are"
             )
         if self.layout == "html":
             return read_page(self.data)
-        if self.layout == "lockstat":
-            return LockstatReader(self._names(), self.source).read(bytes(self.data))
-        if self.layout == "pmcstat":
-            return CallGraphReader(self._names(), self.source).read(bytes(self.data))
-        if self.layout == "pmcstat-log":
-            return PmcLogReader(self._names(), self.source).read(bytes(self.data))
-        return LockProfilingReader(self.source).read(bytes(self.data))
+        data = bytes(self.data)
+        if self.layout == "lock-profiling":
+            return LockProfilingReader(self.source).read(data)
+        reader = _FOREIGN[self.layout](self._names(), self.source)
+        return reader.read(data)
 
     def _whole_end(self) -> int:
         """Return where the text ends that can be relied on.

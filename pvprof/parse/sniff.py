@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import InputError
-from pvprof.parse import lockprofiling, lockstat, pmcgraph, pmclog
+from pvprof.parse import lockprofiling, lockstat, perfscript, pmcgraph, pmclog
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
 from pvprof.parse.marks import find_header
@@ -38,6 +38,7 @@ LAYOUTS = {
     "lockstat": "the report of lockstat(1)",
     "pmcstat": "the call graphs of pmcstat(8): -R LOG -G -",
     "pmcstat-log": "the text of a log of pmcstat(8): -R LOG",
+    "perf": "perf script of Linux, of sched:sched_switch and of samples",
     "speedscope": "JSON of www.speedscope.app",
     "html": "a report of pvprof's, which carries its data along",
 }
@@ -74,7 +75,7 @@ def sniff(data: bytes) -> str:
 
 
 def _sniff_table(lines: list[bytes]) -> str:
-    """Return which other tool of FreeBSD's printed it, or an empty text."""
+    """Return which other tool printed it, or an empty text."""
     for line in lines:
         if line.startswith(lockprofiling.TITLE) or lockprofiling.HEADING.match(line):
             return "lock-profiling"
@@ -84,6 +85,8 @@ def _sniff_table(lines: list[bytes]) -> str:
             return "pmcstat"
         if pmclog.FIRST.match(line):
             return "pmcstat-log"
+        if perfscript.HEAD.match(line):
+            return "perf"
     return ""
 
 
