@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pvprof.errors import InputError, UsageError
 from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.aggregates import AggregateReader
+from pvprof.parse.bpftracemap import MapReader
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.events import EventReader
 from pvprof.parse.events import settle as settle_events
@@ -59,6 +60,7 @@ _WHOLE = {
     "pmcstat": "a call graph of pmcstat(8)",
     "pmcstat-log": "a log of pmcstat(8)",
     "perf": "perf script",
+    "bpftrace-map": "",
 }
 _FOREIGN: dict[str, Callable[[FrameNames, str], ForeignReader]] = {
     "lockstat": LockstatReader,
@@ -186,8 +188,9 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
     if _ends_lines_in_cr(data):
         data = bytes(data).replace(b"\r\n", b"\n")
     layout = options.layout or sniff(bytes(data[:SAMPLE_BYTES]))
-    if options.profile is not None and layout != "speedscope":
-        raise UsageError(f"--profile: only speedscope files have profiles; {source} is {layout}")
+    if options.profile is not None and layout not in ("speedscope", "bpftrace-map"):
+        what = "only speedscope files have profiles, and what bpftrace prints has maps"
+        raise UsageError(f"--profile: {what}; {source} is {layout}")
     parsed = _Reading(data, source, layout, options).run()
     if not parsed.records and not parsed.is_whole:
         reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
@@ -240,6 +243,10 @@ class _Reading:
         if self.layout == "speedscope":
             profiles = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
             return profiles.read(bytes(self.data))
+        if self.layout == "bpftrace-map":
+            options = self.options
+            maps = MapReader(self._names(), self.source, options.unit, options.profile)
+            return maps.read(bytes(self.data))
         if self.options.unit is not None:
             raise UsageError(
                 f"--unit: {_WHOLE[self.layout]} says itself in which units its data are"

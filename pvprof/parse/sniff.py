@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import InputError
-from pvprof.parse import lockprofiling, lockstat, perfscript, pmcgraph, pmclog
+from pvprof.parse import bpftracemap, lockprofiling, lockstat, perfscript, pmcgraph, pmclog
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
 from pvprof.parse.marks import find_header
@@ -39,6 +39,7 @@ LAYOUTS = {
     "pmcstat": "the call graphs of pmcstat(8): -R LOG -G -",
     "pmcstat-log": "the text of a log of pmcstat(8): -R LOG",
     "perf": "perf script of Linux, of sched:sched_switch and of samples",
+    "bpftrace-map": "the maps that any bpftrace program prints",
     "speedscope": "JSON of www.speedscope.app",
     "html": "a report of pvprof's, which carries its data along",
 }
@@ -74,19 +75,24 @@ def sniff(data: bytes) -> str:
     return _sniff_table(lines) or _sniff_records(sample, lines)
 
 
+_FIRST_LINES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("lock-profiling", re.compile(re.escape(lockprofiling.TITLE))),
+    ("lock-profiling", lockprofiling.HEADING),
+    ("lockstat", re.compile(re.escape(lockstat.HEADING))),
+    ("pmcstat", pmcgraph.SECTION),
+    ("pmcstat-log", pmclog.FIRST),
+    ("perf", perfscript.HEAD),
+    ("bpftrace-map", bpftracemap.ENTRY),
+)
+"""What only one tool begins a line with."""
+
+
 def _sniff_table(lines: list[bytes]) -> str:
     """Return which other tool printed it, or an empty text."""
     for line in lines:
-        if line.startswith(lockprofiling.TITLE) or lockprofiling.HEADING.match(line):
-            return "lock-profiling"
-        if line.startswith(lockstat.HEADING):
-            return "lockstat"
-        if pmcgraph.SECTION.match(line):
-            return "pmcstat"
-        if pmclog.FIRST.match(line):
-            return "pmcstat-log"
-        if perfscript.HEAD.match(line):
-            return "perf"
+        for layout, pattern in _FIRST_LINES:
+            if pattern.match(line):
+                return layout
     return ""
 
 
