@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pvprof.model import DELIMITER, NO_STACK, Events, Frame, Key, Stack, Unit, Weight, frames_of
+from pvprof.model import NO_STACK, Events, Frame, Key, Stack, Unit, Weight
 from pvprof.rules import Rules
 from pvprof.select import Part
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NO_NAME = "[no name]"
 _SPIN, _BLOCK = "-spin", "-block"
-_QUEUES = ("turnstile", "sleepq")
+_QUEUES = ("turnstile", "sleepq", "off-cpu", "off-cpu-d")
 
 
 RowId = tuple[str, str, str]
@@ -114,7 +114,7 @@ class _Sums:
         self.stacks.update(part.stacks)
         for stack, one in part.stacks.items():
             if stack != NO_STACK:
-                self.callers[caller_of(stack, rules)] += one.value
+                self.callers[rules.caller_of(stack)] += one.value
 
 
 def attribute(
@@ -157,17 +157,6 @@ def attribute(
     order = {kind.id: place for place, kind in enumerate(rules.kinds)}
     rows.sort(key=lambda row: (order[row.kind], -row.value, row.name, row.lock_class))
     return tuple(rows)
-
-
-def caller_of(stack: Stack, rules: Rules) -> Frame:
-    """Return the innermost frame that is not waiting machinery (``turnstile_wait`` and such)."""
-    frames = frames_of(stack)
-    for frame in reversed(frames):
-        if frame == DELIMITER:
-            break
-        if not rules.is_machinery(frame):
-            return frame
-    return frames[-1]
 
 
 def _split(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:

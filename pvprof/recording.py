@@ -6,9 +6,9 @@ directory stand:
 
 =================  ============================================================
 ``manifest.json``  facts about the run; schema history below
-``raw.out``        dtrace's output, untouched; also ``.gz`` or ``.zst``
+``raw.out``        the tracer's output, untouched; also ``.gz`` or ``.zst``
 ``stderr.txt``     dtrace's stderr
-``script.d``       the D program that ran
+``script.d``       the D program that ran; ``script.bt``: the bpftrace program
 ``symbols.nm.gz``  ``nm -n`` of the kernel
 ``kldstat.txt``    ``kldstat`` of the target
 ``time.txt``       ``time -l`` of the workload
@@ -46,6 +46,7 @@ SCHEMA = 1
 MEMBERS = (
     "manifest.json",
     "script.d",
+    "script.bt",
     "stderr.txt",
     "time.txt",
     "kldstat.txt",
@@ -198,7 +199,7 @@ def _from_members(name: str, source: str, read: Reader) -> Recording:
         data=data,
         problems=(*(_cut_off(short) if is_cut else ()), *_unsealed(manifest, short)),
         stderr=text("stderr.txt"),
-        script=text("script.d"),
+        script=text("script.d") or text("script.bt"),
         symbols=bytes(symbols),
         kldstat=text("kldstat.txt"),
         manifest=manifest,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pvprof import __version__
-from pvprof.attribute import Row, RowId, attribute, caller_of, row_name
+from pvprof.attribute import Row, RowId, attribute, row_name
 from pvprof.endings import Endings, add_endings
 from pvprof.errors import InputError, UsageError
 from pvprof.model import (
@@ -294,7 +294,7 @@ def _section(measurement: Measurement, rules: Rules, filters: Filters, detail: D
             wall=timeline.wall,
             overlaps=found.only(whole),
             callers={
-                stack: caller_of(stack, rules)
+                stack: rules.caller_of(stack)
                 for stacks in found.stacks.values()
                 for stack, _ in stacks
             },

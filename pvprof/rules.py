@@ -56,10 +56,14 @@ class Rule:
     Attributes:
         label: says which rule it is, for messages: ``rules.toml: rule 3 (vm object)``.
         kind, lock_class: what it gives, or None.
+        name: what it gives to a wait that was recorded without a name, or None; ``{caller}`` in it
+            is the function that came to wait.
         first: it is tried before every rule without this mark.
         names: names without trailing blanks; with `name_patterns` one condition.
         events: with `event_patterns` one condition.
         frames: searched in function names.
+        callers: searched in the name of the function that came to wait, which is the innermost
+            that is no machinery.
         recorded_classes: lock classes as the kernel names them, where one was recorded.
     """
 
@@ -73,6 +77,8 @@ class Rule:
     event_patterns: tuple[re.Pattern[str], ...] = ()
     frames: tuple[re.Pattern[str], ...] = ()
     recorded_classes: frozenset[str] = frozenset()
+    callers: tuple[re.Pattern[str], ...] = ()
+    name: str | None = None
 
     def may_apply(self, key: Key) -> bool:
         """Tell whether the conditions hold that need no look at the stack."""
@@ -87,13 +93,16 @@ class Rule:
 class _Plan:
     """What is left to decide once the event, the name and the recorded class are known.
 
-    `kinds` and `classes` hold (bit of a rule that still needs a frame, or 0; rule) in order, up
-    to the first rule that needs none. `verdicts` remembers one verdict for each set of bits.
+    `kinds`, `classes` and `names` hold (bits of a rule that still needs a frame, or 0; rule) in
+    order, up to the first rule that needs none. `verdicts` remembers one verdict for each set of
+    bits.
     """
 
     kinds: tuple[tuple[int, Rule], ...]
     classes: tuple[tuple[int, Rule], ...]
+    names: tuple[tuple[int, Rule], ...]
     bits: int
+    has_callers: bool
     verdicts: dict[int, Verdict] = field(default_factory=dict)
 
     def verdict(self, bits: int) -> Verdict:
@@ -114,8 +123,9 @@ class Rules:
 
     A profile has few distinct events and names, and few distinct frames: what they say is worked
     out once for each and remembered, so that most stacks cost one look-up. `_bits` gives each
-    rule (by its place in `rules`) that has frames a bit, so that what a stack's frames say is one
-    number. `machinery` matches whole names of functions that wait on behalf of their caller.
+    rule (by its place in `rules`) that has frames a bit, `_caller_bits` each that has callers
+    another, so that what a stack's frames say is one number. `machinery` matches whole names of
+    functions that wait on behalf of their caller.
     """
 
     kinds: tuple[WaitKind, ...]
@@ -128,10 +138,16 @@ class Rules:
     _frame_bits: dict[Frame, int] = field(default_factory=dict, repr=False, compare=False)
     _mute_frames: set[Frame] = field(default_factory=set, repr=False, compare=False)
     _bits: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
+    _caller_bits: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
+    _bits_of_caller: dict[Frame, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        framed = (number for number, rule in enumerate(self.rules) if rule.frames)
+        framed = [number for number, rule in enumerate(self.rules) if rule.frames]
+        called = [number for number, rule in enumerate(self.rules) if rule.callers]
         self._bits.update((number, 1 << place) for place, number in enumerate(framed))
+        self._caller_bits.update(
+            (number, 1 << place) for place, number in enumerate(called, len(framed))
+        )
 
     def classify(self, key: Key, stack: Stack) -> Verdict:
         """Return the kind and the lock class of what was measured for this key and stack."""
@@ -153,6 +169,34 @@ class Rules:
         for bits, some in by_bits.items():
             by_verdict.setdefault(plan.verdict(bits), {}).update(some)
         return dict(by_verdict)
+
+    def name_of(self, key: Key, stack: Stack) -> str:
+        """Return the name of a wait: the recorded one, else what the rules call it, or nothing."""
+        if key.name:
+            return key.name
+        plan = self._plan_of(key)
+        if not plan.names:
+            return ""
+        rule = _decide(plan.names, self._bits_in(plan, stack))
+        if rule is None or rule.name is None:
+            return ""
+        if "{caller}" not in rule.name:
+            return rule.name
+        return rule.name.replace("{caller}", _function(self.caller_of(stack)))
+
+    def may_name(self, key: Key) -> bool:
+        """Tell whether there are rules that may give waits of a key a name."""
+        return not key.name and bool(self._plan_of(key).names)
+
+    def caller_of(self, stack: Stack) -> Frame:
+        """Return the innermost frame that is no waiting machinery (``turnstile_wait`` and such)."""
+        frames = frames_of(stack)
+        for frame in reversed(frames):
+            if frame == DELIMITER:
+                break
+            if not self.is_machinery(frame):
+                return frame
+        return frames[-1]
 
     def is_machinery(self, frame: Frame) -> bool:
         """Tell whether a frame only waits on behalf of its caller, like ``turnstile_wait``."""
@@ -180,7 +224,18 @@ class Rules:
         """Return the bits of the rules of a plan that look for a frame of the stack."""
         if not plan.bits:
             return 0
-        frames = frames_of(stack)
+        seen = self._bits_of_frames(frames_of(stack))
+        if plan.has_callers:
+            caller = self.caller_of(stack)
+            bits = self._bits_of_caller.get(caller)
+            if bits is None:
+                bits = self._bits_of_caller[caller] = self._bits_of(
+                    caller, self._caller_bits, "callers"
+                )
+            seen |= bits
+        return seen & plan.bits
+
+    def _bits_of_frames(self, frames: list[Frame]) -> int:
         # Most stacks have no frame that any rule looks for: one call that runs in C finds that
         # out, three times as fast as the loop.
         if self._mute_frames.issuperset(frames):
@@ -189,33 +244,39 @@ class Rules:
         for frame in _kernel_frames(frames):
             bits = self._frame_bits.get(frame)
             if bits is None:
-                bits = self._bits_of(frame)
+                bits = self._bits_of(frame, self._bits, "frames")
                 self._frame_bits[frame] = bits
                 if not bits:
                     self._mute_frames.add(frame)
             seen |= bits
-        return seen & plan.bits
+        return seen
 
     def _plan(self, key: Key) -> _Plan:
         kinds: list[tuple[int, Rule]] = []
         classes: list[tuple[int, Rule]] = []
+        names: list[tuple[int, Rule]] = []
         for number, rule in enumerate(self.rules):
             if not rule.may_apply(key):
                 continue
-            bit = self._bits.get(number, 0)
-            for wanted, given in ((kinds, rule.kind), (classes, rule.lock_class)):
-                if given is not None and not (wanted and wanted[-1][0] == 0):
+            bit = self._bits.get(number, 0) | self._caller_bits.get(number, 0)
+            given = ((kinds, rule.kind), (classes, rule.lock_class), (names, rule.name))
+            for wanted, what in given:
+                if what is not None and not (wanted and wanted[-1][0] == 0):
                     wanted.append((bit, rule))
+        if key.name:
+            names.clear()
         bits = 0
-        for bit, _ in (*kinds, *classes):
+        for bit, _ in (*kinds, *classes, *names):
             bits |= bit
-        return _Plan(tuple(kinds), tuple(classes), bits)
+        has_callers = any(rule.callers for _, rule in (*kinds, *classes, *names))
+        return _Plan(tuple(kinds), tuple(classes), tuple(names), bits, has_callers)
 
-    def _bits_of(self, frame: Frame) -> int:
+    def _bits_of(self, frame: Frame, known: Mapping[int, int], condition: str) -> int:
+        """Return the bits of the rules whose condition a frame meets."""
         function = _function(frame)
         bits = 0
-        for number, bit in self._bits.items():
-            if any(pattern.search(function) for pattern in self.rules[number].frames):
+        for number, bit in known.items():
+            if any(pattern.search(function) for pattern in getattr(self.rules[number], condition)):
                 bits |= bit
         return bits
 

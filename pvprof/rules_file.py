@@ -17,11 +17,21 @@ from typing import Any, NoReturn
 from pvprof.errors import PvprofError
 from pvprof.rules import UNCLASSIFIED, Rule, Rules, WaitKind
 
-_DEFAULT_NAME = "rules.toml"
+_PACKAGED = ("rules-linux.toml", "rules.toml")
+"""Linux's first: each of them names the events of Linux, so that it concerns nothing else."""
+
 _TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
 _KIND_KEYS = frozenset({"id", "title", "set_aside"})
-_LIST_KEYS = ("names", "name_patterns", "events", "event_patterns", "frames", "recorded_classes")
-_RULE_KEYS = frozenset({"kind", "class", "first", *_LIST_KEYS})
+_LIST_KEYS = (
+    "names",
+    "name_patterns",
+    "events",
+    "event_patterns",
+    "frames",
+    "callers",
+    "recorded_classes",
+)
+_RULE_KEYS = frozenset({"kind", "class", "name", "first", *_LIST_KEYS})
 _KIND_ID = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -37,8 +47,8 @@ def load_rules(path: Path | None = None) -> Rules:
     """
     from importlib import resources  # noqa: PLC0415 (20 ms to import: only who loads rules pays)
 
-    packaged = resources.files("pvprof").joinpath(_DEFAULT_NAME).read_bytes()
-    parts = [_parse(packaged, _DEFAULT_NAME)]
+    packaged = resources.files("pvprof")
+    parts = [_parse(packaged.joinpath(name).read_bytes(), name) for name in reversed(_PACKAGED)]
     kinds: dict[str, WaitKind] = {}
     if path is not None:
         user = _parse(_read(path), str(path))
@@ -148,13 +158,13 @@ def _rules(part: _Table, kinds: Mapping[str, WaitKind]) -> list[Rule]:
 
 
 def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
-    shown = table.data.get("class", table.data.get("kind"))
+    shown = next((table.data[key] for key in ("class", "kind", "name") if key in table.data), None)
     if isinstance(shown, str) and shown.isprintable():
         table = replace(table, label=f"{table.label} ({shown})")
     _checked(table, _RULE_KEYS)
-    kind, lock_class = _text(table, "kind"), _text(table, "class")
-    if kind is None and lock_class is None:
-        _fail(table.label, "gives neither a 'kind' nor a 'class'")
+    kind, lock_class, name = (_text(table, key) for key in ("kind", "class", "name"))
+    if kind is None and lock_class is None and name is None:
+        _fail(table.label, "gives neither a 'kind' nor a 'class' nor a 'name'")
     if kind is not None and kind not in kinds:
         _fail(table.label, f"there is no kind {kind!r} (there are {', '.join(kinds)})")
     if not any(key in table.data for key in _LIST_KEYS):
@@ -170,6 +180,8 @@ def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
         _patterns(table, "event_patterns"),
         _patterns(table, "frames"),
         frozenset(_texts(table, "recorded_classes")),
+        _patterns(table, "callers"),
+        name,
     )
 
 

@@ -24,6 +24,7 @@ from typing import Any
 from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions, fold, frames_around
 from pvprof.model import Events, Key, Problem, Profile, Stack, Unit, Weight
+from pvprof.naming import name_waits
 from pvprof.render.speedscope import Evented, Rendered, Sampled, SpeedscopeProfile, render
 from pvprof.report import Measurement, Pool, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED, Rules
@@ -79,6 +80,7 @@ def convert(
     rules = load_rules() if rules is None else rules
     filters = Filters() if filters is None else filters
     options = SpeedscopeOptions() if options is None else options
+    pool = name_waits(pool, rules)
     profiles: list[SpeedscopeProfile] = []
     problems: list[Problem] = []
     for measurement in _measurements(pool, options):

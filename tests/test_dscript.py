@@ -11,10 +11,10 @@ from d_structure import clauses_of, faults_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.dscript.options import Options
 from pvprof.dscript.probes import CAPABILITIES, PROBES
 from pvprof.dscript.programs import MODES, candidates, program
 from pvprof.errors import UsageError
+from pvprof.tracing_options import Options
 
 ROOT = Path(__file__).parent.parent
 RECORDINGS = ROOT / "tests/fixtures/freebsd-13.2"

@@ -372,7 +372,7 @@ def test_what_the_target_says_is_shown_with_its_hint(target: StandIn) -> None:
     done = run(target, "record", "-o", "out", "--", "true")
     assert done.status == 3
     assert done.said.splitlines() == [
-        "pvprof: error: not root on target: DTrace needs it",
+        "pvprof: error: not root on target: tracing needs it",
         "  log in as root, or give --root-command",
     ]
     assert contents(target) == []

@@ -234,16 +234,19 @@ def test_who_is_not_root_there_is_told_so(client: Client) -> None:
     done = client.run("record", "-o", "out", "--", "true")
     assert done.status == 3
     assert done.said.splitlines() == [
-        "pvprof: error: not root on target: DTrace needs it",
+        "pvprof: error: not root on target: tracing needs it",
         "  log in as root, or give --root-command",
     ]
     assert done.left == []
 
 
 def test_a_host_that_is_no_freebsd_is_named(client: Client) -> None:
-    client.target.set(system="Linux\n")
+    client.target.set(system="SunOS\n")
     done = client.run("record", "-o", "out", "--", "true")
-    assert (done.status, done.said) == (3, "pvprof: error: target runs Linux, not FreeBSD")
+    assert (done.status, done.said) == (
+        3,
+        "pvprof: error: target runs SunOS, neither FreeBSD nor Linux",
+    )
 
 
 # --- ssh cannot ----------------------------------------------------------------------------------

@@ -96,6 +96,7 @@ def test_the_manifest_tells_what_ran_and_where(target: StandIn) -> None:
             "scope": "tree",
         },
         "host": "target",
+        "tracer": "dtrace",
         "kernel": {
             "system": "FreeBSD",
             "release": "13.2-RELEASE",
@@ -120,7 +121,7 @@ def test_the_manifest_tells_what_ran_and_where(target: StandIn) -> None:
         "duration_ns": replay.END_NS - replay.BEGIN_NS,
         "exit_status": 0,
         "exit_signal": None,
-        "dtrace_status": 0,
+        "tracer_status": 0,
         "drops": 0,
         "end_marker": True,
         "complete": True,
@@ -344,7 +345,7 @@ def test_doctor_says_what_a_stock_kernel_lacks_without_calling_it_bad(target: St
 
 
 def test_doctor_has_a_hint_for_everything_bad(target: StandIn) -> None:
-    target.set(uid="1001\n", system="Linux\n", jailed="1\n")
+    target.set(uid="1001\n", jailed="1\n")
     target.lock.mkdir()
     (target.lock / "pid").write_text(str(os.getpid()))
     lock = [f"lock {target.lock}"]
@@ -352,8 +353,15 @@ def test_doctor_has_a_hint_for_everything_bad(target: StandIn) -> None:
     assert done.left == lock  # not the doctor's to take away
     rows = [line.split("\t") for line in done.archive.read_text().splitlines()]
     bad = {what: hint for state, what, _, hint in rows if state == "bad"}
-    assert set(bad) == {"system", "root", "jail", "lock", "dtrace"}
+    assert set(bad) == {"root", "jail", "lock", "dtrace"}
     assert all(bad.values())
+
+
+def test_doctor_says_that_a_system_without_tracer_is_none(target: StandIn) -> None:
+    target.set(system="SunOS\n")
+    state, detail, hint = findings(target)["system"]
+    assert (state, detail) == ("bad", "target runs SunOS, neither FreeBSD nor Linux")
+    assert "--host" in hint
 
 
 def test_doctor_leaves_a_foreign_lock_of_a_dead_process_alone(target: StandIn) -> None:

@@ -81,8 +81,10 @@ def test_root_in_a_jail_is_told_that_dtrace_refuses(target: StandIn) -> None:
 
 
 def test_another_system_is_refused(target: StandIn) -> None:
-    target.set(system="Linux\n")
-    assert_refused(target.run(plan_for("offcpu", "true")), "target runs Linux, not FreeBSD")
+    target.set(system="SunOS\n")
+    assert_refused(
+        target.run(plan_for("offcpu", "true")), "target runs SunOS, neither FreeBSD nor Linux"
+    )
 
 
 def test_a_missing_module_is_loaded(target: StandIn) -> None:
@@ -323,7 +325,7 @@ def test_a_full_disk_that_dtrace_does_not_notice_is_noticed(target: StandIn) -> 
     words = ("dd", "if=/dev/zero", f"of={target.tmp}/hog", "bs=1024", "count=2000")
     done = on_small_disk(target, recorder(plan_for("wakeup", *words)))
     assert_incomplete(done, f"no space left in {done_work(done)}")
-    assert done.manifest["dtrace_status"] == 0
+    assert done.manifest["tracer_status"] == 0
     assert done.manifest["end_marker"] is False
 
 
@@ -372,7 +374,7 @@ def test_stop_ends_tracing_and_keeps_the_recording(target: StandIn) -> None:
     done = running.wait()
     assert_incomplete(done, "stopped before its end")
     assert done.manifest["end_marker"] is True
-    assert done.manifest["dtrace_status"] == 0
+    assert done.manifest["tracer_status"] == 0
 
 
 def test_the_second_stop_drops_the_recording(target: StandIn) -> None:

@@ -52,7 +52,19 @@ def _cases() -> Iterator[Case]:
         yield Case(event, name, stack, Verdict(kind, lock_class), recorded)
 
 
-CASES = list(_cases())
+def _linux_cases() -> Iterator[tuple[Case, str]]:
+    """Yield each case as it is classified, named, and what the rules must call it."""
+    for line in (TESTS / "fixtures/rules/cases-linux.txt").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        event, frames, name, kind, lock_class = (part.strip() for part in line.split("|"))
+        stack = stack_of(f"kernel`{function}" for function in frames.split())
+        event, _, recorded = event.partition(" + ")
+        yield Case(event, name, stack, Verdict(kind, lock_class), recorded), name
+
+
+LINUX = list(_linux_cases())
+CASES = [*_cases(), *(case for case, _ in LINUX)]
 
 
 @pytest.fixture(name="write")
@@ -73,6 +85,24 @@ def test_each_case_gets_its_kind_and_class(case: Case) -> None:
     assert DEFAULT.classify(case.key, case.stack) == case.verdict
 
 
+@pytest.mark.parametrize(("case", "name"), LINUX, ids=lambda one: str(one)[:60])
+def test_a_wait_without_a_name_is_called_by_its_stack(case: Case, name: str) -> None:
+    assert DEFAULT.name_of(case.key._replace(name=""), case.stack) == name
+
+
+def test_a_recorded_name_is_kept() -> None:
+    for case, name in LINUX:
+        assert DEFAULT.name_of(case.key._replace(name="mine"), case.stack) == "mine"
+        assert DEFAULT.may_name(case.key._replace(name="")) == bool(name)
+
+
+def test_every_name_that_a_rule_gives_is_given_in_some_case() -> None:
+    given = {name for _, name in LINUX}
+    for rule in DEFAULT.rules:
+        pattern = re.escape(rule.name or "").replace(re.escape("{caller}"), ".+")
+        assert rule.name is None or any(re.fullmatch(pattern, name) for name in given), rule.label
+
+
 def test_every_rule_decides_at_least_one_case() -> None:
     decided_kind, decided_class = set(), set()
     for case in CASES:
@@ -86,7 +116,7 @@ def test_every_rule_decides_at_least_one_case() -> None:
 
 def test_every_listed_name_is_decided_by_the_rule_that_lists_it() -> None:
     for rule in DEFAULT.rules:
-        if rule.frames:
+        if rule.frames or rule.callers:
             continue
         event = min(rule.events, default="")
         for name in rule.names:
@@ -371,7 +401,7 @@ BAD = {
         '[[kind]]\nid = "x"\ntitle = "x"\nset_aside = 1\n',
         "kind 1 (x): 'set_aside' must be true or false",
     ),
-    "rule has an unknown key": (_RULE + 'name = "x"\n', "rule 1 (mine): 'name' is not a known key"),
+    "rule has an unknown key": (_RULE + 'title = "x"\n', "rule 1 (mine): 'title' is not a known"),
     "rule gives nothing": ('[[rule]]\nnames = ["x"]\n', "rule 1: gives neither"),
     "rule without a condition": (_RULE, "rule 1 (mine): needs at least one condition"),
     "rule with an unknown kind": (

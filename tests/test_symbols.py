@@ -63,8 +63,8 @@ def test_gzip_and_plain_symbols_are_the_same() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "no code symbol"),
-        (b"not nm output\n", "no code symbol"),
+        (b"", "no symbol"),
+        (b"not nm output\n", "no symbol"),
         (gzip.compress(NM)[:40], "damaged gzip"),
         (b"\x1f\x8bjunk", "damaged gzip"),
     ],

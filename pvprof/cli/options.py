@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from pvprof.cli.progress import Progress
-from pvprof.dscript.options import Options
 from pvprof.errors import InputError, UsageError
 from pvprof.model import UNITS, Problem, Unit
+from pvprof.naming import name_waits
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.sniff import LAYOUTS
 from pvprof.parse.symbols import load_symbols
@@ -23,6 +23,7 @@ from pvprof.report import Pool, merge_problems
 from pvprof.rules import Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters
+from pvprof.tracing_options import Options
 from pvprof.wallclock import on_and_off
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -128,6 +129,7 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
     recordings: Sequence[str] = options.pop("recordings")
     with Progress(recordings, options["quiet"]) as progress:
         pool = read_pool(recordings, replace(settings.read, progress=progress))
+    pool = name_waits(pool, settings.rules)
     if options.pop("wall_clock", False):
         pool = on_and_off(pool, options["rate"], Options().rate_hz)
     return Inputs(pool, settings.rules, settings.filters)

@@ -1,4 +1,4 @@
-"""Options that shape a D program, shared by the commands that print and that run one."""
+"""Options that shape a tracing program, shared by the commands that print and that run one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from pvprof.dscript.options import Options
-from pvprof.dscript.programs import MODES
 from pvprof.errors import UsageError
+from pvprof.tracers import MODES, TRACERS
+from pvprof.tracing_options import Options
 
 _USUAL = Options()
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -55,6 +55,12 @@ class WorkloadCommand(click.Command):
 
 
 _OPTIONS = (
+    click.option(
+        "--tracer",
+        type=click.Choice(list(TRACERS)),
+        default=None,
+        help="What traces.  [default: dtrace on FreeBSD, bpftrace on Linux]",
+    ),
     click.option("-p", "--pid", type=click.IntRange(0), default=0, help="Only this process."),
     click.option("-x", "--execname", metavar="NAME", default="", help="Only processes so named."),
     click.option(
@@ -97,7 +103,10 @@ _OPTIONS = (
         help="oncpu: samples a second.",
     ),
     click.option(
-        "--buffer-mb", type=int, default=0, help="Size of each CPU's buffers.  [default: dtrace's]"
+        "--buffer-mb",
+        type=int,
+        default=0,
+        help="Size of each CPU's buffers.  [default: the tracer's]",
     ),
     click.option(
         "--variable-mb",
@@ -110,7 +119,7 @@ _OPTIONS = (
 
 
 def program_options(command: _Command) -> _Command:
-    """Add the options that shape a D program."""
+    """Add the options that shape a tracing program."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -119,7 +128,7 @@ def program_options(command: _Command) -> _Command:
 def options_from(
     params: dict[str, Any], *, is_tree: bool, has_workload: bool, duration_ns: int
 ) -> Options:
-    """Return the options of the D program; takes them out of `params`."""
+    """Return the options of the program; takes them out of `params`."""
     own = {"scope", "ends_with_workload", "duration_ns"}
     names = [one.name for one in fields(Options) if one.name not in own]
     return Options(

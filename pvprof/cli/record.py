@@ -119,6 +119,7 @@ def _job(modes: tuple[str, ...], workload: tuple[str, ...], params: dict[str, An
             is_warmup=number < 1,
             has_symbols=not params["no_symbols"],
             directory=params["tmpdir"],
+            tracer=params["tracer"] or "",
         )
         for number, some in numbers
         for mode in some

@@ -1,4 +1,4 @@
-"""``pvprof script``: print the D program of a mode, or the recorder to carry to a target."""
+"""``pvprof script``: print the tracing program of a mode, or the recorder to carry to a target."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pvprof.cli.program_options import (
     options_from,
     program_options,
 )
-from pvprof.dscript.programs import MODES, program
 from pvprof.errors import UsageError
+from pvprof.tracers import MODES, TRACERS
 
 
 @click.command(
@@ -23,6 +23,7 @@ from pvprof.errors import UsageError
     epilog="""\b
 Examples:
   pvprof script offcpu > offcpu.d
+  pvprof script offcpu --tracer bpftrace > offcpu.bt
   pvprof script offcpu --standalone -- make -j8 > rec.sh
   pvprof script --list""",
 )
@@ -31,7 +32,7 @@ Examples:
 @click.option(
     "--standalone",
     is_flag=True,
-    help="Print a recorder: a shell script that needs only FreeBSD's base, and writes a recording.",
+    help="Print a recorder, a shell script that needs FreeBSD's base only, or Linux with bpftrace.",
 )
 @click.option("--duration", "duration_ns", type=Duration(), default=0, help="Trace so long.")
 @click.option("--tree", is_flag=True, help="Only the processes below process $1, until it exits.")
@@ -39,20 +40,22 @@ Examples:
 @click.option("--label", default="", help="With --standalone: a name for the manifest.")
 @program_options
 def command(mode: str | None, is_list: bool, workload: tuple[str, ...], **params: Any) -> None:
-    """Print the D program of MODE, to be run on the target with dtrace -s.
+    """Print the D program of MODE, to be run on the target with dtrace -s; or that of --tracer.
 
     Its output is a recording that the other commands read. With --standalone it is packed into a
     script that does all that pvprof record does: sh rec.sh [-o OUT.tar.gz].
     """
     if is_list or mode is None:
         for name, purpose in MODES.items():
-            click.echo(f"{name:12} {purpose}")
+            tracers = [one.name for one in TRACERS.values() if name in one.modes]
+            click.echo(f"{name:11} {' '.join(tracers):16} {purpose}")
         return
     check_modes((mode,))
     is_standalone, label = params.pop("standalone"), params.pop("label")
+    tracer = params.pop("tracer") or ""
     tree, is_all = params.pop("tree"), params.pop("is_all")
     if workload and not is_standalone:
-        raise UsageError("a D program starts no workload", "--standalone prints a script that does")
+        raise UsageError("the program starts no workload", "--standalone prints a script that does")
     is_tree = tree or (bool(workload) and not is_all)
     options = options_from(
         params,
@@ -63,7 +66,8 @@ def command(mode: str | None, is_list: bool, workload: tuple[str, ...], **params
     if is_standalone:
         from pvprof.recorder import Plan, recorder  # noqa: PLC0415 (few need it)
 
-        plan = Plan(mode, options, workload, label)
+        plan = Plan(mode, options, workload, label, tracer=tracer)
         click.echo(recorder(plan, is_carried=True), nl=False)
     else:
-        click.echo(program(mode, options).text(), nl=False)
+        made = (TRACERS[tracer] if tracer else next(iter(TRACERS.values()))).program(mode, options)
+        click.echo(made.text(), nl=False)

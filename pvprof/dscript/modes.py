@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pvprof.dscript.clauses import Aggregation, Clause, Key
-from pvprof.dscript.options import Options
+from pvprof.tracing_options import Options
 
 _WHOLE_SYSTEM_MODES = ("oncpu", "locks", "runq")
 """Modes to which kernel processes belong: they run, spin and wait for CPUs like others."""

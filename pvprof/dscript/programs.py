@@ -8,8 +8,8 @@ from __future__ import annotations
 from pvprof import __version__
 from pvprof.dscript.clauses import Clause, Program
 from pvprof.dscript.modes import BUILDERS, Filter
-from pvprof.dscript.options import Options
 from pvprof.errors import UsageError
+from pvprof.tracing_options import Options
 
 MODES = {
     "offcpu": "Off-CPU time of a stock kernel, by what was waited for and stack, aggregated.",

@@ -375,6 +375,25 @@ def settle(parsed: Parsed, header: Header, data: Any, file: str) -> None:
     parsed.problems.extend(end_problems(marks, data, file))
 
 
+def end_notes(parsed: Parsed, header: Header, file: str, last_line: int) -> None:
+    """Note that the end is missing, or that nothing is; to be called when all problems are known.
+
+    Args:
+        parsed: what was read.
+        header: of the text.
+        file: its name.
+        last_line: the number of its last line.
+    """
+    if not parsed.has_end:
+        text = "no end mark: the recording was cut off, its last record may be too"
+        problem = Problem("no-end-marker", text, file, last_line, severity="loss")
+        parsed.problems.append(problem)
+    if not parsed.records and parsed.is_whole:
+        parsed.profile(header.unit, header.unit == "ns")  # so that there is one, of nothing
+        text = "nothing was recorded between begin and end"
+        parsed.problems.append(Problem("nothing-recorded", text, file, severity="note"))
+
+
 def _full_stacks(parsed: Parsed, most: int, file: str) -> Iterator[Problem]:
     """Yield a note on stacks with as many frames as were kept: DTrace cuts them without a mark."""
     stacks = {stack for profile in parsed.profiles.values() for _, stack, _ in profile}

@@ -72,7 +72,8 @@ class Parsed:
         if self.layout == "html":  # what was made from such a recording
             return True
         has_loss = any(problem.severity == "loss" for problem in self.problems)
-        return self.layout == "pvprof" and self.has_begin and self.has_end and not has_loss
+        is_ours = self.layout in ("pvprof", "bpftrace")
+        return is_ours and self.has_begin and self.has_end and not has_loss
 
     @property
     def duration_ns(self) -> int | None:

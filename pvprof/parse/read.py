@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pvprof.errors import InputError, UsageError
 from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.aggregates import AggregateReader
+from pvprof.parse.bpftrace import TraceReader, parse_bpftrace_stderr
 from pvprof.parse.bpftracemap import MapReader
 from pvprof.parse.diagnostics import parse_diagnostics
 from pvprof.parse.events import EventReader
@@ -26,7 +27,7 @@ from pvprof.parse.lines import LineNumbers
 from pvprof.parse.lockprofiling import LockProfilingReader
 from pvprof.parse.lockstat import LockstatReader
 from pvprof.parse.marks import Header, find_header, read_header
-from pvprof.parse.native import NativeReader, settle
+from pvprof.parse.native import NativeReader, end_notes, settle
 from pvprof.parse.page import read_page
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.perfscript import PerfReader
@@ -60,6 +61,7 @@ _WHOLE = {
     "pmcstat": "a call graph of pmcstat(8)",
     "pmcstat-log": "a log of pmcstat(8)",
     "perf": "perf script",
+    "bpftrace": "a program of pvprof's",
     "bpftrace-map": "",
 }
 _FOREIGN: dict[str, Callable[[FrameNames, str], ForeignReader]] = {
@@ -67,6 +69,7 @@ _FOREIGN: dict[str, Callable[[FrameNames, str], ForeignReader]] = {
     "pmcstat": CallGraphReader,
     "pmcstat-log": PmcLogReader,
     "perf": PerfReader,
+    "bpftrace": TraceReader,
 }
 _FOLDED = ("folded", "differential")
 _RUN_QUEUE_PROBE = "sched:::enqueue"
@@ -132,7 +135,8 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
         parsed = cut(parsed, options.window, recording.name)
     if parsed.layout == "rows" and _RUN_QUEUE_PROBE in recording.script:
         _name_event(parsed, "runq")
-    problems = parse_diagnostics(recording.stderr.splitlines(), f"{recording.name} (stderr)")
+    listen = parse_bpftrace_stderr if parsed.layout == "bpftrace" else parse_diagnostics
+    problems = listen(recording.stderr.splitlines(), f"{recording.name} (stderr)")
     parsed.problems.extend((*recording.problems, *unreadable, *problems))
     parsed.problems.extend(_hex_note(parsed, recording.name))
     return parsed
@@ -285,13 +289,7 @@ class _Reading:
             raise UsageError(f"--unit: the recording says itself that it is in {header.unit}")
         parsed = self._spread(_NATIVE, partial(self._read_native, header), len(self.data))
         settle(parsed, header, self.data, self.source)
-        if not parsed.has_end:
-            text = "no end mark: the recording was cut off, its last record may be too"
-            parsed.problems.append(self._loss("no-end-marker", text))
-        if not parsed.records and parsed.is_whole:
-            parsed.profile(header.unit, header.unit == "ns")  # so that there is one, of nothing
-            text = "nothing was recorded between begin and end"
-            parsed.problems.append(Problem("nothing-recorded", text, self.source, severity="note"))
+        end_notes(parsed, header, self.source, self._last_line())
         return parsed
 
     def _run_events(self, end: int) -> Parsed:

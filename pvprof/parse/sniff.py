@@ -9,7 +9,15 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import InputError
-from pvprof.parse import bpftracemap, lockprofiling, lockstat, perfscript, pmcgraph, pmclog
+from pvprof.parse import (
+    bpftrace,
+    bpftracemap,
+    lockprofiling,
+    lockstat,
+    perfscript,
+    pmcgraph,
+    pmclog,
+)
 from pvprof.parse.histograms import is_histogram_head
 from pvprof.parse.keys import TextAfter
 from pvprof.parse.marks import find_header
@@ -38,6 +46,7 @@ LAYOUTS = {
     "lockstat": "the report of lockstat(1)",
     "pmcstat": "the call graphs of pmcstat(8): -R LOG -G -",
     "pmcstat-log": "the text of a log of pmcstat(8): -R LOG",
+    "bpftrace": "the bpftrace programs that pvprof makes, -f json",
     "perf": "perf script of Linux, of sched:sched_switch and of samples",
     "bpftrace-map": "the maps that any bpftrace program prints",
     "speedscope": "JSON of www.speedscope.app",
@@ -82,6 +91,7 @@ _FIRST_LINES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("pmcstat", pmcgraph.SECTION),
     ("pmcstat-log", pmclog.FIRST),
     ("perf", perfscript.HEAD),
+    ("bpftrace", bpftrace.FIRST),
     ("bpftrace-map", bpftracemap.ENTRY),
 )
 """What only one tool begins a line with."""

@@ -21,22 +21,26 @@ _NM_LINE = re.compile(r"([0-9a-fA-F]{8,16}) ([A-Za-z?-]) (\S+)$")
 _KLD_LINE = re.compile(r"\s*\d+\s+\d+\s+0x([0-9a-fA-F]+)\s+([0-9a-fA-F]+)\s+(\S+)")
 # Code only: a data symbol never names a return address. "i" is an ifunc, "w" a weak function.
 _CODE_TYPES = frozenset("tTiwW")
+_DATA_TYPES = frozenset("bBdD")
 # An address further from its symbol than this is in no function that nm knows.
 _MAX_DISTANCE = 1 << 20
+_LARGEST_VARIABLE = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolTable:
-    """The code symbols of one module.
+    """The symbols of one module.
 
     Attributes:
-        addresses: ascending.
+        addresses: of code, ascending.
         names: one for each address.
+        variables: addresses and names of data, likewise.
     """
 
     addresses: tuple[int, ...]
     names: tuple[str, ...]
+    variables: tuple[tuple[int, str], ...] = ()
 
     def find(self, address: int) -> str | None:
         """Return the symbol that holds the instruction before a return address, or None."""
@@ -44,6 +48,13 @@ class SymbolTable:
         if index < 0 or address - self.addresses[index] > _MAX_DISTANCE:
             return None
         return self.names[index]
+
+    def find_variable(self, address: int) -> str | None:
+        """Return the variable in which an address lies, or None."""
+        index = bisect_right(self.variables, (address, "\U0010ffff")) - 1
+        if index < 0 or address - self.variables[index][0] > _LARGEST_VARIABLE:
+            return None
+        return self.variables[index][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +101,11 @@ class Symbols:
             return f"{owner}`{address - base:#x}"
         return None
 
+    def variable(self, address: int) -> str:
+        """Return the kernel's variable in which an address lies, or an empty text."""
+        table = self.tables.get("kernel")
+        return (table.find_variable(address) if table and address else None) or ""
+
 
 def parse_nm(data: bytes, source: str) -> SymbolTable:
     """Read ``nm`` output, plain or gzip, in any order.
@@ -98,7 +114,7 @@ def parse_nm(data: bytes, source: str) -> SymbolTable:
     same file always names a frame alike.
 
     Raises:
-        InputError: it is damaged gzip or holds no code symbol.
+        InputError: it is damaged gzip or holds no symbol.
     """
     if data.startswith(_GZIP_MAGIC):
         try:
@@ -106,20 +122,25 @@ def parse_nm(data: bytes, source: str) -> SymbolTable:
         except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{source}: damaged gzip file: {error}") from error
     best: dict[int, tuple[bool, str]] = {}
+    variables: set[tuple[int, str]] = set()
     for line in data.decode("utf-8", "replace").splitlines():
         match = _NM_LINE.match(line.rstrip())
-        if match is None or match.group(2) not in _CODE_TYPES:
+        if match is None or match.group(2) not in _CODE_TYPES | _DATA_TYPES:
             continue
         address = int(match.group(1), 16)
+        if match.group(2) in _DATA_TYPES:
+            variables.add((address, match.group(3)))
+            continue
         rank = (match.group(2).islower(), match.group(3))
         if address not in best or rank < best[address]:
             best[address] = rank
-    if not best:
+    if not best and not variables:
         raise InputError(
-            f"{source}: no code symbol in it", "give the output of: nm -n /boot/kernel/kernel"
+            f"{source}: no symbol in it", "give the output of: nm -n /boot/kernel/kernel"
         )
     ordered = sorted(best)
-    return SymbolTable(tuple(ordered), tuple(best[address][1] for address in ordered))
+    names = tuple(best[address][1] for address in ordered)
+    return SymbolTable(tuple(ordered), names, tuple(sorted(variables)))
 
 
 def parse_kldstat(text: str) -> tuple[Module, ...]:

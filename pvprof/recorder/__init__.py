@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 
 from pvprof import __version__
-from pvprof.dscript.options import Options
-from pvprof.dscript.programs import MODES, candidates, program
 from pvprof.errors import UsageError
+from pvprof.tracers import Tracer, choose
+from pvprof.tracing_options import Options
 
-_END_OF_PROGRAM = "END_OF_D_PROGRAM"
+_END_OF_PROGRAM = "END_OF_PROGRAM"
+_PARTS = ("recorder.sh", "dtrace.sh", "bpftrace.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,15 @@ class Plan:
     """One run of the recorder.
 
     Attributes:
-        mode: of `pvprof.dscript.programs.MODES`.
-        options: of the D program.
+        mode: of `pvprof.tracers.MODES`.
+        options: of the tracing program.
         workload: its words, exactly as it gets them; empty to trace what runs anyway.
         label: what the user calls this side of a comparison, or empty.
         run: number of the run, from 1.
         is_warmup: whether the run is to be set aside.
         has_symbols: whether the kernel's symbols are recorded, to name hex frames later.
         directory: where the target keeps the recording meanwhile; empty: its TMPDIR or /tmp.
+        tracer: of `pvprof.tracers.TRACERS`; empty: the one of the target's system.
     """
 
     mode: str
@@ -43,6 +45,7 @@ class Plan:
     is_warmup: bool = False
     has_symbols: bool = True
     directory: str = ""
+    tracer: str = ""
 
     def __post_init__(self) -> None:
         if self.options.ends_with_workload != bool(self.workload):
@@ -60,9 +63,13 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
     Raises:
         UsageError: an option does not fit the mode.
     """
-    programs = candidates(plan.mode)
+    tracers = choose(plan.tracer)
+    refusals = {one.name: one.check(plan.mode, plan.options) for one in tracers}
+    if all(refusals.values()):
+        tracers[0].program(plan.mode, plan.options)  # raises its own reason, with a hint
     settings = {
         "action": "record",
+        "tracer": plan.tracer,
         "mode": plan.mode.removesuffix("-sdt"),
         "label": plan.label,
         "run": str(plan.run),
@@ -72,21 +79,61 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
         "wanted_s": f"{plan.options.duration_ns / 1e9:g}" if plan.options.duration_ns else "",
         "takes_pid": "1" if plan.workload else "0",
         "with_symbols": "1" if plan.has_symbols else "0",
+        **{f"refused_{name}": reason for name, reason in refusals.items()},
     }
-    texts = {name: program(name, plan.options).text() for name in programs}
+    texts = [
+        _Programs(one, one.candidates(plan.mode), plan.mode, plan.options)
+        for one in tracers
+        if not refusals[one.name]
+    ]
     return _assemble(settings, texts, plan.workload, plan.directory, is_carried)
 
 
 def doctor(directory: str = "") -> str:
     """Return the text that checks a target for all modes instead of recording."""
-    settings = {"action": "doctor", "takes_pid": "0"}
-    texts = {name: program(name).text() for name in MODES}
+    settings = {"action": "doctor", "takes_pid": "0", "tracer": ""}
+    texts = [_Programs(one, tuple(one.modes), "", Options()) for one in choose("")]
     return _assemble(settings, texts, (), directory, is_carried=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Programs:
+    """The programs of one tracer that a recorder carries.
+
+    Attributes:
+        tracer: whose they are.
+        names: in the order in which they are tried.
+        mode: what was asked for.
+        options: of all of them.
+    """
+
+    tracer: Tracer
+    names: tuple[str, ...]
+    mode: str
+    options: Options
+
+    def settings(self) -> dict[str, str]:
+        """Return what the recorder is told of them."""
+        environment = self.tracer.environment(self.mode, self.options)
+        words = (f"{name}={value}" for name, value in environment.items())
+        return {
+            f"programs_{self.tracer.name}": " ".join(self.names),
+            f"environment_{self.tracer.name}": " ".join(words),
+        }
+
+    def functions(self) -> list[str]:
+        """Return a function of sh for each, which prints it."""
+        found = []
+        for name in self.names:
+            function = f"{self.tracer.name}_program_" + name.replace("-", "_")
+            text = self.tracer.program(name, self.options).text()
+            found.append(f"{function}() {{\ncat <<'{_END_OF_PROGRAM}'\n{text}{_END_OF_PROGRAM}\n}}")
+        return found
 
 
 def _assemble(
     settings: dict[str, str],
-    texts: dict[str, str],
+    programs: list[_Programs],
     workload: tuple[str, ...],
     directory: str,
     is_carried: bool,
@@ -94,21 +141,20 @@ def _assemble(
     settings = {
         **settings,
         "version": __version__,
-        "programs": " ".join(texts),
         "output": "" if is_carried else "-",
         "control": "0" if is_carried else "1",
     }
+    for some in programs:
+        settings |= some.settings()
     lines = ["#!/bin/sh", *(f"{name}={shlex.quote(value)}" for name, value in settings.items())]
     if directory:
         lines.append(f"TMPDIR={shlex.quote(directory)}")
-    for name, text in texts.items():
-        function = "program_" + name.replace("-", "_")
-        lines.append(f"{function}() {{\ncat <<'{_END_OF_PROGRAM}'\n{text}{_END_OF_PROGRAM}\n}}")
-    body = files(__name__).joinpath("recorder.sh").read_text(encoding="utf-8")
+    lines += [function for some in programs for function in some.functions()]
+    lines += [files(__name__).joinpath(part).read_text(encoding="utf-8") for part in _PARTS]
     words = " ".join(["--", *map(shlex.quote, workload)])
     given = '"$@" ' if is_carried else ""
     # main ends in the same line: nothing behind it is read from a stdin that carries words.
-    return "\n".join([*lines, body, f"main {given}{words}; exit"]) + "\n"
+    return "\n".join([*lines, f"main {given}{words}; exit"]) + "\n"
 
 
 def _changed(options: Options) -> str:

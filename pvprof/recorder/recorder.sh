@@ -1,14 +1,33 @@
-# The recorder: runs on the target, needs nothing but FreeBSD's base system.
+# The recorder: runs on the target, needs nothing but FreeBSD's base system, or Linux and bpftrace.
 #
-# pvprof writes the settings and the D programs above this text (pvprof/recorder/__init__.py):
+# pvprof writes the settings and the programs above this text (pvprof/recorder/__init__.py):
 #   action       record or doctor
-#   programs     names of D programs to try, best first; program_NAME prints one (- as _)
+#   tracer       dtrace or bpftrace; empty: what the system has
+#   programs_TRACER     names of programs to try, best first; TRACER_program_NAME prints one (- as _)
+#   refused_TRACER      why none of that tracer's programs does what was asked, or empty
+#   environment_TRACER  what stands in its environment
 #   takes_pid    1: the programs take the process that starts the workload as $1
 #   output       - for a stream on stdout, else the archive's name, empty for a default one
 #   control      1: words on stdin steer (stop, drop), its end drops everything
 #   mode, label, run, is_warmup, scope, options, wanted_s, version: for the manifest
 #   with_symbols 1: the kernel's symbols are part of the recording
 # and below it a call of main, with the workload's words behind --.
+#
+# What only one tracer knows stands in a file of its own, dtrace.sh and bpftrace.sh, as functions:
+#   TRACER_tools         prints the programs that it needs besides; _supply: where they come from
+#   TRACER_open          sees that it answers; what it said is in $work/trial.txt
+#   TRACER_undo          takes back what _open did to the system
+#   TRACER_explain FILE  says what its words mean: sets problem and hint
+#   TRACER_compile FILE [PID]  lets it look at a program, without enabling anything
+#   TRACER_start FILE [PID]    becomes the tracer: writes $record/raw.out
+#   TRACER_mark begin|end      prints "MONOTONIC WALL" if the program has come to that mark
+#   TRACER_drops [all]   prints how many records were dropped so far; all: to the last one
+#   TRACER_starter       prints a program of sh: it stops itself, then runs "$@" but for $1, into
+#                        which it writes times; TRACER_times makes them "REAL real USER user SYS sys"
+#   TRACER_killed        tells whether a signal ended the workload
+#   TRACER_refusal WORD  prints why the workload WORD could not be started, if so
+#   TRACER_facts         prints what the manifest says of the machine; TRACER_findings: the doctor
+#   TRACER_symbols       makes $record/symbols.nm.gz
 #
 # Everything is said on stderr, one line each: "pvprof: error: ...", "pvprof: hint: ...",
 # "pvprof: note: ...", "pvprof: state: ...", "pvprof: progress: SECONDS BYTES DROPS".
@@ -28,6 +47,8 @@ fail() {
 	[ -z "${2-}" ] || say "hint: $2"
 	exit 3
 }
+
+host() { uname -n; }
 
 # --- processes -------------------------------------------------------------------------------
 
@@ -118,9 +139,10 @@ clean_up() {
 	trap '' HUP INT TERM PIPE USR1 USR2
 	trap - EXIT
 	exec 2>/dev/null
-	for job in "$heartbeat" "$listener" "$dtrace" "$workload" "$guard"; do
+	for job in "$heartbeat" "$listener" "$tracing" "$workload" "$guard"; do
 		kill_tree "$job"
 	done
+	[ -z "$suffix" ] || "${tracer}_undo"
 	[ -z "$work" ] || rm -rf "$work"
 	[ -z "$part" ] || rm -f "$part"
 	[ -z "$lock" ] || rm -rf "$lock"
@@ -142,72 +164,39 @@ stop() {
 	[ "$phase" != recording ] || end_tracing
 }
 
-# Ask dtrace to end, once: asked twice, it is in a hurry and leaves out what END prints.
+# Ask the tracer to end, once: asked twice, dtrace is in a hurry and leaves out what END prints.
 end_tracing() {
 	[ ! -e "$work/asked" ] || return 0
 	mkdir "$work/asked" 2>/dev/null
-	kill -s TERM "$dtrace" 2>/dev/null
+	kill -s TERM "$tracing" 2>/dev/null
 }
 
 # --- what the target is and can do --------------------------------------------------------------
 
 missing_tools() {
-	for tool in awk sed tar gzip mktemp mkfifo ps od dd grep time "$@"; do
+	for tool in awk sed tar gzip mktemp mkfifo ps od dd grep "$@"; do
 		[ -n "$(command -v "$tool")" ] || printf '%s ' "$tool"
 	done
 }
 
-# Say what a message of dtrace's means: sets problem and hint.
-explain() {
-	problem=$(grep -v -e '^$' -e ' lowered to ' "$1" | head -n 3 | sed 's/^dtrace: //' | tr '\n' ' ' | sed 's/ $//')
-	hint=''
-	case $problem in
-	*'additional privileges'*)
-		problem="not allowed to trace: $problem"
-		hint='run as root, and not in a jail' ;;
-	*'device not available'*)
-		problem="DTrace is not loaded: $problem"
-		hint='kldload dtraceall; a kernel without it was built without KDTRACE_HOOKS' ;;
-	*kernel:profile*'does not match any probes'*)
-		problem='this kernel has no kernel:profile probes'
-		hint='apply the kernel patch (pvprof patch apply), or record offcpu or events' ;;
-	*'does not match any probes'*)
-		problem="a probe is missing: $problem"
-		hint='kldload dtraceall; pvprof doctor says which modes work here' ;;
-	'')
-		problem='dtrace ended without a word' ;;
-	*)
-		problem="dtrace refused the program: $problem"
-		hint='pvprof script prints the program; kernels without CTF data cannot compile it' ;;
-	esac
-}
-
-# See that DTrace answers; load it if it is not there.
-open_dtrace() {
-	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" && return 0
-	grep -q 'not available' "$work/trial.txt" || return 1
-	kldload dtraceall >/dev/null 2>&1 || return 1
-	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" || return 1
-	note 'loaded the kernel module dtraceall'
-}
-
-# compile NAME: write the program and let dtrace compile it without enabling anything.
+# compile NAME: write the program and see whether the tracer takes it, without enabling anything.
 compile() {
-	"program_$(printf '%s' "$1" | tr - _)" >"$work/$1.d" || return 1
+	"${tracer}_program_$(printf '%s' "$1" | tr - _)" >"$work/$1.$suffix" || return 1
 	if [ "$takes_pid" = 1 ]; then
-		dtrace -e -s "$work/$1.d" "$$" >/dev/null 2>"$work/trial.txt"
+		"${tracer}_compile" "$work/$1.$suffix" "$$" >/dev/null 2>"$work/trial.txt"
 	else
-		dtrace -e -s "$work/$1.d" >/dev/null 2>"$work/trial.txt"
+		"${tracer}_compile" "$work/$1.$suffix" >/dev/null 2>"$work/trial.txt"
 	fi
 }
 
 choose_program() {
+	[ -z "$refused" ] || fail "$(host) runs $(uname -s): $refused"
 	for program in $programs; do
 		if compile "$program"; then
 			[ -z "$problem" ] || note "recorded with $program: $problem"
 			return 0
 		fi
-		explain "$work/trial.txt"
+		"${tracer}_explain" "$work/trial.txt"
 	done
 	fail "$problem" "$hint"
 }
@@ -258,9 +247,9 @@ start_workload() {
 	mkfifo "$work/alive"
 	{ cat "$work/alive" >/dev/null; : >"$work/quiet"; } 3<&- 4>&- &
 	guard=$!
-	# The words reach exec as they are; time(1) starts the workload only when released.
-	# shellcheck disable=SC2016
-	sh -c 'kill -s STOP $$; exec time -l -o "$0" "$@"' "$record/time.txt" "$@" \
+	# The words reach it as they are; the workload starts only when this is released.
+	"${tracer}_starter" >"$work/starter.sh"
+	sh "$work/starter.sh" "$record/time.txt" "$@" \
 		</dev/null >"$record/workload.txt" 2>&1 3<&- 4>&- 9>"$work/alive" &
 	workload=$!
 	patience=100
@@ -274,24 +263,20 @@ start_workload() {
 }
 
 start_tracing() {
-	mv "$work/$program.d" "$record/script.d"
-	set -- -s "$record/script.d" -o "$record/raw.out"
+	mv "$work/$program.$suffix" "$record/script.$suffix"
+	set -- "$record/script.$suffix"
 	[ "$takes_pid" = 1 ] && set -- "$@" "$workload"
 	true >"$record/raw.out"
-	dtrace "$@" </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
-	dtrace=$!
-	until grep -q '^#begin ' "$record/raw.out"; do
-		if ! is_alive "$dtrace" || case $(state_of "$dtrace") in Z*) true ;; *) false ;; esac then
-			explain "$record/stderr.txt"
+	"${tracer}_start" "$@" </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
+	tracing=$!
+	until [ -n "$("${tracer}_mark" begin)" ]; do
+		if ! is_alive "$tracing" || case $(state_of "$tracing") in Z*) true ;; *) false ;; esac then
+			"${tracer}_explain" "$record/stderr.txt"
 			is_full && problem="no space left in $work: $problem" hint='set TMPDIR to a larger place'
 			fail "$problem" "$hint"
 		fi
 		sleep 0.1
 	done
-}
-
-drops() {
-	awk '/^dtrace: [0-9]+ .*drops?/ { sum += $2 } END { print sum + 0 }' "$record/stderr.txt"
 }
 
 # Tell how it goes, once a second; end tracing when its end was missed.
@@ -302,7 +287,7 @@ beat() {
 		elapsed=$((elapsed + 1))
 		size=$(($(wc -c <"$record/raw.out")))
 		if [ "$control" = 1 ] || { [ "$quiet" = 0 ] && [ $((elapsed % 10)) -eq 0 ]; }; then
-			say "progress: $elapsed $size $(drops)"
+			say "progress: $elapsed $size $("${tracer}_drops")"
 		fi
 		[ -n "$workload" ] || continue
 		case $(state_of "$workload") in
@@ -322,21 +307,21 @@ is_full() {
 see_out() {
 	beat 3<&- &
 	heartbeat=$!
-	await "$dtrace" 2>/dev/null
-	dtrace_status=$?
-	dtrace=''
+	await "$tracing" 2>/dev/null
+	tracer_status=$?
+	tracing=''
 	kill_tree "$heartbeat"
 	await "$heartbeat" 2>/dev/null
 	heartbeat=''
-	grep -q '^#end ' "$record/raw.out" && has_end=true
+	[ -n "$("${tracer}_mark" end)" ] && has_end=true
 	if is_full; then
 		incomplete="no space left in $work"
-	elif [ "$dtrace_status" -gt 128 ]; then
-		incomplete="dtrace was killed by signal $((dtrace_status - 128))"
-	elif [ "$dtrace_status" -ne 0 ]; then
+	elif [ "$tracer_status" -gt 128 ]; then
+		incomplete="$tracer was killed by signal $((tracer_status - 128))"
+	elif [ "$tracer_status" -ne 0 ]; then
 		# Drops come first, what ended it last.
-		last_words=$(grep -v '^$' "$record/stderr.txt" | tail -n 1 | sed 's/^dtrace: //')
-		incomplete="dtrace failed with status $dtrace_status: $last_words"
+		last_words=$(grep -v '^$' "$record/stderr.txt" | tail -n 1 | sed "s/^$tracer: //")
+		incomplete="$tracer failed with status $tracer_status: $last_words"
 	elif [ "$has_end" = false ]; then
 		incomplete='the end marker is missing'
 	elif [ -n "$stopped" ] && [ -n "$workload$wanted_s" ]; then
@@ -349,16 +334,16 @@ see_out() {
 	await "$workload" 2>/dev/null
 	exit_status=$?
 	workload=''
-	# A status above 128 may be the workload's own: time(1) says which.
-	if [ "$exit_status" -gt 128 ] &&
-		grep -q 'time: command terminated abnormally$' "$record/workload.txt"; then
+	"${tracer}_times"
+	# A status above 128 may be the workload's own.
+	if [ "$exit_status" -gt 128 ] && "${tracer}_killed"; then
 		exit_signal=$((exit_status - 128))
 		: "${incomplete:="the workload was killed by signal $exit_signal"}"
 	elif [ ! -s "$record/time.txt" ]; then
 		: "${incomplete:="the workload was not started: $(head -n 1 "$record/workload.txt")"}"
 	elif [ "$exit_status" = 126 ] || [ "$exit_status" = 127 ]; then
-		refusal=$(head -n 1 "$record/workload.txt" | grep '^time: ') &&
-			: "${incomplete:="the workload was not started: $refusal"}"
+		words=$("${tracer}_refusal" "$1") &&
+			: "${incomplete:="the workload was not started: $words"}"
 	fi
 	patience=10
 	until [ -e "$work/quiet" ] || [ "$patience" -eq 0 ]; do
@@ -394,11 +379,6 @@ number() {
 	esac
 }
 
-fact() { sysctl -n "$1" 2>/dev/null; }
-
-# has_fact NAME: whether the kernel has a variable at all
-has_fact() { if fact "$1" >/dev/null; then printf true; else printf false; fi; }
-
 # spent NAME: seconds of real, user or sys time of the workload
 spent() {
 	[ -s "$record/time.txt" ] || return 0
@@ -408,20 +388,18 @@ spent() {
 
 # clock begin|end: what the program printed of its clocks, as JSON
 clock() {
-	line=$(grep "^#$1 [0-9]* [0-9]*\$" "$record/raw.out" | tail -n 1)
+	line=$("${tracer}_mark" "$1")
 	if [ -n "$line" ]; then
-		# shellcheck disable=SC2086
-		set -- $line
-		printf '{"monotonic_ns": %s, "wall_ns": %s}' "$2" "$3"
+		printf '{"monotonic_ns": %s, "wall_ns": %s}' "${line% *}" "${line#* }"
 	else
 		printf null
 	fi
 }
 
 duration() {
-	LC_ALL=C awk '/^#begin [0-9]+ / { begin = $2 } /^#end [0-9]+ / { end = $2 }
-		END { if (begin != "" && end != "") printf "%.0f", end - begin; else printf "null" }' \
-		"$record/raw.out"
+	printf '%s\n%s\n' "$("${tracer}_mark" begin)" "$("${tracer}_mark" end)" | LC_ALL=C awk '
+		NR == 1 { begin = $1 } NR == 2 { end = $1 }
+		END { if (begin != "" && end != "") printf "%.0f", end - begin; else printf "null" }'
 }
 
 words() {
@@ -434,9 +412,6 @@ words() {
 }
 
 write_manifest() {
-	is_patched=false
-	# Its exit status is 0 even where nothing matches.
-	dtrace -l -n kernel:profile:: 2>/dev/null | grep -q ' kernel  *profile ' && is_patched=true
 	is_complete=true
 	[ -z "$incomplete" ] || is_complete=false
 	cat <<-END
@@ -450,24 +425,9 @@ write_manifest() {
 	"warmup": $is_warmup,
 	"scope": $(json "$scope"),
 	"options": ${options:-null},
-	"host": $(json "$(hostname)"),
-	"kernel": {
-	  "system": $(json "$(uname -s)"),
-	  "release": $(json "$(uname -r)"),
-	  "ident": $(json "$(fact kern.ident)"),
-	  "version": $(json "$(fact kern.version)"),
-	  "osreldate": $(number "$(fact kern.osreldate)"),
-	  "machine": $(json "$(uname -m)"),
-	  "scheduler": $(json "$(fact kern.sched.name)"),
-	  "has_profile_probes": $is_patched,
-	  "has_witness": $(has_fact debug.witness.watch),
-	  "has_lock_profiling": $(has_fact debug.lock.prof.enable)
-	},
-	"model": $(json "$(fact hw.model)"),
-	"ncpu": $(number "$(fact hw.ncpu)"),
-	"domains": $(number "$(fact vm.ndomains)"),
-	"memory_bytes": $(number "$(fact hw.physmem)"),
-	"timecounter": $(json "$(fact kern.timecounter.hardware)"),
+	"host": $(json "$(host)"),
+	"tracer": $(json "$tracer"),
+	$("${tracer}_facts"),
 	"workload": [$(words "$@")],
 	"begin": $(clock begin),
 	"end": $(clock end),
@@ -477,8 +437,8 @@ write_manifest() {
 	"real_s": $(number "$(spent real)"),
 	"user_s": $(number "$(spent user)"),
 	"sys_s": $(number "$(spent sys)"),
-	"dtrace_status": $dtrace_status,
-	"drops": $(drops),
+	"tracer_status": $tracer_status,
+	"drops": $("${tracer}_drops" all),
 	"end_marker": $has_end,
 	"complete": $is_complete,
 	"incomplete_reason": $(json_or_null "$incomplete"),
@@ -489,17 +449,31 @@ write_manifest() {
 
 # --- commands ------------------------------------------------------------------------------------
 
+# Sets tracer and what belongs to it; or problem, if there is none for this system.
+choose_tracer() {
+	system=$(uname -s)
+	case $system:$tracer in
+	FreeBSD: | FreeBSD:dtrace) tracer=dtrace suffix=d ;;
+	Linux: | Linux:bpftrace) tracer=bpftrace suffix=bt ;;
+	FreeBSD:* | Linux:*) problem="$(host) runs $system, where there is no $tracer" ;;
+	*) problem="$(host) runs $system, neither FreeBSD nor Linux" ;;
+	esac
+	eval "programs=\${programs_$tracer-} refused=\${refused_$tracer-} environment=\${environment_$tracer-}"
+	[ -z "$problem" ]
+}
+
 check_target() {
-	[ "$(uname -s)" = FreeBSD ] || fail "$(hostname) runs $(uname -s), not FreeBSD"
-	lacking=$(missing_tools dtrace sysctl kldload kldstat)
-	[ -z "$lacking" ] || fail "not found on $(hostname): $lacking"
-	[ "$(id -u)" = 0 ] || fail "not root on $(hostname): DTrace needs it" \
+	choose_tracer || fail "$problem"
+	# shellcheck disable=SC2046 # one word for each
+	lacking=$(missing_tools $("${tracer}_tools"))
+	[ -z "$lacking" ] || fail "not found on $(host): $lacking" "$("${tracer}_supply")"
+	[ "$(id -u)" = 0 ] || fail "not root on $(host): tracing needs it" \
 		'log in as root, or give --root-command'
 }
 
 deliver() {
 	members=''
-	for member in manifest.json script.d stderr.txt time.txt kldstat.txt workload.txt raw.out \
+	for member in manifest.json "script.$suffix" stderr.txt time.txt kldstat.txt workload.txt raw.out \
 		symbols.nm.gz; do
 		[ -e "$record/$member" ] && members="$members $name/$member"
 	done
@@ -522,7 +496,7 @@ open_output() {
 }
 
 record() {
-	name=pvprof-$(hostname | tr -cd 'A-Za-z0-9.-')-$mode-$(date +%Y%m%dT%H%M%S).pvprof
+	name=pvprof-$(host | tr -cd 'A-Za-z0-9.-')-$mode-$(date +%Y%m%dT%H%M%S).pvprof
 	check_target
 	[ "$#" -eq 0 ] || check_workload "$1"
 	open_output
@@ -533,8 +507,8 @@ record() {
 	# Room for the manifest, should the recording fill the disk.
 	dd if=/dev/zero of="$work/reserve" bs=1024 count=256 2>/dev/null ||
 		fail "no space left in $work" 'set TMPDIR to a larger place'
-	if ! open_dtrace; then
-		explain "$work/trial.txt"
+	if ! "${tracer}_open"; then
+		"${tracer}_explain" "$work/trial.txt"
 		fail "$problem" "$hint"
 	fi
 	choose_program
@@ -543,16 +517,13 @@ record() {
 	phase=recording
 	say "state: recording with $program"
 	[ -z "$workload" ] || kill -s CONT "$workload"
-	see_out
+	see_out "$@"
 	phase=finishing
 	say "state: sending"
 	rm -f "$work/reserve"
 	write_manifest "$@" >"$record/manifest.json"
-	kldstat >"$record/kldstat.txt" 2>/dev/null
 	# Last: the room that was kept free may not be enough for them.
-	[ "$with_symbols" = 0 ] ||
-		nm -n "$(fact kern.bootfile)" 2>/dev/null | gzip -c >"$record/symbols.nm.gz" 2>/dev/null ||
-		rm -f "$record/symbols.nm.gz"
+	[ "$with_symbols" = 0 ] || "${tracer}_symbols"
 	[ -z "$incomplete" ] || say "note: incomplete: $incomplete"
 	deliver
 }
@@ -561,20 +532,9 @@ record() {
 finding() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4-}"; }
 
 doctor() {
-	if [ "$(uname -s)" = FreeBSD ]; then
-		finding ok system "$(uname -s) $(uname -r) $(uname -m), $(fact kern.ident)"
-	else
-		finding bad system "$(uname -s): not FreeBSD" 'record on a FreeBSD host: --host'
-	fi
 	if [ "$(id -u)" = 0 ]; then finding ok root 'uid 0'; else
 		finding bad root "uid $(id -u)" 'log in as root, or give --root-command'
 	fi
-	lacking=$(missing_tools dtrace sysctl kldload kldstat)
-	if [ -z "$lacking" ]; then finding ok tools 'all there'; else
-		finding bad tools "not found: $lacking" 'they are in the base system: look at PATH'
-	fi
-	[ "$(fact security.jail.jailed)" != 1 ] ||
-		finding bad jail 'this is a jail' 'record on the host itself'
 	make_work
 	room=$(df -k "$work" | awk 'END { print int($(NF - 2) / 1024) }')
 	if [ "$room" -ge 64 ]; then finding ok space "$room MB in ${TMPDIR:-/tmp}"; else
@@ -586,15 +546,24 @@ doctor() {
 	else
 		finding ok lock 'no other recorder'
 	fi
-	finding note clock "timecounter $(fact kern.timecounter.hardware), $(fact hw.ncpu) CPUs"
-	if open_dtrace; then finding ok dtrace "$(dtrace -V 2>/dev/null)"; else
-		explain "$work/trial.txt"
-		finding bad dtrace "$problem" "$hint"
+	if ! choose_tracer; then
+		finding bad system "$problem" 'record on another host: --host'
+		return 0
+	fi
+	# shellcheck disable=SC2046 # one word for each
+	lacking=$(missing_tools $("${tracer}_tools"))
+	if [ -z "$lacking" ]; then finding ok tools 'all there'; else
+		finding bad tools "not found: $lacking" "$("${tracer}_supply")"
+	fi
+	"${tracer}_findings"
+	if "${tracer}_open"; then finding ok "$tracer" "$("$tracer" -V 2>/dev/null)"; else
+		"${tracer}_explain" "$work/trial.txt"
+		finding bad "$tracer" "$problem" "$hint"
 		return 0
 	fi
 	for candidate in $programs; do
 		if compile "$candidate"; then finding ok "$candidate" 'compiles'; else
-			explain "$work/trial.txt"
+			"${tracer}_explain" "$work/trial.txt"
 			case $candidate in
 			*-sdt) finding note "$candidate" "$problem" "$hint" ;;
 			*) finding bad "$candidate" "$problem" "$hint" ;;
@@ -606,9 +575,9 @@ doctor() {
 main() {
 	exec 4>&2
 	PATH=$PATH:/sbin:/bin:/usr/sbin:/usr/bin
-	work='' part='' lock='' dtrace='' workload='' heartbeat='' listener='' guard='' stopped=''
-	notes='' incomplete='' exit_status='' exit_signal='' dtrace_status=0 has_end=false problem='' hint=''
-	phase=preparing quiet=0
+	work='' part='' lock='' tracing='' workload='' heartbeat='' listener='' guard='' stopped=''
+	notes='' incomplete='' exit_status='' exit_signal='' tracer_status=0 has_end=false problem='' hint=''
+	phase=preparing quiet=0 suffix=''
 	trap clean_up EXIT
 	trap drop HUP PIPE USR2
 	trap stop INT TERM USR1

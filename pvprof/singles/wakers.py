@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pvprof.attribute import RowId, caller_of, rows_of_parts
+from pvprof.attribute import RowId, rows_of_parts
 from pvprof.endings import NOTHING, Division, Ending, Endings, add_endings
 from pvprof.model import NO_STACK, Events, Frame, Key, Profile, Stack, Wakeups, Weight, frames_of
 from pvprof.rules import Rules
@@ -32,10 +32,12 @@ INTERRUPT = "[interrupt]"
 """Stands for the process of a waker that was an interrupt."""
 
 # Functions of FreeBSD's kernel that serve an interrupt on the thread that it met, also those which
-# an idle thread calls in the place of a timer's interrupt.
+# an idle thread calls in the place of a timer's interrupt; and those of Linux.
 _SERVES_INTERRUPT = re.compile(
     r"handleevents|callout_process|intr_event_handle|intr_execute_handlers|intr_irq_handler"
     r"|lapic_handle_\w+|ipi_bitmap_handler"
+    r"|asm_sysvec_\w+|asm_common_interrupt|handle_softirqs|__do_softirq|__irq_exit_rcu"
+    r"|el1h?_64_irq(?:_handler)?|el1_interrupt|do_IRQ|hrtimer_interrupt"
 )
 
 
@@ -99,7 +101,7 @@ def wakers_of(endings: Endings, parts: Sequence[Part], rules: Rules, most: int) 
 
 def _waker(ending: Ending, rules: Rules) -> Waker:
     execname = INTERRUPT if is_interrupt(ending.waker) else ending.execname
-    function = "" if ending.waker == NO_STACK else caller_of(ending.waker, rules)
+    function = "" if ending.waker == NO_STACK else rules.caller_of(ending.waker)
     return Waker(execname, function)
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from pvprof.dscript.options import Options
 from pvprof.recorder import Plan, recorder
 from pvprof.recording import Recording, open_recording
+from pvprof.tracing_options import Options
 
 BIN = Path(__file__).parent / "bin"
 SHELLS = ("dash", "busybox")

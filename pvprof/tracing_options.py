@@ -1,7 +1,7 @@
-"""What a user may ask of a D program.
+"""What a user may ask of a tracing program, whichever tracer runs it.
 
-Owns the options of the generator and which of them a mode has no use for. They are data; the
-program that follows from them is put together in ``programs``.
+Owns the options and which of them a mode has no use for. They are data; the program that follows
+from them is put together in ``dscript.programs`` and ``btscript.programs``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Scope = Literal["system", "tree"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Filters and sizes of one D program.
+    """Filters and sizes of one program.
 
     Attributes:
         scope: ``system``: every process; ``tree``: the workload's processes only. ``$1`` is then

@@ -1,0 +1,151 @@
+# The recorder's part for bpftrace(8) of Linux: what its functions do is said in recorder.sh.
+# The output is a JSON object a line: marks stand in what the program prints.
+
+bpftrace_tools() { echo bpftrace mount umount env; }
+
+bpftrace_supply() { echo 'install the package bpftrace'; }
+
+bpftrace_explain() {
+	problem=$(grep -v -e '^$' -e RLIMIT_MEMLOCK "$1" | head -n 3 | sed -e 's/^.*ERROR: //' | tr '\n' ' ' | sed 's/ $//')
+	hint=''
+	case $problem in
+	*'running as the root'*)
+		problem="not allowed to trace: $problem"
+		hint='run as root' ;;
+	*'Operation not permitted'* | *'Permission denied'* | *lockdown*)
+		problem="not allowed to trace: $problem"
+		hint='run as root on the host itself: not in a container, without kernel lockdown' ;;
+	*'not found: lock:'*)
+		problem='this kernel has no lock:contention_begin'
+		hint='it came with Linux 5.19; record offcpu or events' ;;
+	*'racepoint not found'*)
+		problem="a tracepoint is missing: $problem"
+		hint='mount -t tracefs tracefs /sys/kernel/tracing' ;;
+	*task_struct*)
+		problem="this kernel does not tell its types: $problem"
+		hint='it was built without CONFIG_DEBUG_INFO_BTF' ;;
+	'')
+		problem='bpftrace ended without a word' ;;
+	*)
+		problem="bpftrace refused the program: $problem"
+		hint='pvprof script --tracer bpftrace prints the program' ;;
+	esac
+}
+
+# Tracepoints are found through tracefs: mount it meanwhile where nobody did.
+bpftrace_open() {
+	if [ ! -e /sys/kernel/tracing/events/sched ] && [ ! -e /sys/kernel/debug/tracing/events/sched ]; then
+		mount -t tracefs tracefs /sys/kernel/tracing 2>"$work/trial.txt" || return 1
+		has_mounted=1
+	fi
+	bpftrace -q -e 'BEGIN { exit(); }' >/dev/null 2>"$work/trial.txt"
+}
+
+bpftrace_undo() { [ -z "${has_mounted-}" ] || umount /sys/kernel/tracing; }
+
+bpftrace_compile() { bpftrace -d "$@"; }
+
+bpftrace_start() {
+	# shellcheck disable=SC2086 # one word for each variable
+	exec env $environment bpftrace -q -k -f json -o "$record/raw.out" "$@"
+}
+
+bpftrace_mark() {
+	sed -n "s/^{\"type\": \"printf\", \"data\": \"#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\\\\n\"}\$/\\1/p" \
+		"$record/raw.out" | tail -n 1
+}
+
+# While it goes on only what has come since is looked at: the output may be large.
+bpftrace_drops() {
+	[ -z "${1-}" ] || rm -f "$work/dropped"
+	seen=0 dropped=0
+	[ ! -s "$work/dropped" ] || read -r seen dropped <"$work/dropped"
+	size=$(($(wc -c <"$record/raw.out")))
+	more=$(tail -c +$((seen + 1)) "$record/raw.out" | head -c $((size - seen)) | awk '
+		/^{"type": "lost_events"/ { gsub(/[^0-9]/, ""); sum += $0 }
+		/^{"type": "helper_error", "helper": "map_update_elem"/ { sum++ }
+		END { printf "%d", sum }')
+	echo "$size $((dropped + more))" >"$work/dropped"
+	echo $((dropped + more))
+}
+
+# Nothing else may run below it: it would count as the workload's.
+bpftrace_starter() {
+	cat <<-'END'
+	out=$1
+	shift
+	kill -s STOP $$
+	read -r begin rest </proc/uptime
+	"$@"
+	status=$?
+	read -r end rest </proc/uptime
+	{ echo "$begin $end"; times; } >"$out"
+	exit "$status"
+	END
+}
+
+bpftrace_times() {
+	[ -s "$record/time.txt" ] || return 0
+	LC_ALL=C awk '
+		function seconds(text, parts) { split(text, parts, /[ms]/); return parts[1] * 60 + parts[2] }
+		NR == 1 { real = $2 - $1 }
+		NR == 3 { user = seconds($1); sys = seconds($2) }
+		END { if (NR == 3) printf "%.2f real %.2f user %.2f sys\n", real, user, sys }' \
+		"$record/time.txt" >"$work/times" && mv "$work/times" "$record/time.txt"
+}
+
+# The program prints what the kernel has noted of the workload's end.
+bpftrace_killed() {
+	code=$(sed -n 's/^{"type": "printf", "data": "#workload-exit \([0-9]*\)\\n"}$/\1/p' \
+		"$record/raw.out" | tail -n 1)
+	[ -n "$code" ] && [ $((code % 128)) -ne 0 ]
+}
+
+bpftrace_refusal() { head -n 1 "$record/workload.txt" | grep -F ": $1: " | grep 'starter\.sh: '; }
+
+# first FILE KEY: what stands behind KEY in a file of lines "KEY: VALUE" or "KEY=VALUE"
+first() { sed -n "s/^$2[[:space:]]*[:=][[:space:]]*\"\\{0,1\\}\\([^\"]*\\).*/\\1/p" "$1" 2>/dev/null | head -n 1; }
+
+has_file() { if [ -e "$1" ]; then printf true; else printf false; fi; }
+
+count_cpus() { grep -c '^processor' /proc/cpuinfo 2>/dev/null; }
+
+clock_source() { cat /sys/devices/system/clocksource/clocksource0/current_clocksource 2>/dev/null; }
+
+bpftrace_facts() {
+	kilobytes=$(first /proc/meminfo MemTotal)
+	nodes=$(find /sys/devices/system/node -maxdepth 1 -name 'node[0-9]*' 2>/dev/null | wc -l)
+	cat <<-END
+	"tracer_version": $(json "$(bpftrace -V 2>/dev/null)"),
+	"kernel": {
+	  "system": $(json "$(uname -s)"),
+	  "release": $(json "$(uname -r)"),
+	  "ident": $(json "$(first /etc/os-release PRETTY_NAME)"),
+	  "version": $(json "$(uname -v)"),
+	  "machine": $(json "$(uname -m)"),
+	  "has_witness": $(has_file /proc/lockdep),
+	  "has_lock_profiling": $(has_file /proc/lock_stat)
+	},
+	"model": $(json "$(first /proc/cpuinfo 'model name')"),
+	"ncpu": $(number "$(count_cpus)"),
+	"domains": $(number "$((nodes > 0 ? nodes : 1))"),
+	"memory_bytes": $(number "$((${kilobytes%% *} * 1024))"),
+	"timecounter": $(json "$(clock_source)")
+	END
+}
+
+bpftrace_findings() {
+	finding ok system "$(uname -s) $(uname -r) $(uname -m), $(first /etc/os-release PRETTY_NAME)"
+	if [ -e /sys/kernel/btf/vmlinux ]; then finding ok types 'BTF'; else
+		finding note types 'no BTF' 'without it kernel threads cannot be told apart'
+	fi
+	finding note clock "timecounter $(clock_source), $(count_cpus) CPUs"
+}
+
+# Frames have their names already; these are for the addresses of locks. A kernel without
+# CONFIG_KALLSYMS_ALL knows a few variables only, and any address would seem to be in one of those.
+bpftrace_symbols() {
+	[ "$(grep -c ' [bBdD] ' /proc/kallsyms 2>/dev/null)" -gt 1000 ] || return 0
+	grep ' [bBdD] ' /proc/kallsyms | sort | gzip -c >"$record/symbols.nm.gz" 2>/dev/null ||
+		rm -f "$record/symbols.nm.gz"
+}

@@ -1,0 +1,116 @@
+# The recorder's part for dtrace(1) of FreeBSD: what its functions do is said in recorder.sh.
+
+dtrace_tools() { echo dtrace sysctl kldload kldstat time; }
+
+dtrace_supply() { echo 'they are in the base system: look at PATH'; }
+
+dtrace_explain() {
+	problem=$(grep -v -e '^$' -e ' lowered to ' "$1" | head -n 3 | sed 's/^dtrace: //' | tr '\n' ' ' | sed 's/ $//')
+	hint=''
+	case $problem in
+	*'additional privileges'*)
+		problem="not allowed to trace: $problem"
+		hint='run as root, and not in a jail' ;;
+	*'device not available'*)
+		problem="DTrace is not loaded: $problem"
+		hint='kldload dtraceall; a kernel without it was built without KDTRACE_HOOKS' ;;
+	*kernel:profile*'does not match any probes'*)
+		problem='this kernel has no kernel:profile probes'
+		hint='apply the kernel patch (pvprof patch apply), or record offcpu or events' ;;
+	*'does not match any probes'*)
+		problem="a probe is missing: $problem"
+		hint='kldload dtraceall; pvprof doctor says which modes work here' ;;
+	'')
+		problem='dtrace ended without a word' ;;
+	*)
+		problem="dtrace refused the program: $problem"
+		hint='pvprof script prints the program; kernels without CTF data cannot compile it' ;;
+	esac
+}
+
+# Load it if it is not there.
+dtrace_open() {
+	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" && return 0
+	grep -q 'not available' "$work/trial.txt" || return 1
+	kldload dtraceall >/dev/null 2>&1 || return 1
+	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" || return 1
+	note 'loaded the kernel module dtraceall'
+}
+
+# A module that was loaded stays: whoever records once does it again.
+dtrace_undo() { :; }
+
+dtrace_compile() { dtrace -e -s "$@"; }
+
+dtrace_start() {
+	program_file=$1
+	shift
+	exec dtrace -s "$program_file" -o "$record/raw.out" "$@"
+}
+
+dtrace_mark() {
+	sed -n "s/^#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\$/\\1/p" "$record/raw.out" | tail -n 1
+}
+
+dtrace_drops() {
+	awk '/^dtrace: [0-9]+ .*drops?/ { sum += $2 } END { print sum + 0 }' "$record/stderr.txt"
+}
+
+# The words reach exec as they are.
+dtrace_starter() {
+	cat <<-'END'
+	times=$1
+	shift
+	kill -s STOP $$
+	exec time -l -o "$times" "$@"
+	END
+}
+
+dtrace_times() { :; }
+
+dtrace_killed() { grep -q 'time: command terminated abnormally$' "$record/workload.txt"; }
+
+dtrace_refusal() { head -n 1 "$record/workload.txt" | grep '^time: '; }
+
+fact() { sysctl -n "$1" 2>/dev/null; }
+
+# has_fact NAME: whether the kernel has a variable at all
+has_fact() { if fact "$1" >/dev/null; then printf true; else printf false; fi; }
+
+dtrace_facts() {
+	is_patched=false
+	# Its exit status is 0 even where nothing matches.
+	dtrace -l -n kernel:profile:: 2>/dev/null | grep -q ' kernel  *profile ' && is_patched=true
+	kldstat >"$record/kldstat.txt" 2>/dev/null
+	cat <<-END
+	"kernel": {
+	  "system": $(json "$(uname -s)"),
+	  "release": $(json "$(uname -r)"),
+	  "ident": $(json "$(fact kern.ident)"),
+	  "version": $(json "$(fact kern.version)"),
+	  "osreldate": $(number "$(fact kern.osreldate)"),
+	  "machine": $(json "$(uname -m)"),
+	  "scheduler": $(json "$(fact kern.sched.name)"),
+	  "has_profile_probes": $is_patched,
+	  "has_witness": $(has_fact debug.witness.watch),
+	  "has_lock_profiling": $(has_fact debug.lock.prof.enable)
+	},
+	"model": $(json "$(fact hw.model)"),
+	"ncpu": $(number "$(fact hw.ncpu)"),
+	"domains": $(number "$(fact vm.ndomains)"),
+	"memory_bytes": $(number "$(fact hw.physmem)"),
+	"timecounter": $(json "$(fact kern.timecounter.hardware)")
+	END
+}
+
+dtrace_findings() {
+	finding ok system "$(uname -s) $(uname -r) $(uname -m), $(fact kern.ident)"
+	[ "$(fact security.jail.jailed)" != 1 ] ||
+		finding bad jail 'this is a jail' 'record on the host itself'
+	finding note clock "timecounter $(fact kern.timecounter.hardware), $(fact hw.ncpu) CPUs"
+}
+
+dtrace_symbols() {
+	nm -n "$(fact kern.bootfile)" 2>/dev/null | gzip -c >"$record/symbols.nm.gz" 2>/dev/null ||
+		rm -f "$record/symbols.nm.gz"
+}
