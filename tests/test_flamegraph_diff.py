@@ -196,8 +196,18 @@ def graph(page: Page, tmp_path: Path) -> Page:
 
 def test_the_script_colours_like_the_still_picture(graph: Page) -> None:
     root = parse(render_diff(BASE, AFTER, OPTIONS))
-    still = sorted((title_of(one)[0], one[1].attrib["fill"]) for one in frames_in(root)[1:])
-    assert sorted((one["name"], one["fill"]) for one in frames(graph)[1:]) == still
+    still = sorted((title_of(one)[0], one[1].attrib["fill"]) for one in frames_in(root))
+    assert sorted((one["name"], one["fill"]) for one in frames(graph)) == still
+
+
+def test_the_whole_has_the_colour_and_mark_of_its_own_change(page: Page, tmp_path: Path) -> None:
+    less = folded({"make;vm_fault;pv list": 250})
+    for new, change, label in [(less, -3, "all"), (folded({}), VANISHED, "- all")]:
+        root = parse(render_diff(BASE, new, OPTIONS))
+        assert frames_in(root)[0][1].attrib["fill"] == colour(change)
+        show(page, tmp_path, render_diff(BASE, new, OPTIONS))
+        assert look(page, "all")["fill"] == colour(change)
+        assert look(page, "all")["label"] == label
 
 
 def test_widths_are_switched_between_base_new_and_both(graph: Page) -> None:
