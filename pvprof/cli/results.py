@@ -137,6 +137,16 @@ class SvgChoices:
     palette: Palette = "auto"
 
 
+def empty_picture(choices: SvgChoices, reason: str) -> str:
+    """Return the flame graph of an empty input, as scripts that draw whatever comes expect one."""
+    from pvprof.render.flamegraph import FlamegraphOptions, render  # noqa: PLC0415
+
+    title = choices.title or "Nothing was recorded"
+    notes = (("Problems", reason), ("Drawn by", f"pvprof {__version__}"))
+    options = FlamegraphOptions(title=title, notes=notes, width=choices.width)
+    return render(Folded((), "ns"), options)
+
+
 @dataclass(frozen=True, slots=True)
 class Towers:
     """Folded stacks, and all that a picture says about where they come from."""
