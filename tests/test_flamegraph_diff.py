@@ -88,7 +88,7 @@ def test_the_picture_says_how_values_were_scaled_or_that_they_were_not() -> None
     scale = Scale("builds", Fraction(2), Fraction(3))
     text = render_diff(BASE, AFTER, replace(OPTIONS, scale=scale))
     words = " ".join(texts_of(parse(text), "subtitle"))
-    assert "per builds: the base (2 builds) is scaled by 1.5 to the 3 of the new profile" in words
+    assert "the base (2 builds) is scaled by 1.5 to the 3 builds of the new profile" in words
     assert "base 600.0 ms, new 100.0 ms" in dict(map(title_of, frames_in(parse(text))))["pv list"]
 
 
