@@ -182,6 +182,23 @@ def test_the_picture_says_that_its_values_are_those_of_all_runs(
     assert f"new {format_value(total, 'ns')}" in plain
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), " Run times: not corrected."),
+        (("--no-holm",), "pooled).\n"),
+        (("--work", "builds=2:3"), " Run times: of a whole run each, not corrected."),
+        (("--per", "second", "--no-holm"), " Run times: of a whole run each."),
+    ],
+)
+def test_run_times_are_said_to_be_those_of_whole_runs_where_values_are_per_something_else(
+    run: Run, sides: Sides, words: tuple[str, ...], said: str
+) -> None:
+    result = run("compare", *sides[0], "--vs", *sides[1], *words, "--format", "markdown", "-o", "-")
+    assert said in result.stdout
+    assert "| real | 100.217 s |" in result.stdout
+
+
 def test_the_picture_of_one_run_a_side_speaks_of_one(run: Run, sides: Sides) -> None:
     run("compare", sides[0][0], "--vs", sides[1][0], "-o", "one.svg")
     assert "One run a side. base: stock; new: patched" in Path("one.svg").read_text()

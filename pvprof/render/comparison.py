@@ -45,7 +45,9 @@ def method(changes: Changes) -> str:
     holm = (
         ", Holm's correction over all classes, all locks, all functions" if options.has_holm else ""
     )
-    times = " Run times: not corrected." if holm and changes.times else ""
+    whole = ["of a whole run each"] if options.basis.kind != "run" else []
+    about = ", ".join([*whole, *(["not corrected"] if holm else [])])
+    times = f" Run times: {about}." if about and changes.times else ""
     return (
         f"{options.basis.sentence}. Verdicts at {options.stats.confidence:g} % confidence "
         f"({options.stats.assumption.title}{holm}).{times}"
