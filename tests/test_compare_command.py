@@ -199,6 +199,13 @@ def test_run_times_are_said_to_be_those_of_whole_runs_where_values_are_per_somet
     assert "| real | 100.217 s |" in result.stdout
 
 
+def test_the_picture_says_that_data_are_missing_on_a_side(run: Run, sides: Sides) -> None:
+    words = ("compare", *sides[0], "--vs", *sides[1], "--format", "svg", "-o", "-")
+    assert "Data are missing" not in run(*words).stdout
+    (sides[1][0] / "stderr.txt").write_text("dtrace: 17 drops on CPU 3\n")
+    assert "new side. Data are missing: totals are too low" in run(*words).stdout
+
+
 def test_the_picture_of_one_run_a_side_speaks_of_one(run: Run, sides: Sides) -> None:
     run("compare", sides[0][0], "--vs", sides[1][0], "-o", "one.svg")
     assert "One run a side. base: stock; new: patched" in Path("one.svg").read_text()

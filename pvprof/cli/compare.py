@@ -268,7 +268,10 @@ def _picture(section: SectionChange, changes: Changes) -> str:
         base_name=changes.base.name,
         new_name=changes.new.name,
     )
-    graph = replace(graph, subtitle=_sums(section, changes.options.basis))
+    subtitle = _sums(section, changes.options.basis)
+    if any(one.severity == "loss" for one in changes.caveats):
+        subtitle += ". Data are missing: totals are too low"
+    graph = replace(graph, subtitle=subtitle)
     return render_diff(section.base_folded, section.new_folded, replace(diff, graph=graph))
 
 

@@ -72,7 +72,9 @@ def draw_diff(
         for side, one in (("Base", base), ("New", new))
     )
     diff = DiffOptions(
-        graph=replace(new.graph_options(choices), title=title, notes=notes),
+        graph=replace(
+            new.graph_options(choices), title=title, subtitle=_subtitle(base, new), notes=notes
+        ),
         shape=shape,
         threshold=threshold,
         scale=scale,
@@ -80,6 +82,13 @@ def draw_diff(
         new_name=new.name,
     )
     return (base, new), render_diff(base.folded, new.folded, diff)
+
+
+def _subtitle(base: Towers, new: Towers) -> str:
+    """Return what is compared, and on which side data are missing."""
+    sides = [side for side, one in (("base", base), ("new", new)) if one.has_loss]
+    loss = f"Data are missing ({' and '.join(sides)}): totals are too low" if sides else ""
+    return ". ".join(part for part in (new.kinds, loss) if part)
 
 
 def _scale(text: str | None) -> Scale | None:

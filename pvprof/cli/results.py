@@ -213,8 +213,19 @@ class Towers:
         return weight.count if self.options.counts else weight.value
 
     @property
+    def has_loss(self) -> bool:
+        """Tell whether data are missing, so that totals are too low."""
+        return any(one.severity == "loss" for one in self.inputs.pool.problems)
+
+    @property
     def subtitle(self) -> str:
         """Return what is shown, and that something is not, if so."""
+        parts = [self.kinds, "Data are missing: totals are too low" if self.has_loss else ""]
+        return ". ".join(part for part in parts if part)
+
+    @property
+    def kinds(self) -> str:
+        """Return the kinds of waits that are shown, and their share if there are others."""
         kept = self._shown(self.selection.weight)
         unit = self.folded.unit
         kinds = dict.fromkeys(part.verdict.kind for part in self.selection.kept)
