@@ -151,6 +151,15 @@ def test_the_command_compares_two_recordings(run: Callable[..., Result], tmp_pat
     assert texts_of(root, "label") == ["Base", "New"]
 
 
+def test_the_command_says_where_the_same_code_may_seem_another(run: Callable[..., Result]) -> None:
+    both = RECORDINGS / "lockstat-provider.out", RECORDINGS / "build-lockstat-provider.out"
+    result = run("flamegraph", "--diff", *both)
+    words = "addresses without a name that only one side has"
+    assert words in result.stderr
+    assert words in " ".join(" ".join(parse(result.stdout).itertext()).split())
+    assert words not in run("flamegraph", "--diff", both[0], both[0]).stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
