@@ -504,6 +504,13 @@ def test_no_direction_is_better_where_none_is_known() -> None:
     assert found.is_better is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_ratio_that_no_double_holds_is_none() -> None:
+    assert ratio_of_means(of(1.0, 5e-254), of(1.0, 1e55, name="b"), 95) is None
+    assert ratio_of_means(of(1e-300, 2e-300), of(1e50, 2e50, name="b"), 95) is None
+    assert ratio_of_means(of(1.0, 2.0), of(2.0, 4.0, name="b"), 95) is not None
+
+
 def test_the_bootstrap_is_the_same_each_time() -> None:
     shuffled = list(range(1, 20))
     random.Random(1).shuffle(shuffled)
