@@ -43,6 +43,10 @@ class InputError(PvprofError):
     """The input cannot be read at all, or holds no record."""
 
 
+class EmptyError(InputError):
+    """The input is empty: whatever was to write it had nothing to say."""
+
+
 class OutputError(PvprofError):
     """The result cannot be written."""
 

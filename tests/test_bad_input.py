@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import xml.etree.ElementTree as ET
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -197,13 +198,41 @@ NOTHING = {
 }
 
 
+def as_text(command: str) -> tuple[str, ...]:
+    """Return the words of a command that makes no picture: one of an empty file says that it is."""
+    return (command, "--tree") if command == "flamegraph" else (command,)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_file_with_nothing_in_it_is_one_line_of_error(
     run: Run, tmp_path: Path, command: str, name: str
 ) -> None:
-    error = assert_is_error(run(command, write(tmp_path / "nothing.out", NOTHING[name])))
+    error = assert_is_error(run(*as_text(command), write(tmp_path / "nothing.out", NOTHING[name])))
     assert "nothing" in error, "an error names its file"
+
+
+@pytest.mark.parametrize("layout", ["", "folded", "classic"])
+@pytest.mark.parametrize("text", [b"", b" \n\n"], ids=["empty", "blanks"])
+def test_an_empty_file_is_a_picture_that_says_so_and_a_failure(
+    run: Run, tmp_path: Path, text: bytes, layout: str
+) -> None:
+    words = ("--input-format", layout) if layout else ()
+    result = run(
+        "flamegraph", "-", *words, "--title", "A < B", "-o", tmp_path / "x.svg", stdin=text
+    )
+    assert result.exit_code == 1
+    assert "pvprof: error: stdin: the file is empty\n" in result.stderr
+    said = "".join(ET.parse(tmp_path / "x.svg").getroot().itertext())
+    for sentence in ("A < B", "There is nothing to draw", "stdin: the file is empty"):
+        assert sentence in said
+
+
+def test_an_empty_file_among_others_makes_no_picture(run: Run, tmp_path: Path) -> None:
+    empty = write(tmp_path / "empty.out", b"")
+    result = run("flamegraph", RECORDINGS / "stock-offcpu.out", empty, "-o", tmp_path / "x.svg")
+    assert_is_error(result)
+    assert not (tmp_path / "x.svg").exists()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -475,7 +504,7 @@ NO_RECORDINGS: dict[str, Callable[[Path], Path]] = {
 def test_what_is_no_recording_is_one_line_of_error(
     run: Run, tmp_path: Path, name: str, command: str
 ) -> None:
-    error = assert_is_error(run(command, NO_RECORDINGS[name](tmp_path)))
+    error = assert_is_error(run(*as_text(command), NO_RECORDINGS[name](tmp_path)))
     assert error.isprintable()
 
 

@@ -169,6 +169,30 @@ def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: Run) -> N
     assert "the filters left no stack" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["drops.out"], "recorded). Data are missing: totals are too low"),
+        (["stock-offcpu.out"], ""),
+        (
+            ["--diff", "stock-offcpu.out", "drops.out"],
+            "Data are missing (new): totals are too low.",
+        ),
+        (["--diff", "drops.out", "drops.out"], "Data are missing (base and new): totals"),
+        (["--diff", "stock-offcpu.out", "stock-offcpu.out"], ""),
+    ],
+    ids=" ".join,
+)
+def test_a_picture_says_above_its_frames_that_data_are_missing(
+    run: Run, words: list[str], said: str
+) -> None:
+    paths = [word if word.startswith("--") else RECORDINGS / word for word in words]
+    text = run("flamegraph", "--measure", "ns", *paths, "-o", "-", "-q").stdout
+    subtitles = "".join(re.findall('class="subtitle"[^>]*>([^<]*)<', text))
+    assert said in subtitles
+    assert ("Data are missing" in subtitles) == bool(said)
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m pvprof fold -q {EVENTS} | head -c 10"
     done = subprocess.run(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from two_sides import KERNEL, Waits, manifest, noisy, raw, records_of
 
 from pvprof.cli.sides import read_sides
+from pvprof.compare.caveats import unnamed_addresses
 from pvprof.compare.changes import differential_rows, scale_of
 from pvprof.compare.measures import CLASS, FUNCTION, KIND, LOCK, MEASURES, RowChange
 from pvprof.compare.sides import Basis, Run, Side
@@ -321,6 +322,40 @@ def test_two_kernels_are_expected_one_a_side_and_are_told() -> None:
     mixed = Side("stock", (*base.runs, *side_of(runs, "other", 2).runs))
     assert "several-kernels" in kinds_of(compared(mixed, new))
     assert "same-kernel" in kinds_of(compared(base, side_of(runs, "stock", 101)))
+
+
+ENTRY, OTHER = "kernel`0xffffffff8068dd38", "kernel`0xffffffff8068ddf8"
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "said"),
+    [
+        ({f"{ENTRY};a": 3, "b": 1}, {f"{OTHER};a": 1, "b": 1}, "75.0% of the base and 50.0% of"),
+        ({f"cc;{ENTRY};a": 1}, {"cc;kernel`trap;a": 1}, "100.0% of the base and 0.0% of the new"),
+        ({f"{ENTRY};a": 3}, {f"{ENTRY};b": 3}, ""),
+        ({f"{ENTRY};a": 1, "b": 999}, {f"{OTHER};a": 1, "b": 999}, ""),
+        ({"0x325a2f6017b0;a": 1}, {"0x143f17bf7b0;a": 1}, ""),  # code of a user's process
+        ({}, {}, ""),
+    ],
+)
+def test_addresses_without_a_name_that_one_side_has_are_told_with_their_shares(
+    base: dict[str, int], new: dict[str, int], said: str
+) -> None:
+    sides = [Folded(tuple((Stack(k), v) for k, v in side.items()), "ns") for side in (base, new)]
+    found = unnamed_addresses(*sides)
+    assert len(found) == bool(said)
+    assert said in "".join(one.text for one in found)
+    assert {one.severity for one in found} <= {"note"}  # nothing to refuse a comparison for
+
+
+def test_a_comparison_of_two_kernels_says_where_the_same_code_may_seem_another() -> None:
+    names = ("lockstat-provider.out", "build-lockstat-provider.out")
+    base, new = (
+        Side(name, (Run(name, read_pool([str(RECORDINGS / name)], READ), digest=name),))
+        for name in names
+    )
+    assert "unnamed-addresses" in kinds_of(compared(base, new))
+    assert "unnamed-addresses" not in kinds_of(compared(base, base))
 
 
 def test_a_recording_with_drops_changes_the_caveats_and_no_verdict() -> None:

@@ -16,6 +16,8 @@ from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden
 from two_sides import manifest, noisy, raw, records_of, write_recording, write_side
 
+from pvprof.units import format_value
+
 Run = Callable[..., Result]
 GOLDEN = FIXTURES / "golden"
 NEW_LOCK = {"obm": (5_000_000, 3)}
@@ -153,6 +155,60 @@ def test_the_picture_is_valid_and_says_how_it_was_scaled(run: Run, sides: Sides)
     assert "stock (6 runs) → patched (6 runs)" in text
     assert "different-kernels" not in text
     assert "kernel: GENERIC" in text
+
+
+@pytest.mark.parametrize(
+    ("runs", "words", "said"),
+    [
+        (6, (), "Sums of all runs: 6 runs of the base, 6 of the new side. base: stock"),
+        (3, (), "6 runs of the base, 3 of the new side"),
+        (3, (), "the base (6 runs) is scaled by 0.5 to the 3 runs of the new profile"),
+        (3, ("--per", "second"), "(600 seconds) is scaled by 0.5 to the 300 seconds of the new"),
+        (6, ("--work", "builds=2:3"), "(12 builds) is scaled by 1.5 to the 18 builds of the new"),
+        (6, ("--work", "2:3"), "(12 units of work) is scaled by 1.5 to the 18 units of work of"),
+    ],
+)
+def test_the_picture_says_that_its_values_are_those_of_all_runs(
+    run: Run, sides: Sides, runs: int, words: tuple[str, ...], said: str
+) -> None:
+    picture = ("--format", "svg", "-o", "-")
+    text = run("compare", *sides[0], "--vs", *sides[1][:runs], *words, *picture).stdout
+    plain = " ".join(" ".join(ET.fromstring(text.encode()).itertext()).split())
+    assert said in plain
+    assert "per run" not in plain
+    total = json.loads(run("report", *sides[1][:runs], "--format", "json", "-o", "-").stdout)[
+        "sections"
+    ][0]["total"]["value"]
+    assert f"new {format_value(total, 'ns')}" in plain
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), " Run times: not corrected."),
+        (("--no-holm",), "pooled).\n"),
+        (("--work", "builds=2:3"), " Run times: of a whole run each, not corrected."),
+        (("--per", "second", "--no-holm"), " Run times: of a whole run each."),
+    ],
+)
+def test_run_times_are_said_to_be_those_of_whole_runs_where_values_are_per_something_else(
+    run: Run, sides: Sides, words: tuple[str, ...], said: str
+) -> None:
+    result = run("compare", *sides[0], "--vs", *sides[1], *words, "--format", "markdown", "-o", "-")
+    assert said in result.stdout
+    assert "| real | 100.217 s |" in result.stdout
+
+
+def test_the_picture_says_that_data_are_missing_on_a_side(run: Run, sides: Sides) -> None:
+    words = ("compare", *sides[0], "--vs", *sides[1], "--format", "svg", "-o", "-")
+    assert "Data are missing" not in run(*words).stdout
+    (sides[1][0] / "stderr.txt").write_text("dtrace: 17 drops on CPU 3\n")
+    assert "new side. Data are missing: totals are too low" in run(*words).stdout
+
+
+def test_the_picture_of_one_run_a_side_speaks_of_one(run: Run, sides: Sides) -> None:
+    run("compare", sides[0][0], "--vs", sides[1][0], "-o", "one.svg")
+    assert "One run a side. base: stock; new: patched" in Path("one.svg").read_text()
 
 
 def test_strict_refuses_and_says_why(run: Run, sides: Sides) -> None:

@@ -88,7 +88,7 @@ def test_the_picture_says_how_values_were_scaled_or_that_they_were_not() -> None
     scale = Scale("builds", Fraction(2), Fraction(3))
     text = render_diff(BASE, AFTER, replace(OPTIONS, scale=scale))
     words = " ".join(texts_of(parse(text), "subtitle"))
-    assert "per builds: the base (2 builds) is scaled by 1.5 to the 3 of the new profile" in words
+    assert "the base (2 builds) is scaled by 1.5 to the 3 builds of the new profile" in words
     assert "base 600.0 ms, new 100.0 ms" in dict(map(title_of, frames_in(parse(text))))["pv list"]
 
 
@@ -151,6 +151,15 @@ def test_the_command_compares_two_recordings(run: Callable[..., Result], tmp_pat
     assert texts_of(root, "label") == ["Base", "New"]
 
 
+def test_the_command_says_where_the_same_code_may_seem_another(run: Callable[..., Result]) -> None:
+    both = RECORDINGS / "lockstat-provider.out", RECORDINGS / "build-lockstat-provider.out"
+    result = run("flamegraph", "--diff", *both)
+    words = "addresses without a name that only one side has"
+    assert words in result.stderr
+    assert words in " ".join(" ".join(parse(result.stdout).itertext()).split())
+    assert words not in run("flamegraph", "--diff", both[0], both[0]).stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -196,8 +205,18 @@ def graph(page: Page, tmp_path: Path) -> Page:
 
 def test_the_script_colours_like_the_still_picture(graph: Page) -> None:
     root = parse(render_diff(BASE, AFTER, OPTIONS))
-    still = sorted((title_of(one)[0], one[1].attrib["fill"]) for one in frames_in(root)[1:])
-    assert sorted((one["name"], one["fill"]) for one in frames(graph)[1:]) == still
+    still = sorted((title_of(one)[0], one[1].attrib["fill"]) for one in frames_in(root))
+    assert sorted((one["name"], one["fill"]) for one in frames(graph)) == still
+
+
+def test_the_whole_has_the_colour_and_mark_of_its_own_change(page: Page, tmp_path: Path) -> None:
+    less = folded({"make;vm_fault;pv list": 250})
+    for new, change, label in [(less, -3, "all"), (folded({}), VANISHED, "- all")]:
+        root = parse(render_diff(BASE, new, OPTIONS))
+        assert frames_in(root)[0][1].attrib["fill"] == colour(change)
+        show(page, tmp_path, render_diff(BASE, new, OPTIONS))
+        assert look(page, "all")["fill"] == colour(change)
+        assert look(page, "all")["label"] == label
 
 
 def test_widths_are_switched_between_base_new_and_both(graph: Page) -> None:

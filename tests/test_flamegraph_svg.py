@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -457,13 +456,10 @@ def test_annotations_of_other_tools_are_understood_at_the_end_of_a_name_only() -
     assert labels == ["all", "main", "vm_fault"]
 
 
-def test_large_profiles_are_drawn_in_about_a_second() -> None:
+def test_fifty_thousand_stacks_make_a_file_below_a_megabyte() -> None:
     weights = {
         ";".join(f"f{(row * 31 + level * level) % (5 + level * 40)}" for level in range(17))
         + f";leaf{row}": 1 + row % 7
         for row in range(50_000)
     }
-    large = folded(weights)
-    started = time.process_time()
-    render(large, FlamegraphOptions())
-    assert time.process_time() - started < 5  # well below a second here
+    assert len(render(folded(weights), FlamegraphOptions())) < 1_000_000

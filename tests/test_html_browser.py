@@ -467,6 +467,21 @@ def test_no_width_makes_the_page_scroll_sideways(events: Page, width: int) -> No
     assert text_of(graph(events, "ns-kernel"), "account").startswith("Total: 1.386 s")
 
 
+def test_no_class_of_the_table_is_broken_within_a_word(events: Page) -> None:
+    cells = events.locator(".locks").first.locator("td .plain")
+    broken = cells.evaluate_all(
+        """spans => spans.flatMap(span => span.textContent.split(" ").filter((word, i, all) => {
+            const start = all.slice(0, i).join(" ").length + (i ? 1 : 0);
+            const range = document.createRange();
+            range.setStart(span.firstChild, start);
+            range.setEnd(span.firstChild, start + word.length);
+            return range.getClientRects().length > 1;
+        }))"""
+    )
+    assert broken == []
+    assert "vnode/namecache" in cells.all_inner_texts()
+
+
 def test_names_of_any_length_keep_the_page_in_shape(page: Page, tmp_path: Path) -> None:
     profile = Profile("ns", True)
     for name in ("W" * 10_000, "</script><script>alert(1)</script>", "a\nb\x1b", "\u202eright"):

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pty
+import shutil
 import signal
 import sys
 import tarfile
@@ -127,6 +128,14 @@ def test_five_runs_and_a_warmup_make_a_set(target: StandIn) -> None:
         assert manifest["label"] == "stock"
     assert manifest_of(target.home / "stock" / "warmup-1.pvprof")["warmup"] is True
     assert run(target, "report", "stock").status == 0
+    shutil.copytree(target.home / "stock", target.home / "patched")
+    for number, place in enumerate(sorted(target.home.glob("*/offcpu-*.pvprof/raw.out*"))):
+        place.write_bytes(place.read_bytes() + b"\n" * number)  # the stand-in prints no new clocks
+    done = run(target, "compare", "stock", "--vs", "patched", "--format", "json", "-o", "-")
+    assert done.status == 0
+    compared = json.loads(done.archive.read_text())
+    assert [len(compared[side]["recordings"]) for side in ("base", "new")] == [5, 5]
+    assert [one["name"] for one in compared["times"]] == ["real", "user", "sys"]
 
 
 def test_several_modes_make_a_set(target: StandIn) -> None:

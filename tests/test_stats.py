@@ -106,6 +106,26 @@ def test_objc_alone_changes_sys_and_not_real() -> None:
     assert verdicts == [Verdict.UNPROVEN, Verdict.LESS]
 
 
+def test_two_runs_of_obm_on_the_numa_box_prove_nothing_and_three_with_more_removed_do() -> None:
+    stock = thread_series("pig1-numa.txt", "stock", "sys")
+    two = compare(stock, thread_series("pig1-numa.txt", "pig1 (only obm)", "sys"))
+    three = thread_series("pig1-numa.txt", "pig1 (obm + removal of pvc locks)", "sys")
+    found = compare(stock, three)
+    assert (two.new.n, two.verdict, two.difference < 0) == (2, Verdict.NONE, True)
+    assert [f"{one.mean:.2f}" for one in (found.base, found.new)] == ["448.09", "431.35"]
+    assert (found.verdict, f"{found.percent:.1f}") == (Verdict.LESS, "-3.7")
+    real, faster = (thread_series("pig1-numa.txt", one.name, "real") for one in (stock, three))
+    assert compare(real, faster).verdict is Verdict.UNPROVEN
+
+
+def test_one_run_of_each_revision_is_a_set_of_its_own_without_a_verdict() -> None:
+    sets = read_run_sets([str(THREAD / "revisions.txt")])
+    sys = [next(one for one in each.series if one.metric.name == "sys") for each in sets]
+    assert [one.values for one in sys][:2] == [(329.16,), (344.60,)]
+    assert [one.name for one in sys][::6] == ["r359444", "r363523"]
+    assert {compare(sys[0], one).verdict for one in sys[1:]} == {Verdict.NONE}
+
+
 @pytest.mark.parametrize("runs", [1, 2])
 @pytest.mark.parametrize("method", METHODS, ids=lambda one: one.name)
 @pytest.mark.parametrize("metric", ["real", "user", "sys"])
@@ -482,6 +502,13 @@ def test_no_direction_is_better_where_none_is_known() -> None:
     found = compare(of(1, 2, 3, metric=plain), of(101, 102, 103, name="b", metric=plain))
     assert found.verdict is Verdict.MORE
     assert found.is_better is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_ratio_that_no_double_holds_is_none() -> None:
+    assert ratio_of_means(of(1.0, 5e-254), of(1.0, 1e55, name="b"), 95) is None
+    assert ratio_of_means(of(1e-300, 2e-300), of(1e50, 2e50, name="b"), 95) is None
+    assert ratio_of_means(of(1.0, 2.0), of(2.0, 4.0, name="b"), 95) is not None
 
 
 def test_the_bootstrap_is_the_same_each_time() -> None:

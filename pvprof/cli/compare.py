@@ -264,12 +264,28 @@ def _picture(section: SectionChange, changes: Changes) -> str:
     graph = FlamegraphOptions(title=f"{section_title(section)}: {title}", notes=tuple(notes))
     diff = DiffOptions(
         graph=graph,
-        scale=scale_of(changes.options.basis.name, section.amounts),
+        scale=scale_of(changes.options.basis.names, section.amounts),
         base_name=changes.base.name,
         new_name=changes.new.name,
     )
-    graph = replace(graph, subtitle=changes.options.basis.sentence)
+    subtitle = _sums(section, changes.options.basis)
+    if any(one.severity == "loss" for one in changes.caveats):
+        subtitle += ". Data are missing: totals are too low"
+    graph = replace(graph, subtitle=subtitle)
     return render_diff(section.base_folded, section.new_folded, replace(diff, graph=graph))
+
+
+def _sums(section: SectionChange, basis: Basis) -> str:
+    """Return what the values of a picture are: not one run's, as those of the tables."""
+    base, new = len(section.base_amounts), len(section.new_amounts)
+    if base == new == 1:
+        parts = ["One run a side"]
+    else:
+        runs = f"{base} {'run' if base == 1 else 'runs'}"
+        parts = [f"Sums of all runs: {runs} of the base, {new} of the new side"]
+    if basis.kind == "work":
+        parts.append(basis.sentence.partition(": ")[2])
+    return "; ".join(parts)
 
 
 def _facts(side: Side) -> str:

@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
-from pvprof.cli.options import load_inputs
+from pvprof.cli.options import load_inputs, say
 from pvprof.cli.results import SvgChoices, Towers
+from pvprof.compare.caveats import unnamed_addresses
 from pvprof.difftree import SHAPES, Scale, Shape, Threshold
 from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import Unit
+from pvprof.render.tables import problem_lines
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -71,8 +73,14 @@ def draw_diff(
         (side, "\n".join(f"{label}: {text}" for label, text in one.notes))
         for side, one in (("Base", base), ("New", new))
     )
+    caveats = unnamed_addresses(base.folded, new.folded)
+    say(caveats, rest["quiet"])
+    if caveats:
+        notes += (("Caveats", "\n".join(problem_lines(caveats))),)
     diff = DiffOptions(
-        graph=replace(new.graph_options(choices), title=title, notes=notes),
+        graph=replace(
+            new.graph_options(choices), title=title, subtitle=_subtitle(base, new), notes=notes
+        ),
         shape=shape,
         threshold=threshold,
         scale=scale,
@@ -80,6 +88,13 @@ def draw_diff(
         new_name=new.name,
     )
     return (base, new), render_diff(base.folded, new.folded, diff)
+
+
+def _subtitle(base: Towers, new: Towers) -> str:
+    """Return what is compared, and on which side data are missing."""
+    sides = [side for side, one in (("base", base), ("new", new)) if one.has_loss]
+    loss = f"Data are missing ({' and '.join(sides)}): totals are too low" if sides else ""
+    return ". ".join(part for part in (new.kinds, loss) if part)
 
 
 def _scale(text: str | None) -> Scale | None:

@@ -16,10 +16,16 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_output, deliver, force_option, output_option, write
-from pvprof.cli.results import SvgChoices, Towers, deliver_speedscope, nothing_kept
+from pvprof.cli.results import (
+    SvgChoices,
+    Towers,
+    deliver_speedscope,
+    empty_picture,
+    nothing_kept,
+)
 from pvprof.cli.terminal import plain_text, show
 from pvprof.cli.towers import check_chain, fold_options, towers_options
-from pvprof.errors import UsageError
+from pvprof.errors import EmptyError, UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import Unit
 from pvprof.render.formats import Source, format_of
@@ -125,12 +131,18 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
         )
         return
     depth, min_percent = rest.pop("depth"), rest.pop("min_percent")
+    is_alone = len(rest["recordings"]) == 1
     towers: Sequence[Towers]
-    if diff:
-        towers, text = draw_diff(rest, measure, options, choices)
-    else:
-        towers = (_fold(rest, measure, options),)
-        text = "" if tree else towers[0].svg(choices)
+    try:
+        if diff:
+            towers, text = draw_diff(rest, measure, options, choices)
+        else:
+            towers = (_fold(rest, measure, options),)
+            text = "" if tree else towers[0].svg(choices)
+    except EmptyError as error:
+        if is_alone and not tree:
+            deliver(output, empty_picture(choices, error.message), force, rest["quiet"])
+        raise
     if tree:
         _print_tree(towers[0], output, force, min_percent, depth or 0)
     else:

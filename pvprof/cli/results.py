@@ -137,6 +137,16 @@ class SvgChoices:
     palette: Palette = "auto"
 
 
+def empty_picture(choices: SvgChoices, reason: str) -> str:
+    """Return the flame graph of an empty input, as scripts that draw whatever comes expect one."""
+    from pvprof.render.flamegraph import FlamegraphOptions, render  # noqa: PLC0415
+
+    title = choices.title or "Nothing was recorded"
+    notes = (("Problems", reason), ("Drawn by", f"pvprof {__version__}"))
+    options = FlamegraphOptions(title=title, notes=notes, width=choices.width)
+    return render(Folded((), "ns"), options)
+
+
 @dataclass(frozen=True, slots=True)
 class Towers:
     """Folded stacks, and all that a picture says about where they come from."""
@@ -203,8 +213,19 @@ class Towers:
         return weight.count if self.options.counts else weight.value
 
     @property
+    def has_loss(self) -> bool:
+        """Tell whether data are missing, so that totals are too low."""
+        return any(one.severity == "loss" for one in self.inputs.pool.problems)
+
+    @property
     def subtitle(self) -> str:
         """Return what is shown, and that something is not, if so."""
+        parts = [self.kinds, "Data are missing: totals are too low" if self.has_loss else ""]
+        return ". ".join(part for part in parts if part)
+
+    @property
+    def kinds(self) -> str:
+        """Return the kinds of waits that are shown, and their share if there are others."""
         kept = self._shown(self.selection.weight)
         unit = self.folded.unit
         kinds = dict.fromkeys(part.verdict.kind for part in self.selection.kept)

@@ -8,6 +8,7 @@ Notes are to be expected; the others refuse a strict comparison.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,14 +16,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvprof.compare.sides import Basis, Run, Side
-from pvprof.model import Problem, Severity
+from pvprof.fold import Folded
+from pvprof.model import Problem, Severity, Stack, frames_of
 from pvprof.report import merge_problems
 from pvprof.stats.assumptions import LEAST_RUNS
-from pvprof.units import format_ns
+from pvprof.units import format_ns, format_share
 
 _MOST_NAMED = 4
 _MOST_TEXT = 160
 _UNEVEN_DURATION = 1.25
+_UNNAMED = re.compile("(?:kernel`)?0xf[0-9a-f]{15}")  # where a 64-bit kernel's code lies
+_LEAST_UNNAMED = 100  # a hundredth of a side
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,40 @@ def find_caveats(base: Side, new: Side, basis: Basis) -> tuple[Problem, ...]:
         *_few(base, new),
     ]
     return merge_problems(found)
+
+
+def unnamed_addresses(base: Folded, new: Folded) -> tuple[Problem, ...]:
+    """Tell of how much one cannot say whether it is the same code on both sides.
+
+    Two kernels have the same function at different addresses: where it has no name, everything that
+    it called seems to vanish and to appear.
+    """
+    unnamed = [_unnamed_in(side) for side in (base, new)]
+    known = [set[str]().union(*one.values()) for one in unnamed]
+    parts = []
+    for side, stacks, others in ((base, unnamed[0], known[1]), (new, unnamed[1], known[0])):
+        value = sum(weight for stack, weight in side.rows if stacks.get(stack, set()) - others)
+        parts.append((value, side.total))
+    if not any(value * _LEAST_UNNAMED >= total > 0 for value, total in parts):
+        return ()
+    shares = [format_share(*part) for part in parts]
+    text = (
+        f"{shares[0]} of the base and {shares[1]} of the new side are in stacks through kernel "
+        "addresses without a name that only one side has: the same code may seem to vanish and to "
+        "appear; name them by the --symbols of each kernel (pvprof import)"
+    )
+    return (Problem("unnamed-addresses", text, severity="note"),)
+
+
+def _unnamed_in(side: Folded) -> dict[Stack, set[str]]:
+    """Return the kernel addresses without a name in each stack that has any."""
+    found: dict[Stack, set[str]] = {}
+    for stack, _ in side.rows:
+        if "0xf" in stack:
+            frames = {frame for frame in frames_of(stack) if _UNNAMED.fullmatch(frame)}
+            if frames:
+                found[stack] = frames
+    return found
 
 
 def is_refused(caveat: Problem) -> bool:

@@ -213,9 +213,9 @@ def _shown(frames: Sequence[Frame], rules: Rules) -> tuple[Frame, ...]:
     return (*kept, frames[-1])
 
 
-def scale_of(name: str, amounts: tuple[Fraction, Fraction]) -> Scale | None:
+def scale_of(names: str, amounts: tuple[Fraction, Fraction]) -> Scale | None:
     """Return how the base is brought to the new side's scale; None where both cover as much."""
-    return None if amounts[0] == amounts[1] else Scale(f"{name}s", *amounts)
+    return None if amounts[0] == amounts[1] else Scale(names, *amounts)
 
 
 def differential_rows(

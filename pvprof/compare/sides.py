@@ -64,6 +64,9 @@ class Side:
     problems: tuple[Problem, ...] = ()
 
 
+_UNIT_OF_WORK = "unit of work"
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """What every value is taken per, so that sides of different length or load compare.
@@ -78,7 +81,7 @@ class Basis:
     """
 
     kind: Literal["run", "second", "work"] = "run"
-    unit: str = "unit of work"
+    unit: str = _UNIT_OF_WORK
     work: tuple[Fraction, Fraction] = (Fraction(1), Fraction(1))
 
     def __post_init__(self) -> None:
@@ -89,6 +92,13 @@ class Basis:
     def name(self) -> str:
         """Return the name of one of what values are per."""
         return self.unit if self.kind == "work" else self.kind
+
+    @property
+    def names(self) -> str:
+        """Return the name of several of what values are per; a unit of work as it was given."""
+        if self.kind == "work":
+            return "units of work" if self.unit == _UNIT_OF_WORK else self.unit
+        return f"{self.kind}s"
 
     @property
     def sentence(self) -> str:

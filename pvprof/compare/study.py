@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from pvprof import __version__
-from pvprof.compare.caveats import find_caveats
+from pvprof.compare.caveats import find_caveats, unnamed_addresses
 from pvprof.compare.changes import Towers, add_folded, functions_of, towers_of
 from pvprof.compare.measures import (
     FUNCTION,
@@ -151,6 +151,8 @@ def compare_sides(
             _section(mode, unit, read, (rules, filters), options)
             for unit in _common_units(read[0], read[1])
         ]
+    for one in sections:
+        caveats += unnamed_addresses(one.base_folded, one.new_folded)
     return Changes(
         base, new, options, rules.kinds, caveats, times, tuple(sections), tuple(problems)
     )

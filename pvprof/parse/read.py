@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
-from pvprof.errors import InputError, UsageError
+from pvprof.errors import EmptyError, InputError, UsageError
 from pvprof.model import UNITS, Problem, Unit
 from pvprof.parse.aggregates import AggregateReader
 from pvprof.parse.bpftrace import TraceReader, parse_bpftrace_stderr
@@ -130,7 +130,7 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
     try:
         parsed = read(recording.data, recording.name, options)
     except InputError as error:
-        raise InputError(f"{recording.path}: {error.message}", error.hint) from error
+        raise type(error)(f"{recording.path}: {error.message}", error.hint) from error
     if options.window is not None:
         parsed = cut(parsed, options.window, recording.name)
     if parsed.layout == "rows" and _RUN_QUEUE_PROBE in recording.script:
@@ -183,12 +183,15 @@ def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
         options: how to read it.
 
     Raises:
+        EmptyError: there is nothing in it but blanks.
         InputError: there is no record in it, unless it says itself that it is whole; or it is
             nothing that pvprof reads.
         UsageError: the layout asked for does not exist.
     """
     if options.layout and options.layout not in LAYOUTS:
         raise UsageError(f"no such format: {options.layout}", "formats: " + ", ".join(LAYOUTS))
+    if len(data) <= SAMPLE_BYTES and not bytes(data).strip():
+        raise EmptyError("the file is empty")
     if _ends_lines_in_cr(data):
         data = bytes(data).replace(b"\r\n", b"\n")
     layout = options.layout or sniff(bytes(data[:SAMPLE_BYTES]))

@@ -1,7 +1,7 @@
-"""Two sides compared, as plain tables and sentences: what terminal and Markdown renderers share.
+"""Two sides compared, as plain tables: what terminal and Markdown renderers share.
 
-Owns the wording. A value is said to take more or less, never to be faster or slower: how long a
-thread waits for a lock depends on how often it comes there, too.
+Owns the wording, ``verdicts`` that of the sentences. A value is said to take more or less, never to
+be faster or slower: how long a thread waits for a lock depends on how often it comes there, too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pvprof.model import Unit, show_controls
 from pvprof.render.statistics import verdict
 from pvprof.render.table import Column, Table
 from pvprof.render.tables import MEASURED
-from pvprof.stats.comparison import Comparison, Verdict, missing
+from pvprof.stats.comparison import Comparison, Verdict
 from pvprof.units import format_ns
 
 MOST_FUNCTIONS = 15
@@ -45,7 +45,9 @@ def method(changes: Changes) -> str:
     holm = (
         ", Holm's correction over all classes, all locks, all functions" if options.has_holm else ""
     )
-    times = " Run times: not corrected." if holm and changes.times else ""
+    whole = ["of a whole run each"] if options.basis.kind != "run" else []
+    about = ", ".join([*whole, *(["not corrected"] if holm else [])])
+    times = f" Run times: {about}." if about and changes.times else ""
     return (
         f"{options.basis.sentence}. Verdicts at {options.stats.confidence:g} % confidence "
         f"({options.stats.assumption.title}{holm}).{times}"
@@ -68,7 +70,7 @@ def times_table(changes: Changes) -> Table | None:
             f"{one.base.mean:.6g}",
             f"{one.new.mean:.6g}",
             change(one),
-            _probability(one.estimate.p if one.estimate else None),
+            probability_text(one.estimate.p if one.estimate else None),
             verdict(one),
         )
         for one in changes.times
@@ -161,7 +163,7 @@ def one_table(changes: Changes, top: int) -> Table:
     rows = []
     for one in changes.times:
         values = f"{one.base.mean:.6g} s", f"{one.new.mean:.6g} s"
-        p = _probability(_p(one))
+        p = probability_text(p_of(one))
         rows.append((one.metric.name, *values, change(one), p, verdict(one)))
     for section in changes.sections:
         for level, prefix in ((KIND, ""), (CLASS, "class: "), (LOCK, "lock: ")):
@@ -175,7 +177,7 @@ def one_table(changes: Changes, top: int) -> Table:
                 )
                 what = _PRESENCE.get(row.presence) or change(found)
                 name = prefix + row_name(row, changes) + _mode_mark(section, changes)
-                p = _probability(_p(found))
+                p = probability_text(p_of(found))
                 rows.append((name, *values, what, p, verdict(found)))
             rest = len(every) - len(shown_rows(every, top))
             if rest:
@@ -241,45 +243,14 @@ def change(one: Comparison) -> str:
     """Return the difference in percent of the base with its interval."""
     if one.percent is None:
         return "-" if not one.difference else "from 0"
-    text = _percent(one.percent, signed=True)
+    text = percent_text(one.percent, signed=True)
     interval = one.percent_interval
     if interval is None:
         return text
     low, high = interval
     if abs((high - one.percent) - (one.percent - low)) <= 1e-6 * (high - low):
-        return f"{text} ± {_percent((high - low) / 2)}"
-    return f"{text} ({_percent(low, signed=True)} to {_percent(high, signed=True)})"
-
-
-def sentences(changes: Changes) -> list[str]:
-    """Return a sentence for each verdict: what differs one by one, the rest together."""
-    lines = []
-    unproven: list[str] = []
-    without: dict[str, list[str]] = {}
-    for name, one, row in _judged(changes):
-        if one.is_different:
-            lines.append(_sentence(name, one, row, changes))
-        elif one.verdict is Verdict.UNPROVEN:
-            unproven.append(name)
-        else:
-            without.setdefault(one.reason, []).append(name)
-    if unproven:
-        lines.append(
-            f"No difference is proven for {_list(unproven)}; that does not make them equal."
-        )
-    for reason, names in without.items():
-        lines.append(f"No verdict for {_list(names)}: {reason}.")
-    return [show_controls(line) for line in lines]
-
-
-def missing_line(changes: Changes) -> str:
-    """Return what the runs at hand show of the largest kind of wait, or an empty text."""
-    for section in changes.sections:
-        for row in section.level(KIND):
-            text = missing(row.main.comparison) if row.main.comparison else ""
-            if text:
-                return f"{row_name(row, changes)}: {text}"
-    return ""
+        return f"{text} ± {percent_text((high - low) / 2)}"
+    return f"{text} ({percent_text(low, signed=True)} to {percent_text(high, signed=True)})"
 
 
 def format_mean(value: float, unit: Unit | str) -> str:
@@ -324,7 +295,7 @@ def _row_table(
             format_mean(one.new.mean, section.unit),
         ]
         values += [_PRESENCE.get(row.presence) or change(one)]
-        values += [_probability(_p(one)), verdict(one)]
+        values += [probability_text(p_of(one)), verdict(one)]
         found = {measured.name: measured for measured in row.measures}
         values += [_secondary(found.get(name)) for name in secondary]
         cells.append(tuple(values))
@@ -340,10 +311,10 @@ def _secondary(measured: Measured | None) -> str:
     if one is None or one.percent is None:
         return "-"
     mark = {Verdict.LESS: " less", Verdict.MORE: " more", Verdict.UNPROVEN: " ~"}
-    return _percent(one.percent, signed=True) + mark.get(one.verdict, "")
+    return percent_text(one.percent, signed=True) + mark.get(one.verdict, "")
 
 
-def _judged(changes: Changes) -> Iterable[tuple[str, Comparison, RowChange | None]]:
+def judged(changes: Changes) -> Iterable[tuple[str, Comparison, RowChange | None]]:
     """Yield what has a verdict: times, kinds, classes, locks."""
     for time in changes.times:
         yield time.metric.name, time, None
@@ -366,43 +337,6 @@ def _telling(section: SectionChange, level: str) -> list[RowChange]:
     ]
 
 
-def _sentence(name: str, one: Comparison, row: RowChange | None, changes: Changes) -> str:
-    word = "less" if one.verdict is Verdict.LESS else "more"
-    size = _percent(abs(one.percent)) if one.percent is not None else "something where there was 0,"
-    quality = "" if one.is_better is None else (", better" if one.is_better else ", worse")
-    if row is None:
-        values = f"{one.new.mean:.6g} against {one.base.mean:.6g} {one.metric.unit}"
-    else:
-        unit = one.metric.unit.partition("/")[0]
-        values = f"{format_mean(one.new.mean, unit)} against {format_mean(one.base.mean, unit)}"
-        values += f" per {changes.options.basis.name}"
-    interval = one.percent_interval
-    reach = (
-        f"; {one.options.confidence:g} % interval {_percent(interval[0], signed=True)} to "
-        f"{_percent(interval[1], signed=True)}"
-        if interval
-        else ""
-    )
-    p = _probability(_p(one))
-    p_text = f"p < {p[1:]}" if p.startswith("<") else f"p = {p}"
-    further = ""
-    if row is not None:
-        told = [
-            f"{further_one.name} {_percent(abs(found.percent or 0))} "
-            f"{'less' if found.verdict is Verdict.LESS else 'more'}"
-            for further_one in row.measures[1:]
-            if (found := further_one.comparison) and found.is_different
-        ]
-        further = f" Also {', '.join(told)}." if told else ""
-    return f"{name}: {size} {word}{quality} ({values}{reach}; {p_text}).{further}"
-
-
-def _list(names: Sequence[str]) -> str:
-    most = 8
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
 def _difference(measured: Measured) -> float:
     return measured.comparison.difference if measured.comparison else 0.0
 
@@ -412,20 +346,23 @@ def _signed(value: float, unit: Unit) -> str:
     return sign + format_mean(abs(value), unit)
 
 
-def _percent(value: float, *, signed: bool = False) -> str:
+def percent_text(value: float, *, signed: bool = False) -> str:
+    """Return a percentage for people."""
     sign = "+" if signed else ""
     if abs(value) >= 1000:
         return f"{value:{sign},.0f}%"
     return f"{value:{sign}.1f}%" if abs(value) >= 0.05 or not value else f"{value:{sign}.1g}%"
 
 
-def _p(one: Comparison) -> float | None:
+def p_of(one: Comparison) -> float | None:
+    """Return the p value that a verdict rests on, corrected where it is."""
     if one.p_adjusted is not None:
         return one.p_adjusted
     return one.estimate.p if one.estimate else None
 
 
-def _probability(value: float | None) -> str:
+def probability_text(value: float | None) -> str:
+    """Return a p value for people."""
     if value is None:
         return "-"
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"

@@ -46,15 +46,15 @@ function rowTop(depth) {
 function colourOf(node) {
   const { tree } = state.layout;
   if (state.hit && state.hit(tree, node)) return data.matchColour;
-  if (node === 0) return data.rootColour;
   if (diff) return diff.colours[changeOf(state.layout, node) + 4];
+  if (node === 0) return data.rootColour;
   return tree.name[node] < 0 ? data.restColour : data.colours[tree.colour[node]];
 }
 
 // A change that only one profile has is marked in the label too, not by colour alone.
 function labelOf(node, cells) {
   const name = shownName(state.layout.tree, node);
-  const change = diff && node ? changeOf(state.layout, node) : 0;
+  const change = diff ? changeOf(state.layout, node) : 0;
   const sign = change === 4 ? "+ " : change === -4 ? "- " : "";
   const label = fit(name, cells - sign.length);
   return label && sign + label;

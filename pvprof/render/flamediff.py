@@ -197,9 +197,10 @@ def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) ->
         parts.append("values as recorded, not scaled")
     else:
         scale = options.scale
+        base, new = (f"{_number(amount)} {scale.unit}" for amount in (scale.base, scale.new))
         parts.append(
-            f"per {scale.unit}: the base ({_number(scale.base)} {scale.unit}) is scaled by"
-            f" {_number(scale.new / scale.base)} to the {_number(scale.new)} of the new profile"
+            f"the base ({base}) is scaled by {_number(scale.new / scale.base)}"
+            f" to the {new} of the new profile"
         )
     parts.append(f"all: {change_words(layout.base, layout.new, profile.unit)}")
     return ". ".join(parts)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from pvprof.compare.study import Changes
-from pvprof.render import comparison, plot, statistics
+from pvprof.render import comparison, plot, statistics, verdicts
 from pvprof.render.details import detail_tables, sentences
 from pvprof.render.table import Table, TableOptions
 from pvprof.render.tables import (
@@ -77,7 +77,8 @@ def render_changes(changes: Changes, top: int, pictures: Sequence[str]) -> str:
     problems = problem_lines((*changes.caveats, *changes.problems))
     parts += ["\n".join(f"- **{escape(line)}**" for line in problems)] if problems else []
     parts.append(_table(comparison.one_table(changes, top)))
-    lines = [f"- {escape(line)}" for line in comparison.sentences(changes)]
+    said = [*verdicts.sentences(changes), verdicts.missing_line(changes)]
+    lines = [f"- {escape(line)}" for line in said if line]
     lines += [f"- {escape(line)}" for line in comparison.tower_lines(changes)]
     lines += [f"- {escape(line)}" for line in comparison.aside_lines(changes)]
     parts += ["\n".join(lines)] if lines else []

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pvprof.compare.study import Changes
 from pvprof.model import Problem, Severity
-from pvprof.render import comparison, plot, statistics
+from pvprof.render import comparison, plot, statistics, verdicts
 from pvprof.render.details import detail_tables, sentences
 from pvprof.render.table import Table, TableOptions
 from pvprof.render.tables import (
@@ -102,8 +102,8 @@ def print_changes(changes: Changes, console: Console, top: int) -> None:
         if aside:
             console.print()
             console.print(Text(aside, style="dim"))
-    lines = comparison.sentences(changes)
-    lacking = comparison.missing_line(changes)
+    lines = verdicts.sentences(changes)
+    lacking = verdicts.missing_line(changes)
     console.print()
     for line in [*lines, *([lacking] if lacking else [])]:
         console.print(Text(line))

@@ -32,7 +32,7 @@ class Ratio:
 
 
 def ratio_of_means(base: Series, new: Series, confidence: float) -> Ratio | None:
-    """Return the ratio; None where a value is not above 0, or a side has only one.
+    """Return the ratio; None where a value is not above 0, a side has only one, or none is finite.
 
     Args:
         base: below the line.
@@ -44,17 +44,19 @@ def ratio_of_means(base: Series, new: Series, confidence: float) -> Ratio | None
     if min(*base.values, *new.values) <= 0 or min(len(base.values), len(new.values)) < 2:
         return None
     count = max(100, min(_RESAMPLES, _MOST_DRAWS // (2 * max(len(base.values), len(new.values)))))
-    ratios = np.concatenate(
-        [_means(new, stream, count) / _means(base, 1 - stream, count) for stream in (0, 1)]
-    )
+    with np.errstate(over="ignore"):
+        ratios = np.concatenate(
+            [_means(new, stream, count) / _means(base, 1 - stream, count) for stream in (0, 1)]
+        )
     ratios.sort()
     # Whole places from both ends, no interpolation: exchanging the sides mirrors them.
     outside = math.floor(len(ratios) * (100 - confidence) / 200)
-    return Ratio(
+    found = Ratio(
         new.summary().mean / base.summary().mean,
         float(ratios[outside]),
         float(ratios[len(ratios) - 1 - outside]),
     )
+    return found if all(map(math.isfinite, (found.value, found.low, found.high))) else None
 
 
 def _means(series: Series, stream: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
