@@ -18,7 +18,20 @@ from typing import Literal
 
 from pvprof.model import WAKER_DELIMITER, Frame, Key, Stack, Unit, Weight, clean_frame
 
-_MECHANISMS = frozenset({"", "turnstile", "sleepq", "on-cpu", "user", "wakeup", "runq", "folded"})
+_MECHANISMS = frozenset(
+    {
+        "",
+        "turnstile",
+        "sleepq",
+        "off-cpu",
+        "off-cpu-d",
+        "on-cpu",
+        "user",
+        "wakeup",
+        "runq",
+        "folded",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ directory stand:
 
 Several runs are a directory of recordings with a ``set.json``; `expand` names its recordings.
 
-Beside a bare file ``NAME.out`` its companions are looked for: ``NAME.err`` and ``NAME.d``, each
-also as ``.gz``.
+Beside a bare file ``NAME.out`` its companions are looked for: ``NAME.err`` and ``NAME.d`` (or
+``.bt``), each also as ``.gz``.
 
 Schema history: 1, the first.
 """
@@ -256,7 +256,7 @@ def _open_bare(place: Path) -> Recording:
             return bytes(found).decode("utf-8", "backslashreplace")
         return ""
 
-    stderr, script = companion(".err"), companion(".d")
+    stderr, script = companion(".err"), companion(".d") or companion(".bt")
     return Recording(str(place), stem, data, stderr, script, problems=tuple(problems))
 
 

@@ -120,6 +120,19 @@ TEXTS = {
     b" 100.0%  [1001]     trap\n\n"
     b"04.94%  [52]       second @ /boot/kernel/kernel\n"
     b" 100.0%  [52]       trap\n\n",
+    "bpftrace": b"".join(
+        b'{"type": "printf", "data": "%b"}\n' % text
+        for text in (
+            b"#pvprof 1 events linux ns 0.1.0 frames=32\\n",
+            b"#begin 1000 1795372027596348298\\n",
+            b"S 2000 1 1 0 0\\n        trap+8\\n.first",
+            b"R 3001 1 0",
+            b"R 3001 9 0",
+            b"R 5052 2 0",
+            b"S 5000 2 2 0 0\\n        trap+8\\n.second",
+        )
+    )
+    + b'{"type": "printf", "data": "#end 9000 1795372027596356298\\n"}\n',
     "bpftrace-map": b"Attaching 1 probe...\n\n@ns[first, \n    trap+8\n]: 1001\n"
     b"@ns[second, \n    trap+8\n]: 52\n",
     "perf": b"first 5 [000] 10.000001000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n" * 3
@@ -289,7 +302,7 @@ EXPLAINED = {
     "cut in mid-line": {"cut-off", "no-end-marker", "no-final-newline"},
     "cut in mid-record": {"cut-off", "no-end-marker", "bad-line"},
     "a name of 1 MB, cut": {"cut-off", "no-end-marker", "no-final-newline"},
-    "messages around": {"drops", "bad-line"},
+    "messages around": {"drops", "bad-line", "damaged"},
 }
 
 

@@ -86,7 +86,7 @@ def test_several_maps_with_stacks_must_be_chosen_from(run: Run) -> None:
     done = run("fold", "-", stdin=text)
     assert (done.exit_code, "@a, @ns" in done.stderr, "--profile" in done.stderr) == (2, True, True)
     chosen = run("fold", "-", "--profile", "^@ns$", stdin=text)
-    assert chosen.stdout == "g;f;f;off-cpu 7\n"
+    assert chosen.stdout == "g;f;f 7\n"
     assert run("fold", "-", "--profile", "zzz", stdin=text).exit_code == 2
 
 
