@@ -477,3 +477,51 @@ def test_confidence_and_method_reach_every_comparison() -> None:
     base, new = side_of(noisy(1, 4, 1), "stock"), side_of(noisy(1, 4, 2), "patched", 101)
     changes = compared(base, new, CompareSides(CompareOptions(confidence=99)))
     assert {one.options.confidence for one in every_comparison(changes)} == {99}
+
+
+# ---- two operating systems ----------------------------------------------------------------------
+
+
+def two_systems() -> Changes:
+    freebsd = side_of(noisy(1, 5, seed=1), "freebsd", kernel={"system": "FreeBSD", **KERNEL})
+    linux = Side(
+        "linux",
+        tuple(
+            replace(run, manifest={**run.manifest, "kernel": {"system": "Linux", "release": "6"}})
+            for run in side_of(noisy(0.5, 5, seed=2), "linux", 11).runs
+        ),
+    )
+    waits = [
+        {**one, "pipelk": (5_000_000, 3), "vm map (user)": (7_000_000, 3)}
+        for one in noisy(1, 5, seed=3)
+    ]
+    return compare_sides(
+        side_of(waits, "freebsd", kernel=freebsd.runs[0].manifest["kernel"]),
+        linux,
+        RULES,
+        Filters(),
+    )
+
+
+def test_of_two_systems_kinds_and_common_classes_are_compared_and_nothing_else() -> None:
+    changes = two_systems()
+    (section,) = changes.sections
+    assert {row.level for row in section.rows} == {KIND, CLASS}
+    classes = {row.name for row in section.rows if row.level == CLASS}
+    assert "vm object" in classes
+    assert "vm map" not in classes
+    assert (section.towers.changed, section.towers.vanished) == ((), ())
+
+
+def test_what_two_systems_cannot_be_compared_by_is_said() -> None:
+    caveats = {one.kind: one for one in two_systems().caveats}
+    assert caveats["different-systems"].text.startswith("FreeBSD against Linux: kinds of waits")
+    assert caveats["different-systems"].severity == "warning"
+    assert "vm map" in caveats["classes-alone"].text
+
+
+def test_verdicts_on_two_systems_are_corrected_for_the_rows_that_are_shown() -> None:
+    (section,) = two_systems().sections
+    row = next(row for row in section.rows if row.name == "pv list (rwlock)" or row.level == KIND)
+    assert row.main.comparison is not None
+    assert row.main.comparison.verdict in set(Verdict)

@@ -27,9 +27,11 @@ from pvprof.compare.measures import (
     with_verdicts,
 )
 from pvprof.compare.sides import Basis, Run, Side
+from pvprof.compare.systems import common_rows, system_caveats, systems_of
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import UNITS, Frame, Problem, Unit, clean_frame
+from pvprof.naming import name_waits
 from pvprof.report import Report, Section, build_report, select_from
 from pvprof.rules import Rules, WaitKind
 from pvprof.select import Filters
@@ -139,7 +141,10 @@ def compare_sides(
     for side in (base, new):
         if not side.runs:
             raise InputError(f"{side.name}: no recordings on this side")
-    base, new = (replace(side, runs=_in_order(side.runs)) for side in (base, new))
+    base, new = (
+        replace(side, runs=tuple(_named(run, rules) for run in _in_order(side.runs)))
+        for side in (base, new)
+    )
     caveats = find_caveats(base, new, options.basis)
     times, problems = _times(base, new, options)
     sections: list[SectionChange] = []
@@ -151,11 +156,27 @@ def compare_sides(
             _section(mode, unit, read, (rules, filters), options)
             for unit in _common_units(read[0], read[1])
         ]
-    for one in sections:
-        caveats += unnamed_addresses(one.base_folded, one.new_folded)
+    systems = systems_of(base, new)
+    if systems:
+        caveats += system_caveats(systems, [row for one in sections for row in one.rows])
+        sections = [_common(one, options) for one in sections]
+    else:
+        for one in sections:
+            caveats += unnamed_addresses(one.base_folded, one.new_folded)
     return Changes(
         base, new, options, rules.kinds, caveats, times, tuple(sections), tuple(problems)
     )
+
+
+def _named(run: Run, rules: Rules) -> Run:
+    return replace(run, pool=name_waits(run.pool, rules))
+
+
+def _common(section: SectionChange, options: CompareSides) -> SectionChange:
+    """Return of a section what means the same on two systems; fewer rows are corrected for."""
+    rows = common_rows(section.rows)
+    corrected = with_verdicts(rows) if options.has_holm else tuple(rows)
+    return replace(section, rows=corrected, towers=Towers())
 
 
 def _in_order(runs: Sequence[Run]) -> tuple[Run, ...]:

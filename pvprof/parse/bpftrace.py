@@ -185,6 +185,8 @@ class TraceReader:
         if "flags" in key.numbers:
             event, lock_class = lock_kind(key.numbers["flags"])
             lock = self._names.symbols.variable(key.numbers["address"]).encode()
+            if mark == b"?":  # kept for each sort of lock: no stack will tell a name
+                lock = lock or lock_class
         if name == "on_cpu" and not key.stacks["stack"] and key.stacks.get("user_stack"):
             event = b"user"
         fields = ((b"name", lock), (b"class", lock_class), (b"exec", key.names.get("exec", b"")))
