@@ -249,9 +249,19 @@ def test_a_fixed_scale_makes_pictures_comparable(run: Run_) -> None:
     few = map_of([Wait(0, 10)], Run(1, 0, 100))
     many = map_of([Wait(0, 10, tid=number) for number in range(8)], Run(8, 0, 100))
     assert scale_of([few]).level(10) == scale_of([many]).level(80) == 8
-    assert scale_of([few], 8.0).level(10) == scale_of([many], 8.0).level(10) == 3
+    assert scale_of([few], 8.0).level(10) == 3
     assert scale_of([many], 2.0).level(80) == 8
     assert "4.00 or more" in run("heatmap", EVENTS, "--threads", "4").stdout
+
+
+def test_levels_are_squares_beside_a_spike_and_equal_steps_under_steady_load() -> None:
+    spike = [Wait(0, 10, tid=number) for number in range(64)]
+    quiet = [Wait(100, 800, tid=70)]
+    found = map_of([*spike, *quiet], Run(65, 0, 1000))
+    assert scale_of([found]).bounds == tuple(10 * level**2 for level in range(1, 8))
+    steady = [Wait(0, 900, tid=number) for number in range(48)]
+    found = map_of([*spike[:16], *steady])
+    assert scale_of([found]).bounds == tuple(80 * level for level in range(1, 8))
 
 
 def test_what_lies_outside_of_the_recording_is_told_apart() -> None:

@@ -138,6 +138,7 @@ def _draw(sheet: Sheet, maps: Sequence[HeatMap], options: HeatOptions) -> list[P
     )
     for one in maps:
         if len(maps) > 1:
+            sheet.drawing(10, lambda top: "")
             sheet.paragraph(one.name, "name")
         sheet.drawing(8, lambda top: "")
 

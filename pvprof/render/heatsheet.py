@@ -57,12 +57,15 @@ class Scale:
 def scale_of(maps: Sequence[HeatMap], fixed_threads: float = 0.0) -> Scale:
     """Return the scale that all maps are drawn with.
 
-    Levels grow like squares: little waiting is told from none beside a large spike.
+    Levels grow like squares, so that little waiting is told from none beside a large spike; where
+    most cells that are not empty have much, they are equal steps, which tell those apart.
     """
     top = max((max(one.values) for one in maps), default=0)
     if fixed_threads and maps:
         top = max(round(fixed_threads * maps[0].grid.cell_ns), 1)
-    bounds = tuple(top * level**2 // _LEVELS**2 for level in range(1, _LEVELS))
+    some = [value for one in maps for value in one.values if value]
+    power = 1 if 2 * sum(4 * value > top for value in some) > len(some) else 2
+    bounds = tuple(top * level**power // _LEVELS**power for level in range(1, _LEVELS))
     return Scale(bounds, top, bool(fixed_threads))
 
 
