@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from pvprof.attribute import caller_of
 from pvprof.errors import UsageError
-from pvprof.model import Events, Problem, Run, Wakeups
+from pvprof.model import Events, Problem, Run, Stack, Wakeups
 from pvprof.render.chrometrace import Slice, Track, Wake, What, render
 from pvprof.render.speedscope import Rendered
 from pvprof.report import Measurement, Pool, select_from
 from pvprof.rules import OTHER, Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters, Part
-from pvprof.singles.tracks import Tracks, name_of_thread, tracks_of
+from pvprof.singles.tracks import Tracks, described, name_of_thread, tracks_of
 from pvprof.singles.wakers import INTERRUPT, blocked_ns, is_interrupt, wakeup_of
 from pvprof.speedscope import NOTHING_KEPT
 
@@ -70,7 +70,7 @@ def convert(pool: Pool, rules: Rules | None = None, filters: Filters | None = No
             "a Chrome trace of several recordings: they have no common clock", "one file for each"
         )
     parts = select_from(measurement, rules, filters).kept
-    whats, what = _whats(events, parts, rules)
+    whats, what = described(events, parts, lambda part, stack: _what(part, stack, rules))
     kept = np.flatnonzero(what >= 0)
     facts = {label: text for label, text in pool.provenance if text}
     problems = list(_left_out(measurement, parts, kept))
@@ -85,27 +85,11 @@ def convert(pool: Pool, rules: Rules | None = None, filters: Filters | None = No
     return Rendered(text, (*problems, *tracks.problems))
 
 
-def _whats(events: Events, parts: Sequence[Part], rules: Rules) -> tuple[list[What], Ints]:
-    """Return what is waited for, and for each event the number of its own, -1 for none.
-
-    What has no name is called by the function that came to wait.
-    """
-    import numpy as np  # noqa: PLC0415
-
-    verdicts = {(part.key, stack): part.verdict for part in parts for stack in part.stacks}
-    width = max(len(events.stacks), 1)
-    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
-    whats: list[What] = []
-    numbers = []
-    for code in codes.tolist():
-        key, stack = events.keys[code // width], events.stacks[code % width]
-        verdict = verdicts.get((key, stack))
-        numbers.append(-1 if verdict is None else len(whats))
-        if verdict is not None:
-            lock_class = "" if verdict.lock_class == OTHER else verdict.lock_class
-            name = key.name or caller_of(stack, rules)
-            whats.append(What(name, verdict.kind, lock_class, key.event, stack))
-    return whats, np.asarray(numbers, dtype=np.int64)[places]
+def _what(part: Part, stack: Stack, rules: Rules) -> What:
+    """Return what is waited for; what has no name is called by the function that came to wait."""
+    verdict, key = part.verdict, part.key
+    lock_class = "" if verdict.lock_class == OTHER else verdict.lock_class
+    return What(key.name or caller_of(stack, rules), verdict.kind, lock_class, key.event, stack)
 
 
 def _left_out(measurement: Measurement, parts: Sequence[Part], kept: Ints) -> Iterator[Problem]:

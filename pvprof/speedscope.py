@@ -19,17 +19,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions, fold, frames_around
-from pvprof.model import Events, Key, Problem, Profile, Stack, Unit, Weight
+from pvprof.model import Events, Problem, Profile, Stack, Unit, Weight
 from pvprof.render.speedscope import Evented, Rendered, Sampled, SpeedscopeProfile, render
 from pvprof.report import Measurement, Pool, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED, Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters, Part
-from pvprof.singles.tracks import name_of_thread, tracks_of
+from pvprof.singles.tracks import described, name_of_thread, tracks_of
 
 NOTHING_KEPT = "nothing-kept"
 """The kind of the problem that says that a file holds no stack."""
@@ -182,7 +181,7 @@ def _threads(
     """
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-    towers, tower_of = _towers(events, parts, options)
+    towers, tower_of = described(events, parts, lambda part, stack: _tower(part, stack, options))
     kept = np.flatnonzero((tower_of >= 0) & (events.wait_ns > 0))
     if not len(kept):
         return []
@@ -207,25 +206,9 @@ def _threads(
     return [Evented(thread.name(*who), end, tuple(thread.waits)) for who, thread in ranked]
 
 
-def _towers(events: Events, parts: Iterable[Part], options: FoldOptions) -> tuple[list[Stack], Any]:
-    """Return the distinct stacks to draw, and for each event the number of its own, -1 for none."""
-    import numpy as np  # noqa: PLC0415
-
-    stacks_kept: dict[Key, dict[Stack, None]] = {}
-    for part in parts:
-        stacks_kept.setdefault(part.key, {}).update(dict.fromkeys(part.stacks))
-    width = max(len(events.stacks), 1)
-    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
-    towers: list[Stack] = []
-    numbers = []
-    for code in codes.tolist():
-        key, stack = events.keys[code // width], events.stacks[code % width]
-        is_kept = stack in stacks_kept.get(key, ())
-        numbers.append(len(towers) if is_kept else -1)
-        if is_kept:
-            before, after = frames_around(key, options)
-            towers.append(Stack(f"{before}{stack}{after}"))
-    return towers, np.asarray(numbers, dtype=np.int64)[places]
+def _tower(part: Part, stack: Stack, options: FoldOptions) -> Stack:
+    before, after = frames_around(part.key, options)
+    return Stack(f"{before}{stack}{after}")
 
 
 @dataclass(slots=True)

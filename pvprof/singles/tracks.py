@@ -7,12 +7,13 @@ what an earlier wait covers is left out of the later one, and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pvprof.model import Events, Problem
+from pvprof.model import Events, Problem, Stack
+from pvprof.select import Part
 from pvprof.singles.groups import ranks, sums_from
 from pvprof.singles.overlap import moments
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.signedinteger[Any]]
     Times = npt.NDArray[np.uint64]
+
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +90,29 @@ def tracks_of(events: Events, rows: Ints) -> Tracks:
         overlaps=int((lost > 0).sum()),
         lost_ns=sums_from(lost, np.zeros(1, np.int64), 1 << 64)[0],
     )
+
+
+def described(
+    events: Events, parts: Iterable[Part], describe: Callable[[Part, Stack], _T]
+) -> tuple[list[_T], Ints]:
+    """Return what is said of each key and stack that is in a part, called once for each.
+
+    Also for each event the number of its own, -1 for one that is in no part.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    part_of = {(part.key, stack): part for part in parts for stack in part.stacks}
+    width = max(len(events.stacks), 1)
+    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
+    said: list[_T] = []
+    numbers = []
+    for code in codes.tolist():
+        key, stack = events.keys[code // width], events.stacks[code % width]
+        part = part_of.get((key, stack))
+        numbers.append(-1 if part is None else len(said))
+        if part is not None:
+            said.append(describe(part, stack))
+    return said, np.asarray(numbers, dtype=np.int64)[places]
 
 
 def name_of_thread(names: Iterable[str], most: int = 3) -> str:
