@@ -375,13 +375,18 @@ class Run:
 
     Attributes:
         events: how many there are; those of the first run come first.
-        begin_ns, end_ns: when tracing began and ended, on the clock of the events; None where the
-            recording does not say.
+        begin_ns, end_ns: when tracing began and ended, on the clock of the events, or from when to
+            when waits were kept; None where the recording does not say.
+        origin_ns: from when on ``--from`` and ``--to`` count, where waits were cut by them; else
+            from `begin_ns`, or from the first wait.
+        name: of the recording; may be empty.
     """
 
     events: int
     begin_ns: int | None = None
     end_ns: int | None = None
+    origin_ns: int | None = None
+    name: str = ""
 
 
 _T = TypeVar("_T")

@@ -36,7 +36,7 @@ def pool(inputs: Sequence[tuple[Recording, Parsed]]) -> Pool:
     for _, parsed in inputs:
         total.merge(parsed)
     recordings = [one for recording, parsed in inputs for one in _recordings(recording, parsed)]
-    runs = tuple(_run(parsed) for _, parsed in inputs if parsed.events is not None)
+    runs = tuple(_run(one.name, parsed) for one, parsed in inputs if parsed.events is not None)
     measurements = tuple(_measurements(total, runs))
     return Pool(
         names=tuple(name for name, _ in recordings),
@@ -54,14 +54,14 @@ def _recordings(recording: Recording, parsed: Parsed) -> Sequence[tuple[str, Map
     return parsed.recordings or [(recording.name, recording.manifest)]
 
 
-def _run(parsed: Parsed) -> Run:
+def _run(name: str, parsed: Parsed) -> Run:
     """Return how many events were read, and between which marks."""
-    begin, end = parsed.begin, parsed.end
-    return Run(
-        0 if parsed.events is None else len(parsed.events),
-        None if begin is None else begin.monotonic_ns,
-        None if end is None else end.monotonic_ns,
+    begin, end, origin = (
+        None if mark is None else mark.monotonic_ns
+        for mark in (parsed.begin, parsed.end, parsed.origin)
     )
+    count = 0 if parsed.events is None else len(parsed.events)
+    return Run(count, begin, end, origin, name)
 
 
 def _measurements(parsed: Parsed, runs: tuple[Run, ...]) -> Iterable[Measurement]:

@@ -19,24 +19,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions, fold, frames_around
-from pvprof.model import Events, Key, Problem, Profile, Stack, Unit, Weight
+from pvprof.model import Events, Problem, Profile, Stack, Unit, Weight
 from pvprof.naming import name_waits
 from pvprof.render.speedscope import Evented, Rendered, Sampled, SpeedscopeProfile, render
 from pvprof.report import Measurement, Pool, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED, Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters, Part
+from pvprof.singles.tracks import described, name_of_thread, tracks_of
 
 NOTHING_KEPT = "nothing-kept"
 """The kind of the problem that says that a file holds no stack."""
 
 _FOLDED = "folded"
 _UNKNOWN = -1
-_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,84 +183,52 @@ def _threads(
     """
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-    towers, tower_of = _towers(events, parts, options)
+    towers, tower_of = described(events, parts, lambda part, stack: _tower(part, stack, options))
     kept = np.flatnonzero((tower_of >= 0) & (events.wait_ns > 0))
     if not len(kept):
         return []
-    begin = int(events.start_ns.min())
+    tracks = tracks_of(events, kept)
+    problems += tracks.problems
     # As Python's integers: a damaged start may be as large as 64 bits hold.
+    begin = int(events.start_ns.min())
     end = max(map(sum, zip(events.start_ns.tolist(), events.wait_ns.tolist(), strict=True))) - begin
-    columns = (events.pid, events.tid, events.start_ns, events.wait_ns, tower_of, events.key_id)
-    rows = zip(*(column[kept].tolist() for column in columns), strict=True)
+    offset = tracks.origin_ns - begin
+    columns = (events.pid, events.tid, tower_of, events.key_id)
+    rows = zip(
+        *(column[tracks.row].tolist() for column in columns),
+        *(moment.tolist() for moment in (tracks.begin, tracks.end)),
+        strict=True,
+    )
     threads: dict[tuple[int, int], _Thread] = {}
-    # The file's order is that of the CPUs' buffers. Of two that begin together the shorter is
-    # first, so that both are seen.
-    for pid, tid, start_ns, wait_ns, tower, key in sorted(rows):
+    for pid, tid, tower, key, first, last in rows:
         thread = threads.setdefault((pid, tid), _Thread())
-        thread.add(start_ns - begin, wait_ns, towers[tower])
-        thread.execnames[events.keys[key].execname] = None
-    overlaps = sum(thread.overlaps for thread in threads.values())
-    if overlaps:
-        lost_ns = sum(thread.lost_ns for thread in threads.values())
-        text = f"waits that overlap another of their thread: {lost_ns:,} ns left out of the file"
-        problems.append(Problem("overlap", text, count=overlaps, severity="loss"))
+        thread.waits.append((first + offset, last + offset, towers[tower]))
+        thread.execnames.append(events.keys[key].execname)
     ranked = sorted(threads.items(), key=lambda item: (-item[1].wait_ns, item[0]))
     return [Evented(thread.name(*who), end, tuple(thread.waits)) for who, thread in ranked]
 
 
-def _towers(events: Events, parts: Iterable[Part], options: FoldOptions) -> tuple[list[Stack], Any]:
-    """Return the distinct stacks to draw, and for each event the number of its own, -1 for none."""
-    import numpy as np  # noqa: PLC0415
-
-    stacks_kept: dict[Key, dict[Stack, None]] = {}
-    for part in parts:
-        stacks_kept.setdefault(part.key, {}).update(dict.fromkeys(part.stacks))
-    width = max(len(events.stacks), 1)
-    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
-    towers: list[Stack] = []
-    numbers = []
-    for code in codes.tolist():
-        key, stack = events.keys[code // width], events.stacks[code % width]
-        is_kept = stack in stacks_kept.get(key, ())
-        numbers.append(len(towers) if is_kept else -1)
-        if is_kept:
-            before, after = frames_around(key, options)
-            towers.append(Stack(f"{before}{stack}{after}"))
-    return towers, np.asarray(numbers, dtype=np.int64)[places]
+def _tower(part: Part, stack: Stack, options: FoldOptions) -> Stack:
+    before, after = frames_around(part.key, options)
+    return Stack(f"{before}{stack}{after}")
 
 
 @dataclass(slots=True)
 class _Thread:
-    """The waits of one thread, in order of time, none over another.
-
-    A thread waits for one thing at a time, so overlaps are damage (a record twice, a clock that
-    stepped); what an earlier wait covers is left out of the later one, and counted.
-    """
+    """The waits of one thread, in order of time, none over another, and its processes' names."""
 
     waits: list[tuple[int, int, Stack]] = field(default_factory=list)
-    execnames: dict[str, None] = field(default_factory=dict)
-    wait_ns: int = 0
-    overlaps: int = 0
-    lost_ns: int = 0
+    execnames: list[str] = field(default_factory=list)
 
-    def add(self, start: int, wait_ns: int, tower: Stack) -> None:
-        """Add a wait that starts no earlier than the one before it."""
-        end = start + wait_ns
-        free = max(start, self.waits[-1][1]) if self.waits else start
-        if free > start:
-            self.overlaps += 1
-            self.lost_ns += min(free, end) - start
-        if free < end:
-            self.waits.append((free, end, tower))
-            self.wait_ns += end - free
+    @property
+    def wait_ns(self) -> int:
+        """Return for how long it waited."""
+        return sum([end - begin for begin, end, _ in self.waits])
 
     def name(self, pid: int, tid: int) -> str:
         """Return what the viewer's list calls the thread: a process may have had several names."""
-        names = [name for name in self.execnames if name]
-        more = [f"{len(names) - _NAMES_SHOWN} more"] if len(names) > _NAMES_SHOWN else []
-        title = ", ".join([*names[:_NAMES_SHOWN], *more]) or "thread"
         process = "" if pid == _UNKNOWN else f"pid {pid}, "
-        return f"{title} ({process}tid {tid})"
+        return f"{name_of_thread(self.execnames) or 'thread'} ({process}tid {tid})"
 
 
 __all__ = ["NOTHING_KEPT", "Rendered", "SpeedscopeOptions", "convert"]

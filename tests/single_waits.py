@@ -58,10 +58,12 @@ def events_of(waits: Sequence[Wait]) -> Events:
     )
 
 
-def runs_of(waits: Sequence[Wait], **marks: int) -> tuple[Run, ...]:
+def runs_of(
+    waits: Sequence[Wait], begin_ns: int | None = None, end_ns: int | None = None
+) -> tuple[Run, ...]:
     """Return the runs of waits that stand run by run, all with the same marks."""
     numbers = [one.run for one in waits]
-    return tuple(Run(numbers.count(number), **marks) for number in sorted(set(numbers)))
+    return tuple(Run(numbers.count(number), begin_ns, end_ns) for number in sorted(set(numbers)))
 
 
 def parts_of(events: Events) -> tuple[Part, ...]:

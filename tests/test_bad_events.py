@@ -57,6 +57,7 @@ def test_a_record_that_stands_in_the_text_again_counts_once() -> None:
             "duplicate-events",
             "records stand in the text again: left out, 120 ns together",
             "test",
+            14,
             count=2,
         )
     ]
@@ -68,6 +69,40 @@ def test_waits_at_the_same_time_are_told_with_their_total_and_kept() -> None:
     (problem,) = parsed.problems
     assert (problem.kind, problem.count, problem.severity) == ("double-waits", 2, "warning")
     assert "160 ns together" in problem.text
+
+
+def test_the_first_wait_of_a_thread_that_was_waiting_already_is_told_with_its_line() -> None:
+    (problem,) = parsed_from(text_of(*GOOD, event(100, 7, tid=5), event(102, 7, tid=5))).problems
+    assert (problem.kind, problem.line, problem.count) == ("double-waits", 18, 1)
+
+
+def test_a_wait_inside_of_one_before_the_last_is_told_too() -> None:
+    parsed = parsed_from(text_of(event(100, 500), event(110, 5), event(300, 20), event(650, 1)))
+    (problem,) = parsed.problems
+    assert (problem.kind, problem.count) == ("double-waits", 2)
+    assert "25 ns together" in problem.text
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(100, 140), st.integers(0, 20)),
+        min_size=1,
+        max_size=12,
+        unique=True,
+    )
+)
+def test_waits_that_begin_while_their_thread_waits_are_counted(
+    some: list[tuple[int, int, int]],
+) -> None:
+    ordered = sorted(some)
+    inside = [
+        wait
+        for number, (tid, start, wait) in enumerate(ordered)
+        if any(other == tid and begin + length > start for other, begin, length in ordered[:number])
+    ]
+    problems = parsed_from(text_of(*(event(s, w, tid=t) for t, s, w in some))).problems
+    told = [(one.count, one.text.split(", ")[1]) for one in problems]
+    assert told == ([(len(inside), f"{sum(inside)} ns together")] if inside else [])
 
 
 def test_a_recording_given_twice_in_one_text_is_told_and_counts_once(run: Run) -> None:

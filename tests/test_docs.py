@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,7 @@ Run = Callable[..., Result]
 TOP = Path(__file__).parent.parent
 DOCUMENTS = [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("*/README.md")]
 README_COMMANDS = re.findall(
-    r"^    (pvprof (?:report|locks|fold|flamegraph|stats|compare) .*?)(?:  +#.*)?$",
+    r"^    (pvprof (?:report|locks|fold|flamegraph|heatmap|stats|compare) .*?)(?:  +#.*)?$",
     (TOP / "README.md").read_text(),
     re.M,
 )
@@ -74,6 +75,15 @@ def test_the_architecture_page_names_every_module() -> None:
         if name.startswith("__") or package in ("render", "cli"):
             continue
         assert f"`{name}`" in text or f"`{package}/{name}`" in text, module
+
+
+def test_an_installation_has_every_package() -> None:
+    settings = tomllib.loads((TOP / "pyproject.toml").read_text())
+    packages = {
+        ".".join(place.parent.relative_to(TOP).parts)
+        for place in (TOP / "pvprof").rglob("__init__.py")
+    }
+    assert packages <= set(settings["tool"]["setuptools"]["packages"])
 
 
 def test_every_format_has_a_suffix_that_no_other_has() -> None:

@@ -72,7 +72,7 @@ late_waits = st.tuples(
 ).map(lambda row: Wait(*row))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=2000)
 @given(st.lists(waits, min_size=1, max_size=25))
 def test_union_and_peak_are_those_of_looking_at_every_stretch_of_time(some: list[Wait]) -> None:
     expected = {name: union_and_peak(runs[0]) for name, runs in by_run_and_name(some).items()}

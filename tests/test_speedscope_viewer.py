@@ -21,6 +21,7 @@ import pytest
 from click.testing import Result
 from conftest import RECORDINGS, require
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
+from test_chrometrace import check_trace, waits_of
 from test_speedscope import check_document, sums_of
 
 from pvprof.model import Stack
@@ -76,11 +77,11 @@ class Viewer:
     shown: dict[str, bytes]
     complaints: list[str] = field(default_factory=list)
 
-    def open(self, text: str, view: str = "time-ordered") -> None:
+    def open(self, text: str, view: str = "time-ordered", name: str = FILE) -> None:
         """Open a file as a link to it does."""
-        self.shown[f"/{FILE}"] = text.encode("utf-8", "backslashreplace")
+        self.shown[f"/{name}"] = text.encode("utf-8", "backslashreplace")
         self.page.goto("about:blank")
-        target = quote(f"{self.address}/{FILE}", safe="")
+        target = quote(f"{self.address}/{name}", safe="")
         self.page.goto(f"{self.address}/index.html#profileURL={target}&view={view}")
         self.page.get_by_text("Export").or_(self.page.get_by_text("Something went wrong")).wait_for(
             timeout=60_000
@@ -226,6 +227,52 @@ def test_waits_are_drawn_in_time_with_the_pauses_between(viewer: Viewer) -> None
     exported = assert_viewer_agrees(viewer, text)
     opened = [one["at"] for one in exported["profiles"][0]["events"] if one["type"] == "O"]
     assert sorted({*opened}) == [100, 400, 900]
+
+
+# ---- Chrome traces -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("events.out.gz", "all"), ("events-wakeups.out.gz", "all"), ("build-events.out.gz", "kernel")],
+)
+def test_the_viewer_has_the_threads_and_totals_of_a_chrome_trace(
+    run: Run, viewer: Viewer, name: str, kind: str
+) -> None:
+    text = run("fold", RECORDINGS / name, "-k", kind, "--format", "chrome-trace").stdout
+    viewer.open(text, name="made.trace.json")
+    exported = viewer.export()
+    wanted: dict[str, float] = {}
+    names = {
+        (one["pid"], one["tid"]): one["args"]["name"]
+        for one in check_trace(text)["traceEvents"]
+        if one["name"] == "thread_name"
+    }
+    for one in waits_of(check_trace(text)):
+        thread = names[one["pid"], one["tid"]]
+        who = f"(pid {one['pid']}), {thread} (tid {one['tid']})"
+        wanted[who] = wanted.get(who, 0.0) + float(one["dur"])
+    frames = [frame["name"] for frame in exported["shared"]["frames"]]
+    found: dict[str, float] = {}
+    for profile in exported["profiles"]:
+        assert profile["unit"] == "microseconds"
+        who = "(pid" + profile["name"].rpartition("(pid")[2]
+        found[who] = float(covered_us(profile))
+    assert len(exported["profiles"]) == len(wanted)
+    assert found == pytest.approx(wanted)
+    assert all('"stack":"' in frame for frame in frames)
+
+
+def covered_us(profile: dict[str, Any]) -> float:
+    """Return for how long any frame of a timeline was open."""
+    total = 0.0
+    opened = 0
+    now = 0.0
+    for event in profile["events"]:
+        total += event["at"] - now if opened else 0.0
+        now = event["at"]
+        opened += 1 if event["type"] == "O" else -1
+    return total
 
 
 # ---- what the viewer takes at most ---------------------------------------------------------------

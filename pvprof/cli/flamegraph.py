@@ -19,22 +19,23 @@ from pvprof.cli.output import check_output, deliver, force_option, output_option
 from pvprof.cli.results import (
     SvgChoices,
     Towers,
-    deliver_speedscope,
+    deliver_pool,
     empty_picture,
     nothing_kept,
+    render_pool,
 )
 from pvprof.cli.terminal import plain_text, show
 from pvprof.cli.towers import check_chain, fold_options, towers_options
 from pvprof.errors import EmptyError, UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import Unit
-from pvprof.render.formats import Source, format_of
+from pvprof.render.formats import Format, Source, format_of
 from pvprof.speedscope import SpeedscopeOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_NAMES = ("svg", "speedscope")
+_NAMES = ("svg", "speedscope", "chrome-trace")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 # As in render.palette, which --help need not import.
 PALETTES = ("auto", "cause", "module", "name", "hot", "safe")
@@ -114,11 +115,12 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
 
     In the browser it turns round too: root on top, merged from the leaf, widest first; and it shows
     or hides the towers that match a search. --diff colours what has changed between two. A file
-    named .speedscope.json is written for www.speedscope.app instead.
+    named .speedscope.json is written for www.speedscope.app instead, one named .trace.json (single
+    waits, a track for each thread) for ui.perfetto.dev.
     """
     made = format_of(output, rest.pop("format_name"), "svg", _NAMES, any_suffix=True)
     if tree + diff + (made.source is Source.POOL) > 1:
-        raise UsageError("--tree, --diff and a speedscope file do not go together")
+        raise UsageError("--tree, --diff and a file for a viewer do not go together")
     if diff and rest["wall_clock"]:
         raise UsageError("--diff and --wall-clock do not go together")
     check_output(output, force)
@@ -126,9 +128,8 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
     check_chain(options, made)
     choices = _choices(rest)
     if made.source is Source.POOL:
-        _write_speedscope(
-            rest, SpeedscopeOptions(options, measure, not rest["no_timeline"]), output, force
-        )
+        shown = SpeedscopeOptions(options, measure, not rest["no_timeline"])
+        _write_for_viewer(made, rest, shown, output, force)
         return
     depth, min_percent = rest.pop("depth"), rest.pop("min_percent")
     is_alone = len(rest["recordings"]) == 1
@@ -150,11 +151,12 @@ def command(output: str, force: bool, tree: bool, diff: bool, **rest: Any) -> No
     _finish(towers)
 
 
-def _write_speedscope(
-    rest: dict[str, Any], choices: SpeedscopeOptions, output: str, force: bool
+def _write_for_viewer(
+    made: Format, rest: dict[str, Any], choices: SpeedscopeOptions, output: str, force: bool
 ) -> None:
     inputs = load_inputs(rest)
-    if not deliver_speedscope(output, inputs, choices, force, rest["quiet"]):
+    result = render_pool(made, inputs, choices)
+    if not deliver_pool(output, result, inputs, force, rest["quiet"]):
         raise nothing_kept("draw", [inputs.pool])
 
 

@@ -15,7 +15,7 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_output, deliver, force_option, output_option
-from pvprof.cli.results import Towers, check_counts, deliver_speedscope
+from pvprof.cli.results import Towers, check_counts, deliver_pool, render_pool
 from pvprof.cli.towers import check_chain, fold_options, towers_options
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit
@@ -24,7 +24,7 @@ from pvprof.render.formats import Source, format_of
 from pvprof.select import ALL_KINDS
 from pvprof.speedscope import SpeedscopeOptions
 
-_NAMES = ("folded", "speedscope")
+_NAMES = ("folded", "speedscope", "chrome-trace")
 
 
 @click.command(
@@ -49,7 +49,8 @@ def command(format_name: str | None, output: str, force: bool, **rest: Any) -> N
 
     Everything recorded is folded; --kind and the other filters leave out what is not wanted.
     Several recordings are added up. A file named .speedscope.json is written for
-    www.speedscope.app.
+    www.speedscope.app, one named .trace.json (single waits, a track for each thread) for
+    ui.perfetto.dev.
     """
     made = format_of(output, format_name, "folded", _NAMES, any_suffix=True)
     check_output(output, force)
@@ -58,7 +59,7 @@ def command(format_name: str | None, output: str, force: bool, **rest: Any) -> N
     inputs = load_inputs(rest, default_kinds=(ALL_KINDS,))
     if made.source is Source.POOL:
         choices = SpeedscopeOptions(options, measure, not rest["no_timeline"])
-        deliver_speedscope(output, inputs, choices, force, rest["quiet"])
+        deliver_pool(output, render_pool(made, inputs, choices), inputs, force, rest["quiet"])
         return
     folded = _fold(inputs, measure, options)
     deliver(output, render(folded), force, rest["quiet"])

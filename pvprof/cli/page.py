@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from pvprof.cli.maps import maps_of, words_of
 from pvprof.cli.options import Inputs
 from pvprof.cli.results import cause_of
 from pvprof.cli.towers import chained
@@ -16,6 +17,7 @@ from pvprof.render.tables import MEASURED
 from pvprof.report import Measurement, Report
 from pvprof.rules import UNCLASSIFIED
 from pvprof.select import ALL_KINDS, Part, Selection, classify, select
+from pvprof.singles.heatmap import GridOptions, HeatMap
 from pvprof.snapshot import Snapshot, encode
 from pvprof.units import format_share, format_value
 
@@ -49,7 +51,16 @@ def page_of(inputs: Inputs, report: Report) -> Page:
         distributions=distributions(pool, inputs.rules, inputs.filters),
         recordings=recordings,
         data=encode(snapshot),
+        maps=_maps(inputs),
+        selection=words_of(inputs.filters),
     )
+
+
+def _maps(inputs: Inputs) -> tuple[HeatMap, ...]:
+    """Return the waits that were kept in time, where single ones were recorded."""
+    if not any(one.events is not None and len(one.events) for one in inputs.pool.measurements):
+        return ()
+    return maps_of(inputs, GridOptions())
 
 
 def _graphs(measurement: Measurement, inputs: Inputs) -> Iterator[Graph]:

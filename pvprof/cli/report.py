@@ -16,12 +16,12 @@ from pvprof.cli.options import (
     say_problems,
 )
 from pvprof.cli.output import check_outputs, deliver, force_option
-from pvprof.cli.results import nothing_kept, print_terminal, render_result
+from pvprof.cli.results import nothing_kept, print_terminal, render_pool, render_result
 from pvprof.render.formats import FORMATS, Format, Source, format_of
 from pvprof.render.speedscope import Rendered
 from pvprof.render.table import TableOptions
 from pvprof.report import Report, build_report
-from pvprof.speedscope import convert
+from pvprof.speedscope import SpeedscopeOptions
 
 _NAMES = tuple(one.name for one in FORMATS)
 
@@ -43,7 +43,7 @@ Examples:
     metavar="FILE",
     multiple=True,
     help="Write this file, in the format of its suffix (.html .md .csv .json .folded .svg .txt "
-    ".speedscope.json); "
+    ".speedscope.json .trace.json); "
     "repeatable; - is stdout. Without -o: tables on stdout.",
 )
 @click.option("--format", "format_name", type=click.Choice(_NAMES), help="Format of every -o.")
@@ -85,7 +85,7 @@ def command(
 
 def _render(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> Rendered:
     if made.source is Source.POOL:
-        return convert(inputs.pool, inputs.rules, inputs.filters)
+        return render_pool(made, inputs, SpeedscopeOptions())
     return Rendered(render_result(made, inputs, report, options), ())
 
 

@@ -21,7 +21,7 @@ from pvprof.render.tables import MEASURED, problem_lines
 from pvprof.report import Measurement, Pool, Report, merge_problems, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED
 from pvprof.select import Part, Selection
-from pvprof.speedscope import NOTHING_KEPT, SpeedscopeOptions, convert
+from pvprof.speedscope import NOTHING_KEPT, Rendered, SpeedscopeOptions, convert
 from pvprof.units import format_exact, format_share, format_value
 
 if TYPE_CHECKING:
@@ -58,19 +58,39 @@ def _html_text(inputs: Inputs, report: Report, options: TableOptions) -> str:
     return render(page_of(inputs, report), options)
 
 
-def deliver_speedscope(
-    path: str, inputs: Inputs, options: SpeedscopeOptions, force: bool, is_quiet: bool
+def render_pool(made: Format, inputs: Inputs, options: SpeedscopeOptions) -> Rendered:
+    """Return the text of all that was read and kept, for a viewer.
+
+    Raises:
+        UsageError: the format cannot hold it, or the options do not go with it.
+    """
+    if made.name == "speedscope":
+        return convert(inputs.pool, inputs.rules, inputs.filters, options)
+    from pvprof.chrometrace import convert as convert_to_trace  # noqa: PLC0415
+
+    if options.fold.counts or not options.timeline or options.unit not in (None, "ns"):
+        raise UsageError(
+            "a Chrome trace has single waits in time: not --counts, --no-timeline or --measure"
+        )
+    return convert_to_trace(inputs.pool, inputs.rules, inputs.filters)
+
+
+def deliver_pool(
+    path: str,
+    result: Rendered,
+    inputs: Inputs,
+    force: bool,
+    is_quiet: bool,
 ) -> bool:
-    """Write a speedscope file, and say on stderr what it could not take and what was lost.
+    """Write what `render_pool` made; say on stderr what it could not take and what was lost.
 
     Returns:
-        Whether any stack is in it.
+        Whether anything is in it.
     """
-    made = convert(inputs.pool, inputs.rules, inputs.filters, options)
-    deliver(path, made.text, force, is_quiet)
+    deliver(path, result.text, force, is_quiet)
     say_problems(inputs.pool, is_quiet)
-    say(made.problems, is_quiet)
-    return all(problem.kind != NOTHING_KEPT for problem in made.problems)
+    say(result.problems, is_quiet)
+    return all(problem.kind != NOTHING_KEPT for problem in result.problems)
 
 
 def render_tables(made: Format, report: Report, options: TableOptions) -> str:

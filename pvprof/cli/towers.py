@@ -144,4 +144,4 @@ def check_chain(options: FoldOptions, made: Format) -> None:
         UsageError: they are asked for.
     """
     if options.chain and made.source is Source.POOL:
-        raise UsageError("--chain and a speedscope file do not go together", "-o X.folded")
+        raise UsageError(f"--chain and a {made.name} file do not go together", "-o X.folded")

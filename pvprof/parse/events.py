@@ -29,6 +29,7 @@ from pvprof.clocks import Clocks, drift_problems
 from pvprof.errors import quote
 from pvprof.model import Events, Key, Problem, Stack, Wakeups, stack_of
 from pvprof.parse.diagnostics import parse_diagnostics
+from pvprof.parse.doubles import without_doubles
 from pvprof.parse.frames import FrameNames, decode
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.switches import Waits, ends_of, wakeup_problems
@@ -331,8 +332,8 @@ class EventReader:
         )
 
 
-def settle(parsed: Parsed, file: str) -> None:
-    """Finish what was read of all of a text: find the wait that each wake-up ended.
+def settle(parsed: Parsed, data: Any, file: str) -> None:
+    """Finish what was read of all of a text, `data`: find the wait that each wake-up ended.
 
     A thread cannot wait twice at once. Where it seems to, records were damaged, or stand twice in
     the text: an equal one is left out, others are told.
@@ -341,7 +342,7 @@ def settle(parsed: Parsed, file: str) -> None:
 
     parsed.problems.extend(drift_problems(parsed.begin, parsed.end, file))
     if parsed.events is not None:
-        parsed.events = _sane(parsed, parsed.events, file)
+        parsed.events = without_doubles(parsed, parsed.events, data, file)
     events, wakeups = parsed.events, parsed.wakeups
     if events is None or wakeups is None:
         return
@@ -352,29 +353,3 @@ def settle(parsed: Parsed, file: str) -> None:
     ended = ends_of(wakeups.time_ns, wakeups.sleeper_tid, waits)
     parsed.wakeups = replace(wakeups, row=ended.row)
     parsed.problems.extend(wakeup_problems(ended.lone, ended.more, file))
-
-
-def _sane(parsed: Parsed, events: Events, file: str) -> Events:
-    """Return the events without records that stand there again; note waits at the same time."""
-    import numpy as np  # noqa: PLC0415
-
-    order = np.lexsort((events.wait_ns, events.start_ns, events.tid))
-    tid, start, wait = (column[order] for column in (events.tid, events.start_ns, events.wait_ns))
-    is_inside = (tid[1:] == tid[:-1]) & (start[1:] - start[:-1] < wait[:-1])
-    if not is_inside.any():
-        return events
-    names = (*Events.COLUMNS, "key_id", "stack_id")
-    ordered = [getattr(events, name)[order] for name in names]
-    is_again = np.logical_and.reduce([column[1:] == column[:-1] for column in ordered])
-    for kind, is_such, text in (
-        ("duplicate-events", is_again, "records stand in the text again: left out"),
-        ("double-waits", is_inside & ~is_again, "waits of threads that were waiting already"),
-    ):
-        count, total = int(is_such.sum()), sum(wait[1:][is_such].tolist())
-        if count:
-            what = f"{text}, {total} ns together"
-            parsed.problems.append(Problem(kind, what, file, count=count))
-    again = np.flatnonzero(is_again) + 1
-    parsed.records -= len(again)
-    kept = np.sort(np.delete(order, again))
-    return replace(events, **{name: getattr(events, name)[kept] for name in names})

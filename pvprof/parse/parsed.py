@@ -43,6 +43,8 @@ class Parsed:
         hex_frames: the kernel's frames that stayed hex.
         has_begin, has_end: whether the marks were seen that our event programs print.
         begin, end: the clocks at those marks, where the layout has them.
+        origin: where a window's seconds are counted from: where the whole recording began; None
+            where it is not cut.
         window: in words, of which part of the recording the waits are; empty: of all.
         marks: what waits for all of a text to be read; None when it was.
         recordings: (name, manifest) of what a result was made from that is read back; empty for
@@ -62,6 +64,7 @@ class Parsed:
     has_end: bool = False
     begin: Clocks | None = None
     end: Clocks | None = None
+    origin: Clocks | None = None
     window: str = ""
     marks: Marks | None = None
     recordings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)

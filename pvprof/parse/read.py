@@ -297,7 +297,7 @@ class _Reading:
 
     def _run_events(self, end: int) -> Parsed:
         parsed = self._spread(_BEFORE_EVENT, self._read_events, end)
-        settle_events(parsed, self.source)
+        settle_events(parsed, self.data, self.source)
         if parsed.has_begin and not parsed.has_end:
             text = "begin but no end marker: the recording was cut off, its last record may be too"
             parsed.problems.append(self._loss("no-end-marker", text))

@@ -132,6 +132,7 @@ def cut(parsed: Parsed, window: Window, source: str) -> Parsed:
         problems=problems,
         begin=Clocks(since, wall_time(since, begin, end)),
         end=Clocks(until, wall_time(until, begin, end)),
+        origin=begin,
         window=_describe(since, until, begin, end),
     )
 

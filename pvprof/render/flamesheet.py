@@ -187,6 +187,11 @@ class Sheet:
         self._y += self._sizes.font_size // 3
         self.paragraph(text, "account")
 
+    def drawing(self, height: int, draw: Callable[[int], str]) -> None:
+        """Leave so much height to a drawing, which is told where its top is."""
+        self._parts.append(draw(self._y))
+        self._y += height
+
     def notes(self, notes: Sequence[tuple[str, str]]) -> None:
         """Show (label, text) pairs in two columns, every line in full."""
         if not notes:
@@ -269,18 +274,18 @@ class _Tiles:
         label = fit(split_annotation(tile.name)[0], cells - len(tile.mark))
         text = ""
         if label:
-            x = _pixels(left + LABEL_PAD * _HUNDREDTHS)
+            x = pixels(left + LABEL_PAD * _HUNDREDTHS)
             text = f'<text x="{x}" y="{self._baseline}">{tile.mark}{escape(label)}</text>'
         return (
             f"<g><title>{title}\n{escape(self._words(tile))}</title>"
-            f'<rect x="{_pixels(left)}" width="{_pixels(drawn_width(width))}"'
+            f'<rect x="{pixels(left)}" width="{pixels(drawn_width(width))}"'
             f' height="{self._height}" fill="{tile.colour}"/>{text}</g>\n'
         )
 
     def path(self, tile: Tile, top: int) -> str:
         """Return the piece of a path that is a narrow tile."""
         left, width = self._place(tile)
-        x, wide = _pixels(left + MARGIN * _HUNDREDTHS), _pixels(drawn_width(width))
+        x, wide = pixels(left + MARGIN * _HUNDREDTHS), pixels(drawn_width(width))
         return f"M{x} {top}h{wide}v{self._height}h-{wide}z"
 
     def _place(self, tile: Tile) -> tuple[int, int]:
@@ -297,7 +302,7 @@ def drawn_width(hundredths: int) -> int:
     return hundredths - 50 if hundredths >= 2 * _HUNDREDTHS else hundredths
 
 
-def _pixels(hundredths: int) -> str:
+def pixels(hundredths: int) -> str:
     """Return the shortest decimal, as the script writes it."""
     whole, part = divmod(hundredths, _HUNDREDTHS)
     if not part:

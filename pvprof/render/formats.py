@@ -46,6 +46,7 @@ FORMATS = (
     Format("html", (".html", ".htm"), Source.BOTH, "one page: all of it, with the data"),
     Format("svg", (".svg",), Source.FOLDED, "flame graph"),
     Format("speedscope", (".speedscope.json",), Source.POOL, "for www.speedscope.app"),
+    Format("chrome-trace", (".trace.json",), Source.POOL, "single waits for ui.perfetto.dev"),
 )
 
 
@@ -72,7 +73,7 @@ def format_of(
         return known[name]
     if path == "-":
         return known[default]
-    # .speedscope.json also ends in .json
+    # .speedscope.json and .trace.json also end in .json
     matching = {suffix: one for one in known.values() for suffix in one.suffixes}
     found = max((suffix for suffix in matching if path.endswith(suffix)), key=len, default="")
     if found:

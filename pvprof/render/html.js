@@ -321,6 +321,13 @@ function setTheme(name) {
   themeButton.textContent = LABELS[name];
   themeButton.title = "Light, dark, or as the system";
   for (const graph of graphs) show(graph, { theme: name });
+  paintMaps(theme);
+}
+
+function paintMaps(name) {
+  for (const map of findAll(".pvprof-heat")) {
+    for (const one of ["light", "dark"]) map.classList.toggle(one, name === one);
+  }
 }
 
 themeButton.addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]));
@@ -331,6 +338,7 @@ setTheme("auto");
 // A graph is drawn for the window's width: on paper it is scaled, as a picture. Paper is light.
 function forPaper(isPaper) {
   isOnPaper = isPaper;
+  paintMaps(isPaper ? "light" : theme);
   for (const { svg } of graphs) {
     const holder = find(".holder", svg);
     if (!holder) continue;

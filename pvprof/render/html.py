@@ -26,6 +26,9 @@ from pvprof.fold import Folded
 from pvprof.model import show_controls
 from pvprof.render.details import DETAILS, detail_tables, sentences
 from pvprof.render.flamegraph import FlamegraphOptions, render_inline
+from pvprof.render.heatmap import HeatOptions
+from pvprof.render.heatmap import render_inline as render_map
+from pvprof.render.heatmap import script as map_script
 from pvprof.render.htmlbars import figures, headline
 from pvprof.render.htmlfacts import common_facts, recording_facts, warnings
 from pvprof.render.htmltables import lock_table
@@ -34,6 +37,7 @@ from pvprof.render.palette import paint
 from pvprof.render.table import TableOptions
 from pvprof.render.tables import aside_table, heading, summary
 from pvprof.report import Report
+from pvprof.singles.heatmap import HeatMap
 
 if TYPE_CHECKING:
     import jinja2
@@ -76,6 +80,8 @@ class Page:
         distributions: histograms of waits.
         recordings: (name, manifest) of each.
         data: what ``snapshot.encode`` made of everything that was read.
+        maps: the waits that were kept in time, where single ones were recorded.
+        selection: the options that kept them, for commands that are shown.
     """
 
     report: Report
@@ -83,6 +89,8 @@ class Page:
     distributions: tuple[Distribution, ...]
     recordings: tuple[tuple[str, Mapping[str, Any]], ...]
     data: str
+    maps: tuple[HeatMap, ...] = ()
+    selection: str = ""
 
 
 def render(page: Page, options: TableOptions) -> str:
@@ -95,15 +103,19 @@ def render(page: Page, options: TableOptions) -> str:
     pictures, flame = _pictures(page.graphs)
     page_script = _resource("html.js")
     colours = _colours(page.graphs)
+    heat, heat_style, heat_script = _heat(page)
     return _template().render(
         title=heading(report),
         version=report.version,
-        policy=_policy([_EARLY_SCRIPT, page_script, flame.script]),
+        policy=_policy([_EARLY_SCRIPT, page_script, flame.script, heat_script]),
         early_script=_safe(_EARLY_SCRIPT),
         style=_safe(_resource("html.css")),
         script=_safe(page_script),
         flame_style=_safe(flame.style),
         flame_script=_safe(flame.script),
+        heat=_safe(heat),
+        heat_style=_safe(heat_style),
+        heat_script=_safe(heat_script),
         is_empty=report.is_empty,
         warnings=warnings(
             report.problems,
@@ -155,6 +167,17 @@ def _pictures(graphs: Sequence[Graph]) -> tuple[list[str], _Code]:
         code = _Code(found["style"], found["script"])
         pictures.append(_CODE.sub("", svg))
     return pictures, code
+
+
+def _heat(page: Page) -> tuple[str, str, str]:
+    """Return the picture of the waits in time, its style and its script; empty if there is none."""
+    if not any(one.waits for one in page.maps):
+        return "", "", ""
+    about = f"{sum(one.waits for one in page.maps):,} single waits that were kept"
+    options = HeatOptions(title="", subtitle=about, selection=page.selection)
+    svg = render_map(page.maps, options)
+    style = next(found[1] for found in _CODE.findall(svg))
+    return _CODE.sub("", svg), style, map_script()
 
 
 def _colours(graphs: Sequence[Graph]) -> dict[str, str]:

@@ -78,3 +78,15 @@ def distinct_rows(columns: Sequence[Ints]) -> tuple[list[tuple[int, ...]], Ints]
             group * len(values) + place, return_index=True, return_inverse=True
         )
     return list(zip(*(column[first].tolist() for column in columns), strict=True)), group
+
+
+def ranks(texts: Sequence[Any]) -> Ints:
+    """Return of each of some distinct values which place it has in their order.
+
+    The order of a file says nothing; that of contents is always the same.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    ranks = np.empty(len(texts), dtype=np.int64)
+    ranks[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
+    return ranks

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pvprof.model import Events, Run
+from pvprof.singles.groups import ranks
 from pvprof.singles.overlap import moments
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def threads_of(events: Events, runs: Sequence[Run]) -> Threads:
     is_owner = np.zeros(len(tids) * width, dtype=np.bool_)
     is_owner[owner[owner >= 0]] = True
     event = np.flatnonzero(is_owner[thread] & (events.wait_ns > 0))
-    key_rank, stack_rank = _ranks(events.keys), _ranks(events.stacks)
+    key_rank, stack_rank = ranks(events.keys), ranks(events.stacks)
     content = (
         events.owner_tid[event],
         events.object_address[event],
@@ -119,15 +120,6 @@ def threads_of(events: Events, runs: Sequence[Run]) -> Threads:
     starts, rank = np.unique(start[event], return_inverse=True)
     code = thread[event] * (len(starts) + 1) + rank + 1
     return Threads(start, end, owner, thread, event, code, starts)
-
-
-def _ranks(texts: Sequence[Any]) -> Ints:
-    """Return of each of some distinct values which place it has in their order."""
-    import numpy as np  # noqa: PLC0415
-
-    ranks = np.empty(len(texts), dtype=np.int64)
-    ranks[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
-    return ranks
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -120,7 +120,7 @@ def endings_of(events: Events, wakeups: Wakeups) -> Endings:
     wakeup = wakeup_of(events, wakeups)
     wait = np.flatnonzero(wakeup >= 0)
     wakeup = wakeup[wait]
-    blocked = _blocked_ns(events, wakeups, wait, wakeup)
+    blocked = blocked_ns(events, wakeups, wait, wakeup)
     columns = (
         *(events.key_id[wait], events.stack_id[wait]),
         *(wakeups.key_id[wakeup], wakeups.stack_id[wakeup]),
@@ -153,7 +153,7 @@ def wakeup_of(events: Events, wakeups: Wakeups) -> Ints:
     return found
 
 
-def _blocked_ns(events: Events, wakeups: Wakeups, wait: Ints, wakeup: Ints) -> Ints:
+def blocked_ns(events: Events, wakeups: Wakeups, wait: Ints, wakeup: Ints) -> Ints:
     """Return for how long each wait was blocked until a wake-up: at most all of it.
 
     A wait that the kernel measured begins a little later than its record says, by the time that the
