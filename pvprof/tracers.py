@@ -45,15 +45,6 @@ class Tracer:
     program: Callable[[str, Options], Program]
     environment: Callable[[str, Options], Mapping[str, str]]
 
-    def check(self, mode: str, options: Options) -> str:
-        """Return why it cannot do what is asked, or an empty text."""
-        try:
-            for name in self.candidates(mode):
-                self.program(name, options)
-        except UsageError as error:
-            return error.message
-        return ""
-
 
 TRACERS = {
     one.name: one

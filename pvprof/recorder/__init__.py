@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 
@@ -63,10 +64,9 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
     Raises:
         UsageError: an option does not fit the mode.
     """
-    tracers = choose(plan.tracer)
-    refusals = {one.name: one.check(plan.mode, plan.options) for one in tracers}
-    if all(refusals.values()):
-        tracers[0].program(plan.mode, plan.options)  # raises its own reason, with a hint
+    programs = [_programs_of(one, plan) for one in choose(plan.tracer)]
+    if all(one.refusal for one in programs):
+        raise programs[0].refusal or UsageError(f"nothing serves {plan.mode}")
     settings = {
         "action": "record",
         "tracer": plan.tracer,
@@ -79,21 +79,15 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
         "wanted_s": f"{plan.options.duration_ns / 1e9:g}" if plan.options.duration_ns else "",
         "takes_pid": "1" if plan.workload else "0",
         "with_symbols": "1" if plan.has_symbols else "0",
-        **{f"refused_{name}": reason for name, reason in refusals.items()},
     }
-    texts = [
-        _Programs(one, one.candidates(plan.mode), plan.mode, plan.options)
-        for one in tracers
-        if not refusals[one.name]
-    ]
-    return _assemble(settings, texts, plan.workload, plan.directory, is_carried)
+    return _assemble(settings, programs, plan.workload, plan.directory, is_carried)
 
 
 def doctor(directory: str = "") -> str:
     """Return the text that checks a target for all modes instead of recording."""
     settings = {"action": "doctor", "takes_pid": "0", "tracer": ""}
-    texts = [_Programs(one, tuple(one.modes), "", Options()) for one in choose("")]
-    return _assemble(settings, texts, (), directory, is_carried=False)
+    programs = [_Programs(one, _texts(one, one.modes, Options()), {}) for one in choose("")]
+    return _assemble(settings, programs, (), directory, is_carried=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,33 +96,47 @@ class _Programs:
 
     Attributes:
         tracer: whose they are.
-        names: in the order in which they are tried.
-        mode: what was asked for.
-        options: of all of them.
+        texts: by name, in the order in which they are tried.
+        environment: what the tracer is told there.
+        refusal: why there is none.
     """
 
     tracer: Tracer
-    names: tuple[str, ...]
-    mode: str
-    options: Options
-
-    def settings(self) -> dict[str, str]:
-        """Return what the recorder is told of them."""
-        environment = self.tracer.environment(self.mode, self.options)
-        words = (f"{name}={value}" for name, value in environment.items())
-        return {
-            f"programs_{self.tracer.name}": " ".join(self.names),
-            f"environment_{self.tracer.name}": " ".join(words),
-        }
+    texts: Mapping[str, str]
+    environment: Mapping[str, str]
+    refusal: UsageError | None = None
 
     def functions(self) -> list[str]:
-        """Return a function of sh for each, which prints it."""
-        found = []
-        for name in self.names:
-            function = f"{self.tracer.name}_program_" + name.replace("-", "_")
-            text = self.tracer.program(name, self.options).text()
+        """Return functions of sh: one sets what it is told of them, the others print one each."""
+        name = self.tracer.name
+        settings = {
+            "programs": " ".join(self.texts),
+            "environment": " ".join(f"{key}={value}" for key, value in self.environment.items()),
+            "refused": self.refusal.message if self.refusal else "",
+        }
+        lines = "\n".join(_settings(settings))
+        found = [f"{name}_settings() {{\n{lines}\n}}"]
+        for program, text in self.texts.items():
+            function = f"{name}_program_{program.replace('-', '_')}"
             found.append(f"{function}() {{\ncat <<'{_END_OF_PROGRAM}'\n{text}{_END_OF_PROGRAM}\n}}")
         return found
+
+
+def _programs_of(tracer: Tracer, plan: Plan) -> _Programs:
+    """Return the programs that serve a plan, or why there are none."""
+    try:
+        texts = _texts(tracer, tracer.candidates(plan.mode), plan.options)
+    except UsageError as error:
+        return _Programs(tracer, {}, {}, error)
+    return _Programs(tracer, texts, tracer.environment(plan.mode, plan.options))
+
+
+def _texts(tracer: Tracer, names: Iterable[str], options: Options) -> dict[str, str]:
+    return {name: tracer.program(name, options).text() for name in names}
+
+
+def _settings(settings: Mapping[str, str]) -> list[str]:
+    return [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
 
 
 def _assemble(
@@ -144,9 +152,7 @@ def _assemble(
         "output": "" if is_carried else "-",
         "control": "0" if is_carried else "1",
     }
-    for some in programs:
-        settings |= some.settings()
-    lines = ["#!/bin/sh", *(f"{name}={shlex.quote(value)}" for name, value in settings.items())]
+    lines = ["#!/bin/sh", *_settings(settings)]
     if directory:
         lines.append(f"TMPDIR={shlex.quote(directory)}")
     lines += [function for some in programs for function in some.functions()]

@@ -3,9 +3,9 @@
 # pvprof writes the settings and the programs above this text (pvprof/recorder/__init__.py):
 #   action       record or doctor
 #   tracer       dtrace or bpftrace; empty: what the system has
-#   programs_TRACER     names of programs to try, best first; TRACER_program_NAME prints one (- as _)
-#   refused_TRACER      why none of that tracer's programs does what was asked, or empty
-#   environment_TRACER  what stands in its environment
+#   TRACER_settings     sets, for each tracer: programs, names of those to try, best first, of which
+#                TRACER_program_NAME prints one (- as _); refused, why none of them does what was
+#                asked, or empty; environment, what the tracer is told there
 #   takes_pid    1: the programs take the process that starts the workload as $1
 #   output       - for a stream on stdout, else the archive's name, empty for a default one
 #   control      1: words on stdin steer (stop, drop), its end drops everything
@@ -458,8 +458,7 @@ choose_tracer() {
 	FreeBSD:* | Linux:*) problem="$(host) runs $system, where there is no $tracer" ;;
 	*) problem="$(host) runs $system, neither FreeBSD nor Linux" ;;
 	esac
-	eval "programs=\${programs_$tracer-} refused=\${refused_$tracer-} environment=\${environment_$tracer-}"
-	[ -z "$problem" ]
+	[ -z "$problem" ] && "${tracer}_settings"
 }
 
 check_target() {
