@@ -710,7 +710,7 @@ def test_unreadable_symbols_in_a_recording_are_a_warning(
 ) -> None:
     result = run("report", with_symbols(symbols)(tmp_path))
     assert result.exit_code == 0, result.stderr
-    assert re.search(r"warning: .*(no code symbol|damaged)", result.stdout)
+    assert re.search(r"warning: .*(no symbol|damaged)", result.stdout)
 
 
 def test_a_folded_line_with_a_number_of_thousands_of_digits_is_a_problem(

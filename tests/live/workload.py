@@ -29,8 +29,9 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 @contextmanager
 def measured(name: str) -> Iterator[None]:
-    time.monotonic_ns()
+    start = time.monotonic_ns()
     yield
+    print(name, time.monotonic_ns() - start, flush=True)
 
 
 def sleep() -> None:
@@ -112,6 +113,7 @@ def busy() -> None:
     start = time.process_time_ns()
     while time.process_time_ns() - start < BUSY_S * 1e9:
         sum(range(1000))
+    print("busy", time.process_time_ns() - start, flush=True)
 
 
 def crowd() -> None:
@@ -124,7 +126,8 @@ def crowd() -> None:
             start, used = time.monotonic_ns(), time.process_time_ns()
             while time.process_time_ns() - used < BUSY_S * 1e9:
                 sum(range(1000))
-            time.monotonic_ns() - start - (time.process_time_ns() - used)
+            waited = time.monotonic_ns() - start - (time.process_time_ns() - used)
+            print("crowd", waited, flush=True)
             os._exit(0)
         pids.append(pid)
     for pid in pids:
