@@ -513,6 +513,22 @@ def test_of_two_systems_kinds_and_common_classes_are_compared_and_nothing_else()
     assert (section.towers.changed, section.towers.vanished) == ((), ())
 
 
+def test_real_recordings_of_two_systems_are_told_apart_without_manifests() -> None:
+    freebsd, linux = read_sides(
+        [str(RECORDINGS / "events.out.gz")],
+        [str(RECORDINGS.parent / "linux/bpftrace/events.pvprof.tar.gz")],
+        "",
+        READ,
+    )
+    bare = Side("linux", tuple(replace(run, manifest={}) for run in linux.runs))
+    every = Filters(kinds=(ALL_KINDS,))
+    changes = compare_sides(freebsd, bare, RULES, every, CompareSides(basis=Basis("second")))
+    assert "different-systems" in {one.kind for one in changes.caveats}
+    (section,) = changes.sections
+    assert {row.level for row in section.rows} == {KIND, CLASS}
+    assert "proc tree" in {row.name for row in section.rows}
+
+
 def test_what_two_systems_cannot_be_compared_by_is_said() -> None:
     caveats = {one.kind: one for one in two_systems().caveats}
     assert caveats["different-systems"].text.startswith("FreeBSD against Linux: kinds of waits")

@@ -9,24 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pvprof.compare.measures import CLASS, KIND, RowChange
-from pvprof.compare.sides import Side
+from pvprof.compare.sides import Run, Side
 from pvprof.model import Problem
 
 _MOST_NAMED = 8
+_MECHANISMS = {
+    "FreeBSD": {"turnstile", "sleepq", "adaptive-block", "rw-block", "sx-block", "lockmgr-block"},
+    "Linux": {"off-cpu", "off-cpu-d", "spinlock-spin", "mutex-block", "rwsem-block"},
+}
+"""Events that only one system has."""
 
 
 def systems_of(base: Side, new: Side) -> tuple[str, str] | None:
     """Return the system of each side where those are two, else None."""
     found = []
     for side in (base, new):
-        names = {_system(run.manifest) for run in side.runs} - {""}
+        names = {_system(run) for run in side.runs} - {""}
         found.append(", ".join(sorted(names)))
     return (found[0], found[1]) if all(found) and found[0] != found[1] else None
 
 
-def _system(manifest: Mapping[str, object]) -> str:
-    kernel = manifest.get("kernel")
-    return str(kernel.get("system") or "") if isinstance(kernel, Mapping) else ""
+def _system(run: Run) -> str:
+    """Return the system of a run: as its manifest says, else as its waits' mechanisms tell."""
+    kernel = run.manifest.get("kernel")
+    named = str(kernel.get("system") or "") if isinstance(kernel, Mapping) else ""
+    if named:
+        return named
+    events = {key.event for one in run.pool.measurements for key in one.profile.groups}
+    return next((name for name, some in _MECHANISMS.items() if events & some), "")
 
 
 def common_rows(rows: Sequence[RowChange]) -> list[RowChange]:
@@ -43,7 +53,9 @@ def system_caveats(systems: tuple[str, str], rows: Sequence[RowChange]) -> tuple
         " compared; locks, functions and stacks are other code there, and are not. What one kernel"
         " counts as one wait may be several of the other's"
     )
-    alone = [row.name for row in rows if row.level == CLASS and row.presence != "both"]
+    classes = [row for row in rows if row.level == CLASS]
+    common = {row.name for row in classes if row.presence == "both"}
+    alone = [name for name in dict.fromkeys(row.name for row in classes) if name not in common]
     caveats = [Problem("different-systems", text)]
     if alone:
         more = f" and {len(alone) - _MOST_NAMED} more" if len(alone) > _MOST_NAMED else ""
