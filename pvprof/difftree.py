@@ -203,7 +203,7 @@ def lay_out_diff(
     next_start = [0]
     # Siblings by weight stand in the order of the union in every shape: what is compared by eye
     # must not change places.
-    for depth, name, low, first, high, children in spans(ordered.keys, union, min_width, order):
+    for depth, name, low, first, high, children in spans(ordered, union, min_width, order):
         width, self_value = drawn[high] - drawn[low], drawn[first] - drawn[low]
         start = next_start[depth]
         next_start[depth + 1 :] = [start + (self_value if order == "name" else 0)]

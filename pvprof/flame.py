@@ -116,10 +116,13 @@ class Sorted(NamedTuple):
     Attributes:
         keys: frames joined by a separator that sorts before all characters.
         places: where each stood among the stacks that were given.
+        is_reversed: the keys are spelled backwards, so that the leaf comes first: to turn a text
+            round as a whole takes a tenth of the time that turning its frames round takes.
     """
 
     keys: list[str]
     places: list[int]
+    is_reversed: bool
 
     def sums(self, values: Sequence[int]) -> list[int]:
         """Return the running sums of values in the given order; one more than there are values."""
@@ -129,11 +132,11 @@ class Sorted(NamedTuple):
 def sort_stacks(stacks: Sequence[Stack], *, is_reversed: bool) -> Sorted:
     """Return distinct stacks sorted, on request with the leaf first."""
     if is_reversed:
-        keys = [_END.join(stack.split(";")[::-1]) for stack in stacks]
+        keys = [stack.replace(";", _END)[::-1] for stack in stacks]
     else:
         keys = [stack.replace(";", _END) for stack in stacks]
     places = sorted(range(len(keys)), key=keys.__getitem__)
-    return Sorted([keys[place] for place in places], places)
+    return Sorted([keys[place] for place in places], places, is_reversed)
 
 
 def lay_out(
@@ -155,7 +158,7 @@ def lay_out(
     causes = _CauseSums(folded, stacks, values, ordered)
     boxes: list[Box] = []
     next_start = [0]
-    for depth, name, low, first, high, children in spans(ordered.keys, sums, min_width, order):
+    for depth, name, low, first, high, children in spans(ordered, sums, min_width, order):
         width, self_value = sums[high] - sums[low], sums[first] - sums[low]
         start = next_start[depth]
         next_start[depth + 1 :] = [start + (self_value if order == "name" else 0)]
@@ -175,7 +178,7 @@ def lay_out(
     )
 
 
-def spans(keys: Sequence[str], sums: Sequence[int], min_width: int, order: Order) -> Iterator[Span]:
+def spans(ordered: Sorted, sums: Sequence[int], min_width: int, order: Order) -> Iterator[Span]:
     """Yield the boxes at least `min_width` wide as ranges of sorted stacks, parents first.
 
     With equal prefixes together, a box is a range of stacks, and its children are the runs of
@@ -184,7 +187,8 @@ def spans(keys: Sequence[str], sums: Sequence[int], min_width: int, order: Order
     many at a time, and 185,000 stacks, most of them too narrow, take 0.1 s. A list instead of
     recursion allows stacks of any depth.
     """
-    pending: list[tuple[int, int, int, int, Frame]] = [(0, len(keys), 0, 0, ROOT)]
+    keys, step = ordered.keys, -1 if ordered.is_reversed else 1
+    pending: list[tuple[int, int, int, int, Frame]] = [(0, len(keys), 0, 0, ROOT[::step])]
     min_width = max(1, min_width)
     while pending:
         low, high, depth, at, name = pending.pop()
@@ -201,9 +205,11 @@ def spans(keys: Sequence[str], sums: Sequence[int], min_width: int, order: Order
             place = _end_of_run(keys, enough - 1, high, frame + _END, at)
             if sums[place] - sums[start] >= min_width:
                 children.append((start, place, depth + 1, at + len(frame) + 1, frame))
+        if ordered.is_reversed:  # the keys are in the order of names spelled backwards
+            children.sort(key=lambda child: child[4][::-1])
         if order == "weight":
             children.sort(key=lambda child: sums[child[0]] - sums[child[1]])
-        yield Span(depth, name, low, first, high, tuple([child[:2] for child in children]))
+        yield Span(depth, name[::step], low, first, high, tuple([child[:2] for child in children]))
         children.reverse()
         pending += children
 

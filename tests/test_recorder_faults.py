@@ -351,6 +351,18 @@ def test_a_cut_connection_leaves_nothing(target: StandIn) -> None:
     assert_dropped(running.wait())
 
 
+def test_what_was_started_the_moment_before_a_cut_is_ended_too(target: StandIn) -> None:
+    """The heartbeat runs, and the shell has not yet written down which process it is."""
+    text = recorder(plan_for("offcpu", "sleep", "60"))
+    moment = "\tbeat 3<&- &\n"
+    assert text.count(moment) == 1
+    slow = text.replace(moment, f"{moment}\tsay 'state: at that moment'\n\tsleep 2\n")
+    running = target.start(slow)
+    running.until("state: at that moment")
+    running.hang_up()
+    assert_dropped(running.wait())
+
+
 def test_a_cut_connection_leaves_nothing_under_nohup_either(target: StandIn) -> None:
     ignoring = ("sh", "-c", "trap '' HUP; exec \"$@\"", "nohup")  # for good: no shell can undo it
     running = target.start(recorder(plan_for("offcpu", "sleep", "60")), prefix=ignoring)

@@ -139,7 +139,10 @@ clean_up() {
 	trap '' HUP INT TERM PIPE USR1 USR2
 	trap - EXIT
 	exec 2>/dev/null
-	for job in "$heartbeat" "$listener" "$tracing" "$workload" "$guard"; do
+	# What was started just now may have no name yet: the signal came before the assignment.
+	newest=$!
+	[ "$(ps -o ppid= -p "${newest:-0}" | tr -d ' ')" = "$$" ] || newest=''
+	for job in "$heartbeat" "$listener" "$tracing" "$workload" "$guard" "$newest"; do
 		kill_tree "$job"
 	done
 	[ -z "$suffix" ] || "${tracer}_undo"
