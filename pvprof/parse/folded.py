@@ -35,8 +35,9 @@ _FRACTION = re.compile(r"(.*\S)\s+(\d{1,30})\.(\d*)\s*$")
 _PADDED = re.compile(r"(.*\S)\s+(\d{1,30})\s*$")
 _FIRST_COLUMN = re.compile(r"(.*\S) +\d+(?:\.\d*)?$")
 _CONTROLS = bytes(code for code in (*range(32), 127) if code != ord("\n"))
-# Where frames are empty or have blanks around them, in a text of which only that is wrong.
-_LOOSE_FRAMES = (b";;", b"\n;")
+# Makes lines' ends separators of frames, so that one search finds an empty frame wherever it is.
+_LINES_TO_FRAMES = bytes.maketrans(b"\n", b";")
+# Where frames have blanks around them, in a text of which only that is wrong.
 _LOOSE_BLANKS = (b"; ", b" ;", b"\n ", b"  ")
 _MOST_LOCATED = 20
 # What another tool folded is not the rules' to sort: a key of its own says so.
@@ -45,9 +46,10 @@ _KEY = Key("folded")
 
 def _is_clean(piece: bytes) -> bool:
     """Tell whether `clean_frame` would change no frame of a text; quick where the answer is yes."""
-    if not piece.isascii() or len(piece.translate(None, _CONTROLS)) != len(piece):
+    if not piece.isascii() or piece.startswith((b";", b" ")):
         return False
-    if piece.startswith((b";", b" ")) or any(map(piece.__contains__, _LOOSE_FRAMES)):
+    frames = piece.translate(_LINES_TO_FRAMES, _CONTROLS)
+    if len(frames) != len(piece) or b";;" in frames:
         return False
     # One blank a line, before the number, is the common case, and quicker to count than to search.
     return piece.count(b" ") == piece.count(b"\n") or not any(
