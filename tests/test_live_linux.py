@@ -202,6 +202,14 @@ def test_any_name_of_a_process_survives(record: Record, run: Run, mode: str) -> 
     assert total == pytest.approx(known(place)["sleep"], rel=TOLERANCE)
 
 
+def test_a_program_that_another_thread_than_the_first_starts_is_still_the_workload(
+    record: Record, run: Run
+) -> None:
+    place = record("offcpu", "exec-in-thread")
+    found = rows(run, place)["nanosleep"]["value"]
+    assert found == pytest.approx(known(place)["sleep"], rel=TOLERANCE)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_whole_system_is_recorded_for_a_while(mode: str, tmp_path: Path, run: Run) -> None:
     place = tmp_path / "all.pvprof"

@@ -125,6 +125,18 @@ def _workload(options: Options) -> tuple[Probe, ...]:
                 ("A thread that is gone.",),
             )
         )
+        probes.append(
+            Probe(
+                ("tracepoint:sched:sched_process_exec",),
+                block(
+                    "@tree[args->old_pid]",
+                    "delete(@tree[args->old_pid]);",
+                    "@tree[args->pid] = 1;",
+                ),
+                ("args->old_pid != args->pid",),
+                ("Not the first thread of its process: it has that one's number from now on.",),
+            )
+        )
     if options.ends_with_workload:
         task = "((struct task_struct *)curtask)"
         code = rf'printf("#workload-exit %d\n", {task}->exit_code);'

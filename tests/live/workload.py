@@ -140,6 +140,14 @@ def odd_name() -> None:
     sleep()
 
 
+def exec_in_thread() -> None:
+    """Go on as another program from a thread that is not the first of its process."""
+    words = [sys.executable, __file__, "sleep"]
+    thread = threading.Thread(target=os.execv, args=(sys.executable, words))
+    thread.start()
+    thread.join()
+
+
 STEPS: dict[str, Callable[[], None]] = {
     "sleep": sleep,
     "pipe": pipe,
@@ -149,6 +157,7 @@ STEPS: dict[str, Callable[[], None]] = {
     "busy": busy,
     "crowd": crowd,
     "odd-name": odd_name,
+    "exec-in-thread": exec_in_thread,
 }
 
 if __name__ == "__main__":
