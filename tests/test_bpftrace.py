@@ -235,6 +235,14 @@ def test_short_waits_that_were_only_summed_up_are_told() -> None:
     assert (told.count, "off-cpu-d waits shorter than the minimum, 6 ns" in told.text) == (3, True)
 
 
+@pytest.mark.parametrize("missed", [0, 3])
+def test_waits_whose_end_was_not_seen_are_told(missed: int) -> None:
+    wait = (sleep(2000, 7), printed("R 3000 7 0"))
+    counted = json.dumps({"type": "map", "data": {"@missed": missed}})
+    parsed = parsed_from(text_of(printed("#map missed\n"), *wait, counted))
+    assert kinds(parsed) == ({"missed-ends": missed} if missed else {})
+
+
 def test_waits_with_their_wakers_are_added_up_by_both_stacks() -> None:
     both = {"count": 2, "average": 9, "total": 18}
     key = f"\n    wake+1\n,{STACK},cat,sh"

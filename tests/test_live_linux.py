@@ -400,6 +400,15 @@ def command_of(pid: int) -> str:
     return (Path("/proc") / str(pid) / "comm").read_text().strip()
 
 
+def test_a_container_is_refused_where_processes_have_other_numbers(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "pvprof", "record", "-o", str(tmp_path / "x"), "--", "true"]
+    command = ["unshare", "--pid", "--fork", "--mount-proc", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "this is a container" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
 def test_doctor_finds_nothing_bad_here() -> None:
     done = pvprof("doctor")
     assert done.returncode == 0, done.stdout

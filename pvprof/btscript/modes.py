@@ -160,10 +160,16 @@ class _Weights:
 def _offcpu(who: Filter, options: Options) -> Parts:
     weights = _Weights(options)
     key = (*_stacks(options, "args->next_pid"), *_process(options))
+    # Where it has not been seen that the thread ran again, its wait is lost, not long.
+    stands = block("@since[tid] != 0", "@missed = count();", *_forget(options, "tid", "since"))
     leave = block(
-        _all(_GOES_TO_WAIT, *who.current()),
-        "@since[tid] = nsecs << 1 | (args->prev_state & 2 ? 1 : 0);",
-        *_keep_stacks(options),
+        _all(*who.current()),
+        *stands,
+        *block(
+            _all(_GOES_TO_WAIT),
+            "@since[tid] = nsecs << 1 | (args->prev_state & 2 ? 1 : 0);",
+            *_keep_stacks(options),
+        ),
     )
     come = (
         "$since = @since[args->next_pid];",
@@ -178,9 +184,14 @@ def _offcpu(who: Filter, options: Options) -> Parts:
             *_forget(options, "args->next_pid", "since"),
         ),
     )
-    comment = (_STATES, "The lowest bit of @since: it cannot be interrupted (D).")
+    comment = (
+        _STATES,
+        "The lowest bit of @since: it cannot be interrupted (D).",
+        "@missed: waits whose end was not seen.",
+    )
     helpers = ("since", "stack", *(("user",) if options.user_stack else ()))
-    return Parts((Probe((_SWITCH,), (*leave, *come), (), comment),), (*weights.results,), helpers)
+    results = (*weights.results, Map("missed", ()))
+    return Parts((Probe((_SWITCH,), (*leave, *come), (), comment),), results, helpers)
 
 
 def _events(who: Filter, options: Options) -> Parts:

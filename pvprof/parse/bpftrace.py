@@ -167,7 +167,9 @@ class TraceReader:
                 self._note("damaged", number)
 
     def _read_entry(self, name: str, key: TraceKey, value: Any) -> None:
-        if name == "short":
+        if name == "missed":
+            self._told["missed-ends"] += int(value)
+        elif name == "short":
             event = key.names["event"].replace(b"_", b"-")
             total = dict(value)
             self._put(b"#set-aside short %b %d %d\n" % (event, total["total"], total["count"]))
@@ -253,7 +255,7 @@ class TraceReader:
     def _problems(self) -> Iterator[Problem]:
         for kind, (text, severity) in _PROBLEMS.items():
             if self._told[kind]:
-                line = self._first[kind]
+                line = self._first.get(kind, 0)
                 yield Problem(kind, text, self._file, line, self._told[kind], severity)
 
 
@@ -261,6 +263,10 @@ _PROBLEMS: dict[str, tuple[str, Severity]] = {
     "drops": ("records dropped: bpftrace's buffer was full; record with --buffer-mb", "loss"),
     "map-full": ("values not kept: a map was full; record with more --variable-mb", "loss"),
     "lost-stacks": ("stacks lost: their place was taken; their waits have none", "loss"),
+    "missed-ends": (
+        "waits whose end was not seen: their thread left the CPU again; left out",
+        "loss",
+    ),
     "damaged": ("lines or keys were damaged and left out", "loss"),
     "cut-off": ("the text ends inside a line, which is left out", "loss"),
     "before-header": ("records before the header were left out", "loss"),

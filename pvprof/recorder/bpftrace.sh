@@ -1,7 +1,7 @@
 # The recorder's part for bpftrace(8) of Linux: what its functions do is said in recorder.sh.
 # The output is a JSON object a line: marks stand in what the program prints.
 
-bpftrace_tools() { echo bpftrace mount umount env; }
+bpftrace_tools() { echo bpftrace mount umount env readlink; }
 
 bpftrace_supply() { echo 'install the package bpftrace'; }
 
@@ -9,6 +9,9 @@ bpftrace_explain() {
 	problem=$(grep -v -e '^$' -e RLIMIT_MEMLOCK "$1" | head -n 3 | sed -e 's/^.*ERROR: //' | tr '\n' ' ' | sed 's/ $//')
 	hint=''
 	case $problem in
+	'process namespace')
+		problem='processes have other numbers here than in the kernel: this is a container'
+		hint='record on the host itself' ;;
 	*'running as the root'*)
 		problem="not allowed to trace: $problem"
 		hint='run as root' ;;
@@ -34,6 +37,12 @@ bpftrace_explain() {
 
 # Tracepoints are found through tracefs: mount it meanwhile where nobody did.
 bpftrace_open() {
+	# The kernel numbers processes as its first namespace does (PROC_PID_INIT_INO), so the program
+	# would see none of those that are known here.
+	if [ "$(readlink /proc/self/ns/pid)" != 'pid:[4026531836]' ]; then
+		echo 'ERROR: process namespace' >"$work/trial.txt"
+		return 1
+	fi
 	if [ ! -e /sys/kernel/tracing/events/sched ] && [ ! -e /sys/kernel/debug/tracing/events/sched ]; then
 		mount -t tracefs tracefs /sys/kernel/tracing 2>"$work/trial.txt" || return 1
 		has_mounted=1
