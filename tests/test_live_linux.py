@@ -116,7 +116,9 @@ def rows(run: Run, place: Path, *options: str) -> dict[str, dict[str, Any]]:
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     lost = {one["kind"] for one in report["problems"] if one["severity"] == "loss"}
-    assert lost <= {"lost-stacks"}  # of fifty stacks one in fifty times two have the same place
+    # Of fifty stacks one in fifty times two have the same place; and of two thousand switches this
+    # kernel may keep one from the program.
+    assert lost <= {"lost-stacks", "lost-waits", "missed-ends"}
     return {row["name"]: row for section in report["sections"] for row in section["rows"]}
 
 
