@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from conftest import FIXTURES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvprof.btscript.probes import PROBES
 from pvprof.btscript.programs import MODES, environment, program
 from pvprof.errors import InputError, UsageError
 from pvprof.model import NO_STACK
@@ -77,6 +79,7 @@ def test_there_is_no_other_program_in_the_folder() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_no_program_needs_a_kprobe(mode: str) -> None:
     names = [name for probe in program(mode).probes for name in probe.names]
+    assert {re.sub(r":(?:ms:)?\d+$", "", name) for name in names} <= PROBES
     assert all(
         name.startswith(("tracepoint:", "BEGIN", "END", "interval:", "profile:")) for name in names
     )

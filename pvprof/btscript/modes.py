@@ -116,6 +116,13 @@ def _keep_stacks(options: Options) -> Lines:
     return (f"@stack[tid] = kstack({options.stack_frames});", *user)
 
 
+def _begin_of_wait(options: Options) -> Lines:
+    return (
+        "@since[tid] = nsecs << 1 | (args->prev_state & 2 ? 1 : 0);",
+        *_keep_stacks(options),
+    )
+
+
 def _forget(options: Options, of: str, *maps: str) -> Lines:
     user = ("user",) if options.user_stack else ()
     return tuple(f"delete(@{name}[{of}]);" for name in (*maps, "stack", *user))
@@ -167,8 +174,7 @@ def _offcpu(who: Filter, options: Options) -> Parts:
         *stands,
         *block(
             _all(_GOES_TO_WAIT),
-            "@since[tid] = nsecs << 1 | (args->prev_state & 2 ? 1 : 0);",
-            *_keep_stacks(options),
+            *_begin_of_wait(options),
         ),
     )
     come = (
@@ -269,8 +275,7 @@ def _locks(who: Filter, options: Options) -> Parts:
 def _wakeup(who: Filter, options: Options) -> Parts:
     leave = block(
         _all(_GOES_TO_WAIT, *who.current()),
-        "@since[tid] = nsecs << 1 | (args->prev_state & 2 ? 1 : 0);",
-        *_keep_stacks(options),
+        *_begin_of_wait(options),
     )
     parts = ("waker_stack", "stack", "exec", "waker")
     key = f"kstack({options.stack_frames}), @stack[args->pid], args->comm, comm"

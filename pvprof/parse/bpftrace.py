@@ -76,7 +76,7 @@ class TraceReader:
         self._reader: NativeReader | None = None
         self._pending: list[bytes] = []
         self._fed = 0
-        self._endings: list[tuple[Key, Stack, Ending, Division]] = []
+        self._endings: list[tuple[Ending, Division]] = []
         self._told: Counter[str] = Counter()
         self._first: dict[str, int] = {}
         self._frames: dict[bytes, bytes] = {}
@@ -202,7 +202,7 @@ class TraceReader:
         waits = Key(event, execname=decode(key.names["exec"]))
         ending = Ending(waits, stack, decode(key.names["waker"]), waker)
         division = Division(value["total"], 0, value["count"])
-        self._endings.append((waits, stack, ending, division))
+        self._endings.append((ending, division))
 
     def _stack(self, frames: list[bytes]) -> Stack:
         return stack_of(reversed([one for frame in frames for one in self._names[frame]]))
@@ -239,8 +239,8 @@ class TraceReader:
         parsed = self._reader.finish()
         parsed.layout = "bpftrace"
         settle(parsed, self._header, b"", self._file)
-        for waits, stack, ending, division in self._endings:
-            parsed.add("ns", waits, stack, (division.blocked_ns, division.number), 1)
+        for ending, division in self._endings:
+            parsed.add("ns", ending.key, ending.stack, (division.blocked_ns, division.number), 1)
             parsed.endings = {} if parsed.endings is None else parsed.endings
             add_endings(parsed.endings, {ending: division})
         parsed.problems.extend(self._problems())
