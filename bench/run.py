@@ -26,6 +26,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PVPROF = [sys.executable, "-m", "pvprof"]
 DRAWN_STACKS = 185_000
+# As for whoever has installed pvprof: not compiled anew by each process.
+ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,9 @@ def tree_bytes(root: int) -> int:
 def measure(command: list[str]) -> Run:
     with tempfile.TemporaryFile() as out:
         started = time.perf_counter()
-        with subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, stdout=out, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+        ) as process:
             peak = 0
             done = threading.Event()
 
@@ -119,6 +123,10 @@ def make_inputs(place: Path, megabytes: int) -> dict[str, Path]:
         done = subprocess.run(command, capture_output=True, check=True)
         lines = done.stdout.splitlines(keepends=True)[:DRAWN_STACKS]
         inputs["folded"].write_bytes(b"".join(lines))
+    inputs["short names"] = place / f"short-{megabytes}.folded"
+    if not inputs["short names"].exists():
+        text = inputs["folded"].read_bytes()
+        inputs["short names"].write_bytes(text.replace(b"kernel`", b""))
     return inputs
 
 
@@ -139,14 +147,15 @@ def tasks_of(inputs: dict[str, Path], scripts: Path | None) -> list[Task]:
         commands["pvprof fold"] = [*PVPROF, "fold", "-q", str(source)]
         commands["pvprof fold -j1"] = [*PVPROF, "fold", "-q", "-j1", str(source)]
         tasks.append(Task(f"fold {shape}", source, commands, "stackcollapse.pl"))
-    source = inputs["folded"]
-    commands = {}
-    if draw:
-        commands["flamegraph.pl"] = ["perl", draw, str(source)]
-    if rust_draw:
-        commands["inferno"] = [rust_draw, str(source)]
-    commands["pvprof flamegraph"] = [*PVPROF, "flamegraph", "-q", str(source)]
-    tasks.append(Task("draw", source, commands, "flamegraph.pl"))
+    for name, shape in (("draw", "folded"), ("draw, short names", "short names")):
+        source = inputs[shape]
+        commands = {}
+        if draw:
+            commands["flamegraph.pl"] = ["perl", draw, str(source)]
+        if rust_draw:
+            commands["inferno"] = [rust_draw, str(source)]
+        commands["pvprof flamegraph"] = [*PVPROF, "flamegraph", "-q", str(source)]
+        tasks.append(Task(name, source, commands, "flamegraph.pl"))
     source = inputs["events"]
     commands = {
         "pvprof fold": [*PVPROF, "fold", "-q", str(source)],

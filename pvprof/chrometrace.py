@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 from pvprof.errors import UsageError
 from pvprof.model import Events, Problem, Run, Stack, Wakeups
 from pvprof.naming import name_waits
+from pvprof.pooled import Measurement, Pool, select_from
 from pvprof.render.chrometrace import Slice, Track, Wake, What, render
 from pvprof.render.speedscope import Rendered
-from pvprof.report import Measurement, Pool, select_from
 from pvprof.rules import OTHER, Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters, Part

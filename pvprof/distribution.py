@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pvprof.attribute import row_name, rows_of_events
 from pvprof.model import NO_STACK, Events
-from pvprof.report import Pool, merge_histograms, select_from
+from pvprof.pooled import Pool, merge_histograms, select_from
 from pvprof.rules import Rules
 from pvprof.select import Filters, Part, rejected_by, wanted_kinds
 

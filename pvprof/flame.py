@@ -9,9 +9,10 @@ large they are.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,12 +35,11 @@ MIXED: Final = ""
 
 _NEARLY_ALL_PERCENT = 90
 
-_END = "\0"
-"""Separates frames here instead of ``;``, which sorts after digits and dots: between ``a;foo`` and
-``a;foo;y`` stands ``a;foo1``, and one box would become two. Below every character of a frame, it
-puts stacks in the order of their lists of frames."""
+_END = ";"
+"""Stands behind every frame of a key, also behind the last one, so that keys with equal frames up
+to a place are neighbours: else ``a;foo1`` would stand between ``a;foo`` and ``a;foo;y``."""
 
-_AFTER_END = "\1"
+_AFTER_END = chr(ord(_END) + 1)
 
 
 class Box(NamedTuple):
@@ -111,10 +111,10 @@ class Span(NamedTuple):
 
 
 class Sorted(NamedTuple):
-    """Stacks in the order of their frames.
+    """Stacks in an order in which those with equal callers are neighbours.
 
     Attributes:
-        keys: frames joined by a separator that sorts before all characters.
+        keys: stacks, each ending in ``;``.
         places: where each stood among the stacks that were given.
         is_reversed: the keys are spelled backwards, so that the leaf comes first: to turn a text
             round as a whole takes a tenth of the time that turning its frames round takes.
@@ -132,9 +132,9 @@ class Sorted(NamedTuple):
 def sort_stacks(stacks: Sequence[Stack], *, is_reversed: bool) -> Sorted:
     """Return distinct stacks sorted, on request with the leaf first."""
     if is_reversed:
-        keys = [stack.replace(";", _END)[::-1] for stack in stacks]
+        keys = [stack[::-1] + _END for stack in stacks]
     else:
-        keys = [stack.replace(";", _END) for stack in stacks]
+        keys = [stack + _END for stack in stacks]
     places = sorted(range(len(keys)), key=keys.__getitem__)
     return Sorted([keys[place] for place in places], places, is_reversed)
 
@@ -152,7 +152,8 @@ def lay_out(
     """
     if not folded.rows:
         return Layout(boxes=(), depth=0, total=0, rest=0, rest_stacks=0)
-    stacks, values = zip(*folded.rows, strict=True)
+    stacks = [stack for stack, _ in folded.rows]
+    values = [value for _, value in folded.rows]
     ordered = sort_stacks(stacks, is_reversed=is_reversed)
     sums = ordered.sums(values)
     causes = _CauseSums(folded, stacks, values, ordered)
@@ -188,60 +189,49 @@ def spans(ordered: Sorted, sums: Sequence[int], min_width: int, order: Order) ->
     recursion allows stacks of any depth.
     """
     keys, step = ordered.keys, -1 if ordered.is_reversed else 1
-    pending: list[tuple[int, int, int, int, Frame]] = [(0, len(keys), 0, 0, ROOT[::step])]
+    pending: list[tuple[int, int, int, int, Frame]] = [(0, len(keys), 0, 0, ROOT)]
     min_width = max(1, min_width)
     while pending:
         low, high, depth, at, name = pending.pop()
         # A stack that ends here is a prefix of all others in the range, so it sorts first.
-        first = low + 1 if len(keys[low]) < at else low
+        first = low + 1 if len(keys[low]) == at else low
         children = []
         place = first
         while place < high:
             enough = bisect_left(sums, sums[place] + min_width, place + 1, high + 1)
             if enough > high:
                 break
-            frame = _frame_at(keys[enough - 1], at)
-            start = _start_of_run(keys, place, enough - 1, frame, at)
-            place = _end_of_run(keys, enough - 1, high, frame + _END, at)
-            if sums[place] - sums[start] >= min_width:
-                children.append((start, place, depth + 1, at + len(frame) + 1, frame))
-        if ordered.is_reversed:  # the keys are in the order of names spelled backwards
-            children.sort(key=lambda child: child[4][::-1])
+            key = keys[enough - 1]
+            end = key.index(_END, at) + 1
+            prefix = key[:end]
+            run_end = _end_of_run(keys, prefix, enough - 1, high)
+            # The last stack that the run may begin with to be wide enough.
+            last = bisect_right(sums, sums[run_end] - min_width, place, enough) - 1
+            if keys[last].startswith(prefix):
+                start = bisect_left(keys, prefix, place, last)
+                children.append((start, run_end, depth + 1, end, prefix[at:-1][::step]))
+            place = run_end
         if order == "weight":
-            children.sort(key=lambda child: sums[child[0]] - sums[child[1]])
-        yield Span(depth, name[::step], low, first, high, tuple([child[:2] for child in children]))
+            children.sort(key=lambda child: (sums[child[0]] - sums[child[1]], child[4]))
+        else:
+            children.sort(key=_NAME)
+        yield Span(depth, name, low, first, high, tuple([child[:2] for child in children]))
         children.reverse()
         pending += children
 
 
-def _frame_at(key: str, at: int) -> Frame:
-    end = key.find(_END, at)
-    return key[at:] if end < 0 else key[at:end]
+_NAME = itemgetter(4)
 
 
-def _start_of_run(keys: Sequence[str], low: int, inside: int, frame: Frame, at: int) -> int:
-    """Return the first index from `low` on of a stack with that frame there."""
-    if low == inside:
-        return low
-    return bisect_left(keys, keys[inside][:at] + frame, low, inside)
-
-
-def _end_of_run(keys: Sequence[str], low: int, high: int, frame: str, at: int) -> int:
-    """Return the first index after `low`, at most `high`, of a stack with another frame there.
-
-    Only the first stack of a run can end with the frame (stacks are distinct), so the others hold
-    the frame with its separator, which is how it is given.
-    """
-    step = 1
-    if low + step == high or not keys[low + step].startswith(frame, at):
-        return low + step
-    if keys[high - 1].startswith(frame, at):
-        return high
-    while low + step < high and keys[low + step].startswith(frame, at):
+def _end_of_run(keys: Sequence[str], prefix: str, inside: int, high: int) -> int:
+    """Return the first index behind `inside`, at most `high`, of a key without the prefix."""
+    low, step = inside, 1
+    while low + step < high and keys[low + step].startswith(prefix):
         low += step
         step *= 2
-    above = keys[low][:at] + frame[:-1] + _AFTER_END
-    return bisect_left(keys, above, low + 1, min(low + step, high - 1))
+    if step == 1:
+        return low + 1
+    return bisect_left(keys, prefix[:-1] + _AFTER_END, low + 1, min(low + step, high))
 
 
 class _CauseSums:

@@ -54,7 +54,7 @@ class Folded:
     @property
     def total(self) -> int:
         """Return the sum of all values."""
-        return sum(value for _, value in self.rows)
+        return sum([value for _, value in self.rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +102,22 @@ def fold(
     reasons: set[Frame] = set()
     for (key, stacks), cause in zip(groups, causes, strict=False):
         before, after = frames_around(key, options)
+        values = [weight[number] for weight in stacks.values()]
+        towers: Iterable[Stack] = stacks
         if before or after:
-            towers = {
-                Stack(f"{before}{stack}{after}"): weight[number] for stack, weight in stacks.items()
-            }
-        else:
-            towers = {stack: weight[number] for stack, weight in stacks.items()}
+            towers = [Stack(f"{before}{stack}{after}") for stack in stacks]
+        mine = dict(zip(towers, values, strict=True))
         if cause:
-            cause_of = dict.fromkeys(towers, cause) | cause_of
+            cause_of = dict.fromkeys(mine, cause) | cause_of
             reasons.update(map(clean_frame, _reason(key)))
         if not totals:
-            totals = towers
+            totals = mine
             continue
-        for tower, value in towers.items():
+        for tower, value in mine.items():
             totals[tower] = totals.get(tower, 0) + value
-    rows = tuple([row for row in totals.items() if row[1]])
+    if not all(totals.values()):
+        totals = {tower: value for tower, value in totals.items() if value}
+    rows = tuple(totals.items())
     return Folded(rows, "events" if options.counts else unit, cause_of, frozenset(reasons))
 
 

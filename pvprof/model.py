@@ -197,6 +197,9 @@ class Profile:
         mine = self.groups.setdefault(key, stacks)
         if mine is stacks:
             return
+        if mine.keys().isdisjoint(stacks):
+            mine.update(stacks)
+            return
         for stack, weight in stacks.items():
             known = mine.setdefault(stack, weight)
             if known is not weight:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pvprof.endings import Endings, add_endings
 from pvprof.model import Events, Key, Profile, Stack
-from pvprof.report import Measurement, Pool
+from pvprof.pooled import Measurement, Pool
 from pvprof.rules import Rules
 
 

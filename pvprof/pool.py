@@ -11,9 +11,9 @@ from typing import Any
 from pvprof.model import UNITS, Profile, Run
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.pooled import Measurement, Pool
 from pvprof.provenance import provenance_rows
 from pvprof.recording import Recording, expand, open_recording
-from pvprof.report import Measurement, Pool
 from pvprof.units import format_ns
 
 

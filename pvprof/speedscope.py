@@ -24,8 +24,8 @@ from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions, fold, frames_around
 from pvprof.model import Events, Problem, Profile, Stack, Unit, Weight
 from pvprof.naming import name_waits
+from pvprof.pooled import Measurement, Pool, select_from
 from pvprof.render.speedscope import Evented, Rendered, Sampled, SpeedscopeProfile, render
-from pvprof.report import Measurement, Pool, select_from
 from pvprof.rules import OTHER, UNCLASSIFIED, Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters, Part

@@ -8,6 +8,9 @@ from __future__ import annotations
 from pvprof.model import Unit
 
 _TIMES = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
+MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
+"""What is measured in a unit."""
+
 _UNIT_NAMES = {"ns": "ns", "samples": "samples", "events": "events"}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pvprof.errors import UsageError
 from pvprof.model import Profile, Weight
-from pvprof.report import Measurement, Pool
+from pvprof.pooled import Measurement, Pool
 
 _NS_IN_S = 1_000_000_000
 

@@ -12,9 +12,10 @@ from conftest import read_recording_bytes
 from pvprof.cli.options import Inputs
 from pvprof.cli.page import page_of
 from pvprof.model import Histogram, Problem, Profile
+from pvprof.pooled import Measurement, Pool
 from pvprof.render.html import render
 from pvprof.render.table import TableOptions
-from pvprof.report import Measurement, Pool, build_report
+from pvprof.report import build_report
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters
 

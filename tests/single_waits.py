@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pvprof.model import Events, Key, Run, Stack
-from pvprof.report import Measurement, Pool
+from pvprof.pooled import Measurement, Pool
 from pvprof.rules_file import load_rules
 from pvprof.select import Part, classify
 

@@ -14,7 +14,7 @@ from pvprof.distribution import ALL, Bucket, distributions
 from pvprof.model import Events, Histogram, Key, Stack
 from pvprof.parse.read import ReadOptions
 from pvprof.pool import read_pool
-from pvprof.report import Measurement, Pool
+from pvprof.pooled import Measurement, Pool
 from pvprof.rules_file import load_rules
 from pvprof.select import ALL_KINDS, Filters
 

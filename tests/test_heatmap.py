@@ -22,9 +22,9 @@ from pvprof.errors import UsageError
 from pvprof.model import Run
 from pvprof.parse.read import ReadOptions
 from pvprof.pool import read_pool
+from pvprof.pooled import select_from
 from pvprof.render.heatmap import HeatOptions, render, render_inline
 from pvprof.render.heatsheet import COLOURS, scale_of, seconds
-from pvprof.report import select_from
 from pvprof.select import ALL_KINDS, Filters
 from pvprof.singles.heatmap import GridOptions, HeatMap, column_for, heat_maps, round_lengths
 

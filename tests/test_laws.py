@@ -14,8 +14,9 @@ from pvprof.model import Key, Profile, Stack, Weight, clean_frame, frames_of, st
 from pvprof.parse.parsed import Parsed
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.sniff import LAYOUTS
+from pvprof.pooled import Measurement, Pool
 from pvprof.render.folded import render as render_folded
-from pvprof.report import Measurement, Pool, build_report
+from pvprof.report import build_report
 from pvprof.rules_file import load_rules
 from pvprof.select import ALL_KINDS, Filters, classify, select
 

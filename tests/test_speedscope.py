@@ -25,9 +25,9 @@ from pvprof.fold import FoldOptions, fold
 from pvprof.model import Events, Key, Profile, Stack, Unit, Weight
 from pvprof.parse.read import ReadOptions, read
 from pvprof.pool import read_pool
+from pvprof.pooled import Measurement, Pool
 from pvprof.render.folded import render as render_folded
 from pvprof.render.speedscope import MAX_FRAMES, Evented, Rendered, Sampled, render
-from pvprof.report import Measurement, Pool
 from pvprof.rules_file import load_rules
 from pvprof.select import ALL_KINDS, Filters
 from pvprof.speedscope import SpeedscopeOptions, convert

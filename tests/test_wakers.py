@@ -24,7 +24,8 @@ from pvprof.fold import FoldOptions, fold
 from pvprof.model import Stack
 from pvprof.parse.read import ReadOptions, read
 from pvprof.pool import read_pool
-from pvprof.report import Detail, Measurement, build_report
+from pvprof.pooled import Measurement
+from pvprof.report import Detail, build_report
 from pvprof.rules_file import load_rules
 from pvprof.select import ALL_KINDS, Filters, classify
 from pvprof.singles.chains import MOST_DEPTH, Joined, join_stacks

@@ -253,7 +253,7 @@ def _picture(section: SectionChange, changes: Changes) -> str:
     from pvprof.render.comparison import heading, section_title  # noqa: PLC0415
     from pvprof.render.flamediff import DiffOptions, render_diff  # noqa: PLC0415
     from pvprof.render.flamegraph import FlamegraphOptions  # noqa: PLC0415
-    from pvprof.render.tables import problem_lines  # noqa: PLC0415
+    from pvprof.render.problems import problem_lines  # noqa: PLC0415
 
     notes = [
         (title, _facts(side)) for title, side in (("Base", changes.base), ("New", changes.new))

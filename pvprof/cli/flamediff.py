@@ -11,12 +11,11 @@ import click
 
 from pvprof.cli.options import load_inputs, say
 from pvprof.cli.results import SvgChoices, Towers
-from pvprof.compare.caveats import unnamed_addresses
 from pvprof.difftree import SHAPES, Scale, Shape, Threshold
 from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import Unit
-from pvprof.render.tables import problem_lines
+from pvprof.render.problems import problem_lines
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -56,6 +55,7 @@ def draw_diff(
     Raises:
         UsageError: there are not two, ``--per`` cannot be understood, or they do not compare.
     """
+    from pvprof.compare.caveats import unnamed_addresses  # noqa: PLC0415
     from pvprof.render.flamediff import DiffOptions, render_diff  # noqa: PLC0415
 
     if len(rest["recordings"]) != 2:

@@ -9,7 +9,7 @@ from pvprof.cli.options import Inputs
 from pvprof.errors import UsageError
 from pvprof.model import Problem
 from pvprof.parse.window import read_bound
-from pvprof.report import select_from
+from pvprof.pooled import select_from
 from pvprof.select import Filters
 from pvprof.singles.heatmap import GridOptions, HeatMap, heat_maps
 from pvprof.units import format_exact

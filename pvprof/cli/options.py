@@ -19,7 +19,7 @@ from pvprof.parse.sniff import LAYOUTS
 from pvprof.parse.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound
 from pvprof.pool import read_pool
-from pvprof.report import Pool, merge_problems
+from pvprof.pooled import Pool, merge_problems
 from pvprof.rules import Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters

@@ -12,14 +12,14 @@ from pvprof.cli.results import cause_of
 from pvprof.cli.towers import chained
 from pvprof.distribution import distributions
 from pvprof.fold import FoldOptions, fold
+from pvprof.pooled import Measurement
 from pvprof.render.html import Graph, Page
-from pvprof.render.tables import MEASURED
-from pvprof.report import Measurement, Report
+from pvprof.report import Report
 from pvprof.rules import UNCLASSIFIED
 from pvprof.select import ALL_KINDS, Part, Selection, classify, select
 from pvprof.singles.heatmap import GridOptions, HeatMap
 from pvprof.snapshot import Snapshot, encode
-from pvprof.units import format_share, format_value
+from pvprof.units import MEASURED, format_share, format_value
 
 _SPIN = "-spin"
 _EVERYTHING = {"ns": "All waits", "samples": "All samples", "events": "All events"}

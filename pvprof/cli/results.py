@@ -14,20 +14,21 @@ from pvprof.cli.towers import chained
 from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
+from pvprof.pooled import Measurement, Pool, merge_problems, select_from
 from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
-from pvprof.render.table import TableOptions
-from pvprof.render.tables import MEASURED, problem_lines
-from pvprof.report import Measurement, Pool, Report, merge_problems, select_from
+from pvprof.render.problems import problem_lines
 from pvprof.rules import OTHER, UNCLASSIFIED
 from pvprof.select import Part, Selection
 from pvprof.speedscope import NOTHING_KEPT, Rendered, SpeedscopeOptions, convert
-from pvprof.units import format_exact, format_share, format_value
+from pvprof.units import MEASURED, format_exact, format_share, format_value
 
 if TYPE_CHECKING:
     from pvprof.flame import Order
     from pvprof.render.flamegraph import FlamegraphOptions
     from pvprof.render.palette import Palette
+    from pvprof.render.table import TableOptions
+    from pvprof.report import Report
 
 
 def print_terminal(report: Report, options: TableOptions) -> None:

@@ -10,18 +10,10 @@ import click
 from pvprof.errors import UsageError
 from pvprof.fold import FoldOptions
 from pvprof.model import UNITS, Stack, Unit, Weight
-from pvprof.render.details import NEEDS
+from pvprof.pooled import Measurement
 from pvprof.render.formats import Format, Source
-from pvprof.report import Measurement
 from pvprof.select import Part
 from pvprof.singles.chains import MOST_DEPTH, join_stacks
-from pvprof.singles.owner_chains import NO_OWNER, chains_of_owners
-from pvprof.singles.waker_chains import (
-    NO_WAKER,
-    EndedWaits,
-    chains_of_endings,
-    chains_of_singles,
-)
 
 Chained = tuple[list[Mapping[Stack, Weight]], FoldOptions]
 """The joined stacks of each part, and how they are to be folded."""
@@ -30,11 +22,17 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    from pvprof.singles.waker_chains import (  # noqa: PLC0415
+        NO_WAKER,
+        EndedWaits,
+        chains_of_endings,
+        chains_of_singles,
+    )
+
     if not parts:
         return [], options
     if not measurement.has_wakers:
-        reason, hint = NEEDS["wakers"]
-        raise UsageError(f"--chain wakers: {reason}", hint)
+        raise _lacking("wakers")
     if options.chain_depth == 1 or measurement.events is None or measurement.wakeups is None:
         joined = chains_of_endings(measurement.endings(), options)
     else:
@@ -49,13 +47,22 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
 
 
 def _owner_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    from pvprof.singles.owner_chains import NO_OWNER, chains_of_owners  # noqa: PLC0415
+
     if not parts:
         return [], options
     if measurement.events is None:
-        reason, hint = NEEDS["owners"]
-        raise UsageError(f"--chain owners: {reason}", hint)
+        raise _lacking("owners")
     joined = chains_of_owners(measurement.events, measurement.runs, options)
     return join_stacks(joined, parts, options, NO_OWNER)
+
+
+def _lacking(chain: str) -> UsageError:
+    """Return the error of a recording without what stacks are to be joined with."""
+    from pvprof.render.details import NEEDS  # noqa: PLC0415 (imports all tables)
+
+    reason, hint = NEEDS[chain]
+    return UsageError(f"--chain {chain}: {reason}", hint)
 
 
 _CHAINS: dict[str, Callable[[Measurement, Sequence[Part], FoldOptions], Chained]] = {

@@ -18,7 +18,7 @@ from typing import Any
 from pvprof.compare.sides import Basis, Run, Side
 from pvprof.fold import Folded
 from pvprof.model import Problem, Severity, Stack, frames_of
-from pvprof.report import merge_problems
+from pvprof.pooled import merge_problems
 from pvprof.stats.assumptions import LEAST_RUNS
 from pvprof.units import format_ns, format_share
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pvprof.errors import UsageError
 from pvprof.model import Problem
-from pvprof.report import Pool
+from pvprof.pooled import Pool
 from pvprof.stats.series import Metric
 
 NANOSECONDS = 1_000_000_000

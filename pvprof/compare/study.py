@@ -32,7 +32,8 @@ from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import UNITS, Frame, Problem, Unit, clean_frame
 from pvprof.naming import name_waits
-from pvprof.report import Report, Section, build_report, select_from
+from pvprof.pooled import select_from
+from pvprof.report import Report, Section, build_report
 from pvprof.rules import Rules, WaitKind
 from pvprof.select import Filters
 from pvprof.stats.comparison import CompareOptions, Comparison, compare

@@ -15,9 +15,8 @@ from pvprof.compare.study import Changes, SectionChange
 from pvprof.model import Unit, show_controls
 from pvprof.render.statistics import verdict
 from pvprof.render.table import Column, Table
-from pvprof.render.tables import MEASURED
 from pvprof.stats.comparison import Comparison, Verdict
-from pvprof.units import format_ns
+from pvprof.units import MEASURED, format_ns
 
 MOST_FUNCTIONS = 15
 MOST_TOWERS = 10

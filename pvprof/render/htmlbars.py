@@ -14,10 +14,9 @@ from pvprof.attribute import Row
 from pvprof.distribution import ALL, Distribution
 from pvprof.model import Unit
 from pvprof.render.htmltables import colour_of_row
-from pvprof.render.tables import MEASURED
 from pvprof.report import Report, Section
 from pvprof.rules import OTHER, WaitKind
-from pvprof.units import format_share, format_value
+from pvprof.units import MEASURED, format_share, format_value
 
 _MOST_BARS = 9
 _MOST_FIGURES = 6

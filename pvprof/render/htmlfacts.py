@@ -13,7 +13,7 @@ from typing import Any
 from pvprof.model import Problem
 from pvprof.provenance import Provenance
 from pvprof.render.flametext import format_value
-from pvprof.render.tables import problem_lines
+from pvprof.render.problems import problem_lines
 from pvprof.report import Report
 
 _MOST_WARNINGS = 12

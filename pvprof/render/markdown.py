@@ -9,13 +9,13 @@ from urllib.parse import quote
 from pvprof.compare.study import Changes
 from pvprof.render import comparison, plot, statistics, verdicts
 from pvprof.render.details import detail_tables, sentences
+from pvprof.render.problems import problem_lines
 from pvprof.render.table import Table, TableOptions
 from pvprof.render.tables import (
     aside_table,
     heading,
     histogram_table,
     lock_tables,
-    problem_lines,
     summary,
 )
 from pvprof.report import Report

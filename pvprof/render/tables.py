@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pvprof.attribute import Row
-from pvprof.model import Problem, Unit, show_controls
+from pvprof.model import Unit, show_controls
 from pvprof.render.singles import columns_of_singles
 from pvprof.render.table import Column, LockColumn, Table, TableOptions
 from pvprof.render.wakers import waker_columns
 from pvprof.report import HistogramRow, Report, Section
 from pvprof.rules import OTHER
-from pvprof.units import format_exact, format_share, format_value
+from pvprof.units import MEASURED, format_exact, format_share, format_value
 
-MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
 """What a profile of each unit is called in headings."""
 
 _NAMES_ASIDE = 4
@@ -116,16 +115,6 @@ def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Tabl
         count = sum(row.count for row in rest)
         cells.append((f"({len(rest):,} more)", "", "", f"{count:,}", "", "", "", ""))
     return Table("Wait histograms (upper bounds of quantiles)", columns, tuple(cells))
-
-
-def problem_lines(problems: Sequence[Problem]) -> list[str]:
-    """Return one line for each problem: severity, count, text, place."""
-    lines = []
-    for one in problems:
-        times = f"{one.count:,} x " if one.count > 1 else ""
-        place = f" ({one.place})" if one.place else ""
-        lines.append(show_controls(f"{one.severity}: {times}{one.text}{place}"))
-    return lines
 
 
 def _value_heading(unit: Unit) -> str:
