@@ -194,6 +194,13 @@ def test_a_picture_says_above_its_frames_that_data_are_missing(
     assert ("Data are missing" in subtitles) == bool(said)
 
 
+def test_a_difference_says_of_either_side_how_much_of_it_is_shown(run: Run) -> None:
+    sides = [RECORDINGS / name for name in ("seed-offcpu.out", "stock-offcpu.out")]
+    text = run("flamegraph", "--measure", "ns", "--diff", *sides, "-o", "-", "-q").stdout
+    said = "Kernel waiting on itself (base &lt;0.1% of 1,285 s, new 0.9% of 145.3 s recorded)"
+    assert said in text
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m pvprof fold -q {EVENTS} | head -c 10"
     done = subprocess.run(
@@ -346,3 +353,10 @@ def test_histograms_pass_the_filters_too(run: Run) -> None:
 def test_kernel_frames_that_stayed_hex_are_said_so(run: Run) -> None:
     assert "kernel addresses without a name" in run("fold", STOCK).stderr
     assert run("fold", STOCK, "--symbols", SYMBOLS).stderr == ""
+
+
+def test_addresses_in_programs_that_stayed_without_a_name_are_told(run: Run) -> None:
+    ended = RECORDINGS.parent / "linux" / "bpftrace" / "oncpu.pvprof.tar.gz"
+    said = run("fold", ended).stderr
+    assert "20 x addresses in programs without a name" in said
+    assert "kernel addresses" not in said

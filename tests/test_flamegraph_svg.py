@@ -43,6 +43,7 @@ HOSTILE = [
     "  blanks  kept ",
     "漢字カーネル",
     "\U0001f525" * 40,
+    "turned \u202eround\u200b",
     "`",
     "operator<<(std::ostream&, T const&)",
     "long" * 2500,
@@ -360,7 +361,8 @@ def test_hostile_text_stays_text_wherever_it_stands(text: str) -> None:
     )
     stack = text.replace(";", ":").replace("\0", "\1")
     root = parse(render(folded({f"main;{stack}": 5}, "events"), options))
-    visible = re.sub("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", stack)
+    unseen = "\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    visible = re.sub(f"[{unseen}\ud800-\udfff\ufffe\uffff]", "\ufffd", stack)
     assert title_of(frames_in(root)[2])[0] == visible
     assert visible in data_of(ET.tostring(root, encoding="unicode"))["names"]
     assert len(root.findall(".//svg:script", NAMESPACES)) == 1

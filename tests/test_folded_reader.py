@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pvprof.parse import folded
 from pvprof.parse.folded import FoldedReader
 from pvprof.parse.parsed import Parsed
+from pvprof.parse.sniff import sniff
 
 # Every character that the quick way must tell from a plain one, and some plain ones.
 _CHARACTERS = st.sampled_from("ab19;# \t\r\x1c\x7f\u00e9.-")
@@ -51,6 +52,20 @@ def test_plain_lines_are_read_as_line_by_line(lines: list[str], ends: bool) -> N
 def test_plain_lines_take_the_quick_way() -> None:
     for text in (b"a;b 1\nc 2", b"main;operator new 3\nmain 4"):
         assert folded._split_plain(text) is not None, text
+
+
+def test_a_process_whose_name_begins_with_a_hash_is_no_comment() -> None:
+    parsed = _read(b"#worker;b 5\na;b 3\n#a comment without a number\n")
+    assert parsed.records == 2
+    assert not parsed.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"idle 90\nmain;work 10\n", b" a;b;c 5\n", b"# made by hand\nidle 9\nidle 8\na;b 1\n"],
+)
+def test_a_few_short_stacks_are_taken_for_folded(text: bytes) -> None:
+    assert sniff(text) == "folded"
 
 
 @pytest.mark.parametrize("text", [b"a;b 5\n# 17 stacks in 30\n", b"# 17 stacks in 30\na;b 5\n"])

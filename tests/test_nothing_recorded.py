@@ -108,3 +108,24 @@ def test_a_recording_of_which_anything_is_missing_stays_an_error(
     assert result.exit_code == 1
     assert result.stderr.startswith("pvprof: error: ")
     assert "Traceback" not in result.stderr
+
+
+def test_an_empty_picture_says_what_was_set_aside_and_how_to_see_it(
+    run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "empty.svg"
+    linux = RECORDINGS.parent / "linux" / "bpftrace" / "events.pvprof.tar.gz"
+    result = run("flamegraph", linux, "-o", out)
+    assert result.exit_code == 1
+    picture = out.read_text("utf-8")
+    assert "Nothing is shown (0.0% of 520.3 ms recorded)" in picture
+    largest, others = picture.index("Waiting for children: 293.2 ms"), picture.index("IPC and idle")
+    assert largest < others
+    assert "--kind all keeps every kind" in picture
+
+
+def test_weights_of_nothing_are_not_blamed_on_filters(run: Run) -> None:
+    result = run("flamegraph", "-", stdin=b"a;b 0\n")
+    assert result.exit_code == 1
+    assert "nothing to draw: every weight is 0" in result.stderr
+    assert "--kind" not in result.stderr

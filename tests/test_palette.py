@@ -12,6 +12,7 @@ from pvprof.cli.flamegraph import PALETTES as CHOICES
 from pvprof.flame import lay_out
 from pvprof.fold import Folded
 from pvprof.model import Stack
+from pvprof.render import palette as palette_module
 from pvprof.render.flamediff import CHANGE_COLOURS
 from pvprof.render.palette import (
     MATCH_COLOUR,
@@ -23,6 +24,7 @@ from pvprof.render.palette import (
     name_colour,
     paint,
 )
+from pvprof.rules_file import load_rules
 
 LOCKS = Folded(
     rows=(
@@ -85,6 +87,44 @@ def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
     both = {text: colour for colour, text in painted(LOCKS, "cause")[0].legend}
     one = {text: colour for colour, text in painted(alone, "cause")[0].legend}
     assert one["vm object"] == both["vm object"]
+
+
+CLASSES = [f"class {number}" for number in range(40)]
+
+
+def by_cause(causes: list[str]) -> Folded:
+    rows = tuple((Stack(f"sh;{cause}"), 100 - place) for place, cause in enumerate(causes))
+    return Folded(rows, "ns", dict(zip(dict(rows), causes, strict=True)), frozenset(causes))
+
+
+KNOWN = [*palette_module._PLACES[1:30], "a class of my own"]
+
+
+@given(st.sets(st.sampled_from(KNOWN), min_size=1))
+def test_a_class_has_its_colour_in_whatever_company(some: set[str]) -> None:
+    every = {text: colour for colour, text in painted(by_cause(KNOWN), "cause")[0].legend}
+    for colour, text in painted(by_cause(sorted(some)), "cause")[0].legend:
+        assert text not in KNOWN or every[text] == colour
+
+
+def test_every_class_and_kind_of_the_rules_has_a_colour_of_its_own() -> None:
+    rules = load_rules()
+    classes = {rule.lock_class for rule in rules.rules if rule.lock_class}
+    names = sorted(classes | {kind.title for kind in rules.kinds})
+    assert set(names) <= set(palette_module._PLACES)
+    painting, _ = painted(by_cause(names), "cause")
+    colours = [colour for colour, text in painting.legend if text in names]
+    assert len(set(colours)) == len(colours) == len(names)
+
+
+@pytest.mark.parametrize("number", [7, 8, 9, 12])
+def test_safe_colours_are_never_given_twice_without_saying_so(number: int) -> None:
+    causes = CLASSES[:number]
+    painting, colours = painted(by_cause(causes), "safe")
+    meanings = [colour for colour, text in painting.legend if text.startswith("class")]
+    assert len(set(meanings)) == len(meanings) == min(number, 8)
+    assert ", ".join(text for _, text in painting.legend[:8]).startswith(", ".join(causes))
+    assert colours["sh;class 0"] == painting.legend[0][0]
 
 
 def test_what_is_chosen_follows_from_the_profile() -> None:

@@ -70,7 +70,7 @@ def draw_diff(
     )
     title = choices.title or f"{new.measured}: {base.name} → {new.name}"
     notes = tuple(
-        (side, "\n".join(f"{label}: {text}" for label, text in one.notes))
+        (side, "\n".join([f"{label}: {text}".replace("\n", "\n  ") for label, text in one.notes]))
         for side, one in (("Base", base), ("New", new))
     )
     caveats = unnamed_addresses(base.folded, new.folded)
@@ -91,10 +91,14 @@ def draw_diff(
 
 
 def _subtitle(base: Towers, new: Towers) -> str:
-    """Return what is compared, and on which side data are missing."""
+    """Return what is compared, how much of either side that is, and where data are missing."""
     sides = [side for side, one in (("base", base), ("new", new)) if one.has_loss]
     loss = f"Data are missing ({' and '.join(sides)}): totals are too low" if sides else ""
-    return ". ".join(part for part in (new.kinds, loss) if part)
+    kinds = " or ".join(dict.fromkeys(one.kind_titles for one in (base, new) if one.kind_titles))
+    if base.share or new.share:
+        shares = [f"{side} {one.share or 'all'}" for side, one in (("base", base), ("new", new))]
+        kinds = f"{kinds} ({', '.join(shares)} recorded)".lstrip()
+    return ". ".join(part for part in (kinds, loss) if part)
 
 
 def _scale(text: str | None) -> Scale | None:

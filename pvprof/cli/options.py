@@ -20,6 +20,7 @@ from pvprof.parse.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound
 from pvprof.pool import read_pool
 from pvprof.pooled import Pool, merge_problems
+from pvprof.render.flametext import count_stacks
 from pvprof.rules import Rules
 from pvprof.rules_file import load_rules
 from pvprof.select import Filters
@@ -196,7 +197,7 @@ def say_others(pool: Pool, unit: Unit) -> None:
     """Say on stderr that a recording also measured something else than `unit`."""
     others = [one.profile for one in pool.measurements if one.profile.unit != unit]
     for one in others:
-        amount = f"{one.total:,} {one.unit} in {len(one):,} stacks"
+        amount = f"{one.total:,} {one.unit} in {count_stacks(len(one))}"
         click.echo(f"pvprof: note: left out: {amount}; --measure {one.unit} takes them", err=True)
 
 

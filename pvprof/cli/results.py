@@ -15,6 +15,7 @@ from pvprof.errors import InputError, UsageError
 from pvprof.fold import Folded, FoldOptions, fold
 from pvprof.model import Unit, Weight
 from pvprof.pooled import Measurement, Pool, merge_problems, select_from
+from pvprof.render.flametext import count_stacks
 from pvprof.render.folded import render as render_folded
 from pvprof.render.formats import Format, Source
 from pvprof.render.problems import problem_lines
@@ -115,6 +116,8 @@ def nothing_kept(verb: str, pools: Sequence[Pool]) -> InputError:
         return InputError(
             f"nothing to {verb}: nothing was recorded", "pvprof report says how it was recorded"
         )
+    if not any(one.profile.total for pool in pools for one in pool.measurements):
+        return InputError(f"nothing to {verb}: every weight is 0")
     what = "no stack" if verb == "draw" else "nothing"
     return InputError(
         f"nothing to {verb}: the filters left {what}", "--kind all keeps every kind of wait"
@@ -247,18 +250,27 @@ class Towers:
     @property
     def kinds(self) -> str:
         """Return the kinds of waits that are shown, and their share if there are others."""
-        kept = self._shown(self.selection.weight)
-        unit = self.folded.unit
+        share = f" ({self.share} recorded)" if self.share else ""
+        return f"{self.kind_titles}{share}"
+
+    @property
+    def kind_titles(self) -> str:
+        """Return the kinds of waits that are shown; empty where nobody has sorted them."""
+        if not self.selection.kept:
+            return "Nothing is shown"
         kinds = dict.fromkeys(part.verdict.kind for part in self.selection.kept)
-        titles = [kind.title for kind in self.inputs.rules.kinds if kind.id in kinds]
-        if set(kinds) == {UNCLASSIFIED}:  # anybody's folded stacks: nothing was sorted
-            titles = []
-        text = "; ".join(titles)
+        if set(kinds) == {UNCLASSIFIED}:  # anybody's folded stacks
+            return ""
+        return "; ".join([kind.title for kind in self.inputs.rules.kinds if kind.id in kinds])
+
+    @property
+    def share(self) -> str:
+        """Return how much of what was recorded is shown; empty where that is all."""
+        kept = self._shown(self.selection.weight)
         everything = kept + sum(self._shown(one.weight) for one in self.selection.set_aside)
-        if everything != kept:
-            share = format_share(kept, everything)
-            text += f" ({share} of {format_value(everything, unit)} recorded)"
-        return text
+        if everything == kept:
+            return ""
+        return f"{format_share(kept, everything)} of {format_value(everything, self.folded.unit)}"
 
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
@@ -272,17 +284,18 @@ class Towers:
         notes = [row for row in self.inputs.pool.provenance if row[0] not in known]
         notes += facts
         total = format_exact(self.folded.total, unit)
-        notes.append(("Shown", f"{total} in {len(self.folded.rows):,} stacks"))
+        notes.append(("Shown", f"{total} in {count_stacks(len(self.folded.rows))}"))
         if self.options.chain:
             depth = self.options.chain_depth
             text = f"{self.options.chain}, at most {depth}, each upside down behind --"
             notes.append(("Joined with", text))
         if self.selection.set_aside:
-            aside = [
-                f"{one.title}: {format_value(self._shown(one.weight), unit)}"
-                for one in self.selection.set_aside
-            ]
+            values = {one.title: self._shown(one.weight) for one in self.selection.set_aside}
+            largest = sorted(values.items(), key=lambda item: -item[1])
+            aside = [f"{title}: {format_value(value, unit)}" for title, value in largest]
             notes.append(("Set aside", "\n".join(aside)))
+            if not self.folded.rows:
+                notes.append(("To see it", "--kind all keeps every kind"))
         problems = problem_lines(merge_problems(self.inputs.pool.problems))
         if problems:
             notes.append(("Problems", "\n".join(problems)))

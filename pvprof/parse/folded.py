@@ -2,7 +2,7 @@ r"""Folded stacks, pvprof's own and other tools'.
 
 ::
 
-    # a comment; blank lines are passed over too
+    # a comment, with a blank behind its #; empty lines are passed over too
     sh;kernel`fork1;proctree 221141
     main;operator new 3 17              two numbers: the two sides of a differential file
 
@@ -34,6 +34,9 @@ from pvprof.parse.parsed import Parsed
 _MOST_DIGITS = 30  # far above any weight, far below what int() refuses
 _FRACTION = re.compile(r"(.*\S)\s+(\d{1,30})\.(\d*)\s*$")
 _PADDED = re.compile(r"(.*\S)\s+(\d{1,30})\s*$")
+# A process may be called #1: without a blank behind it, # begins a comment only of what ends in no
+# number.
+_COMMENT = re.compile(r"#(?:[\s#!]|$)")
 _FIRST_COLUMN = re.compile(r"(.*\S) +\d+(?:\.\d*)?$")
 _VISIBLE = bytes(range(ord(" ") + 1, 127))
 # Makes blanks and lines' ends separators of frames, so that one search finds an empty frame, or a
@@ -142,13 +145,15 @@ class FoldedReader:
 
     def _split(self, line: str, number: int) -> tuple[str, int] | None:
         """Return the tower and the value of a line, or None if it has none."""
-        if not line.strip() or line.startswith("#"):
+        if not line.strip() or _COMMENT.match(line):
             return None
         padded = _PADDED.match(line)
         if padded:
             return padded.group(1), int(padded.group(2))
         match = _FRACTION.match(line)
         if match is None:
+            if line.startswith("#"):
+                return None
             self._unreadable += 1
             if self._unreadable <= _MOST_LOCATED:
                 self._problem("bad-line", f"not a folded stack: {quote(line)}; left out", number, 1)

@@ -46,7 +46,7 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
     Attributes:
         symbols: names for hex frames.
         keep_offsets: leave ``+0x1f`` at the end of names.
-        hex_frames: the kernel's frames that stayed hex.
+        hex_frames: those that stayed hex.
     """
 
     symbols: Symbols = field(default_factory=Symbols)
@@ -61,8 +61,7 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
     def _clean(self, text: str) -> Frame:
         named = self._name_hex(text)
         if named is None:
-            if is_kernel_frame(text):
-                self.hex_frames.add(text)
+            self.hex_frames.add(text)
             return text
         match = _OFFSET.search(named)
         offset = match.group() if match else ""

@@ -40,7 +40,7 @@ class Parsed:
         histograms: the ``quantize`` bodies.
         problems: whatever was doubtful, lost or left out.
         records: how many records were read.
-        hex_frames: the kernel's frames that stayed hex.
+        hex_frames: frames that stayed hex, the kernel's and programs'.
         has_begin, has_end: whether the marks were seen that our event programs print.
         begin, end: the clocks at those marks, where the layout has them.
         origin: where a window's seconds are counted from: where the whole recording began; None

@@ -22,7 +22,7 @@ from pvprof.parse.events import EventReader
 from pvprof.parse.events import settle as settle_events
 from pvprof.parse.fields import RecordBoundary
 from pvprof.parse.folded import FoldedReader
-from pvprof.parse.frames import FrameNames
+from pvprof.parse.frames import FrameNames, is_kernel_frame
 from pvprof.parse.lines import LineNumbers
 from pvprof.parse.lockprofiling import LockProfilingReader
 from pvprof.parse.lockstat import LockstatReader
@@ -138,7 +138,7 @@ def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
     listen = parse_bpftrace_stderr if parsed.layout == "bpftrace" else parse_diagnostics
     problems = listen(recording.stderr.splitlines(), f"{recording.name} (stderr)")
     parsed.problems.extend((*recording.problems, *unreadable, *problems))
-    parsed.problems.extend(_hex_note(parsed, recording.name))
+    parsed.problems.extend(_hex_notes(parsed, recording.name))
     return parsed
 
 
@@ -152,13 +152,25 @@ def _with_facts(options: ReadOptions, manifest: Mapping[str, Any]) -> ReadOption
     return options
 
 
-def _hex_note(parsed: Parsed, source: str) -> list[Problem]:
-    """Return a note on kernel frames that stayed hex, if there are any."""
-    count = len(parsed.hex_frames)
-    if not count:
-        return []
-    text = "kernel addresses without a name: give --symbols, from nm -n of that kernel"
-    return [Problem("hex-frames", text, source, count=count, severity="note")]
+def _hex_notes(parsed: Parsed, source: str) -> list[Problem]:
+    """Return notes on frames that stayed hex, the kernel's and programs', if there are any."""
+    kernel = sum([is_kernel_frame(frame) for frame in parsed.hex_frames])
+    said = {
+        "hex-frames": (
+            kernel,
+            "kernel addresses without a name: give --symbols, from nm -n of that kernel",
+        ),
+        "hex-user-frames": (
+            len(parsed.hex_frames) - kernel,
+            "addresses in programs without a name: no symbols, or the program had ended by the time"
+            " they were looked up",
+        ),
+    }
+    return [
+        Problem(kind, text, source, count=count, severity="note")
+        for kind, (count, text) in said.items()
+        if count
+    ]
 
 
 def _name_event(parsed: Parsed, event: str) -> None:

@@ -56,8 +56,8 @@ LAYOUTS = {
 _EVENT = re.compile(rb"^(?:[EW] \d+ -?\d+ \d+ |B \d+ \d+$)", re.M)
 _INDENTED = re.compile(rb"^ {8,}\S*[^\s\d-]", re.M)
 _FRAME = re.compile(rb"^ *(?:\S*`\S|0x[0-9a-fA-F]+$)", re.M)
-_FOLDED = re.compile(rb"\S.*;.*\s\d+(?:\.\d*)?\s*$")
-_ANY_FOLDED = re.compile(rb"\S.*\s\d+(?:\.\d*)?\s*$")
+_FOLDED = re.compile(rb"\s*\S.*;.*\s\d+(?:\.\d*)?\s*$")
+_ANY_FOLDED = re.compile(rb"\s*\S.*\s\d+(?:\.\d*)?\s*$")
 _ROW = re.compile(rb"(?:T )?\S.* -?\d+(?: -?\d+)?\s*$")
 _PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d+\s*$")
 _HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
@@ -109,7 +109,11 @@ def _sniff_table(lines: list[bytes]) -> str:
 def _sniff_records(sample: bytes, lines: list[bytes]) -> str:
     if _EVENT.search(sample):
         return "events"
-    if _is_mostly(_FOLDED, [line for line in lines if not line.startswith(b"#")]):
+    texts = [line for line in lines if not line.startswith(b"#")]
+    # Of a few stacks, most may have one frame only; rows of names have no ; in them.
+    if _is_mostly(_FOLDED, texts) or (
+        any(map(_FOLDED.match, texts)) and all(map(_ANY_FOLDED.match, texts))
+    ):
         return "folded"
     return _sniff_aggregations(sample, lines)
 

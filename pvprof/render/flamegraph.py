@@ -220,7 +220,7 @@ def empty_sheet(options: FlamegraphOptions) -> Sheet:
     """Return a picture that says that there is none."""
     sheet = Sheet(options.sizes)
     sheet.heading(options.title, options.subtitle)
-    sheet.account("There is nothing to draw: no stack has any weight.")
+    sheet.account("There is nothing to draw: no stack that is shown has any weight.")
     sheet.notes(options.notes)
     return sheet
 

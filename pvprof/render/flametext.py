@@ -21,8 +21,11 @@ CELL_PERMILLE = 602
 _MIN_LABEL = 3
 _SCALED_FROM_NS = 1000
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What XML 1.0 forbids or a reader would not see; no name may hold a line break either."""
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
+)
+"""What XML 1.0 forbids, a reader would not see, or turns a text round; nor may a name hold a line
+break."""
 
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"},

@@ -1,7 +1,8 @@
 """Which frame has which colour, and what the colours mean.
 
-Owns colours and legend; refuses to draw. A colour follows from a name alone (crc32, never hash
-order), so that a function, a module or a lock class looks the same in the pictures of two days.
+Owns colours and legend; refuses to draw. A colour follows from a name alone (its place in a list,
+or crc32, never hash order), so that a function, a module or a lock class looks the same in the
+pictures of two days; but for ``safe``, whose colours are too few for that.
 Every colour carries black text at the contrast that WCAG level AA wants.
 """
 
@@ -18,7 +19,7 @@ from pvprof.model import DELIMITER, NO_STACK, WAKER_DELIMITER
 from pvprof.render.flametext import ANNOTATIONS, split_annotation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pvprof.fold import Folded
     from pvprof.model import Frame
@@ -37,15 +38,35 @@ _NO_GROUP = "process, lock or message"
 _WAKER = ANNOTATIONS["w"]
 _ADDRESS = re.compile("0x[0-9a-f]+")
 
-# Hue in degrees, lightness and saturation in percent; far apart for neighbours in the list.
-_GROUP_HUES = (
-    (28, 62, 92), (205, 66, 70), (140, 62, 48), (340, 73, 80), (52, 58, 80), (265, 77, 70),
-    (175, 58, 50), (10, 70, 85), (85, 60, 55), (225, 77, 80), (305, 76, 55), (40, 72, 60),
+# Names in the order in which they go round the hues, far apart for neighbours here: what is often
+# seen together. All classes and kinds of the packaged rules, and some modules.
+_PLACES = (
+    "kernel", "pv list (rwlock)", "pv list (OBM)", "vm object", "vm page busy", "vm page queues",
+    "pv chunk", "vnode/namecache", "vm map", "pmap", "proc tree", "pv list", "zfs.ko",
+    "buffer cache", "file descriptors", "pipe", "select/kqueue", "umtx", "socket/network", "UMA",
+    "swap", "memory shortage", "vm pagers", "scheduler", "disk, GEOM, CAM", "callout and clocks",
+    "ZFS", "mutex pools", "scheduler/turnstile/sleepq chains", "mount", "UFS",
+    "kernel memory arenas", "exec arguments", "smp rendezvous", "advisory file locks", "signals",
+    "tty/console", "devfs", "credentials", "Giant", "taskqueue", "epoch", "interrupts", "AIO",
+    "NFS/RPC", "FUSE", "random", "System V and POSIX IPC", "event handlers", "audit and MAC",
+    "sysctl, modules, environment", "DTrace", "futex", "mutex", "rwsem", "page cache",
+    "file system journal", "select/epoll", "percpu-rwsem", "spinlock", "rwlock", "semaphore",
+    "rtmutex", "RCU", "workqueue", "wait queues", "woken", "preempted", "reverse map", "slab",
+    "cgroup", "block layer", "io_uring", "Kernel waiting on itself", "Running",
+    "Runnable, waiting for a CPU", "Asleep until woken, by waker", "Not classified",
+    "Disk and network I/O", "Waiting for children", "Timers", "IPC and idle",
+    "User-space synchronisation", "Idle kernel threads and CPUs", "libc.so.7", "dtrace.ko",
+    "unresolved", *ANNOTATIONS.values(),
 )  # fmt: skip
+_PLACE_OF = {name: place for place, name in reversed(list(enumerate(_PLACES)))}
+_GOLDEN_ANGLE = 137.508
+# That of the first place; then all hues but those around `MATCH_COLOUR`.
+_FIRST_HUE, _HUES_FROM, _HUES = 85, 310, 330
+_LIGHT_AND_SATURATION = ((70, 80), (66, 55), (78, 60))
+_MOST_HASHED = 99_991
 _SAFE_COLOURS = (
     "#e6ab3c", "#72bfe8", "#3fb795", "#f0e442", "#6ca6d9", "#ec8a4f", "#d99cbd", "#b9b3a6",
 )  # fmt: skip
-_FIXED_GROUPS = {"kernel": 0}
 _SHADES = 3
 _NAME_HUES, _NAME_LIGHTS = 18, 3
 _HOT_STEPS = 24
@@ -145,9 +166,9 @@ class _ByCause(_Brush):
             cause = folded.causes.get(stack, MIXED)
             totals[cause] = totals.get(cause, 0) + value
         totals.pop(MIXED, None)
-        groups = _group_colours(totals, is_safe=is_safe)
-        self._strong = {cause: groups[cause] for cause in sorted(totals, key=lambda c: -totals[c])}
-        self._pale = {cause: _mix(colour, "#ffffff") for cause, colour in groups.items()}
+        causes = sorted(totals, key=lambda cause: (-totals[cause], cause))
+        self._strong = _group_colours(causes, is_safe=is_safe)
+        self._pale = {cause: _mix(colour, "#ffffff") for cause, colour in self._strong.items()}
 
     def colour(self, box: Box, of_waker: bool) -> str:
         if box.cause == MIXED:
@@ -155,10 +176,9 @@ class _ByCause(_Brush):
         return (self._strong if box.name in self._reasons else self._pale)[box.cause]
 
     def legend(self) -> tuple[tuple[str, str], ...]:
-        strong = [(colour, cause) for cause, colour in self._strong.items()]
         pale = next(iter(self._pale.values()), _MIXED_COLOUR)
         return (
-            *strong,
+            *_legend_of(self._strong),
             (pale, "pale: code that leads there only"),
             (_MIXED_COLOUR, "code that leads to several"),
         )
@@ -168,7 +188,8 @@ class _ByModule(_Brush):
     """One hue for each module or annotation, in shades by name."""
 
     def __init__(self, names: Iterable[Frame], *, is_safe: bool) -> None:
-        groups = sorted({group_of(name) for name in names} - {_NO_GROUP, ""})
+        found = {group_of(name) for name in names} - {_NO_GROUP, ""}
+        groups = sorted(found, key=lambda group: (_place_of(group), group))
         self._groups = _group_colours(groups, is_safe=is_safe)
         self._shades: dict[tuple[str, Frame], str] = {}
         self._waker = self._groups.get(_WAKER) or _group_colours([_WAKER], is_safe=is_safe)[_WAKER]
@@ -188,8 +209,8 @@ class _ByModule(_Brush):
         return known
 
     def legend(self) -> tuple[tuple[str, str], ...]:
-        named = [(colour, group) for group, colour in sorted(self._seen.items())]
-        return tuple(sorted(named, key=lambda item: item[1] == _NO_GROUP))
+        order = sorted(self._seen, key=lambda group: (group == _NO_GROUP, group))
+        return tuple(_legend_of({group: self._seen[group] for group in order}))
 
 
 class _ByName(_Brush):
@@ -238,19 +259,33 @@ def group_of(name: Frame) -> str:
 
 
 def _group_colours(groups: Iterable[str], *, is_safe: bool) -> dict[str, str]:
-    """Return a colour for each group: by its name, or the next free one."""
-    colours = _SAFE_COLOURS if is_safe else tuple(_hsl(h, light, s) for h, light, s in _GROUP_HUES)
-    taken: dict[int, str] = {}
-    result = {}
-    for group in sorted(groups, key=lambda name: (name not in _FIXED_GROUPS, name)):
-        wanted = _FIXED_GROUPS.get(group, _crc(group) % len(colours))
-        for step in range(len(colours)):
-            place = (wanted + step) % len(colours)
-            if place not in taken:
-                break
-        taken[place] = group
-        result[group] = colours[place]
-    return result
+    """Return a colour for each group: by its name alone.
+
+    Colours that are safe for any vision are too few for that: the first groups have one each, in
+    the given order, all others share the last.
+    """
+    if is_safe:
+        last = len(_SAFE_COLOURS) - 1
+        return {group: _SAFE_COLOURS[min(place, last)] for place, group in enumerate(groups)}
+    return {group: _colour_at(_place_of(group)) for group in groups}
+
+
+def _place_of(group: str) -> int:
+    return _PLACE_OF.get(group, len(_PLACES) + _crc(group) % _MOST_HASHED)
+
+
+def _colour_at(place: int) -> str:
+    light, saturation = _LIGHT_AND_SATURATION[place % len(_LIGHT_AND_SATURATION)]
+    turned = (_FIRST_HUE + place * _GOLDEN_ANGLE) % 360
+    return _hsl(_HUES_FROM + turned * _HUES / 360, light, saturation)
+
+
+def _legend_of(groups: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (colour, groups that have it) in the order of the groups."""
+    names: dict[str, list[str]] = {}
+    for group, colour in groups.items():
+        names.setdefault(colour, []).append(group)
+    return [(colour, ", ".join(some)) for colour, some in names.items()]
 
 
 def _crc(text: str) -> int:
