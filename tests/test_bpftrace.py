@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,26 @@ def test_no_program_needs_a_kprobe(mode: str) -> None:
     )
 
 
+def test_of_one_process_only_new_threads_wait_for_a_cpu_not_new_processes() -> None:
+    probes = {name: one for one in program("runq", Options(pid=7)).probes for name in one.names}
+    assert set(probes) - PROBES == {"interval:ms:10"}
+    assert probes["tracepoint:sched:sched_wakeup_new"].predicate == ("@seen[args->pid]",)
+    born = probes["tracepoint:task:task_newtask"]
+    assert "pid == 7" in born.predicate
+    assert "(args->clone_flags & 0x10000) != 0" in born.predicate
+
+
+def test_a_count_of_drops_for_which_there_is_no_room_is_still_told(tmp_path: Path) -> None:
+    lost = '{"type": "lost_events", "data": {"events": 31}}\n'
+    (tmp_path / "raw.out").write_text(lost)
+    (tmp_path / "dropped").symlink_to("/dev/full")
+    script = f'work=. record=.; . "{ROOT}/pvprof/recorder/bpftrace.sh"; bpftrace_drops'
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("31\n", "")
+
+
 def test_sizes_are_given_to_bpftrace_as_it_takes_them() -> None:
     found = environment("events", Options(buffer_mb=3, variable_mb=2))
     assert found == {
@@ -153,7 +174,7 @@ def sums(
     mapping: dict[str, object], parts: str, name: str = "off_cpu", more: tuple[str, ...] = ()
 ) -> bytes:
     return text_of(
-        printed(f"#map {name} {parts}\n"),
+        printed(f"#map {' '.join([name, *parts.split()])}\n"),
         json.dumps({"type": "stats", "data": {f"@{name}": mapping}}),
         *more,
     )
@@ -230,10 +251,18 @@ def test_histograms_keep_their_buckets() -> None:
     assert found == dict.fromkeys(("spinlock-spin", "off-cpu"), ((0, 1), (1024, 2)))
 
 
-def test_short_waits_that_were_only_summed_up_are_told() -> None:
-    parsed = parsed_from(
-        sums({"off_cpu_d": {"count": 3, "average": 2, "total": 6}}, "event", "short")
-    )
+SHORT: dict[str, object] = {"count": 3, "average": 2, "total": 6}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "parts", "name"),
+    [(SHORT, "", "short_off_cpu_d"), ({"off_cpu_d": SHORT}, "event", "short")],
+    ids=["now", "older recordings"],
+)
+def test_short_waits_that_were_only_summed_up_are_told(
+    mapping: dict[str, object], parts: str, name: str
+) -> None:
+    parsed = parsed_from(sums(mapping, parts, name))
     (told,) = (one for one in parsed.problems if one.kind == "set-aside")
     assert (told.count, "off-cpu-d waits shorter than the minimum, 6 ns" in told.text) == (3, True)
 

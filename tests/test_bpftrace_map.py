@@ -49,7 +49,12 @@ def test_what_is_not_read_is_told(run: Run) -> None:
     told = {one["kind"]: one["count"] for one in json.loads(result.stdout)["problems"]}
     histogram_rows = len(re.findall(r"(?m)^\[.*\|$", MAP.read_text()))
     other_entries = len(re.findall(r"(?m)^@waits\[", MAP.read_text()))
-    assert told == {"unit": 1, "other-maps": 1 + histogram_rows + other_entries}
+    unnamed = set(re.findall(r"(?m)^\s+(0x[0-9a-f]+)$", MAP.read_text()))
+    assert told == {
+        "unit": 1,
+        "other-maps": 1 + histogram_rows + other_entries,
+        "hex-user-frames": len(unnamed),
+    }
 
 
 STACK = "\n    f+1\n    g+22\n"

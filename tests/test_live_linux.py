@@ -191,6 +191,17 @@ def test_samples_are_as_many_as_the_time_that_was_computed(record: Record, run: 
     assert any(";-;" in line for line in run("fold", place).stdout.splitlines())
 
 
+@pytest.mark.parametrize("mode", ["offcpu", "locks"])
+def test_short_waits_are_counted_and_no_more(mode: str, record: Record, run: Run) -> None:
+    place = record(mode, "pipe", "lock", options=("--min-wait", "1m"))
+    report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)
+    aside = [one for one in report["problems"] if one["kind"] == "set-aside"]
+    assert aside
+    assert sum(one["count"] for one in aside) >= 2
+    assert all("waits shorter than the minimum" in one["text"] for one in aside)
+    assert sum(section["total"]["value"] for section in report["sections"]) == 0
+
+
 @pytest.mark.parametrize("mode", ["offcpu", "events"])
 def test_any_name_of_a_process_survives(record: Record, run: Run, mode: str) -> None:
     options = ("--by-process",) if mode == "offcpu" else ()
@@ -356,6 +367,128 @@ def test_a_tracer_that_is_killed_leaves_an_incomplete_recording_that_opens(
     report = run("report", archive, "-k", "all")
     assert "loss: bpftrace was killed by signal 9" in report.stdout
     assert "no end mark" in report.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("-d", "60"), "bpftrace ended before the time was over"),
+        (("--", "sleep", "60"), "bpftrace ended before the workload did"),
+    ],
+    ids=["time", "workload"],
+)
+def test_a_tracer_that_somebody_else_ends_leaves_an_incomplete_recording(
+    words: tuple[str, ...], reason: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "x"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pvprof", "record", "--no-symbols", "-o", str(place), *words],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.kill(tracer_below(running.pid), signal.SIGTERM)
+    said = running.communicate()[1]
+    assert (running.returncode, said.splitlines()[-1]) == (
+        1,
+        f"pvprof: error: incomplete: {reason}",
+    )
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert (manifest["tracer_status"], manifest["end_marker"]) == (0, True)
+
+
+def tracer_below(top: int) -> int:
+    """Return the bpftrace that records; wait until it has begun."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for pid in descendants(top):
+            with contextlib.suppress(OSError):
+                words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
+                if b"-o" in words and command_of(pid) == "bpftrace":
+                    output = words[words.index(b"-o") + 1]
+                    if b"#begin" in Path(os.fsdecode(output)).read_bytes():
+                        return pid
+        time.sleep(0.1)
+    pytest.fail("no bpftrace came")
+
+
+DEAF_ONCE = """#!/bin/sh
+case " $* " in *' -o '*) ;; *) exec {real} "$@" ;; esac
+{real} "$@" &
+asked=0
+trap 'asked=$((asked + 1)); [ "$asked" -lt 2 ] || kill "$!"' TERM
+while kill -0 "$!" 2>/dev/null; do wait "$!"; done
+"""
+
+
+def test_a_wish_to_end_that_bpftrace_lost_is_told_again(tmp_path: Path) -> None:
+    deaf = tmp_path / "bin" / "bpftrace"
+    deaf.parent.mkdir()
+    deaf.write_text(DEAF_ONCE.format(real=shutil.which("bpftrace")))
+    deaf.chmod(0o755)
+    script, archive = tmp_path / "rec.sh", tmp_path / "recorded.tar.gz"
+    script.write_text(carried(Plan("offcpu", has_symbols=False)))
+    path = f"{deaf.parent}:{os.environ['PATH']}"
+    running = subprocess.Popen(
+        ["sh", str(script), "-q", "-o", str(archive)],
+        env={**os.environ, "PATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "recording with" in line:
+            break
+    running.terminate()
+    try:
+        said = running.communicate(timeout=60)[1]
+    finally:
+        running.terminate()  # the second wish drops all
+    assert running.returncode == 0, said
+    assert open_recording(str(archive)).manifest["complete"] is True
+
+
+def test_a_wish_to_end_that_is_told_again_cuts_nothing_off(tmp_path: Path) -> None:
+    text = carried(Plan("offcpu", has_symbols=False))
+    # what takes long to print, and a recorder that is in a hurry
+    many = "profile:hz:4999 { @many[nsecs] = stats(nsecs); }"
+    slow = text.replace("\nEND\n{\n", f"\n{many}\n\nEND\n{{\n\tprint(@many);\n")
+    hasty = slow.replace("while sleep 1; do", "while sleep 0.01; do")
+    assert len({text, slow, hasty}) == 3
+    script, archive = tmp_path / "rec.sh", tmp_path / "recorded.tar.gz"
+    script.write_text(hasty)
+    running = subprocess.Popen(
+        ["sh", str(script), "-q", "-o", str(archive)], stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "recording with" in line:
+            break
+    time.sleep(2)
+    running.terminate()
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 0, said
+    assert open_recording(str(archive)).manifest["incomplete_reason"] is None
+
+
+def test_new_processes_of_one_process_are_not_taken_for_it(tmp_path: Path, run: Run) -> None:
+    script = "import os, threading, time\nend = time.monotonic() + 60\n"
+    script += "while time.monotonic() < end:\n if {what}\n time.sleep(0.01)\n"
+    makes = {
+        "process": "os.fork() == 0: os._exit(0)",
+        "thread": "True: threading.Thread(target=lambda: None).start()",
+    }
+    found = {}
+    for name, what in makes.items():
+        place = tmp_path / name
+        maker = subprocess.Popen([sys.executable, "-c", script.format(what=what)])
+        words = ("-d", "1", "-p", str(maker.pid), "--no-symbols", "-o", str(place))
+        done = pvprof("record", "runq", *words)
+        maker.kill()
+        maker.wait()
+        assert done.returncode == 0, done.stderr
+        folded = run("fold", place, "-k", "all").stdout
+        found[name] = "[no stack];runq-woken" in folded
+    assert found == {"process": False, "thread": True}
 
 
 def test_twenty_recordings_leave_nothing_behind(tmp_path: Path) -> None:

@@ -410,6 +410,25 @@ def test_a_workload_that_fails_is_shown_and_its_recording_kept(target: StandIn) 
     assert manifest_of(target.home / "out")["complete"] is True
 
 
+def test_what_a_failed_workload_printed_cannot_take_over_the_terminal(target: StandIn) -> None:
+    script = r"head -c 400000 /dev/zero; printf '\nit \033[31mbroke\n'; exit 3"
+    words = ("-o", "out", "--no-symbols", "--", "sh", "-c", script)
+    done = run(target, "record", *words)
+    shown = [line for line in done.said.splitlines() if line.startswith("  | ")]
+    assert shown[-1] == r"  | it \x1b[31mbroke"
+    assert all(len(line) <= 204 for line in shown)
+    assert "\0" not in done.said
+    assert (target.home / "out" / "workload.txt").stat().st_size > 400_000
+
+
+def test_one_process_and_a_workload_need_all(target: StandIn) -> None:
+    done = run(target, "record", "-p", "1", "-o", "out", "--", "true")
+    assert done.status == 2
+    assert "--pid and a workload" in done.said
+    assert "--all" in done.said
+    assert contents(target) == []
+
+
 def test_a_workload_that_dies_ends_a_series_and_keeps_what_was_recorded(target: StandIn) -> None:
     script = "[ -e second ] && kill -9 $$; touch second"
     words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)

@@ -257,6 +257,17 @@ def test_a_plan_whose_program_and_workload_do_not_fit_is_refused() -> None:
         plan_for("offcpu", options={"scope": "tree"})
     with pytest.raises(UsageError, match="ends with the workload"):
         Plan("offcpu", workload=("true",))
+    with pytest.raises(UsageError, match="--pid and a workload") as refused:
+        plan_for("offcpu", "true", options={"pid": 7})
+    assert "--all" in (refused.value.hint or "")
+
+
+def test_one_process_is_recorded_if_it_is_there(target: StandIn) -> None:
+    done = target.run(plan_for("offcpu", options={"pid": os.getpid()}))
+    assert done.manifest["complete"] is True
+    everybody = {"scope": "system", "pid": os.getpid()}
+    done = target.run(plan_for("offcpu", "true", options=everybody))
+    assert done.manifest["complete"] is True
 
 
 # --- carried by hand -----------------------------------------------------------------------------

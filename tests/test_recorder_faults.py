@@ -80,6 +80,12 @@ def test_root_in_a_jail_is_told_that_dtrace_refuses(target: StandIn) -> None:
     assert_refused(done, "DTrace requires additional privileges", "not in a jail")
 
 
+def test_a_process_that_is_not_there_is_no_recording_of_nothing(target: StandIn) -> None:
+    nobody = 2**22 + 1  # more than Linux has
+    done = target.run(plan_for("offcpu", options={"pid": nobody}))
+    assert_refused(done, f"no process {nobody} on target")
+
+
 def test_another_system_is_refused(target: StandIn) -> None:
     target.set(system="SunOS\n")
     assert_refused(
@@ -267,6 +273,37 @@ def test_what_dtrace_wrote_before_it_was_killed_is_kept(target: StandIn) -> None
     assert bytes(done.recording.data).count(b"\nS ") > 10
     assert done.manifest["end"] is None
     assert done.manifest["duration_ns"] is None
+
+
+def end_dtrace(target: StandIn) -> None:
+    """Ask dtrace to end, as somebody else than the recorder may."""
+    os.kill(target.pid_of("fake_dtrace.py"), signal.SIGTERM)
+
+
+def test_a_tracer_that_ends_while_the_workload_goes_on_leaves_an_incomplete_recording(
+    target: StandIn,
+) -> None:
+    running = recording(target, "sleep", "60")
+    end_dtrace(target)
+    done = running.wait()
+    assert_incomplete(done, "dtrace ended before the workload did")
+    assert (done.manifest["tracer_status"], done.manifest["end_marker"]) == (0, True)
+
+
+def test_a_workload_that_ends_a_little_after_the_tracer_is_recorded_whole(target: StandIn) -> None:
+    """Its end is what ends the tracer, and it may not be quite gone then."""
+    running = recording(target, "sleep", "1")
+    end_dtrace(target)
+    assert running.wait().manifest["complete"] is True
+
+
+def test_a_tracer_that_ends_before_its_time_leaves_an_incomplete_recording(
+    target: StandIn,
+) -> None:
+    text = recorder(plan_for("offcpu", options={"duration_ns": 60 * 10**9}))
+    running = target.start(text).until("state: recording")
+    end_dtrace(target)
+    assert_incomplete(running.wait(), "dtrace ended before the time was over")
 
 
 def test_dtrace_that_gives_up_by_itself_leaves_an_incomplete_recording(target: StandIn) -> None:

@@ -150,10 +150,12 @@ class _Weights:
             lines = (*lines, f"@{name}_hist{at} = hist($ns);")
         if not options.min_wait_ns:
             return lines
-        self._declare("short", ("event",))
+        # A map each: names of different lengths as keys of one stand unaligned, which the kernel
+        # refuses.
+        self._declare(f"short_{name}", ())
         return (
             f"if ($ns < {options.min_wait_ns}) {{",
-            f'@short["{name}"] = stats($ns);',
+            f"@short_{name} = stats($ns);",
             "} else {",
             *lines,
             "}",
@@ -333,15 +335,26 @@ def _runq(who: Filter, options: Options) -> Parts:
         ("@ready[args->pid] = nsecs << 1;",),
         ("@seen[args->pid]",),
     )
+    born: tuple[Probe, ...] = ()
+    is_wanted = ("@tree[args->pid]",) if who.is_tree else who.current()
+    if options.pid and not who.is_tree:
+        # Who makes a process is not who waits for a CPU then: only a new thread is of the same.
+        is_wanted = ("@seen[args->pid]",)
+        born = (
+            Probe(
+                ("tracepoint:task:task_newtask",),
+                ("@seen[args->pid] = 1;",),
+                (*who.current(), "(args->clone_flags & 0x10000) != 0"),
+                ("CLONE_THREAD: a new thread of the same process.",),
+            ),
+        )
     new = Probe(
-        ("tracepoint:sched:sched_wakeup_new",),
-        ("@ready[args->pid] = nsecs << 1;",),
-        ("@tree[args->pid]",) if who.is_tree else who.current(),
+        ("tracepoint:sched:sched_wakeup_new",), ("@ready[args->pid] = nsecs << 1;",), is_wanted
     )
     switch = Probe(
         (_SWITCH,), (*leave, *come, *gone), (), ("The lowest bit of @ready: preempted.",)
     )
-    return Parts((woken, new, switch), (*weights.results,), ("ready", "seen", "stack"))
+    return Parts((woken, *born, new, switch), (*weights.results,), ("ready", "seen", "stack"))
 
 
 BUILDERS: dict[str, Callable[[Filter, Options], Parts]] = {

@@ -45,6 +45,7 @@ CAPABILITIES = (
     ),
     Capability("tracepoint:sched:sched_wakeup", "when a woken thread is on a run queue"),
     Capability("tracepoint:sched:sched_wakeup_new", "when a new thread is on a run queue"),
+    Capability("tracepoint:task:task_newtask", "in the thread that made the new one"),
     Capability("tracepoint:sched:sched_process_fork", "in the parent"),
     Capability("tracepoint:sched:sched_process_exec", "in a thread that runs another program now"),
     Capability("tracepoint:sched:sched_process_exit", "in a thread that ends"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
 import sys
@@ -26,6 +27,7 @@ from pvprof.cli.program_options import (
 )
 from pvprof.cli.target_options import target_from, target_options
 from pvprof.errors import OutputError, PvprofError, UsageError
+from pvprof.model import show_controls
 from pvprof.recorder import Plan, recorder
 from pvprof.recording import MEMBERS, SET_FILE
 from pvprof.target import Target
@@ -33,6 +35,8 @@ from pvprof.tracer import Listener, record
 
 _ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 _LAST_LINES = 5
+_LAST_BYTES = 4096
+_WIDEST = 200
 
 
 @click.command(
@@ -276,7 +280,7 @@ class _Recording:
         """Show the end of what a failed workload printed."""
         output = place / "workload.txt"
         if manifest.get("exit_status") and output.is_file():
-            for line in output.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]:
+            for line in _last_lines(output):
                 click.echo(f"  | {line}", err=True)
 
     @contextlib.contextmanager
@@ -301,6 +305,18 @@ class _Recording:
 
 
 _RUN_FACTS = ("mode", "run", "warmup", "real_s", "user_s", "sys_s", "exit_status", "complete")
+
+
+def _last_lines(place: Path) -> list[str]:
+    """Return the last lines of a text, in which there may be anything, as a terminal can take them.
+
+    Of long ones it is the end that says what went wrong.
+    """
+    with place.open("rb") as file:
+        file.seek(-min(_LAST_BYTES, place.stat().st_size), os.SEEK_END)
+        lines = file.read().decode("utf-8", "replace").splitlines()[-_LAST_LINES:]
+    shown = map(show_controls, lines)
+    return [line if len(line) <= _WIDEST else f"...{line[3 - _WIDEST :]}" for line in shown]
 
 
 def _say(text: str) -> None:

@@ -169,8 +169,10 @@ class TraceReader:
     def _read_entry(self, name: str, key: TraceKey, value: Any) -> None:
         if name == "missed":
             self._told["missed-ends"] += int(value)
-        elif name == "short":
-            event = key.names["event"].replace(b"_", b"-")
+        elif name == "short" or name.startswith("short_"):
+            # Programs of older versions have one map, with the event as its key.
+            event = key.names.get("event", name.removeprefix("short_").encode())
+            event = event.replace(b"_", b"-")
             total = dict(value)
             self._put(b"#set-aside short %b %d %d\n" % (event, total["total"], total["count"]))
         elif name.endswith("_hist"):

@@ -53,6 +53,11 @@ class Plan:
             raise UsageError("a program that ends with the workload needs one, and no other does")
         if self.options.scope == "tree" and not self.workload:
             raise UsageError("there is no workload whose processes could be picked out")
+        if self.options.scope == "tree" and self.options.pid:
+            raise UsageError(
+                "--pid and a workload: only the workload's processes are traced",
+                "--all traces others as well",
+            )
 
 
 def recorder(plan: Plan, *, is_carried: bool = False) -> str:
@@ -77,6 +82,7 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
         "scope": plan.options.scope,
         "options": _changed(plan.options),
         "wanted_s": f"{plan.options.duration_ns / 1e9:g}" if plan.options.duration_ns else "",
+        "wanted_pid": str(plan.options.pid or ""),
         "takes_pid": "1" if plan.workload else "0",
         "with_symbols": "1" if plan.has_symbols else "0",
     }

@@ -59,6 +59,15 @@ bpftrace_start() {
 	exec env $environment bpftrace -q -k -f json -o "$record/raw.out" "$@"
 }
 
+# shellcheck disable=SC2010 # its names are numbers
+bpftrace_attached() { ls -l "/proc/$tracing/fd" 2>/dev/null | grep -c anon_inode; }
+
+# A signal that comes while it reads events is lost; one that comes when its probes are detached,
+# and END prints, cuts that off.
+bpftrace_insist() {
+	[ "$(bpftrace_attached)" -lt "$attached" ] || kill -s TERM "$tracing" 2>/dev/null
+}
+
 bpftrace_mark() {
 	sed -n "s/^{\"type\": \"printf\", \"data\": \"#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\\\\n\"}\$/\\1/p" \
 		"$record/raw.out" | tail -n 1
@@ -74,7 +83,8 @@ bpftrace_drops() {
 		/^{"type": "lost_events"/ { gsub(/[^0-9]/, ""); sum += $0 }
 		/^{"type": "helper_error", "helper": "map_update_elem"/ { sum++ }
 		END { printf "%d", sum }')
-	echo "$size $((dropped + more))" >"$work/dropped"
+	# On a full disk all is counted anew the next time.
+	{ echo "$size $((dropped + more))" >"$work/dropped"; } 2>/dev/null || rm -f "$work/dropped"
 	echo $((dropped + more))
 }
 

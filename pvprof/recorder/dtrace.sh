@@ -48,6 +48,10 @@ dtrace_start() {
 	exec dtrace -s "$program_file" -o "$record/raw.out" "$@"
 }
 
+dtrace_attached() { :; }
+
+dtrace_insist() { :; }
+
 dtrace_mark() {
 	sed -n "s/^#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\$/\\1/p" "$record/raw.out" | tail -n 1
 }

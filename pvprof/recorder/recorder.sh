@@ -10,6 +10,7 @@
 #   output       - for a stream on stdout, else the archive's name, empty for a default one
 #   control      1: words on stdin steer (stop, drop), its end drops everything
 #   mode, label, run, is_warmup, scope, options, wanted_s, version: for the manifest
+#   wanted_pid   the one process that is traced, empty for all
 #   with_symbols 1: the kernel's symbols are part of the recording
 # and below it a call of main, with the workload's words behind --.
 #
@@ -20,6 +21,8 @@
 #   TRACER_explain FILE  says what its words mean: sets problem and hint
 #   TRACER_compile FILE [PID]  lets it look at a program, without enabling anything
 #   TRACER_start FILE [PID]    becomes the tracer: writes $record/raw.out
+#   TRACER_attached      prints something by which TRACER_insist, which asks it to end once more if
+#                        that does no harm, can tell whether it goes on tracing: it is in attached
 #   TRACER_mark begin|end      prints "MONOTONIC WALL" if the program has come to that mark
 #   TRACER_drops [all]   prints how many records were dropped so far; all: to the last one
 #   TRACER_starter       prints a program of sh: it stops itself, then runs "$@" but for $1, into
@@ -282,16 +285,18 @@ start_tracing() {
 	done
 }
 
-# Tell how it goes, once a second; end tracing when its end was missed.
+# Tell how it goes, once a second; end tracing when its end was missed, or the wish for it.
 beat() {
 	elapsed=0
 	over=0
+	attached=$("${tracer}_attached")
 	while sleep 1; do
 		elapsed=$((elapsed + 1))
 		size=$(($(wc -c <"$record/raw.out")))
 		if [ "$control" = 1 ] || { [ "$quiet" = 0 ] && [ $((elapsed % 10)) -eq 0 ]; }; then
 			say "progress: $elapsed $size $("${tracer}_drops")"
 		fi
+		[ ! -e "$work/asked" ] || "${tracer}_insist"
 		[ -n "$workload" ] || continue
 		case $(state_of "$workload") in
 		'' | Z*) over=$((over + 1)) ;;
@@ -304,6 +309,25 @@ is_full() {
 	dd if=/dev/zero of="$work/full" bs=1024 count=32 2>/dev/null && rm -f "$work/full" && return 1
 	rm -f "$work/full"
 	return 0
+}
+
+# Tell whether the workload goes on. Its end is what ends the tracer, which may be faster.
+goes_on() {
+	[ -n "$workload" ] || return 1
+	patience=30
+	while is_any_running "$workload"; do
+		[ "$patience" -gt 0 ] || return 0
+		patience=$((patience - 1))
+		sleep 0.1
+	done
+	return 1
+}
+
+# Tell whether much less was traced than was asked for: the clocks that began and end it are not
+# quite those that it is measured by.
+is_short() {
+	[ -n "$wanted_s" ] && LC_ALL=C awk -v ns="$(duration)" -v wanted="$wanted_s" \
+		'BEGIN { exit !(ns / 1e9 + 0.2 < 0.9 * wanted) }'
 }
 
 # Wait for the end of tracing, then of the workload; sets incomplete to what went wrong.
@@ -329,6 +353,10 @@ see_out() {
 		incomplete='the end marker is missing'
 	elif [ -n "$stopped" ] && [ -n "$workload$wanted_s" ]; then
 		incomplete='stopped before its end'
+	elif goes_on; then
+		incomplete="$tracer ended before the workload did"
+	elif is_short; then
+		incomplete="$tracer ended before the time was over"
 	fi
 	[ -n "$workload" ] || return 0
 	if [ -n "$incomplete" ]; then
@@ -500,6 +528,8 @@ open_output() {
 record() {
 	name=pvprof-$(host | tr -cd 'A-Za-z0-9.-')-$mode-$(date +%Y%m%dT%H%M%S).pvprof
 	check_target
+	[ -z "$wanted_pid" ] || is_any_running "$wanted_pid" ||
+		fail "no process $wanted_pid on $(host)"
 	[ "$#" -eq 0 ] || check_workload "$1"
 	open_output
 	take_lock
