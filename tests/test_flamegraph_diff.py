@@ -251,7 +251,47 @@ def test_the_details_give_both_values_and_shares(graph: Page) -> None:
 
 def test_a_screen_reader_is_told_the_change(graph: Page) -> None:
     spoken = frame(graph, "gone").get_attribute("aria-label")
-    assert spoken == "gone, vanished, in base: 100.0 ms (-100.00%), 12.44% of all"
+    assert spoken == "gone, vanished, in base: 100.0 ms (-100.00%), 16.67% of base, 0.00% of new"
+
+
+def test_with_both_widths_shares_are_those_of_each_profile(graph: Page) -> None:
+    # base 600 ms: pv list 400, gone 100; new 404 ms: pv list 100, born 200
+    assert search_for(graph, "pv list|gone|born") == (
+        "Matched: 83.33% of base, 74.26% of new (3 frames)"
+    )
+    graph.locator(".bar input").fill("vm_fault|pv list")  # one in the other: counted once
+    assert "Matched: 83.33% of base, 50.50% of new" in text_of(graph, "matched")
+    frame(graph, "vm_fault").click()
+    graph.locator(".bar input").fill("pv list")
+    assert text_of(graph, "matched").startswith(
+        "Matched: 80.00% of the zoomed frame in base, 49.02% in new"
+    )
+    button(graph, "reset").click()
+    button(graph, "keep").click()
+    assert text_of(graph, "filtered") == (
+        "Shown: only towers with pv list: 66.67% of base, 24.75% of new"
+    )
+    button(graph, "undo").click()
+    search_for(graph, "pv list")
+    button(graph, "shape-base").click()
+    assert text_of(graph, "matched") == "Matched: 66.67% (1 frame)"
+    button(graph, "shape-new").click()
+    assert text_of(graph, "matched") == "Matched: 24.75% (1 frame)"
+
+
+def test_with_both_widths_a_function_in_all_places_has_both_sides(
+    page: Page, tmp_path: Path
+) -> None:
+    base = folded({"a;lock": 100, "b;lock": 200, "c": 100})
+    new = folded({"a;lock": 300, "b;lock": 50, "c": 150})
+    show(page, tmp_path, render_diff(base, new, OPTIONS))
+    frame(page, "lock").hover()
+    assert text_of(page, "numbers").endswith(
+        "in all places base 300.0 ms, new 350.0 ms: 75.00% of base, 70.00% of new"
+    )
+    button(page, "shape-new").click()
+    frame(page, "lock").hover()
+    assert text_of(page, "numbers").endswith("in all places 350.0 ms, 70.00%")
 
 
 def test_filters_change_what_has_become_of_callers(graph: Page) -> None:

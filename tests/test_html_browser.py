@@ -155,6 +155,17 @@ def test_values_beyond_the_precision_of_doubles_are_sorted_right(
     assert rows(page) == [f"lock {number}" for number in range(4)]
 
 
+def test_objects_are_sorted_by_how_many_they_are(events: Page) -> None:
+    place = HEADS.index("Objects") + 1
+    for expected in (-1, 1):
+        head(events, "Objects").get_by_role("button").click()
+        told = [text for text in column(events, place) if text[:1].isdigit()]
+        numbers = [int(text.split()[0].replace(",", "")) for text in told]
+        assert len(set(numbers)) > 1
+        assert numbers == sorted(numbers, reverse=expected < 0)
+        assert all(not text[:1].isdigit() for text in column(events, place)[len(told) :])
+
+
 # ---- filter --------------------------------------------------------------------------------------
 
 
@@ -521,6 +532,55 @@ def test_on_paper_there_is_every_graph_and_no_control(
         assert page.evaluate(PAPER) == "rgb(27, 26, 24)"
         assert graph(page, "ns-kernel").get_attribute("viewBox") is None
         assert len(page.pdf(format="A4")) > 10_000
+
+
+def printed(page: Page, name: str) -> str:
+    """Return what is seen on paper of the controls of a graph."""
+    return graph(page, name).locator(".bar .on-paper").inner_text()
+
+
+def test_on_paper_a_graph_says_that_it_is_filtered_searched_and_zoomed(events: Page) -> None:
+    kernel = graph(events, "ns-kernel")
+    kernel.hover()
+    search_for(events, "vm_fault$")
+    kernel.get_by_role("button", name="Keep").click()
+    kernel.locator(".boxes g[aria-label*='vm_fault,']").first.click()
+    kernel.hover()
+    search_for(events, "lock")
+    events.mouse.wheel(0, 150)  # the controls do not stay in the window of a sheet of paper
+    events.emulate_media(media="print")
+    said = printed(events, "ns-kernel").split("\n")
+    assert said[0] == "Zoomed into: kernel`vm_fault, 50.20% of all"
+    assert said[1] == "Shown: only towers with vm_fault$: 50.20% of all"
+    assert re.match(r"Search: lock\. Matched: [\d.]+% of the zoomed frame", said[2])
+    assert printed(events, "ns-all") == ""
+    line = kernel.locator(".on-paper").bounding_box()
+    boxes = kernel.locator(".frames").bounding_box()
+    assert line is not None
+    assert boxes is not None
+    assert line["y"] + line["height"] <= boxes["y"]
+    assert kernel.locator(".frames").evaluate("one => getComputedStyle(one).clipPath") == "none"
+    events.emulate_media(media="screen")
+    assert not kernel.locator(".on-paper").is_visible()
+
+
+def test_on_paper_the_chosen_lock_is_told_only_where_it_is_the_only_one(events: Page) -> None:
+    events.locator("details.aside summary").first.click()
+    events.locator("details.aside").get_by_role("button", name="uwait", exact=True).click()
+    assert events.locator(".graph > .only:visible").count() == 0
+    events.emulate_media(media="print")
+    assert events.locator(".graph > .only:visible").all_inner_texts() == [
+        "Only towers of “uwait” are shown."
+    ]
+    assert events.locator("#graph-ns-all > .only").is_visible()
+    assert not events.locator("p.control.chosen").is_visible()
+    events.emulate_media(media="screen")
+    lock(events, "pmap pv list").click()
+    events.emulate_media(media="print")
+    assert (
+        events.locator(".graph > .only:visible").all_inner_texts()
+        == ["Only towers of “pmap pv list” are shown."] * 2
+    )
 
 
 def test_without_script_everything_is_there_to_read_and_no_control(

@@ -2,13 +2,26 @@
 
 // ---- words about one frame ----------------------------------------------------------------------
 
+// How much a part is of a whole, both by column: of a diff drawn as wide as the larger of both, that
+// is no share of either profile, so each side gets its own.
+function shareOf(part, whole, of) {
+  if (!isBoth()) return percent(part[column()], whole[column()]) + (of ? " of " + of : "");
+  const [base, now] = [BASE, NEW].map((side) => percent(part[side], whole[side]));
+  if (of === "all" || !of) return base + " of base, " + now + " of new";
+  return base + " of " + of + " in base, " + now + " in new";
+}
+
+function sumsOf(node) {
+  return state.layout.summed.sums.map((one) => one[node]);
+}
+
 function shareWords(node) {
   const { layout } = state;
   const value = layout.value[node];
   const words = [percent(value, totals[column()]) + " of all"];
   if (state.filters.length) words.push(percent(value, layout.value[0]) + " of what is shown");
   if (state.zoomed && !drawn.above.includes(node)) {
-    words.push(percent(value, layout.value[state.zoomed]) + " of the zoomed frame");
+    words.push(shareOf(sumsOf(node), sumsOf(state.zoomed), "the zoomed frame"));
   }
   return words;
 }
@@ -18,7 +31,7 @@ function spokenOf(node) {
   const words = [shownName(layout.tree, node)];
   if (diff) words.push(changeWords(node));
   else words.push(shortValue(layout.value[node]));
-  words.push(percent(layout.value[node], totals[column()]) + " of all");
+  words.push(shareOf(sumsOf(node), totals, "all"));
   return words.join(", ");
 }
 
@@ -48,8 +61,12 @@ function numbersOf(node) {
   if (tree.restStacks[node]) words.push(counted(tree.restStacks[node], "stack") + " too narrow to draw");
   if (node && tree.name[node] >= 0) {
     const all = unionOf(layout, 0, (_, other) => tree.name[other] === tree.name[node]);
-    if (all.counted !== layout.value[node]) {
-      words.push("in all places " + shortValue(all.counted) + ", " + percent(all.counted, totals[column()]));
+    const once = sumsOf(node);
+    const columns = isBoth() ? [BASE, NEW] : [column()];
+    if (columns.some((one) => all.counted[one] !== once[one])) {
+      const values = isBoth() ? "base " + shortValue(all.counted[BASE]) + ", new " + shortValue(all.counted[NEW])
+        : shortValue(all.counted[column()]);
+      words.push("in all places " + values + (isBoth() ? ": " : ", ") + shareOf(all.counted, totals));
     }
   }
   const annotation = annotationOf(tree, node);
@@ -58,8 +75,10 @@ function numbersOf(node) {
 }
 
 function describe() {
-  const node = [state.hovered, state.cursor, state.zoomed].find((one) => one > 0 && isDrawn(one));
-  const shown = node === undefined ? (state.hovered === 0 ? 0 : -1) : node;
+  // The root is described like others when it is pointed at, but a picture that is not zoomed is
+  // not zoomed into it.
+  const wanted = [state.hovered, state.cursor, state.zoomed || -1].find(isDrawn);
+  const shown = wanted === undefined ? -1 : wanted;
   const hint = "Click a frame to zoom; Ctrl+click copies its name, Shift+click its stack.";
   detailName.textContent = shown < 0 ? "" : shownName(state.layout.tree, shown);
   detailNumbers.textContent = shown < 0 ? hint : numbersOf(shown);
@@ -70,10 +89,13 @@ function describe() {
 function refresh() {
   if (input.value !== state.search) input.value = state.search;
   runSearch();
-  const held = hasFocus();
+  const held = hasFocus() && state.layout.order.length > 0;
   draw();
+  // Elements are used again for other frames: what has the focus must not just become another one.
+  if (held && !isDrawn(state.cursor)) state.cursor = state.zoomed;
   showMatched();
   showFiltered();
+  showOnPaper();
   press(caseButton, state.matchCase);
   press(icicleButton, state.icicle);
   press(reversedButton, state.view === "reversed");
@@ -87,7 +109,7 @@ function refresh() {
   describe();
   showAccount();
   place();
-  if (held && state.cursor >= 0) focusNode(state.cursor);
+  if (held) focusNode(state.cursor);
   writeAddress();
 }
 
@@ -97,9 +119,8 @@ function showMatched() {
     matched.textContent = state.problem;
     return;
   }
-  const whole = state.layout.order.length ? state.layout.value[state.zoomed] : 0n;
-  matched.textContent = "Matched: " + percent(state.matched, whole)
-    + (state.zoomed ? " of the zoomed frame" : state.filters.length ? " of what is shown" : "")
+  const of = state.zoomed ? "the zoomed frame" : state.filters.length ? "what is shown" : "";
+  matched.textContent = "Matched: " + shareOf(state.matched, sumsOf(state.zoomed), of)
     + " (" + (state.match >= 0 ? state.match + 1 + " of " : "")
     + counted(state.matches.length, "frame") + ")";
 }
@@ -110,8 +131,22 @@ function showFiltered() {
     filtered.textContent = "";
     return;
   }
-  const shown = summed.sums[column()][0];
-  filtered.textContent = "Shown: " + words.join(", ") + ": " + percent(shown, totals[column()]) + " of all";
+  filtered.textContent = "Shown: " + words.join(", ") + ": " + shareOf(sumsOf(0), totals, "all");
+}
+
+// Paper has no search field and no zoomed frame to click away: what is shown is said in words.
+function showOnPaper() {
+  const lines = [];
+  if (state.zoomed) {
+    lines.push("Zoomed into: " + shownName(state.layout.tree, state.zoomed) + ", "
+      + shareOf(sumsOf(state.zoomed), totals, "all"));
+  }
+  if (filtered.textContent) lines.push(filtered.textContent);
+  if (state.search) {
+    lines.push("Search: " + state.search + (state.matchCase ? " (case matters)" : "") + ". "
+      + matched.textContent);
+  }
+  onPaper.textContent = lines.join("\n");
 }
 
 function zoom(node) {
@@ -264,12 +299,13 @@ frames.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// In a page of others, keys belong to the picture under the pointer, else to the focused one.
+// In a page of others, keys belong to the picture that is typed into, else to the one under the
+// pointer, else to the focused one.
 function isMine() {
   if (standalone) return true;
-  const focused = document.activeElement;
-  return (document.querySelector(".pvprof-flame:hover")
-    || (focused && focused.closest(".pvprof-flame"))) === svg;
+  const focused = document.activeElement && document.activeElement.closest(".pvprof-flame");
+  const typedInto = document.activeElement && document.activeElement.matches("input") && focused;
+  return (typedInto || document.querySelector(".pvprof-flame:hover") || focused) === svg;
 }
 
 function isTyping(target) {
@@ -290,7 +326,11 @@ window.addEventListener("keydown", (event) => {
 function escape() {
   if (state.search) state.search = "";
   else if (state.zoomed) {
-    zoom(0);
+    const left = state.zoomed;
+    zoomTo(0);
+    // who walks by keyboard goes on from where the zoom was
+    state.cursor = hasFocus() ? left : -1;
+    refresh();
     return;
   } else if (state.filters.length) {
     state.filters = [];

@@ -204,18 +204,18 @@ function changeOf(layout, node) {
   return now > base ? step : -step;
 }
 
-// How much matching frames take, each part counted once: a match inside a match is skipped with
-// everything that stands on it.
+// How much matching frames take, by column, each part counted once: a match inside a match is
+// skipped with everything that stands on it.
 function unionOf(layout, node, hit) {
-  let counted = 0n;
+  const { order, last, tree, summed: { sums } } = layout;
+  const counted = sums.map(() => 0n);
   const matches = [];
-  const { order, last, tree, value } = layout;
   let covered = -1;
   for (let place = layout.place[node]; place < last[node]; place++) {
     if (!hit(tree, order[place])) continue;
     matches.push(order[place]);
     if (place < covered) continue;
-    counted += value[order[place]];
+    for (const [one, values] of sums.entries()) counted[one] += values[order[place]];
     covered = last[order[place]];
   }
   return { counted, matches };

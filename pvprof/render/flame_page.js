@@ -3,6 +3,9 @@
 
 const XHTML = "http://www.w3.org/1999/xhtml";
 const NARROWEST = 320;
+// Below these widths the details need more lines; a diff has more to say.
+const SLIM = diff ? 1400 : 950;
+const SLIMMEST = 640;
 
 function html(parent, tag, attributes, text) {
   const element = document.createElementNS(XHTML, tag);
@@ -12,13 +15,14 @@ function html(parent, tag, attributes, text) {
 }
 
 function panel(name) {
-  const holder = add(svg, "foreignObject", { class: "holder", x: 0, y: 0, width: 1, height: 1 });
+  const holder = add(svg, "foreignObject", { class: "holder " + name + "-holder", x: 0, y: 0, width: 1, height: 1 });
   return { holder, box: html(holder, "div", { class: name }), top: 0, height: 0 };
 }
 
 const head = panel("head");
-const foot = panel("foot");
 const bar = panel("bar");
+svg.append(frames); // Tab comes to the controls first, since there may be thousands of frames
+const foot = panel("foot");
 
 html(head.box, "div", { class: "title", role: "heading", "aria-level": "1" }, data.title);
 if (data.subtitle) html(head.box, "div", { class: "subtitle" }, data.subtitle);
@@ -124,6 +128,7 @@ const detailNumbers = html(details, "div", { class: "numbers" });
 const status = html(bar.box, "div", { class: "status" });
 const matched = html(status, "span", { class: "matched", role: "status" });
 const filtered = html(status, "span", { class: "filtered" });
+const onPaper = html(bar.box, "div", { class: "on-paper" }); // instead of all of the bar
 
 // ---- below --------------------------------------------------------------------------------------
 
@@ -171,13 +176,17 @@ function measureWidth() {
   const now = Math.max(NARROWEST, seen || data.width);
   const changed = now !== width;
   width = now;
+  svg.classList.toggle("slim", width < SLIM);
+  svg.classList.toggle("slimmest", width <= SLIMMEST);
   return changed;
 }
 
 function place() {
+  const matrix = frames.getScreenCTM();
+  const scale = (matrix && matrix.d) || 1; // on paper the picture is scaled, what is measured too
   for (const one of [head, bar, foot]) {
     one.holder.setAttribute("width", width);
-    one.height = Math.ceil(one.box.getBoundingClientRect().height);
+    one.height = Math.ceil(one.box.getBoundingClientRect().height / scale - 0.01);
     one.holder.setAttribute("height", one.height);
   }
   bar.top = head.height;
@@ -194,10 +203,14 @@ function place() {
   follow();
 }
 
-// A tall picture scrolls: the controls and the details stay in the window.
+// A tall picture scrolls: the controls and the details stay in the window. Frames come later in the
+// document and would be painted over them, so those below are cut off, and get no clicks.
 function follow() {
   const scrolled = -svg.getBoundingClientRect().top;
-  const top = Math.max(bar.top, Math.min(scrolled, height - bar.height));
+  const top = Math.max(bar.top, Math.min(scrolled, foot.top - bar.height));
+  const cut = Math.max(0, top - bar.top - 4);
   bar.holder.setAttribute("y", top);
+  bar.holder.style.setProperty("--top", bar.top + "px");
+  frames.style.clipPath = cut ? "inset(" + cut + "px -" + MARGIN + "px -" + MARGIN + "px)" : "";
   bar.box.classList.toggle("floating", top > bar.top);
 }

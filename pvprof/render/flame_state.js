@@ -13,6 +13,7 @@ const state = {
   zoomed: 0, cursor: -1, hovered: -1,
   matches: [], // drawn ones, in drawing order
   match: -1, // which of them was last walked to
+  searched: {}, // what they were found by, and in which tree
   layout: null,
 };
 const zoomPaths = { normal: [], reversed: [] };
@@ -22,6 +23,10 @@ let totals = null; // of everything, before any filter, by column
 
 function column() {
   return diff ? SHAPES[state.shape] : 0;
+}
+
+function isBoth() {
+  return column() === UNION;
 }
 
 // Tells whether text is a regular expression, and which.
@@ -74,6 +79,12 @@ function zoomTo(node) {
 }
 
 function runSearch() {
+  const { tree } = state.layout;
+  const { searched } = state;
+  const isSame = searched.text === state.search && searched.matchCase === state.matchCase
+    && searched.tree === tree;
+  const walkedTo = isSame && state.match >= 0 ? state.matches[state.match] : -1;
+  state.searched = { text: state.search, matchCase: state.matchCase, tree };
   state.problem = "";
   state.hit = null;
   if (state.search) {
@@ -82,10 +93,11 @@ function runSearch() {
     else state.problem = "not a regular expression";
   }
   const union = state.hit && state.layout.order.length
-    ? unionOf(state.layout, state.zoomed, state.hit) : { counted: 0n, matches: [] };
+    ? unionOf(state.layout, state.zoomed, state.hit)
+    : { counted: new Array(COLUMNS).fill(0n), matches: [] };
   state.matches = union.matches;
   state.matched = union.counted;
-  state.match = -1;
+  state.match = walkedTo < 0 ? -1 : state.matches.indexOf(walkedTo);
 }
 
 // ---- the fragment -------------------------------------------------------------------------------

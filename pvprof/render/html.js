@@ -21,8 +21,12 @@ const graphs = findAll(".graph").map((panel) => {
   script.textContent = code.textContent;
   svg.append(script);
   const kinds = panel.dataset.kinds.split(" ").filter(Boolean);
+  const only = document.createElement("p"); // on paper, where all graphs are
+  only.className = "only";
+  only.hidden = true;
+  svg.before(only);
   return {
-    panel, svg, unit: panel.dataset.unit, locks: "",
+    panel, svg, only, unit: panel.dataset.unit, locks: "",
     tab: find("#tab-" + panel.id.slice("graph-".length)),
     holds: (row) => row.dataset.unit === panel.dataset.unit
       && (!kinds.length || kinds.includes(row.dataset.kind)),
@@ -135,12 +139,20 @@ function markChoice() {
     button.setAttribute("aria-pressed", row === chosen ? "true" : "false");
   }
   chosenLine.hidden = !chosen;
-  const name = chosen ? find(".lock", chosen).textContent : "";
-  const isNowhere = chosen && open.holds(chosen) && !find(".boxes g:not([display])", open.svg);
-  find("span", chosenLine).textContent = chosen
-    ? "Only towers of \u201c" + (name.length > 200 ? name.slice(0, 200) + "\u2026" : name) + "\u201d are shown."
-      + (isNowhere ? " Here it has none that is wide enough to be drawn." : "")
-    : "";
+  find("span", chosenLine).textContent = chosen ? choiceWords(chosen, open) : "";
+}
+
+function choiceWords(row, graph) {
+  const name = find(".lock", row).textContent;
+  const isNowhere = graph.holds(row) && !find(".boxes g:not([display])", graph.svg);
+  return "Only towers of \u201c" + (name.length > 200 ? name.slice(0, 200) + "\u2026" : name) + "\u201d are shown."
+    + (isNowhere ? " Here it has none that is wide enough to be drawn." : "");
+}
+
+// The row of which a graph shows only the towers, whoever asked it to.
+function rowOf(graph) {
+  return (graph.locks && rows.find((row) => framesOf(row).length && graph.holds(row)
+    && patternsOf(framesOf(row)) === graph.locks)) || null;
 }
 
 function patternsOf(names) {
@@ -158,8 +170,7 @@ function readChoice() {
     choose(null);
     return;
   }
-  chosen = (sources && rows.find((row) => framesOf(row).length && open.holds(row)
-    && patternsOf(framesOf(row)) === sources)) || null;
+  chosen = rowOf(open);
   markChoice();
 }
 
@@ -167,6 +178,9 @@ for (const graph of graphs) {
   graph.svg.addEventListener("pvprof:change", (event) => {
     graph.locks = event.detail.settings.filter(([key]) => key === "keep-case")
       .map(([, source]) => source).join("\n");
+    const row = rowOf(graph);
+    graph.only.hidden = !row;
+    graph.only.textContent = row ? choiceWords(row, graph) : "";
     if (!isChoosing && graph === open) readChoice();
     if (isOnPaper) forPaper(true); // it was drawn anew, for another width
   });
@@ -239,6 +253,8 @@ function setUpTable(table) {
   const body = table.tBodies[0];
   const every = Array.from(body.rows);
   const heads = Array.from(table.tHead.rows[0].cells);
+  // Also words that begin with a number, as "11 channels".
+  const isNumeric = heads.map((_, column) => every.some((row) => row.cells[column].dataset.order !== undefined));
   const form = find("form.filter", table.closest(".section"));
   const isMain = form && !table.closest("details");
   const top = Number(table.dataset.top) || every.length;
@@ -246,8 +262,8 @@ function setUpTable(table) {
   let showsAll = every.length <= top;
 
   function sortBy(column, direction) {
-    const isNumber = heads[column].classList.contains("n");
-    const keyOf = (row) => (isNumber ? row.cells[column].dataset.order : row.cells[column].textContent);
+    const isNumber = isNumeric[column];
+    const keyOf = (row) => (isNumber ? row.cells[column].dataset.order || "" : row.cells[column].textContent);
     const compare = isNumber ? compareNumbers : compareTexts;
     const keyed = every.map((row) => [keyOf(row), row]);
     keyed.sort(([a], [b]) => {
@@ -270,7 +286,7 @@ function setUpTable(table) {
     head.append(button);
     button.addEventListener("click", () => {
       const now = head.getAttribute("aria-sort");
-      const first = head.classList.contains("n") ? -1 : 1;
+      const first = isNumeric[index] ? -1 : 1;
       sortBy(index, now === "ascending" ? -1 : now === "descending" ? 1 : first);
     });
   }

@@ -22,10 +22,15 @@ _ARROW = " -> "
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its text, and by what its column is sorted (empty: after all others)."""
+    """One cell: its text, and by what its column is sorted (empty: after all others).
+
+    Attributes:
+        is_counted: whether that is a number, which the text may only begin with.
+    """
 
     text: str
     order: str
+    is_counted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def lock_table(
             kind=row.kind,
             frames=frames_of_row(row),
             colour=colour_of_row(row, colours),
-            cells=tuple([Cell(one.text(row), _order(one.order(row))) for one in columns]),
+            cells=tuple([_cell(one, row) for one in columns]),
         )
         for row in _largest(rows, most)
     ]
@@ -115,8 +120,10 @@ def _columns(
     return columns
 
 
-def _order(value: int | str | None) -> str:
-    return "" if value is None else str(value)
+def _cell(column: LockColumn, row: Row) -> Cell:
+    order = column.order(row)
+    is_counted = isinstance(order, int)
+    return Cell(column.text(row), "" if order is None else str(order), is_counted)
 
 
 def _largest(rows: Sequence[Row], most: int) -> list[Row]:
