@@ -130,6 +130,16 @@ def make_inputs(place: Path, megabytes: int) -> dict[str, Path]:
     return inputs
 
 
+def peers(name: str, perl: str | None, rust: str | None, source: Path) -> dict[str, list[str]]:
+    """Return the commands of those peers that are installed."""
+    commands = {}
+    if perl:
+        commands[name] = ["perl", perl, str(source)]
+    if rust:
+        commands["inferno"] = [rust, str(source)]
+    return commands
+
+
 def tasks_of(inputs: dict[str, Path], scripts: Path | None) -> list[Task]:
     collapse, draw = find("stackcollapse.pl", scripts), find("flamegraph.pl", scripts)
     rust_collapse, rust_draw = (
@@ -139,21 +149,13 @@ def tasks_of(inputs: dict[str, Path], scripts: Path | None) -> list[Task]:
     tasks = []
     for shape in ("few", "many"):
         source = inputs[shape]
-        commands = {}
-        if collapse:
-            commands["stackcollapse.pl"] = ["perl", collapse, str(source)]
-        if rust_collapse:
-            commands["inferno"] = [rust_collapse, str(source)]
+        commands = peers("stackcollapse.pl", collapse, rust_collapse, source)
         commands["pvprof fold"] = [*PVPROF, "fold", "-q", str(source)]
         commands["pvprof fold -j1"] = [*PVPROF, "fold", "-q", "-j1", str(source)]
         tasks.append(Task(f"fold {shape}", source, commands, "stackcollapse.pl"))
     for name, shape in (("draw", "folded"), ("draw, short names", "short names")):
         source = inputs[shape]
-        commands = {}
-        if draw:
-            commands["flamegraph.pl"] = ["perl", draw, str(source)]
-        if rust_draw:
-            commands["inferno"] = [rust_draw, str(source)]
+        commands = peers("flamegraph.pl", draw, rust_draw, source)
         commands["pvprof flamegraph"] = [*PVPROF, "flamegraph", "-q", str(source)]
         tasks.append(Task(name, source, commands, "flamegraph.pl"))
     source = inputs["events"]

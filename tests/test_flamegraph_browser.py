@@ -225,12 +225,17 @@ def test_they_give_what_a_frame_takes_itself(page: Page, tmp_path: Path) -> None
     assert "self 3,000,000 s" in text_of(page, "numbers")
 
 
-def test_controls_and_details_stay_in_the_window(page: Page, tmp_path: Path) -> None:
+def show_scrolled(page: Page, tmp_path: Path) -> None:
+    """Show a picture that is higher than the window, scrolled to where its controls float."""
     deep = ";".join(f"f{level}" for level in range(100))
     show(page, tmp_path, picture(weights={deep: 1}))
     page.mouse.move(600, 600)
     page.mouse.wheel(0, 900)
     page.wait_for_function("window.scrollY > 500")
+
+
+def test_controls_and_details_stay_in_the_window(page: Page, tmp_path: Path) -> None:
+    show_scrolled(page, tmp_path)
     page.wait_for_function(
         "Math.abs(document.querySelector('.bar').getBoundingClientRect().top) < 2"
     )
@@ -239,11 +244,7 @@ def test_controls_and_details_stay_in_the_window(page: Page, tmp_path: Path) -> 
 
 
 def test_frames_do_not_show_through_the_controls_when_scrolled(page: Page, tmp_path: Path) -> None:
-    deep = ";".join(f"f{level}" for level in range(100))
-    show(page, tmp_path, picture(weights={deep: 1}))
-    page.mouse.move(600, 600)
-    page.mouse.wheel(0, 900)
-    page.wait_for_function("window.scrollY > 500")
+    show_scrolled(page, tmp_path)
     page.wait_for_function("document.querySelector('.bar.floating')")
     box = page.locator(".bar").bounding_box()
     assert box is not None
