@@ -17,9 +17,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from pvprof.fold import Folded
-from pvprof.model import Stack
-from pvprof.render.flamegraph import FlamegraphOptions, render
+from pvprof.analysis.stacks.fold import Folded
+from pvprof.model.stacks import Stack
+from pvprof.render.svg.flamegraph import FlamegraphOptions, render
 
 SEED = 20200329
 DEPTH = 40

@@ -5,7 +5,10 @@ Owns scaling and rounding, at the edge only.
 
 from __future__ import annotations
 
-from pvprof.model import Unit
+from typing import Literal, get_args
+
+Unit = Literal["ns", "samples", "events"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 
 _TIMES = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
 MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
@@ -45,3 +48,8 @@ def format_share(part: int, whole: int) -> str:
     if part < whole and percent > 99.95:
         return ">99.9%"
     return f"{percent:.1f}%"
+
+
+def count_stacks(number: int) -> str:
+    """Return a number of stacks in words."""
+    return f"{number:,} {'stack' if number == 1 else 'stacks'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -11,16 +12,20 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from conftest import RECORDINGS, read_recording_bytes
-from two_sides import manifest, raw, records_of, write_recording
+from conftest import RECORDINGS, assert_golden, read_recording_bytes
+from helpers.two_sides import manifest, raw, records_of, write_recording
 
 from pvprof import __version__
 from pvprof.cli import COMMANDS
-from pvprof.parse.sniff import LAYOUTS
-from pvprof.render.formats import FORMATS
+from pvprof.parse.detect import LAYOUTS
+from pvprof.render.registry import FORMATS
 
 Run = Callable[..., Result]
 TOP = Path(__file__).parent.parent
+LAYERS = (
+    *("model", "recording", "collect", "kernel_patch", "parse", "stats", "dataset", "classify"),
+    *("analysis", "views", "render", "cli"),
+)
 DOCUMENTS = [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("*/README.md")]
 README_COMMANDS = re.findall(
     r"^    (pvprof (?:report|locks|fold|flamegraph|heatmap|stats|compare) .*?)(?:  +#.*)?$",
@@ -67,14 +72,36 @@ def test_the_formats_page_lists_every_layout() -> None:
     assert listed == list(LAYOUTS)
 
 
-def test_the_architecture_page_names_every_module() -> None:
-    text = (TOP / "docs/architecture.md").read_text()
-    for module in (TOP / "pvprof").rglob("*.py"):
-        package = module.parent.name
-        name = module.stem
-        if name.startswith("__") or package in ("render", "cli"):
-            continue
-        assert f"`{name}`" in text or f"`{package}/{name}`" in text, module
+def module_table() -> str:
+    """Return a table of every module and the first line of its docstring, package by package."""
+    lines = ["| module | what it does |", "|---|---|"]
+    for place in sorted((TOP / "pvprof").rglob("*.py"), key=module_order):
+        name = ".".join(place.relative_to(TOP / "pvprof").with_suffix("").parts)
+        docstring = ast.get_docstring(ast.parse(place.read_text())) or ""
+        name = name.removesuffix("__init__")
+        shown = (
+            f"**`{name.rstrip('.') or 'pvprof'}`**" if not name or name[-1] == "." else f"`{name}`"
+        )
+        lines.append(f"| {shown} | {docstring.splitlines()[0]} |")
+    return "\n".join(lines)
+
+
+def module_order(place: Path) -> tuple[int, list[str]]:
+    """Sort in the order of the layers, a package before its modules."""
+    parts = list(place.relative_to(TOP / "pvprof").parts)
+    layers = ("__init__.py", "__main__.py", "errors.py", "units.py", *LAYERS)
+    parts[-1] = parts[-1].replace("__init__", "")
+    first = parts[0] if len(parts) > 1 else place.name
+    return layers.index(first), parts
+
+
+def test_the_architecture_page_has_every_module() -> None:
+    page = TOP / "docs/architecture.md"
+    text = page.read_text()
+    before, _, rest = text.partition("<!-- modules -->\n")
+    _, _, after = rest.partition("<!-- end of modules -->")
+    current = f"{before}<!-- modules -->\n{module_table()}\n<!-- end of modules -->{after}"
+    assert_golden(current, page)
 
 
 def test_an_installation_has_every_package() -> None:

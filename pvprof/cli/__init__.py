@@ -43,7 +43,7 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = "import_" if cmd_name == "import" else cmd_name  # a keyword is no module's name
-        command = importlib.import_module(f"pvprof.cli.{module}").command
+        command = importlib.import_module(f"pvprof.cli.commands.{module}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import click
 
+from pvprof.analysis.stacks.diff_layout import SHAPES, Scale, Shape, Threshold
+from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.cli.options import load_inputs, say
 from pvprof.cli.results import SvgChoices, Towers
-from pvprof.difftree import SHAPES, Scale, Shape, Threshold
 from pvprof.errors import UsageError
-from pvprof.fold import FoldOptions
-from pvprof.model import Unit
-from pvprof.render.problems import problem_lines
+from pvprof.units import Unit
+from pvprof.views.tables.problems import problem_lines
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -55,8 +55,11 @@ def draw_diff(
     Raises:
         UsageError: there are not two, ``--per`` cannot be understood, or they do not compare.
     """
-    from pvprof.compare.caveats import unnamed_addresses  # noqa: PLC0415
-    from pvprof.render.flamediff import DiffOptions, render_diff  # noqa: PLC0415
+    from pvprof.analysis.compare.caveats import unnamed_addresses  # noqa: PLC0415
+    from pvprof.render.svg.diff_flamegraph import (  # noqa: PLC0415
+        DiffOptions,
+        render_diff,
+    )
 
     if len(rest["recordings"]) != 2:
         number = len(rest["recordings"])

@@ -5,13 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from pvprof.analysis.waits.heat_grid import GridOptions, HeatMap, heat_maps
+from pvprof.classify.filters import Filters, select_from
 from pvprof.cli.options import Inputs
 from pvprof.errors import UsageError
-from pvprof.model import Problem
+from pvprof.model.problems import Problem
 from pvprof.parse.window import read_bound
-from pvprof.pooled import select_from
-from pvprof.select import Filters
-from pvprof.singles.heatmap import GridOptions, HeatMap, heat_maps
 from pvprof.units import format_exact
 
 _COLUMN_HELP = "a length of time: 1s, 500ms, 2.5s"

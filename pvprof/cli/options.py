@@ -10,22 +10,22 @@ from typing import Any, TypeVar
 
 import click
 
+from pvprof.classify.filters import Filters
+from pvprof.classify.name_waits import name_waits
+from pvprof.classify.rules import Rules
+from pvprof.classify.rules_file import load_rules
 from pvprof.cli.progress import Progress
+from pvprof.collect.options import ProgramOptions
+from pvprof.dataset.dataset import Dataset
+from pvprof.dataset.load import load_dataset
+from pvprof.dataset.wall_clock import on_and_off
 from pvprof.errors import InputError, UsageError
-from pvprof.model import UNITS, Problem, Unit
-from pvprof.naming import name_waits
+from pvprof.model.problems import Problem, merge_problems
+from pvprof.parse.detect import LAYOUTS
 from pvprof.parse.read import ReadOptions
-from pvprof.parse.sniff import LAYOUTS
-from pvprof.parse.symbols import load_symbols
+from pvprof.parse.text.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound
-from pvprof.pool import read_pool
-from pvprof.pooled import Pool, merge_problems
-from pvprof.render.flametext import count_stacks
-from pvprof.rules import Rules
-from pvprof.rules_file import load_rules
-from pvprof.select import Filters
-from pvprof.tracing_options import Options
-from pvprof.wallclock import on_and_off
+from pvprof.units import UNITS, Unit, count_stacks
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 class Inputs:
     """What every analysing command works on."""
 
-    pool: Pool
+    pool: Dataset
     rules: Rules
     filters: Filters
 
@@ -129,10 +129,10 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
     settings = take_settings(options, default_kinds)
     recordings: Sequence[str] = options.pop("recordings")
     with Progress(recordings, options["quiet"]) as progress:
-        pool = read_pool(recordings, replace(settings.read, progress=progress))
+        pool = load_dataset(recordings, replace(settings.read, progress=progress))
     pool = name_waits(pool, settings.rules)
     if options.pop("wall_clock", False):
-        pool = on_and_off(pool, options["rate"], Options().rate_hz)
+        pool = on_and_off(pool, options["rate"], ProgramOptions().rate_hz)
     return Inputs(pool, settings.rules, settings.filters)
 
 
@@ -178,7 +178,7 @@ def take_read_options(options: dict[str, Any]) -> ReadOptions:
     )
 
 
-def say_problems(pool: Pool, is_quiet: bool) -> None:
+def say_problems(pool: Dataset, is_quiet: bool) -> None:
     """Print what was lost or doubtful on stderr, for results that cannot hold it themselves."""
     say(pool.problems, is_quiet)
 
@@ -193,7 +193,7 @@ def say(problems: Sequence[Problem], is_quiet: bool) -> None:
         click.echo(f"pvprof: {one.severity}: {place}{times}{one.text}", err=True)
 
 
-def say_others(pool: Pool, unit: Unit) -> None:
+def say_others(pool: Dataset, unit: Unit) -> None:
     """Say on stderr that a recording also measured something else than `unit`."""
     others = [one.profile for one in pool.measurements if one.profile.unit != unit]
     for one in others:

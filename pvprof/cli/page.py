@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from pvprof.analysis.histograms import distributions
+from pvprof.analysis.report import Report
+from pvprof.analysis.stacks.fold import FoldOptions, fold
+from pvprof.analysis.waits.heat_grid import GridOptions, HeatMap
+from pvprof.analysis.waits.wakers import wakeup_sums_of
+from pvprof.classify.filters import ALL_KINDS, Part, Selection, classify, select
+from pvprof.classify.rules import UNCLASSIFIED
 from pvprof.cli.maps import maps_of, words_of
 from pvprof.cli.options import Inputs
 from pvprof.cli.results import cause_of
 from pvprof.cli.towers import chained
-from pvprof.distribution import distributions
-from pvprof.fold import FoldOptions, fold
-from pvprof.pooled import Measurement
-from pvprof.render.html import Graph, Page
-from pvprof.report import Report
-from pvprof.rules import UNCLASSIFIED
-from pvprof.select import ALL_KINDS, Part, Selection, classify, select
-from pvprof.singles.heatmap import GridOptions, HeatMap
-from pvprof.snapshot import Snapshot, encode
+from pvprof.dataset.dataset import Measurement
+from pvprof.recording.snapshot import Snapshot, encode
+from pvprof.render.html.page import Graph, Page
 from pvprof.units import MEASURED, format_share, format_value
 
 _SPIN = "-spin"
@@ -37,7 +38,7 @@ def page_of(inputs: Inputs, report: Report) -> Page:
         profiles=tuple(one.profile for one in pool.measurements),
         histograms=pool.histograms,
         problems=pool.problems,
-        endings=next((one.endings() for one in pool.measurements if one.has_wakers), None),
+        endings=next((wakeup_sums_of(one) for one in pool.measurements if one.has_wakers), None),
     )
     has_several = len(pool.measurements) > 1
     graphs = [

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
+from pvprof.collect.options import ProgramOptions
+from pvprof.collect.tracers import MODES, TRACERS
 from pvprof.errors import UsageError
-from pvprof.tracers import MODES, TRACERS
-from pvprof.tracing_options import Options
 
-_USUAL = Options()
+_USUAL = ProgramOptions()
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m)?")
@@ -127,11 +127,11 @@ def program_options(command: _Command) -> _Command:
 
 def options_from(
     params: dict[str, Any], *, is_tree: bool, has_workload: bool, duration_ns: int
-) -> Options:
+) -> ProgramOptions:
     """Return the options of the program; takes them out of `params`."""
     own = {"scope", "ends_with_workload", "duration_ns"}
-    names = [one.name for one in fields(Options) if one.name not in own]
-    return Options(
+    names = [one.name for one in fields(ProgramOptions) if one.name not in own]
+    return ProgramOptions(
         scope="tree" if is_tree else "system",
         ends_with_workload=has_workload,
         duration_ns=duration_ns,

@@ -7,29 +7,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvprof import __version__
+from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
+from pvprof.classify.filters import Part, Selection, select_from
+from pvprof.classify.rules import OTHER, UNCLASSIFIED
 from pvprof.cli.options import Inputs, say, say_problems
 from pvprof.cli.output import deliver
 from pvprof.cli.terminal import Draw, plain_text, show
 from pvprof.cli.towers import chained
+from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.errors import InputError, UsageError
-from pvprof.fold import Folded, FoldOptions, fold
-from pvprof.model import Unit, Weight
-from pvprof.pooled import Measurement, Pool, merge_problems, select_from
-from pvprof.render.flametext import count_stacks
-from pvprof.render.folded import render as render_folded
-from pvprof.render.formats import Format, Source
-from pvprof.render.problems import problem_lines
-from pvprof.rules import OTHER, UNCLASSIFIED
-from pvprof.select import Part, Selection
-from pvprof.speedscope import NOTHING_KEPT, Rendered, SpeedscopeOptions, convert
-from pvprof.units import MEASURED, format_exact, format_share, format_value
+from pvprof.model.problems import merge_problems
+from pvprof.model.profile import Weight
+from pvprof.render.registry import Format, Source
+from pvprof.render.text.folded import render as render_folded
+from pvprof.units import MEASURED, Unit, count_stacks, format_exact, format_share, format_value
+from pvprof.views.speedscope import NOTHING_KEPT, Rendered, SpeedscopeOptions, convert
+from pvprof.views.tables.problems import problem_lines
 
 if TYPE_CHECKING:
-    from pvprof.flame import Order
-    from pvprof.render.flamegraph import FlamegraphOptions
-    from pvprof.render.palette import Palette
-    from pvprof.render.table import TableOptions
-    from pvprof.report import Report
+    from pvprof.analysis.report import Report
+    from pvprof.analysis.stacks.layout import Order
+    from pvprof.render.svg.flamegraph import FlamegraphOptions
+    from pvprof.render.svg.palette import Palette
+    from pvprof.views.tables.table import TableOptions
 
 
 def print_terminal(report: Report, options: TableOptions) -> None:
@@ -38,7 +38,7 @@ def print_terminal(report: Report, options: TableOptions) -> None:
 
 
 def _drawing(report: Report, options: TableOptions) -> Draw:
-    from pvprof.render.terminal import print_report  # noqa: PLC0415 (imports rich)
+    from pvprof.render.text.terminal import print_report  # noqa: PLC0415 (imports rich)
 
     return lambda console: print_report(report, console, options)
 
@@ -55,7 +55,7 @@ def render_result(made: Format, inputs: Inputs, report: Report, options: TableOp
 
 def _html_text(inputs: Inputs, report: Report, options: TableOptions) -> str:
     from pvprof.cli.page import page_of  # noqa: PLC0415
-    from pvprof.render.html import render  # noqa: PLC0415
+    from pvprof.render.html.page import render  # noqa: PLC0415
 
     return render(page_of(inputs, report), options)
 
@@ -68,7 +68,7 @@ def render_pool(made: Format, inputs: Inputs, options: SpeedscopeOptions) -> Ren
     """
     if made.name == "speedscope":
         return convert(inputs.pool, inputs.rules, inputs.filters, options)
-    from pvprof.chrometrace import convert as convert_to_trace  # noqa: PLC0415
+    from pvprof.views.chrome_trace import convert as convert_to_trace  # noqa: PLC0415
 
     if options.fold.counts or not options.timeline or options.unit not in (None, "ns"):
         raise UsageError(
@@ -98,19 +98,22 @@ def deliver_pool(
 def render_tables(made: Format, report: Report, options: TableOptions) -> str:
     """Return the text of a report in a format of tables."""
     if made.name == "markdown":
-        from pvprof.render.markdown import render as render_markdown  # noqa: PLC0415
+        from pvprof.render.text.markdown import render as render_markdown  # noqa: PLC0415
 
         return render_markdown(report, options)
     if made.name == "terminal":
         return plain_text(_drawing(report, options))
-    from pvprof.render.data import render_csv, render_json  # noqa: PLC0415
+    from pvprof.render.data.report import (  # noqa: PLC0415
+        render_csv,
+        render_json,
+    )
 
     if made.name == "csv":
         return render_csv(report, options.only_locks)
     return render_json(report)
 
 
-def nothing_kept(verb: str, pools: Sequence[Pool]) -> InputError:
+def nothing_kept(verb: str, pools: Sequence[Dataset]) -> InputError:
     """Return the error of having nothing to draw or show: the filters', or nothing was there."""
     if not any(pool.records for pool in pools):
         return InputError(
@@ -163,7 +166,10 @@ class SvgChoices:
 
 def empty_picture(choices: SvgChoices, reason: str) -> str:
     """Return the flame graph of an empty input, as scripts that draw whatever comes expect one."""
-    from pvprof.render.flamegraph import FlamegraphOptions, render  # noqa: PLC0415
+    from pvprof.render.svg.flamegraph import (  # noqa: PLC0415
+        FlamegraphOptions,
+        render,
+    )
 
     title = choices.title or "Nothing was recorded"
     notes = (("Problems", reason), ("Drawn by", f"pvprof {__version__}"))
@@ -202,13 +208,13 @@ class Towers:
 
     def svg(self, choices: SvgChoices) -> str:
         """Return the flame graph."""
-        from pvprof.render.flamegraph import render  # noqa: PLC0415
+        from pvprof.render.svg.flamegraph import render  # noqa: PLC0415
 
         return render(self.folded, self.graph_options(choices))
 
     def graph_options(self, choices: SvgChoices) -> FlamegraphOptions:
         """Return how the flame graph looks and what it says about itself."""
-        from pvprof.render.flamegraph import FlamegraphOptions  # noqa: PLC0415
+        from pvprof.render.svg.flamegraph import FlamegraphOptions  # noqa: PLC0415
 
         return FlamegraphOptions(
             title=choices.title or f"{self.measured}: {self.name}",
@@ -275,7 +281,7 @@ class Towers:
     @property
     def notes(self) -> tuple[tuple[str, str], ...]:
         """Return where the picture comes from, and what is missing from it."""
-        from pvprof.provenance import provenance_rows  # noqa: PLC0415
+        from pvprof.recording.provenance import provenance_rows  # noqa: PLC0415
 
         unit = self.folded.unit
         facts = provenance_rows(self.inputs.pool.manifests)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pvprof.target import Target
+from pvprof.collect.target import Target
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

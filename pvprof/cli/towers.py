@@ -7,13 +7,16 @@ from typing import Any, TypeVar
 
 import click
 
+from pvprof.analysis.stacks.fold import FoldOptions
+from pvprof.analysis.waits.chains import MOST_DEPTH, join_stacks
+from pvprof.analysis.waits.wakers import wakeup_sums_of
+from pvprof.classify.filters import Part
+from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
-from pvprof.fold import FoldOptions
-from pvprof.model import UNITS, Stack, Unit, Weight
-from pvprof.pooled import Measurement
-from pvprof.render.formats import Format, Source
-from pvprof.select import Part
-from pvprof.singles.chains import MOST_DEPTH, join_stacks
+from pvprof.model.profile import Weight
+from pvprof.model.stacks import Stack
+from pvprof.render.registry import Format, Source
+from pvprof.units import UNITS, Unit
 
 Chained = tuple[list[Mapping[Stack, Weight]], FoldOptions]
 """The joined stacks of each part, and how they are to be folded."""
@@ -22,7 +25,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
-    from pvprof.singles.waker_chains import (  # noqa: PLC0415
+    from pvprof.analysis.waits.waker_chains import (  # noqa: PLC0415
         NO_WAKER,
         EndedWaits,
         chains_of_endings,
@@ -34,7 +37,7 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
     if not measurement.has_wakers:
         raise _lacking("wakers")
     if options.chain_depth == 1 or measurement.events is None or measurement.wakeups is None:
-        joined = chains_of_endings(measurement.endings(), options)
+        joined = chains_of_endings(wakeup_sums_of(measurement), options)
     else:
         singles = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
         joined = chains_of_singles(singles, options)
@@ -47,7 +50,10 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
 
 
 def _owner_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
-    from pvprof.singles.owner_chains import NO_OWNER, chains_of_owners  # noqa: PLC0415
+    from pvprof.analysis.waits.owner_chains import (  # noqa: PLC0415
+        NO_OWNER,
+        chains_of_owners,
+    )
 
     if not parts:
         return [], options
@@ -59,7 +65,7 @@ def _owner_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
 
 def _lacking(chain: str) -> UsageError:
     """Return the error of a recording without what stacks are to be joined with."""
-    from pvprof.render.details import NEEDS  # noqa: PLC0415 (imports all tables)
+    from pvprof.views.tables.details import NEEDS  # noqa: PLC0415 (imports all tables)
 
     reason, hint = NEEDS[chain]
     return UsageError(f"--chain {chain}: {reason}", hint)

@@ -1,7 +1,7 @@
-"""Raw text to records: every module here reads one thing and knows nothing of what it means.
+"""Raw text to records: every module reads one thing and knows nothing of what it means.
 
-``read`` is the way in. It recognises the layout (``sniff``), hands the text to the parser of that
-layout (``aggregates``, ``rows``, ``events``, ``folded``, ``native``, ``speedscope``), which names
-frames through ``frames`` and ``symbols``, and returns a ``Parsed``. ``spread`` shares large text
-out to the cores.
+``read`` is the entry point. It detects the layout (``detect``), gives the text to that layout's
+reader, and returns a ``ParseResult`` (``result``). ``parallel`` splits large texts over the cores,
+``window`` cuts a recording in time. Readers live in ``native`` (pvprof's own grammar), ``dtrace``,
+``freebsd``, ``linux`` and ``files``; ``text`` has what they share.
 """

@@ -1,4 +1,4 @@
-"""One text of any layout to a `Parsed`: the way into the parsers.
+"""One text of any layout to a `ParseResult`: the way into the parsers.
 
 Owns the choice of the parser and the pieces that it is fed. It refuses to open files
 (``recording`` does) and to judge what was read.
@@ -13,40 +13,41 @@ from functools import partial
 from typing import Any, Protocol
 
 from pvprof.errors import EmptyError, InputError, UsageError
-from pvprof.model import UNITS, Problem, Unit
-from pvprof.parse.aggregates import AggregateReader
-from pvprof.parse.bpftrace import TraceReader, parse_bpftrace_stderr
-from pvprof.parse.bpftracemap import MapReader
-from pvprof.parse.diagnostics import parse_diagnostics
-from pvprof.parse.events import EventReader
-from pvprof.parse.events import settle as settle_events
-from pvprof.parse.fields import RecordBoundary
-from pvprof.parse.folded import FoldedReader
-from pvprof.parse.frames import FrameNames, is_kernel_frame
-from pvprof.parse.lines import LineNumbers
-from pvprof.parse.lockprofiling import LockProfilingReader
-from pvprof.parse.lockstat import LockstatReader
-from pvprof.parse.marks import Header, find_header, read_header
-from pvprof.parse.native import NativeReader, end_notes, settle
-from pvprof.parse.page import read_page
-from pvprof.parse.parsed import Parsed
-from pvprof.parse.perfscript import PerfReader
-from pvprof.parse.pmcgraph import CallGraphReader
-from pvprof.parse.pmclog import PmcLogReader
-from pvprof.parse.records import AggregateLayout, read_values
-from pvprof.parse.rows import RowReader
-from pvprof.parse.sniff import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
-from pvprof.parse.speedscope import SpeedscopeReader
-from pvprof.parse.spread import Boundary, Buffer, Share, core_count, let_go, run_shares, shares
-from pvprof.parse.symbols import Symbols, parse_kldstat, parse_nm
+from pvprof.model.problems import Problem
+from pvprof.parse.detect import LAYOUTS, SAMPLE_BYTES, aggregate_layout, sniff
+from pvprof.parse.dtrace.aggregates import AggregateReader
+from pvprof.parse.dtrace.events import EventReader
+from pvprof.parse.dtrace.events import settle as settle_events
+from pvprof.parse.dtrace.records import AggregateLayout, read_values
+from pvprof.parse.dtrace.rows import RowReader
+from pvprof.parse.files.folded import FoldedReader
+from pvprof.parse.files.html_report import read_page
+from pvprof.parse.files.speedscope import SpeedscopeReader
+from pvprof.parse.freebsd.lock_profiling import LockProfilingReader
+from pvprof.parse.freebsd.lockstat import LockstatReader
+from pvprof.parse.freebsd.pmc_callgraph import CallGraphReader
+from pvprof.parse.freebsd.pmc_log import PmcLogReader
+from pvprof.parse.linux.bpftrace import TraceReader, parse_bpftrace_stderr
+from pvprof.parse.linux.bpftrace_maps import MapReader
+from pvprof.parse.linux.perf_script import PerfReader
+from pvprof.parse.native.fields import RecordBoundary
+from pvprof.parse.native.header import Header, find_header, read_header
+from pvprof.parse.native.reader import NativeReader, end_notes, settle
+from pvprof.parse.parallel import Boundary, Buffer, Share, core_count, let_go, run_shares, shares
+from pvprof.parse.result import ParseResult
+from pvprof.parse.text.diagnostics import parse_diagnostics
+from pvprof.parse.text.frames import FrameNames, is_kernel_frame
+from pvprof.parse.text.line_numbers import LineNumbers
+from pvprof.parse.text.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.parse.window import Window, cut
-from pvprof.recording import Recording
+from pvprof.recording.open import Recording
+from pvprof.units import UNITS, Unit
 
 
 class ForeignReader(Protocol):
     """Reads all of what another tool printed."""
 
-    def read(self, data: bytes) -> Parsed:
+    def read(self, data: bytes) -> ParseResult:
         """Return what a text holds."""
 
 
@@ -107,7 +108,7 @@ class ReadOptions:
     progress: Callable[[int, int], None] | None = None
 
 
-def read_recording(recording: Recording, options: ReadOptions) -> Parsed:
+def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
     """Read an opened recording: its output, and what dtrace said on stderr beside it.
 
     The recording's own symbols serve where `options` has none.
@@ -152,7 +153,7 @@ def _with_facts(options: ReadOptions, manifest: Mapping[str, Any]) -> ReadOption
     return options
 
 
-def _hex_notes(parsed: Parsed, source: str) -> list[Problem]:
+def _hex_notes(parsed: ParseResult, source: str) -> list[Problem]:
     """Return notes on frames that stayed hex, the kernel's and programs', if there are any."""
     kernel = sum([is_kernel_frame(frame) for frame in parsed.hex_frames])
     said = {
@@ -173,7 +174,7 @@ def _hex_notes(parsed: Parsed, source: str) -> list[Problem]:
     ]
 
 
-def _name_event(parsed: Parsed, event: str) -> None:
+def _name_event(parsed: ParseResult, event: str) -> None:
     """Give keys without an event the one that the D program measured."""
     for profile in parsed.profiles.values():
         profile.groups = {
@@ -186,7 +187,7 @@ def _name_event(parsed: Parsed, event: str) -> None:
     ]
 
 
-def read(data: Buffer, source: str, options: ReadOptions) -> Parsed:
+def read(data: Buffer, source: str, options: ReadOptions) -> ParseResult:
     """Read a whole text.
 
     Args:
@@ -232,7 +233,7 @@ class _Reading:
     layout: str
     options: ReadOptions
 
-    def run(self) -> Parsed:
+    def run(self) -> ParseResult:
         if self.layout in _WHOLE:
             return self._read_whole()
         end = self._whole_end()
@@ -257,7 +258,7 @@ class _Reading:
             parsed.problems.append(Problem("no-final-newline", text, self.source))
         return parsed
 
-    def _read_whole(self) -> Parsed:
+    def _read_whole(self) -> ParseResult:
         """Read a text of which no part means anything alone."""
         if self.layout == "speedscope":
             profiles = SpeedscopeReader(self.source, self.options.unit, self.options.profile)
@@ -298,7 +299,7 @@ class _Reading:
             return start
         return len(data) if read_values(line) is not None else start
 
-    def _run_native(self) -> Parsed:
+    def _run_native(self) -> ParseResult:
         header = read_header(self.data, self.source)
         if self.options.unit not in (None, header.unit):
             raise UsageError(f"--unit: the recording says itself that it is in {header.unit}")
@@ -307,7 +308,7 @@ class _Reading:
         end_notes(parsed, header, self.source, self._last_line())
         return parsed
 
-    def _run_events(self, end: int) -> Parsed:
+    def _run_events(self, end: int) -> ParseResult:
         parsed = self._spread(_BEFORE_EVENT, self._read_events, end)
         settle_events(parsed, self.data, self.source)
         if parsed.has_begin and not parsed.has_end:
@@ -319,7 +320,9 @@ class _Reading:
         """Return a problem at the end of the text."""
         return Problem(kind, text, self.source, self._last_line(), severity="loss")
 
-    def _spread(self, boundary: Boundary, work: Callable[[Share], Parsed], end: int) -> Parsed:
+    def _spread(
+        self, boundary: Boundary, work: Callable[[Share], ParseResult], end: int
+    ) -> ParseResult:
         most = self.options.jobs or core_count()
         return run_shares(shares(self.data, boundary, end, most), work)
 
@@ -341,7 +344,7 @@ class _Reading:
     def _names(self) -> FrameNames:
         return FrameNames(self.options.symbols, self.options.keep_offsets)
 
-    def _read_aggregates(self, share: Share) -> Parsed:
+    def _read_aggregates(self, share: Share) -> ParseResult:
         layout = aggregate_layout(self.layout, bytes(self.data[:SAMPLE_BYTES]))
         if self.options.unit:
             layout = replace(layout, unit=self.options.unit)
@@ -350,7 +353,7 @@ class _Reading:
             reader.feed(bytes(self.data[start:end]))
         return reader.finish()
 
-    def _read_events(self, share: Share) -> Parsed:
+    def _read_events(self, share: Share) -> ParseResult:
         names = self._names()
         reader = EventReader(names, self.source, LineNumbers(self.data).line_of)
         for start, end in self._pieces(share, _BEFORE_EVENT):
@@ -363,7 +366,7 @@ class _Reading:
             parsed.merge(aggregates.finish())
         return parsed
 
-    def _read_native(self, header: Header, share: Share) -> Parsed:
+    def _read_native(self, header: Header, share: Share) -> ParseResult:
         line_of = LineNumbers(self.data).line_of
         reader = NativeReader(header, self._names(), self.source, line_of)
         first = max(share[0], header.end)
@@ -371,13 +374,13 @@ class _Reading:
             reader.feed(bytes(self.data[start:end]), start, end == len(self.data))
         return reader.finish()
 
-    def _read_folded(self, share: Share) -> Parsed:
+    def _read_folded(self, share: Share) -> ParseResult:
         reader = FoldedReader(self.source, self.options.unit, self.layout == "differential")
         for start, end in self._pieces(share, _AFTER_LINE):
             reader.feed(bytes(self.data[start:end]))
         return reader.finish()
 
-    def _read_rows(self, share: Share) -> Parsed:
+    def _read_rows(self, share: Share) -> ParseResult:
         reader = RowReader(self.source, self.options.unit)
         start, end = share
         reader.feed(bytes(self.data[start:end]))

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pvprof.clocks import Clocks, format_wall, moment_of, wall_time
 from pvprof.errors import UsageError
-from pvprof.model import Events, Problem, Wakeups
-from pvprof.parse.parsed import Parsed
+from pvprof.model.clocks import Clocks, format_wall, moment_of, wall_time
+from pvprof.model.problems import Problem
+from pvprof.model.waits import WaitTable, WakeupTable
+from pvprof.parse.result import ParseResult
 from pvprof.units import format_ns
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def read_bound(text: str) -> Bound:
         raise UsageError(f"no time: {text!r}", _HELP) from error
 
 
-def cut(parsed: Parsed, window: Window, source: str) -> Parsed:
+def cut(parsed: ParseResult, window: Window, source: str) -> ParseResult:
     """Return what lies in a window of what was read of one recording.
 
     Raises:
@@ -137,7 +138,7 @@ def cut(parsed: Parsed, window: Window, source: str) -> Parsed:
     )
 
 
-def _extent(parsed: Parsed, events: Events) -> tuple[Clocks, Clocks]:
+def _extent(parsed: ParseResult, events: WaitTable) -> tuple[Clocks, Clocks]:
     """Return when the recording began and ended: by its marks, else by its waits."""
     first = int(events.start_ns.min()) if len(events) else 0
     last = 0
@@ -169,7 +170,9 @@ def _moment(bound: Bound, begin: Clocks, end: Clocks) -> int:
     return moment
 
 
-def _cut_events(events: Events, since: int | None, until: int | None) -> tuple[Events, Rows, int]:
+def _cut_events(
+    events: WaitTable, since: int | None, until: int | None
+) -> tuple[WaitTable, Rows, int]:
     """Return the waits inside, which rows they were, and how many of them were cut."""
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
@@ -187,14 +190,16 @@ def _cut_events(events: Events, since: int | None, until: int | None) -> tuple[E
     rows = np.flatnonzero(is_inside)
     early, late = early[rows], late[rows]
     columns = {
-        name: getattr(events, name)[rows] for name in (*Events.COLUMNS, "key_id", "stack_id")
+        name: getattr(events, name)[rows] for name in (*WaitTable.COLUMNS, "key_id", "stack_id")
     }
     columns["start_ns"] = columns["start_ns"] + early
     columns["wait_ns"] = columns["wait_ns"] - early - late
     return replace(events, **columns), rows, int(((early > 0) | (late > 0)).sum())
 
 
-def _cut_wakeups(wakeups: Wakeups, rows: Rows, edges: tuple[int | None, int | None]) -> Wakeups:
+def _cut_wakeups(
+    wakeups: WakeupTable, rows: Rows, edges: tuple[int | None, int | None]
+) -> WakeupTable:
     """Return the wake-ups of the waits inside, and of those that ended none the ones inside."""
     import numpy as np  # noqa: PLC0415
 
@@ -212,13 +217,13 @@ def _cut_wakeups(wakeups: Wakeups, rows: Rows, edges: tuple[int | None, int | No
     if until is not None:
         is_lone &= wakeups.time_ns < until
     kept = np.flatnonzero(is_kept | is_lone)
-    names = (*Wakeups.COLUMNS, "key_id", "stack_id")
+    names = (*WakeupTable.COLUMNS, "key_id", "stack_id")
     columns = {name: getattr(wakeups, name)[kept] for name in names}
     row = np.where(is_kept, place, -1)[kept]
     return replace(wakeups, **columns, row=row)
 
 
-def _left_out(parsed: Parsed, source: str) -> list[Problem]:
+def _left_out(parsed: ParseResult, source: str) -> list[Problem]:
     """Return what is told of sums beside the single waits: they cannot be cut."""
     records = sum(
         weight.records for profile in parsed.profiles.values() for _, _, weight in profile

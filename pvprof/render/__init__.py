@@ -1,5 +1,5 @@
-"""Write results in one format each; renderers hold no state and do no analysis.
+"""Write a view in one format each. Renderers hold no state and do no analysis.
 
-``tables`` holds what ``terminal`` and ``markdown`` share. ``formats`` is the registry: which
-format has which name and suffix, and what it is made from.
+``registry`` lists the formats. Each folder writes one family: ``text``, ``data`` (CSV and JSON),
+``svg``, ``html``, and ``viewers`` (files for speedscope and Perfetto).
 """

@@ -1,6 +1,5 @@
 """Repeated measurements, and what may be concluded from them.
 
-``series`` holds the vocabulary, ``comparison`` compares two series under one of the
-``assumptions``, ``study`` compares several sets of runs. It reads nothing (``times``) and formats
-nothing (``render``).
+``series`` is the vocabulary, ``comparison`` compares two series by one of the ``methods``,
+``study`` compares several sets of runs. ``runs`` reads them from files.
 """

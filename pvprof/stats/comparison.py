@@ -1,7 +1,7 @@
 """One side against another: difference, interval, verdict, and what speaks against it.
 
 Owns verdicts. There is none from too few runs or from runs that do not vary, and none of that is
-hidden: `Comparison.reason` says why. `with_holm` corrects the verdicts of many comparisons.
+hidden: `SeriesComparison.reason` says why. `with_holm` corrects the verdicts of many comparisons.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from pvprof.errors import InputError, UsageError
-from pvprof.stats.assumptions import (
+from pvprof.stats.bootstrap import Ratio, ratio_of_means
+from pvprof.stats.methods import (
     LEAST_RUNS,
     MANN_WHITNEY,
     STUDENT,
@@ -19,7 +20,6 @@ from pvprof.stats.assumptions import (
     Estimate,
     pooled_stddev,
 )
-from pvprof.stats.bootstrap import Ratio, ratio_of_means
 from pvprof.stats.power import MOST_RUNS, Needed, needed
 from pvprof.stats.series import Metric, Series, Summary
 
@@ -34,7 +34,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class CompareOptions:
+class SeriesOptions:
     """How series are compared.
 
     Attributes:
@@ -67,7 +67,7 @@ class CompareOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class SeriesComparison:
     """A new side against the base.
 
     Attributes:
@@ -88,7 +88,7 @@ class Comparison:
     metric: Metric
     base: Summary
     new: Summary
-    options: CompareOptions
+    options: SeriesOptions
     verdict: Verdict
     difference: float
     estimate: Estimate | None = None
@@ -122,13 +122,15 @@ class Comparison:
         return min(ends), max(ends)
 
 
-def compare(base: Series, new: Series, options: CompareOptions | None = None) -> Comparison:
+def compare_series(
+    base: Series, new: Series, options: SeriesOptions | None = None
+) -> SeriesComparison:
     """Compare a series with the base; the order of the runs does not matter.
 
     Raises:
         InputError: they are of different metrics.
     """
-    options = options or CompareOptions()
+    options = options or SeriesOptions()
     if base.metric != new.metric:
         raise InputError(
             f"{base.metric.title} ({base.name}) and {new.metric.title} ({new.name}) "
@@ -141,7 +143,7 @@ def compare(base: Series, new: Series, options: CompareOptions | None = None) ->
         estimate = options.assumption.estimate(base, new, options.confidence)
     difference = estimate.difference if estimate else two.mean - one.mean
     reference = estimate.reference if estimate else one.mean
-    return Comparison(
+    return SeriesComparison(
         metric=base.metric,
         base=one,
         new=two,
@@ -157,7 +159,7 @@ def compare(base: Series, new: Series, options: CompareOptions | None = None) ->
     )
 
 
-def with_holm(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
+def with_holm(comparisons: Sequence[SeriesComparison]) -> tuple[SeriesComparison, ...]:
     """Return the comparisons with verdicts that hold together, by Holm's correction.
 
     Where nothing differs, all of them together then err in at most alpha of cases. Intervals stay
@@ -191,7 +193,7 @@ def _without(base: Summary, new: Summary) -> Verdict:
     return Verdict.UNPROVEN if enough and is_same else Verdict.NONE
 
 
-def _reason(base: Summary, new: Summary, options: CompareOptions) -> str:
+def _reason(base: Summary, new: Summary, options: SeriesOptions) -> str:
     """Return why there can be no estimate, or an empty text."""
     if min(base.n, new.n) < LEAST_RUNS:
         return f"{_runs(base, new)}: a verdict needs {LEAST_RUNS} a side"
@@ -213,7 +215,7 @@ def _runs(base: Summary, new: Summary) -> str:
     return f"{base.n} and {new.n} runs"
 
 
-def _needed(base: Summary, new: Summary, options: CompareOptions) -> Needed | None:
+def _needed(base: Summary, new: Summary, options: SeriesOptions) -> Needed | None:
     if min(base.n, new.n) < LEAST_RUNS or base.mean <= 0:
         return None
     relative = pooled_stddev(base, new) / base.mean
@@ -226,7 +228,7 @@ def _rounded(percent: float) -> str:
     return f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
 
 
-def missing(comparison: Comparison) -> str:
+def missing(comparison: SeriesComparison) -> str:
     """Return what the runs at hand show and what more would, as one sentence; or empty."""
     found = comparison.needed
     if found is None:

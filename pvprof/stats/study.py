@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from pvprof import __version__
 from pvprof.errors import InputError, UsageError
-from pvprof.model import Problem
-from pvprof.stats.assumptions import STUDENT
-from pvprof.stats.comparison import CompareOptions, Comparison, compare, with_holm
+from pvprof.model.problems import Problem
+from pvprof.stats.checks import doubts
+from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series, with_holm
 from pvprof.stats.distributions import variance_ratio_p
-from pvprof.stats.doubts import doubts
+from pvprof.stats.methods import STUDENT
 from pvprof.stats.series import Better, Metric, Series, Summary
 
 _MANY = 5
@@ -49,7 +49,7 @@ class StudyOptions:
         better: direction of better of metrics that have none of their own.
     """
 
-    compare: CompareOptions = field(default_factory=CompareOptions)
+    compare: SeriesOptions = field(default_factory=SeriesOptions)
     has_holm: bool = False
     metrics: tuple[str, ...] = ()
     better: Better = ""
@@ -67,7 +67,7 @@ class Row:
 
     series: Series
     summary: Summary
-    comparison: Comparison | None
+    comparison: SeriesComparison | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _section(metric: Metric, sets: Sequence[RunSet], options: StudyOptions) -> S
         Row(
             series,
             series.summary(),
-            compare(base, series, options.compare) if base and place else None,
+            compare_series(base, series, options.compare) if base and place else None,
         )
         for place, series in found
     ]
@@ -243,7 +243,7 @@ def _is_uneven(base: Summary, new: Summary) -> bool:
     return p < _UNEVEN_ALPHA
 
 
-def _about(made: Sequence[Comparison], options: StudyOptions) -> list[Problem]:
+def _about(made: Sequence[SeriesComparison], options: StudyOptions) -> list[Problem]:
     """Return what is to be known about the verdicts."""
     confidence = options.compare.confidence
     judged = [one for one in made if one.estimate]

@@ -18,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from pvprof.recorder import Plan, recorder
-from pvprof.recording import Recording, open_recording
-from pvprof.tracing_options import Options
+from pvprof.collect.options import ProgramOptions
+from pvprof.collect.recorder import Plan, recorder
+from pvprof.recording.open import Recording, open_recording
 
 BIN = Path(__file__).parent / "bin"
 SHELLS = ("dash", "busybox")
@@ -49,7 +49,7 @@ def plan_for(
         {"scope": "tree", "ends_with_workload": True} if words else {"duration_ns": 500_000_000}
     )
     more = {"has_symbols": False, **more}
-    return Plan(mode, Options(**{**ends, **(options or {})}), words, **more)
+    return Plan(mode, ProgramOptions(**{**ends, **(options or {})}), words, **more)
 
 
 @dataclass

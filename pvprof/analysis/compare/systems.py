@@ -1,0 +1,65 @@
+"""Two operating systems compared: what of the result means the same on both.
+
+Owns that choice. Kinds of waits do, and lock classes that both have, since rules call them alike;
+locks, functions and stacks are other code. It concludes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pvprof.analysis.compare.measures import CLASS, KIND, RowChange
+from pvprof.dataset.sides import RecordedRun, Side
+from pvprof.model.problems import Problem
+
+_MOST_NAMED = 8
+_MECHANISMS = {
+    "FreeBSD": {"turnstile", "sleepq", "adaptive-block", "rw-block", "sx-block", "lockmgr-block"},
+    "Linux": {"off-cpu", "off-cpu-d", "spinlock-spin", "mutex-block", "rwsem-block"},
+}
+"""Events that only one system has."""
+
+
+def systems_of(base: Side, new: Side) -> tuple[str, str] | None:
+    """Return the system of each side where those are two, else None."""
+    found = []
+    for side in (base, new):
+        names = {_system(run) for run in side.runs} - {""}
+        found.append(", ".join(sorted(names)))
+    return (found[0], found[1]) if all(found) and found[0] != found[1] else None
+
+
+def _system(run: RecordedRun) -> str:
+    """Return the system of a run: as its manifest says, else as its waits' mechanisms tell."""
+    kernel = run.manifest.get("kernel")
+    named = str(kernel.get("system") or "") if isinstance(kernel, Mapping) else ""
+    if named:
+        return named
+    events = {key.event for one in run.pool.measurements for key in one.profile.groups}
+    return next((name for name, some in _MECHANISMS.items() if events & some), "")
+
+
+def common_rows(rows: Sequence[RowChange]) -> list[RowChange]:
+    """Return the rows that mean the same on both systems: all kinds, the classes that both have."""
+    return [
+        row for row in rows if row.level == KIND or (row.level == CLASS and row.presence == "both")
+    ]
+
+
+def system_caveats(systems: tuple[str, str], rows: Sequence[RowChange]) -> tuple[Problem, ...]:
+    """Return what cannot be compared, and the classes that one side has alone."""
+    text = (
+        f"{systems[0]} against {systems[1]}: kinds of waits and the lock classes that both have are"
+        " compared; locks, functions and stacks are other code there, and are not. What one kernel"
+        " counts as one wait may be several of the other's"
+    )
+    classes = [row for row in rows if row.level == CLASS]
+    common = {row.name for row in classes if row.presence == "both"}
+    alone = [name for name in dict.fromkeys(row.name for row in classes) if name not in common]
+    caveats = [Problem("different-systems", text)]
+    if alone:
+        more = f" and {len(alone) - _MOST_NAMED} more" if len(alone) > _MOST_NAMED else ""
+        named = ", ".join(alone[:_MOST_NAMED])
+        what = f"lock classes of one system only, not compared: {named}{more}"
+        caveats.append(Problem("classes-alone", what, severity="note"))
+    return tuple(caveats)

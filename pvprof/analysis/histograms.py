@@ -1,0 +1,123 @@
+"""How long single waits took: histograms of what was recorded wait by wait or as ``quantize``.
+
+Owns the buckets. It refuses to draw them (``render.htmlcharts`` does). Single waits are sorted into
+powers of two, as ``quantize`` does; bodies that dtrace printed keep their own bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pvprof.analysis.lock_table import row_name, rows_of_events
+from pvprof.classify.filters import Filters, Part, rejected_by, select_from, wanted_kinds
+from pvprof.classify.rules import Rules
+from pvprof.dataset.dataset import Dataset
+from pvprof.model.profile import merge_histograms
+from pvprof.model.stacks import NO_STACK
+from pvprof.model.waits import WaitTable
+
+ALL = ""
+"""The name of a distribution over all waits of a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many waits took at least `low_ns` and less than `high_ns`; None where it is open."""
+
+    low_ns: int
+    high_ns: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """The waits for one lock or wait message, or, by the name `ALL`, of one kind.
+
+    Attributes:
+        kind, lock_class, event, name: of the waits; `event` only where dtrace made the histogram.
+        buckets: in ascending order, from the first to the last that is not empty.
+    """
+
+    kind: str
+    lock_class: str
+    event: str
+    name: str
+    buckets: tuple[Bucket, ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many waits there were."""
+        return sum(bucket.count for bucket in self.buckets)
+
+
+def distributions(pool: Dataset, rules: Rules, filters: Filters) -> tuple[Distribution, ...]:
+    """Return the distributions of the waits that the filters keep, in the order of the kinds.
+
+    Those of single waits come before those that dtrace made; of each, `ALL` comes first and then
+    the largest count.
+
+    Raises:
+        UsageError: the filters name a kind that the rules do not have.
+    """
+    found: list[Distribution] = []
+    for one in pool.measurements:
+        if one.events is not None and len(one.events):
+            found += _of_events(one.events, select_from(one, rules, filters).kept)
+    found += _of_histograms(pool, rules, filters)
+    order = {kind.id: place for place, kind in enumerate(rules.kinds)}
+    found.sort(key=lambda one: (order[one.kind], bool(one.event), one.name != ALL, -one.count))
+    return tuple(found)
+
+
+def _of_events(events: WaitTable, parts: Sequence[Part]) -> Iterable[Distribution]:
+    """Yield one distribution for each kind, and one for each of its locks."""
+    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+
+    powers = np.left_shift(np.uint64(1), np.arange(63, dtype=np.uint64)).astype(np.int64)
+    # How many powers of two a wait reaches: 0 for 0 ns, n for a wait from 2^(n-1) on.
+    ranks = np.searchsorted(powers, events.wait_ns, side="right")
+    row_ids, rows = rows_of_events(events, parts)
+    kept = rows >= 0
+    table = np.zeros((len(row_ids), 64), dtype=np.int64)
+    np.add.at(table, (rows[kept], ranks[kept]), 1)
+    by_kind: dict[str, list[int]] = {}
+    for number, (kind, lock_class, name) in enumerate(row_ids):
+        counts = table[number].tolist()
+        by_kind[kind] = [a + b for a, b in zip(by_kind.get(kind, [0] * 64), counts, strict=True)]
+        yield Distribution(kind, lock_class, "", name, _log2_buckets(counts))
+    for kind, counts in by_kind.items():
+        yield Distribution(kind, "", "", ALL, _log2_buckets(counts))
+
+
+def _log2_buckets(counts: Sequence[int]) -> tuple[Bucket, ...]:
+    pairs = [((1 << rank) >> 1, count) for rank, count in enumerate(counts)]
+    return _trimmed(pairs)
+
+
+def _of_histograms(pool: Dataset, rules: Rules, filters: Filters) -> Iterable[Distribution]:
+    wanted = wanted_kinds(rules, filters.kinds)
+    for histogram in merge_histograms(pool.histograms):
+        key = histogram.key
+        verdict = rules.classify(key, NO_STACK)
+        if verdict.kind not in wanted or rejected_by(verdict, key, filters):
+            continue
+        yield Distribution(
+            verdict.kind,
+            verdict.lock_class,
+            key.event,
+            row_name(key),
+            _trimmed(histogram.buckets),
+        )
+
+
+def _trimmed(pairs: Sequence[tuple[int, int]]) -> tuple[Bucket, ...]:
+    """Return (lower bound, count) pairs as buckets, without the empty ones at both ends."""
+    filled = [place for place, (_, count) in enumerate(pairs) if count]
+    if not filled:
+        return ()
+    bounds = [*(low for low, _ in pairs[1:]), None]
+    return tuple(
+        Bucket(low, high, count)
+        for (low, count), high in list(zip(pairs, bounds, strict=True))[filled[0] : filled[-1] + 1]
+    )

@@ -1,0 +1,264 @@
+"""Everything that a report says, as values: what the renderers of tables are given.
+
+Owns the summary of one or several pooled recordings: tables with what was set aside, histograms,
+problems, provenance. It refuses to format anything (``render``) and to read anything (``parse``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pvprof import __version__
+from pvprof.analysis.lock_table import Row, RowId, attribute, row_name
+from pvprof.analysis.waits.objects import Objects, objects_of
+from pvprof.analysis.waits.overlap import Overlaps, Wall, overlaps, timeline_of
+from pvprof.analysis.waits.owners import Owners, owners_of
+from pvprof.analysis.waits.wakers import Wakers, wakers_of, wakeup_sums_of
+from pvprof.classify.filters import (
+    Filters,
+    Part,
+    Selection,
+    SetAside,
+    classify,
+    rejected_by,
+    select,
+    wanted_kinds,
+)
+from pvprof.classify.rules import Rules, WaitKind
+from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.model.problems import Problem, merge_problems
+from pvprof.model.profile import Histogram, Weight, merge_histograms
+from pvprof.model.stacks import NO_STACK, Frame, Stack
+from pvprof.units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much single waits are to tell of each row; rows themselves are always complete.
+
+    Attributes:
+        stacks: of how many stacks it is told how their waits overlap.
+        objects: how many lock objects and address ranges are named.
+        owners: how many owners are named, and how many chains of the section.
+        wakers: how many wakers are named.
+    """
+
+    stacks: int = 0
+    objects: int = 5
+    owners: int = 5
+    wakers: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Singles:
+    """What single waits tell beyond their sums.
+
+    Attributes:
+        wall: how long the recordings lasted.
+        overlaps: how the waits lie in time; of rows that are made of single waits alone.
+        callers: of the stacks in it, the function that came to wait.
+        objects: the lock objects of each row.
+        owners: who held them.
+    """
+
+    wall: Wall
+    overlaps: Overlaps
+    callers: Mapping[Stack, Frame]
+    objects: Mapping[RowId, Objects]
+    owners: Owners
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The tables of one unit.
+
+    Attributes:
+        unit: of every value in it.
+        has_counts: whether counts mean anything.
+        total: of everything in the recording.
+        kept, set_aside: what the filters kept, and each thing that they removed.
+        rows: the locks and wait messages that were kept.
+        aside_rows: those that were not, for naming them.
+        singles, aside_singles: what single waits tell of either, where they were recorded.
+        wakers, aside_wakers: who ended the waits of either, where that was recorded.
+        asleep_rows: by waker and sleeper, for how long the waits that were kept were blocked: parts
+            of `rows`, told again, and in no total.
+    """
+
+    unit: Unit
+    has_counts: bool
+    total: Weight
+    kept: Weight
+    set_aside: tuple[SetAside, ...]
+    rows: tuple[Row, ...]
+    aside_rows: tuple[Row, ...]
+    singles: Singles | None = None
+    aside_singles: Singles | None = None
+    wakers: Wakers | None = None
+    aside_wakers: Wakers | None = None
+    asleep_rows: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramRow:
+    """One histogram: between which bounds its quantiles lie; a bound is None where it is open."""
+
+    kind: str
+    lock_class: str
+    event: str
+    name: str
+    count: int
+    p50_below: int | None
+    p90_below: int | None
+    p99_below: int | None
+    max_below: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All of a report.
+
+    Attributes:
+        version: of pvprof.
+        names: the recordings that were pooled.
+        provenance: facts about the runs, as (label, text).
+        kinds: the wait kinds, in order.
+        sections: one for each unit.
+        histograms: largest count first.
+        problems: losses first.
+    """
+
+    version: str
+    names: tuple[str, ...]
+    provenance: tuple[tuple[str, str], ...]
+    kinds: tuple[WaitKind, ...]
+    sections: tuple[Section, ...]
+    histograms: tuple[HistogramRow, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether the filters kept nothing at all."""
+        return not self.histograms and not any(section.rows for section in self.sections)
+
+    def title_of(self, kind: str) -> str:
+        """Return the title of a wait kind."""
+        return next(one.title for one in self.kinds if one.id == kind)
+
+
+def build_report(
+    pool: Dataset, rules: Rules, filters: Filters, detail: Detail | None = None
+) -> Report:
+    """Return the report on a pool of recordings, with as much `detail` of single waits.
+
+    Raises:
+        UsageError: the filters name a kind that the rules do not have.
+        InputError: the clock of single waits is damaged.
+    """
+    detail = Detail() if detail is None else detail
+    sections = tuple(_section(one, rules, filters, detail) for one in pool.measurements)
+    return Report(
+        version=__version__,
+        names=pool.names,
+        provenance=pool.provenance,
+        kinds=rules.kinds,
+        sections=sections,
+        histograms=tuple(sorted(_histogram_rows(pool, rules, filters), key=lambda row: -row.count)),
+        problems=merge_problems(pool.problems),
+    )
+
+
+def _section(measurement: Measurement, rules: Rules, filters: Filters, detail: Detail) -> Section:
+    profile, events = measurement.profile, measurement.events
+    parts = classify(profile, rules)
+    selection = select(parts, rules, filters)
+    timeline = timeline_of(events, measurement.runs) if events is not None and len(events) else None
+
+    def side(some: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
+        if timeline is None:
+            return attribute(some, profile.unit, profile.has_counts, rules), None
+        found = overlaps(timeline, some, detail.stacks)
+        quantiles = {row_id: one.quantiles for row_id, one in found.rows.items()}
+        rows = attribute(some, profile.unit, profile.has_counts, rules, quantiles)
+        whole = {row.id for row in rows if row.quantiles is not None}
+        return rows, Singles(
+            wall=timeline.wall,
+            overlaps=found.only(whole),
+            callers={
+                stack: rules.caller_of(stack)
+                for stacks in found.stacks.values()
+                for stack, _ in stacks
+            },
+            objects=objects_of(timeline.events, some, detail.objects),
+            owners=owners_of(timeline.events, measurement.runs, some, detail.owners),
+        )
+
+    endings = wakeup_sums_of(measurement)
+
+    def ended(some: Sequence[Part]) -> Wakers | None:
+        return wakers_of(endings, some, rules, detail.wakers) if measurement.has_wakers else None
+
+    everything = Selection(parts, ()).weight
+    rows, singles = side(selection.kept)
+    aside_rows, aside_singles = side(selection.removed)
+    wakers, aside_wakers = ended(selection.kept), ended(selection.removed)
+    return Section(
+        unit=profile.unit,
+        has_counts=profile.has_counts,
+        total=everything,
+        kept=selection.weight,
+        set_aside=selection.set_aside,
+        rows=_divided(rows, wakers),
+        aside_rows=_divided(aside_rows, aside_wakers),
+        singles=singles,
+        aside_singles=aside_singles,
+        wakers=wakers,
+        aside_wakers=aside_wakers,
+        asleep_rows=_asleep_rows(wakers, rules),
+    )
+
+
+def _divided(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]:
+    """Return rows with the parts of their waits before and after the wake-ups."""
+    if wakers is None:
+        return rows
+    splits = [(row, wakers.rows.get(row.id)) for row in rows]
+    return tuple(
+        replace(row, blocked=one.split.blocked_ns, runnable=one.split.runnable_ns) if one else row
+        for row, one in splits
+    )
+
+
+def _asleep_rows(wakers: Wakers | None, rules: Rules) -> tuple[Row, ...]:
+    if wakers is None:
+        return ()
+    return attribute(classify(wakers.asleep, rules), "ns", True, rules)
+
+
+def _histogram_rows(pool: Dataset, rules: Rules, filters: Filters) -> list[HistogramRow]:
+    wanted = wanted_kinds(rules, filters.kinds)
+    rows = []
+    for histogram in merge_histograms(pool.histograms):
+        verdict = rules.classify(histogram.key, NO_STACK)
+        if verdict.kind not in wanted or rejected_by(verdict, histogram.key, filters):
+            continue
+        below = [_quantile_below(histogram, percent) for percent in (50, 90, 99, 100)]
+        key = histogram.key
+        name = row_name(key)
+        rows.append(
+            HistogramRow(verdict.kind, verdict.lock_class, key.event, name, histogram.count, *below)
+        )
+    return rows
+
+
+def _quantile_below(histogram: Histogram, percent: int) -> int | None:
+    """Return the upper bound of the bucket that holds the nearest-rank quantile."""
+    rank = -(-histogram.count * percent // 100)
+    seen = 0
+    for index, (_, count) in enumerate(histogram.buckets):
+        seen += count
+        if seen >= rank > 0:
+            following = histogram.buckets[index + 1 : index + 2]
+            return following[0][0] if following else None
+    return None

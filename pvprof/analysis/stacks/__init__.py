@@ -1,0 +1,1 @@
+"""Stacks: folding them, and laying them out as the boxes of flame graphs."""

@@ -1,0 +1,236 @@
+"""Two folded profiles laid out as one tree: how much of each passes through every frame.
+
+Owns the differential tree: both values of every box, what a change is called, and how one profile
+is brought to the scale of the other. It refuses to judge whether a change is more than chance
+(that takes repeated runs) and to know colours (``render.flamediff`` does).
+
+Nothing is scaled unless the caller says by what: runs of different length, or of different load,
+are only comparable per unit of work, and no profile holds how much of that was done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from pvprof.analysis.stacks.layout import Order, sort_stacks, spans
+from pvprof.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pvprof.analysis.stacks.fold import Folded
+    from pvprof.model.stacks import Frame, Stack
+    from pvprof.units import Unit
+
+Shape = Literal["union", "new", "base"]
+SHAPES: tuple[Shape, ...] = get_args(Shape)
+"""What a box is as wide as: its value in one profile, or, stack by stack, in the larger one, so
+that neither what vanished nor what is new is missing."""
+
+SHAPE_COLUMNS: dict[Shape, int] = {"base": 0, "new": 1, "union": 2}
+"""Where the value of a shape stands in `DiffBox.rests`."""
+
+VANISHED, NEW = -4, 4
+"""The changes of a frame that only one of the profiles has. Between them: -3 (at most half), -2 (at
+most four fifths), -1 (less), 0 (too small a change to tell), and the same upwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much work each profile covers, so that values are compared per unit of it.
+
+    Attributes:
+        unit: what was counted, e.g. ``builds`` or ``seconds``.
+        base, new: how many of it; more than 0.
+    """
+
+    unit: str
+    base: Fraction
+    new: Fraction
+
+    def __post_init__(self) -> None:
+        if self.base <= 0 or self.new <= 0:
+            raise UsageError(f"no profile covers {min(self.base, self.new)} {self.unit}")
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Which changes are too small to be coloured: what is below either share.
+
+    Attributes:
+        of_frame_percent: of the frame's own larger value.
+        of_total_percent: of the larger profile; a frame seen once may be three times there by
+            chance.
+    """
+
+    of_frame_percent: Fraction = Fraction(5)
+    of_total_percent: Fraction = Fraction(1, 10)
+
+    def __post_init__(self) -> None:
+        for share in (self.of_frame_percent, self.of_total_percent):
+            if not 0 <= share <= 100:
+                raise UsageError(f"a threshold of {share} % is no share")
+
+    def change(self, base: int, new: int, total: int) -> int:
+        """Return what has become of a frame, from `VANISHED` to `NEW`; `total` is the larger."""
+        larger, smaller = max(base, new), min(base, new)
+        delta = 100 * (larger - smaller)
+        if delta == 0 or delta < self.of_frame_percent * larger:
+            return 0
+        if delta < self.of_total_percent * total:
+            return 0
+        step = 3 if larger >= 2 * smaller else 2 if 4 * larger >= 5 * smaller else 1
+        if not smaller:
+            step = NEW
+        return step if new > base else -step
+
+
+@dataclass(frozen=True, slots=True)
+class DiffProfile:
+    """Two profiles stack by stack, the base already scaled.
+
+    Attributes:
+        stacks: every stack of either, in any order.
+        base, new: their values; not both 0.
+        unit: of the values.
+        scale: how the base was scaled, or None.
+        reasons: frames that stand for what was waited for.
+    """
+
+    stacks: tuple[Stack, ...]
+    base: tuple[int, ...]
+    new: tuple[int, ...]
+    unit: Unit
+    scale: Scale | None = None
+    reasons: frozenset[Frame] = frozenset()
+
+    @property
+    def union(self) -> list[int]:
+        """Return for each stack the larger value."""
+        return list(map(max, self.base, self.new))
+
+
+class DiffBox(NamedTuple):
+    """A frame reached by one path of callers, in both profiles.
+
+    Attributes:
+        depth, start, width, name, self_value, rest, rest_stacks: as in `flame.Box`, in the shape
+            that was laid out; `width` may be 0.
+        base, new: the sum of the values of all stacks that pass through it.
+        own: (base, new) of the stack that ends here.
+        rests: (base, new, union) of the callees that are too narrow to be drawn.
+    """
+
+    depth: int
+    start: int
+    width: int
+    name: Frame
+    self_value: int
+    rest: int
+    rest_stacks: int
+    base: int
+    new: int
+    own: tuple[int, int]
+    rests: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLayout:
+    """The boxes of two profiles.
+
+    Attributes:
+        boxes: depth first, a parent before its children; empty where both are empty.
+        depth: how many levels the boxes take.
+        total: the width of the root, in the shape that was laid out.
+        base, new: the sums of all values.
+        rest, rest_stacks: in that shape, the sums over all boxes.
+    """
+
+    boxes: tuple[DiffBox, ...]
+    depth: int
+    total: int
+    base: int
+    new: int
+    rest: int
+    rest_stacks: int
+
+
+def diff_profiles(base: Folded, new: Folded, scale: Scale | None = None) -> DiffProfile:
+    """Return two profiles side by side; with a scale, the base's values as if it covered as much.
+
+    A value that is there at all stays at least 1, so that scaling makes nothing vanish.
+
+    Raises:
+        UsageError: they are in different units.
+    """
+    if base.unit != new.unit:
+        raise UsageError(f"the base is in {base.unit}, the new profile in {new.unit}")
+    values: dict[Stack, list[int]] = {}
+    factor = scale.new / scale.base if scale else Fraction(1)
+    for stack, value in base.rows:
+        scaled = (2 * value * factor.numerator + factor.denominator) // (2 * factor.denominator)
+        values[stack] = [max(scaled, 1), 0]
+    for stack, value in new.rows:
+        values.setdefault(stack, [0, 0])[1] = value
+    return DiffProfile(
+        tuple(values),
+        tuple([one[0] for one in values.values()]),
+        tuple([one[1] for one in values.values()]),
+        new.unit,
+        scale,
+        base.reasons | new.reasons,
+    )
+
+
+def lay_out_diff(
+    profile: DiffProfile,
+    min_width: int,
+    shape: Shape = "union",
+    order: Order = "name",
+    *,
+    is_reversed: bool = False,
+) -> DiffLayout:
+    """Return the boxes whose width in the union is at least `min_width`."""
+    if not profile.stacks:
+        return DiffLayout((), 0, 0, 0, 0, 0, 0)
+    ordered = sort_stacks(profile.stacks, is_reversed=is_reversed)
+    union = ordered.sums(profile.union)
+    both = ordered.sums(profile.base), ordered.sums(profile.new)
+    columns = (*both, union)
+    drawn = columns[SHAPE_COLUMNS[shape]]
+    boxes: list[DiffBox] = []
+    next_start = [0]
+    # Siblings by weight stand in the order of the union in every shape: what is compared by eye
+    # must not change places.
+    for depth, name, low, first, high, children in spans(ordered, union, min_width, order):
+        width, self_value = drawn[high] - drawn[low], drawn[first] - drawn[low]
+        start = next_start[depth]
+        next_start[depth + 1 :] = [start + (self_value if order == "name" else 0)]
+        next_start[depth] += width
+
+        values = [sums[high] - sums[low] for sums in both]
+        own = [sums[first] - sums[low] for sums in both]
+        rests = [_rest(sums, first, high, children) for sums in columns]
+        rest_stacks = high - first - sum([to - at for at, to in children])
+        boxes.append(
+            DiffBox(
+                depth, start, width, name, self_value, rests[SHAPE_COLUMNS[shape]], rest_stacks,
+                values[0], values[1], (own[0], own[1]), (rests[0], rests[1], rests[2]),
+            )
+        )  # fmt: skip
+    return DiffLayout(
+        boxes=tuple(boxes),
+        depth=max([box.depth + (2 if box.rest else 1) for box in boxes]),
+        total=drawn[-1],
+        base=both[0][-1],
+        new=both[1][-1],
+        rest=sum([box.rest for box in boxes]),
+        rest_stacks=sum([box.rest_stacks for box in boxes]),
+    )
+
+
+def _rest(sums: Sequence[int], first: int, high: int, children: Iterable[tuple[int, int]]) -> int:
+    """Return what of a range is in none of the children."""
+    return sums[high] - sums[first] - sum([sums[to] - sums[at] for at, to in children])

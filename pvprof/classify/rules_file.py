@@ -1,0 +1,206 @@
+"""Read files of rules, the packaged ones and a user's: TOML to `Rules`.
+
+Owns what may stand in such a file. Every mistake in one is an error that names the file and the
+rule. How rules are applied is for ``rules`` to say.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from pvprof.classify.rules import UNCLASSIFIED, Rule, Rules, WaitKind
+from pvprof.errors import PvprofError
+
+_PACKAGED = ("linux.toml", "freebsd.toml")
+"""Linux's first: each of them names the events of Linux, so that it concerns nothing else."""
+
+_TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
+_KIND_KEYS = frozenset({"id", "title", "set_aside"})
+_LIST_KEYS = (
+    "names",
+    "name_patterns",
+    "events",
+    "event_patterns",
+    "frames",
+    "callers",
+    "recorded_classes",
+)
+_RULE_KEYS = frozenset({"kind", "class", "name", "first", *_LIST_KEYS})
+_KIND_ID = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+class RulesError(PvprofError):
+    """A file of rules cannot be read, or a rule in it cannot be used."""
+
+
+def load_rules(path: Path | None = None) -> Rules:
+    """Return the packaged rules, extended or replaced by a user's file where one is given.
+
+    Raises:
+        RulesError: the file cannot be read, or something in it is wrong.
+    """
+    from importlib import resources  # noqa: PLC0415 (20 ms to import: only who loads rules pays)
+
+    packaged = resources.files("pvprof.classify")
+    parts = [_parse(packaged.joinpath(name).read_bytes(), name) for name in reversed(_PACKAGED)]
+    kinds: dict[str, WaitKind] = {}
+    if path is not None:
+        user = _parse(_read(path), str(path))
+        replaces = _typed(user, "replace", bool, "true or false") or False
+        parts = [user] if replaces else [*parts, user]
+    for part in parts:
+        _add_kinds(kinds, part)
+    if UNCLASSIFIED not in kinds:
+        kinds[UNCLASSIFIED] = WaitKind(UNCLASSIFIED, "Not classified", False)
+    # The user's rules come first; within one file the order of the file holds.
+    rules = [rule for part in reversed(parts) for rule in _rules(part, kinds)]
+    rules.sort(key=lambda rule: not rule.first)
+    machinery = [pattern for part in parts for pattern in _patterns(part, "machinery")]
+    return Rules(tuple(kinds.values()), tuple(rules), tuple(machinery))
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One TOML table and what to call it in a message."""
+
+    data: Mapping[str, Any]
+    label: str
+
+
+def _fail(label: str, problem: str) -> NoReturn:
+    raise RulesError(f"{label}: {problem}", "See docs/rules.md for what a file of rules may hold.")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        _fail(str(path), f"cannot be read: {error.strerror or error}")
+    except ValueError as error:  # a name with a NUL in it
+        _fail(repr(str(path)), f"cannot be read: {error}")
+
+
+def _parse(raw: bytes, name: str) -> _Table:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        _fail(name, f"line {line} is not UTF-8")
+    try:
+        data = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError also: an integer of 5,000 digits
+        _fail(name, f"is not valid TOML: {error}")
+    return _checked(_Table(data, name), _TOP_KEYS)
+
+
+def _checked(table: _Table, known: frozenset[str]) -> _Table:
+    for key in table.data:
+        if key not in known:
+            allowed = ", ".join(sorted(known))
+            _fail(table.label, f"{key!r} is not a known key (known are {allowed})")
+    return table
+
+
+def _typed(table: _Table, key: str, wanted: type, what: str) -> Any:
+    value = table.data.get(key)
+    if value is not None and type(value) is not wanted:
+        _fail(table.label, f"{key!r} must be {what}")
+    return value
+
+
+def _text(table: _Table, key: str) -> str | None:
+    """Return a text that may stand in a report and in a frame, or None where it is not given."""
+    value: str | None = _typed(table, key, str, "a text")
+    if value is not None and (not value.strip() or not value.isprintable() or ";" in value):
+        _fail(table.label, f"{key!r} must be one printable line, not empty and without ';'")
+    return value
+
+
+def _tables(part: _Table, key: str) -> list[_Table]:
+    items = _typed(part, key, list, f"written as [[{key}]]") or []
+    if not all(isinstance(item, dict) for item in items):
+        _fail(part.label, f"{key!r} must be written as [[{key}]]")
+    return [_Table(item, f"{part.label}: {key} {number}") for number, item in enumerate(items, 1)]
+
+
+def _add_kinds(kinds: dict[str, WaitKind], part: _Table) -> None:
+    """Add a file's kinds; one that is known already keeps its place and what is not given anew."""
+    mine: set[str] = set()
+    for table in _tables(part, "kind"):
+        _checked(table, _KIND_KEYS)
+        name = _text(table, "id")
+        if name is None or not _KIND_ID.fullmatch(name):
+            _fail(table.label, "needs an 'id' of lower-case letters, digits, '-' and '_'")
+        named = replace(table, label=f"{table.label} ({name})")
+        if name in mine:
+            _fail(named.label, "the same id is already used above")
+        mine.add(name)
+        title = _text(named, "title")
+        set_aside = _typed(named, "set_aside", bool, "true or false")
+        known = kinds.get(name)
+        if known is None and title is None:
+            _fail(named.label, "needs a 'title'")
+        kinds[name] = WaitKind(
+            name,
+            title or (known.title if known else name),
+            set_aside if set_aside is not None else known is not None and known.set_aside,
+        )
+
+
+def _rules(part: _Table, kinds: Mapping[str, WaitKind]) -> list[Rule]:
+    return [_rule(table, kinds) for table in _tables(part, "rule")]
+
+
+def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
+    shown = next((table.data[key] for key in ("class", "kind", "name") if key in table.data), None)
+    if isinstance(shown, str) and shown.isprintable():
+        table = replace(table, label=f"{table.label} ({shown})")
+    _checked(table, _RULE_KEYS)
+    kind, lock_class, name = (_text(table, key) for key in ("kind", "class", "name"))
+    if kind is None and lock_class is None and name is None:
+        _fail(table.label, "gives neither a 'kind' nor a 'class' nor a 'name'")
+    if kind is not None and kind not in kinds:
+        _fail(table.label, f"there is no kind {kind!r} (there are {', '.join(kinds)})")
+    if not any(key in table.data for key in _LIST_KEYS):
+        _fail(table.label, f"needs at least one condition ({', '.join(_LIST_KEYS)})")
+    return Rule(
+        table.label,
+        kind,
+        lock_class,
+        bool(_typed(table, "first", bool, "true or false")),
+        frozenset(name.rstrip() for name in _texts(table, "names")),
+        _patterns(table, "name_patterns"),
+        frozenset(_texts(table, "events")),
+        _patterns(table, "event_patterns"),
+        _patterns(table, "frames"),
+        frozenset(_texts(table, "recorded_classes")),
+        _patterns(table, "callers"),
+        name,
+    )
+
+
+def _texts(table: _Table, key: str) -> list[str]:
+    items: list[Any] = _typed(table, key, list, "a list of texts") or []
+    if key in table.data and (not items or not all(isinstance(item, str) for item in items)):
+        _fail(table.label, f"{key!r} must be a list of one or more texts")
+    return items
+
+
+def _patterns(table: _Table, key: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(_pattern(text, key, table.label) for text in _texts(table, key))
+
+
+def _pattern(text: str, key: str, label: str) -> re.Pattern[str]:
+    try:
+        # A pattern whose meaning Python is about to change is refused, not warned about.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
+        _fail(label, f"{key!r} has a bad regular expression {text!r}: {error}")

@@ -1,0 +1,115 @@
+"""``pvprof import``: a recording of what another tool printed, with the facts that it lacks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pvprof import __version__
+from pvprof.cli.options import read_options, say, take_read_options
+from pvprof.cli.output import check_output, force_option
+from pvprof.errors import OutputError
+from pvprof.parse.read import read_recording
+from pvprof.recording.open import SCHEMA, Recording, open_recording
+
+_SUFFIX = ".pvprof"
+
+
+@click.command(
+    "import",
+    epilog="""\b
+Examples:
+  sysctl debug.lock.prof.stats | pvprof import - -o stock.pvprof --label stock
+  pvprof import lockstat.txt --symbols kernel.nm --workload 'make -j8 buildkernel'""",
+)
+@click.argument("source", metavar="FILE")
+@read_options
+@click.option("--label", default="", help="What this side of a comparison is called.")
+@click.option("--workload", default="", metavar="TEXT", help="What ran.")
+@click.option("--host", default="", metavar="TEXT", help="Where it ran.")
+@click.option("--kernel", default="", metavar="TEXT", help="Which kernel: the output of uname -v.")
+@click.option("-o", "--output", default="", metavar="DIR", help="Where to; default: FILE.pvprof")
+@force_option
+def command(source: str, output: str, force: bool, **rest: Any) -> None:
+    """Make a recording of a file that another tool made: LOCK_PROFILING's sysctl, lockstat(1), ...
+
+    Every command reads such files as they are. A recording also says on which host and kernel they
+    were made, and keeps the symbols that name their addresses. FILE is copied as it is.
+    """
+    facts = {name: rest.pop(name) for name in ("label", "workload", "host", "kernel")}
+    symbols, kldstat = rest["symbols"], rest["kldstat"]
+    options = take_read_options(rest)
+    opened = open_recording(source)
+    place = Path(output or f"{opened.name}{_SUFFIX}")
+    _check(place, force)
+    parsed = read_recording(opened, options)
+    say(parsed.problems, rest["quiet"])
+    manifest = {
+        "schema": SCHEMA,
+        **{key: value for key, value in opened.manifest.items() if key != "schema"},
+        **{name: text for name, text in facts.items() if text},
+        "mode": parsed.layout,
+        **({"layout": options.layout} if options.layout else {}),
+        **({"unit": options.unit} if options.unit else {}),
+        "imported_by": f"pvprof {__version__}",
+        "source": Path(source).name if source != "-" else "stdin",
+    }
+    _write(place, opened, manifest, {"symbols.nm.gz": _kernels(symbols), "kldstat.txt": kldstat})
+    if not rest["quiet"]:
+        what = f"{parsed.records:,} records, layout {parsed.layout}"
+        click.echo(f"pvprof: wrote {place}: {what}", err=True)
+
+
+def _check(place: Path, force: bool) -> None:
+    """Refuse early to write where something stands already that is no recording.
+
+    Raises:
+        OutputError: it does.
+    """
+    if not place.is_dir():
+        check_output(str(place), force)
+    elif not (place / "raw.out").is_file():
+        raise OutputError(f"{place}: a directory that is no recording")
+    elif not force:
+        raise OutputError(f"{place}: exists already", "overwrite it with --force")
+
+
+def _kernels(symbols: tuple[str, ...]) -> str | None:
+    """Return the file of the kernel's own symbols, of those that were named."""
+    named = [one for one in symbols if "=" not in one or "/" in one.partition("=")[0]]
+    return named[-1] if named else None
+
+
+def _write(
+    place: Path, opened: Recording, manifest: dict[str, Any], files: dict[str, str | None]
+) -> None:
+    """Write a recording's directory: whole, or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        try:
+            (part / "raw.out").write_bytes(opened.data)
+            for name, text in (("stderr.txt", opened.stderr), ("script.d", opened.script)):
+                if text:
+                    (part / name).write_text(text, "utf-8", "surrogateescape")
+            for name, source in files.items():
+                if source:
+                    shutil.copyfile(source, part / name)
+            text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+            (part / "manifest.json").write_text(text, "utf-8", "surrogateescape")
+            part.chmod(0o755)
+            if place.is_dir():
+                shutil.rmtree(place)
+            part.rename(place)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(f"{place}: {error.strerror or error}") from error

@@ -1,0 +1,637 @@
+# The recorder: runs on the target, needs nothing but FreeBSD's base system, or Linux and bpftrace.
+#
+# pvprof writes the settings and the programs above this text (pvprof/collect/recorder.py):
+#   action       record or doctor
+#   tracer       dtrace or bpftrace; empty: what the system has
+#   TRACER_settings     sets, for each tracer: programs, names of those to try, best first, of which
+#                TRACER_program_NAME prints one (- as _); refused, why none of them does what was
+#                asked, or empty; environment, what the tracer is told there
+#   takes_pid    1: the programs take the process that starts the workload as $1
+#   output       - for a stream on stdout, else the archive's name, empty for a default one
+#   control      1: words on stdin steer (stop, drop), its end drops everything
+#   mode, label, run, is_warmup, scope, options, wanted_s, version: for the manifest
+#   wanted_pid   the one process that is traced, empty for all
+#   with_symbols 1: the kernel's symbols are part of the recording
+# and below it a call of main, with the workload's words behind --.
+#
+# What only one tracer knows stands in a file of its own, dtrace.sh and bpftrace.sh, as functions:
+#   TRACER_tools         prints the programs that it needs besides; _supply: where they come from
+#   TRACER_open          sees that it answers; what it said is in $work/trial.txt
+#   TRACER_undo          takes back what _open did to the system
+#   TRACER_explain FILE  says what its words mean: sets problem and hint
+#   TRACER_compile FILE [PID]  lets it look at a program, without enabling anything
+#   TRACER_start FILE [PID]    becomes the tracer: writes $record/raw.out
+#   TRACER_attached      prints something by which TRACER_insist, which asks it to end once more if
+#                        that does no harm, can tell whether it goes on tracing: it is in attached
+#   TRACER_mark begin|end      prints "MONOTONIC WALL" if the program has come to that mark
+#   TRACER_drops [all]   prints how many records were dropped so far; all: to the last one
+#   TRACER_starter       prints a program of sh: it stops itself, then runs "$@" but for $1, into
+#                        which it writes times; TRACER_times makes them "REAL real USER user SYS sys"
+#   TRACER_killed        tells whether a signal ended the workload
+#   TRACER_refusal WORD  prints why the workload WORD could not be started, if so
+#   TRACER_facts         prints what the manifest says of the machine; TRACER_findings: the doctor
+#   TRACER_symbols       makes $record/symbols.nm.gz
+#
+# Everything is said on stderr, one line each: "pvprof: error: ...", "pvprof: hint: ...",
+# "pvprof: note: ...", "pvprof: state: ...", "pvprof: progress: SECONDS BYTES DROPS".
+# Exit status: 0 a recording was made, 3 the target could not do it, 130 dropped on demand.
+
+# On 4, our stderr: where 2 is elsewhere to hide what shells say of killed jobs, this still shows.
+say() { printf 'pvprof: %s\n' "$*" >&4; }
+
+note() {
+	say "note: $1"
+	notes="$notes${notes:+; }$1"
+}
+
+# fail MESSAGE [HINT]
+fail() {
+	say "error: $1"
+	[ -z "${2-}" ] || say "hint: $2"
+	exit 3
+}
+
+host() { uname -n; }
+
+# --- processes -------------------------------------------------------------------------------
+
+is_alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
+
+state_of() { ps -o state= -p "$1" 2>/dev/null; }
+
+# Print a process and all that descend from it.
+tree_of() {
+	ps -A -o pid= -o ppid= | awk -v top="$1" '
+		{ parent[$1] = $2 }
+		END {
+			tree[top] = 1
+			do {
+				grown = 0
+				for (child in parent)
+					if (!(child in tree) && (parent[child] in tree))
+						grown = tree[child] = 1
+			} while (grown)
+			for (child in tree) print child
+		}' | sort -n
+}
+
+# Stop a process and all that descend from it; sets tree. Whoever runs may fork meanwhile, and a
+# child whose parent dies is nobody's any more: so all are held still before any is signalled.
+hold_tree() {
+	held=''
+	tree=$(tree_of "$1")
+	while [ "$tree" != "$held" ]; do
+		for process in $tree; do kill -s STOP "$process" 2>/dev/null; done
+		held=$tree
+		tree=$(tree_of "$1")
+	done
+}
+
+# signal_all SIGNAL PID...: a stopped process acts on a signal only when it goes on.
+signal_all() {
+	signal=$1
+	shift
+	for process in "$@"; do
+		kill -s "$signal" "$process" 2>/dev/null
+		kill -s CONT "$process" 2>/dev/null
+	done
+}
+
+kill_tree() {
+	is_alive "$1" || return 0
+	hold_tree "$1"
+	# shellcheck disable=SC2086
+	signal_all KILL $tree
+}
+
+# is_any_running PID...
+is_any_running() { ps -o state= -p "$(echo "$*" | tr ' ' ,)" 2>/dev/null | grep -q '^[^Z]'; }
+
+# End the workload: politely, then not. time(1) is left to write down what it saw.
+end_workload() {
+	is_alive "$workload" || return 0
+	hold_tree "$workload"
+	descendants=$(echo "$tree" | grep -vx "$workload")
+	# shellcheck disable=SC2086
+	signal_all TERM ${descendants:-$workload}
+	kill -s CONT "$workload" 2>/dev/null
+	patience=30
+	# shellcheck disable=SC2086
+	while is_any_running $tree; do
+		if [ "$patience" -eq 0 ]; then
+			# One by one: the parents between them and the workload may be gone.
+			for survivor in $tree; do kill_tree "$survivor"; done
+			return 0
+		fi
+		patience=$((patience - 1))
+		sleep 0.1
+	done
+}
+
+# wait that a trapped signal does not end
+await() {
+	while :; do
+		wait "$1"
+		awaited=$?
+		[ "$awaited" -gt 128 ] && is_alive "$1" && continue
+		return "$awaited"
+	done
+}
+
+clean_up() {
+	trap '' HUP INT TERM PIPE USR1 USR2
+	trap - EXIT
+	exec 2>/dev/null
+	# What was started just now may have no name yet: the signal came before the assignment.
+	newest=$!
+	[ "$(ps -o ppid= -p "${newest:-0}" | tr -d ' ')" = "$$" ] || newest=''
+	for job in "$heartbeat" "$listener" "$tracing" "$workload" "$guard" "$newest"; do
+		kill_tree "$job"
+	done
+	[ -z "$suffix" ] || "${tracer}_undo"
+	[ -z "$work" ] || rm -rf "$work"
+	[ -z "$part" ] || rm -f "$part"
+	[ -z "$lock" ] || rm -rf "$lock"
+	work='' part='' lock=''
+}
+
+drop() {
+	trap '' PIPE
+	say "note: dropped: nothing is left of the recording"
+	clean_up
+	exit 130
+}
+
+# The first wish to stop ends tracing and keeps the recording, the second drops it.
+stop() {
+	if [ -n "$stopped" ] || [ "$phase" = preparing ]; then drop; fi
+	stopped=1
+	say "state: stopping"
+	[ "$phase" != recording ] || end_tracing
+}
+
+# Ask the tracer to end, once: asked twice, dtrace is in a hurry and leaves out what END prints.
+end_tracing() {
+	[ ! -e "$work/asked" ] || return 0
+	mkdir "$work/asked" 2>/dev/null
+	kill -s TERM "$tracing" 2>/dev/null
+}
+
+# --- what the target is and can do --------------------------------------------------------------
+
+missing_tools() {
+	for tool in awk sed tar gzip mktemp mkfifo ps od dd grep "$@"; do
+		[ -n "$(command -v "$tool")" ] || printf '%s ' "$tool"
+	done
+}
+
+# compile NAME: write the program and see whether the tracer takes it, without enabling anything.
+compile() {
+	"${tracer}_program_$(printf '%s' "$1" | tr - _)" >"$work/$1.$suffix" || return 1
+	if [ "$takes_pid" = 1 ]; then
+		"${tracer}_compile" "$work/$1.$suffix" "$$" >/dev/null 2>"$work/trial.txt"
+	else
+		"${tracer}_compile" "$work/$1.$suffix" >/dev/null 2>"$work/trial.txt"
+	fi
+}
+
+choose_program() {
+	[ -z "$refused" ] || fail "$(host) runs $(uname -s): $refused"
+	for program in $programs; do
+		if compile "$program"; then
+			[ -z "$problem" ] || note "recorded with $program: $problem"
+			return 0
+		fi
+		"${tracer}_explain" "$work/trial.txt"
+	done
+	fail "$problem" "$hint"
+}
+
+make_work() {
+	directory=${TMPDIR:-/tmp}
+	work=$(mktemp -d "$directory/pvprof.XXXXXX" 2>/dev/null) ||
+		fail "cannot make a directory in $directory" 'set TMPDIR to one that can be written to'
+}
+
+# Only one recorder at a time: two would measure each other.
+take_lock() {
+	place=${PVPROF_LOCK:-/var/run/pvprof.lock}
+	for attempt in 1 2; do
+		if mkdir "$place" 2>/dev/null; then
+			lock=$place
+			echo "$$" >"$lock/pid"
+			return 0
+		fi
+		[ -d "$place" ] || fail "cannot make the lock $place"
+		holder=$(cat "$place/pid" 2>/dev/null)
+		if [ -z "$holder" ]; then # its owner may be about to write it
+			sleep 1
+			holder=$(cat "$place/pid" 2>/dev/null)
+		fi
+		is_alive "$holder" && break
+		[ "$attempt" = 1 ] || break
+		rm -rf "$place" # left by one that was killed
+	done
+	fail "another recorder is at work here (process ${holder:-unknown})" \
+		"wait for it, or remove $place if that is wrong"
+}
+
+# --- the run -------------------------------------------------------------------------------------
+
+check_workload() {
+	case $1 in
+	*/*)
+		[ -e "$1" ] || fail "workload not found: $1"
+		{ [ -x "$1" ] && [ ! -d "$1" ]; } || fail "workload not executable: $1" ;;
+	*) [ -n "$(command -v "$1")" ] || fail "workload not found: $1" ;;
+	esac
+}
+
+start_workload() {
+	[ "$#" -gt 0 ] || return 0
+	# Whoever the workload leaves behind still holds the pipe open.
+	mkfifo "$work/alive"
+	{ cat "$work/alive" >/dev/null; : >"$work/quiet"; } 3<&- 4>&- &
+	guard=$!
+	# The words reach it as they are; the workload starts only when this is released.
+	"${tracer}_starter" >"$work/starter.sh"
+	sh "$work/starter.sh" "$record/time.txt" "$@" \
+		</dev/null >"$record/workload.txt" 2>&1 3<&- 4>&- 9>"$work/alive" &
+	workload=$!
+	patience=100
+	until case $(state_of "$workload") in T*) true ;; *) false ;; esac do
+		patience=$((patience - 1))
+		if [ "$patience" -eq 0 ] || ! is_alive "$workload"; then
+			fail 'the workload could not be started'
+		fi
+		sleep 0.1
+	done
+}
+
+start_tracing() {
+	mv "$work/$program.$suffix" "$record/script.$suffix"
+	set -- "$record/script.$suffix"
+	[ "$takes_pid" = 1 ] && set -- "$@" "$workload"
+	true >"$record/raw.out"
+	"${tracer}_start" "$@" </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
+	tracing=$!
+	until [ -n "$("${tracer}_mark" begin)" ]; do
+		if ! is_alive "$tracing" || case $(state_of "$tracing") in Z*) true ;; *) false ;; esac then
+			"${tracer}_explain" "$record/stderr.txt"
+			is_full && problem="no space left in $work: $problem" hint='set TMPDIR to a larger place'
+			fail "$problem" "$hint"
+		fi
+		sleep 0.1
+	done
+}
+
+# Tell how it goes, once a second; end tracing when its end was missed, or the wish for it.
+beat() {
+	elapsed=0
+	over=0
+	attached=$("${tracer}_attached")
+	while sleep 1; do
+		elapsed=$((elapsed + 1))
+		size=$(($(wc -c <"$record/raw.out")))
+		if [ "$control" = 1 ] || { [ "$quiet" = 0 ] && [ $((elapsed % 10)) -eq 0 ]; }; then
+			say "progress: $elapsed $size $("${tracer}_drops")"
+		fi
+		[ ! -e "$work/asked" ] || "${tracer}_insist"
+		[ -n "$workload" ] || continue
+		case $(state_of "$workload") in
+		'' | Z*) over=$((over + 1)) ;;
+		esac
+		[ "$over" -lt 5 ] || end_tracing
+	done
+}
+
+is_full() {
+	dd if=/dev/zero of="$work/full" bs=1024 count=32 2>/dev/null && rm -f "$work/full" && return 1
+	rm -f "$work/full"
+	return 0
+}
+
+# Tell whether the workload goes on. Its end is what ends the tracer, which may be faster.
+goes_on() {
+	[ -n "$workload" ] || return 1
+	patience=30
+	while is_any_running "$workload"; do
+		[ "$patience" -gt 0 ] || return 0
+		patience=$((patience - 1))
+		sleep 0.1
+	done
+	return 1
+}
+
+# Tell whether much less was traced than was asked for: the clocks that began and end it are not
+# quite those that it is measured by.
+is_short() {
+	[ -n "$wanted_s" ] && LC_ALL=C awk -v ns="$(duration)" -v wanted="$wanted_s" \
+		'BEGIN { exit !(ns / 1e9 + 0.2 < 0.9 * wanted) }'
+}
+
+# Wait for the end of tracing, then of the workload; sets incomplete to what went wrong.
+see_out() {
+	beat 3<&- &
+	heartbeat=$!
+	await "$tracing" 2>/dev/null
+	tracer_status=$?
+	tracing=''
+	kill_tree "$heartbeat"
+	await "$heartbeat" 2>/dev/null
+	heartbeat=''
+	[ -n "$("${tracer}_mark" end)" ] && has_end=true
+	if is_full; then
+		incomplete="no space left in $work"
+	elif [ "$tracer_status" -gt 128 ]; then
+		incomplete="$tracer was killed by signal $((tracer_status - 128))"
+	elif [ "$tracer_status" -ne 0 ]; then
+		# Drops come first, what ended it last.
+		last_words=$(grep -v '^$' "$record/stderr.txt" | tail -n 1 | sed "s/^$tracer: //")
+		incomplete="$tracer failed with status $tracer_status: $last_words"
+	elif [ "$has_end" = false ]; then
+		incomplete='the end marker is missing'
+	elif [ -n "$stopped" ] && [ -n "$workload$wanted_s" ]; then
+		incomplete='stopped before its end'
+	elif goes_on; then
+		incomplete="$tracer ended before the workload did"
+	elif is_short; then
+		incomplete="$tracer ended before the time was over"
+	fi
+	[ -n "$workload" ] || return 0
+	if [ -n "$incomplete" ]; then
+		end_workload
+	fi
+	await "$workload" 2>/dev/null
+	exit_status=$?
+	workload=''
+	"${tracer}_times"
+	# A status above 128 may be the workload's own.
+	if [ "$exit_status" -gt 128 ] && "${tracer}_killed"; then
+		exit_signal=$((exit_status - 128))
+		: "${incomplete:="the workload was killed by signal $exit_signal"}"
+	elif [ ! -s "$record/time.txt" ]; then
+		: "${incomplete:="the workload was not started: $(head -n 1 "$record/workload.txt")"}"
+	elif [ "$exit_status" = 126 ] || [ "$exit_status" = 127 ]; then
+		words=$("${tracer}_refusal" "$1") &&
+			: "${incomplete:="the workload was not started: $words"}"
+	fi
+	patience=10
+	until [ -e "$work/quiet" ] || [ "$patience" -eq 0 ]; do
+		patience=$((patience - 1))
+		sleep 0.1
+	done
+	[ -e "$work/quiet" ] ||
+		note 'the workload left processes running: what they waited for after its end is not recorded'
+}
+
+# --- the manifest --------------------------------------------------------------------------------
+
+# Print a text as a JSON string, whatever bytes it holds.
+json() {
+	printf '%s' "$1" | od -An -v -tu1 | LC_ALL=C awk '
+		BEGIN { printf "\"" }
+		{
+			for (i = 1; i <= NF; i++)
+				if ($i == 34 || $i == 92) printf "\\%c", $i + 0
+				else if ($i < 32 || $i == 127) printf "\\u%04x", $i
+				else printf "%c", $i + 0
+		}
+		END { printf "\"" }'
+}
+
+json_or_null() { if [ -n "$1" ]; then json "$1"; else printf null; fi; }
+
+# number VALUE: a JSON number, or null for anything else
+number() {
+	case $1 in
+	'' | *[!0-9.]* | *.*.* | .* | *.) printf null ;;
+	*) printf '%s' "$1" | sed 's/^0*\([0-9]\)/\1/' ;;
+	esac
+}
+
+# spent NAME: seconds of real, user or sys time of the workload
+spent() {
+	[ -s "$record/time.txt" ] || return 0
+	tr , . <"$record/time.txt" | awk -v name="$1" '
+		{ for (i = 2; i <= NF; i++) if ($i == name && !found) { print $(i - 1); found = 1 } }'
+}
+
+# clock begin|end: what the program printed of its clocks, as JSON
+clock() {
+	line=$("${tracer}_mark" "$1")
+	if [ -n "$line" ]; then
+		printf '{"monotonic_ns": %s, "wall_ns": %s}' "${line% *}" "${line#* }"
+	else
+		printf null
+	fi
+}
+
+duration() {
+	printf '%s\n%s\n' "$("${tracer}_mark" begin)" "$("${tracer}_mark" end)" | LC_ALL=C awk '
+		NR == 1 { begin = $1 } NR == 2 { end = $1 }
+		END { if (begin != "" && end != "") printf "%.0f", end - begin; else printf "null" }'
+}
+
+words() {
+	separator=''
+	for word in "$@"; do
+		printf '%s' "$separator"
+		json "$word"
+		separator=', '
+	done
+}
+
+write_manifest() {
+	is_complete=true
+	[ -z "$incomplete" ] || is_complete=false
+	cat <<-END
+	{
+	"schema": 1,
+	"pvprof": $(json "$version"),
+	"mode": $(json "$mode"),
+	"program": $(json "$program"),
+	"label": $(json_or_null "$label"),
+	"run": $(number "$run"),
+	"warmup": $is_warmup,
+	"scope": $(json "$scope"),
+	"options": ${options:-null},
+	"host": $(json "$(host)"),
+	"tracer": $(json "$tracer"),
+	$("${tracer}_facts"),
+	"workload": [$(words "$@")],
+	"begin": $(clock begin),
+	"end": $(clock end),
+	"duration_ns": $(duration),
+	"exit_status": $(number "$exit_status"),
+	"exit_signal": $(number "$exit_signal"),
+	"real_s": $(number "$(spent real)"),
+	"user_s": $(number "$(spent user)"),
+	"sys_s": $(number "$(spent sys)"),
+	"tracer_status": $tracer_status,
+	"drops": $("${tracer}_drops" all),
+	"end_marker": $has_end,
+	"complete": $is_complete,
+	"incomplete_reason": $(json_or_null "$incomplete"),
+	"notes": $(json_or_null "$notes")
+	}
+	END
+}
+
+# --- commands ------------------------------------------------------------------------------------
+
+# Sets tracer and what belongs to it; or problem, if there is none for this system.
+choose_tracer() {
+	system=$(uname -s)
+	case $system:$tracer in
+	FreeBSD: | FreeBSD:dtrace) tracer=dtrace suffix=d ;;
+	Linux: | Linux:bpftrace) tracer=bpftrace suffix=bt ;;
+	FreeBSD:* | Linux:*) problem="$(host) runs $system, where there is no $tracer" ;;
+	*) problem="$(host) runs $system, neither FreeBSD nor Linux" ;;
+	esac
+	[ -z "$problem" ] && "${tracer}_settings"
+}
+
+check_target() {
+	choose_tracer || fail "$problem"
+	# shellcheck disable=SC2046 # one word for each
+	lacking=$(missing_tools $("${tracer}_tools"))
+	[ -z "$lacking" ] || fail "not found on $(host): $lacking" "$("${tracer}_supply")"
+	[ "$(id -u)" = 0 ] || fail "not root on $(host): tracing needs it" \
+		'log in as root, or give --root-command'
+}
+
+deliver() {
+	members=''
+	for member in manifest.json "script.$suffix" stderr.txt time.txt kldstat.txt workload.txt raw.out \
+		symbols.nm.gz; do
+		[ -e "$record/$member" ] && members="$members $name/$member"
+	done
+	# shellcheck disable=SC2086
+	if [ "$output" = - ]; then
+		tar -C "$work" -cf - $members | gzip -c
+	elif tar -C "$work" -cf - $members | gzip -c >"$part" && mv "$part" "$output"; then
+		say "state: wrote $output"
+	else
+		fail "cannot write $output"
+	fi
+}
+
+open_output() {
+	[ "$output" != - ] || return 0
+	[ -n "$output" ] || output=$name.tar.gz
+	[ ! -e "$output" ] || fail "$output exists" 'name another with -o, or remove it'
+	part=$output.part
+	true 2>/dev/null >"$part" || fail "cannot write $output"
+}
+
+record() {
+	name=pvprof-$(host | tr -cd 'A-Za-z0-9.-')-$mode-$(date +%Y%m%dT%H%M%S).pvprof
+	check_target
+	[ -z "$wanted_pid" ] || is_any_running "$wanted_pid" ||
+		fail "no process $wanted_pid on $(host)"
+	[ "$#" -eq 0 ] || check_workload "$1"
+	open_output
+	take_lock
+	make_work
+	record=$work/$name
+	mkdir "$record"
+	# Room for the manifest, should the recording fill the disk.
+	dd if=/dev/zero of="$work/reserve" bs=1024 count=256 2>/dev/null ||
+		fail "no space left in $work" 'set TMPDIR to a larger place'
+	if ! "${tracer}_open"; then
+		"${tracer}_explain" "$work/trial.txt"
+		fail "$problem" "$hint"
+	fi
+	choose_program
+	start_workload "$@"
+	start_tracing
+	phase=recording
+	say "state: recording with $program"
+	[ -z "$workload" ] || kill -s CONT "$workload"
+	see_out "$@"
+	phase=finishing
+	say "state: sending"
+	rm -f "$work/reserve"
+	write_manifest "$@" >"$record/manifest.json"
+	# Last: the room that was kept free may not be enough for them.
+	[ "$with_symbols" = 0 ] || "${tracer}_symbols"
+	[ -z "$incomplete" ] || say "note: incomplete: $incomplete"
+	deliver
+}
+
+# finding ok|bad|note WHAT DETAIL [HINT]
+finding() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "${4-}"; }
+
+doctor() {
+	if [ "$(id -u)" = 0 ]; then finding ok root 'uid 0'; else
+		finding bad root "uid $(id -u)" 'log in as root, or give --root-command'
+	fi
+	make_work
+	room=$(df -k "$work" | awk 'END { print int($(NF - 2) / 1024) }')
+	if [ "$room" -ge 64 ]; then finding ok space "$room MB in ${TMPDIR:-/tmp}"; else
+		finding bad space "$room MB in ${TMPDIR:-/tmp}" 'set TMPDIR to a larger place'
+	fi
+	holder=$(cat "${PVPROF_LOCK:-/var/run/pvprof.lock}/pid" 2>/dev/null)
+	if is_alive "$holder"; then
+		finding bad lock "another recorder is at work (process $holder)" 'wait for it'
+	else
+		finding ok lock 'no other recorder'
+	fi
+	if ! choose_tracer; then
+		finding bad system "$problem" 'record on another host: --host'
+		return 0
+	fi
+	# shellcheck disable=SC2046 # one word for each
+	lacking=$(missing_tools $("${tracer}_tools"))
+	if [ -z "$lacking" ]; then finding ok tools 'all there'; else
+		finding bad tools "not found: $lacking" "$("${tracer}_supply")"
+	fi
+	"${tracer}_findings"
+	if "${tracer}_open"; then finding ok "$tracer" "$("$tracer" -V 2>/dev/null)"; else
+		"${tracer}_explain" "$work/trial.txt"
+		finding bad "$tracer" "$problem" "$hint"
+		return 0
+	fi
+	for candidate in $programs; do
+		if compile "$candidate"; then finding ok "$candidate" 'compiles'; else
+			"${tracer}_explain" "$work/trial.txt"
+			case $candidate in
+			*-sdt) finding note "$candidate" "$problem" "$hint" ;;
+			*) finding bad "$candidate" "$problem" "$hint" ;;
+			esac
+		fi
+	done
+}
+
+main() {
+	exec 4>&2
+	PATH=$PATH:/sbin:/bin:/usr/sbin:/usr/bin
+	work='' part='' lock='' tracing='' workload='' heartbeat='' listener='' guard='' stopped=''
+	notes='' incomplete='' exit_status='' exit_signal='' tracer_status=0 has_end=false problem='' hint=''
+	phase=preparing quiet=0 suffix=''
+	trap clean_up EXIT
+	trap drop HUP PIPE USR2
+	trap stop INT TERM USR1
+	if [ "$control" = 1 ]; then
+		exec 3<&0 </dev/null
+		{
+			while read -r word <&3; do
+				case $word in stop) kill -s USR1 $$ ;; drop) kill -s USR2 $$ ;; esac
+			done
+			kill -s USR2 $$ # not HUP, which nohup has ignored for good
+		} &
+		listener=$!
+	else
+		exec 3</dev/null
+	fi
+	while :; do
+		case $1 in
+		-o) output=${2-} && shift 2 ;;
+		-q) quiet=1 && shift ;;
+		--) shift && break ;;
+		*) fail "unknown option: $1" "usage: sh $0 [-q] [-o OUT.tar.gz]" ;;
+		esac
+	done
+	"$action" "$@"
+}

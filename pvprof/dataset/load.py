@@ -1,0 +1,114 @@
+"""Recordings to one `Dataset`: open, read, and add up what belongs together.
+
+The bridge between the parsers and the analysis, and the only module that sees both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.model.profile import Profile
+from pvprof.model.waits import RunSpan
+from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.parse.result import ParseResult
+from pvprof.recording.open import Recording, expand, open_recording
+from pvprof.recording.provenance import provenance_rows
+from pvprof.units import UNITS, format_ns
+
+
+def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
+    """Open and read recordings, and pool them.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    opened = [open_recording(path) for path in expand(paths)]
+    return combine([(recording, read_recording(recording, options)) for recording in opened])
+
+
+def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
+    """Add up what was read from several recordings.
+
+    What is in different units stands side by side: no sum of waits and samples means anything.
+    """
+    total = ParseResult("")
+    for _, parsed in inputs:
+        total.merge(parsed)
+    recordings = [one for recording, parsed in inputs for one in _recordings(recording, parsed)]
+    runs = tuple(_run(one.name, parsed) for one, parsed in inputs if parsed.events is not None)
+    measurements = tuple(_measurements(total, runs))
+    return Dataset(
+        names=tuple(name for name, _ in recordings),
+        measurements=measurements,
+        histograms=tuple(total.histograms),
+        problems=tuple(total.problems),
+        provenance=_provenance(recordings, [parsed for _, parsed in inputs]),
+        manifests=tuple(manifest for _, manifest in recordings),
+        records=total.records,
+    )
+
+
+def _recordings(
+    recording: Recording, parsed: ParseResult
+) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Return name and manifest of a recording; of a result that was read back, of all its own."""
+    return parsed.recordings or [(recording.name, recording.manifest)]
+
+
+def _run(name: str, parsed: ParseResult) -> RunSpan:
+    """Return how many events were read, and between which marks."""
+    begin, end, origin = (
+        None if mark is None else mark.monotonic_ns
+        for mark in (parsed.begin, parsed.end, parsed.origin)
+    )
+    count = 0 if parsed.events is None else len(parsed.events)
+    return RunSpan(count, begin, end, origin, name)
+
+
+def _measurements(parsed: ParseResult, runs: tuple[RunSpan, ...]) -> Iterable[Measurement]:
+    """Yield one measurement for each unit; events are counted with what else is in ns."""
+    for unit in UNITS:
+        profiles = [one for (kind, _), one in parsed.profiles.items() if kind == unit]
+        events = parsed.events if unit == "ns" else None
+        if events is not None:
+            profiles.append(events.profile())
+        if not profiles:
+            continue
+        whole = profiles[0]
+        if len(profiles) > 1:
+            whole = Profile(unit, all(one.has_counts for one in profiles))
+            for one in profiles:
+                whole.merge(one)
+        yield Measurement(
+            profile=whole,
+            events=events,
+            runs=() if events is None else runs,
+            wakeups=None if events is None else parsed.wakeups,
+            carried=parsed.endings if unit == "ns" else None,
+        )
+
+
+def _provenance(
+    recordings: Sequence[tuple[str, Mapping[str, Any]]], parsed: Sequence[ParseResult]
+) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("Recording", ", ".join(_distinct(name for name, _ in recordings))),
+        ("Records", f"{sum(one.records for one in parsed):,}"),
+        ("Layout", ", ".join(_distinct(one.layout for one in parsed))),
+    ]
+    durations = [one.duration_ns for one in parsed if one.duration_ns is not None]
+    if durations:
+        facts.append(("Duration", ", ".join(map(format_ns, durations))))
+    windows = [one.window for one in parsed if one.window]
+    if windows:
+        facts.append(("Window", ", ".join(_distinct(windows))))
+    known = {label for label, _ in facts} | {"Lost"}  # losses are problems, with their counts
+    rows = provenance_rows(manifest for _, manifest in recordings)
+    facts += [(label, text.replace("\n", ", ")) for label, text in rows if label not in known]
+    return tuple(facts)
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))

@@ -1,0 +1,62 @@
+"""On and off the CPU in one: samples become the time that they stand for, beside waits.
+
+Owns that conversion. A sample is taken of each CPU so many times a second, so each stands for one
+period of some thread's time on a CPU; waits are time of threads off it. Together they are all the
+time of the threads that were recorded, but for waiting for a CPU, which neither shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.errors import UsageError
+from pvprof.model.profile import Profile, Weight
+
+_NS_IN_S = 1_000_000_000
+
+
+def on_and_off(pool: Dataset, rate_hz: int | None, usual_hz: int) -> Dataset:
+    """Return a pool whose waits and samples are one measurement in ns.
+
+    A stack's time is its samples times the period, cut to whole ns once for each stack. It has no
+    counts: a sample says nothing of how many times something ran.
+
+    Args:
+        pool: recordings of both.
+        rate_hz: samples a second of each CPU; None to go by the manifests.
+        usual_hz: what a manifest means that does not name it.
+
+    Raises:
+        UsageError: waits or samples are missing, or nobody knows the rate.
+    """
+    found = {one.profile.unit: one for one in pool.measurements}
+    for unit, what in (("ns", "waits"), ("samples", "samples of what ran on CPUs")):
+        if unit not in found:
+            hint = "give an off-CPU and an on-CPU recording of the same workload"
+            raise UsageError(f"--wall-clock: no {what} in these recordings", hint)
+    rate = rate_hz or _recorded_rate(pool.manifests, usual_hz)
+    merged = Profile("ns", has_counts=False)
+    merged.merge(found["ns"].profile)
+    for key, stacks in found["samples"].profile.groups.items():
+        for stack, weight in stacks.items():
+            value = weight.value * _NS_IN_S // rate
+            merged.add(key, stack, Weight(value, 0, weight.records))
+    others = [one for one in pool.measurements if one.profile.unit not in ("ns", "samples")]
+    facts = (*pool.provenance, ("Time on CPUs", f"samples at {rate:,} Hz"))
+    return replace(pool, measurements=(Measurement(merged, None), *others), provenance=facts)
+
+
+def _recorded_rate(manifests: Iterable[Mapping[str, Any]], usual_hz: int) -> int:
+    rates = set()
+    for manifest in manifests:
+        options = manifest.get("options")
+        if manifest.get("mode") == "oncpu" and isinstance(options, Mapping):
+            rates.add(options.get("rate_hz", usual_hz))
+    known = [rate for rate in rates if isinstance(rate, int) and rate > 0]
+    if len(known) != 1 or len(rates) != 1:
+        reason = "several rates" if known else "the recordings do not say how often"
+        raise UsageError(f"--wall-clock: {reason} CPUs were sampled", "say it: --rate 997")
+    return known[0]

@@ -1,0 +1,1 @@
+"""The kernel patches in ``kernel-patches/``, and applying them to a source tree."""

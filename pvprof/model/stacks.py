@@ -1,0 +1,51 @@
+"""Frames and stacks: text in folded form, root first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NewType
+
+Frame = str
+
+Stack = NewType("Stack", str)
+"""Frames joined by ``;``, root first: the folded form.
+
+One string, not a tuple of frames: it is hashed once, compared and sent between processes several
+times as fast, and a folded line is it. `frames_of` and `stack_of` convert.
+"""
+
+NO_STACK = Stack("[no stack]")
+"""Stands for a record whose ``stack()`` was empty, so that its weight stays visible."""
+
+DELIMITER: Frame = "-"
+"""Stands between user frames (towards the root) and kernel frames, as in bcc and FlameGraph."""
+
+WAKER_DELIMITER: Frame = "--"
+"""Stands between the frames of a waker and the sleeper that it woke, as in bcc and FlameGraph."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+def clean_frame(text: str) -> Frame:
+    r"""Return `text` as a frame may stand in a folded line.
+
+    ``;`` becomes ``:``, as every collapser writes it; control characters become ``\x1b``; an empty
+    text becomes ``-``.
+    """
+    return show_controls(text).replace(";", ":").strip() or "-"
+
+
+def show_controls(text: str) -> str:
+    r"""Return `text` with control characters spelled out, ``\x1b``: a name may hold any."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def stack_of(frames: Iterable[Frame]) -> Stack:
+    """Return the stack of clean frames, root first; `NO_STACK` if there are none."""
+    return Stack(";".join(frames)) or NO_STACK
+
+
+def frames_of(stack: Stack) -> list[Frame]:
+    """Return the frames of a stack, root first."""
+    return stack.split(";")

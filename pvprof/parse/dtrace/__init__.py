@@ -1,0 +1,1 @@
+"""Readers of what D programs of others print: aggregations, rows, event records."""

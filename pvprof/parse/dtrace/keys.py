@@ -1,0 +1,84 @@
+"""What the text lines of an aggregation's key say.
+
+D programs print their key before the stack, after it, or both. Each known shape is one row here;
+a text of no known shape is the process's name. pvprof's own D programs need none of this guessing.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+
+from pvprof.model.profile import Key
+from pvprof.units import Unit
+
+_WAIT = re.compile(r"@?(turnstile|sleepq|(?:adaptive|rw|sx|lockmgr|spin|thread)-[a-z-]+)\|(.*)")
+_LOCK_TYPE = re.compile(r"(sleep mutex|spin mutex|rw|rm|sleepable rm|sx|lockmgr)\|(.*)")
+_WAKEUP = re.compile(r"-> ?(.*)")
+_PADDING = re.compile(r" {2,}")
+_USER = re.compile(r"user (.+)")
+
+
+class TextAfter(Enum):
+    """What a text line between the stack and the value is."""
+
+    NAME = "a lock name or wait message (the script of the D24217 thread)"
+    EXECNAME = "the process (the published FreeBSD off-CPU scripts)"
+
+
+def key_from_texts(before: str | None, after: str | None, meaning: TextAfter) -> Key:
+    """Return the key that the texts before and after a stack spell, None standing for no text.
+
+    ``turnstile|vm object``, ``rw-spin|pmap pv list``  the event and the lock name or wait message
+    ``-> sh`` after the stack      a wake-up: the stack and the text before it are the waker's
+    ``user sh`` before the stack   a user stack of that process
+    anything else                  the process, or, after the stack, what `meaning` says
+    """
+    event = name = execname = sleeper = ""
+    if before is not None:
+        wait = _WAIT.fullmatch(before)
+        lock = _LOCK_TYPE.fullmatch(before)
+        user = _USER.fullmatch(before)
+        if wait or lock:
+            event, name = (wait or lock).groups()  # type: ignore[union-attr]
+        else:
+            execname = user.group(1) if user else before
+    if after is not None:
+        wakeup = _WAKEUP.fullmatch(after)
+        if wakeup:
+            event, sleeper = "wakeup", wakeup.group(1)
+        elif meaning is TextAfter.NAME:
+            name = after
+        else:
+            execname = after
+    return Key(event, name, execname, sleeper)
+
+
+def split_padded(text: str) -> list[str]:
+    """Return the strings of a key that dtrace itself printed, each padded to its column."""
+    return _PADDING.split(text.strip())
+
+
+def histogram_key(before: str | None, after: str | None) -> Key:
+    """Return the key of a histogram.
+
+    A lone text is its wait's name. ``Q event|name `` comes from ``printa("Q %s|%s %@d")``: one
+    blank at the end is the format's, any more are the name's own.
+    """
+    if before is not None and before.startswith("Q "):
+        key = key_from_texts(before[2:].removesuffix(" "), after, TextAfter.NAME)
+        if key.event:
+            return key
+    key = key_from_texts(before, after, TextAfter.NAME)
+    return key if key.name else Key(key.event, key.execname, "", key.sleeper)
+
+
+def unit_of(key: Key, has_count: bool, single: Unit) -> Unit:
+    """Return the unit of a record's first number; `has_count` says that there is a second.
+
+    Two numbers are a time and a count. One number is a time where the key names a wait, and else
+    what `single` says.
+    """
+    if has_count or key.event not in ("", "on-cpu") or key.name:
+        return "ns"
+    return single

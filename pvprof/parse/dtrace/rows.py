@@ -1,0 +1,149 @@
+r"""Aggregations without stacks: one line for each key.
+
+::
+
+    pvload 7030032995 1339              key, time, count
+    sh 1339                             key, count
+      sh                    1339        dtrace's own print of the same, with or without header
+
+    tick 871397549923                   running totals: every snapshot repeats what came before,
+    T rw|vm object 17                   so only the last whole one counts
+    END
+
+Histograms may follow (``histograms`` reads their bodies).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from pvprof.errors import quote
+from pvprof.model.problems import Problem
+from pvprof.model.profile import Histogram, Key
+from pvprof.model.stacks import NO_STACK
+from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, split_padded
+from pvprof.parse.dtrace.records import is_header, why_not_measured
+from pvprof.parse.result import ParseResult
+from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
+from pvprof.parse.text.frames import decode
+from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
+from pvprof.units import Unit
+
+_ROW = re.compile(r"(.*?) (-?\d+)(?: (-?\d+))?\s*$")
+_TOTAL = re.compile(r"T (.*) (-?\d+)\s*$")
+_TICK = re.compile(r"tick (\d+)\s*$")
+_MARK = "END"
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    rows: list[tuple[Key, tuple[int, ...]]] = field(default_factory=list)
+    is_whole: bool = False
+
+
+class RowReader:
+    """Reads stack-less aggregations, piece by piece, into a `ParseResult`."""
+
+    def __init__(self, file: str, unit: Unit | None) -> None:
+        self._file = file
+        self._unit = unit
+        self._snapshots = [_Snapshot()]
+        self._ticks = 0
+        self._text: str | None = None
+        self._buckets: list[tuple[int, int]] | None = None
+        self._line = 0
+        self.parsed = ParseResult("rows")
+
+    def feed(self, piece: bytes) -> None:
+        """Take in the next whole lines."""
+        lines = piece.split(b"\n")
+        if not lines[-1]:
+            lines.pop()  # what follows the last newline is no blank line
+        for line in lines:
+            self._line += 1
+            self._read_line(line)
+
+    def finish(self) -> ParseResult:
+        """Return what was read."""
+        if self._buckets is not None:
+            self._problem("cut-off", "the text ends inside a histogram")
+        self._end_histogram()
+        self._forget_text()
+        whole = [snapshot for snapshot in self._snapshots if snapshot.is_whole]
+        last = whole[-1] if self._ticks and whole else self._snapshots[-1]
+        for key, values in last.rows:
+            refusal = why_not_measured(values)
+            if refusal:
+                what = quote(key.name or key.execname)
+                self.parsed.problems.append(refusal.problem(values, what, self._file))
+            else:
+                unit = self._unit or ("ns" if len(values) > 1 else "events")
+                self.parsed.add(unit, key, NO_STACK, values, 1)
+        if self._ticks > 1:
+            text = f"running totals: {self._ticks} snapshots, of which the last whole one is used"
+            self.parsed.problems.append(
+                Problem("running-totals", text, self._file, severity="note")
+            )
+        return self.parsed
+
+    def _read_line(self, line: bytes) -> None:
+        if is_histogram_head(line):
+            self._end_histogram()
+            self._buckets = []
+            return
+        bucket = read_histogram_row(line) if self._buckets is not None else None
+        if bucket is not None and self._buckets is not None:
+            self._buckets.append(bucket)
+            return
+        self._end_histogram()
+        text = decode(line)
+        if text.strip():
+            self._read_text(text)
+
+    def _read_text(self, text: str) -> None:
+        row = _ROW.match(text)
+        if _TICK.match(text):
+            self._snapshots[-1].is_whole = True
+            self._snapshots.append(_Snapshot())
+            self._ticks += 1
+        elif text.strip() == _MARK:
+            self._snapshots[-1].is_whole = True
+        elif is_header(text.encode()):
+            return
+        elif is_diagnostic(text):
+            self.parsed.problems.extend(parse_diagnostics([text], self._file))
+        elif row is None:
+            self._forget_text()
+            self._text = text.strip()
+        else:
+            self._forget_text()
+            self._add_row(text, row)
+
+    def _add_row(self, text: str, row: re.Match[str]) -> None:
+        total = _TOTAL.match(text)
+        if total:
+            text = total.group(1)
+            values: tuple[int, ...] = (int(total.group(2)),)
+        else:
+            text, first, second = row.groups()
+            values = (int(first),) if second is None else (int(first), int(second))
+        key = key_from_texts("|".join(split_padded(text)), None, TextAfter.NAME)
+        self._snapshots[-1].rows.append((key, values))
+
+    def _end_histogram(self) -> None:
+        if self._buckets is None:
+            return
+        key = histogram_key(self._text, None)
+        self.parsed.histograms.append(Histogram(key, tuple(self._buckets)))
+        self.parsed.records += 1
+        self._buckets = self._text = None
+
+    def _forget_text(self) -> None:
+        """Report a text that turned out to be the key of nothing."""
+        if self._text is not None:
+            self._problem("bad-line", f"no row and no key: {quote(self._text)}; left out")
+            self._text = None
+
+    def _problem(self, kind: str, text: str) -> None:
+        self.parsed.problems.append(Problem(kind, text, self._file, self._line))

@@ -1,0 +1,1 @@
+"""Readers of files that profilers exchange: folded stacks, speedscope, HTML reports."""

@@ -1,0 +1,301 @@
+r"""Files of www.speedscope.app, pvprof's own and other tools'.
+
+::
+
+    {"$schema": "https://www.speedscope.app/file-format-schema.json",
+     "shared": {"frames": [{"name": "main"}, {"name": "read"}]},
+     "profiles": [
+      {"type": "sampled", "name": "sums", "unit": "nanoseconds", "startValue": 0, "endValue": 7,
+       "samples": [[0], [0, 1]], "weights": [3, 4]},
+      {"type": "evented", "name": "thread", "unit": "milliseconds", "startValue": 0, "endValue": 9,
+       "events": [{"type": "O", "frame": 0, "at": 1.5}, {"type": "C", "frame": 0, "at": 4}]}]}
+
+A frame is its index in the table; samples are root first; events open a frame on top of the open
+ones, or close the top one. Units of time become nanoseconds, everything else samples.
+
+The viewer refuses a file in which any event or weight is wrong. Here what is wrong is left out or
+mended, and counted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from pvprof.errors import InputError, UsageError, first_line, quote
+from pvprof.model.problems import Problem, Severity
+from pvprof.model.profile import Key, Weight
+from pvprof.model.stacks import Stack, clean_frame
+from pvprof.parse.result import ParseResult
+from pvprof.units import Unit
+
+_NS_PER = {
+    "nanoseconds": 1,
+    "microseconds": 1_000,
+    "milliseconds": 1_000_000,
+    "seconds": 1_000_000_000,
+}
+_OTHER_UNITS = ("none", "bytes")
+# What no measurement reaches and Python would take minutes to write out: 1e999999999.
+_MOST_DIGITS, _MOST_BITS = 60, 200
+_NAMES_SHOWN = 5
+_KEY = Key("folded")
+
+Number = int | Decimal
+
+
+class SpeedscopeReader:
+    """Reads a whole file into a `ParseResult`.
+
+    Args:
+        file: the name for problems.
+        unit: what values are whose unit is no time.
+        wanted: searched in the names of the profiles; None for all of them.
+    """
+
+    def __init__(self, file: str, unit: Unit | None, wanted: re.Pattern[str] | None) -> None:
+        self._file = file
+        self._unit: Unit = unit or "samples"
+        self._wanted = wanted
+        self._frames: dict[Hashable, str] = {}
+        self.parsed = ParseResult("speedscope")
+
+    def read(self, data: bytes) -> ParseResult:
+        """Return what the text of a file holds.
+
+        Raises:
+            InputError: it is not JSON, or no speedscope file.
+            UsageError: no profile has a name that was asked for.
+        """
+        document = _load(data)
+        profiles = document.get("profiles") if isinstance(document, dict) else None
+        if not isinstance(profiles, list):
+            raise InputError("no speedscope file: it has no list of profiles")
+        self._read_frames(document.get("shared"))
+        for number, profile in enumerate(self._chosen(profiles), 1):
+            if isinstance(profile, dict):
+                self._read_profile(profile, quote(_name_of(profile) or f"#{number}"))
+            else:
+                self._problem("bad-profile", f"profile {number} is no object", 1, "loss")
+        return self.parsed
+
+    def _read_frames(self, shared: Any) -> None:
+        table = shared.get("frames") if isinstance(shared, dict) else None
+        if not isinstance(table, list):
+            raise InputError("no speedscope file: it has no table of frames")
+        nameless = 0
+        for index, frame in enumerate(table):
+            name = frame.get("name") if isinstance(frame, dict) else None
+            nameless += not isinstance(name, str)
+            self._frames[index] = clean_frame(name if isinstance(name, str) else f"[frame {index}]")
+        if nameless:
+            self._problem("bad-frame", "frames without a name: shown by their index", nameless)
+
+    def _chosen(self, profiles: list[Any]) -> list[Any]:
+        if self._wanted is None:
+            return profiles
+        chosen = [one for one in profiles if self._wanted.search(_name_of(one))]
+        if not chosen:
+            names = [quote(_name_of(one)) for one in profiles[:_NAMES_SHOWN]]
+            more = len(profiles) - len(names)
+            names += [f"{more:,} more"] if more else []
+            raise UsageError(
+                f"{self._file}: no profile matches --profile {self._wanted.pattern}",
+                "profiles: " + ", ".join(names),
+            )
+        return chosen
+
+    def _read_profile(self, profile: Mapping[str, Any], name: str) -> None:
+        sums = _Sums(self._frames)
+        kind = profile.get("type")
+        if kind == "sampled":
+            wrong = _read_samples(profile, sums)
+        elif kind == "evented":
+            wrong = _read_events(profile, sums)
+        else:
+            wrong = f"of type {quote(str(kind))}: neither sampled nor evented"
+        if wrong:
+            self._problem("bad-profile", f"profile {name}: {wrong}; left out", 1, "loss")
+            return
+        for (problem, text, severity), count in sums.wrong.items():
+            self._problem(problem, f"profile {name}: {text}", count, severity)
+        unit, factor = self._unit_of(profile.get("unit"), name)
+        rounded = 0
+        for stack, (value, records) in sums.stacks.items():
+            exact = value * factor
+            whole = int(exact if isinstance(exact, int) else exact.to_integral_value())
+            rounded += whole != exact
+            self.parsed.profile(unit, False).add(_KEY, stack, Weight(whole, 0, records))
+            self.parsed.records += records
+        if rounded:
+            text = "weights had a fraction: rounded to integers"
+            self._problem("rounded", f"profile {name}: {text}", rounded)
+
+    def _unit_of(self, unit: Any, name: str) -> tuple[Unit, int]:
+        """Return pvprof's unit, and by how much to multiply values to be in it."""
+        if isinstance(unit, str) and unit in _NS_PER:
+            return "ns", _NS_PER[unit]
+        if unit == "bytes":
+            self._problem("bytes", f"profile {name}: bytes are shown as {self._unit}", 1, "note")
+        elif unit not in _OTHER_UNITS:
+            text = f"profile {name}: no unit of speedscope: {quote(str(unit))}; taken for none"
+            self._problem("bad-unit", text, 1)
+        return self._unit, 1
+
+    def _problem(
+        self, kind: str, text: str, count: int = 1, severity: Severity = "warning"
+    ) -> None:
+        problem = Problem(kind, text, self._file, count=count, severity=severity)
+        self.parsed.problems.append(problem)
+
+
+def _load(data: bytes) -> Any:
+    """Return the JSON value of a text; numbers with a fraction are exact.
+
+    Raises:
+        InputError: the text is no JSON.
+    """
+
+    def refuse(name: str) -> NoReturn:
+        raise ValueError(f"{name} is no number")
+
+    try:
+        text = data.decode("utf-8-sig", "backslashreplace")
+        return json.loads(text, parse_float=Decimal, parse_constant=refuse)
+    except (ValueError, ArithmeticError) as error:
+        raise InputError(f"damaged or cut-off JSON: {first_line(error)}") from error
+    except RecursionError as error:
+        raise InputError("no speedscope file: nested too deeply") from error
+
+
+def _name_of(profile: Any) -> str:
+    name = profile.get("name") if isinstance(profile, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a JSON value is a number that can be worked with."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value.bit_length() < _MOST_BITS
+    return isinstance(value, Decimal) and value.adjusted() < _MOST_DIGITS
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What one profile holds.
+
+    Attributes:
+        frames: the frames' names by index.
+        stacks: for each stack its value, in the file's unit, and how many records it sums up.
+        wrong: how often (kind, text, severity) was seen.
+    """
+
+    frames: Mapping[Hashable, str]
+    stacks: dict[Stack, tuple[Number, int]] = field(default_factory=dict)
+    wrong: dict[tuple[str, str, Severity], int] = field(default_factory=dict)
+
+    def add(self, names: Iterable[str], value: Number) -> None:
+        """Add the value of one record; its frames are given root first."""
+        stack = Stack(";".join(names))
+        known, records = self.stacks.get(stack, (0, 0))
+        self.stacks[stack] = (known + value, records + 1)
+
+    def count(self, kind: str, text: str, severity: Severity = "loss", times: int = 1) -> None:
+        """Count something that is wrong."""
+        what = (kind, text, severity)
+        self.wrong[what] = self.wrong.get(what, 0) + times
+
+
+def _read_samples(profile: Mapping[str, Any], sums: _Sums) -> str:
+    """Add up the samples of a profile; return why there are none to be had, or empty."""
+    samples, weights = profile.get("samples"), profile.get("weights")
+    if not isinstance(samples, list) or not isinstance(weights, list):
+        return "no list of samples and weights"
+    if len(samples) != len(weights):
+        return f"{len(samples):,} samples and {len(weights):,} weights"
+    name_of = sums.frames.__getitem__
+    for sample, weight in zip(samples, weights, strict=True):
+        if not _is_number(weight) or weight < 0:
+            sums.count("bad-sample", "samples whose weight is no number from 0 on; left out")
+        elif weight == 0:
+            continue
+        elif not sample:
+            sums.count("idle", "samples without a frame, which are no stack; left out", "note")
+        else:
+            try:
+                sums.add(map(name_of, sample), weight)
+            except (KeyError, TypeError):  # no such index, no list
+                sums.count("bad-sample", "samples with a frame that is not there; left out")
+    return ""
+
+
+def _read_events(profile: Mapping[str, Any], sums: _Sums) -> str:
+    """Add up the times between the events of a profile; return why there are none, or empty."""
+    events = profile.get("events")
+    if not isinstance(events, list):
+        return "no list of events"
+    replay = _Replay(sums)
+    for event in events:
+        replay.take(event)
+    replay.end(profile.get("endValue"))
+    return ""
+
+
+class _Replay:
+    """The stack that is open while events are taken in, one after the other."""
+
+    def __init__(self, sums: _Sums) -> None:
+        self._sums = sums
+        self._open: list[Hashable] = []
+        self._names: list[str] = []
+        self._now: Number | None = None
+
+    def take(self, event: Any) -> None:
+        """Take in the next event; count it where it is none or comes at the wrong place."""
+        try:
+            kind, frame, at = event["type"], event["frame"], event["at"]
+            is_fit = frame in self._sums.frames and _is_number(at)
+        except (KeyError, TypeError):
+            kind, is_fit = "", False
+        if not is_fit or kind not in ("O", "C"):
+            self._sums.count("bad-event", "events without a frame, a time or a type; left out")
+            return
+        self._pass_to(at)
+        if kind == "O":
+            self._open.append(frame)
+            self._names.append(self._sums.frames[frame])
+        else:
+            self._close(frame)
+
+    def end(self, at: Any) -> None:
+        """Close what is still open, at the end of the profile."""
+        if not self._open:
+            return
+        self._sums.count("cut-off", "frames that were never closed", times=len(self._open))
+        if _is_number(at) and self._now is not None and at > self._now:
+            self._pass_to(at)
+
+    def _pass_to(self, at: Number) -> None:
+        now = at if self._now is None else self._now
+        if at > now and self._open:
+            self._sums.add(self._names, at - now)
+        if at < now:
+            self._sums.count("bad-event", "events before the one before them; moved", "warning")
+            at = now
+        self._now = at
+
+    def _close(self, frame: Hashable) -> None:
+        """Close a frame with all that is open above it."""
+        if self._open and self._open[-1] == frame:
+            place = len(self._open) - 1
+        elif frame in self._open:
+            self._sums.count("bad-event", "frames closed with others open above them", "warning")
+            place = len(self._open) - 1 - self._open[::-1].index(frame)
+        else:
+            self._sums.count("bad-event", "frames closed that were not open; left out", "warning")
+            return
+        del self._open[place:], self._names[place:]

@@ -1,0 +1,1 @@
+"""Readers of FreeBSD's own lock and counter profilers."""

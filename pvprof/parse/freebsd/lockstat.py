@@ -1,0 +1,259 @@
+r"""What lockstat(1) reports.
+
+::
+
+    R/W writer blocked by writer: 14 events in 4.519 seconds (3 events/sec)
+
+    Count indv cuml rcnt     nsec Lock                   Caller
+        8  57%  57% 0.00 32513140 pmap pv list           pmap_enter+0xce4
+
+          nsec ------ Time Distribution ------ count     Stack       (with -h or -s)
+       2097152 |@@@                            1         vm_fault_trap+0x6d
+       4194304 |                               0         trap_pfault+0x1f3
+
+Without a histogram the rows of a section stand below one heading. ``nsec`` is the mean, cut off: a
+row's time is less than one ns an event more than what comes of it. Bounds of the histogram are
+upper ones: the row 2097152 counts what took less, and at least half of it (
+``cddl/contrib/opensolaris/cmd/lockstat/lockstat.c``: what quantize has from 1 to 2 is printed as
+2). ``-D N`` prints N rows a section: what lacks to the sum in its title is a loss.
+
+A caller is the innermost frame; the stack names who called it. Text of the workload, which lockstat
+starts, may stand before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pvprof.errors import quote
+from pvprof.model.problems import Problem
+from pvprof.model.profile import Histogram, Key
+from pvprof.model.stacks import Frame, Stack, stack_of
+from pvprof.parse.result import ParseResult
+from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
+from pvprof.parse.text.frames import FrameNames, decode
+
+HEADING = b"Count indv cuml rcnt"
+
+_TITLE = re.compile(r"(\S.*?): (\d+) events in [\d.]+ seconds \(\d+ events/sec\)\s*$")
+_HEADING = re.compile(
+    r"\s*(Count|ops/s)\s+(indv|genr)\s+cuml\s+rcnt\s+(nsec|units)?\s*(?:Hottest )?Lock\s"
+)
+_FOREIGN_HEADING = re.compile(r"\s*(?:Count|ops/s)\s+(?:indv|genr)\s+cuml\s+rcnt\s")
+_COUNTED = r"\s*(\d{1,20})\s+\d+%\s+(?:\d+%|----)\s+\d+\.\d+\s+"
+_TIMED_ROW = re.compile(_COUNTED + r"(\d{1,20})\s+(\S.*?)\s+(\S+)\s*$")
+_ROW = re.compile(_COUNTED + r"()(\S.*?)\s+(\S+)\s*$")
+_BODY = re.compile(r"\s*nsec\s+-+ Time Distribution -+\s+(?:count|ops/s)")
+_BUCKET = re.compile(r"\s*(\d{1,20}) \|[@ ]*?(\d{1,20})(?:\s+(\S.*?))?\s*$")
+_STACK_ONLY = re.compile(r"\s{40,}(\S.*?)\s*$")
+_RULE = re.compile(r"-{40,}\s*$")
+
+# What the title of a section begins with (g_event_info in lockstat.c), the probes of it, and the
+# class that the kernel gives such locks.
+_EVENTS = {
+    "Adaptive mutex spin": ("adaptive-spin", "sleep mutex"),
+    "Adaptive mutex block": ("adaptive-block", "sleep mutex"),
+    "Spin lock spin": ("spin-spin", "spin mutex"),
+    "Thread lock spin": ("thread-spin", "spin mutex"),
+    "R/W writer blocked": ("rw-block", "rw"),
+    "R/W reader blocked": ("rw-block", "rw"),
+    "R/W writer spin": ("rw-spin", "rw"),
+    "R/W reader spin": ("rw-spin", "rw"),
+    "SX exclusive block": ("sx-block", "sx"),
+    "SX shared block": ("sx-block", "sx"),
+    "SX exclusive spin": ("sx-spin", "sx"),
+    "SX shared spin": ("sx-spin", "sx"),
+    "lockmgr writer blocked": ("lockmgr-block", "lockmgr"),
+    "lockmgr reader blocked": ("lockmgr-block", "lockmgr"),
+}
+_INCLUSIVE = "lockstat -g counts an event for each of its callers: no sum of that means anything"
+_RATES = "lockstat -R prints rates, not how often"
+
+
+@dataclass(slots=True)
+class _Section:
+    """One kind of event: its title, how many there were, how many of them the rows account for."""
+
+    title: str
+    events: int
+    line: int
+    seen: int = 0
+    rows: int = 0
+    refusal: str = ""
+    has_times: bool = True
+
+
+@dataclass(slots=True)
+class _Row:
+    name: str
+    count: int
+    mean_ns: int | None
+    frames: list[Frame] = field(default_factory=list)
+    buckets: list[tuple[int, int]] = field(default_factory=list)
+
+
+class LockstatReader:
+    """Reads a whole report into a `ParseResult`."""
+
+    def __init__(self, names: FrameNames, file: str) -> None:
+        self._names = names
+        self._file = file
+        self._section: _Section | None = None
+        self._row: _Row | None = None
+        self._in_body = False
+        self._is_ruled = False  # a rule stands below what was read last: it is whole
+        self._foreign = 0
+        self._foreign_line = 0
+        self.parsed = ParseResult("lockstat")
+
+    def read(self, data: bytes) -> ParseResult:
+        """Return what a text holds."""
+        for number, raw in enumerate(data.split(b"\n"), 1):
+            text = decode(raw)
+            if _RULE.match(text):
+                self._is_ruled = True
+            elif text.strip():
+                self._read_line(text, number)
+        self._note_cut(data.count(b"\n") + 1)
+        self._end_section()
+        if self._foreign:
+            text = "lines that are not lockstat's (what the workload printed?) were skipped"
+            problem = Problem(
+                "foreign", text, self._file, self._foreign_line, self._foreign, "note"
+            )
+            self.parsed.problems.append(problem)
+        self.parsed.hex_frames |= self._names.hex_frames
+        return self.parsed
+
+    def _read_line(self, text: str, number: int) -> None:
+        title = _TITLE.match(text)
+        if title:
+            self._end_section()
+            self._section = _Section(title.group(1), int(title.group(2)), number)
+            self._is_ruled = False
+        elif is_diagnostic(text):
+            self.parsed.problems.extend(parse_diagnostics([text], self._file))
+        elif self._section is None:
+            self._skip(number)
+        elif _FOREIGN_HEADING.match(text):
+            self._end_row()
+            self._read_heading(text)
+        elif _BODY.match(text):
+            self._in_body = True
+        elif not (self._in_body and self._read_body(text)):
+            self._read_row(text, number)
+
+    def _note_cut(self, number: int) -> None:
+        if self._section is not None and not self._is_ruled:
+            text = "no rule stands below the last row: the text was cut off there"
+            self.parsed.problems.append(
+                Problem("cut-off", text, self._file, number, severity="loss")
+            )
+
+    def _read_heading(self, text: str) -> None:
+        """See whether the rows below mean what the layout says."""
+        assert self._section is not None
+        heading = _HEADING.match(text)
+        if heading is None:
+            self._section.refusal = f"unknown columns: {quote(text.strip())}"
+        elif heading.group(2) == "genr":
+            self._section.refusal = _INCLUSIVE
+        elif heading.group(1) == "ops/s":
+            self._section.refusal = _RATES
+        elif not heading.group(3):
+            self._section.has_times = False
+
+    def _read_body(self, text: str) -> bool:
+        """Take in a line of a histogram and of a stack beside it; tell whether it is one."""
+        if self._row is None:
+            return False
+        bucket = _BUCKET.match(text)
+        frame = bucket.group(3) if bucket else None
+        if bucket:
+            self._row.buckets.append((int(bucket.group(1)) // 2, int(bucket.group(2))))
+        else:
+            only = _STACK_ONLY.match(text)
+            if only is None:
+                return False
+            frame = only.group(1)
+        self._is_ruled = False
+        if frame:
+            self._row.frames.extend(self._names[frame.encode()])
+        return True
+
+    def _read_row(self, text: str, number: int) -> None:
+        assert self._section is not None
+        row = (_TIMED_ROW if self._section.has_times else _ROW).match(text)
+        if row is None:
+            self._skip(number)
+            return
+        self._end_row()
+        self._is_ruled = False
+        count, nsec, name, caller = row.groups()
+        frames = list(self._names[caller.encode()])
+        self._row = _Row(name, int(count), int(nsec) if nsec else None, frames)
+
+    def _skip(self, number: int) -> None:
+        self._foreign += 1
+        self._foreign_line = self._foreign_line or number
+
+    def _end_row(self) -> None:
+        """Add what is known of a row to the result."""
+        row, section = self._row, self._section
+        self._row, self._in_body = None, False
+        if row is None or section is None:
+            return
+        section.rows += 1
+        if section.refusal:
+            return
+        section.seen += row.count
+        event, lock_class = next(
+            (found for start, found in _EVENTS.items() if section.title.startswith(start)),
+            ("", ""),
+        )
+        if not event:
+            section.refusal = "not a wait"
+            return
+        key = Key(event=event, name=row.name, lock_class=lock_class)
+        stack: Stack = stack_of(reversed(row.frames))
+        if row.mean_ns is None:
+            self.parsed.add("events", key, stack, (row.count,), 1)
+        else:
+            self.parsed.add("ns", key, stack, (row.mean_ns * row.count, row.count), 1)
+        if row.buckets:
+            end = max(2 * row.buckets[-1][0], 1)
+            self.parsed.histograms.append(Histogram(key, (*row.buckets, (end, 0))))
+
+    def _end_section(self) -> None:
+        self._end_row()
+        section = self._section
+        self._section = None
+        if section is not None:
+            self.parsed.problems.extend(self._section_problems(section))
+
+    def _section_problems(self, section: _Section) -> Iterator[Problem]:
+        if section.refusal:
+            is_hold = section.refusal == "not a wait"
+            text = (
+                f"{section.title}: no waiting, and in no total"
+                if is_hold
+                else f"{section.title}: {section.refusal}; its rows are left out"
+            )
+            yield Problem(
+                "held" if is_hold else "bad-section",
+                text,
+                self._file,
+                section.line,
+                max(section.rows, 1),
+                "note" if is_hold else "loss",
+            )
+            return
+        missing = section.events - section.seen
+        if missing > 0:
+            text = f"{section.title}: events that lockstat counted but printed no row for (-D)"
+            yield Problem("rows-not-printed", text, self._file, section.line, missing, "loss")
+        elif missing < 0:
+            text = f"{section.title}: rows hold more events than the section's title says"
+            yield Problem("bad-section", text, self._file, section.line, -missing)

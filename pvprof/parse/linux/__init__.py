@@ -1,0 +1,1 @@
+"""Readers of what Linux tools print: bpftrace and perf script."""

@@ -1,0 +1,218 @@
+r"""The maps that bpftrace prints when it ends, of anybody's program.
+
+::
+
+    @ns[
+        __schedule+1560                          a stack, leaf first, in a key
+        schedule+35
+    ,
+        0x7f91ec57fad7                           another
+    , sleep]: 39824
+    @n[kworker/0:1, 17603]: 3                    keys of other parts
+    @stats[dd]: count 4, average 9, total 37     what stats() counted
+    @usecs:                                      a histogram
+    [4K, 8K)     2 |@@@@      |
+
+Of maps whose keys have stacks one is read; of those with none, one by its keys. A program says
+nowhere what its numbers are, so a map of that is told apart by its name only where that is plain.
+Keys are not quoted: a part that holds ``, `` becomes several.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pvprof.errors import UsageError
+from pvprof.model.problems import Problem, Severity
+from pvprof.model.profile import Key
+from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
+from pvprof.parse.result import ParseResult
+from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.units import Unit
+
+ENTRY = re.compile(rb"@(\w*)\[")
+_SCALAR = re.compile(rb"@\w*: ?-?[0-9]*\s*$")
+_VALUE = re.compile(
+    rb"(?s)(.*)\]: (?:(-?[0-9]{1,20})"
+    rb"|count ([0-9]{1,20}), average -?[0-9]+, total (-?[0-9]{1,20}))\s*$"
+)
+_HISTOGRAM_ROW = re.compile(rb"[\[(].*[\])]\s+[0-9]+ \|")
+_STACK = re.compile(rb"\n((?:    [^\n]*\n|\t[^\n]*\n)+)")
+_OFFSET = re.compile(rb"\+[0-9]+$")
+_NUMBER = re.compile(r"-?[0-9]+|0x[0-9a-f]+")
+_LOST = re.compile(rb"Lost ([0-9]+) events")
+_LOST_STACK = b"ailed to look up stack id"
+_BANNER = re.compile(rb"Attaching [0-9]+ probes?\.\.\.|.*RLIMIT_MEMLOCK.*")
+_NAMED_NS = re.compile(r"(?:.*_)?(?:ns|nsecs?)(?:_.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One key of a map, and its value."""
+
+    name: str
+    key: Key
+    stack: Stack
+    value: int
+    count: int | None
+
+
+class MapReader:
+    """Reads all maps of a text into a `ParseResult`."""
+
+    def __init__(
+        self, names: FrameNames, file: str, unit: Unit | None, wanted: re.Pattern[str] | None
+    ) -> None:
+        """Make a reader; `wanted` is searched in the names of maps."""
+        self._names = names
+        self._file = file
+        self._unit = unit
+        self._wanted = wanted
+        self._told: Counter[str] = Counter()
+        self._first: dict[str, int] = {}
+        self.parsed = ParseResult("bpftrace-map")
+
+    def read(self, data: bytes) -> ParseResult:
+        """Return what a text holds.
+
+        Raises:
+            UsageError: several maps could be meant, or none is of the name that is wanted.
+        """
+        by_map: dict[str, list[_Entry]] = {}
+        for entry in self._entries(data):
+            by_map.setdefault(entry.name, []).append(entry)
+        if by_map:
+            self._take(by_map[self._chosen(by_map)])
+        self._tell()
+        self.parsed.hex_frames |= self._names.hex_frames
+        return self.parsed
+
+    def _entries(self, data: bytes) -> Iterator[_Entry]:
+        """Yield the entries of all maps; note whatever is none."""
+        pending: list[bytes] = []
+        start = 0
+        lines = data.removesuffix(b"\n").split(b"\n")
+        for number, line in enumerate(lines, 1):
+            if pending and ENTRY.match(line):  # an entry begins in the middle of another
+                self._note("damaged", start)
+                pending = []
+            if not pending and not ENTRY.match(line):
+                self._read_other(line, number)
+                continue
+            start = start if pending else number
+            pending.append(line)
+            entry = self._entry(b"\n".join(pending))
+            if entry is not None:
+                yield entry
+            if entry is not None or _VALUE.match(line):
+                pending = []
+        if pending:
+            self._note("cut-off", start)
+        elif not data.endswith(b"\n"):
+            self._note("no-final-newline", len(lines))
+
+    def _entry(self, text: bytes) -> _Entry | None:
+        """Return a whole entry; None where it is not whole yet."""
+        found = _VALUE.fullmatch(text)
+        if found is None:
+            return None
+        head, value, count, total = found.groups()
+        name, _, inner = head.partition(b"[")
+        blocks = [self._frames(match.group(1)) for match in _STACK.finditer(inner)]
+        rest = decode(_STACK.sub(b"", inner))
+        texts = [part.strip("\n") for part in rest.split(", ")]
+        words = [part for part in texts if part.strip() and not _NUMBER.fullmatch(part)]
+        key = Key(name=" ".join(words[1:]), execname=words[0] if words else "")
+        number = int(total if value is None else value)
+        return _Entry(
+            decode(name), key, _joined(blocks), number, None if count is None else int(count)
+        )
+
+    def _frames(self, block: bytes) -> list[Frame]:
+        """Return the frames of a stack, leaf first, without their offsets (decimal ones)."""
+        frames: list[Frame] = []
+        for line in block.split(b"\n"):
+            if line.strip():
+                frames += self._names[_OFFSET.sub(b"", line.strip())]
+        return frames
+
+    def _read_other(self, line: bytes, number: int) -> None:
+        lost = _LOST.match(line.strip())
+        if not line.strip() or _BANNER.match(line):
+            return
+        if lost:
+            self._note("drops", number, int(lost.group(1)))
+        elif _LOST_STACK in line:
+            self._note("lost-stacks", number)
+        elif _SCALAR.match(line) or _HISTOGRAM_ROW.match(line):
+            self._note("other-maps", number)
+        else:
+            self._note("bad-line", number)
+
+    def _chosen(self, by_map: dict[str, list[_Entry]]) -> str:
+        names = [name for name in by_map if self._wanted is None or self._wanted.search(name)]
+        with_stacks = [name for name in names if any(one.stack for one in by_map[name])]
+        candidates = with_stacks or names
+        known = ", ".join(by_map)
+        if not candidates:
+            raise UsageError(f"--profile: no map of that name; there are {known}")
+        if len(candidates) > 1:
+            reason = f"{self._file} has several maps that could be meant: {', '.join(candidates)}"
+            raise UsageError(reason, "choose one: --profile NAME")
+        for name, entries in by_map.items():
+            if name != candidates[0]:
+                self._note("other-maps", 0, len(entries))
+        return candidates[0]
+
+    def _take(self, entries: list[_Entry]) -> None:
+        unit = self._unit
+        if unit is None:
+            unit = "ns" if _NAMED_NS.fullmatch(entries[0].name.lstrip("@")) else "samples"
+            text = f"{entries[0].name} is taken for {unit}; --unit overrides that"
+            self.parsed.problems.append(Problem("unit", text, self._file, severity="note"))
+        event = {"ns": "off-cpu", "samples": "on-cpu"}.get(unit, "")
+        for one in entries:
+            if one.value < 0:
+                self._note("negative", 0)
+                continue
+            values = (one.value,) if one.count is None or unit != "ns" else (one.value, one.count)
+            stack = one.stack or stack_of(())
+            self.parsed.add(unit, one.key._replace(event=event), stack, values, 1)
+
+    def _note(self, kind: str, line: int, count: int = 1) -> None:
+        self._told[kind] += count
+        self._first.setdefault(kind, line)
+
+    def _tell(self) -> None:
+        for kind, (text, severity) in _PROBLEMS.items():
+            if self._told[kind]:
+                line = self._first[kind]
+                self.parsed.problems.append(
+                    Problem(kind, text, self._file, line, self._told[kind], severity)
+                )
+
+
+_PROBLEMS: dict[str, tuple[str, Severity]] = {
+    "drops": ("bpftrace lost events", "loss"),
+    "lost-stacks": ("bpftrace lost stacks: their values have none", "loss"),
+    "damaged": ("entries of maps are damaged; left out", "loss"),
+    "cut-off": ("the text ends inside an entry, which is left out", "loss"),
+    "negative": ("values below 0 were left out", "loss"),
+    "no-final-newline": ("the last line may have been cut short", "warning"),
+    "other-maps": ("entries and rows of other maps and histograms are not read", "note"),
+    "bad-line": ("lines that belong to no map were skipped", "note"),
+}
+
+
+def _joined(blocks: list[list[Frame]]) -> Stack:
+    """Return stacks as one: of two the first is the kernel's, as programs mostly have it."""
+    if not blocks:
+        return Stack("")
+    kernel, *others = blocks
+    user = [frame for block in others for frame in block]
+    if not user:
+        return stack_of(reversed(kernel))
+    return stack_of(reversed([*kernel, DELIMITER, *user]))

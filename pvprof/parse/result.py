@@ -1,0 +1,129 @@
+"""What every parser returns.
+
+Owns `ParseResult`, the sum of all that one text held. Parts of one text (the shares of several
+processes, the aggregations after the events) are added with `ParseResult.merge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvprof.model.clocks import Clocks
+from pvprof.model.problems import Problem
+from pvprof.model.profile import Histogram, Key, Profile, Weight
+from pvprof.model.stacks import Frame, Stack
+from pvprof.model.waits import WaitTable, WakeupTable
+from pvprof.model.wakeup_sums import WakeupSums, add_wakeup_sums
+from pvprof.parse.native.header import Marks
+from pvprof.units import Unit
+
+
+@dataclass(slots=True)
+class ParseResult:
+    """Everything that one text held.
+
+    Attributes:
+        layout: the name of its layout.
+        profiles: one for each unit and whether counts were given.
+        events: the single events, where the recording has them.
+        wakeups: who ended them, where that was recorded.
+        endings: who ended waits that are known by their sums only.
+        histograms: the ``quantize`` bodies.
+        problems: whatever was doubtful, lost or left out.
+        records: how many records were read.
+        hex_frames: frames that stayed hex, the kernel's and programs'.
+        has_begin, has_end: whether the marks were seen that our event programs print.
+        begin, end: the clocks at those marks, where the layout has them.
+        origin: where a window's seconds are counted from: where the whole recording began; None
+            where it is not cut.
+        window: in words, of which part of the recording the waits are; empty: of all.
+        marks: what waits for all of a text to be read; None when it was.
+        recordings: (name, manifest) of what a result was made from that is read back; empty for
+            dtrace's own output, which is one recording.
+    """
+
+    layout: str
+    profiles: dict[tuple[Unit, bool], Profile] = field(default_factory=dict)
+    events: WaitTable | None = None
+    wakeups: WakeupTable | None = None
+    endings: WakeupSums | None = None
+    histograms: list[Histogram] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    records: int = 0
+    hex_frames: set[Frame] = field(default_factory=set)
+    has_begin: bool = False
+    has_end: bool = False
+    begin: Clocks | None = None
+    end: Clocks | None = None
+    origin: Clocks | None = None
+    window: str = ""
+    marks: Marks | None = None
+    recordings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the text says itself, in a layout of pvprof's, that nothing is missing."""
+        if self.layout == "html":  # what was made from such a recording
+            return True
+        has_loss = any(problem.severity == "loss" for problem in self.problems)
+        is_ours = self.layout in ("pvprof", "bpftrace")
+        return is_ours and self.has_begin and self.has_end and not has_loss
+
+    @property
+    def duration_ns(self) -> int | None:
+        """Return how long was recorded, or None where that is not known."""
+        if self.begin is None or self.end is None:
+            return None
+        return self.end.monotonic_ns - self.begin.monotonic_ns
+
+    def profile(self, unit: Unit, has_counts: bool) -> Profile:
+        """Return the profile of that unit, made empty if there is none yet."""
+        known = self.profiles.get((unit, has_counts))
+        if known is None:
+            known = self.profiles[unit, has_counts] = Profile(unit, has_counts)
+        return known
+
+    def add(
+        self, unit: Unit, key: Key, stack: Stack, values: tuple[int, ...], records: int
+    ) -> None:
+        """Add what `records` records said: a value, and a count where there is a second number."""
+        count = values[1] if len(values) > 1 else 0
+        weight = Weight(values[0], count, records)
+        self.profile(unit, len(values) > 1).add(key, stack, weight)
+        self.records += records
+
+    def merge(self, other: ParseResult) -> None:
+        """Add all of another part of the same recording."""
+        for (unit, has_counts), profile in other.profiles.items():
+            self.profile(unit, has_counts).merge(profile)
+        self._merge_wakeups(other)
+        if other.endings is not None:
+            self.endings = {} if self.endings is None else self.endings
+            add_wakeup_sums(self.endings, other.endings)
+        if other.events is not None:
+            self.events = other.events if self.events is None else self.events.plus(other.events)
+        self.histograms.extend(other.histograms)
+        self.problems.extend(other.problems)
+        self.records += other.records
+        self.hex_frames |= other.hex_frames
+        self.has_begin |= other.has_begin
+        self.has_end |= other.has_end
+        self.begin = self.begin or other.begin
+        self.end = self.end or other.end
+        if self.marks is None:
+            self.marks = other.marks
+        elif other.marks is not None:
+            self.marks.merge(other.marks)
+        self.recordings.extend(other.recordings)
+
+    def _merge_wakeups(self, other: ParseResult) -> None:
+        """Add the wake-ups of another part, before its events are added to these."""
+        if other.wakeups is None:
+            return
+        before = 0 if self.events is None else len(self.events)
+        if self.wakeups is None:
+            self.wakeups = other.wakeups.moved(before)
+        else:
+            self.wakeups = self.wakeups.plus(other.wakeups, before)

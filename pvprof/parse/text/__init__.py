@@ -1,0 +1,1 @@
+"""What readers share: frames, symbols, line numbers, histograms, diagnostics."""

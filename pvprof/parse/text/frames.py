@@ -1,0 +1,165 @@
+"""One printed frame to one frame name.
+
+Owns what a frame looks like after cleaning: no offset, no argument list, no character that would
+break a folded line. Cleaning is done once for each distinct raw line (`FrameNames` remembers), so
+that it may be thorough: a recording of millions of lines has a few thousand distinct ones.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from pvprof.model.stacks import Frame, clean_frame
+from pvprof.parse.text.symbols import Symbols
+
+_OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
+_HEX_FRAME = re.compile(r"(?:([^`]*)`)?0x([0-9a-fA-F]{1,16})$")
+# rustc's legacy mangling ends in a hash; the v0 one is demangled elsewhere or not at all.
+_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
+_LLVM_SUFFIX = re.compile(r" \(\.llvm\.[0-9A-Fa-f]+\)$|\.llvm\.[0-9A-Fa-f]+$")
+# Behind an argument list: qualifiers, and what compilers add: " [mangled]", " [clone .cold]".
+_QUALIFIERS = re.compile(r"(?: (?:const|volatile|noexcept|&&?|\[[^][]*\]))+$")
+_RUST_ESCAPES = {
+    "$SP$": "@",
+    "$BP$": "*",
+    "$RF$": "&",
+    "$LT$": "<",
+    "$GT$": ">",
+    "$LP$": "(",
+    "$RP$": ")",
+    "$C$": ",",
+}
+_RUST_ESCAPE = re.compile(r"\$(?:SP|BP|RF|LT|GT|LP|RP|C|u[0-9a-f]{1,6})\$")
+
+KERNEL_MODULES = frozenset({"kernel", "unix", "genunix", "mach_kernel"})
+# The upper half of a 64-bit address space belongs to the kernel on every FreeBSD architecture.
+_KERNEL_HALF = 1 << 63
+
+
+@dataclass(slots=True, eq=False)
+class FrameNames(dict[bytes, tuple[Frame, ...]]):
+    """Cleaned frames by raw line, filled as lines are first asked for.
+
+    A line gives one frame, or, for an inlined user frame ``outer->inner``, several, leaf first.
+
+    Attributes:
+        symbols: names for hex frames.
+        keep_offsets: leave ``+0x1f`` at the end of names.
+        hex_frames: those that stayed hex.
+    """
+
+    symbols: Symbols = field(default_factory=Symbols)
+    keep_offsets: bool = False
+    hex_frames: set[Frame] = field(default_factory=set)
+
+    def __missing__(self, raw: bytes) -> tuple[Frame, ...]:
+        frames = tuple(self._clean(text) for text in _split_inlines(decode(raw).strip()))
+        self[raw] = frames
+        return frames
+
+    def _clean(self, text: str) -> Frame:
+        named = self._name_hex(text)
+        if named is None:
+            self.hex_frames.add(text)
+            return text
+        match = _OFFSET.search(named)
+        offset = match.group() if match else ""
+        name = named[: len(named) - len(offset)]
+        name = strip_arguments(repair_rust(name))
+        return clean_frame(name + offset if self.keep_offsets else name)
+
+    def _name_hex(self, text: str) -> str | None:
+        """Return `text`, or the name of a hex frame, or None for a hex frame without one."""
+        match = _HEX_FRAME.match(text)
+        if match is None:
+            return text
+        return self.symbols.name(match.group(1) or "", int(match.group(2), 16))
+
+
+def decode(raw: bytes) -> str:
+    r"""Return the text of raw bytes; bytes that are not UTF-8 become ``\xff`` and stay distinct."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def is_kernel_frame(frame: Frame) -> bool:
+    """Tell whether a frame belongs to the kernel: by its module, or by its bare address."""
+    module, tick, _ = frame.partition("`")
+    if tick:
+        return module in KERNEL_MODULES or module.endswith(".ko")
+    return frame.startswith("0x") and _is_kernel_address(frame)
+
+
+def _is_kernel_address(frame: Frame) -> bool:
+    try:
+        return int(frame, 16) >= _KERNEL_HALF
+    except ValueError:
+        return False
+
+
+def _split_inlines(text: str) -> list[str]:
+    """Split ``outer->inner`` of a virtual machine's frame, leaf first.
+
+    Only frames without a module have inlines in DTrace's output (they come from a ustack helper);
+    a kernel or C++ frame with ``->`` in it is one frame.
+    """
+    if "->" not in text or "`" in text or "operator->" in text:
+        return [text]
+    outer, *inner = text.split("->")
+    return [f"{name}_[i]" for name in reversed(inner)] + [outer]
+
+
+def strip_arguments(name: str) -> str:
+    """Return a demangled C++ name without its argument list.
+
+    ``A::b<x>(char const*) const`` gives ``A::b<x>``. Names without ``::`` are left alone, as are
+    ``operator()``, template arguments and parentheses inside them.
+    """
+    if "::" not in name or "(" not in name:
+        return name
+    text = _QUALIFIERS.sub("", name)
+    if not text.endswith(")"):
+        return name
+    opening = _matching_open(text, len(text) - 1)
+    # operator() without an argument list, and (anonymous namespace), are names themselves.
+    if opening <= name.index("::") or text[:opening].endswith(("operator", "::", " ")):
+        return name
+    return text[:opening]
+
+
+def _matching_open(text: str, closing: int) -> int:
+    """Return the index of the parenthesis that the one at `closing` closes, or -1."""
+    depth = 0
+    for index in range(closing, -1, -1):
+        if text[index] == ")":
+            depth += 1
+        elif text[index] == "(":
+            depth -= 1
+            if depth == 0:
+                return index
+    return -1
+
+
+def repair_rust(name: str) -> str:
+    """Return a half-demangled Rust name in source form, without its hash.
+
+    ``_$LT$alloc..vec..Vec$GT$::push::h0123456789abcdef`` gives ``<alloc::vec::Vec>::push``.
+    """
+    bare = _LLVM_SUFFIX.sub("", name)
+    unhashed = _RUST_HASH.sub("", bare)
+    if unhashed == bare and not _RUST_ESCAPE.search(name):
+        return name
+    module, tick, function = unhashed.rpartition("`")
+    if function.startswith("_$"):
+        function = function[1:]
+    function = _RUST_ESCAPE.sub(_rust_character, function).replace("..", "::")
+    return module + tick + function
+
+
+def _rust_character(match: re.Match[str]) -> str:
+    escape = match.group()
+    known = _RUST_ESCAPES.get(escape)
+    if known is not None:
+        return known
+    code = int(escape[2:-1], 16)
+    return chr(code) if code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF else escape

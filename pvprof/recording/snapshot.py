@@ -1,0 +1,287 @@
+"""Everything that was read, as one compact text that can be read back: what a page carries along.
+
+Owns that text, both ways: JSON, packed with gzip, in base64. It holds weights by key and stack, not
+only folded stacks, so that whoever has the page can fold by the root, count, filter and report
+again. It refuses to know the page around it (``render.html`` writes that, ``parse.page`` finds it).
+
+::
+
+    {"schema": 1,
+     "recordings": [{"name": ..., "manifest": {...}}],
+     "records": 2659,
+     "profiles": [{"unit": "ns", "has_counts": true, "groups": [
+         {"key": [event, name, execname, sleeper, lock class],
+          "stacks": [...], "values": [...], "counts": [...], "records": [...]}]}],
+     "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
+                 "rows": [[key, stack, execname, waker's stack, blocked, runnable, number], ...]},
+     "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
+     "problems": [[kind, text, file, line, count, severity], ...]}
+
+``endings`` are there where it was recorded who ended waits; their first four numbers are places in
+the lists before. Schema history: 1, the first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, NoReturn, get_args
+
+from pvprof.errors import InputError, first_line, quote
+from pvprof.model.problems import Problem, Severity
+from pvprof.model.profile import Histogram, Key, Profile, Weight, weights_of
+from pvprof.model.stacks import Stack, clean_frame, stack_of
+from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums, add_wakeup_sums
+from pvprof.units import Unit
+
+SCHEMA = 1
+_LINE = 160
+_MOST_BITS = 200
+"""Of a number. A longer one was never measured, and would take long to print."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that was read from some recordings, but for the single events.
+
+    Attributes:
+        recordings: (name, manifest) of each; the manifest is empty where there was none.
+        records: how many records were read.
+        profiles: at most one for each unit.
+        histograms, problems: of all recordings.
+        endings: who ended waits; None where that was not recorded.
+    """
+
+    recordings: tuple[tuple[str, Mapping[str, Any]], ...]
+    records: int
+    profiles: tuple[Profile, ...]
+    histograms: tuple[Histogram, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    endings: WakeupSums | None = None
+
+
+def encode(snapshot: Snapshot) -> str:
+    """Return a snapshot as lines of base64; the same snapshot gives the same text."""
+    document = {
+        "schema": SCHEMA,
+        "recordings": [
+            {"name": name, "manifest": dict(manifest)} for name, manifest in snapshot.recordings
+        ],
+        "records": snapshot.records,
+        "profiles": [_profile_as_json(profile) for profile in snapshot.profiles],
+        "histograms": [{"key": one.key, "buckets": one.buckets} for one in snapshot.histograms],
+        "problems": [astuple(problem) for problem in snapshot.problems],
+    }
+    if snapshot.endings is not None:
+        document["endings"] = _endings_as_json(snapshot.endings)
+    text = json.dumps(document, separators=(",", ":"))
+    packed = base64.b64encode(gzip.compress(text.encode("ascii"), 6, mtime=0)).decode("ascii")
+    return "\n".join(packed[at : at + _LINE] for at in range(0, len(packed), _LINE)) + "\n"
+
+
+def _endings_as_json(endings: WakeupSums) -> dict[str, Any]:
+    keys: dict[Key, int] = {}
+    stacks: dict[Stack, int] = {}
+    execnames: dict[str, int] = {}
+    rows = [
+        (
+            keys.setdefault(one.key, len(keys)),
+            stacks.setdefault(one.stack, len(stacks)),
+            execnames.setdefault(one.execname, len(execnames)),
+            stacks.setdefault(one.waker, len(stacks)),
+            *division,
+        )
+        for one, division in endings.items()
+    ]
+    return {
+        "keys": list(keys),
+        "stacks": list(stacks),
+        "execnames": list(execnames),
+        "rows": rows,
+    }
+
+
+def _profile_as_json(profile: Profile) -> dict[str, Any]:
+    groups = []
+    for key, stacks in profile.groups.items():
+        values, counts, records = zip(*stacks.values(), strict=True) if stacks else ((), (), ())
+        groups.append(
+            {
+                "key": key,
+                "stacks": list(stacks),
+                "values": values,
+                "counts": counts,
+                "records": records,
+            }
+        )
+    return {"unit": profile.unit, "has_counts": profile.has_counts, "groups": groups}
+
+
+def decode(text: bytes) -> Snapshot:
+    """Return the snapshot that a text holds.
+
+    Raises:
+        InputError: it is damaged, cut off, or of a schema that is not known.
+    """
+    try:
+        packed = base64.b64decode(b"".join(text.split()), validate=True)
+        document = json.loads(gzip.decompress(packed))
+    except (binascii.Error, zlib.error, OSError, EOFError, ValueError, RecursionError) as error:
+        raise InputError(f"its data are damaged or cut off: {first_line(error)}") from error
+    root = _Reader(document, "")
+    schema = root.field("schema").value
+    if schema != SCHEMA:
+        raise InputError(
+            f"schema {quote(str(schema))} of its data is not known; {SCHEMA} is", "update pvprof"
+        )
+    units: set[Unit] = set()
+    profiles = []
+    for item in root.field("profiles").items():
+        profile = _read_profile(item)
+        if profile.unit in units:
+            item.fail("a unit comes twice")
+        units.add(profile.unit)
+        profiles.append(profile)
+    has_endings = "endings" in root.mapping()
+    endings = _read_endings(root.field("endings"), profiles) if has_endings else None
+    return Snapshot(
+        recordings=tuple(
+            (item.field("name").text(), item.field("manifest").mapping())
+            for item in root.field("recordings").items()
+        ),
+        records=root.field("records").number(),
+        profiles=tuple(profiles),
+        histograms=tuple(_read_histogram(item) for item in root.field("histograms").items()),
+        problems=tuple(_read_problem(item) for item in root.field("problems").items()),
+        endings=endings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """One value of the document, and where it stands: nothing in it is taken on trust."""
+
+    value: Any
+    place: str
+
+    def fail(self, reason: str) -> NoReturn:
+        raise InputError(f"its data are damaged: {self.place.lstrip('.') or 'all'}: {reason}")
+
+    def field(self, name: str) -> _Reader:
+        if not isinstance(self.value, dict) or name not in self.value:
+            self.fail(f"{name} is missing")
+        return _Reader(self.value[name], f"{self.place}.{name}")
+
+    def items(self) -> list[_Reader]:
+        if not isinstance(self.value, list):
+            self.fail("not a list")
+        return [_Reader(item, f"{self.place}[{n}]") for n, item in enumerate(self.value)]
+
+    def text(self) -> str:
+        if not isinstance(self.value, str):
+            self.fail("not a text")
+        return self.value
+
+    def number(self) -> int:
+        if type(self.value) is not int or self.value.bit_length() > _MOST_BITS:
+            self.fail("not an integer")
+        return self.value
+
+    def mapping(self) -> Mapping[str, Any]:
+        if not isinstance(self.value, dict):
+            self.fail("not an object")
+        return self.value
+
+    def texts(self) -> list[str]:
+        if not isinstance(self.value, list) or not all(type(one) is str for one in self.value):
+            self.fail("not a list of texts")
+        return self.value
+
+    def weights(self, count: int) -> list[int]:
+        """Return so many integers that are not negative."""
+        numbers = self.value
+        if not isinstance(numbers, list) or len(numbers) != count:
+            self.fail("not as many numbers as there are stacks")
+        is_sound = all(type(one) is int and one >= 0 for one in numbers)
+        if not is_sound or (numbers and max(numbers).bit_length() > _MOST_BITS):
+            self.fail("not a list of counts")
+        return numbers
+
+    def key(self) -> Key:
+        texts = self.texts()
+        if len(texts) != len(Key._fields):
+            self.fail("not a key")
+        return Key(*texts)
+
+
+def _read_profile(item: _Reader) -> Profile:
+    unit, has_counts = item.field("unit"), item.field("has_counts").value
+    if unit.value not in get_args(Unit) or not isinstance(has_counts, bool):
+        item.fail("not a profile")
+    profile = Profile(unit.value, has_counts)
+    for group in item.field("groups").items():
+        stacks = [_clean_stack(stack) for stack in group.field("stacks").texts()]
+        columns = [
+            group.field(name).weights(len(stacks)) for name in ("values", "counts", "records")
+        ]
+        for stack, weight in zip(stacks, weights_of(zip(*columns, strict=True)), strict=True):
+            profile.add(group.field("key").key(), stack, weight)
+    return profile
+
+
+def _read_endings(item: _Reader, profiles: Sequence[Profile]) -> WakeupSums:
+    keys = [one.key() for one in item.field("keys").items()]
+    stacks = [_clean_stack(text) for text in item.field("stacks").texts()]
+    execnames = item.field("execnames").texts()
+    found: WakeupSums = {}
+    for row in item.field("rows").items():
+        numbers = row.weights(7)
+        places = numbers[:4]
+        sizes = (len(keys), len(stacks), len(execnames), len(stacks))
+        if any(place >= size for place, size in zip(places, sizes, strict=True)):
+            row.fail("there is no such key or stack")
+        key, stack, execname, waker = places
+        ending = WakeupKey(keys[key], stacks[stack], execnames[execname], stacks[waker])
+        add_wakeup_sums(found, {ending: WaitSplit(*numbers[4:])})
+    waits = next((one for one in profiles if one.unit == "ns"), Profile("ns", True))
+    ended: dict[tuple[Key, Stack], WaitSplit] = {}
+    for one, division in found.items():
+        known = ended.get((one.key, one.stack), NO_SPLIT)
+        ended[one.key, one.stack] = known.plus(division)
+    for (key_of, stack_of_it), division in ended.items():
+        weight = waits.groups.get(key_of, {}).get(stack_of_it, Weight(0, 0, 0))
+        if division.wait_ns > weight.value or division.number > min(weight.count, weight.records):
+            item.fail("more waits ended than there were")
+    return found
+
+
+def _clean_stack(text: str) -> Stack:
+    """Return a stack as the model wants it; what pvprof wrote is that already."""
+    is_plain = text.isascii() and text.isprintable() and " " not in text
+    if is_plain and ";;" not in f";{text};":
+        return Stack(text)
+    return stack_of(map(clean_frame, text.split(";")))
+
+
+def _read_histogram(item: _Reader) -> Histogram:
+    pairs: list[tuple[int, int]] = []
+    for bucket in item.field("buckets").items():
+        pair = bucket.items()
+        if len(pair) != 2:
+            bucket.fail("not a bucket")
+        pairs.append((pair[0].number(), pair[1].number()))
+    return Histogram(item.field("key").key(), tuple(pairs))
+
+
+def _read_problem(item: _Reader) -> Problem:
+    fields: Sequence[_Reader] = item.items()
+    if len(fields) != 6 or fields[5].value not in get_args(Severity):
+        item.fail("not a problem")
+    kind, text, file = (one.text() for one in fields[:3])
+    line, count = fields[3].number(), fields[4].number()
+    return Problem(kind, text, file, line, count, fields[5].value)

@@ -1,0 +1,1 @@
+"""CSV and JSON: everything in base units, for programs."""

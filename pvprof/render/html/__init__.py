@@ -1,0 +1,1 @@
+"""The HTML report: one page with tables, pictures and the data they were made from."""

@@ -1,0 +1,189 @@
+"""The bars of an HTML report: what a section amounts to and where it went, histograms of waits.
+
+Owns lengths, order and wording; refuses to know tags (``html.jinja`` does). All text is still as it
+was recorded: ``html`` makes it safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pvprof.analysis.histograms import ALL, Distribution
+from pvprof.analysis.lock_table import Row
+from pvprof.analysis.report import Report, Section
+from pvprof.classify.rules import OTHER, WaitKind
+from pvprof.render.html.tables import colour_of_row
+from pvprof.units import MEASURED, Unit, format_share, format_value
+
+_MOST_BARS = 9
+_MOST_FIGURES = 6
+_FEWEST_WAITS = 5
+"""A histogram of fewer waits than that says little: it is shown only where there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: its label, its length in percent of the longest, its value and share in words.
+
+    Attributes:
+        tone: ``kept``, ``aside`` or ``rest``.
+        colour: ``#rrggbb`` where the flame graph has one for it, or empty.
+    """
+
+    label: str
+    percent: str
+    value: str
+    share: str
+    tone: str = "kept"
+    colour: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bars under one heading; `heads` name the columns for label, value and share."""
+
+    title: str
+    heads: tuple[str, str, str]
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """What a section amounts to: a figure, what it is of, and where it went."""
+
+    title: str
+    figure: str
+    about: str
+    charts: tuple[Bars, ...]
+
+
+class _Scale(NamedTuple):
+    """What bars are drawn by: the whole that shares are of, the longest bar, the unit."""
+
+    total: int
+    most: int
+    unit: Unit
+
+    def bar(self, label: str, value: int, tone: str = "kept", colour: str = "") -> Bar:
+        text, share = format_value(value, self.unit), format_share(value, self.total)
+        return Bar(label, _percent(value, self.most), text, share, tone, colour)
+
+
+def _percent(part: int, whole: int) -> str:
+    """Return a length in percent of the longest bar; one that is not zero can be seen."""
+    hundredths = (part * 10_000 + whole // 2) // whole if whole else 0
+    return f"{max(hundredths, 20 if part else 0) / 100:.2f}"
+
+
+def headline(section: Section, report: Report, colours: Mapping[str, str]) -> Headline:
+    """Return what a section amounts to: its first kind, by class, and everything by kind."""
+    unit, total = section.unit, section.total.value
+    of_kind = _sums((row.kind, row.value) for row in section.rows)
+    of_aside = _sums((row.kind, row.value) for row in section.aside_rows)
+    kinds = [kind for kind in report.kinds if kind.id in of_kind]
+    charts = []
+    value, title, waits = section.kept.value, MEASURED[unit], ""
+    if kinds:
+        first = kinds[0]
+        value, title = of_kind[first.id], first.title
+        rows = [row for row in section.rows if row.kind == first.id]
+        if section.has_counts and unit == "ns":
+            waits = f"in {sum(row.count or 0 for row in rows):,} waits; "
+        charts.append(_class_bars(rows, unit, value, colours))
+    charts.append(_kind_bars(report.kinds, of_kind, of_aside, section))
+    if len(report.sections) > 1:
+        title = f"{title} ({unit})"
+    about = f"{waits}{format_share(value, total)} of {format_value(total, unit)} recorded"
+    return Headline(title, format_value(value, unit), about, tuple(charts))
+
+
+def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for name, value in pairs:
+        totals[name] = totals.get(name, 0) + value
+    return totals
+
+
+def _class_bars(rows: Sequence[Row], unit: Unit, total: int, colours: Mapping[str, str]) -> Bars:
+    """Return bars by lock class; by name where there are no classes."""
+    by_class = any(row.lock_class != OTHER for row in rows)
+    names = [row.lock_class if by_class else row.name for row in rows]
+    sums = _sums((name, row.value) for name, row in zip(names, rows, strict=True))
+    colour_of = {name: colour_of_row(row, colours) for name, row in zip(names, rows, strict=True)}
+    ordered = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    shown, rest = ordered[:_MOST_BARS], [value for _, value in ordered[_MOST_BARS:]]
+    scale = _Scale(total, max([value for _, value in ordered] + [sum(rest)]), unit)
+    bars = [scale.bar(name, value, colour=colour_of[name]) for name, value in shown]
+    if rest:
+        bars.append(scale.bar(f"{len(rest):,} more", sum(rest), "rest"))
+    title = "By lock class" if by_class else "Largest"
+    heads = ("Lock class" if by_class else "Name", _value_name(unit), "Share")
+    return Bars(title, heads, tuple(bars))
+
+
+def _kind_bars(
+    kinds: Sequence[WaitKind], kept: Mapping[str, int], aside: Mapping[str, int], section: Section
+) -> Bars:
+    """Return bars by kind, over everything recorded; what was set aside says so."""
+    parts = [(kind.title, kept.get(kind.id, 0), "kept") for kind in kinds]
+    parts += [(f"{kind.title} (set aside)", aside.get(kind.id, 0), "aside") for kind in kinds]
+    parts = sorted(
+        (part for part in parts if part[1]), key=lambda one: (one[2] == "aside", -one[1])
+    )
+    scale = _Scale(
+        section.total.value, max([value for _, value, _ in parts], default=0), section.unit
+    )
+    bars = tuple([scale.bar(title, value, tone) for title, value, tone in parts])
+    return Bars("Everything recorded, by kind", ("Kind", _value_name(section.unit), "Share"), bars)
+
+
+def _value_name(unit: Unit) -> str:
+    return {"ns": "Time", "samples": "Samples", "events": "Events"}[unit]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One histogram as bars, one for each bucket; `is_name` says that its title was recorded."""
+
+    title: str
+    is_name: bool
+    about: str
+    bars: tuple[Bar, ...]
+
+
+class Figures(NamedTuple):
+    """Histograms to show at once, and on request."""
+
+    shown: tuple[Figure, ...]
+    more: tuple[Figure, ...]
+
+
+def figures(some: Sequence[Distribution], report: Report) -> Figures:
+    """Return the histograms of a page."""
+    filled = [one for one in some if one.buckets]
+    shown = [one for one in filled if one.count >= _FEWEST_WAITS][:_MOST_FIGURES]
+    shown = shown or filled[:_MOST_FIGURES]
+    return Figures(
+        tuple([_figure(one, report) for one in shown]),
+        tuple([_figure(one, report) for one in filled if one not in shown]),
+    )
+
+
+def _figure(one: Distribution, report: Report) -> Figure:
+    most = max(bucket.count for bucket in one.buckets)
+    bars = [
+        Bar(
+            format_value(bucket.low_ns, "ns"),
+            _percent(bucket.count, most),
+            f"{bucket.count:,}",
+            format_share(bucket.count, one.count),
+        )
+        for bucket in one.buckets
+    ]
+    about = [f"{one.count:,} {'wait' if one.count == 1 else 'waits'}"]
+    about += [text for text in (one.lock_class, one.event) if text not in ("", OTHER)]
+    is_name = one.name != ALL
+    title = one.name if is_name else report.title_of(one.kind)
+    return Figure(title, is_name, ", ".join(about), tuple(bars))

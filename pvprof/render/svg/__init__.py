@@ -1,0 +1,1 @@
+"""Pictures: flame graphs and heat maps, each one SVG file with its own script."""

@@ -1,0 +1,230 @@
+"""Draw two profiles as one flame graph, coloured by what has changed.
+
+Owns the colours and words of a difference; ``difftree`` says which boxes there are and what has
+become of them, ``flamegraph`` how a picture is put together. A frame is coloured by everything that
+stands on it, so that many small changes in one tower show in the whole tower, and the colour says
+by which factor the frame itself has changed, not how much of the total that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from pvprof.analysis.stacks.diff_layout import (
+    NEW,
+    SHAPE_COLUMNS,
+    VANISHED,
+    DiffBox,
+    DiffProfile,
+    Scale,
+    Shape,
+    Threshold,
+    diff_profiles,
+    lay_out_diff,
+)
+from pvprof.analysis.stacks.layout import REST
+from pvprof.render.svg.canvas import AnyBox, Sheet, Tile, tiles_of
+from pvprof.render.svg.flamegraph import (
+    XML_HEAD,
+    FlamegraphOptions,
+    common_data,
+    document,
+    empty_sheet,
+    rest_words,
+)
+from pvprof.render.svg.labels import clean, format_percent, format_value
+from pvprof.render.svg.script_data import Names, encode_tree
+from pvprof.units import count_stacks
+from pvprof.units import format_value as short_value
+
+if TYPE_CHECKING:
+    from pvprof.analysis.stacks.diff_layout import DiffLayout
+    from pvprof.analysis.stacks.fold import Folded
+    from pvprof.units import Unit
+
+CHANGE_COLOURS = (
+    "#2fb5a8", "#5f9fe0", "#9cc4ee", "#cfe1f5", "#e6e3dc",
+    "#f9d5c9", "#f3a58c", "#e8765a", "#f2c230",
+)  # fmt: skip
+"""From `VANISHED` over no change to `NEW`: blues and reds, as far apart with any colour vision, and
+two hues of their own for paths that only one profile has, which are also marked in their labels."""
+
+_WHOLES: dict[Shape, str] = {
+    "base": "Total of the base:",
+    "new": "Total of the new profile:",
+    "union": "Width: the larger of both values, together",
+}
+_MARKS = {VANISHED: "- ", NEW: "+ "}
+
+
+@dataclass(frozen=True, slots=True)
+class DiffOptions:
+    """What the caller may choose about a differential flame graph.
+
+    Attributes:
+        graph: as for one profile; its palette is not used.
+        shape: what boxes are as wide as, to begin with.
+        threshold: which changes are too small to be coloured.
+        scale: how much work each profile covers; None compares the values as they are.
+        base_name, new_name: what the profiles are called.
+    """
+
+    graph: FlamegraphOptions = field(default_factory=FlamegraphOptions)
+    shape: Shape = "union"
+    threshold: Threshold = field(default_factory=Threshold)
+    scale: Scale | None = None
+    base_name: str = "base"
+    new_name: str = "new"
+
+
+def render_diff(base: Folded, new: Folded, options: DiffOptions) -> str:
+    """Return the text of an SVG file that shows what has changed from one profile to another.
+
+    Raises:
+        UsageError: the profiles are in different units, or the options contradict each other.
+    """
+    return XML_HEAD + render_diff_inline(base, new, options, "")
+
+
+def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: str) -> str:
+    """Return the same as an element for an HTML page; see `flamegraph.render_inline`.
+
+    Raises:
+        UsageError: as `render_diff`, or the prefix is none.
+    """
+    options.graph.check()
+    profile = diff_profiles(base, new, options.scale)
+    cut = options.graph.cut(sum(profile.union))
+    views = {
+        view: lay_out_diff(
+            profile, cut, options.shape, options.graph.order, is_reversed=view == "reversed"
+        )
+        for view in ("normal", "reversed")
+    }
+    if not profile.stacks:
+        return document(options.graph, prefix, empty_sheet(options.graph), None)
+    legend = _legend(options.threshold)
+    names = Names()
+    data = common_data(options.graph, profile.unit, legend) | {
+        "subtitle": clean(_subtitle(views["normal"], profile, options)),
+        "trees": {
+            view: encode_tree(layout.boxes, [0] * len(layout.boxes), names, _values)
+            for view, layout in views.items()
+        },
+        "colours": CHANGE_COLOURS,
+        "diff": {
+            "colours": CHANGE_COLOURS,
+            "framePercent": float(options.threshold.of_frame_percent),
+            "totalPercent": float(options.threshold.of_total_percent),
+            "totals": [str(views["normal"].base), str(views["normal"].new)],
+        },
+    }
+    data["start"]["shape"] = options.shape
+    data |= {"names": names.texts, "nameColours": names.colours}
+    layout = views["reversed" if options.graph.is_reversed else "normal"]
+    sheet = Sheet(options.graph.sizes)
+    sheet.heading(options.graph.title, data["subtitle"])
+    sheet.legend(legend)
+    if layout.total:
+        _draw(sheet, layout, profile.unit, options)
+    sheet.notes(options.graph.notes)
+    return document(options.graph, prefix, sheet, data)
+
+
+def change_words(base: int, new: int, unit: Unit) -> str:
+    """Return both values of a frame and what has become of it."""
+    if not base:
+        return f"only in new: {short_value(new, unit)}"
+    if not new:
+        return f"vanished, in base: {short_value(base, unit)} (-100.00%)"
+    delta = new - base
+    sign = "+" if delta > 0 else ""
+    return (
+        f"base {short_value(base, unit)}, new {short_value(new, unit)}:"
+        f" {sign}{short_value(delta, unit)} ({sign}{format_percent(delta, base)})"
+    )
+
+
+def _draw(sheet: Sheet, layout: DiffLayout, unit: Unit, options: DiffOptions) -> None:
+    larger = max(layout.base, layout.new)
+
+    def look(base: int, new: int) -> tuple[str, str]:
+        change = options.threshold.change(base, new, larger)
+        return CHANGE_COLOURS[change - VANISHED], _MARKS.get(change, "")
+
+    def words(tile: Tile) -> str:
+        base, new = _both(tile)
+        stacks = f", {count_stacks(tile.box.rest_stacks)}" if tile.name == REST else ""
+        return f"{change_words(base, new, unit)}{stacks}"
+
+    tiles = tiles_of(
+        layout.boxes,
+        [look(box.base, box.new) for box in layout.boxes],
+        lambda box: look(*_rests(box)[:2]),
+        options.graph.order,
+    )
+    sheet.frames(tiles, layout.total, options.graph.icicle, words)
+    total = format_value(layout.total, unit, options.graph.count_name)
+    rest = rest_words(layout.rest_stacks, layout.rest, layout.total, options.graph)
+    sheet.account(f"{_WHOLES[options.shape]} {total}.{rest}")
+
+
+def _both(tile: Tile) -> tuple[int, int]:
+    """Return the value of a tile in each profile."""
+    assert isinstance(tile.box, DiffBox)
+    if tile.name == REST and tile.depth > tile.box.depth:
+        return tile.box.rests[SHAPE_COLUMNS["base"]], tile.box.rests[SHAPE_COLUMNS["new"]]
+    return tile.box.base, tile.box.new
+
+
+def _rests(box: AnyBox) -> tuple[int, int, int]:
+    assert isinstance(box, DiffBox)
+    return box.rests
+
+
+def _values(box: AnyBox) -> tuple[Sequence[int], Sequence[int]]:
+    assert isinstance(box, DiffBox)
+    return box.own, box.rests
+
+
+def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) -> str:
+    """Return what is compared with what, how it was scaled, and what became of the whole."""
+    parts = [options.graph.subtitle] if options.graph.subtitle else []
+    parts.append(f"base: {options.base_name}; new: {options.new_name}")
+    if options.scale is None:
+        parts.append("values as recorded, not scaled")
+    else:
+        scale = options.scale
+        base, new = (f"{_number(amount)} {scale.unit}" for amount in (scale.base, scale.new))
+        parts.append(
+            f"the base ({base}) is scaled by {_number(scale.new / scale.base)}"
+            f" to the {new} of the new profile"
+        )
+    parts.append(f"all: {change_words(layout.base, layout.new, profile.unit)}")
+    return ". ".join(parts)
+
+
+def _legend(threshold: Threshold) -> tuple[tuple[str, str], ...]:
+    floor = _number(threshold.of_frame_percent), _number(threshold.of_total_percent)
+    meanings = {
+        VANISHED: "- vanished",
+        -3: "at most half",
+        -2: "at most 4/5",
+        -1: "takes less",
+        0: f"less than {floor[0]}% of the frame or {floor[1]}% of all",
+        1: "takes more",
+        2: "1.25 times or more",
+        3: "twice or more",
+        NEW: "+ new",
+    }
+    return tuple(
+        (CHANGE_COLOURS[change - VANISHED], meaning) for change, meaning in meanings.items()
+    )
+
+
+def _number(value: Fraction) -> str:
+    """Return a number as people write it, to six digits."""
+    return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"

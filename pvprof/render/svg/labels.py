@@ -1,0 +1,114 @@
+"""Text as a flame graph shows it: escaped, cut to what fits, values and shares in words.
+
+Owns wording and fitting; refuses to know where on the picture a text stands. The script of the
+picture repeats `fit`, `format_value` and `format_percent`, so that what it draws reads the same.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import TYPE_CHECKING
+
+from pvprof.units import format_exact, format_ns
+
+if TYPE_CHECKING:
+    from pvprof.model.stacks import Frame
+    from pvprof.units import Unit
+
+CELL_PERMILLE = 602
+"""Width of a character by the font's size: 0.600 to 0.602 in the usual monospaced fonts."""
+
+_MIN_LABEL = 3
+_SCALED_FROM_NS = 1000
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
+)
+"""What XML 1.0 forbids, a reader would not see, or turns a text round; nor may a name hold a line
+break."""
+
+_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"},
+)
+
+_ANNOTATION = re.compile(r"(?s)(.+)_\[([kwji])\]")
+ANNOTATIONS = {"k": "kernel", "w": "waker", "j": "JIT", "i": "inlined"}
+"""What other tools hang on to a frame, ``vm_fault_[k]``, and what it means."""
+
+
+def clean(text: str) -> str:
+    """Return the text with every character that XML forbids, or that is unseen, made visible."""
+    return _UNSAFE.sub("\ufffd", text)
+
+
+def escape(text: str) -> str:
+    """Return the text safe to stand in XML, as content or in an attribute."""
+    return clean(text).translate(_ESCAPES)
+
+
+def split_annotation(name: Frame) -> tuple[Frame, str]:
+    """Return a frame without its annotation, and the annotation's letter or an empty string."""
+    match = _ANNOTATION.fullmatch(name) if name.endswith("]") else None
+    return (match[1], match[2]) if match else (name, "")
+
+
+def fit(name: str, cells: int) -> str:
+    """Return as much of a label as fits into so many character cells, or nothing.
+
+    The module goes before a letter of the function does: `` kernel` `` tells least.
+    """
+    _, tick, function = name.partition("`")
+    label = _cut(name, cells)
+    return _cut(function, cells) if label != name and tick and function else label
+
+
+def _cut(name: str, cells: int) -> str:
+    """Return the beginning of a name, with an ellipsis where that is not all of it.
+
+    Outside ASCII a character is taken to be two cells wide: too short is better than drawn over
+    the neighbour.
+    """
+    if cells < _MIN_LABEL:
+        return ""
+    if name.isascii():
+        return name if len(name) <= cells else name[: cells - 1] + "…"
+    used = 0
+    cut = 0
+    for index, character in enumerate(name):
+        used += 1 if character.isascii() else 2
+        if used <= cells - 1:
+            cut = index + 1
+        if used > cells:
+            return name[:cut] + "…"
+    return name
+
+
+def wrap(text: str, cells: int) -> list[str]:
+    """Return the lines of a text, none wider than so many cells."""
+    width = max(1, cells if text.isascii() else cells // 2)
+    return [
+        line
+        for paragraph in text.splitlines() or [""]
+        for line in textwrap.wrap(paragraph, width, break_on_hyphens=False) or [""]
+    ]
+
+
+def format_value(value: int, unit: Unit, count_name: str = "") -> str:
+    """Return a value in full, after a scaled one where that is shorter."""
+    if unit == "ns":
+        exact = format_exact(value, unit)
+        return f"{format_ns(value)} ({exact})" if abs(value) >= _SCALED_FROM_NS else exact
+    return f"{value:,} {count_name or (unit.removesuffix('s') if abs(value) == 1 else unit)}"
+
+
+def format_percent(part: int, whole: int) -> str:
+    """Return a share with two decimals; one that is not zero never reads as zero."""
+    if part < 0:
+        return f"-{format_percent(-part, whole)}"
+    if not whole:
+        return "-"
+    hundredths = (part * 20_000 + whole) // (2 * whole)
+    if part and not hundredths:
+        return "<0.01%"
+    return f"{hundredths // 100}.{hundredths % 100:02}%"

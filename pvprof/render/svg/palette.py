@@ -1,0 +1,304 @@
+"""Which frame has which colour, and what the colours mean.
+
+Owns colours and legend; refuses to draw. A colour follows from a name alone (its place in a list,
+or crc32, never hash order), so that a function, a module or a lock class looks the same in the
+pictures of two days; but for ``safe``, whose colours are too few for that.
+Every colour carries black text at the contrast that WCAG level AA wants.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import re
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pvprof.analysis.stacks.layout import MIXED, REST, Box
+from pvprof.model.stacks import DELIMITER, NO_STACK, WAKER_DELIMITER
+from pvprof.render.svg.labels import ANNOTATIONS, split_annotation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pvprof.analysis.stacks.fold import Folded
+    from pvprof.model.stacks import Frame
+
+Palette = Literal["auto", "cause", "module", "name", "hot", "safe"]
+PALETTES: tuple[Palette, ...] = get_args(Palette)
+"""``auto`` takes ``cause`` where it is known what was waited for, else ``module`` where frames name
+several modules, else ``name``. ``safe`` groups like it, in colours that are told apart with
+any colour vision (those of Okabe and Ito, lightened)."""
+
+ROOT_COLOUR = "#d9d6cf"
+MATCH_COLOUR = "#e58bf2"
+_GREYS = {DELIMITER: "#d4d4d4", WAKER_DELIMITER: "#a9a9a9", NO_STACK: "#b8b8b8", REST: "#c9c9c9"}
+_MIXED_COLOUR = "#e6e0d4"
+_NO_GROUP = "process, lock or message"
+_WAKER = ANNOTATIONS["w"]
+_ADDRESS = re.compile("0x[0-9a-f]+")
+
+# Names in the order in which they go round the hues, far apart for neighbours here: what is often
+# seen together. All classes and kinds of the packaged rules, and some modules.
+_PLACES = (
+    "kernel", "pv list (rwlock)", "pv list (OBM)", "vm object", "vm page busy", "vm page queues",
+    "pv chunk", "vnode/namecache", "vm map", "pmap", "proc tree", "pv list", "zfs.ko",
+    "buffer cache", "file descriptors", "pipe", "select/kqueue", "umtx", "socket/network", "UMA",
+    "swap", "memory shortage", "vm pagers", "scheduler", "disk, GEOM, CAM", "callout and clocks",
+    "ZFS", "mutex pools", "scheduler/turnstile/sleepq chains", "mount", "UFS",
+    "kernel memory arenas", "exec arguments", "smp rendezvous", "advisory file locks", "signals",
+    "tty/console", "devfs", "credentials", "Giant", "taskqueue", "epoch", "interrupts", "AIO",
+    "NFS/RPC", "FUSE", "random", "System V and POSIX IPC", "event handlers", "audit and MAC",
+    "sysctl, modules, environment", "DTrace", "futex", "mutex", "rwsem", "page cache",
+    "file system journal", "select/epoll", "percpu-rwsem", "spinlock", "rwlock", "semaphore",
+    "rtmutex", "RCU", "workqueue", "wait queues", "woken", "preempted", "reverse map", "slab",
+    "cgroup", "block layer", "io_uring", "Kernel waiting on itself", "Running",
+    "Runnable, waiting for a CPU", "Asleep until woken, by waker", "Not classified",
+    "Disk and network I/O", "Waiting for children", "Timers", "IPC and idle",
+    "User-space synchronisation", "Idle kernel threads and CPUs", "libc.so.7", "dtrace.ko",
+    "unresolved", *ANNOTATIONS.values(),
+)  # fmt: skip
+_PLACE_OF = {name: place for place, name in reversed(list(enumerate(_PLACES)))}
+_GOLDEN_ANGLE = 137.508
+# That of the first place; then all hues but those around `MATCH_COLOUR`.
+_FIRST_HUE, _HUES_FROM, _HUES = 85, 310, 330
+_LIGHT_AND_SATURATION = ((70, 80), (66, 55), (78, 60))
+_MOST_HASHED = 99_991
+_SAFE_COLOURS = (
+    "#e6ab3c", "#72bfe8", "#3fb795", "#f0e442", "#6ca6d9", "#ec8a4f", "#d99cbd", "#b9b3a6",
+)  # fmt: skip
+_SHADES = 3
+_NAME_HUES, _NAME_LIGHTS = 18, 3
+_HOT_STEPS = 24
+_PALE_PERCENT = 62
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """The colours of the boxes of several layouts.
+
+    Attributes:
+        colours: each distinct colour, ``#rrggbb``.
+        of_boxes: for each layout, for each box, an index into `colours`.
+        legend: (colour, meaning), in reading order.
+    """
+
+    colours: tuple[str, ...]
+    of_boxes: tuple[tuple[int, ...], ...]
+    legend: tuple[tuple[str, str], ...]
+
+
+def paint(layouts: Sequence[Sequence[Box]], folded: Folded, palette: Palette) -> Painting:
+    """Return the colours of all boxes of some layouts of one profile."""
+    names = {box.name for boxes in layouts for box in boxes if box.depth}
+    chosen = _choose(names, folded) if palette in ("auto", "safe") else palette
+    brush: _Brush
+    if chosen == "cause" and folded.causes:
+        brush = _ByCause(folded, is_safe=palette == "safe")
+    elif chosen == "module":
+        brush = _ByModule(names, is_safe=palette == "safe")
+    else:
+        brush = _ByName(is_hot=chosen == "hot", is_safe=palette == "safe")
+    index: dict[str, int] = {}
+    of_boxes = tuple(
+        tuple([index.setdefault(colour, len(index)) for colour in _colours(boxes, brush)])
+        for boxes in layouts
+    )
+    seen = {box.name for boxes in layouts for box in boxes}
+    greys = [
+        (_GREYS[name], text)
+        for name, text in (
+            (DELIMITER, "- between user and kernel"),
+            (WAKER_DELIMITER, "-- between waker and sleeper"),
+        )
+        if name in seen
+    ]
+    if any(box.rest for boxes in layouts for box in boxes):
+        greys.append((_GREYS[REST], "... too narrow to draw"))
+    return Painting(tuple(index), of_boxes, (*brush.legend(), *greys))
+
+
+def grey_of(name: Frame) -> str:
+    """Return the colour of a frame that is no code, in any palette; empty for the others."""
+    return _GREYS.get(name, "")
+
+
+def _choose(names: Iterable[Frame], folded: Folded) -> Palette:
+    if folded.reasons and folded.causes:
+        return "cause"
+    groups = {group_of(name) for name in names} - {_NO_GROUP, ""}
+    return "module" if len(groups) > 1 else "name"
+
+
+def _colours(boxes: Iterable[Box], brush: _Brush) -> Iterable[str]:
+    """Yield the colour of each box; what stands on a ``--`` belongs to a waker."""
+    waker_from = 0
+    for box in boxes:
+        if waker_from and box.depth <= waker_from:
+            waker_from = 0
+        if not box.depth:
+            yield ROOT_COLOUR
+            continue
+        yield grey_of(box.name) or brush.colour(box, bool(waker_from))
+        if box.name == WAKER_DELIMITER and not waker_from:
+            waker_from = box.depth
+
+
+class _Brush:
+    """A palette at work."""
+
+    def colour(self, box: Box, of_waker: bool) -> str:
+        """Return the colour of a box that is no root and no separator."""
+        raise NotImplementedError
+
+    def legend(self) -> tuple[tuple[str, str], ...]:
+        """Return what the colours mean."""
+        raise NotImplementedError
+
+
+class _ByCause(_Brush):
+    """What was waited for in full colour, the code that waits for nothing else in a pale one."""
+
+    def __init__(self, folded: Folded, *, is_safe: bool) -> None:
+        self._reasons = folded.reasons
+        totals: dict[str, int] = {}
+        for stack, value in folded.rows:
+            cause = folded.causes.get(stack, MIXED)
+            totals[cause] = totals.get(cause, 0) + value
+        totals.pop(MIXED, None)
+        causes = sorted(totals, key=lambda cause: (-totals[cause], cause))
+        self._strong = _group_colours(causes, is_safe=is_safe)
+        self._pale = {cause: _mix(colour, "#ffffff") for cause, colour in self._strong.items()}
+
+    def colour(self, box: Box, of_waker: bool) -> str:
+        if box.cause == MIXED:
+            return _MIXED_COLOUR
+        return (self._strong if box.name in self._reasons else self._pale)[box.cause]
+
+    def legend(self) -> tuple[tuple[str, str], ...]:
+        pale = next(iter(self._pale.values()), _MIXED_COLOUR)
+        return (
+            *_legend_of(self._strong),
+            (pale, "pale: code that leads there only"),
+            (_MIXED_COLOUR, "code that leads to several"),
+        )
+
+
+class _ByModule(_Brush):
+    """One hue for each module or annotation, in shades by name."""
+
+    def __init__(self, names: Iterable[Frame], *, is_safe: bool) -> None:
+        found = {group_of(name) for name in names} - {_NO_GROUP, ""}
+        groups = sorted(found, key=lambda group: (_place_of(group), group))
+        self._groups = _group_colours(groups, is_safe=is_safe)
+        self._shades: dict[tuple[str, Frame], str] = {}
+        self._waker = self._groups.get(_WAKER) or _group_colours([_WAKER], is_safe=is_safe)[_WAKER]
+        self._seen: dict[str, str] = {}
+
+    def colour(self, box: Box, of_waker: bool) -> str:
+        group = group_of(box.name)
+        if of_waker:
+            group = _WAKER
+        known = self._shades.get((group, box.name))
+        if known is None:
+            base = self._waker if of_waker else self._groups.get(group, _MIXED_COLOUR)
+            self._seen.setdefault(group, base)
+            shade = _crc(function_of(box.name)) % _SHADES
+            known = _mix(base, "#ffffff", 100 - 14 * shade)
+            self._shades[group, box.name] = known
+        return known
+
+    def legend(self) -> tuple[tuple[str, str], ...]:
+        order = sorted(self._seen, key=lambda group: (group == _NO_GROUP, group))
+        return tuple(_legend_of({group: self._seen[group] for group in order}))
+
+
+class _ByName(_Brush):
+    def __init__(self, *, is_hot: bool, is_safe: bool) -> None:
+        self._is_hot = is_hot
+        self._is_safe = is_safe
+
+    def colour(self, box: Box, of_waker: bool) -> str:
+        if self._is_safe:
+            return _SAFE_COLOURS[_crc(function_of(box.name)) % len(_SAFE_COLOURS)]
+        return name_colour(box.name, is_hot=self._is_hot)
+
+    def legend(self) -> tuple[tuple[str, str], ...]:
+        return (
+            (_MIXED_COLOUR, "a function has the same colour in every graph; colours mean no more"),
+        )
+
+
+def name_colour(name: Frame, *, is_hot: bool = False) -> str:
+    """Return the colour of a function: always the same, in whatever module it is."""
+    mix = _crc(function_of(name))
+    if is_hot:
+        step = mix % _HOT_STEPS
+        return _hsl(4 + 2.2 * step, 60 + step % 5, 92)
+    hue, light = mix % _NAME_HUES, mix // _NAME_HUES % _NAME_LIGHTS
+    return _hsl(hue * 360 / _NAME_HUES, 72 + 5 * light, 62)
+
+
+def function_of(name: Frame) -> str:
+    """Return a frame without its module and annotation."""
+    plain, _ = split_annotation(name)
+    return plain.partition("`")[2] or plain
+
+
+def group_of(name: Frame) -> str:
+    """Return the module of a frame, or what its annotation says, or that it has neither."""
+    plain, letter = split_annotation(name)
+    if letter:
+        return ANNOTATIONS[letter]
+    if plain in _GREYS:
+        return ""
+    module, tick, function = plain.partition("`")
+    if _ADDRESS.fullmatch(function if tick else module) and module in ("", plain):
+        return "unresolved"
+    return (module or "unresolved") if tick else _NO_GROUP
+
+
+def _group_colours(groups: Iterable[str], *, is_safe: bool) -> dict[str, str]:
+    """Return a colour for each group: by its name alone.
+
+    Colours that are safe for any vision are too few for that: the first groups have one each, in
+    the given order, all others share the last.
+    """
+    if is_safe:
+        last = len(_SAFE_COLOURS) - 1
+        return {group: _SAFE_COLOURS[min(place, last)] for place, group in enumerate(groups)}
+    return {group: _colour_at(_place_of(group)) for group in groups}
+
+
+def _place_of(group: str) -> int:
+    return _PLACE_OF.get(group, len(_PLACES) + _crc(group) % _MOST_HASHED)
+
+
+def _colour_at(place: int) -> str:
+    light, saturation = _LIGHT_AND_SATURATION[place % len(_LIGHT_AND_SATURATION)]
+    turned = (_FIRST_HUE + place * _GOLDEN_ANGLE) % 360
+    return _hsl(_HUES_FROM + turned * _HUES / 360, light, saturation)
+
+
+def _legend_of(groups: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return (colour, groups that have it) in the order of the groups."""
+    names: dict[str, list[str]] = {}
+    for group, colour in groups.items():
+        names.setdefault(colour, []).append(group)
+    return [(colour, ", ".join(some)) for colour, some in names.items()]
+
+
+def _crc(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
+
+
+def _hsl(hue: float, light: float, saturation: float) -> str:
+    red, green, blue = colorsys.hls_to_rgb(hue % 360 / 360, light / 100, saturation / 100)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
+def _mix(colour: str, other: str, percent: int = 100 - _PALE_PERCENT) -> str:
+    """Return so many percent of a colour with the rest of another."""
+    pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
+    mixed = bytes((mine * percent + theirs * (100 - percent) + 50) // 100 for mine, theirs in pairs)
+    return f"#{mixed.hex()}"

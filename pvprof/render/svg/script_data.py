@@ -1,0 +1,104 @@
+"""What the script of a flame graph is given: the trees and the texts, as small as they get.
+
+Owns the encoding, of which ``flame_model.js`` is the reader. A tree is one string, its boxes
+parents first, joined by blanks. Each is
+
+    NAME [.OWN] [~REST*STACKS] [!COLOUR] [^UP]
+
+NAME, STACKS, COLOUR and UP are numbers to the base 36: an index into the names, how many stacks
+are in the rest, an index into the colours where it is not that of the name, and how many levels the
+box stands below being a child of the one before. OWN and REST are values in hex, several joined by
+``,`` where a tree has several columns. What is 0 is left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from pvprof.render.svg.canvas import AnyBox
+from pvprof.render.svg.labels import clean
+
+_NO_MARKUP = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class Names:
+    """The distinct names of some trees, each with the colour that most of its boxes may share."""
+
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+        self._colours: list[int] = []
+
+    def index(self, name: str, colour: int) -> int:
+        """Return the number of a name; a new one takes the colour as its own."""
+        found = self._index.get(name)
+        if found is None:
+            found = self._index[name] = len(self._index)
+            self._colours.append(colour)
+        return found
+
+    def colour(self, index: int) -> int:
+        """Return the colour of a name."""
+        return self._colours[index]
+
+    @property
+    def texts(self) -> list[str]:
+        """Return the names by number."""
+        return [clean(name) for name in self._index]
+
+    @property
+    def colours(self) -> list[int]:
+        """Return the colours by number."""
+        return self._colours
+
+
+def encode_tree(
+    boxes: Sequence[AnyBox],
+    colours: Iterable[int],
+    names: Names,
+    values: Callable[[AnyBox], tuple[Sequence[int], Sequence[int]]],
+) -> str:
+    """Return a tree as one string.
+
+    Args:
+        boxes: parents first.
+        colours: of each box.
+        names: takes the names in.
+        values: gives the own values of a box and those of its rest.
+    """
+    parts = []
+    previous = -1
+    for box, colour in zip(boxes, colours, strict=True):
+        number = names.index(box.name, colour)
+        own, rest = values(box)
+        text = base36(number)
+        if any(own):
+            text += "." + ",".join([f"{value:x}" for value in own])
+        if any(rest):
+            text += "~" + ",".join([f"{value:x}" for value in rest]) + "*" + base36(box.rest_stacks)
+        if colour != names.colour(number):
+            text += "!" + base36(colour)
+        up = previous + 1 - box.depth
+        if up:
+            text += "^" + base36(up)
+        previous = box.depth
+        parts.append(text)
+    return " ".join(parts)
+
+
+def base36(number: int) -> str:
+    """Return a number that is not negative to the base 36."""
+    digits = ""
+    while number >= 36:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return _DIGITS[number] + digits
+
+
+def embed(data: Mapping[str, Any]) -> str:
+    """Return data as JSON that may stand between tags of XML and HTML."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return _NO_MARKUP.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

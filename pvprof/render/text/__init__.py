@@ -1,0 +1,1 @@
+"""Text for people: the terminal, Markdown, folded stacks, a printed tree."""

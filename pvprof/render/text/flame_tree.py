@@ -1,0 +1,144 @@
+"""Folded stacks as a printed tree, by rich: for people on the target, with nothing but a terminal.
+
+Owns the tree's shape: heaviest first; a frame that only hands on what its caller got stands below
+it without a number and without indentation, so that 80 columns hold deep stacks. It refuses to
+decide which stacks count and which frames are too small (``flame`` cuts them).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from pvprof.analysis.stacks.fold import Folded
+from pvprof.analysis.stacks.layout import Box, lay_out
+from pvprof.errors import UsageError
+from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, show_controls
+from pvprof.render.svg.labels import fit
+from pvprof.units import count_stacks, format_share, format_value
+
+_VALUE_CELLS, _SHARE_CELLS = 10, 7
+_LEAST_NAME_CELLS = 16
+_HOT_PERCENT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TreeOptions:
+    """How much of a tree is printed.
+
+    Attributes:
+        min_percent: frames below this share of the total are added up in one line.
+        depth: how many forks deep the tree goes; 0 for all.
+    """
+
+    min_percent: float = 1.0
+    depth: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_percent <= 100:
+            raise UsageError(f"{self.min_percent} % is no share")
+        if self.depth < 0:
+            raise UsageError(f"no tree has {self.depth} levels")
+
+
+class TreeLine(NamedTuple):
+    """One line: its value, or None where that is the caller's; guides; name; what sort it is."""
+
+    value: int | None
+    guide: str
+    name: str
+    sort: str = "code"
+
+
+class _Node(NamedTuple):
+    box: Box
+    children: list[_Node]
+
+
+def print_tree(folded: Folded, console: Console, options: TreeOptions) -> None:
+    """Print the stacks as a tree, as wide as the console is."""
+    total = folded.total
+    heading = f"{'of all':>{_SHARE_CELLS}} {_heading(folded):>{_VALUE_CELLS}}"
+    console.print(Text(f"{heading}  frame", style="dim"))
+    for line in tree_lines(folded, options):
+        numbers = " " * (_SHARE_CELLS + 1 + _VALUE_CELLS)
+        is_hot = False
+        if line.value is not None:
+            share = format_share(line.value, total)
+            value = format_value(line.value, folded.unit)
+            numbers = f"{share:>{_SHARE_CELLS}} {value:>{_VALUE_CELLS}}"
+            is_hot = 100 * line.value >= _HOT_PERCENT * total
+        room = max(console.width - len(numbers) - 2 - len(line.guide), _LEAST_NAME_CELLS)
+        text = Text(no_wrap=True, overflow="crop")
+        text.append(numbers, style="bold" if is_hot else "")
+        text.append(f"  {line.guide}", style="dim")
+        text.append(fit(show_controls(line.name), room) or line.name, style=_STYLES[line.sort])
+        console.print(text, soft_wrap=True)
+
+
+_STYLES = {"code": "", "reason": "bold cyan", "rest": "dim"}
+
+
+def tree_lines(folded: Folded, options: TreeOptions) -> Iterator[TreeLine]:
+    """Yield the lines of the tree; the numbers below a frame add up to its own."""
+    least = math.ceil(Fraction(str(options.min_percent)) * folded.total / 100)
+    layout = lay_out(folded, least, "weight")
+    if not layout.boxes:
+        return
+    pending: list[tuple[_Node | TreeLine, str, str, int, bool]] = [
+        (_tree(layout.boxes), "", "", 0, True)
+    ]
+    while pending:
+        node, guide, below, forks, has_value = pending.pop()
+        if isinstance(node, TreeLine):
+            yield node._replace(guide=guide)
+            continue
+        box = node.box
+        sort = "reason" if box.name in folded.reasons else "code"
+        if box.name in (DELIMITER, WAKER_DELIMITER):
+            sort = "rest"
+        yield TreeLine(box.width if has_value else None, guide, box.name, sort)
+        if len(node.children) == 1 and node.children[0].box.width == box.width:
+            pending.append((node.children[0], below, below, forks, False))
+            continue
+        items = _items(node, is_too_deep=bool(options.depth) and forks >= options.depth)
+        last = len(items) - 1
+        for place in range(last, -1, -1):
+            corner, line = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
+            pending.append((items[place], below + corner, below + line, forks + 1, True))
+
+
+def _tree(boxes: tuple[Box, ...]) -> _Node:
+    open_nodes = [_Node(boxes[0], [])]
+    for box in boxes[1:]:
+        del open_nodes[box.depth :]
+        node = _Node(box, [])
+        open_nodes[-1].children.append(node)
+        open_nodes.append(node)
+    return open_nodes[0]
+
+
+def _items(node: _Node, *, is_too_deep: bool) -> list[_Node | TreeLine]:
+    """Return what stands below a frame where the tree forks."""
+    box = node.box
+    items: list[_Node | TreeLine] = []
+    if is_too_deep:
+        hidden = box.width - box.self_value
+        items += [TreeLine(hidden, "", "... deeper", "rest")] if hidden else []
+    else:
+        items += node.children
+    if box.rest and not is_too_deep:
+        items.append(TreeLine(box.rest, "", f"... {count_stacks(box.rest_stacks)}", "rest"))
+    if box.self_value and items:
+        items.append(TreeLine(box.self_value, "", "[itself]", "rest"))
+    return items
+
+
+def _heading(folded: Folded) -> str:
+    return {"ns": "time", "samples": "samples", "events": "events"}[folded.unit]

@@ -1,0 +1,162 @@
+"""A report, a study, a comparison on a terminal, by rich: colour for people, plain into pipes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from pvprof.analysis.compare.compare import Comparison
+from pvprof.analysis.report import Report
+from pvprof.model.problems import Problem, Severity
+from pvprof.stats.study import Section, Study
+from pvprof.views.tables import compare as comparison
+from pvprof.views.tables import plot, verdicts
+from pvprof.views.tables import stats as statistics
+from pvprof.views.tables.details import detail_tables, sentences
+from pvprof.views.tables.problems import problem_lines
+from pvprof.views.tables.report import aside_table, heading, histogram_table, lock_tables, summary
+from pvprof.views.tables.table import Table, TableOptions
+
+_GAP = 3
+_WIDEST_PLOT = 120
+_MOST_NAME = 24
+_STYLES: dict[Severity, str] = {"loss": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def print_report(report: Report, console: Console, options: TableOptions) -> None:
+    """Print a report on a console; columns that do not fit are left out and named."""
+    console.print(Text(heading(report), style="bold"))
+    for label, text in report.provenance[1:]:
+        console.print(Text(f"  {label}: {text}", style="dim"))
+    _print_problems(report.problems, console)
+    for section in report.sections:
+        console.print()
+        console.print(Text(summary(section, report), style="bold"))
+        for line in sentences(section):
+            console.print(Text(line))
+        tables = lock_tables(section, report, options)
+        for table in [*tables, *detail_tables(section, report, options)]:
+            _print_table(table, console)
+        aside = None if options.only_locks else aside_table(section)
+        if aside:
+            _print_table(aside, console)
+    histograms = None if options.only_locks else histogram_table(report.histograms, options)
+    if histograms:
+        _print_table(histograms, console)
+
+
+def print_study(study: Study, console: Console, has_plot: bool) -> None:
+    """Print a study on a console: of each metric a plot, the sets, and the differences."""
+    console.print(Text(statistics.heading(study), style="bold"))
+    _print_problems(study.problems, console)
+    is_drawn = False
+    for section in study.sections:
+        console.print()
+        console.print(Text(statistics.section_title(section), style="bold cyan"))
+        lines = _plot(section, console) if has_plot else []
+        is_drawn = is_drawn or bool(lines)
+        for line in lines:
+            console.print(Text(line), no_wrap=True, crop=True)
+        _print_table(_narrow(statistics.summary_table(section)), console)
+        compared = statistics.comparison_table(section, study)
+        if compared:
+            _print_table(_narrow(compared), console)
+        for line in statistics.remarks(section):
+            console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
+    legends = [plot.LEGEND] if is_drawn else []
+    legends += [statistics.POWER_LEGEND] if statistics.has_power(study) else []
+    if legends:
+        console.print()
+    for legend in legends:
+        console.print(Text(legend, style="dim"))
+
+
+def print_changes(changes: Comparison, console: Console, top: int) -> None:
+    """Print a comparison on a console: caveats, times, rows, code."""
+    console.print(Text(comparison.heading(changes), style="bold"))
+    console.print(Text(f"  {comparison.method(changes)}", style="dim"))
+    _print_problems(changes.caveats, console)
+    _print_problems(changes.problems, console)
+    times = comparison.times_table(changes)
+    if times:
+        _print_table(times, console)
+    for section in changes.sections:
+        console.print()
+        console.print(Text(comparison.section_title(section), style="bold"))
+        tables = comparison.row_tables(changes, section, top)
+        functions = comparison.functions_table(changes, section)
+        tables += [functions] if functions else []
+        for table in [*tables, *comparison.tower_tables(section)]:
+            _print_table(table, console)
+        aside = comparison.aside_line(section)
+        if aside:
+            console.print()
+            console.print(Text(aside, style="dim"))
+    lines = verdicts.sentences(changes)
+    lacking = verdicts.missing_line(changes)
+    console.print()
+    for line in [*lines, *([lacking] if lacking else [])]:
+        console.print(Text(line))
+
+
+def _plot(section: Section, console: Console) -> list[str]:
+    drawn = plot.draw([row.series for row in section.rows], min(console.width, _WIDEST_PLOT))
+    return ["", *drawn] if drawn else []
+
+
+def _narrow(table: Table) -> Table:
+    """Shorten long names of sets, paths mostly, so that the numbers have room."""
+    rows = tuple((plot.shorten(row[0], _MOST_NAME), *row[1:]) for row in table.rows)
+    return Table(table.title, table.columns, rows)
+
+
+def _print_problems(problems: Sequence[Problem], console: Console) -> None:
+    for line, one in zip(problem_lines(problems), problems, strict=True):
+        console.print(Text(f"  {line}", style=_STYLES[one.severity]))
+
+
+def _print_table(table: Table, console: Console) -> None:
+    shown = fitting_columns(table, console.width)
+    drawn = RichTable(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False, title_justify="left"
+    )
+    for index in shown:
+        column = table.columns[index]
+        drawn.add_column(
+            column.name,
+            justify="right" if column.is_number else "left",
+            no_wrap=column.is_number,
+            overflow="fold",
+        )
+    for row in table.rows:
+        drawn.add_row(*(Text(row[index]) for index in shown))
+    console.print()
+    if table.title:
+        console.print(Text(table.title, style="bold cyan"))
+    console.print(drawn)
+    hidden = [c.name for i, c in enumerate(table.columns) if i not in shown]
+    if hidden:
+        console.print(Text(f"not shown at this width: {', '.join(hidden)}", style="dim"))
+    if table.note:
+        console.print(Text(table.note, style="dim"))
+
+
+def fitting_columns(table: Table, width: int) -> Sequence[int]:
+    """Return the indices of the columns that fit into `width` cells, those of rank 0 always."""
+    needed = [
+        max(cell_len(text) for text in (column.name, *(row[index] for row in table.rows)))
+        for index, column in enumerate(table.columns)
+    ]
+    shown = list(range(len(table.columns)))
+    while sum(needed[index] + _GAP for index in shown) - _GAP > width:
+        droppable = [index for index in shown if table.columns[index].rank]
+        if not droppable:
+            break
+        shown.remove(max(droppable, key=lambda index: (table.columns[index].rank, index)))
+    return shown

@@ -1,0 +1,1 @@
+"""Files for viewers of others: speedscope and Chrome traces."""

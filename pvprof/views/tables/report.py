@@ -1,0 +1,223 @@
+"""A report as plain tables of text: what the terminal and Markdown renderers share.
+
+Owns the wording, the columns and the scaling of values; refuses to know how a table is drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pvprof.analysis.lock_table import Row
+from pvprof.analysis.report import HistogramRow, Report, Section
+from pvprof.classify.rules import OTHER
+from pvprof.model.stacks import show_controls
+from pvprof.units import MEASURED, Unit, format_exact, format_share, format_value
+from pvprof.views.tables.table import Column, LockColumn, Table, TableOptions
+from pvprof.views.tables.waits import columns_of_singles
+from pvprof.views.tables.wakers import waker_columns
+
+"""What a profile of each unit is called in headings."""
+
+_NAMES_ASIDE = 4
+_WAITED_FOR = "Lock or wait message"
+# What the rows of these kinds of waits are called by.
+_ROW_HEADINGS = {"runq": "Process", "wakeup": "Waker -> sleeper"}
+# Heading, rank, field of `Quantiles`.
+_QUANTILES = (
+    ("p50", 4, "p50_ns"),
+    ("p90", 4, "p90_ns"),
+    ("p99", 2, "p99_ns"),
+    ("max", 2, "max_ns"),
+)
+
+
+def heading(report: Report) -> str:
+    """Return the first line of a report."""
+    return show_controls("pvprof report: " + ", ".join(report.names))
+
+
+def summary(section: Section, report: Report) -> str:
+    """Return the sentence that says what a section kept of what was measured."""
+    kept, total, unit = section.kept, section.total, section.unit
+    what = MEASURED[unit]
+    if not total.records:
+        return f"{what}: nothing was recorded"
+    titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
+    named = f" ({'; '.join(titles)})" if titles else ""
+    waits = f" in {kept.count:,} waits" if section.has_counts and unit == "ns" else ""
+    return (
+        f"{what}: {format_value(kept.value, unit)}{waits}{named}, "
+        f"{format_share(kept.value, total.value)} of {format_value(total.value, unit)} recorded"
+    )
+
+
+def lock_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
+    """Return one table for each kind of wait that was kept."""
+    tables = []
+    for kind in report.kinds:
+        rows = [row for row in section.rows if row.kind == kind.id]
+        if rows:
+            tables.append(_lock_table(kind.title, rows, section, options))
+    return tables
+
+
+def waker_table(section: Section, report: Report, options: TableOptions) -> Table | None:
+    """Return the table of who ended the waits that were kept, or None where nobody is known."""
+    rows = list(section.asleep_rows)
+    if not rows or options.only_locks:
+        return None
+    title = f"Told again from the waits above: {report.title_of(rows[0].kind)}"
+    return _lock_table(title, rows, section, options)
+
+
+def aside_table(section: Section) -> Table | None:
+    """Return the table of what was set aside, or None where nothing was."""
+    if not section.set_aside:
+        return None
+    columns = [Column("Set aside"), Column(_value_heading(section.unit), True)]
+    columns += [Column("Of all", True)]
+    columns += [Column("Count", True)] if section.has_counts else []
+    columns += [Column("By", rank=2), Column("Largest", rank=1)]
+    rows = []
+    for one in sorted(section.set_aside, key=lambda one: -one.weight.value):
+        cells = [one.title, format_value(one.weight.value, section.unit)]
+        cells += [format_share(one.weight.value, section.total.value)]
+        cells += [f"{one.weight.count:,}"] if section.has_counts else []
+        names = [row.name for row in section.aside_rows if f"kind {row.kind}" == one.reason]
+        more = f", {len(names) - _NAMES_ASIDE} more" if len(names) > _NAMES_ASIDE else ""
+        cells += [one.reason, ", ".join(names[:_NAMES_ASIDE]) + more]
+        rows.append(tuple(cells))
+    return Table("Set aside, not in the tables above", tuple(columns), tuple(rows))
+
+
+def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Table | None:
+    """Return the table of histograms, or None where there are none."""
+    if not rows:
+        return None
+    columns = (
+        Column(_WAITED_FOR),
+        Column("Class", rank=2),
+        Column("Probe"),
+        Column("Count", True),
+        Column("p50 <", True),
+        Column("p90 <", True, rank=1),
+        Column("p99 <", True),
+        Column("max <", True),
+    )
+    cells = []
+    shown_rows = rows[: options.top] if options.top else rows
+    for row in shown_rows:
+        bounds = (row.p50_below, row.p90_below, row.p99_below, row.max_below)
+        shown = ["-" if bound is None else format_value(bound, "ns") for bound in bounds]
+        cells.append((row.name, row.lock_class, row.event or "-", f"{row.count:,}", *shown))
+    rest = rows[len(shown_rows) :]
+    if rest:
+        count = sum(row.count for row in rest)
+        cells.append((f"({len(rest):,} more)", "", "", f"{count:,}", "", "", "", ""))
+    return Table("Wait histograms (upper bounds of quantiles)", columns, tuple(cells))
+
+
+def _value_heading(unit: Unit) -> str:
+    return {"ns": "Wait", "samples": "Samples", "events": "Events"}[unit]
+
+
+def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
+    unit = section.unit
+    columns = lock_columns(rows, section)
+    if "wakers" in options.details and section.wakers is not None:
+        columns += waker_columns(section.wakers)
+    shown = rows[: options.top] if options.top else rows
+    cells = [tuple([column.text(row) for column in columns]) for row in shown]
+    headings = [column.heading for column in columns]
+    if len(shown) < len(rows):
+        cells.append(_rest(rows[len(shown) :], headings, section))
+    value = sum(row.value for row in rows)
+    return Table(
+        f"{title}: {format_value(value, unit)} ({format_exact(value, unit)})",
+        tuple(headings),
+        tuple(cells),
+    )
+
+
+def lock_columns(
+    rows: Sequence[Row], section: Section, *, is_aside: bool = False
+) -> list[LockColumn]:
+    """Return the columns of a table of locks: those for which some row has something to say.
+
+    `is_aside`: the rows are of what was set aside.
+    """
+    unit = section.unit
+    what = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
+    columns = [LockColumn(Column(what), lambda row: row.name, lambda row: row.name)]
+    if any(row.lock_class != OTHER for row in rows):
+        columns.append(
+            LockColumn(
+                Column("Class", rank=1), lambda row: row.lock_class, lambda row: row.lock_class
+            )
+        )
+    columns += [
+        _number(_value_heading(unit), 0, unit, lambda row: row.value),
+        LockColumn(
+            Column("Share", True),
+            lambda row: format_share(row.value, section.kept.value),
+            lambda row: row.value,
+        ),
+    ]
+    if any(row.spin for row in rows):
+        columns.append(_number("Of it spin", 0, unit, lambda row: row.spin or None))
+    if any(row.blocked is not None for row in rows):
+        columns.append(_number("Blocked", 7, unit, lambda row: row.blocked))
+        columns.append(_number("Runnable", 2, unit, lambda row: row.runnable))
+    if section.has_counts:
+        columns.append(
+            LockColumn(Column("Count", True), lambda row: f"{row.count:,}", lambda row: row.count)
+        )
+        columns.append(_number("Mean", 3, unit, lambda row: row.mean))
+    if any(row.quantiles for row in rows):
+        columns += [
+            _number(name, rank, "ns", lambda row, field=field: getattr(row.quantiles, field, None))  # type: ignore[misc]
+            for name, rank, field in _QUANTILES
+        ]
+    told = columns_of_singles(section.aside_singles if is_aside else section.singles)
+    columns += [one for one in told if any(one.order(row) is not None for row in rows)]
+    columns.append(
+        LockColumn(
+            Column("Stacks", True, rank=6), lambda row: f"{row.stacks:,}", lambda row: row.stacks
+        )
+    )
+    if unit != "samples":
+        columns.append(
+            LockColumn(Column("Top caller", rank=5), lambda row: _caller(row) or "-", _caller)
+        )
+    return columns
+
+
+def _number(name: str, rank: int, unit: Unit, order: Callable[[Row], int | None]) -> LockColumn:
+    def text(row: Row) -> str:
+        value = order(row)
+        return "-" if value is None else format_value(value, unit)
+
+    return LockColumn(Column(name, True, rank), text, order)
+
+
+def _caller(row: Row) -> str | None:
+    return row.callers[0][0] if row.callers else None
+
+
+def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> tuple[str, ...]:
+    """Return the row that adds up those that are not shown."""
+    value = sum(row.value for row in rows)
+    known = {
+        columns[0].name: f"({len(rows):,} more)",
+        _value_heading(section.unit): format_value(value, section.unit),
+        "Share": format_share(value, section.kept.value),
+        "Blocked": _sum_of([row.blocked for row in rows]),
+        "Runnable": _sum_of([row.runnable for row in rows]),
+        "Count": f"{sum(row.count or 0 for row in rows):,}",
+    }
+    return tuple(known.get(column.name, "") for column in columns)
+
+
+def _sum_of(values: Sequence[int | None]) -> str:
+    known = [value for value in values if value is not None]
+    return format_value(sum(known), "ns") if known else ""

@@ -1,0 +1,153 @@
+"""A study as plain tables of text: what the terminal and Markdown renderers share.
+
+Numbers have as many digits as ministat(1) prints, so that the two can be laid side by side.
+"""
+
+from __future__ import annotations
+
+from pvprof.model.stacks import show_controls
+from pvprof.stats.bootstrap import LEAST_RUNS as BOOTSTRAP_RUNS
+from pvprof.stats.comparison import SeriesComparison, Verdict, missing
+from pvprof.stats.methods import STUDENT
+from pvprof.stats.power import POWER
+from pvprof.stats.study import Section, Study
+from pvprof.views.tables.table import Column, Table
+
+_VERDICTS = {
+    Verdict.LESS: "less",
+    Verdict.MORE: "more",
+    Verdict.UNPROVEN: "none proven",
+    Verdict.NONE: "no verdict",
+}
+
+
+POWER_LEGEND = (
+    f"N runs show X %: {POWER:.0%} of such experiments prove a true difference of X %, "
+    "where runs vary as they do here"
+)
+
+
+def has_power(study: Study) -> bool:
+    """Tell whether any remark says what runs show."""
+    rows = [row for section in study.sections for row in section.rows]
+    return any(row.comparison and row.comparison.needed for row in rows)
+
+
+def heading(study: Study) -> str:
+    """Return the first line."""
+    return show_controls("pvprof stats: " + ", ".join(study.names))
+
+
+def section_title(section: Section) -> str:
+    """Return what a section is of: ``sys (s), lower is better``."""
+    metric = section.metric
+    unit = f" [{metric.unit}]" if metric.unit else ""
+    better = f", {metric.better} is better" if metric.better else ""
+    return f"{metric.title}{unit}{better}"
+
+
+def summary_table(section: Section) -> Table:
+    """Return the table that describes each set."""
+    names = ("n", "Min", "Max", "Median", "Mean", "Stddev")
+    columns = (Column("Set"), *(Column(name, is_number=True) for name in names))
+    rows = []
+    for row in section.rows:
+        one = row.summary
+        values = (one.min, one.max, one.median, one.mean)
+        stddev = "-" if one.stddev is None else f"{one.stddev:.8g}"
+        cells = (f"{one.n:,}", *(f"{value:.8g}" for value in values), stddev)
+        rows.append((row.series.name, *cells))
+    return Table("", columns, tuple(rows))
+
+
+def comparison_table(section: Section, study: Study) -> Table | None:
+    """Return the table of the differences from the first set, or None where there are none."""
+    compared = [(row, row.comparison) for row in section.rows if row.comparison]
+    if not compared:
+        return None
+    options = study.options.compare
+    columns = [
+        Column("Set"),
+        Column("Difference", is_number=True),
+        Column("% of base", is_number=True),
+    ]
+    columns += [Column("Pooled s", is_number=True, rank=2)] if options.assumption is STUDENT else []
+    columns += [Column("p", is_number=True, rank=1)]
+    columns += [Column("Holm's p", is_number=True, rank=1)] if study.options.has_holm else []
+    columns += [Column("Verdict")]
+    rows = []
+    for row, one in compared:
+        cells = [row.series.name, _difference(one), _percent(one)]
+        cells += [_number(one.pooled_stddev)] if options.assumption is STUDENT else []
+        cells += [_probability(one.estimate.p if one.estimate else None)]
+        cells += [_probability(one.p_adjusted)] if study.options.has_holm else []
+        rows.append((*cells, verdict(one)))
+    holm = ", Holm's correction" if study.options.has_holm else ""
+    title = (
+        f"Against {section.rows[0].series.name}, at {options.confidence:g} % confidence "
+        f"({options.assumption.title}{holm})"
+    )
+    return Table(title, tuple(columns), tuple(rows))
+
+
+def remarks(section: Section) -> list[str]:
+    """Return lines about each comparison: what keeps back a verdict, what more runs would show."""
+    lines = []
+    for row in section.rows:
+        if row.comparison is None:
+            continue
+        one = row.comparison
+        texts = [text for text in (one.reason, _ratio(one), missing(one)) if text]
+        lines += [f"{show_controls(row.series.name)}: {text}" for text in texts]
+    return lines
+
+
+def verdict(comparison: SeriesComparison) -> str:
+    """Return a verdict in a word or two."""
+    is_better = comparison.is_better
+    quality = "" if is_better is None else (": better" if is_better else ": worse")
+    return _VERDICTS[comparison.verdict] + quality
+
+
+def _difference(one: SeriesComparison) -> str:
+    text = f"{one.difference:g}"
+    if one.estimate is None:
+        return text
+    return text + _interval(one.difference, one.estimate.low, one.estimate.high, "")
+
+
+def _percent(one: SeriesComparison) -> str:
+    if one.percent is None:
+        return "-"
+    text = f"{one.percent:g}%"
+    interval = one.percent_interval
+    return text + _interval(one.percent, *interval, "%") if interval else text
+
+
+def _interval(value: float, low: float, high: float, unit: str) -> str:
+    """Return the interval as ministat has it, or by its ends where it is not about the value."""
+    above, below = high - value, value - low
+    if abs(above - below) <= 1e-9 * max(abs(above), abs(below), abs(value)):
+        return f" ± {(high - low) / 2:g}{unit}"
+    return f" ({low:g} to {high:g}{unit})"
+
+
+def _ratio(one: SeriesComparison) -> str:
+    """Return the ratio as a sentence, or an empty text."""
+    if not one.options.has_ratio:
+        return ""
+    if one.ratio is None:
+        return "no ratio: it needs two runs a side, and values above 0"
+    found = f"{one.ratio.value:.5g} times the base ({one.ratio.low:.5g} to {one.ratio.high:.5g}"
+    few = "; too narrow for so few runs" if min(one.base.n, one.new.n) < BOOTSTRAP_RUNS else ""
+    return f"{found} by the bootstrap{few})"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def _probability(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"

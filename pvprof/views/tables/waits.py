@@ -1,0 +1,307 @@
+"""What single waits tell beyond their sums, as sentences, columns and tables of text.
+
+Owns the wording: of overlap, lock objects, owners and chains. ``tables`` owns what every report
+has; both are drawn by the same renderers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pvprof.analysis.lock_table import Row
+from pvprof.analysis.report import Report, Section, Singles
+from pvprof.analysis.waits.objects import LockObject, Objects
+from pvprof.analysis.waits.overlap import Overlap
+from pvprof.analysis.waits.owners import Chain, Owner, RowOwners
+from pvprof.classify.rules import OTHER
+from pvprof.model.stacks import show_controls
+from pvprof.units import format_ns, format_share
+from pvprof.views.tables.table import Column, LockColumn, Table
+
+_OVERLAP_NOTE = (
+    "Union: how long at least one thread waited; Of run: its share of the time recorded."
+    " Mean: threads waiting while any did. Peak: most at once."
+)
+_OBJECTS_NOTE = (
+    "An object is one lock (channel: one address slept on). Only objects that were waited for are"
+    " known. Gini: 0 where all were waited for equally long, near 1 where one takes all."
+)
+_OWNERS_NOTE = (
+    "The owner held the lock when the wait began. Blocked: how long owner and waiter both waited."
+    " No owner: sleep queues, and locks held by readers or by one-byte mutexes have none on record."
+)
+_CHAINS_NOTE = (
+    "Each thread waited for what the next one held. Together: how long all of a chain waited at"
+    " once."
+)
+_WORDS_OF_END = {
+    "no owner": "no owner on record",
+    "never seen": "its owner never waited",
+    "not waiting": "its owner was running or runnable",
+    "cycle": "its owner is in the chain",
+    "deeper": "and further",
+}
+
+
+def overlap_sentence(section: Section) -> str:
+    """Return how the waits that were kept lie in time; empty where no single waits were."""
+    singles = section.singles
+    if singles is None or singles.overlaps.total is None:
+        return ""
+    total, wall = singles.overlaps.total, singles.wall
+    text = (
+        f"At least one thread waited for {format_ns(total.union_ns)},"
+        f" {format_share(total.union_ns, wall.wall_ns)} of {format_ns(wall.wall_ns)}"
+        f"{'' if wall.is_marked else ' from the first wait to the last'};"
+        f" {_mean(total)} on average then, {total.peak:,} at most"
+    )
+    if total.wait_ns != section.kept.value:
+        text += f" (of {format_ns(total.wait_ns)} recorded wait by wait)"
+    for number, what in ((wall.early, "began before"), (wall.late, "ended after")):
+        if number:
+            text += f"; {number:,} {'wait' if number == 1 else 'waits'} {what} the recording"
+    return text
+
+
+def columns_of_singles(singles: Singles | None) -> list[LockColumn]:
+    """Return the columns that a table of locks has besides, where single waits were recorded."""
+    if singles is None:
+        return []
+    rows = singles.overlaps.rows
+
+    def union(row: Row) -> int | None:
+        return rows[row.id].union_ns if row.id in rows else None
+
+    def peak(row: Row) -> int | None:
+        return rows[row.id].peak if row.id in rows else None
+
+    def objects(row: Row) -> int | None:
+        found = singles.objects.get(row.id)
+        return None if found is None else found.number
+
+    def owner(row: Row) -> str | None:
+        found = singles.owners.rows.get(row.id)
+        return _owner_name(found.owners[0]) if found and found.owners else None
+
+    def written(value: int | None, write: Callable[[int], str]) -> str:
+        return "-" if value is None else write(value)
+
+    return [
+        LockColumn(Column("Union", True, 1), lambda row: written(union(row), format_ns), union),
+        LockColumn(Column("Peak", True, 3), lambda row: written(peak(row), "{:,}".format), peak),
+        LockColumn(
+            Column("Objects", False, 3),
+            lambda row: objects_words(singles.objects.get(row.id)),
+            objects,
+        ),
+        LockColumn(Column("Top owner", False, 6), lambda row: owner(row) or "-", owner),
+    ]
+
+
+def objects_words(objects: Objects | None) -> str:
+    """Return in words how many objects there are, and how hot the hottest is."""
+    if objects is None:
+        return "-"
+    what = "channel" if objects.are_channels else "object"
+    if objects.number == 1:
+        return f"1 {what}"
+    share = format_share(objects.hottest[0].wait_ns, objects.wait_ns)
+    return f"{objects.number:,} {what}s, hottest {share}"
+
+
+_OVERLAP_COLUMNS = (
+    Column("Wait", True),
+    Column("Union", True),
+    Column("Of run", True),
+    Column("Mean", True, 1),
+    Column("Peak", True),
+    Column("Waits", True, 2),
+    Column("p50", True, 6),
+    Column("p90", True, 5),
+    Column("p99", True, 3),
+    Column("max", True, 4),
+)
+
+
+def _overlap_cells(overlap: Overlap, singles: Singles) -> tuple[str, ...]:
+    quantiles = overlap.quantiles
+    return (
+        format_ns(overlap.wait_ns),
+        format_ns(overlap.union_ns),
+        format_share(overlap.union_ns, singles.wall.wall_ns),
+        _mean(overlap),
+        f"{overlap.peak:,}",
+        f"{overlap.count:,}",
+        *map(format_ns, (quantiles.p50_ns, quantiles.p90_ns, quantiles.p99_ns, quantiles.max_ns)),
+    )
+
+
+def overlap_table(singles: Singles, rows: Sequence[Row], report: Report) -> Table:
+    """Return kinds, their classes, and locks, each with how its waits lie in time."""
+    found = singles.overlaps
+    kinds = dict.fromkeys(row.kind for row in rows)
+    cells: list[tuple[str, ...]] = []
+    for kind in kinds:
+        classes = [
+            (one.lock_class, overlap)
+            for one, overlap in found.classes.items()
+            if one.kind == kind and one.lock_class not in ("", OTHER)
+        ]
+        classes.sort(key=lambda item: (-item[1].wait_ns, item[0]))
+        whole = [overlap for one, overlap in found.classes.items() if one == (kind, "")]
+        cells += [(report.title_of(kind), *_overlap_cells(one, singles)) for one in whole]
+        cells += [(f"  class {name}", *_overlap_cells(one, singles)) for name, one in classes]
+        cells += [
+            (f"  {row.name}", *_overlap_cells(found.rows[row.id], singles))
+            for row in rows
+            if row.kind == kind and row.id in found.rows
+        ]
+    return Table(
+        "Overlap: how the waits lie in time",
+        (Column("Kind, class, lock or wait message"), *_OVERLAP_COLUMNS),
+        tuple(cells),
+        _OVERLAP_NOTE,
+    )
+
+
+def stacks_table(singles: Singles, rows: Sequence[Row]) -> Table:
+    """Return the overlap of the stacks with the longest waits of each row."""
+    cells = [
+        (row.name, show_controls(singles.callers[stack]), *_overlap_cells(overlap, singles))
+        for row in rows
+        for stack, overlap in singles.overlaps.stacks.get(row.id, ())
+    ]
+    return Table(
+        "Overlap by stack",
+        (Column("Lock or wait message"), Column("Caller"), *_OVERLAP_COLUMNS),
+        tuple(cells),
+        _OVERLAP_NOTE,
+    )
+
+
+def objects_table(singles: Singles, rows: Sequence[Row]) -> Table:
+    """Return which objects bear the name of each row."""
+    cells = []
+    for row in rows:
+        objects = singles.objects.get(row.id)
+        if objects is None:
+            continue
+        gini = "-" if objects.gini is None else f"{float(objects.gini):.2f}"
+        unknown = f"{objects.unknown_count:,}" if objects.unknown_count else "-"
+        first = objects.ranges[0]
+        where = f"{first.objects:,} in {_range(first.first, first.last, first.step)}"
+        more = objects.range_number - 1
+        where += f", {more:,} more {'range' if more == 1 else 'ranges'}" if more else ""
+        cells.append(
+            (
+                row.name,
+                objects_words(objects),
+                ", ".join(_object(one, objects) for one in objects.hottest),
+                gini,
+                unknown,
+                where,
+            )
+        )
+    return Table(
+        "Objects: one hot lock, or many",
+        (
+            Column("Lock or wait message"),
+            Column("Objects"),
+            Column("Hottest", rank=1),
+            Column("Gini", True),
+            Column("No address", True, 3),
+            Column("Addresses", rank=2),
+        ),
+        tuple(cells),
+        _OBJECTS_NOTE,
+    )
+
+
+def _object(one: LockObject, objects: Objects) -> str:
+    return f"{one.address:#x} {format_share(one.wait_ns, objects.wait_ns)}"
+
+
+def _range(first: int, last: int, step: int) -> str:
+    if first == last:
+        return f"{first:#x}"
+    return f"{first:#x}-{last:#x} (steps of {step:,} bytes)"
+
+
+def owners_table(singles: Singles, rows: Sequence[Row]) -> Table:
+    """Return who held the locks of each row."""
+    cells: list[tuple[str, ...]] = []
+    for row in rows:
+        found = singles.owners.rows.get(row.id)
+        if found is not None and found.count:
+            cells += _owner_rows(row, found)
+    return Table(
+        "Owners: who held the lock",
+        (
+            Column("Lock"),
+            Column("Owner"),
+            Column("Wait", True),
+            Column("Waits", True, 2),
+            Column("Blocked", True),
+            Column("While it waited for", rank=1),
+        ),
+        tuple(cells),
+        _OWNERS_NOTE,
+    )
+
+
+def _owner_rows(row: Row, found: RowOwners) -> list[tuple[str, ...]]:
+    cells: list[tuple[str, ...]] = []
+    for one in found.owners:
+        hold = one.waited_for[0][0].name if one.waited_for else "-"
+        cells.append(
+            (
+                row.name,
+                _owner_name(one),
+                format_ns(one.wait_ns),
+                f"{one.count:,}",
+                format_ns(one.blocked_ns),
+                hold,
+            )
+        )
+    more = found.owner_number - len(found.owners)
+    if more:
+        wait = found.wait_ns - sum(one.wait_ns for one in found.owners)
+        count = found.count - sum(one.count for one in found.owners)
+        blocked = found.blocked_ns - sum(one.blocked_ns for one in found.owners)
+        name = f"({more:,} more)"
+        cells.append((row.name, name, format_ns(wait), f"{count:,}", format_ns(blocked), ""))
+    if found.unknown_count:
+        wait, count = found.unknown_ns, found.unknown_count
+        cells.append((row.name, "no owner", format_ns(wait), f"{count:,}", "-", "-"))
+    return cells
+
+
+def _owner_name(owner: Owner) -> str:
+    return f"{owner.execname or '[never waited]'} {owner.tid}"
+
+
+def chains_table(singles: Singles) -> Table:
+    """Return the chains of waiting threads, longest first."""
+    cells = [
+        (_chain_words(one), format_ns(one.wait_ns), f"{one.count:,}", format_ns(one.together_ns))
+        for one in singles.owners.chains
+    ]
+    more = singles.owners.chain_number - len(cells)
+    if more:
+        cells.append((f"({more:,} more)", "", "", ""))
+    return Table(
+        "Chains: waiting for who waits",
+        (Column("Chain"), Column("Wait", True), Column("Waits", True, 1), Column("Together", True)),
+        tuple(cells),
+        _CHAINS_NOTE,
+    )
+
+
+def _chain_words(chain: Chain) -> str:
+    links = [f"{link.execname or '?'} for {link.name}" for link in chain.links]
+    return ", held by ".join(links) + f" ({_WORDS_OF_END[chain.end]})"
+
+
+def _mean(overlap: Overlap) -> str:
+    mean = overlap.mean_waiters
+    return "-" if mean is None else f"{float(mean):.2f}"

@@ -1,0 +1,629 @@
+"""The rules that say what a lock name or wait message is: the packaged ones, and a user's file."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import re
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from helpers.work import lines_run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvprof.classify.rules import OTHER, UNCLASSIFIED, Classification, Rules, WaitKind
+from pvprof.classify.rules_file import RulesError, load_rules
+from pvprof.errors import PvprofError
+from pvprof.model.profile import Key
+from pvprof.model.stacks import DELIMITER, NO_STACK, Stack, frames_of, stack_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+TESTS = Path(__file__).parent.parent
+RECORDINGS = TESTS / "fixtures" / "freebsd-13.2"
+DOCUMENT = TESTS.parent / "docs" / "rules.md"
+
+DEFAULT = load_rules()
+
+
+class Case(NamedTuple):
+    event: str
+    name: str
+    stack: Stack
+    verdict: Classification
+    recorded: str = ""
+
+    @property
+    def key(self) -> Key:
+        return Key(self.event, self.name, "sh", lock_class=self.recorded)
+
+
+def _cases() -> Iterator[Case]:
+    for line in (TESTS / "fixtures/rules/cases.txt").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        event, name, frames, kind, lock_class = (part.strip() for part in line.split("|"))
+        stack = stack_of(f"kernel`{function}" for function in frames.split())
+        event, _, recorded = event.partition(" + ")
+        yield Case(event, name, stack, Classification(kind, lock_class), recorded)
+
+
+def _linux_cases() -> Iterator[tuple[Case, str]]:
+    """Yield each case as it is classified, named, and what the rules must call it."""
+    for line in (TESTS / "fixtures/rules/cases-linux.txt").read_text().splitlines():
+        if not line or line.startswith("#"):
+            continue
+        event, frames, name, kind, lock_class = (part.strip() for part in line.split("|"))
+        stack = stack_of(f"kernel`{function}" for function in frames.split())
+        event, _, recorded = event.partition(" + ")
+        yield Case(event, name, stack, Classification(kind, lock_class), recorded), name
+
+
+LINUX = list(_linux_cases())
+CASES = [*_cases(), *(case for case, _ in LINUX)]
+
+
+@pytest.fixture(name="write")
+def _write(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "mine.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+# ------------------------------------------------------------------------------ packaged rules
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.event}|{case.name}")
+def test_each_case_gets_its_kind_and_class(case: Case) -> None:
+    assert DEFAULT.classify(case.key, case.stack) == case.verdict
+
+
+@pytest.mark.parametrize(("case", "name"), LINUX, ids=lambda one: str(one)[:60])
+def test_a_wait_without_a_name_is_called_by_its_stack(case: Case, name: str) -> None:
+    assert DEFAULT.name_of(case.key._replace(name=""), case.stack) == name
+
+
+def test_a_recorded_name_is_kept() -> None:
+    for case, name in LINUX:
+        assert DEFAULT.name_of(case.key._replace(name="mine"), case.stack) == "mine"
+        assert DEFAULT.may_name(case.key._replace(name="")) == bool(name)
+
+
+def test_every_name_that_a_rule_gives_is_given_in_some_case() -> None:
+    given = {name for _, name in LINUX}
+    for rule in DEFAULT.rules:
+        pattern = re.escape(rule.name or "").replace(re.escape("{caller}"), ".+")
+        assert rule.name is None or any(re.fullmatch(pattern, name) for name in given), rule.label
+
+
+def test_every_rule_decides_at_least_one_case() -> None:
+    decided_kind, decided_class = set(), set()
+    for case in CASES:
+        kind, lock_class = DEFAULT.explain(case.key, case.stack)
+        decided_kind.add(kind.label if kind else "")
+        decided_class.add(lock_class.label if lock_class else "")
+    for rule in DEFAULT.rules:
+        assert rule.kind is None or rule.label in decided_kind
+        assert rule.lock_class is None or rule.label in decided_class
+
+
+def test_every_listed_name_is_decided_by_the_rule_that_lists_it() -> None:
+    for rule in DEFAULT.rules:
+        if rule.frames or rule.callers:
+            continue
+        event = min(rule.events, default="")
+        for name in rule.names:
+            recorded = min(rule.recorded_classes, default="")
+            deciders = DEFAULT.explain(Key(event, name, lock_class=recorded), NO_STACK)
+            assert rule in deciders, f"{name!r} is listed in {rule.label} in vain"
+
+
+def test_no_name_is_listed_twice_under_the_same_conditions() -> None:
+    listed = [
+        (name, rule.events, bool(rule.frames)) for rule in DEFAULT.rules for name in rule.names
+    ]
+    assert len(listed) == len(set(listed))
+
+
+def test_the_kinds_come_in_order_and_what_is_not_the_kernels_own_is_set_aside() -> None:
+    kept = [kind.id for kind in DEFAULT.kinds if not kind.set_aside]
+    aside = [kind.id for kind in DEFAULT.kinds if kind.set_aside]
+    assert kept == ["kernel", "oncpu", "runq", "wakeup", "unclassified"]
+    assert aside == ["io", "child", "timer", "ipc", "user", "idle"]
+    assert [kind.id for kind in DEFAULT.kinds] == kept + aside
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        *("turnstile", "adaptive-spin", "adaptive-block", "spin-spin", "thread-spin"),
+        *("rw-spin", "rw-block", "sx-spin", "sx-block", "lockmgr-block"),
+    ],
+)
+@pytest.mark.parametrize(
+    "name", ["", "-", "biord", "nanslp", "select", "uwait", "wait", "never seen"]
+)
+def test_a_wait_for_a_lock_is_the_kernels_whatever_the_name(event: str, name: str) -> None:
+    assert DEFAULT.classify(Key(event, name), NO_STACK).kind == "kernel"
+
+
+def test_trailing_blanks_of_a_name_do_not_count() -> None:
+    assert DEFAULT.classify(Key("turnstile", "vm inactive pagequeue "), NO_STACK) == Classification(
+        "kernel", "vm page queues"
+    )
+
+
+def test_leading_blanks_and_case_of_a_name_count() -> None:
+    assert DEFAULT.classify(Key("sleepq", " biord"), NO_STACK).kind == UNCLASSIFIED
+    assert DEFAULT.classify(Key("sleepq", "BIORD"), NO_STACK).kind == UNCLASSIFIED
+
+
+@pytest.mark.parametrize(
+    "frame",
+    ["kernel`obm_lock_slow", "kernel`obm_lock_slow+0x1f", "obm_lock_slow", "obm.ko`_obm_lock"],
+)
+def test_a_frame_counts_without_module_and_offset(frame: str) -> None:
+    verdict = DEFAULT.classify(
+        Key("turnstile", "pmap pv list"), stack_of(["kernel`vm_fault", frame])
+    )
+    assert verdict.lock_class == "pv list (OBM)"
+
+
+def test_a_module_named_like_a_function_does_not_count() -> None:
+    verdict = DEFAULT.classify(Key("turnstile", "pmap pv list"), Stack("obm_test.ko`attach"))
+    assert verdict.lock_class == "pv list"
+
+
+def test_user_frames_do_not_count_where_the_stack_has_kernel_frames() -> None:
+    key = Key("sleepq", "unknown")
+    user = ["prog`main", "prog`biowait", DELIMITER]
+    assert DEFAULT.classify(key, stack_of([*user, "kernel`_sleep"])).kind == UNCLASSIFIED
+    assert DEFAULT.classify(key, stack_of([*user, "kernel`biowait"])).kind == "io"
+    assert DEFAULT.classify(key, stack_of(user)).kind == UNCLASSIFIED
+
+
+def test_no_frame_decides_for_a_key_whose_name_is_enough() -> None:
+    rules = load_rules()
+    rules.classify(Key("turnstile", "vm object"), Stack("kernel`a;kernel`b"))
+    rules.classify(Key("sleepq", "biord"), Stack("kernel`a;kernel`b"))
+    assert not rules._frame_bits
+
+
+# ------------------------------------------------------------------------- names in recordings
+
+_KEY_LINE = re.compile(r"@?([a-z]+(?:-[a-z]+)?)\|(.+)")
+_EVENT_LINE = re.compile(r"E \d+ \d+ \d+ \d+ \d+ .+ ([ts]) [0-9a-f]+ \d+ (.*)")
+_PROFILED = re.compile(r"\((sleep mutex|spin mutex|rw|rm|sx|lockmgr):(.*)\)$", re.MULTILINE)
+_LIVE = re.compile(r"^T ([a-z ]+)\|(.*) \d+$", re.MULTILINE)
+_EVENTS = {"t": "turnstile", "s": "sleepq"}
+
+
+def _text(name: str) -> str:
+    path = RECORDINGS / name
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return raw.decode()
+
+
+def _keyed_by_a_line() -> Iterator[tuple[str, str]]:
+    for name in (
+        *("stock-offcpu.out", "sdt-offcpu.out"),
+        *("lockstat-provider.out", "build-lockstat-provider.out"),
+    ):
+        for line in _text(name).splitlines():
+            if match := _KEY_LINE.fullmatch(line):
+                yield match[1], match[2]
+
+
+def _keyed_by_an_event() -> Iterator[tuple[str, str]]:
+    for name in ("events.out.gz", "build-events.out.gz"):
+        for match in re.finditer(_EVENT_LINE, _text(name)):
+            yield _EVENTS[match[1]], match[2]
+
+
+def _of_lock_classes() -> Iterator[tuple[str, str]]:
+    yield from _PROFILED.findall(_text("lock-profiling.sysctl.out"))
+    yield from _LIVE.findall(_text("lock-classes-live.out"))
+
+
+def _without_an_event() -> Iterator[tuple[str, str]]:
+    for record in _text("seed-offcpu.out").split("\n\n"):
+        lines = record.strip("\n").split("\n")
+        if len(lines) == 2 and lines[1].isdigit() and "`" not in record:
+            yield "", lines[0]
+    for name in re.findall(r"^  ([a-z].*?) *$", _text("histogram.out"), re.MULTILINE):
+        yield "", name
+
+
+def _of_lockstat() -> Iterator[tuple[str, str]]:
+    for name in re.findall(
+        r"^ *\d+ +\d+% +\d+% \d\.\d\d +\d+ (.{23})", _text("lockstat-1.out"), re.MULTILINE
+    ):
+        yield "adaptive-spin", name
+
+
+@pytest.mark.parametrize(
+    ("names", "at_least"),
+    [
+        (_keyed_by_a_line, 25),
+        (_keyed_by_an_event, 22),
+        (_of_lock_classes, 100),
+        (_without_an_event, 15),
+        (_of_lockstat, 25),
+    ],
+)
+def test_every_name_of_the_recordings_has_a_kind(
+    names: Callable[[], Iterator[tuple[str, str]]], at_least: int
+) -> None:
+    keys = set(names())
+    assert len(keys) >= at_least
+    unknown = {key for key in keys if DEFAULT.classify(Key(*key), NO_STACK).kind == UNCLASSIFIED}
+    assert not unknown
+
+
+# Locks of single drivers and subsystems that no class would gather with others.
+UNCLASSED = {"nanslp"}
+
+
+def test_every_name_of_the_recordings_has_a_class() -> None:
+    keys = {
+        *_keyed_by_a_line(),
+        *_keyed_by_an_event(),
+        *_of_lock_classes(),
+        *_without_an_event(),
+        *_of_lockstat(),
+    }
+    other = {key[1] for key in keys if DEFAULT.classify(Key(*key), NO_STACK).lock_class == OTHER}
+    assert other == UNCLASSED
+
+
+# ------------------------------------------------------------------------------- a user's file
+
+
+def test_a_users_rule_is_tried_before_the_packaged_ones(write: Callable[[str], Path]) -> None:
+    rules = load_rules(
+        write('[[rule]]\nclass = "my disks"\nkind = "kernel"\nnames = ["biord", "mydrv"]\n')
+    )
+    assert rules.classify(Key("sleepq", "biord"), NO_STACK) == Classification("kernel", "my disks")
+    assert rules.classify(Key("sleepq", "mydrv"), NO_STACK) == Classification("kernel", "my disks")
+    assert rules.classify(Key("sleepq", "biowr"), NO_STACK) == Classification("io", "buffer cache")
+
+
+def test_a_users_rule_may_give_only_a_class_or_only_a_kind(write: Callable[[str], Path]) -> None:
+    rules = load_rules(
+        write(
+            '[[rule]]\nclass = "mine"\nnames = ["biord"]\n'
+            '[[rule]]\nkind = "ipc"\nnames = ["biowr"]\n'
+        )
+    )
+    assert rules.classify(Key("sleepq", "biord"), NO_STACK) == Classification("io", "mine")
+    assert rules.classify(Key("sleepq", "biowr"), NO_STACK) == Classification("ipc", "buffer cache")
+
+
+def test_a_users_rule_by_name_leaves_lock_waits_and_running_alone(
+    write: Callable[[str], Path],
+) -> None:
+    rules = load_rules(write("[[rule]]\nkind = \"ipc\"\nname_patterns = ['.*']\n"))
+    assert rules.classify(Key("turnstile", "vm object"), NO_STACK).kind == "kernel"
+    assert rules.classify(Key("rw-spin", "vm object"), NO_STACK).kind == "kernel"
+    assert rules.classify(Key("on-cpu"), NO_STACK).kind == "oncpu"
+    assert rules.classify(Key("sleepq", "vmpfw"), NO_STACK).kind == "ipc"
+
+
+def test_a_users_first_rule_is_tried_before_everything(write: Callable[[str], Path]) -> None:
+    rules = load_rules(write('[[rule]]\nfirst = true\nkind = "idle"\nevents = ["turnstile"]\n'))
+    assert rules.classify(Key("turnstile", "vm object"), NO_STACK).kind == "idle"
+
+
+def test_a_user_may_change_a_kind_and_add_one(write: Callable[[str], Path]) -> None:
+    rules = load_rules(
+        write(
+            '[[kind]]\nid = "io"\nset_aside = false\n'
+            '[[kind]]\nid = "child"\ntitle = "Kids"\n'
+            '[[kind]]\nid = "gpu"\ntitle = "Waiting for the GPU"\n'
+        )
+    )
+    kinds = {kind.id: kind for kind in rules.kinds}
+    assert kinds["io"] == WaitKind("io", "Disk and network I/O", False)
+    assert kinds["child"] == WaitKind("child", "Kids", True)
+    assert rules.kinds[-1] == WaitKind("gpu", "Waiting for the GPU", False)
+    assert [kind.id for kind in rules.kinds[:-1]] == [kind.id for kind in DEFAULT.kinds]
+
+
+def test_a_replacing_file_leaves_nothing_of_the_packaged_rules(
+    write: Callable[[str], Path],
+) -> None:
+    rules = load_rules(
+        write(
+            'replace = true\n[[kind]]\nid = "locks"\ntitle = "Locks"\n'
+            '[[rule]]\nkind = "locks"\nevents = ["turnstile"]\n'
+        )
+    )
+    assert [kind.id for kind in rules.kinds] == ["locks", UNCLASSIFIED]
+    assert rules.classify(Key("turnstile", "vm object"), NO_STACK) == Classification("locks", OTHER)
+    assert rules.classify(Key("sleepq", "biord"), NO_STACK) == Classification(UNCLASSIFIED, OTHER)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "replace = false\n"])
+def test_an_empty_file_changes_nothing(write: Callable[[str], Path], text: str) -> None:
+    rules = load_rules(write(text))
+    assert rules == DEFAULT
+
+
+def test_a_byte_order_mark_and_dos_line_ends_are_fine(tmp_path: Path) -> None:
+    path = tmp_path / "dos.toml"
+    path.write_bytes(b'\xef\xbb\xbf[[rule]]\r\nclass = "mine"\r\nnames = ["x"]\r\n')
+    assert load_rules(path).classify(Key("", "x"), NO_STACK).lock_class == "mine"
+
+
+def test_an_empty_name_in_a_rule_means_that_there_is_no_name(write: Callable[[str], Path]) -> None:
+    rules = load_rules(write('[[rule]]\nclass = "nameless"\nnames = [""]\n'))
+    assert rules.classify(Key("sleepq", ""), NO_STACK).lock_class == "nameless"
+    assert rules.classify(Key("sleepq", "x"), NO_STACK).lock_class == OTHER
+
+
+_RULE = '[[rule]]\nclass = "mine"\n'
+BAD = {
+    "syntax": ("[[rule]\n", "not valid TOML"),
+    "deep nesting": ("x = " + "[" * 100_000, "not valid TOML"),
+    "huge number": ("x = " + "1" * 5000, "not valid TOML"),
+    "unknown top key": ("rules = 1\n", "'rules' is not a known key"),
+    "replace is no boolean": ('replace = "yes"\n', "'replace' must be true or false"),
+    "kind is no table": ('kind = ["io"]\n', "'kind' must be written as [[kind]]"),
+    "kind is one table": ('[kind]\nid = "x"\n', "'kind' must be written as [[kind]]"),
+    "rule is one table": ('[rule]\nclass = "x"\n', "'rule' must be written as [[rule]]"),
+    "kind has an unknown key": ('[[kind]]\nid = "x"\ncolour = 1\n', "kind 1: 'colour' is not"),
+    "kind without id": ('[[kind]]\ntitle = "x"\n', "kind 1: needs an 'id'"),
+    "kind with a bad id": (
+        '[[kind]]\nid = "My kind"\ntitle = "x"\n',
+        "needs an 'id' of lower-case",
+    ),
+    "kind with an id of no text": (
+        '[[kind]]\nid = 3\ntitle = "x"\n',
+        "kind 1: 'id' must be a text",
+    ),
+    "kind without title": ('[[kind]]\nid = "x"\n', "kind 1 (x): needs a 'title'"),
+    "kind with an empty title": (
+        '[[kind]]\nid = "x"\ntitle = " "\n',
+        "'title' must be one printable",
+    ),
+    "kind twice": (
+        '[[kind]]\nid = "x"\ntitle = "a"\n[[kind]]\nid = "x"\ntitle = "b"\n',
+        "kind 2 (x): the same id",
+    ),
+    "kind set_aside no boolean": (
+        '[[kind]]\nid = "x"\ntitle = "x"\nset_aside = 1\n',
+        "kind 1 (x): 'set_aside' must be true or false",
+    ),
+    "rule has an unknown key": (_RULE + 'title = "x"\n', "rule 1 (mine): 'title' is not a known"),
+    "rule gives nothing": ('[[rule]]\nnames = ["x"]\n', "rule 1: gives neither"),
+    "rule without a condition": (_RULE, "rule 1 (mine): needs at least one condition"),
+    "rule with an unknown kind": (
+        '[[rule]]\nkind = "oi"\nnames = ["x"]\n',
+        "rule 1 (oi): there is no kind 'oi' (there are kernel,",
+    ),
+    "class is no text": ('[[rule]]\nclass = 1\nnames = ["x"]\n', "rule 1: 'class' must be a text"),
+    "class is empty": ('[[rule]]\nclass = ""\nnames = ["x"]\n', "'class' must be one printable"),
+    "class breaks frames": ('[[rule]]\nclass = "a;b"\nnames = ["x"]\n', "without ';'"),
+    "class has a line end": (
+        '[[rule]]\nclass = "a\\nb"\nnames = ["x"]\n',
+        "'class' must be one print",
+    ),
+    "first is no boolean": (_RULE + 'first = 1\nnames = ["x"]\n', "'first' must be true or false"),
+    "names is a text": (_RULE + 'names = "x"\n', "'names' must be a list of texts"),
+    "names is empty": (_RULE + "names = []\n", "'names' must be a list of one or more"),
+    "names holds a number": (_RULE + 'names = ["x", 1]\n', "'names' must be a list of one or more"),
+    "events is a text": (_RULE + 'events = "rw-spin"\n', "'events' must be a list of texts"),
+    "bad name pattern": (_RULE + 'name_patterns = ["a("]\n', "'name_patterns' has a bad regular"),
+    "bad event pattern": (_RULE + 'event_patterns = ["*"]\n', "'event_patterns' has a bad regular"),
+    "bad frame pattern": (_RULE + 'frames = ["["]\n', "'frames' has a bad regular expression '['"),
+    "doubtful pattern": (_RULE + 'frames = ["[[a]"]\n', "Possible nested set"),
+    "huge repeat": (_RULE + 'frames = ["a{99999999999999999999}"]\n', "bad regular expression"),
+    "deep pattern": (_RULE + f'frames = ["{"(" * 9999}{")" * 9999}"]\n', "bad regular expression"),
+    "replaced kinds": ('replace = true\n[[rule]]\nkind = "io"\nnames = ["x"]\n', "no kind 'io'"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_mistake_in_a_users_file_is_one_line_that_names_the_file(
+    write: Callable[[str], Path], bad: str
+) -> None:
+    text, expected = BAD[bad]
+    path = write(text)
+    with pytest.raises(RulesError) as caught:
+        load_rules(path)
+    assert expected in caught.value.message
+    assert caught.value.message.startswith(str(path))
+    assert caught.value.hint
+    assert isinstance(caught.value, PvprofError)
+    assert caught.value.exit_code == 1
+
+
+def test_the_second_of_two_rules_is_named_as_the_second(write: Callable[[str], Path]) -> None:
+    path = write(_RULE + 'names = ["a"]\n[[rule]]\nclass = "yours"\nnames = [1]\n')
+    with pytest.raises(RulesError, match=r"rule 2 \(yours\)"):
+        load_rules(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RulesError, match=r"absent\.toml: cannot be read: No such file"):
+        load_rules(tmp_path / "absent.toml")
+
+
+def test_a_directory_is_no_file_of_rules(tmp_path: Path) -> None:
+    with pytest.raises(RulesError, match="cannot be read: Is a directory"):
+        load_rules(tmp_path)
+
+
+def test_an_unreadable_file_is_named(
+    write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("")
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr("importlib.resources.files", lambda _: _Packaged())
+    with pytest.raises(RulesError, match=r"mine\.toml: cannot be read: Permission denied"):
+        load_rules(path)
+
+
+class _Packaged:
+    """Stands for the package where reading files fails."""
+
+    def joinpath(self, _: str) -> _Packaged:
+        return self
+
+    def read_bytes(self) -> bytes:
+        return b""
+
+
+def test_a_file_name_that_cannot_exist_is_an_error_and_no_traceback() -> None:
+    with pytest.raises(RulesError, match="cannot be read"):
+        load_rules(Path("a\0b"))
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "latin.toml"
+    path.write_bytes(b"# fine\n# caf\xe9\n")
+    with pytest.raises(RulesError, match=r"latin\.toml: line 2 is not UTF-8"):
+        load_rules(path)
+
+
+# ------------------------------------------------------------------------------------ the laws
+
+_EVENT = st.sampled_from(["", "turnstile", "sleepq", "on-cpu", "wakeup", "runq", "rw-spin"])
+_NAME = st.sampled_from(sorted({case.name for case in CASES})) | st.text()
+_FRAME = (
+    st.sampled_from(sorted({frame for case in CASES for frame in frames_of(case.stack)}))
+    | st.text()
+)
+_STACK = st.lists(_FRAME, max_size=8).map(stack_of)
+
+
+@given(event=_EVENT | st.text(), name=_NAME, stack=_STACK)
+def test_any_key_and_stack_get_a_declared_kind_and_a_class(
+    event: str, name: str, stack: Stack
+) -> None:
+    verdict = DEFAULT.classify(Key(event, name), stack)
+    assert verdict.kind in {kind.id for kind in DEFAULT.kinds}
+    assert verdict.lock_class
+
+
+@given(
+    event=_EVENT,
+    name=_NAME,
+    stacks=st.lists(_STACK, min_size=1, max_size=5),
+)
+def test_what_was_asked_before_does_not_change_an_answer(
+    event: str, name: str, stacks: list[Stack]
+) -> None:
+    fresh = [
+        Rules(DEFAULT.kinds, DEFAULT.rules).classify(Key(event, name), stack) for stack in stacks
+    ]
+    assert [DEFAULT.classify(Key(event, name), stack) for stack in stacks] == fresh
+
+
+@given(text=st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
+def test_any_text_is_a_file_of_rules_or_a_rules_error(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    message = ""
+    try:
+        load_rules(path)
+    except RulesError as error:
+        message = error.message
+    assert not message or message.startswith(str(path))
+
+
+def test_rules_and_verdicts_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        DEFAULT.kinds = ()  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        DEFAULT.classify(Key(), NO_STACK).kind = "x"  # type: ignore[misc]
+
+
+def test_a_stack_whose_frames_are_known_is_classified_without_matching_them_again() -> None:
+    frames = [f"kernel`function_{number}" for number in range(300)]
+    stacks = [stack_of(frames[start : start + 12]) for start in range(250)]
+    keys = [Key("turnstile", "pmap pv list"), Key("sleepq", "unheard of"), Key("on-cpu")]
+    rules = load_rules()
+
+    def classify_all() -> None:
+        for key, stack in itertools.product(keys, stacks):
+            rules.classify(key, stack)
+
+    first = lines_run(classify_all)
+    again = lines_run(classify_all)
+    assert again < len(keys) * len(stacks) * 25
+    assert again < first / 2
+
+
+def test_importing_the_rules_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, pvprof.rules\n"
+        "heavy = {'numpy', 'pandas', 'rich', 'click'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+# ------------------------------------------------------------------------------- the document
+
+
+def _example() -> str:
+    blocks = re.findall(r"^```toml\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 1
+    return str(blocks[0])
+
+
+def test_the_example_of_the_document_does_what_it_says(write: Callable[[str], Path]) -> None:
+    rules = load_rules(write(_example()))
+    kinds = {kind.id: kind for kind in rules.kinds}
+    assert not kinds["io"].set_aside
+    assert kinds["firmware"].set_aside
+    worker = Stack("kernel`fork_exit;mydrv.ko`mydrv_worker;kernel`_sleep")
+    expected = {
+        ("sleepq", "mydrv softc"): Classification("kernel", "mydrv"),
+        ("turnstile", "mydrv queue 12"): Classification("kernel", "mydrv"),
+        ("sleepq", "mydrvfw"): Classification("firmware", "mydrv"),
+        ("sleepq", "-"): Classification("idle", OTHER),
+        ("sleepq", "biord"): Classification("io", "buffer cache"),
+    }
+    assert {key: rules.classify(Key(*key), worker) for key in expected} == expected
+
+
+def test_the_document_lists_every_kind_with_its_title_and_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (shown|set aside) \|", DOCUMENT.read_text(), re.M)
+    assert [WaitKind(name, title, how == "set aside") for name, title, how in rows] == list(
+        DEFAULT.kinds
+    )
+
+
+def test_the_document_lists_every_key_of_a_rules_condition() -> None:
+    text = DOCUMENT.read_text()
+    for key in ("names", "name_patterns", "events", "event_patterns", "frames"):
+        assert f"| `{key}` |" in text
+
+
+def test_every_class_that_the_document_names_exists() -> None:
+    section = DOCUMENT.read_text().partition("## Lock classes")[2].partition("## Your own")[0]
+    named = {
+        name
+        for line in section.splitlines()
+        if line.startswith("- ")
+        for name in re.findall(r"`([^`]+)`", line.partition(":")[0])
+    }
+    assert named <= {rule.lock_class for rule in DEFAULT.rules}
+    assert "pv list (OBM)" in named

@@ -1,0 +1,362 @@
+"""The command line as its users meet it: help, exit codes, streams, files."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shlex
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
+
+from pvprof.cli import COMMANDS
+from pvprof.render.registry import FORMATS
+
+Run = Callable[..., Result]
+STOCK = RECORDINGS / "stock-offcpu.out"
+EVENTS = RECORDINGS / "events.out.gz"
+GOLDEN = FIXTURES / "golden"
+
+
+def pvprof(*args: object, **options: object) -> subprocess.CompletedProcess[bytes]:
+    """Run pvprof in a process of its own."""
+    command = [sys.executable, "-m", "pvprof", *map(str, args)]
+    return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
+    """Return what pvprof prints on a terminal of that width."""
+    parent, child = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", **variables}
+    environment |= {"COLUMNS": str(columns), "LINES": "50"}
+    command = [sys.executable, "-m", "pvprof", *map(str, args)]
+    with subprocess.Popen(command, stdout=child, stderr=child, env=environment) as process:
+        os.close(child)
+        printed = b""
+        try:
+            while data := os.read(parent, 65536):
+                printed += data
+        except OSError:  # Linux's way of saying that the terminal was closed
+            pass
+        process.wait()
+    os.close(parent)
+    return printed
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example(command: str, run: Run) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "Example" in result.stdout
+    assert f"pvprof {command}" in result.stdout
+
+
+def test_help_lists_every_command_and_how_to_begin(run: Run) -> None:
+    result = run("--help")
+    assert all(command in result.stdout for command in COMMANDS)
+    assert "Example: pvprof report" in result.stdout
+    assert run("-h").stdout == result.stdout
+
+
+@pytest.mark.parametrize("args", [["--help"], ["script", "--help"], ["script", "events"]])
+def test_starting_imports_neither_pandas_nor_numpy_nor_rich(args: list[str]) -> None:
+    code = (
+        "import sys; sys.argv = ['pvprof', *sys.argv[1:]]\n"
+        "from pvprof.cli import cli\n"
+        "try: cli()\n"
+        "finally: print({'numpy', 'pandas', 'rich'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], capture_output=True, check=True, text=True
+    )
+    assert done.stderr.strip() == "set()"
+
+
+def test_a_report_of_aggregates_needs_no_numpy() -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = sys.modules['pandas'] = None\n"
+        f"sys.argv = ['pvprof', 'report', {str(STOCK)!r}]\n"
+        "from pvprof.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "vm object" in done.stdout
+
+
+@pytest.mark.parametrize("made", FORMATS, ids=lambda made: made.name)
+def test_a_report_is_written_in_the_format_of_the_suffix(
+    made: object, tmp_path: Path, run: Run
+) -> None:
+    name, suffix = made.name, made.suffixes[0]  # type: ignore[attr-defined]
+    place = tmp_path / f"result{suffix}"
+    recording = EVENTS if name == "chrome-trace" else STOCK  # it takes single waits only
+    result = run("report", recording, "-o", place)
+    assert result.exit_code == 0
+    assert f"pvprof: wrote {place}" in result.stderr
+    assert result.stdout == ""
+    assert place.read_text() == run("report", recording, "-o", "-", "--format", name).stdout
+
+
+def test_one_run_writes_several_files(tmp_path: Path, run: Run) -> None:
+    wanted = [tmp_path / name for name in ("a.md", "b.svg", "c.folded")]
+    result = run("report", STOCK, *(word for place in wanted for word in ("-o", place)))
+    assert result.exit_code == 0
+    assert all(place.stat().st_size for place in wanted)
+    assert sorted(tmp_path.iterdir()) == wanted
+
+
+def test_a_file_is_not_overwritten_unasked(tmp_path: Path, run: Run) -> None:
+    place = tmp_path / "mine.folded"
+    place.write_text("precious")
+    result = run("fold", STOCK, "-o", place)
+    assert result.exit_code == 1
+    assert "exists already" in result.stderr
+    assert "--force" in result.stderr
+    assert place.read_text() == "precious"
+    assert run("fold", STOCK, "-o", place, "--force").exit_code == 0
+    assert "vm object" in place.read_text()
+
+
+@pytest.mark.parametrize("target", ["missing/x.svg", "."])
+def test_a_place_that_cannot_be_written_is_said_before_reading(
+    target: str, tmp_path: Path, run: Run
+) -> None:
+    result = run("fold", tmp_path / "not there either", "-o", tmp_path / target)
+    assert result.exit_code == 1
+    assert "not there either" not in result.stderr
+
+
+def test_a_full_disk_leaves_no_file_behind(tmp_path: Path) -> None:
+    done = pvprof("fold", STOCK, "-o", "/dev/full")
+    assert done.returncode == 1
+    assert b"No space left" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["nonsense"],
+        ["report"],
+        ["report", STOCK, "--kind", "nonsense"],
+        ["report", STOCK, "--frame", "("],
+        ["report", STOCK, "-o", "x.docx"],
+        ["fold", STOCK, "--measure", "samples"],
+        ["fold", STOCK, "--input-format", "nonsense"],
+        ["locks", STOCK, "-o", "x.svg"],
+        ["script", "nonsense"],
+        ["flamegraph", STOCK, "--width", "3"],
+    ],
+    ids=lambda args: " ".join(map(str, args[:1] + args[2:])),
+)
+def test_a_mistake_in_the_options_is_a_usage_error(args: list[object], run: Run) -> None:
+    result = run(*args)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "nonsense" in result.stderr or "rror" in result.stderr or "Usage" in result.stderr
+
+
+def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: Run) -> None:
+    result = run("flamegraph", STOCK, "--name", "no such lock")
+    assert result.exit_code == 1
+    assert "There is nothing to draw" in result.stdout
+    assert "the filters left no stack" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["drops.out"], "recorded). Data are missing: totals are too low"),
+        (["stock-offcpu.out"], ""),
+        (
+            ["--diff", "stock-offcpu.out", "drops.out"],
+            "Data are missing (new): totals are too low.",
+        ),
+        (["--diff", "drops.out", "drops.out"], "Data are missing (base and new): totals"),
+        (["--diff", "stock-offcpu.out", "stock-offcpu.out"], ""),
+    ],
+    ids=" ".join,
+)
+def test_a_picture_says_above_its_frames_that_data_are_missing(
+    run: Run, words: list[str], said: str
+) -> None:
+    paths = [word if word.startswith("--") else RECORDINGS / word for word in words]
+    text = run("flamegraph", "--measure", "ns", *paths, "-o", "-", "-q").stdout
+    subtitles = "".join(re.findall('class="subtitle"[^>]*>([^<]*)<', text))
+    assert said in subtitles
+    assert ("Data are missing" in subtitles) == bool(said)
+
+
+def test_a_difference_says_of_either_side_how_much_of_it_is_shown(run: Run) -> None:
+    sides = [RECORDINGS / name for name in ("seed-offcpu.out", "stock-offcpu.out")]
+    text = run("flamegraph", "--measure", "ns", "--diff", *sides, "-o", "-", "-q").stdout
+    said = "Kernel waiting on itself (base &lt;0.1% of 1,285 s, new 0.9% of 145.3 s recorded)"
+    assert said in text
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m pvprof fold -q {EVENTS} | head -c 10"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, check=True
+    )
+    assert len(done.stdout) == 10
+    assert b"rror" not in done.stderr
+
+
+def test_a_pipe_gets_no_colour_and_no_trailing_blanks(run: Run) -> None:
+    printed = run("report", STOCK).stdout
+    assert "\x1b" not in printed
+    assert all(line == line.rstrip() for line in printed.splitlines())
+
+
+def test_a_terminal_gets_colour_and_no_color_turns_it_off() -> None:
+    colour = re.compile(rb"\x1b\[[0-9;]*3[0-7][;m]")
+    assert colour.search(on_terminal("report", STOCK, columns=100))
+    assert not colour.search(on_terminal("report", STOCK, columns=100, NO_COLOR="1"))
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+@pytest.mark.parametrize("name", ["stock-offcpu.out", "events.out.gz", "lockstat-provider.out"])
+def test_no_number_is_cut_and_no_line_is_wider_than_the_terminal(columns: int, name: str) -> None:
+    printed = on_terminal("report", RECORDINGS / name, columns=columns).decode()
+    lines = re.sub(r"\x1b\[[0-9;]*m|\r", "", printed).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert "…" not in printed
+    assert any("vm object" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("golden", "args"),
+    [
+        ("report-stock-80.txt", ["report", STOCK, "--symbols", SYMBOLS]),
+        ("report-events.md", ["report", EVENTS, "--symbols", SYMBOLS, "--format", "markdown"]),
+        ("report-runq.json", ["report", RECORDINGS / "runq.out", "--format", "json"]),
+        ("locks-lockstat.csv", ["locks", RECORDINGS / "lockstat-provider.out", "--format", "csv"]),
+        ("fold-stock.folded", ["fold", STOCK, "--symbols", SYMBOLS]),
+        ("fold-seed-root.folded", ["fold", RECORDINGS / "seed-offcpu.out", "--by", "root"]),
+        ("fold-wakeup.folded", ["fold", RECORDINGS / "wakeup.out"]),
+        ("flamegraph-stock.svg", ["flamegraph", STOCK, "--symbols", SYMBOLS]),
+    ],
+)
+def test_results_of_real_recordings_are_as_reviewed(
+    golden: str, args: list[object], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run(*args)
+    assert result.exit_code == 0
+    text = result.stdout
+    if golden.endswith(".svg"):
+        text = without_script_and_style(text)
+    assert_golden(text, GOLDEN / golden)
+
+
+def without_script_and_style(svg: str) -> str:
+    """Leave out of a picture what has files and tests of its own."""
+    root = ET.fromstring(svg)
+    for element in list(root):
+        if element.tag.endswith(("script", "style")):
+            root.remove(element)
+    return ET.tostring(root, encoding="unicode")
+
+
+def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
+    pictures = {
+        pvprof("flamegraph", EVENTS, env={**os.environ, "PYTHONHASHSEED": seed}).stdout
+        for seed in ("0", "1", "2")
+    }
+    assert len(pictures) == 1
+
+
+def test_a_users_rules_decide(tmp_path: Path, run: Run) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[[rule]]\nclass = "my lock"\nnames = ["vm object"]\n')
+    result = run("locks", STOCK, "--rules", rules, "--class", "my lock", "--format", "csv")
+    rows = [line.split(",") for line in result.stdout.splitlines()[1:]]
+    assert [row[3:5] for row in rows if row[1] == "no"] == [["my lock", "vm object"]]
+
+
+def test_counts_can_be_folded_where_they_were_recorded(run: Run) -> None:
+    counted = run("fold", STOCK, "--counts").stdout.splitlines()
+    assert sum(int(line.rpartition(" ")[2]) for line in counted) == 2021
+
+
+def test_each_d_program_is_listed_with_what_it_is_for(run: Run) -> None:
+    listed = run("script", "--list").stdout
+    for mode in ("offcpu", "offcpu-sdt", "events", "oncpu", "locks", "wakeup", "runq"):
+        assert f"\n{mode} " in f"\n{listed}"
+        text = run("script", mode).stdout
+        assert text == (Path(__file__).parent.parent.parent / "dscripts" / f"{mode}.d").read_text()
+
+
+@pytest.mark.parametrize("args", [["report", STOCK], ["--help"], ["script", "offcpu"]])
+@pytest.mark.parametrize("target", ["/dev/full", "&-"])
+def test_a_stdout_that_takes_nothing_is_one_line_of_error(args: list[object], target: str) -> None:
+    command = shlex.join([sys.executable, "-m", "pvprof", *map(str, args)])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} >{target}"], capture_output=True, check=False, text=True
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"pvprof: error: .*\n", done.stderr)
+
+
+def test_an_unreadable_kldstat_is_one_line_of_error(run: Run, tmp_path: Path) -> None:
+    result = run("report", STOCK, "--kldstat", tmp_path / "none")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"pvprof: error: {tmp_path / 'none'}: No such file")
+
+
+def test_all_outputs_are_written_or_none(tmp_path: Path, run: Run) -> None:
+    histogram = RECORDINGS / "histogram.out"
+    result = run("report", histogram, "-o", tmp_path / "h.md", "-o", tmp_path / "h.svg")
+    assert result.exit_code == 1
+    assert "histograms only" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+    twice = run("report", STOCK, "-o", tmp_path / "d.md", "-o", tmp_path / "d.md")
+    assert twice.exit_code == 2
+    assert "named twice" in twice.stderr
+
+
+def test_counts_are_refused_where_none_were_recorded(run: Run) -> None:
+    result = run("fold", RECORDINGS / "oncpu-default.out", "--counts")
+    assert result.exit_code == 2
+    assert "no counts" in result.stderr
+
+
+def test_a_picture_of_counts_speaks_of_counts_throughout(run: Run) -> None:
+    picture = run("flamegraph", STOCK, "--counts").stdout
+    assert "Kernel waiting on itself (5.0% of 2,021 recorded)" in picture
+    assert "Waiting for children: 1,907" in picture
+
+
+def test_control_characters_of_a_name_never_reach_the_terminal(run: Run) -> None:
+    text = b"\nturnstile|l\x1b[31mRED\nkernel`a\n5 1\n"
+    for form in ("terminal", "markdown"):
+        printed = run("report", "-", "--format", form, stdin=text).stdout
+        assert "\x1b" not in printed
+        assert "x1b" in printed
+
+
+def test_histograms_pass_the_filters_too(run: Run) -> None:
+    printed = run("report", RECORDINGS / "lockstat-provider.out", "--name", "^vm object$").stdout
+    table = printed.partition("Wait histograms")[2]
+    assert "vm object" in table
+    assert "pmap pv list" not in table
+
+
+def test_kernel_frames_that_stayed_hex_are_said_so(run: Run) -> None:
+    assert "kernel addresses without a name" in run("fold", STOCK).stderr
+    assert run("fold", STOCK, "--symbols", SYMBOLS).stderr == ""
+
+
+def test_addresses_in_programs_that_stayed_without_a_name_are_told(run: Run) -> None:
+    ended = RECORDINGS.parent / "linux" / "bpftrace" / "oncpu.pvprof.tar.gz"
+    said = run("fold", ended).stderr
+    assert "20 x addresses in programs without a name" in said
+    assert "kernel addresses" not in said

@@ -1,0 +1,303 @@
+"""``pvprof compare`` as its users meet it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.two_sides import manifest, noisy, raw, records_of, write_recording, write_side
+
+from pvprof.units import format_value
+
+Run = Callable[..., Result]
+GOLDEN = FIXTURES / "golden"
+NEW_LOCK = {"obm": (5_000_000, 3)}
+
+
+@pytest.fixture
+def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Path], list[Path]]:
+    """Two sides of six runs: one lock with 30 % less wait, a new one, and others as before."""
+    monkeypatch.chdir(tmp_path)
+    base = write_side(Path("runs"), "stock", noisy(1, 6, 1))
+    new = write_side(Path("runs"), "patched", [{**one, **NEW_LOCK} for one in noisy(0.7, 6, 2)])
+    return base, new
+
+
+Sides = tuple[list[Path], list[Path]]
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_the_tables_on_a_terminal(
+    run: Run, sides: Sides, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    result = run("compare", *sides[0], "--vs", *sides[1])
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= columns
+    assert_golden(result.stdout, GOLDEN / f"compare-{columns}.txt")
+
+
+def test_markdown_has_one_table_a_sentence_a_verdict_and_a_link_to_the_picture(
+    run: Run, sides: Sides
+) -> None:
+    Path("pictures").mkdir()
+    result = run(
+        "compare", *sides[0], "--vs", *sides[1], "-o", "review.md", "-o", "pictures/a b.svg"
+    )
+    assert result.exit_code == 0
+    text = Path("review.md").read_text()
+    assert_golden(text, GOLDEN / "compare.md")
+    assert len(re.findall(r"^\| ---", text, re.M)) == 1
+    assert "[pictures/a b.svg](<pictures/a%20b.svg>)" in text
+    verdicts = [line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| ")]
+    different = sum(word.startswith(("less", "more")) for word in verdicts)
+    assert len(re.findall(r"^- .*: [\d.]+% (?:less|more)", text, re.M)) == different > 0
+
+
+def test_csv_and_json_hold_the_same_in_full_precision(run: Run, sides: Sides) -> None:
+    words = ("compare", *sides[0], "--vs", *sides[1], "-q", "-o", "-", "--format")
+    document = json.loads(run(*words, "json").stdout)
+    rows = list(csv.DictReader(io.StringIO(run(*words, "csv").stdout)))
+    found = {
+        (row["level"], row["kind"], row["class"], row["name"], one["measure"]): one
+        for section in document["sections"]
+        for row in section["rows"]
+        for one in row["measures"]
+    }
+    waits = [row for row in rows if row["level"] != "time"]
+    assert len(waits) == len(found)
+    for row in waits:
+        one = found[row["level"], row["kind"], row["class"], row["name"], row["measure"]]
+        if one["comparison"] is None:
+            assert row["verdict"] == ""
+            continue
+        assert float(row["base_mean"]) == one["base"]["mean"]
+        assert row["verdict"] == one["comparison"]["verdict"]
+        if row["measure"] in ("wait", "count"):
+            assert int(row["new_total"]) == sum(one["new_values"])
+    times = [row["name"] for row in rows if row["level"] == "time"]
+    assert times == ["real", "user", "sys"]
+
+
+def test_totals_are_those_of_a_report_on_the_same_recordings(run: Run, sides: Sides) -> None:
+    document = json.loads(
+        run("compare", *sides[0], "--vs", *sides[1], "-o", "-", "--format", "json").stdout
+    )
+    for key, side in (("base_values", sides[0]), ("new_values", sides[1])):
+        report = json.loads(run("report", *side, "--format", "json", "-o", "-").stdout)
+        expected = {row["name"]: row["value"] for row in report["sections"][0]["rows"]}
+        found = {
+            row["name"]: sum(row["measures"][0][key])
+            for row in document["sections"][0]["rows"]
+            if row["level"] == "lock"
+        }
+        assert {name: value for name, value in found.items() if value} == expected
+
+
+def test_labels_make_the_sides(run: Run, sides: Sides) -> None:
+    by_order = run("compare", *sides[0], "--vs", *sides[1]).stdout
+    assert run("compare", *sides[0], *sides[1]).stdout == by_order
+    assert run("compare", *reversed(sides[1]), *sides[0], "--base", "stock").stdout == by_order
+    swapped = run("compare", *sides[0], *sides[1], "--base", "patched").stdout
+    assert swapped.startswith("pvprof compare: patched (6 runs) → stock (6 runs)")
+
+
+def test_a_directory_of_repeated_runs_stands_for_its_recordings(run: Run, sides: Sides) -> None:
+    for label, some in zip(("stock", "patched"), sides, strict=True):
+        Path(label).mkdir()
+        for one in some:
+            shutil.copytree(one, Path(label) / one.name)
+        contents = {"schema": 1, "recordings": [one.name for one in some], "warmups": ["w"]}
+        (Path(label) / "set.json").write_text(json.dumps(contents))
+    expected = run("compare", *sides[0], "--vs", *sides[1]).stdout
+    assert run("compare", "stock", "--vs", "patched").stdout == expected
+    assert run("compare", "stock", "--vs=patched").stdout == expected
+
+
+def test_the_differential_file_adds_up_and_reads_back(run: Run, sides: Sides) -> None:
+    words = ("compare", *sides[0], "--vs", *sides[1][:3])
+    assert run(*words, "-o", "change.folded").exit_code == 0
+    text = Path("change.folded").read_text()
+    assert run(*words, "--format", "differential", "-o", "-").stdout == text
+    lines = [line.rsplit(" ", 2) for line in text.splitlines()]
+    totals = [
+        sum(
+            int(line.rsplit(" ", 1)[1])
+            for line in run(
+                "fold", "--kind", "kernel", "--kind", "unclassified", *side
+            ).stdout.splitlines()
+        )
+        for side in (sides[0], sides[1][:3])
+    ]
+    assert sum(int(base) for _, base, _ in lines) == round(totals[0] / 2)
+    assert sum(int(new) for _, _, new in lines) == totals[1]
+    back = run("fold", "change.folded", "--input-format", "differential", "-q").stdout
+    assert sum(int(line.rsplit(" ", 1)[1]) for line in back.splitlines()) == totals[1]
+
+
+def test_the_picture_is_valid_and_says_how_it_was_scaled(run: Run, sides: Sides) -> None:
+    result = run(
+        "compare", *sides[0], "--vs", *sides[1], "--work", "builds=2:3", "-o", "change.svg"
+    )
+    assert result.exit_code == 0
+    ET.parse("change.svg")
+    text = Path("change.svg").read_text()
+    assert "each run of the base did 2, of the new side 3" in text
+    assert "stock (6 runs) → patched (6 runs)" in text
+    assert "different-kernels" not in text
+    assert "kernel: GENERIC" in text
+
+
+@pytest.mark.parametrize(
+    ("runs", "words", "said"),
+    [
+        (6, (), "Sums of all runs: 6 runs of the base, 6 of the new side. base: stock"),
+        (3, (), "6 runs of the base, 3 of the new side"),
+        (3, (), "the base (6 runs) is scaled by 0.5 to the 3 runs of the new profile"),
+        (3, ("--per", "second"), "(600 seconds) is scaled by 0.5 to the 300 seconds of the new"),
+        (6, ("--work", "builds=2:3"), "(12 builds) is scaled by 1.5 to the 18 builds of the new"),
+        (6, ("--work", "2:3"), "(12 units of work) is scaled by 1.5 to the 18 units of work of"),
+    ],
+)
+def test_the_picture_says_that_its_values_are_those_of_all_runs(
+    run: Run, sides: Sides, runs: int, words: tuple[str, ...], said: str
+) -> None:
+    picture = ("--format", "svg", "-o", "-")
+    text = run("compare", *sides[0], "--vs", *sides[1][:runs], *words, *picture).stdout
+    plain = " ".join(" ".join(ET.fromstring(text.encode()).itertext()).split())
+    assert said in plain
+    assert "per run" not in plain
+    total = json.loads(run("report", *sides[1][:runs], "--format", "json", "-o", "-").stdout)[
+        "sections"
+    ][0]["total"]["value"]
+    assert f"new {format_value(total, 'ns')}" in plain
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), " Run times: not corrected."),
+        (("--no-holm",), "pooled).\n"),
+        (("--work", "builds=2:3"), " Run times: of a whole run each, not corrected."),
+        (("--per", "second", "--no-holm"), " Run times: of a whole run each."),
+    ],
+)
+def test_run_times_are_said_to_be_those_of_whole_runs_where_values_are_per_something_else(
+    run: Run, sides: Sides, words: tuple[str, ...], said: str
+) -> None:
+    result = run("compare", *sides[0], "--vs", *sides[1], *words, "--format", "markdown", "-o", "-")
+    assert said in result.stdout
+    assert "| real | 100.217 s |" in result.stdout
+
+
+def test_the_picture_says_that_data_are_missing_on_a_side(run: Run, sides: Sides) -> None:
+    words = ("compare", *sides[0], "--vs", *sides[1], "--format", "svg", "-o", "-")
+    assert "Data are missing" not in run(*words).stdout
+    (sides[1][0] / "stderr.txt").write_text("dtrace: 17 drops on CPU 3\n")
+    assert "new side. Data are missing: totals are too low" in run(*words).stdout
+
+
+def test_the_picture_of_one_run_a_side_speaks_of_one(run: Run, sides: Sides) -> None:
+    run("compare", sides[0][0], "--vs", sides[1][0], "-o", "one.svg")
+    assert "One run a side. base: stock; new: patched" in Path("one.svg").read_text()
+
+
+def test_strict_refuses_and_says_why(run: Run, sides: Sides) -> None:
+    good = run("compare", *sides[0], "--vs", *sides[1], "--strict")
+    assert good.exit_code == 0  # two kernels are what is compared
+    facts = manifest(9, "stock", ncpu=4)
+    other = write_recording(Path("other.pvprof"), raw(records_of({"tmpfs": (5, 1)}), 99), facts)
+    result = run("compare", *sides[0], other, "--vs", *sides[1], "--strict", "-o", "x.md")
+    assert result.exit_code == 1
+    assert "number of CPUs: 4 and 8 against 8" in result.stderr
+    assert "--strict: not compared, for 1 reason" in result.stderr
+    assert not Path("x.md").exists()
+
+
+def test_a_recording_given_twice_counts_once(run: Run, sides: Sides) -> None:
+    one, other = sides[0][0], sides[1][0]
+    result = run("compare", one, one, one, "--vs", other, other, other)
+    assert "stock (1 run) → patched (1 run)" in result.stdout
+    assert "stock1 once more: counted once" in result.stdout
+    verdicts = re.findall(r"no verdict|none proven|less|more$", result.stdout)
+    assert set(verdicts) == {"no verdict"}
+
+
+def test_warm_ups_are_set_aside(run: Run, sides: Sides) -> None:
+    facts = manifest(0, "stock", warmup=True)
+    output = raw(records_of({"warm lock": (10**9, 1)}), 77)
+    warm = write_recording(Path("warm.pvprof"), output, facts)
+    result = run("compare", warm, *sides[0], "--vs", *sides[1])
+    assert "stock: warm-ups are set aside" in result.stdout
+    assert "warm lock" not in result.stdout
+    alone = run("compare", warm, "--vs", *sides[1])
+    assert alone.exit_code == 1
+    assert "only warm-ups" in alone.stderr
+
+
+def test_bare_output_files_compare_too_and_say_what_is_not_known(run: Run) -> None:
+    places = [RECORDINGS / "stock-offcpu.out", RECORDINGS / "seed-offcpu.out"]
+    result = run("compare", places[0], "--vs", places[1])
+    assert result.exit_code == 0
+    assert "no manifest: seed-offcpu, stock-offcpu" in result.stdout
+    assert "Run times" not in result.stdout
+    without = run("compare", *places)
+    assert without.exit_code == 2
+    assert "no label says which side it is" in without.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["A", "--vs"], 2, "no recordings behind --vs"),
+        (["--vs", "B"], 2, "no recordings before --vs"),
+        (["A", "--vs", "B", "--vs", "A"], 2, "--vs stands there twice"),
+        (["A"], 2, "two labels make two sides; here: stock"),
+        (["A", "B", "--base", "x"], 2, "--base x: no such label"),
+        (["A", "--vs", "B", "--base", "stock"], 2, "--base and --vs"),
+        (["A", "--vs", "missing"], 1, "missing: No such file"),
+        (["A", "--vs", "B", "--work", "3"], 2, "--work 3: cannot be understood"),
+        (["A", "--vs", "B", "--work", "=1:2"], 2, "cannot be understood"),
+        (["A", "--vs", "B", "--work", "1:0"], 2, "above 0"),
+        (["A", "--vs", "B", "--work", "1:2", "--per", "second"], 2, "--work and --per second"),
+        (["A", "--vs", "B", "--kind", "zzz"], 2, "no such kind: zzz"),
+        (["A", "--vs", "B", "-c", "100"], 2, "a confidence of 100 %"),
+        (["A", "--vs", "B", "-o", "x.html"], 2, "no format has that suffix"),
+        (["A", "--vs", "B", "-o", "x.svg", "--measure", "samples"], 2, "nothing was measured"),
+        (["A", "--vs", "B", "-o", "x.svg", "--mode", "locks"], 2, "offcpu in ns"),
+        (["A", "--vs", "samples.folded"], 2, "measured in different units"),
+        (["A", "--vs", "empty.out"], 1, "empty.out"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    run: Run, sides: Sides, words: list[str], code: int, message: str
+) -> None:
+    Path("samples.folded").write_text("a;b 3\n")
+    Path("empty.out").write_text("")
+    places = {"A": sides[0][0], "B": sides[1][0]}
+    result = run("compare", *(places.get(word, word) for word in words))
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_file_may_be_named_like_the_divider(run: Run, sides: Sides) -> None:
+    shutil.copytree(sides[1][0], "--vs.pvprof")
+    result = run("compare", sides[0][0], "--vs", "--", "--vs.pvprof")
+    assert result.exit_code == 0, result.stderr
+    assert "→ patched (1 run)" in result.stdout
+
+
+def test_a_narrow_filter_that_leaves_nothing_is_told(run: Run, sides: Sides) -> None:
+    result = run("compare", sides[0][0], "--vs", sides[1][0], "--name", "nosuchlock")
+    assert result.exit_code == 1
+    assert "the filters left nothing" in result.stderr

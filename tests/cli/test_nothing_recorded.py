@@ -1,0 +1,131 @@
+"""Whole recordings in which nothing was recorded: they open, and say so. Cut ones do not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS
+from helpers import native_writer as writer
+
+Run = Callable[..., Result]
+
+MODES = [("offcpu", "ns"), ("events", "ns"), ("locks", "ns"), ("runq", "ns"), ("oncpu", "samples")]
+
+
+def nothing(mode: str = "offcpu", unit: str = "ns") -> bytes:
+    return writer.text_of([], mode, unit)
+
+
+@pytest.mark.parametrize(("mode", "unit"), MODES)
+@pytest.mark.parametrize("command", ["report", "locks"])
+def test_a_report_says_that_nothing_was_recorded(
+    command: str, mode: str, unit: str, run: Run
+) -> None:
+    result = run(command, "-", stdin=nothing(mode, unit))
+    assert result.exit_code == 0, result.stderr
+    assert "Duration: 8.000 µs" in result.stdout
+    assert "note: nothing was recorded between begin and end" in result.stdout
+    assert ": nothing was recorded\n" in result.stdout
+
+
+def test_waits_that_the_program_left_out_are_told_beside_it(run: Run) -> None:
+    text = writer.header() + writer.BEGIN + b"#set-aside short sleepq 12345 12\n" + writer.END
+    result = run("report", "-", stdin=text)
+    assert result.exit_code == 0, result.stderr
+    assert "12345 ns together, were left out by the recorder" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["markdown", "csv", "json"])
+def test_every_format_of_tables_holds_nothing(name: str, run: Run) -> None:
+    result = run("report", "-", "--format", name, "-o", "-", stdin=nothing())
+    assert result.exit_code == 0, result.stderr
+    if name == "json":
+        (section,) = json.loads(result.stdout)["sections"]
+        assert (section["rows"], section["total"]["value"]) == ([], 0)
+    if name == "csv":
+        assert len(result.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("args", [[], ["--counts"], ["--chain", "wakers"], ["--kind", "kernel"]])
+def test_folded_stacks_are_none_as_when_the_filters_keep_none(args: list[str], run: Run) -> None:
+    result = run("fold", "-", *args, stdin=nothing("events"))
+    assert (result.exit_code, result.stdout) == (0, "")
+    filtered = run("fold", RECORDINGS / "events.out.gz", "--name", "^no such name$")
+    assert (filtered.exit_code, filtered.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("suffix", ["svg", "speedscope.json"])
+def test_a_picture_of_nothing_is_an_error_that_does_not_blame_the_filters(
+    suffix: str, run: Run, tmp_path: Path
+) -> None:
+    result = run("flamegraph", "-", "-o", tmp_path / f"x.{suffix}", stdin=nothing())
+    assert result.exit_code == 1
+    assert "nothing to draw: nothing was recorded" in result.stderr
+
+
+def test_a_page_of_nothing_can_be_read_again(run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "x.html"
+    made = run("report", "-", "-o", page, stdin=nothing())
+    assert made.exit_code == 1
+    assert "nothing to show: nothing was recorded" in made.stderr
+    again = run("report", page)
+    assert again.exit_code == 0, again.stderr
+    assert ": nothing was recorded\n" in again.stdout
+
+
+def test_nothing_adds_nothing_to_other_recordings(run: Run, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.out"
+    empty.write_bytes(nothing("events"))
+    other = RECORDINGS / "events.out.gz"
+    for both in ((empty, other), (other, empty)):
+        assert run("fold", *both).stdout == run("fold", other).stdout
+    compared = run("compare", empty, "--vs", other)
+    assert compared.exit_code == 0, compared.stderr
+    assert "vm object" in compared.stdout
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        writer.header(),
+        writer.header() + writer.BEGIN,
+        writer.header() + writer.END,
+        writer.header() + writer.BEGIN + b"> turnstile name=2:x\n" + writer.END,
+        writer.header() + writer.BEGIN + b"what is this\n" + writer.END,
+        writer.header() + writer.BEGIN + b"dtrace: 3 drops on CPU 1\n" + writer.END,
+    ],
+    ids=["header", "no end", "no begin", "damaged record", "stray line", "drops"],
+)
+@pytest.mark.parametrize("command", ["report", "fold", "flamegraph"])
+def test_a_recording_of_which_anything_is_missing_stays_an_error(
+    command: str, text: bytes, run: Run
+) -> None:
+    result = run(command, "-", stdin=text)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("pvprof: error: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_an_empty_picture_says_what_was_set_aside_and_how_to_see_it(
+    run: Run, tmp_path: Path
+) -> None:
+    out = tmp_path / "empty.svg"
+    linux = RECORDINGS.parent / "linux" / "bpftrace" / "events.pvprof.tar.gz"
+    result = run("flamegraph", linux, "-o", out)
+    assert result.exit_code == 1
+    picture = out.read_text("utf-8")
+    assert "Nothing is shown (0.0% of 520.3 ms recorded)" in picture
+    largest, others = picture.index("Waiting for children: 293.2 ms"), picture.index("IPC and idle")
+    assert largest < others
+    assert "--kind all keeps every kind" in picture
+
+
+def test_weights_of_nothing_are_not_blamed_on_filters(run: Run) -> None:
+    result = run("flamegraph", "-", stdin=b"a;b 0\n")
+    assert result.exit_code == 1
+    assert "nothing to draw: every weight is 0" in result.stderr
+    assert "--kind" not in result.stderr

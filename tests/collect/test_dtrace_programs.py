@@ -1,0 +1,207 @@
+"""D programs: their structure, their options, and the checked-in defaults."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+from helpers.d_structure import clauses_of, faults_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvprof.collect.dtrace.probes import CAPABILITIES, PROBES
+from pvprof.collect.dtrace.programs import MODES, candidates, program
+from pvprof.collect.options import ProgramOptions
+from pvprof.errors import UsageError
+
+ROOT = Path(__file__).parent.parent.parent
+RECORDINGS = ROOT / "tests/fixtures/freebsd-13.2"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_checked_in_program_is_what_the_generator_prints(mode: str) -> None:
+    assert (ROOT / "dscripts" / f"{mode}.d").read_text() == program(mode).text()
+
+
+def test_no_other_program_is_checked_in() -> None:
+    assert {place.stem for place in (ROOT / "dscripts").glob("*.d")} == set(MODES)
+
+
+options = st.builds(
+    ProgramOptions,
+    scope=st.sampled_from(["system", "tree"]),
+    ends_with_workload=st.booleans(),
+    duration_ns=st.sampled_from([0, 1, 1_500, 2_500_000_000, 60_000_000_000]),
+    pid=st.sampled_from([0, 4711]),
+    execname=st.sampled_from(["", "cc", "a b;|"]),
+    kernel_processes=st.sampled_from([None, True, False]),
+    min_wait_ns=st.sampled_from([0, 10_000]),
+    by_process=st.booleans(),
+    user_stack=st.sampled_from([None, True, False]),
+    wakers=st.booleans(),
+    histogram=st.sampled_from([None, True, False]),
+    stack_frames=st.sampled_from([1, 32, 127]),
+    rate_hz=st.sampled_from([1, 997, 9999]),
+    buffer_mb=st.sampled_from([0, 16]),
+)
+
+
+@given(mode=st.sampled_from(list(MODES)), wanted=options)
+def test_every_program_is_sound_or_refused_with_a_reason(mode: str, wanted: ProgramOptions) -> None:
+    try:
+        wanted.check(mode)
+    except UsageError:
+        with pytest.raises(UsageError, match=mode):
+            program(mode, wanted)
+    else:
+        assert faults_of(program(mode, wanted).text()) == []
+
+
+@pytest.mark.parametrize(
+    ("sound", "broken", "fault"),
+    [
+        ("sched:::sleep", "sched:::slep", "unknown probe: sched:::slep"),
+        ("self->why = 0", "this->no = 0", "self->why is never cleared"),
+        ("self->why = curthread", "this->y = curthread", "self->why is used before it is set"),
+        ("@wait_n);", "@wait_m);", "@wait_n is never printed"),
+        ("stringof(this->why), stack()] = count", "stack()] = count", "places for"),
+        ("%s name=%d:%s%k", "%s name=%s%k", "places for 4 keys"),
+        ("timestamp, walltimestamp);", "timestamp);", "printf wants 2 values"),
+        ("stack()] = sum", "stack(] = sum", "unbalanced ()"),
+        ("#pragma D option quiet", "#pragma D option quite", "unknown pragma"),
+        ("curthread->td_wmesg", "curthred->td_wmesg", "unknown name curthred"),
+    ],
+)
+def test_the_structural_check_finds_what_it_is_for(sound: str, broken: str, fault: str) -> None:
+    text = program("offcpu").text()
+    assert sound in text
+    faults = faults_of(text.replace(sound, broken))
+    assert any(fault in one for one in faults), faults
+
+
+@pytest.mark.parametrize("mode", ["offcpu-sdt", "events", "events-sdt", "oncpu", "locks"])
+def test_programs_whose_probes_carry_all_values_need_no_variable(mode: str) -> None:
+    text = program(mode).text()
+    assert "self->" not in text
+    assert not re.search(r"^\t\w+\[.*\] = ", text, re.M)
+    assert "dynvarsize" not in text
+
+
+def test_offcpu_of_a_stock_kernel_has_two_thread_local_variables() -> None:
+    text = program("offcpu").text()
+    assert set(re.findall(r"self->\w+", text)) == {"self->start", "self->why"}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_program_uses_fbt(mode: str) -> None:
+    assert not [probe for probe in program(mode).probes if probe.startswith("fbt")]
+
+
+def test_every_stock_probe_is_listed_by_a_real_kernel() -> None:
+    listed = set()
+    for line in (RECORDINGS / "dtrace-l.nofbt").read_text().splitlines():
+        fields = line.split()
+        if len(fields) == 5:
+            listed.add(f"{fields[1]}:::{fields[4]}")
+    stock = [name for one in CAPABILITIES if one.name != "kernel:profile" for name in one.probes]
+    wanted = {one.name for one in stock if not re.search(r"RATE|TIME|^dtrace:", one.name)}
+    assert wanted - listed == set()
+    assert len(wanted) > 15
+
+
+def test_the_patched_probes_have_the_arguments_that_the_patches_give_them() -> None:
+    patch = (ROOT / "kernel-patches/stable-13.patch").read_text().replace("\n+    ", " ")
+    for name, probe in PROBES.items():
+        if not name.startswith("kernel:profile"):
+            continue
+        function, event = name.split(":")[2:]
+        pattern = rf"SDT_PROBE_DEFINE\d\(kernel, profile, {function}, {event}, (.*?)\);"
+        types = re.search(pattern, patch)
+        assert types is not None, name
+        assert tuple(re.findall(r'"(.*?)"', types[1])) == probe.arguments
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_program_prints_header_clocks_and_end(mode: str) -> None:
+    begin, *_, end = clauses_of(program(mode).text())
+    base, _, variant = mode.partition("-")
+    assert f"#pvprof 1 {base} {variant or 'stock'} " in begin.body[0]
+    assert begin.body[1] == r'printf("#begin %d %d\n", timestamp, walltimestamp)'
+    assert end.body[-1] == r'printf("#end %d %d\n", timestamp, walltimestamp)'
+
+
+def test_offcpu_tries_the_patched_kernel_first() -> None:
+    assert candidates("offcpu") == ("offcpu-sdt", "offcpu")
+    assert candidates("events") == ("events-sdt", "events")
+    assert candidates("locks") == ("locks",)
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if not mode.endswith("-sdt")])
+def test_a_tree_is_the_workload_without_the_process_that_starts_it(mode: str) -> None:
+    tree = program(mode, ProgramOptions(scope="tree", ends_with_workload=True))
+    text = tree.text()
+    assert "pid != $1 && progenyof($1)" in text
+    assert "proc:::exit\n/pid == $1/\n{\n\texit(0);\n}" in text
+    assert "$pid" not in text
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_whole_system_is_traced_without_dtrace_itself(mode: str) -> None:
+    assert "pid != $pid" in program(mode).text()
+    assert "$1" not in program(mode).text()  # dtrace refuses an argument that is not used
+
+
+@pytest.mark.parametrize("mode", ["offcpu", "offcpu-sdt", "locks"])
+def test_short_waits_are_summed_up_instead_of_recorded(mode: str) -> None:
+    text = program(mode, ProgramOptions(min_wait_ns=10_000)).text()
+    assert 'printa("#set-aside short %s %@d %@d\\n", @short_ns, @short_n)' in text
+    assert " >= 10000" in text
+    assert " < 10000" in text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mode", "reason"),
+    [
+        (ProgramOptions(min_wait_ns=1), "events", "--min-wait does not work with events"),
+        (ProgramOptions(wakers=True), "offcpu", "--wakers does not work with offcpu"),
+        (ProgramOptions(user_stack=True), "wakeup", "--user-stack does not work with wakeup"),
+        (ProgramOptions(histogram=True), "oncpu", "--histogram does not work with oncpu"),
+        (ProgramOptions(execname='a"b'), "offcpu", "quotes"),
+        (ProgramOptions(stack_frames=0), "offcpu", "stack frames"),
+        (ProgramOptions(rate_hz=0), "oncpu", "sampling rate"),
+        (ProgramOptions(pid=-1), "oncpu", "negative"),
+        (ProgramOptions(), "offcup", "no such mode: offcup"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_reason(
+    wanted: ProgramOptions, mode: str, reason: str
+) -> None:
+    with pytest.raises(UsageError, match=reason):
+        program(mode, wanted)
+
+
+def test_durations_become_tick_probes_without_loss() -> None:
+    for ns, name in [(10**9, "1s"), (2_500_000_000, "2500ms"), (1_500, "1500ns"), (7_000, "7us")]:
+        assert (
+            f"profile:::tick-{name}\n" in program("offcpu", ProgramOptions(duration_ns=ns)).text()
+        )
+
+
+def test_cheap_conditions_come_before_dear_ones() -> None:
+    order = ["p_flag", "pid ==", "execname ==", "pid != $1", "progenyof"]
+    wanted = ProgramOptions(scope="tree", pid=7, execname="cc", kernel_processes=False)
+    for mode in MODES:
+        for clause in clauses_of(program(mode, wanted).text()):
+            places = [clause.predicate.find(word) for word in order]
+            found = [place for place in places if place >= 0]
+            assert found == sorted(found)
+
+
+def test_programs_are_readable_lines_of_one_statement() -> None:
+    for mode, wanted in itertools.product(MODES, [ProgramOptions()]):
+        text = program(mode, wanted).text()
+        assert text.startswith("/*\n * ")
+        assert "Usage: dtrace -s" in text
+        assert all(line.count(";") <= 1 for line in text.splitlines() if line.startswith("\t"))

@@ -1,0 +1,535 @@
+"""``pvprof record``, ``doctor`` and ``script --standalone`` as a user runs them, on this machine.
+
+It is made to look like a FreeBSD host; the recorder and its talk with pvprof are real.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pty
+import shutil
+import signal
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from target.harness import Outcome, Running, StandIn, wait_until
+
+from pvprof.recording.open import open_recording
+
+ROOT = Path(__file__).parent.parent.parent
+FALLEN_BACK = "pvprof: recorded with offcpu: this kernel has no kernel:profile probes"
+STARTED = ("sh", "-c", "touch started; sleep 60")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[StandIn]:
+    with StandIn(tmp_path) as machine:
+        machine.env["PYTHONPATH"] = str(ROOT)
+        machine.dtrace(patched=True)
+        yield machine
+
+
+def start(target: StandIn, *words: str, prefix: tuple[str, ...] = ()) -> Running:
+    return Running(target, [*prefix, sys.executable, "-m", "pvprof", *words], has_stdin=False)
+
+
+def run(target: StandIn, *words: str, prefix: tuple[str, ...] = ()) -> Outcome:
+    return start(target, *words, prefix=prefix).wait()
+
+
+def recording(target: StandIn, *words: str) -> Running:
+    """Start pvprof record and wait until its workload runs."""
+    running = start(target, "record", *words, "--", *STARTED)
+    wait_until((target.home / "started").exists, "the workload")
+    return running
+
+
+def contents(target: StandIn) -> list[str]:
+    return sorted(place.name for place in target.home.iterdir() if place.name != "started")
+
+
+def manifest_of(place: Path) -> dict[str, Any]:
+    return dict(open_recording(str(place)).manifest)
+
+
+# --- what goes well ------------------------------------------------------------------------------
+
+
+def test_record_makes_a_recording_that_report_opens(target: StandIn) -> None:
+    done = run(target, "record", "-o", "out.pvprof", "--label", "x", "--", "sh", "-c", "exit 0")
+    assert (done.status, done.left) == (0, [])
+    assert done.said.startswith("pvprof: wrote out.pvprof: 12.9 s traced, 0 records dropped")
+    assert contents(target) == ["out.pvprof"]
+    manifest = manifest_of(target.home / "out.pvprof")
+    assert (manifest["mode"], manifest["program"]) == ("offcpu", "offcpu-sdt")
+    assert manifest["label"] == "x"
+    assert manifest["complete"] is True
+    assert (target.home / "out.pvprof" / "symbols.nm.gz").is_file()
+    shown = run(target, "report", "out.pvprof")
+    assert (shown.status, shown.said) == (0, "")
+    assert "pmap pv list" in shown.archive.read_text()
+
+
+def test_record_names_its_output_itself(target: StandIn) -> None:
+    done = run(target, "record", "locks", "-d", "100ms")
+    assert done.status == 0
+    (name,) = contents(target)
+    assert name.startswith("pvprof-")
+    assert "-locks-" in name
+    assert name.endswith(".pvprof")
+    assert f"wrote {name}" in done.said
+
+
+def test_the_workload_gets_its_words_exactly(target: StandIn) -> None:
+    words = (
+        "",
+        " two  words ",
+        "it's",
+        '"',
+        "$HOME`id`",
+        "a\nb",
+        "--repeat",
+        "-o",
+        "--",
+        "☃",
+        "\udcff",
+    )
+    script = 'for word do printf "%s\\0" "$word"; done >got'
+    done = run(target, "record", "-o", "out", "--", "sh", "-c", script, "sh", *words)
+    assert done.status == 0
+    got = (target.home / "got").read_bytes().split(b"\0")[:-1]
+    assert [os.fsdecode(word) for word in got] == list(words)
+    assert manifest_of(target.home / "out")["workload"][4:] == list(words)
+
+
+def test_five_runs_and_a_warmup_make_a_set(target: StandIn) -> None:
+    done = run(
+        target, "record", "--repeat", "5", "--warmup", "1", "--label", "stock", "--no-symbols",
+        "-o", "stock", "--", "sh", "-c", "sleep 0.1",
+    )  # fmt: skip
+    assert (done.status, done.left) == (0, [])
+    facts = json.loads((target.home / "stock" / "set.json").read_text())
+    assert facts["recordings"] == [f"offcpu-{number}.pvprof" for number in range(1, 6)]
+    assert facts["warmups"] == ["warmup-1.pvprof"]
+    assert (facts["label"], facts["wanted"]) == ("stock", 5)
+    for number, name in enumerate(facts["recordings"], start=1):
+        manifest = manifest_of(target.home / "stock" / name)
+        assert (manifest["run"], manifest["warmup"]) == (number, False)
+        assert manifest["real_s"] >= 0.1
+        assert manifest["user_s"] >= 0
+        assert manifest["sys_s"] >= 0
+        assert manifest["label"] == "stock"
+    assert manifest_of(target.home / "stock" / "warmup-1.pvprof")["warmup"] is True
+    assert run(target, "report", "stock").status == 0
+    shutil.copytree(target.home / "stock", target.home / "patched")
+    for number, place in enumerate(sorted(target.home.glob("*/offcpu-*.pvprof/raw.out*"))):
+        place.write_bytes(place.read_bytes() + b"\n" * number)  # the stand-in prints no new clocks
+    done = run(target, "compare", "stock", "--vs", "patched", "--format", "json", "-o", "-")
+    assert done.status == 0
+    compared = json.loads(done.archive.read_text())
+    assert [len(compared[side]["recordings"]) for side in ("base", "new")] == [5, 5]
+    assert [one["name"] for one in compared["times"]] == ["real", "user", "sys"]
+
+
+def test_several_modes_make_a_set(target: StandIn) -> None:
+    done = run(target, "record", "locks", "runq", "--no-symbols", "-o", "set", "--", "true")
+    assert done.status == 0
+    assert contents(target) == ["set"]
+    names = sorted(place.name for place in (target.home / "set").iterdir())
+    assert names == ["locks-1.pvprof", "runq-1.pvprof", "set.json"]
+    assert "2 recordings" in done.said
+
+
+def test_an_output_that_ends_in_tar_gz_is_one_file(target: StandIn) -> None:
+    done = run(target, "record", "-o", "out.tar.gz", "--no-symbols", "--", "true")
+    assert done.status == 0
+    assert manifest_of(target.home / "out.tar.gz")["complete"] is True
+
+
+def test_a_recording_goes_to_stdout(target: StandIn) -> None:
+    done = run(target, "record", "-o", "-", "--no-symbols", "--", "true")
+    assert done.status == 0
+    assert done.manifest["complete"] is True
+    assert contents(target) == []
+
+
+def test_quiet_says_nothing(target: StandIn) -> None:
+    target.dtrace(patched=False)
+    done = run(target, "record", "-q", "-o", "out", "--no-symbols", "--", "true")
+    assert (done.status, done.said) == (0, "")
+
+
+def test_falling_back_to_the_stock_program_is_said(target: StandIn) -> None:
+    target.dtrace(patched=False)
+    done = run(target, "record", "-o", "out", "--no-symbols", "--", "true")
+    assert done.said.splitlines()[0] == FALLEN_BACK
+
+
+def on_terminal(target: StandIn, stream: str, *words: str) -> tuple[int, str]:
+    """Run pvprof with stdout or stderr on a terminal; return the status and what that showed."""
+    ours, theirs = pty.openpty()
+    target.env |= {"TERM": "xterm-256color", "COLUMNS": "100"}
+    command = [sys.executable, "-m", "pvprof", *words]
+    running = Running(target, command, has_stdin=False, terminal={stream: theirs})
+    os.close(theirs)
+    shown = b""
+    with open(ours, "rb", buffering=0) as terminal, contextlib.suppress(OSError):
+        # Linux: reading fails once the other end is closed.
+        while piece := terminal.read(4096):
+            shown += piece
+    return running.wait().status, shown.decode()
+
+
+def test_a_terminal_shows_time_bytes_and_drops(target: StandIn) -> None:
+    target.dtrace(patched=True, stderr="dtrace: 1234 drops on CPU 5\n")
+    words = ("record", "-d", "1500ms", "-o", "out", "--no-symbols")
+    status, shown = on_terminal(target, "stderr", *words)
+    assert status == 0
+    assert "offcpu: 1 s, 0.0 MB, 1,234 drops" in shown
+
+
+def test_a_recording_is_refused_to_a_terminal(target: StandIn) -> None:
+    status, shown = on_terminal(target, "stdout", "record", "-o", "-", "--", "touch", "ran")
+    assert status == 1
+    assert shown == ""
+    assert contents(target) == []
+
+
+def test_a_standalone_recorder_records_without_pvprof(target: StandIn) -> None:
+    words = ("sh", "-c", "exit 0", "two words")
+    done = run(target, "script", "offcpu", "--standalone", "--label", "mine", "--", *words)
+    assert done.status == 0
+    made = target.start(done.archive.read_text(), "-o", "out.tar.gz", carried=True).wait()
+    assert (made.status, made.left) == (0, [])
+    manifest = manifest_of(target.home / "out.tar.gz")
+    assert manifest["workload"] == list(words)
+    assert (manifest["label"], manifest["complete"]) == ("mine", True)
+
+
+def test_doctor_is_content_with_a_good_target(target: StandIn) -> None:
+    done = run(target, "doctor")
+    assert (done.status, done.said, done.left) == (0, "", [])
+    assert "BAD" not in done.archive.read_text()
+
+
+def test_doctor_says_what_to_do_about_each_failure(target: StandIn) -> None:
+    target.set(uid="1001\n")
+    done = run(target, "doctor")
+    assert done.status == 3
+    assert done.said == "pvprof: error: this machine: root, dtrace"
+    lines = done.archive.read_text().splitlines()
+    bad = [number for number, line in enumerate(lines) if line.startswith("BAD")]
+    assert len(bad) == 2
+    assert all(lines[number + 1].strip().startswith("-> ") for number in bad)
+
+
+WITHOUT = """
+import sys
+sys.modules["numpy"] = sys.modules["pandas"] = None  # importing them fails
+from pvprof.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("record", "-o", "out", "--no-symbols", "--", "true"),
+        ("record", "-n", "2", "-o", "out", "--no-symbols", "--", "true"),
+        ("script", "offcpu"),
+        ("script", "offcpu", "--standalone", "--", "true"),
+        ("doctor",),
+        ("patch", "list"),
+        ("patch", "show", "--branch", "main"),
+        ("--help",),
+    ],
+    ids=" ".join,
+)
+def test_the_target_side_needs_neither_numpy_nor_pandas(
+    target: StandIn, words: tuple[str, ...]
+) -> None:
+    done = Running(target, [sys.executable, "-c", WITHOUT, *words], has_stdin=False).wait()
+    assert (done.status, done.left) == (0, [])
+    assert "Traceback" not in done.said
+
+
+# --- refused -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("make",), "no such mode: make"),
+        (("--",), "nothing behind --"),
+        (("-d", "5", "--", "true"), "either ends the recording"),
+        (("-n", "2"), "several runs need a workload or a --duration"),
+        (("-n", "2", "-o", "out.tar.gz", "--", "true"), "several runs make a directory"),
+        (("-n", "2", "-o", "-", "--", "true"), "several runs make a directory"),
+        (("oncpu", "--min-wait", "10us", "--", "true"), "--min-wait does not work with oncpu"),
+        (("--ssh-option", "Port=22", "--", "true"), "--ssh-option"),
+        (("--host", "-oProxyCommand=id", "--", "true"), "not a host"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(
+    target: StandIn, words: tuple[str, ...], message: str
+) -> None:
+    done = run(target, "record", *words)
+    assert done.status == 2
+    assert message in done.said.splitlines()[0]
+    assert contents(target) == []
+
+
+def test_an_output_that_exists_is_refused_before_anything_runs(target: StandIn) -> None:
+    (target.home / "out").mkdir()
+    done = run(target, "record", "-o", "out", "--", "touch", "ran")
+    assert done.status == 1
+    assert done.said.startswith("pvprof: error: out: exists already\n")
+    assert "--force" in done.said
+    assert contents(target) == ["out"]
+
+
+def test_force_overwrites_a_recording(target: StandIn) -> None:
+    words = ("record", "-o", "out", "--no-symbols")
+    assert run(target, *words, "--label", "first", "--", "true").status == 0
+    assert run(target, *words, "--label", "second", "--force", "--", "true").status == 0
+    assert manifest_of(target.home / "out")["label"] == "second"
+    assert contents(target) == ["out"]
+
+
+def test_force_does_not_overwrite_a_directory_of_something_else(target: StandIn) -> None:
+    (target.home / "src").mkdir()
+    (target.home / "src" / "precious").write_text("")
+    done = run(target, "record", "-o", "src", "--force", "--", "touch", "ran")
+    assert done.status == 1
+    assert "no recording of pvprof's" in done.said
+    assert (target.home / "src" / "precious").exists()
+    assert contents(target) == ["src"]
+
+
+def test_what_stood_at_the_output_survives_a_run_that_fails(target: StandIn) -> None:
+    words = ("record", "-o", "out", "--no-symbols")
+    assert run(target, *words, "--label", "first", "--", "true").status == 0
+    target.set(uid="1001\n")
+    assert run(target, *words, "--force", "--", "true").status == 3
+    assert manifest_of(target.home / "out")["label"] == "first"
+    assert contents(target) == ["out"]
+
+
+@pytest.mark.parametrize("place", ["nowhere/out", "file/out", "/proc/out"])
+def test_an_output_that_cannot_be_made_is_refused_before_anything_runs(
+    target: StandIn, place: str
+) -> None:
+    (target.home / "file").write_text("")
+    done = run(target, "record", "-o", place, "--", "touch", "ran")
+    assert done.status == 1
+    assert done.said.startswith(f"pvprof: error: {place}: ")
+    assert contents(target) == ["file"]
+
+
+def mounted(target: StandIn, options: str) -> tuple[str, ...]:
+    """Return what gives a command a file system of its own at `disk`; skip where none may be."""
+    (target.home / "disk").mkdir()
+    maps_root = () if os.getuid() == 0 else ("--map-root-user",)
+    script = (
+        f'mount -t tmpfs -o {options} tmpfs disk || exit 99; "$@"; s=$?; ls -A disk >left; exit $s'
+    )
+    prefix = ("unshare", *maps_root, "--mount", "sh", "-c", script, "sh")
+    tried = Running(target, [*prefix, "true"], has_stdin=False).wait()
+    if tried.status:
+        pytest.skip(f"no file system may be mounted here: {tried.said}")
+    return prefix
+
+
+def test_an_output_without_permission_is_refused_before_anything_runs(target: StandIn) -> None:
+    prefix = mounted(target, "ro")
+    done = run(target, "record", "-o", "disk/out", "--", "touch", "ran", prefix=prefix)
+    assert (done.status, done.said) == (1, "pvprof: error: disk/out: Read-only file system")
+    assert not (target.home / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["out", "out.tar.gz"])
+def test_an_output_without_room_is_named_and_leaves_nothing(target: StandIn, name: str) -> None:
+    (target.state / "symbols").write_bytes(os.urandom(2_000_000))
+    prefix = mounted(target, "size=1m")
+    done = run(target, "record", "-o", f"disk/{name}", "--", "true", prefix=prefix)
+    assert done.status == 1
+    assert done.said.splitlines()[-1] == f"pvprof: error: disk/{name}: No space left on device"
+    assert (target.home / "left").read_text() == ""
+    assert done.left == []
+
+
+def test_a_closed_stdout_is_no_traceback(target: StandIn) -> None:
+    script = '"$@" | true'
+    words = ("record", "-o", "-", "--", "true")
+    done = run(target, *words, prefix=("sh", "-c", script, "sh"))
+    assert "Traceback" not in done.said
+    assert done.left == []
+
+
+# --- the target cannot ---------------------------------------------------------------------------
+
+
+def test_what_the_target_says_is_shown_with_its_hint(target: StandIn) -> None:
+    target.set(uid="1001\n")
+    done = run(target, "record", "-o", "out", "--", "true")
+    assert done.status == 3
+    assert done.said.splitlines() == [
+        "pvprof: error: not root on target: tracing needs it",
+        "  log in as root, or give --root-command",
+    ]
+    assert contents(target) == []
+
+
+def test_a_root_command_makes_the_recorder_root(target: StandIn) -> None:
+    target.set(uid="1001\n")
+    words = ("--root-command", "sudo -n", "-o", "out", "--no-symbols", "--", "true")
+    done = run(target, "record", *words)
+    assert (done.status, done.left) == (0, [])
+    assert manifest_of(target.home / "out")["complete"] is True
+
+
+def test_a_root_command_that_is_not_there_is_named(target: StandIn) -> None:
+    done = run(target, "record", "--root-command", "doas", "-o", "out", "--", "true")
+    assert done.status == 3
+    assert done.said.startswith("pvprof: error: cannot start doas: No such file")
+
+
+def test_a_workload_that_fails_is_shown_and_its_recording_kept(target: StandIn) -> None:
+    words = ("-o", "out", "--no-symbols", "--", "sh", "-c", "echo it broke >&2; exit 3")
+    done = run(target, "record", *words)
+    assert done.status == 1
+    assert "  | it broke" in done.said.splitlines()
+    assert done.said.splitlines()[-1] == "pvprof: error: the workload failed: exit status 3"
+    assert manifest_of(target.home / "out")["complete"] is True
+
+
+def test_what_a_failed_workload_printed_cannot_take_over_the_terminal(target: StandIn) -> None:
+    script = r"head -c 400000 /dev/zero; printf '\nit \033[31mbroke\n'; exit 3"
+    words = ("-o", "out", "--no-symbols", "--", "sh", "-c", script)
+    done = run(target, "record", *words)
+    shown = [line for line in done.said.splitlines() if line.startswith("  | ")]
+    assert shown[-1] == r"  | it \x1b[31mbroke"
+    assert all(len(line) <= 204 for line in shown)
+    assert "\0" not in done.said
+    assert (target.home / "out" / "workload.txt").stat().st_size > 400_000
+
+
+def test_one_process_and_a_workload_need_all(target: StandIn) -> None:
+    done = run(target, "record", "-p", "1", "-o", "out", "--", "true")
+    assert done.status == 2
+    assert "--pid and a workload" in done.said
+    assert "--all" in done.said
+    assert contents(target) == []
+
+
+def test_a_workload_that_dies_ends_a_series_and_keeps_what_was_recorded(target: StandIn) -> None:
+    script = "[ -e second ] && kill -9 $$; touch second"
+    words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
+    done = run(target, "record", *words)
+    assert done.status == 1
+    reason = "offcpu-2.pvprof: incomplete: the workload was killed by signal 9"
+    assert done.said.splitlines()[-1] == f"pvprof: error: {reason}"
+    facts = json.loads((target.home / "set" / "set.json").read_text())
+    assert facts["recordings"] == ["offcpu-1.pvprof", "offcpu-2.pvprof"]
+    assert facts["wanted"] == 3
+    assert [run["complete"] for run in facts["runs"]] == [True, False]
+    assert done.left == []
+
+
+# --- the user has seen enough --------------------------------------------------------------------
+
+
+def test_ctrl_c_keeps_what_was_recorded_and_marks_it_incomplete(target: StandIn) -> None:
+    running = recording(target, "-o", "out", "--no-symbols")
+    running.process.send_signal(signal.SIGINT)
+    done = running.wait()
+    assert done.status == 1
+    assert done.said.splitlines()[-1] == "pvprof: error: incomplete: stopped before its end"
+    assert contents(target) == ["out"]
+    assert manifest_of(target.home / "out")["incomplete_reason"] == "stopped before its end"
+    assert [one.kind for one in open_recording(str(target.home / "out")).problems] == ["incomplete"]
+    assert done.left == []
+
+
+def test_ctrl_c_is_the_end_of_a_recording_that_has_no_other(target: StandIn) -> None:
+    running = start(target, "record", "-o", "out", "--no-symbols")
+    target.pid_of("raw.out")
+    wait_until(lambda: any(target.tmp.glob("*/*/raw.out")), "raw.out")
+    (raw,) = target.tmp.glob("*/*/raw.out")
+    wait_until(lambda: b"#begin" in raw.read_bytes(), "the begin of tracing")
+    target.pid_of("sleep 1")  # it has seen that, too
+    running.process.send_signal(signal.SIGINT)
+    done = running.wait()
+    assert (done.status, done.left) == (0, [])
+    assert manifest_of(target.home / "out")["complete"] is True
+
+
+def test_ctrl_c_twice_drops_the_recording(target: StandIn) -> None:
+    target.dtrace(patched=True, end_s=60)
+    running = recording(target, "-o", "out", "--no-symbols")
+    running.process.send_signal(signal.SIGINT)
+    wait_until(lambda: any(target.tmp.glob("*/asked")), "the recorder's first wish to stop")
+    running.process.send_signal(signal.SIGINT)
+    done = running.wait()
+    assert done.status == 130
+    assert done.said.splitlines()[-1] == "pvprof: error: dropped: nothing was kept"
+    assert contents(target) == []
+    assert done.left == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_being_told_to_go_drops_the_recording(target: StandIn, number: signal.Signals) -> None:
+    running = recording(target, "-o", "out", "--no-symbols")
+    running.process.send_signal(number)
+    done = running.wait()
+    assert done.status == 130
+    assert contents(target) == []
+    assert done.left == []
+
+
+def test_pvprof_killed_leaves_nothing_on_the_target(target: StandIn) -> None:
+    running = recording(target, "-o", "out", "--no-symbols")
+    running.process.kill()
+    done = running.wait()
+    assert done.status == -signal.SIGKILL
+    assert done.left == []
+
+
+def test_ctrl_c_in_a_series_keeps_the_runs_before_it(target: StandIn) -> None:
+    script = "[ -e second ] && touch started && exec sleep 60; touch second"
+    words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
+    running = start(target, "record", *words)
+    wait_until((target.home / "started").exists, "the second run")
+    running.process.send_signal(signal.SIGINT)
+    done = running.wait()
+    assert done.status == 1
+    facts = json.loads((target.home / "set" / "set.json").read_text())
+    assert [run["complete"] for run in facts["runs"]] == [True, False]
+    assert done.left == []
+
+
+def test_dropping_a_run_of_a_series_keeps_the_runs_before_it(target: StandIn) -> None:
+    script = "[ -e second ] && touch started && exec sleep 60; touch second"
+    words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
+    running = start(target, "record", *words)
+    wait_until((target.home / "started").exists, "the second run")
+    running.process.send_signal(signal.SIGTERM)
+    done = running.wait()
+    assert done.status == 130
+    facts = json.loads((target.home / "set" / "set.json").read_text())
+    assert [run["complete"] for run in facts["runs"]] == [True]
+    assert [place.name for place in (target.home / "set").glob("*.pvprof")] == ["offcpu-1.pvprof"]
+    assert done.left == []
+
+
+def test_the_archive_on_stdout_holds_one_directory(target: StandIn) -> None:
+    done = run(target, "record", "-o", "-", "--no-symbols", "--", "true")
+    with tarfile.open(fileobj=io.BytesIO(done.archive.read_bytes())) as archive:
+        assert len({name.split("/")[0] for name in archive.getnames()}) == 1

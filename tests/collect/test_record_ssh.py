@@ -1,0 +1,393 @@
+"""``pvprof record --host`` and ``doctor --host`` through a real sshd on loopback.
+
+sshd runs as whoever runs the tests, with keys and configuration of its own. What logs in finds the
+stand-in for a FreeBSD target.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from target.harness import SHELLS, Outcome, Running, StandIn, wait_until
+
+from pvprof.recording.open import open_recording
+
+ROOT = Path(__file__).parent.parent.parent
+ODD_WORDS = ("", " two  words ", "it's", '"', "$HOME`id`!", "a\nb", "-o", "--", "☃", "\udcff", "*")
+
+
+@dataclass
+class Server:
+    """An sshd.
+
+    Attributes:
+        port: on 127.0.0.1.
+        config: where its keys are.
+    """
+
+    port: int
+    config: Path
+
+    @property
+    def options(self) -> dict[str, str]:
+        """Return what ssh must be told to reach it."""
+        return {
+            "Port": str(self.port),
+            "IdentityFile": str(self.config / "user"),
+            "IdentitiesOnly": "yes",
+            "UserKnownHostsFile": str(self.config / "known_hosts"),
+            "GlobalKnownHostsFile": "/dev/null",
+            "StrictHostKeyChecking": "yes",
+            "BatchMode": "yes",
+            "ControlPath": "none",
+        }
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    config = tmp_path_factory.mktemp("sshd")
+    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert sshd, "sshd is missing: scripts/setup dev"
+    if os.getuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # where sshd wants to be locked up
+    for name in ("host", "user", "stranger"):
+        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(config / name)]
+        subprocess.run(keygen, check=True)
+    shutil.copy(config / "user.pub", config / "authorized_keys")
+    login = config / "login"
+    login.write_text(f'#!/bin/sh\n. "{config}/session"\n')
+    login.chmod(0o755)
+    for _ in range(5):
+        port = free_port()
+        (config / "sshd_config").write_text(
+            f"ListenAddress 127.0.0.1\nHostKey {config}/host\nPidFile none\nStrictModes no\n"
+            f"AuthorizedKeysFile {config}/authorized_keys\nUsePAM no\nLogLevel ERROR\n"
+            f"PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+            f"PermitRootLogin prohibit-password\nForceCommand {login}\n"
+        )
+        key = (config / "host.pub").read_text()
+        (config / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}")
+        command = [sshd, "-D", "-e", "-f", str(config / "sshd_config"), "-p", str(port)]
+        with (config / "log").open("wb") as log:
+            process = subprocess.Popen(command, stderr=log, start_new_session=True)
+        wait_until(lambda: process.poll() is not None or is_open(port), "sshd")  # noqa: B023
+        if process.poll() is None:
+            break
+    else:
+        pytest.fail(f"sshd does not start: {(config / 'log').read_text()}")
+    yield Server(port, config)
+    process.terminate()
+    process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Client:
+    """pvprof on one side, the stand-in on the other side of the sshd."""
+
+    def __init__(self, target: StandIn, server: Server) -> None:
+        self.target = target
+        self.server = server
+        self.options = server.options
+        self.target.env["PYTHONPATH"] = str(ROOT)
+        self.log_in_with('exec sh -c "$SSH_ORIGINAL_COMMAND"')
+
+    def log_in_with(self, text: str) -> None:
+        """Say what a login does, in sh, once the machine looks like the target."""
+        env = {name: value for name, value in self.target.env.items() if name != "PYTHONPATH"}
+        lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+        lines += [f"cd {shlex.quote(str(self.target.home))}", text]
+        (self.server.config / "session").write_text("\n".join(lines) + "\n")
+
+    def start(self, command: str, *words: str) -> Running:
+        options = [
+            word
+            for name, value in self.options.items()
+            for word in ("--ssh-option", f"{name}={value}")
+        ]
+        host = f"{getpass.getuser()}@127.0.0.1"
+        line = [sys.executable, "-m", "pvprof", command, "--host", host, *options, *words]
+        return Running(self.target, line, has_stdin=False)
+
+    def run(self, command: str, *words: str) -> Outcome:
+        return self.start(command, *words).wait()
+
+    def recording(self, *words: str) -> Running:
+        """Start a recording of a workload that goes on, and wait until it does."""
+        script = "touch started; sleep 60"
+        words = ("-o", "out", "--no-symbols", *words, "--", "sh", "-c", script)
+        running = self.start("record", *words)
+        wait_until((self.target.home / "started").exists, "the workload")
+        return running
+
+    @property
+    def out(self) -> Path:
+        return self.target.home / "out"
+
+
+@pytest.fixture
+def client(tmp_path: Path, server: Server, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """With an indirect parameter: one of SHELLS is the target's sh."""
+    with StandIn(tmp_path, getattr(request, "param", "dash")) as target:
+        target.dtrace(patched=True)
+        yield Client(target, server)
+
+
+# --- what goes well ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("client", SHELLS, indirect=True)
+def test_a_recording_comes_from_another_host(client: Client) -> None:
+    script = 'for word do printf "%s\\0" "$word"; done >got'
+    done = client.run("record", "-o", "out", "--", "sh", "-c", script, "sh", *ODD_WORDS)
+    assert (done.status, done.left) == (0, [])
+    assert done.said.startswith("pvprof: wrote out: 12.9 s traced")
+    recording = open_recording(str(client.out))
+    assert recording.problems == ()
+    assert recording.manifest["host"] == "target"
+    assert recording.manifest["complete"] is True
+    assert len(recording.symbols) > 100_000
+    got = (client.target.home / "got").read_bytes().split(b"\0")[:-1]
+    assert [os.fsdecode(word) for word in got] == list(ODD_WORDS)
+    assert recording.manifest["workload"][4:] == list(ODD_WORDS)
+
+
+def test_a_series_comes_from_another_host(client: Client) -> None:
+    words = ("-n", "2", "--warmup", "1", "-o", "out", "--no-symbols", "--", "true")
+    done = client.run("record", *words)
+    assert (done.status, done.left) == (0, [])
+    names = sorted(place.name for place in client.out.iterdir())
+    assert names == ["offcpu-1.pvprof", "offcpu-2.pvprof", "set.json", "warmup-1.pvprof"]
+
+
+def test_doctor_looks_at_another_host(client: Client) -> None:
+    done = client.run("doctor")
+    assert (done.status, done.said, done.left) == (0, "", [])
+    assert "FreeBSD 13.2-RELEASE amd64, PVLOCKPROF" in done.archive.read_text()
+
+
+@pytest.mark.parametrize("shell", ["bash", "tcsh", "busybox sh"])
+def test_any_login_shell_will_do(client: Client, shell: str) -> None:
+    """The shell of root was csh until FreeBSD 14."""
+    if shutil.which(shell.split(maxsplit=1)[0]) is None:
+        pytest.skip(f"no {shell} here")
+    client.log_in_with(f'exec {shell} -c "$SSH_ORIGINAL_COMMAND"')
+    words = ("-o", "out", "--no-symbols", "--root-command", "sudo -n", "--", "sh", "-c", "echo !x")
+    client.target.set(uid="1001\n")
+    done = client.run("record", *words)
+    assert (done.status, done.left) == (0, [])
+    assert open_recording(str(client.out)).manifest["complete"] is True
+
+
+def test_what_a_login_says_on_stderr_does_no_harm(client: Client) -> None:
+    client.log_in_with('echo "Welcome to FreeBSD!" >&2; exec sh -c "$SSH_ORIGINAL_COMMAND"')
+    done = client.run("record", "-o", "out", "--no-symbols", "--", "true")
+    assert (done.status, done.left) == (0, [])
+    assert "pvprof: Welcome to FreeBSD!" in done.said.splitlines()
+
+
+def test_a_login_that_talks_on_stdout_is_an_error_that_says_so(client: Client) -> None:
+    client.log_in_with('echo "Welcome to FreeBSD!"; exec sh -c "$SSH_ORIGINAL_COMMAND"')
+    done = client.run("record", "-o", "out", "--no-symbols", "--", "true")
+    assert done.status == 3
+    assert "Traceback" not in done.said
+    assert "sent no recording" in done.said
+    assert not client.out.exists()
+    assert done.left == []
+
+
+def test_the_directory_on_the_target_can_be_chosen(client: Client) -> None:
+    place = client.target.top / "large"
+    place.mkdir()
+    words = ("--tmpdir", str(place), "-o", "out", "--no-symbols", "--")
+    done = client.run("record", *words, "sh", "-c", f"ls {place} >seen")
+    assert (done.status, done.left) == (0, [])
+    assert (client.target.home / "seen").read_text().startswith("pvprof.")
+    assert list(place.iterdir()) == []
+
+
+# --- the target cannot ---------------------------------------------------------------------------
+
+
+def test_who_is_not_root_there_is_told_so(client: Client) -> None:
+    client.target.set(uid="1001\n")
+    done = client.run("record", "-o", "out", "--", "true")
+    assert done.status == 3
+    assert done.said.splitlines() == [
+        "pvprof: error: not root on target: tracing needs it",
+        "  log in as root, or give --root-command",
+    ]
+    assert done.left == []
+
+
+def test_a_host_that_is_no_freebsd_is_named(client: Client) -> None:
+    client.target.set(system="SunOS\n")
+    done = client.run("record", "-o", "out", "--", "true")
+    assert (done.status, done.said) == (
+        3,
+        "pvprof: error: target runs SunOS, neither FreeBSD nor Linux",
+    )
+
+
+# --- ssh cannot ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [("record", "-o", "out", "--", "true"), ("doctor",)])
+def test_a_refused_connection_is_ssh_s_to_explain(client: Client, command: tuple[str, ...]) -> None:
+    client.options["Port"] = str(free_port())
+    done = client.run(*command)
+    assert done.status == 3
+    assert "Connection refused" in done.said
+    assert done.said.splitlines()[-1].startswith("pvprof: error: lost ")
+    assert not client.out.exists()
+    assert done.left == []
+
+
+def test_an_unknown_host_key_is_refused(client: Client) -> None:
+    client.options["UserKnownHostsFile"] = "/dev/null"
+    done = client.run("record", "-o", "out", "--", "touch", "ran")
+    assert done.status == 3
+    assert "Host key verification failed." in done.said.splitlines()[-1]
+    assert not (client.target.home / "ran").exists()
+    assert done.left == []
+
+
+def test_a_key_that_the_host_does_not_know_is_refused(client: Client) -> None:
+    client.options["IdentityFile"] = str(client.server.config / "stranger")
+    done = client.run("record", "-o", "out", "--", "touch", "ran")
+    assert done.status == 3
+    assert "Permission denied" in done.said.splitlines()[-1]
+    assert not (client.target.home / "ran").exists()
+
+
+def test_an_option_that_ssh_does_not_know_is_named(client: Client) -> None:
+    client.options["NoSuchOption"] = "1"
+    done = client.run("record", "-o", "out", "--", "true")
+    assert done.status == 3
+    assert "nosuchoption" in done.said.lower()
+
+
+def test_a_missing_ssh_is_named(client: Client) -> None:
+    client.target.env["PATH"] = str(client.target.top)
+    done = client.run("record", "-o", "out", "--", "true")
+    assert done.status == 3
+    assert done.said.startswith("pvprof: error: cannot start ssh: No such file or directory")
+
+
+def test_ssh_killed_in_the_middle_leaves_nothing_on_either_side(client: Client) -> None:
+    running = client.recording()
+    os.kill(client.target.pid_of("ssh -T"), signal.SIGKILL)
+    done = running.wait()
+    assert done.status == 3
+    assert done.said.splitlines()[-1].startswith("pvprof: error: ")
+    assert "Traceback" not in done.said
+    assert not client.out.exists()
+    assert done.left == []
+
+
+def test_the_other_end_of_ssh_killed_in_the_middle_leaves_nothing(client: Client) -> None:
+    running = client.recording()
+    os.kill(session_of(client.target), signal.SIGKILL)
+    done = running.wait()
+    assert done.status == 3
+    assert done.said.splitlines()[-1].startswith("pvprof: error: lost ")
+    assert not client.out.exists()
+    assert done.left == []
+
+
+def session_of(target: StandIn) -> int:
+    """Return the process of sshd's that serves what runs on the target."""
+    pid = target.pid_of("fake_dtrace.py")
+    while b"sshd" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return pid
+
+
+def test_a_connection_cut_while_sending_keeps_what_came(client: Client) -> None:
+    """The kernel's symbols are sent last: they are cut, and the recording opens."""
+    (client.target.state / "symbols").write_bytes(os.urandom(2_000_000))
+    client.log_in_with('sh -c "$SSH_ORIGINAL_COMMAND" | head -c 500000')
+    done = client.run("record", "-o", "out", "--", "true")
+    assert done.status == 1
+    recording = open_recording(str(client.out))
+    assert recording.manifest["complete"] is False
+    assert "lost on the way" in recording.manifest["incomplete_reason"]
+    assert [problem.kind for problem in recording.problems] == ["incomplete"]
+    assert b"#end" in bytes(recording.data)
+    assert done.left == []
+
+
+def test_a_recording_cut_in_its_data_opens_as_far_as_it_came(client: Client) -> None:
+    client.log_in_with('sh -c "$SSH_ORIGINAL_COMMAND" | head -c 5000')
+    done = client.run("record", "events", "-o", "out", "--no-symbols", "--", "true")
+    assert done.status == 1
+    recording = open_recording(str(client.out))
+    assert recording.manifest["complete"] is False
+    assert recording.manifest["mode"] == "events"
+    assert bytes(recording.data).startswith(b"#pvprof 1 events ")
+    assert b"#end" not in bytes(recording.data)
+    assert done.left == []
+
+
+# --- the user has seen enough --------------------------------------------------------------------
+
+
+def test_ctrl_c_keeps_what_was_recorded(client: Client) -> None:
+    running = client.recording()
+    running.process.send_signal(signal.SIGINT)
+    done = running.wait()
+    assert done.status == 1
+    assert done.said.splitlines()[-1] == "pvprof: error: incomplete: stopped before its end"
+    manifest = open_recording(str(client.out)).manifest
+    assert manifest["incomplete_reason"] == "stopped before its end"
+    assert manifest["end_marker"] is True
+    assert done.left == []
+
+
+def test_ctrl_c_on_a_terminal_also_reaches_ssh_and_keeps_what_was_recorded(client: Client) -> None:
+    running = client.recording()
+    os.killpg(running.process.pid, signal.SIGINT)
+    done = running.wait()
+    assert done.said.splitlines()[-1] == "pvprof: error: incomplete: stopped before its end"
+    assert client.out.is_dir()
+    assert done.left == []
+
+
+def test_ctrl_c_twice_drops_the_recording(client: Client) -> None:
+    client.target.dtrace(patched=True, end_s=60)
+    running = client.recording()
+    running.process.send_signal(signal.SIGINT)
+    wait_until(lambda: any(client.target.tmp.glob("*/asked")), "the first wish to stop")
+    running.process.send_signal(signal.SIGINT)
+    done = running.wait()
+    assert done.status == 130
+    assert done.said.splitlines()[-1] == "pvprof: error: dropped: nothing was kept"
+    assert not client.out.exists()
+    assert done.left == []
+
+
+def test_pvprof_killed_leaves_nothing_on_the_target(client: Client) -> None:
+    running = client.recording()
+    running.process.kill()
+    done = running.wait()
+    assert done.left == []

@@ -1,0 +1,393 @@
+"""The recorder's own text, run by real shells on a stand-in for FreeBSD: what goes well."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RECORDINGS, SYMBOLS
+from target import replay
+from target.harness import SHELLS, StandIn, plan_for
+
+from pvprof.collect.dtrace.programs import MODES, program
+from pvprof.collect.recorder import Plan, doctor, recorder
+from pvprof.errors import UsageError
+
+ODD_WORDS = (
+    "two words",
+    "",
+    " ",
+    "it's",
+    '"quoted"',
+    "$HOME ${x} $(id) `id`",
+    "a\nb\n",
+    "*",
+    "-n",
+    "--",
+    "\\n\\",
+    "naïve ☃",
+    "raw \udcff byte",
+    "tab\there",
+    "!;&|<>(){}[]#~%",
+)
+
+
+@pytest.fixture(params=SHELLS)
+def target(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandIn]:
+    with StandIn(tmp_path, request.param) as machine:
+        yield machine
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_gives_a_recording_that_opens_and_is_complete(
+    target: StandIn, mode: str
+) -> None:
+    target.dtrace(patched=mode.endswith("-sdt"))
+    done = target.run(plan_for(mode, "true"))
+    assert (done.status, done.left) == (0, [])
+    recording = done.recording
+    assert recording.problems == ()
+    assert recording.manifest["mode"] == mode.removesuffix("-sdt")
+    assert recording.manifest["program"] == mode
+    assert recording.manifest["complete"] is True
+    assert recording.script == program(mode, plan_for(mode, "true").options).text()
+    data = bytes(recording.data).decode()
+    assert data.startswith("#pvprof 1 ")
+    assert re.search(r"^[>S] ", data, re.M)
+    assert re.search(r"^#end \d+ \d+$", data, re.M)
+
+
+def test_the_manifest_tells_what_ran_and_where(target: StandIn) -> None:
+    plan = plan_for(
+        "offcpu",
+        "sh",
+        "-c",
+        "exit 0",
+        label='my "label"',
+        run=3,
+        is_warmup=True,
+        options={"min_wait_ns": 10_000, "by_process": True},
+    )
+    done = target.run(plan)
+    manifest = done.manifest
+    real_s, user_s, sys_s = (manifest.pop(name) for name in ("real_s", "user_s", "sys_s"))
+    assert all(isinstance(value, int | float) for value in (real_s, user_s, sys_s))
+    notes = manifest.pop("notes")
+    assert notes == "recorded with offcpu: this kernel has no kernel:profile probes"
+    assert manifest.pop("pvprof")
+    assert manifest == {
+        "schema": 1,
+        "mode": "offcpu",
+        "program": "offcpu",
+        "label": 'my "label"',
+        "run": 3,
+        "warmup": True,
+        "scope": "tree",
+        "options": {
+            "by_process": True,
+            "ends_with_workload": True,
+            "min_wait_ns": 10_000,
+            "scope": "tree",
+        },
+        "host": "target",
+        "tracer": "dtrace",
+        "kernel": {
+            "system": "FreeBSD",
+            "release": "13.2-RELEASE",
+            "ident": "PVLOCKPROF",
+            "version": "FreeBSD 13.2-RELEASE #0 releng/13.2: Sun Nov 22 18:26:53 UTC 2026\n"
+            "    root@builder:/obj/usr/src/amd64.amd64/sys/PVLOCKPROF",
+            "osreldate": 1302001,
+            "machine": "amd64",
+            "scheduler": "ULE",
+            "has_profile_probes": False,
+            "has_witness": False,
+            "has_lock_profiling": False,
+        },
+        "model": "QEMU TCG CPU version 2.5+",
+        "ncpu": 8,
+        "domains": 1,
+        "memory_bytes": 6415536128,
+        "timecounter": "HPET",
+        "workload": ["sh", "-c", "exit 0"],
+        "begin": {"monotonic_ns": replay.BEGIN_NS, "wall_ns": replay.BEGIN_WALL_NS},
+        "end": {"monotonic_ns": replay.END_NS, "wall_ns": replay.END_WALL_NS},
+        "duration_ns": replay.END_NS - replay.BEGIN_NS,
+        "exit_status": 0,
+        "exit_signal": None,
+        "tracer_status": 0,
+        "drops": 0,
+        "end_marker": True,
+        "complete": True,
+        "incomplete_reason": None,
+    }
+
+
+def test_a_run_without_workload_ends_after_its_duration(target: StandIn) -> None:
+    done = target.run(plan_for("offcpu", options={"duration_ns": 200_000_000}))
+    manifest = done.manifest
+    assert manifest["complete"] is True
+    assert manifest["workload"] == []
+    assert manifest["exit_status"] is None
+    assert manifest["real_s"] is None
+    assert "time.txt" not in done.members
+    assert done.left == []
+
+
+def test_a_patched_kernel_is_recorded_by_its_probes(target: StandIn) -> None:
+    target.dtrace(patched=True)
+    done = target.run(plan_for("offcpu", "true"))
+    assert done.said == ""
+    assert done.manifest["program"] == "offcpu-sdt"
+    assert done.manifest["mode"] == "offcpu"
+    assert done.manifest["kernel"]["has_profile_probes"] is True
+    assert bytes(done.recording.data).startswith(b"#pvprof 1 offcpu sdt ns ")
+
+
+def test_the_workload_gets_its_words_exactly(target: StandIn) -> None:
+    got = target.top / "got"
+    words = ("sh", "-c", 'for word do printf "%s\\0" "$word"; done >"$0"', str(got), *ODD_WORDS)
+    done = target.run(plan_for("offcpu", *words))
+    assert done.manifest["exit_status"] == 0
+    expected = [os.fsencode(word) for word in ODD_WORDS]
+    assert got.read_bytes().split(b"\0")[:-1] == expected
+    assert [os.fsencode(word) for word in done.manifest["workload"]][4:] == expected
+
+
+def test_the_workload_runs_only_once_tracing_is_on(target: StandIn) -> None:
+    target.dtrace(begin_s=0.3)
+    done = target.run(plan_for("offcpu", "sh", "-c", 'cat "$TMPDIR"/pvprof.*/*/raw.out'))
+    assert done.manifest["exit_status"] == 0
+    assert b"\n#begin " in done.member("workload.txt")
+
+
+def test_what_the_workload_prints_is_kept_apart(target: StandIn) -> None:
+    script = 'echo out; echo err >&2; [ -z "$(cat)" ] && echo no stdin'
+    done = target.run(plan_for("offcpu", "sh", "-c", script))
+    assert done.manifest["complete"] is True
+    assert done.member("workload.txt") == b"out\nerr\nno stdin\n"
+    assert b"no stdin" not in bytes(done.recording.data)
+
+
+def test_the_workloads_times_are_in_the_manifest(target: StandIn) -> None:
+    busy = "import time\nwhile time.process_time() < 0.15: pass\n"
+    python = target.env["PVPROF_FAKE_PYTHON"]
+    done = target.run(plan_for("offcpu", python, "-S", "-c", busy))
+    manifest = done.manifest
+    assert manifest["user_s"] + manifest["sys_s"] >= 0.14
+    assert manifest["real_s"] >= 0.14
+
+
+def test_an_exit_status_of_the_workload_is_kept(target: StandIn) -> None:
+    done = target.run(plan_for("offcpu", "sh", "-c", "exit 3"))
+    assert done.status == 0
+    assert done.manifest["exit_status"] == 3
+    assert done.manifest["exit_signal"] is None
+    assert done.manifest["complete"] is True
+
+
+def test_the_kernels_symbols_and_modules_come_along(target: StandIn) -> None:
+    done = target.run(plan_for("offcpu", "true", has_symbols=True))
+    assert gzip.decompress(done.recording.symbols) == gzip.decompress(SYMBOLS.read_bytes())
+    assert "dtraceall.ko" in done.recording.kldstat
+    assert "symbols.nm.gz" not in target.run(plan_for("offcpu", "true")).members
+
+
+def test_drops_are_counted_and_kept(target: StandIn) -> None:
+    said = (RECORDINGS / "drops.err").read_text()
+    drops = sum(int(count) for count in re.findall(r"^dtrace: (\d+) .*drop", said, re.M))
+    target.dtrace(stderr=said)
+    done = target.run(plan_for("offcpu", "sleep", "0.1"))
+    assert done.manifest["drops"] == drops > 0
+    assert done.recording.stderr == said
+
+
+def test_progress_tells_seconds_bytes_and_drops(target: StandIn) -> None:
+    target.dtrace(stderr="dtrace: 13 drops on CPU 5\n")
+    running = target.start(recorder(plan_for("events", options={"duration_ns": 0})))
+    running.until("pvprof: progress: ").say(b"stop\n")
+    assert running.wait().status == 0
+    match = re.search(r"^pvprof: progress: 1 (\d+) 13$", running.said, re.M)
+    assert match
+    assert int(match[1]) > 1000
+
+
+def test_a_recording_without_an_end_of_its_own_ends_by_the_word_stop(target: StandIn) -> None:
+    running = target.start(recorder(plan_for("offcpu", options={"duration_ns": 0})))
+    running.until("state: recording").say(b"stop\n")
+    done = running.wait()
+    assert (done.status, done.left) == (0, [])
+    assert done.manifest["complete"] is True
+
+
+def test_words_that_mean_nothing_are_ignored(target: StandIn) -> None:
+    running = target.start(recorder(plan_for("offcpu", "sleep", "0.3")))
+    running.until("state: recording").say(b"\nstopp\nstop it\n")
+    assert running.wait().manifest["complete"] is True
+
+
+def test_the_shell_accepts_the_whole_text_and_so_does_shellcheck(target: StandIn) -> None:
+    for text in (recorder(plan_for("offcpu", *ODD_WORDS)), doctor()):
+        data = text.encode("utf-8", "surrogateescape")
+        checked = subprocess.run(
+            ["sh", "-n"], input=data, env=target.env, capture_output=True, check=False
+        )
+        assert (checked.returncode, checked.stderr) == (0, b"")
+
+
+def test_shellcheck_finds_nothing_in_the_recorder() -> None:
+    texts = (recorder(plan_for("offcpu", "make", "-j8")), recorder(plan_for(), is_carried=True))
+    for text in (*texts, doctor()):
+        # 2034, 2154: settings that only the other action reads or has.
+        command = ["shellcheck", "-s", "sh", "--severity=warning", "-e", "2034,2154", "-"]
+        checked = subprocess.run(command, input=text.encode(), capture_output=True, check=False)
+        assert (checked.returncode, checked.stdout.decode()) == (0, "")
+
+
+def test_a_plan_whose_program_and_workload_do_not_fit_is_refused() -> None:
+    with pytest.raises(UsageError, match="ends with the workload"):
+        plan_for("offcpu", options={"ends_with_workload": True})
+    with pytest.raises(UsageError, match="no workload"):
+        plan_for("offcpu", options={"scope": "tree"})
+    with pytest.raises(UsageError, match="ends with the workload"):
+        Plan("offcpu", workload=("true",))
+    with pytest.raises(UsageError, match="--pid and a workload") as refused:
+        plan_for("offcpu", "true", options={"pid": 7})
+    assert "--all" in (refused.value.hint or "")
+
+
+def test_one_process_is_recorded_if_it_is_there(target: StandIn) -> None:
+    done = target.run(plan_for("offcpu", options={"pid": os.getpid()}))
+    assert done.manifest["complete"] is True
+    everybody = {"scope": "system", "pid": os.getpid()}
+    done = target.run(plan_for("offcpu", "true", options=everybody))
+    assert done.manifest["complete"] is True
+
+
+# --- carried by hand -----------------------------------------------------------------------------
+
+
+def carried(*words: str) -> str:
+    return recorder(plan_for("offcpu", *words), is_carried=True)
+
+
+def test_a_carried_recorder_writes_one_archive_where_it_is_told(target: StandIn) -> None:
+    done = target.start(carried("sleep", "0.1"), "-o", "mine.tar.gz", carried=True).wait()
+    assert (done.status, done.left) == (0, [])
+    assert [place.name for place in target.home.iterdir()] == ["mine.tar.gz"]
+    done.archive = target.home / "mine.tar.gz"
+    assert done.manifest["complete"] is True
+    assert done.manifest["workload"] == ["sleep", "0.1"]
+
+
+def test_a_carried_recorder_names_its_archive_itself_and_says_so(target: StandIn) -> None:
+    running = target.start(carried("true"), carried=True)
+    done = running.wait()
+    (made,) = target.home.iterdir()
+    assert re.fullmatch(r"pvprof-target-offcpu-\d{8}T\d{6}\.pvprof\.tar\.gz", made.name)
+    assert f"pvprof: state: wrote {made.name}" in running.said
+    done.archive = made
+    assert done.manifest["complete"] is True
+
+
+def test_a_carried_recorder_overwrites_nothing(target: StandIn) -> None:
+    (target.home / "mine.tar.gz").write_text("precious")
+    done = target.start(carried("true"), "-o", "mine.tar.gz", carried=True).wait()
+    assert done.status == 3
+    assert done.said.startswith("pvprof: error: mine.tar.gz exists\npvprof: hint: ")
+    assert (target.home / "mine.tar.gz").read_text() == "precious"
+    assert done.left == []
+
+
+@pytest.mark.parametrize("place", ["nowhere/mine.tar.gz", "file/mine.tar.gz"])
+def test_a_carried_recorder_says_at_once_that_it_cannot_write(target: StandIn, place: str) -> None:
+    (target.home / "file").write_text("")
+    done = target.start(carried("touch", "ran"), "-o", place, carried=True).wait()
+    assert (done.status, done.said) == (3, f"pvprof: error: cannot write {place}")
+    assert not (target.home / "ran").exists()
+    assert done.left == []
+
+
+def test_a_carried_recorder_knows_its_options(target: StandIn) -> None:
+    done = target.start(carried("true"), "--fast", carried=True).wait()
+    assert done.status == 3
+    assert done.said.startswith("pvprof: error: unknown option: --fast\npvprof: hint: usage: sh ")
+
+
+def test_stdin_means_nothing_to_a_carried_recorder(target: StandIn) -> None:
+    """It starts with stdin at its end already: that is no cut connection."""
+    done = target.start(carried("sleep", "0.2"), "-o", "-", carried=True).wait()
+    assert done.status == 0
+    assert done.manifest["complete"] is True
+
+
+# --- doctor --------------------------------------------------------------------------------------
+
+
+def findings(target: StandIn) -> dict[str, tuple[str, str, str]]:
+    """Return the doctor's findings: by what was looked at, state, detail and hint."""
+    done = target.start(doctor()).wait()
+    assert (done.status, done.said, done.left) == (0, "", [])
+    rows = [line.split("\t") for line in done.archive.read_text().splitlines()]
+    return {what: (state, detail, hint) for state, what, detail, hint in rows}
+
+
+def test_doctor_finds_nothing_bad_on_a_good_target(target: StandIn) -> None:
+    target.dtrace(patched=True)
+    found = findings(target)
+    assert {what for what, (state, _, _) in found.items() if state == "bad"} == set()
+    assert set(MODES) <= set(found)
+    assert found["system"][1] == "FreeBSD 13.2-RELEASE amd64, PVLOCKPROF"
+    assert found["dtrace"] == ("ok", "dtrace: Sun D 1.13", "")
+
+
+def test_doctor_says_what_a_stock_kernel_lacks_without_calling_it_bad(target: StandIn) -> None:
+    found = findings(target)
+    state, detail, hint = found["offcpu-sdt"]
+    assert (state, detail) == ("note", "this kernel has no kernel:profile probes")
+    assert "pvprof patch apply" in hint
+    assert found["offcpu"][0] == "ok"
+
+
+def test_doctor_has_a_hint_for_everything_bad(target: StandIn) -> None:
+    target.set(uid="1001\n", jailed="1\n")
+    target.lock.mkdir()
+    (target.lock / "pid").write_text(str(os.getpid()))
+    lock = [f"lock {target.lock}"]
+    done = target.start(doctor()).wait(left=lock)
+    assert done.left == lock  # not the doctor's to take away
+    rows = [line.split("\t") for line in done.archive.read_text().splitlines()]
+    bad = {what: hint for state, what, _, hint in rows if state == "bad"}
+    assert set(bad) == {"root", "jail", "lock", "dtrace"}
+    assert all(bad.values())
+
+
+def test_doctor_says_that_a_system_without_tracer_is_none(target: StandIn) -> None:
+    target.set(system="SunOS\n")
+    state, detail, hint = findings(target)["system"]
+    assert (state, detail) == ("bad", "target runs SunOS, neither FreeBSD nor Linux")
+    assert "--host" in hint
+
+
+def test_doctor_leaves_a_foreign_lock_of_a_dead_process_alone(target: StandIn) -> None:
+    target.lock.mkdir()
+    (target.lock / "pid").write_text("0999999999")
+    lock = [f"lock {target.lock}"]
+    done = target.start(doctor()).wait(left=lock)
+    assert "no other recorder" in done.archive.read_text()
+    assert done.left == lock
+
+
+def test_the_options_in_the_manifest_are_those_that_were_given() -> None:
+    text = recorder(plan_for("offcpu", options={"execname": "it's"}))
+    line = next(line for line in text.splitlines() if line.startswith("options="))
+    value = subprocess.run(
+        ["sh", "-c", f'{line}; printf %s "$options"'], capture_output=True, check=True
+    ).stdout
+    assert json.loads(value) == {"duration_ns": 500_000_000, "execname": "it's"}

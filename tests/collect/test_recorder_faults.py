@@ -1,0 +1,575 @@
+"""The recorder's own text on a stand-in for a FreeBSD target: what goes wrong.
+
+After each fault: a message that says it, nothing left behind, and whatever data there were open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RECORDINGS
+from target.harness import SHELLS, Outcome, Running, StandIn, plan_for, wait_until
+
+from pvprof.collect.recorder import recorder
+
+FALLEN_BACK = "pvprof: note: recorded with offcpu: this kernel has no kernel:profile probes"
+
+
+@pytest.fixture(params=SHELLS)
+def target(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandIn]:
+    with StandIn(tmp_path, request.param) as machine:
+        machine.dtrace(patched=True)
+        yield machine
+
+
+def assert_refused(done: Outcome, message: str, hint: str = "") -> None:
+    """See that nothing was recorded, why, and that nothing is left."""
+    lines = done.said.splitlines()
+    assert lines[0].startswith("pvprof: error: ")
+    assert message in lines[0]
+    assert len(lines) == 1 + bool(hint), lines
+    if hint:
+        assert lines[1].startswith("pvprof: hint: ")
+        assert hint in lines[1]
+    assert done.status == 3
+    assert done.archive.read_bytes() == b""
+    assert done.left == []
+
+
+def assert_dropped(done: Outcome) -> None:
+    """See that everything was thrown away because somebody wanted it so."""
+    assert done.said == "pvprof: note: dropped: nothing is left of the recording"
+    assert done.status == 130
+    assert done.archive.read_bytes() == b""
+    assert done.left == []
+
+
+def assert_incomplete(done: Outcome, reason: str) -> None:
+    """See that a recording came, which opens, and says why it is incomplete."""
+    assert done.status == 0
+    assert done.incomplete_reason() == reason
+    assert f"pvprof: note: incomplete: {reason}" in done.said.splitlines()
+    assert bytes(done.recording.data).startswith(b"#pvprof 1 ")
+    assert done.left == []
+
+
+def recording(target: StandIn, *words: str, mode: str = "offcpu") -> Running:
+    """Start a recorder and wait until it records."""
+    plan = plan_for(mode, *words, options={} if words else {"duration_ns": 0})
+    return target.start(recorder(plan)).until("state: recording")
+
+
+# --- the target cannot ---------------------------------------------------------------------------
+
+
+def test_who_is_not_root_is_told_so(target: StandIn) -> None:
+    target.set(uid="1001\n")
+    assert_refused(target.run(plan_for("offcpu", "true")), "not root on target", "log in as root")
+
+
+def test_root_in_a_jail_is_told_that_dtrace_refuses(target: StandIn) -> None:
+    target.dtrace(denied=True)
+    done = target.run(plan_for("offcpu", "true"))
+    assert_refused(done, "DTrace requires additional privileges", "not in a jail")
+
+
+def test_a_process_that_is_not_there_is_no_recording_of_nothing(target: StandIn) -> None:
+    nobody = 2**22 + 1  # more than Linux has
+    done = target.run(plan_for("offcpu", options={"pid": nobody}))
+    assert_refused(done, f"no process {nobody} on target")
+
+
+def test_another_system_is_refused(target: StandIn) -> None:
+    target.set(system="SunOS\n")
+    assert_refused(
+        target.run(plan_for("offcpu", "true")), "target runs SunOS, neither FreeBSD nor Linux"
+    )
+
+
+def test_a_missing_module_is_loaded(target: StandIn) -> None:
+    target.set(loaded=None)
+    done = target.run(plan_for("offcpu", "true"))
+    assert done.said == "pvprof: note: loaded the kernel module dtraceall"
+    assert done.manifest["complete"] is True
+    assert done.manifest["notes"] == "loaded the kernel module dtraceall"
+    assert (target.state / "loaded").exists()
+    assert done.left == []
+
+
+def test_a_module_that_cannot_be_loaded_is_asked_for(target: StandIn) -> None:
+    target.set(loaded=None, no_modules="")
+    done = target.run(plan_for("offcpu", "true"))
+    assert_refused(done, "DTrace device not available on system", "kldload dtraceall")
+
+
+def test_offcpu_falls_back_to_what_a_stock_kernel_has_and_says_so(target: StandIn) -> None:
+    target.dtrace(patched=False)
+    done = target.run(plan_for("offcpu", "true"))
+    assert done.said == FALLEN_BACK
+    assert done.manifest["program"] == "offcpu"
+    assert done.manifest["complete"] is True
+    assert "no kernel:profile probes" in done.manifest["notes"]
+    assert done.left == []
+
+
+@pytest.mark.parametrize("mode", ["offcpu-sdt", "events-sdt"])
+def test_a_mode_for_patched_kernels_asks_for_the_patch(target: StandIn, mode: str) -> None:
+    target.dtrace(patched=False)
+    done = target.run(plan_for(mode, "true"))
+    assert_refused(done, "this kernel has no kernel:profile probes", "apply the kernel patch")
+
+
+def test_a_missing_probe_is_named(target: StandIn) -> None:
+    target.dtrace(lacking=["lockstat:::*"])
+    done = target.run(plan_for("locks", "true"))
+    probe = "probe description lockstat:::adaptive-block does not match any probes"
+    assert_refused(done, probe, "kldload dtraceall")
+
+
+def test_what_the_d_compiler_says_is_passed_on(target: StandIn) -> None:
+    target.dtrace(no_member="td_lockname")
+    done = target.run(plan_for("offcpu", "true"))
+    message = "in action list: td_lockname is not a member of struct thread"
+    assert_refused(done, message, "pvprof script prints the program")
+
+
+def test_a_program_that_compiles_and_cannot_be_enabled_stops_no_workload(target: StandIn) -> None:
+    target.dtrace(patched=True, dies="could not enable tracing: Permission denied")
+    done = target.run(plan_for("offcpu", "touch", "ran"))
+    assert_refused(done, "could not enable tracing: Permission denied", "pvprof script")
+    assert not (target.home / "ran").exists()
+
+
+def test_a_directory_that_cannot_be_written_is_named(target: StandIn) -> None:
+    nowhere = f"{target.top}/nowhere"
+    done = target.run(plan_for("offcpu", "true", directory=nowhere))
+    assert_refused(done, f"cannot make a directory in {nowhere}", "set TMPDIR")
+
+
+# --- the workload --------------------------------------------------------------------------------
+
+
+def test_a_workload_that_is_not_found_is_named(target: StandIn) -> None:
+    done = target.run(plan_for("offcpu", "no such program", "x"))
+    assert_refused(done, "workload not found: no such program")
+
+
+def test_a_workload_that_is_not_executable_is_named(target: StandIn) -> None:
+    (target.home / "notes.txt").write_text("no program")
+    done = target.run(plan_for("offcpu", "./notes.txt"))
+    assert_refused(done, "./notes.txt")
+
+
+def test_a_directory_is_no_workload(target: StandIn) -> None:
+    assert_refused(target.run(plan_for("offcpu", "/")), "workload not executable: /")
+
+
+def test_a_workload_whose_interpreter_is_missing_was_not_started(target: StandIn) -> None:
+    script = target.home / "script"
+    script.write_text("#!/nowhere/sh\n")
+    script.chmod(0o755)
+    done = target.run(plan_for("offcpu", "./script"))
+    reason = "the workload was not started: time: ./script: No such file or directory"
+    assert_incomplete(done, reason)
+
+
+@pytest.mark.parametrize("name", ["KILL", "SEGV"])
+def test_a_workload_that_dies_by_a_signal_is_reported(target: StandIn, name: str) -> None:
+    done = target.run(plan_for("offcpu", "sh", "-c", f"printf begun; kill -s {name} $$"))
+    number = getattr(signal, f"SIG{name}")
+    assert_incomplete(done, f"the workload was killed by signal {int(number)}")
+    assert done.manifest["exit_signal"] == number
+    assert done.manifest["exit_status"] == 128 + number
+
+
+def test_a_large_exit_status_is_not_taken_for_a_signal(target: StandIn) -> None:
+    words = "echo time: command terminated abnormally here; exit 200"
+    done = target.run(plan_for("offcpu", "sh", "-c", words))
+    assert done.manifest["exit_status"] == 200
+    assert done.manifest["exit_signal"] is None
+    assert done.manifest["complete"] is True
+    assert (done.said, done.left) == ("", [])
+
+
+def test_a_workload_that_says_what_time_says_is_believed_by_its_status(target: StandIn) -> None:
+    words = "echo time: command terminated abnormally; exit 3"
+    done = target.run(plan_for("offcpu", "sh", "-c", words))
+    assert done.manifest["exit_status"] == 3
+    assert done.manifest["exit_signal"] is None
+    assert done.manifest["complete"] is True
+
+
+DAEMONS = {
+    "a child of its own": "sleep 300 & echo $! >pid",
+    "a session of its own": "setsid sh -c 'sleep 300 & echo $! >pid'",
+}
+
+
+@pytest.mark.parametrize("script", DAEMONS.values(), ids=DAEMONS)
+def test_a_workload_that_leaves_a_daemon_ends_the_recording_at_once(
+    target: StandIn, script: str
+) -> None:
+    running = target.start(recorder(plan_for("offcpu", "sh", "-c", script)))
+    running.process.wait(60)
+    daemon = int((target.home / "pid").read_text())
+    wait_until(lambda: [pid for pid, _ in target.processes()] == [daemon], "only the daemon left")
+    os.kill(daemon, signal.SIGKILL)  # it is not the recorder's to end
+    done = running.wait()
+    assert done.manifest["complete"] is True
+    assert done.manifest["exit_status"] == 0
+    assert done.said == f"pvprof: note: {done.manifest['notes']}"
+    assert "left processes running" in done.said
+    assert done.left == []
+
+
+def is_static(program: str) -> bool:
+    """Tell whether an ELF file asks for no interpreter: it has no PT_INTERP."""
+    data = Path(program).read_bytes()
+    start, size, count = (*struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54))
+    kinds = [struct.unpack_from("<I", data, start + n * size)[0] for n in range(count)]
+    return data[:4] == b"\x7fELF" and 3 not in kinds
+
+
+def test_a_static_binary_is_a_workload_like_any_other(target: StandIn) -> None:
+    assert is_static("/sbin/ldconfig")
+    assert not is_static("/bin/sleep")
+    done = target.run(plan_for("offcpu", "/sbin/ldconfig", "-V"))
+    assert done.manifest["complete"] is True
+    assert done.manifest["exit_status"] == 0
+    assert (done.said, done.left) == ("", [])
+
+
+def test_a_workload_that_ignores_sigterm_is_ended_all_the_same(target: StandIn) -> None:
+    script = "trap '' TERM; sh -c 'while :; do sleep 0.1; done' & echo $! >child; wait"
+    running = recording(target, "sh", "-c", script)
+    wait_until((target.home / "child").exists, "the workload's child")
+    running.say(b"stop\n")
+    assert_incomplete(running.wait(), "stopped before its end")
+
+
+def test_a_stopped_workload_is_ended_too(target: StandIn) -> None:
+    running = recording(target, "sh", "-c", "echo $$ >pid; kill -s STOP $$; sleep 60")
+    wait_until((target.home / "pid").exists, "the workload")
+    running.say(b"stop\n")
+    assert_incomplete(running.wait(), "stopped before its end")
+
+
+# --- the tracer ----------------------------------------------------------------------------------
+
+
+def test_what_dtrace_wrote_before_it_was_killed_is_kept(target: StandIn) -> None:
+    running = recording(target, "sleep", "60", mode="events")
+    os.kill(target.pid_of("fake_dtrace.py"), signal.SIGKILL)
+    done = running.wait()
+    assert_incomplete(done, "dtrace was killed by signal 9")
+    assert b"#end" not in bytes(done.recording.data)
+    assert bytes(done.recording.data).count(b"\nS ") > 10
+    assert done.manifest["end"] is None
+    assert done.manifest["duration_ns"] is None
+
+
+def end_dtrace(target: StandIn) -> None:
+    """Ask dtrace to end, as somebody else than the recorder may."""
+    os.kill(target.pid_of("fake_dtrace.py"), signal.SIGTERM)
+
+
+def test_a_tracer_that_ends_while_the_workload_goes_on_leaves_an_incomplete_recording(
+    target: StandIn,
+) -> None:
+    running = recording(target, "sleep", "60")
+    end_dtrace(target)
+    done = running.wait()
+    assert_incomplete(done, "dtrace ended before the workload did")
+    assert (done.manifest["tracer_status"], done.manifest["end_marker"]) == (0, True)
+
+
+def test_a_workload_that_ends_a_little_after_the_tracer_is_recorded_whole(target: StandIn) -> None:
+    """Its end is what ends the tracer, and it may not be quite gone then."""
+    running = recording(target, "sleep", "1")
+    end_dtrace(target)
+    assert running.wait().manifest["complete"] is True
+
+
+def test_a_tracer_that_ends_before_its_time_leaves_an_incomplete_recording(
+    target: StandIn,
+) -> None:
+    text = recorder(plan_for("offcpu", options={"duration_ns": 60 * 10**9}))
+    running = target.start(text).until("state: recording")
+    end_dtrace(target)
+    assert_incomplete(running.wait(), "dtrace ended before the time was over")
+
+
+def test_dtrace_that_gives_up_by_itself_leaves_an_incomplete_recording(target: StandIn) -> None:
+    said = (RECORDINGS / "build-events.err").read_text()
+    lowered, *drops, gave_up = said.splitlines(keepends=True)
+    abort = gave_up.removeprefix("dtrace: processing aborted: ").strip()
+    target.dtrace(patched=True, stderr="".join(drops), abort=abort)
+    done = target.run(plan_for("events", "sleep", "60"))
+    assert_incomplete(done, f"dtrace failed with status 1: processing aborted: {abort}")
+    assert done.recording.stderr == said
+    assert done.manifest["drops"] == 681 + 1751 + 305
+    assert lowered == "dtrace: buffer size lowered to 4m\n"
+
+
+def test_an_end_that_dtrace_missed_is_noticed(target: StandIn) -> None:
+    fast = target.top / "bin" / "sleep"
+    fast.write_text("#!/bin/sh\nexec /bin/sleep 0.1\n")  # so that five seconds do not last long
+    fast.chmod(0o755)
+    target.dtrace(patched=True, misses_exit=True, end_s=1)
+    done = target.run(plan_for("offcpu", "true"))
+    assert done.manifest["complete"] is True
+    assert done.manifest["end_marker"] is True  # told twice to end, dtrace prints no END
+    assert done.left == []
+
+
+SMALL_DISK = """
+mount -t tmpfs -o size=1m tmpfs "$TMPDIR" || exit 99
+"$0" "$@"
+status=$?
+rm -f "$TMPDIR"/hog
+ls -A "$TMPDIR" >left-on-disk
+exit $status
+"""
+
+
+def on_small_disk(target: StandIn, text: str) -> Outcome:
+    """Run a recorder whose temporary directory has one megabyte; see that it leaves that empty."""
+    maps_root = () if os.getuid() == 0 else ("--map-root-user",)
+    prefix = ("unshare", *maps_root, "--mount", "sh", "-c", SMALL_DISK)
+    done = target.start(text, prefix=prefix).wait()
+    if done.status == 99 or done.said.startswith("unshare: "):
+        pytest.skip(f"no file system may be mounted here: {done.said}")
+    assert (target.home / "left-on-disk").read_text() == ""
+    return done
+
+
+def test_a_full_disk_on_the_target_leaves_what_fits(target: StandIn) -> None:
+    target.dtrace(patched=True, floods=True)
+    done = on_small_disk(target, recorder(plan_for("events", "sleep", "60")))
+    assert_incomplete(done, f"no space left in {done_work(done)}")
+    assert len(done.recording.data) > 100_000
+
+
+def test_a_full_disk_that_dtrace_does_not_notice_is_noticed(target: StandIn) -> None:
+    """dtrace clears a failed flush and goes on: its end is missing, and it exits with 0."""
+    words = ("dd", "if=/dev/zero", f"of={target.tmp}/hog", "bs=1024", "count=2000")
+    done = on_small_disk(target, recorder(plan_for("wakeup", *words)))
+    assert_incomplete(done, f"no space left in {done_work(done)}")
+    assert done.manifest["tracer_status"] == 0
+    assert done.manifest["end_marker"] is False
+
+
+def done_work(done: Outcome) -> str:
+    """Return the directory that a recorder named in its last message."""
+    return done.said.rpartition(" ")[2]
+
+
+def test_symbols_for_which_there_is_no_room_cost_nothing_else(target: StandIn) -> None:
+    (target.state / "symbols").write_bytes(os.urandom(2_000_000))
+    done = on_small_disk(target, recorder(plan_for("offcpu", "true", has_symbols=True)))
+    assert done.status == 0
+    assert done.manifest["complete"] is True
+    assert "symbols.nm.gz" not in done.members
+
+
+# --- whoever waits for it ------------------------------------------------------------------------
+
+
+def test_a_cut_connection_leaves_nothing(target: StandIn) -> None:
+    running = recording(target, "sleep", "60")
+    running.hang_up()
+    assert_dropped(running.wait())
+
+
+def test_what_was_started_the_moment_before_a_cut_is_ended_too(target: StandIn) -> None:
+    """The heartbeat runs, and the shell has not yet written down which process it is."""
+    text = recorder(plan_for("offcpu", "sleep", "60"))
+    moment = "\tbeat 3<&- &\n"
+    assert text.count(moment) == 1
+    slow = text.replace(moment, f"{moment}\tsay 'state: at that moment'\n\tsleep 2\n")
+    running = target.start(slow)
+    running.until("state: at that moment")
+    running.hang_up()
+    assert_dropped(running.wait())
+
+
+def test_a_cut_connection_leaves_nothing_under_nohup_either(target: StandIn) -> None:
+    ignoring = ("sh", "-c", "trap '' HUP; exec \"$@\"", "nohup")  # for good: no shell can undo it
+    running = target.start(recorder(plan_for("offcpu", "sleep", "60")), prefix=ignoring)
+    running.until("state: recording")
+    running.hang_up()
+    assert_dropped(running.wait())
+
+
+def test_a_connection_cut_before_tracing_began_leaves_nothing(target: StandIn) -> None:
+    target.dtrace(patched=True, begin_s=60)
+    running = target.start(recorder(plan_for("offcpu", "touch", "ran")))
+    target.pid_of("raw.out")
+    running.hang_up()
+    assert_dropped(running.wait())
+    assert not (target.home / "ran").exists()
+
+
+def test_stop_ends_tracing_and_keeps_the_recording(target: StandIn) -> None:
+    running = recording(target, "sleep", "60")
+    running.say(b"stop\n")
+    done = running.wait()
+    assert_incomplete(done, "stopped before its end")
+    assert done.manifest["end_marker"] is True
+    assert done.manifest["tracer_status"] == 0
+
+
+def test_the_second_stop_drops_the_recording(target: StandIn) -> None:
+    target.dtrace(patched=True, end_s=60)
+    running = recording(target, "sleep", "60")
+    running.say(b"stop\n")
+    running.until("state: stopping").say(b"stop\n")
+    assert_dropped(running.wait())
+
+
+def test_stop_before_tracing_began_drops_the_recording(target: StandIn) -> None:
+    target.dtrace(patched=True, begin_s=60)
+    running = target.start(recorder(plan_for("offcpu", "touch", "ran")))
+    target.pid_of("raw.out")
+    running.say(b"stop\n")
+    assert_dropped(running.wait())
+    assert not (target.home / "ran").exists()
+
+
+def test_drop_drops_the_recording(target: StandIn) -> None:
+    running = recording(target, "sleep", "60")
+    running.say(b"drop\n")
+    assert_dropped(running.wait())
+
+
+def carried(target: StandIn, *words: str) -> Running:
+    """Start a recorder as somebody does who carried it there, and wait until it records."""
+    text = recorder(plan_for("offcpu", *words), is_carried=True)
+    return target.start(text, "-o", "mine.tar.gz", carried=True).until("state: recording")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_a_carried_recorder_keeps_the_recording(
+    target: StandIn, number: signal.Signals
+) -> None:
+    running = carried(target, "sleep", "60")
+    running.process.send_signal(number)
+    done = running.wait()
+    done.archive = target.home / "mine.tar.gz"
+    assert_incomplete(done, "stopped before its end")
+    assert [place.name for place in target.home.iterdir()] == ["mine.tar.gz"]
+
+
+def test_ctrl_c_on_a_terminal_reaches_all_and_keeps_the_recording(target: StandIn) -> None:
+    running = carried(target, "sleep", "60")
+    os.killpg(running.process.pid, signal.SIGINT)
+    done = running.wait()
+    done.archive = target.home / "mine.tar.gz"
+    assert_incomplete(done, "stopped before its end")
+    assert done.manifest["end_marker"] is True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_drops_a_carried_recording(target: StandIn, number: signal.Signals) -> None:
+    target.dtrace(patched=True, end_s=60)
+    running = carried(target, "sleep", "60")
+    running.process.send_signal(number)
+    running.until("state: stopping").process.send_signal(number)
+    assert_dropped(running.wait())
+    assert list(target.home.iterdir()) == []
+
+
+def test_a_closed_terminal_drops_a_carried_recording(target: StandIn) -> None:
+    running = carried(target, "sleep", "60")
+    running.process.send_signal(signal.SIGHUP)
+    assert_dropped(running.wait())
+    assert list(target.home.iterdir()) == []
+
+
+def test_an_output_that_runs_out_of_space_is_named(target: StandIn) -> None:
+    """The archive's own file system is full: ulimit makes every larger file fail."""
+    (target.state / "symbols").write_bytes(os.urandom(3_000_000))
+    text = recorder(plan_for("offcpu", "true", has_symbols=True), is_carried=True)
+    full = target.home / "full"
+    full.mkdir()
+    script = 'mount -t tmpfs -o size=1m tmpfs full || exit 99; "$0" "$@"; s=$?; ls full >l; exit $s'
+    maps_root = () if os.getuid() == 0 else ("--map-root-user",)
+    prefix = ("unshare", *maps_root, "--mount", "sh", "-c", script)
+    done = target.start(text, "-o", "full/mine.tar.gz", carried=True, prefix=prefix).wait()
+    if done.status == 99 or done.said.startswith("unshare: "):
+        pytest.skip(f"no file system may be mounted here: {done.said}")
+    assert (target.home / "l").read_text() == ""
+    assert done.said.splitlines()[-1] == "pvprof: error: cannot write full/mine.tar.gz"
+    assert done.status == 3
+    assert done.left == []
+
+
+# --- other recorders -----------------------------------------------------------------------------
+
+
+def test_a_second_recorder_is_refused_and_does_not_disturb_the_first(target: StandIn) -> None:
+    first = recording(target, "sleep", "60")
+    second = target.start(recorder(plan_for("offcpu", "true")))
+    second.process.wait(60)
+    lines = second.said.splitlines()
+    holder = (target.lock / "pid").read_text().strip()
+    assert lines[0] == f"pvprof: error: another recorder is at work here (process {holder})"
+    assert lines[1].startswith("pvprof: hint: wait for it")
+    assert second.process.returncode == 3
+    assert second.archive.read_bytes() == b""
+    first.say(b"stop\n")
+    assert_incomplete(first.wait(), "stopped before its end")
+
+
+def test_the_lock_of_a_recorder_that_was_killed_is_taken_over(target: StandIn) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    target.lock.mkdir()
+    (target.lock / "pid").write_text(f"{dead.pid}\n")
+    done = target.run(plan_for("offcpu", "true"))
+    assert done.manifest["complete"] is True
+    assert done.left == []
+
+
+def test_a_lock_that_names_nobody_is_taken_over(target: StandIn) -> None:
+    target.lock.mkdir()
+    done = target.run(plan_for("offcpu", "true"))
+    assert done.manifest["complete"] is True
+    assert done.left == []
+
+
+def test_a_lock_that_cannot_be_made_is_named(target: StandIn) -> None:
+    target.env["PVPROF_LOCK"] = "/nowhere/lock"
+    assert_refused(target.run(plan_for("offcpu", "true")), "cannot make the lock /nowhere/lock")
+
+
+def kill_all_of(target: StandIn) -> None:
+    """Kill what a recorder left running; again and again: one may just have started another."""
+
+    def is_empty() -> bool:
+        found = target.processes()
+        for pid, _ in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not found
+
+    wait_until(is_empty, "nothing that runs")
+
+
+def test_a_recorder_that_was_killed_does_not_keep_the_next_one_from_work(target: StandIn) -> None:
+    running = recording(target, "sleep", "60")
+    running.process.kill()
+    running.process.wait()
+    kill_all_of(target)  # nobody can clean up after kill -9
+    for place in target.tmp.iterdir():
+        subprocess.run(["rm", "-r", place], check=True)
+    done = target.run(plan_for("offcpu", "true"))
+    assert done.manifest["complete"] is True
+    assert done.left == []

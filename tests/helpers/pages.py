@@ -1,0 +1,79 @@
+"""Pages for the tests, made from profiles in memory, and recordings with facts for other pages."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from conftest import read_recording_bytes
+
+from pvprof.analysis.report import build_report
+from pvprof.classify.filters import Filters
+from pvprof.classify.rules_file import load_rules
+from pvprof.cli.options import Inputs
+from pvprof.cli.page import page_of
+from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.model.problems import Problem
+from pvprof.model.profile import Histogram, Profile
+from pvprof.render.html.page import render
+from pvprof.views.tables.table import TableOptions
+
+RULES = load_rules()
+MANIFEST = {
+    "schema": 1,
+    "pvprof": "0.1.0",
+    "mode": "offcpu",
+    "program": "offcpu",
+    "options": ["min_us=10"],
+    "scope": "tree",
+    "label": "stock",
+    "host": "build13",
+    "kernel": {"ident": "GENERIC", "release": "13.2-RELEASE", "machine": "amd64"},
+    "ncpu": 8,
+    "workload": ["make", "-j8", "buildkernel"],
+    "exit_status": 0,
+    "real_s": 61.25,
+    "user_s": 301.5,
+    "sys_s": 99.75,
+    "duration_ns": 61_300_000_000,
+    "complete": True,
+}
+_CODE = re.compile(r"<(script|style)\b[^>]*>.*?</\1>", re.S)
+
+
+def recording(place: Path, name: str, output: str = "stock-offcpu.out", **facts: object) -> Path:
+    """Return a recording as the recorder leaves it, made of real output."""
+    directory = place / f"{name}.pvprof"
+    directory.mkdir()
+    (directory / "raw.out").write_bytes(read_recording_bytes(output))
+    (directory / "stderr.txt").write_text("")
+    (directory / "manifest.json").write_text(json.dumps({**MANIFEST, **facts}))
+    return directory
+
+
+def page_from(
+    *profiles: Profile,
+    histograms: tuple[Histogram, ...] = (),
+    problems: tuple[Problem, ...] = (),
+    names: tuple[str, ...] = ("made",),
+    top: int = 20,
+) -> str:
+    """Return the page of some profiles."""
+    pool = Dataset(
+        names, tuple(Measurement(one, None) for one in profiles), histograms, problems, (), ()
+    )
+    inputs = Inputs(pool, RULES, Filters())
+    report = build_report(pool, RULES, inputs.filters)
+    return render(page_of(inputs, report), TableOptions(top))
+
+
+def parsed(page: str) -> ET.Element:
+    """Return the page as an XML parser reads it, without scripts and styles."""
+    return ET.fromstring(_CODE.sub("", page.replace("<!DOCTYPE html>", "", 1)))
+
+
+def texts(element: ET.Element) -> str:
+    """Return all text in an element."""
+    return "".join(element.itertext())

@@ -1,0 +1,396 @@
+"""Kernel patches: finding the branch, checking, applying and reverting, on trees made here.
+
+No kernel file is kept here. A tree is made from a patch's own context lines, with filler between
+its hunks, so that it has the shape of that branch's files where the patch looks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from pvprof.errors import PvprofError
+from pvprof.kernel_patch import patch
+
+Run = Callable[..., Result]
+BRANCHES = ("main", "stable-12", "stable-13", "stable-14", "stable-15")
+QUEUE = "sys/kern/subr_sleepqueue.c"
+TURNSTILE = "sys/kern/subr_turnstile.c"
+RELEASES = {"main": "16.0", **{f"stable-{n}": f"{n}.1" for n in (12, 13, 14, 15)}}
+
+
+def pre_image(text: str) -> str:
+    """Return a file that has a diff's context where the diff expects it, and filler elsewhere."""
+    lines: list[str] = []
+    function = ""
+    for hunk in re.split(r"^(?=@@ )", text, flags=re.MULTILINE)[1:]:
+        head, *body = hunk.splitlines()
+        start = re.match(r"@@ -(\d+)", head)
+        assert start
+        named = re.search(r"@@ (\w+)\(.*\(?", head)
+        wanted = int(start[1]) - 1
+        while len(lines) < wanted:
+            lines.append(f"/* filler {len(lines)} */")
+        if named and "SDT" not in named[1] and named[1] != function:
+            function = named[1]
+            lines[-3:] = ["static void", f"{function}(void)", "{"]
+        lines += [line[1:] for line in body if not line.startswith("+")]
+    return "\n".join([*lines, "}", "/* the end */"]) + "\n"
+
+
+def make_tree(top: Path, branch: str) -> Path:
+    """Write a source tree in the shape of a branch."""
+    (top / "sys/conf").mkdir(parents=True)
+    (top / "sys/kern").mkdir()
+    (top / "sys/sys").mkdir()
+    release = RELEASES[branch]
+    kind = "CURRENT" if branch == "main" else "STABLE"
+    (top / "sys/conf/newvers.sh").write_text(
+        f'TYPE="FreeBSD"\nREVISION="{release}"\nBRANCH="{kind}"\n'
+    )
+    major = release.split(".")[0]
+    (top / "sys/sys/param.h").write_text(f"#define __FreeBSD_version {major}01501\t/* ... */\n")
+    for part in patch.split(patch.patches()[branch]):
+        (top / part.path).write_text(pre_image(part.text))
+    return top
+
+
+def contents(top: Path) -> dict[str, bytes]:
+    """Return every file below a directory, so that nothing left behind is overlooked."""
+    found = (place for place in top.rglob("*") if place.is_file())
+    return {str(place.relative_to(top)): place.read_bytes() for place in found}
+
+
+def edit(place: Path, old: str, new: str) -> None:
+    text = place.read_text()
+    assert old in text
+    place.write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture(params=BRANCHES)
+def branch(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "src", "stable-13")
+
+
+@pytest.fixture(params=["patch", "git"])
+def tool(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Leave one of the two tools, as on a system that has no other."""
+    name = str(request.param)
+    only = tmp_path / "bin"
+    only.mkdir()
+    real = shutil.which(name)
+    if real is None:
+        pytest.skip(f"{name} is not installed")
+    (only / name).symlink_to(real)
+    monkeypatch.setenv("PATH", str(only))
+    return name
+
+
+def test_each_branch_has_a_patch_of_the_two_files_that_only_adds_lines(branch: str) -> None:
+    parts = patch.split(patch.patches()[branch])
+    assert [part.path for part in parts] == [QUEUE, TURNSTILE]
+    for part in parts:
+        assert not re.search(r"^-(?!-- a/)", part.text, re.MULTILINE)
+        assert len(re.findall(r"^@@ ", part.text, re.MULTILINE)) == 3
+
+
+def test_each_patch_adds_the_four_probes_once_with_their_types(branch: str) -> None:
+    text = re.sub(r"\n\+\s+", " ", patch.patches()[branch])
+    lock, thread, chan, wmesg = (
+        '"struct lock_object *"',
+        '"struct thread *"',
+        '"void *"',
+        '"const char *"',
+    )
+    for probe in (
+        f"SDT_PROBE_DEFINE2(kernel, profile, turnstile, block, {lock}, {thread});",
+        f'SDT_PROBE_DEFINE3(kernel, profile, turnstile, wakeup, {lock}, {thread}, "uint64_t");',
+        f"SDT_PROBE_DEFINE2(kernel, profile, sleepq, block, {chan}, {wmesg});",
+        f'SDT_PROBE_DEFINE3(kernel, profile, sleepq, wakeup, {chan}, {wmesg}, "uint64_t");',
+        "SDT_PROVIDER_DEFINE(kernel);",
+        "SDT_PROVIDER_DECLARE(kernel);",
+    ):
+        assert text.count(probe) == 1, probe
+
+
+def test_a_tree_is_patched_and_reverted_byte_for_byte(
+    branch: str, tool: str, tmp_path: Path, run: Run
+) -> None:
+    src = make_tree(tmp_path / "src", branch)
+    before = contents(src)
+    checked = run("patch", "check", "--src", src)
+    assert checked.exit_code == 0, (tool, checked.stderr)
+    assert checked.stdout.count(f"{branch}: sys/kern/") == 2
+    assert checked.stdout.count("applies (cleanly)") == 2
+    assert contents(src) == before
+
+    assert run("patch", "apply", "--src", src).exit_code == 0
+    after = contents(src)
+    assert after.keys() == before.keys()
+    assert b"kernel, profile, sleepq, wakeup" in after[QUEUE]
+    assert b"kernel, profile, turnstile, wakeup" in after[TURNSTILE]
+    again = run("patch", "check", "--src", src)
+    assert again.exit_code == 0
+    assert again.stdout.count("applied already") == 2
+
+    assert run("patch", "revert", "--src", src).exit_code == 0
+    assert contents(src) == before
+
+
+def test_git_and_patch_by_hand_give_the_same_files(branch: str, tmp_path: Path, run: Run) -> None:
+    src = make_tree(tmp_path / "src", branch)
+    other = make_tree(tmp_path / "other", branch)
+    third = make_tree(tmp_path / "third", branch)
+    assert run("patch", "apply", "--src", src).exit_code == 0
+    shown = run("patch", "show", "--branch", branch).stdout.encode()
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path)}
+    subprocess.run(["git", "apply"], cwd=other, input=shown, check=True, env=environment)
+    subprocess.run(["patch", "-p1", "-s"], cwd=third, input=shown, check=True)
+    assert contents(src) == contents(other) == contents(third)
+
+
+def test_applying_twice_is_refused_and_changes_nothing(tree: Path, run: Run) -> None:
+    run("patch", "apply", "--src", tree)
+    before = contents(tree)
+    result = run("patch", "apply", "--src", tree)
+    assert result.exit_code == 1
+    assert "applied already" in result.stderr
+    assert contents(tree) == before
+
+
+def test_reverting_what_was_never_applied_is_refused(tree: Path, run: Run) -> None:
+    before = contents(tree)
+    result = run("patch", "revert", "--src", tree)
+    assert result.exit_code == 1
+    assert "not applied" in result.stderr
+    assert contents(tree) == before
+
+
+def test_a_half_applied_tree_is_named_and_revert_mends_it(tree: Path, run: Run) -> None:
+    before = contents(tree)
+    run("patch", "apply", "--src", tree)
+    (tree / TURNSTILE).write_bytes(before[TURNSTILE])
+    for action in ("check", "apply"):
+        result = run("patch", action, "--src", tree)
+        assert result.exit_code == 1
+        assert f"half applied: only {QUEUE} has the patch" in result.stderr
+    result = run("patch", "revert", "--src", tree)
+    assert result.exit_code == 0
+    assert TURNSTILE not in result.stdout
+    assert contents(tree) == before
+
+
+def test_other_probes_of_that_name_are_not_patched_over(tree: Path, run: Run) -> None:
+    with (tree / QUEUE).open("a") as file:
+        file.write("SDT_PROBE_DEFINE0(kernel, profile, sleepq, block);\n")
+    for action in ("check", "apply"):
+        result = run("patch", action, "--src", tree)
+        assert result.exit_code == 1
+        assert f"{QUEUE}: has kernel:profile probes already" in result.stderr
+
+
+def test_lines_inserted_above_are_an_offset(tree: Path, run: Run, tool: str) -> None:
+    text = (tree / QUEUE).read_text()
+    (tree / QUEUE).write_text("/* new */\n" * 7 + text)
+    before = contents(tree)
+    checked = run("patch", "check", "--src", tree)
+    assert checked.exit_code == 0, tool
+    assert f"{QUEUE}: applies (offset 7 lines)" in checked.stdout
+    assert f"{TURNSTILE}: applies (cleanly)" in checked.stdout
+    assert run("patch", "apply", "--src", tree).exit_code == 0
+    assert run("patch", "revert", "--src", tree).exit_code == 0
+    assert contents(tree) == before
+
+
+def test_a_changed_context_line_is_fuzz(tree: Path, run: Run, tool: str) -> None:
+    edit(tree / QUEUE, "(void *)td->td_name);", "td->td_name);")
+    edit(tree / QUEUE, "\tthread_lock_set(td, &sc->sc_lock);", "\tthread_lock_moved(td);")
+    before = contents(tree)
+    checked = run("patch", "check", "--src", tree)
+    assert checked.exit_code == 0, (tool, checked.stderr)
+    assert f"{QUEUE}: applies (fuzz 1" in checked.stdout
+    assert run("patch", "apply", "--src", tree).exit_code == 0
+    assert b"thread_lock_moved" in (tree / QUEUE).read_bytes()
+    assert run("patch", "revert", "--src", tree).exit_code == 0
+    assert contents(tree) == before
+
+
+@pytest.mark.parametrize("path", [QUEUE, TURNSTILE])
+def test_where_the_switch_is_gone_file_function_and_line_are_named_and_no_file_changes(
+    path: str, tree: Path, run: Run, tool: str
+) -> None:
+    edit(tree / path, "\tmi_switch(SW_VOL", "\tmi_switch_to(SW_VOL")
+    before = contents(tree)
+    function = "sleepq_switch" if path == QUEUE else "turnstile_wait"
+    for action in ("check", "apply"):
+        result = run("patch", action, "--src", tree)
+        assert result.exit_code == 1, tool
+        assert result.stdout == ""
+        assert re.search(
+            rf"{path}: .*looked in {function}, near line \d+, for mi_switch\(", result.stderr
+        )
+    assert contents(tree) == before
+
+
+def test_a_hunk_that_would_land_in_another_function_is_refused(tree: Path, run: Run) -> None:
+    edit(tree / QUEUE, "sleepq_switch(void)", "sleepq_other(void)")
+    before = contents(tree)
+    result = run("patch", "apply", "--src", tree)
+    assert result.exit_code == 1
+    assert "sleepq_switch was not found where sleepq_other is" in result.stderr
+    assert contents(tree) == before
+
+
+def test_carriage_returns_are_an_error_and_stay_as_they_are(tree: Path, run: Run) -> None:
+    place = tree / TURNSTILE
+    place.write_bytes(place.read_bytes().replace(b"\n", b"\r\n"))
+    before = contents(tree)
+    result = run("patch", "apply", "--src", tree)
+    assert result.exit_code == 1
+    assert f"{TURNSTILE}: lines end with CR LF" in result.stderr
+    assert contents(tree) == before
+
+
+def test_a_read_only_file_is_left_alone_and_so_is_the_other(tree: Path, run: Run) -> None:
+    (tree / TURNSTILE).chmod(0o444)
+    before = contents(tree)
+    result = run("patch", "apply", "--src", tree)
+    assert result.exit_code == 1
+    assert f"{TURNSTILE}: read-only" in result.stderr
+    assert contents(tree) == before
+
+
+def test_when_the_second_file_cannot_be_replaced_the_first_is_put_back(
+    tree: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(tree)
+    replace = os.replace
+    failed: list[Path] = []
+
+    def fail_once(old: Path, new: Path) -> None:
+        if Path(new).name == "subr_turnstile.c" and not failed:
+            assert (tree / QUEUE).read_bytes() != before[QUEUE]
+            failed.append(new)
+            raise PermissionError(13, "Permission denied", str(new))
+        replace(old, new)
+
+    monkeypatch.setattr("pvprof.kernel_patch.patch.os.replace", fail_once)
+    result = run("patch", "apply", "--src", tree)
+    assert failed
+    assert result.exit_code == 1
+    assert f"{TURNSTILE}: Permission denied" in result.stderr
+    assert "no file was changed" in result.stderr
+    assert contents(tree) == before
+
+
+def test_modes_are_kept(tree: Path, run: Run) -> None:
+    (tree / QUEUE).chmod(0o640)
+    run("patch", "apply", "--src", tree)
+    assert (tree / QUEUE).stat().st_mode & 0o7777 == 0o640
+
+
+def test_a_link_stays_a_link(tree: Path, run: Run) -> None:
+    real = tree / "elsewhere.c"
+    (tree / QUEUE).rename(real)
+    (tree / QUEUE).symlink_to(real)
+    assert run("patch", "apply", "--src", tree).exit_code == 0
+    assert (tree / QUEUE).is_symlink()
+    assert b"(kernel, profile, " in real.read_bytes()
+
+
+@pytest.mark.parametrize("action", ["show", "check", "apply", "revert"])
+def test_a_directory_that_is_no_source_tree_is_one_line(
+    action: str, tmp_path: Path, run: Run
+) -> None:
+    result = run("patch", action, "--src", tmp_path)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"pvprof: error: {tmp_path}: not a FreeBSD source tree")
+
+
+def test_a_tree_without_one_of_the_files_names_it(tree: Path, run: Run) -> None:
+    (tree / TURNSTILE).unlink()
+    result = run("patch", "apply", "--src", tree)
+    assert result.exit_code == 1
+    assert f"{TURNSTILE}: No such file or directory" in result.stderr
+    assert b"(kernel, profile, " not in (tree / QUEUE).read_bytes()
+
+
+def test_neither_tool_installed_is_said(
+    tree: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("patch", "check", "--src", tree)
+    assert result.exit_code == 1
+    assert "neither patch nor git is installed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("newvers", "param", "expected"),
+    [
+        ('REVISION="14.3"\nBRANCH="RELEASE-p2"\n', "", "stable-14"),
+        ('REVISION="12.1"\nBRANCH=${BRANCH_OVERRIDE:-STABLE}\n', "1201517", "stable-12"),
+        ('REVISION="16.0"\nBRANCH="CURRENT"\n', "1600004", "main"),
+        ('REVISION="17.0"\nBRANCH="CURRENT"\n', "", "main"),
+        ("", "1302001", "stable-13"),
+        ('REVISION="0.1"\nBRANCH="CURRENT"\n', "1501502", "stable-15"),
+    ],
+)
+def test_the_branch_is_told_from_the_tree(
+    newvers: str, param: str, expected: str, tree: Path
+) -> None:
+    (tree / "sys/conf/newvers.sh").write_text(newvers)
+    (tree / "sys/sys/param.h").write_text(f"#define __FreeBSD_version {param}\n" if param else "")
+    assert patch.branch_of(tree) == expected
+
+
+def test_a_release_without_a_patch_is_named(tree: Path) -> None:
+    (tree / "sys/conf/newvers.sh").write_text('REVISION="11.4"\n')
+    (tree / "sys/sys/param.h").unlink()
+    with pytest.raises(PvprofError, match="FreeBSD 11: there is no patch"):
+        patch.branch_of(tree)
+
+
+def test_list_names_every_branch_and_show_prints_a_patch_as_it_is(run: Run) -> None:
+    listed = run("patch", "list").stdout
+    assert [line.split()[0] for line in listed.splitlines()] == list(BRANCHES)
+    for name, text in patch.patches().items():
+        assert run("patch", "show", "--branch", name).stdout == text
+    assert run("patch", "show", "--branch", "stable/14").stdout == patch.patches()["stable-14"]
+
+
+def test_an_unknown_branch_is_a_usage_error(tree: Path, run: Run) -> None:
+    result = run("patch", "check", "--src", tree, "--branch", "stable-9")
+    assert result.exit_code == 2
+    assert "stable-15" in result.stderr
+
+
+@pytest.mark.parametrize("action", ["list", "show", "check", "apply", "revert"])
+def test_each_action_has_help_with_an_example(action: str, run: Run) -> None:
+    result = run("patch", action, "--help")
+    assert result.exit_code == 0
+    assert f"Example: pvprof patch {action}" in result.stdout
+
+
+def test_it_runs_without_numpy_and_pandas(tree: Path) -> None:
+    program = (
+        "import sys; sys.modules['numpy'] = sys.modules['pandas'] = None\n"
+        "from pvprof.__main__ import main\n"
+        f"sys.argv = ['pvprof', 'patch', 'check', '--src', {str(tree)!r}]\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b"applies (cleanly)") == 2

@@ -1,0 +1,558 @@
+"""Recordings of the kernel that the tests run on: what no stand-in can show.
+
+They need root, bpftrace and a kernel that lets itself be traced; elsewhere they are left out, with
+the reason, and in continuous integration that is a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from conftest import require
+
+from pvprof.collect.bpftrace.programs import MODES, program
+from pvprof.collect.options import ProgramOptions
+from pvprof.collect.recorder import Plan, recorder
+from pvprof.recording.open import open_recording
+
+Run = Callable[..., Result]
+
+WORKLOAD = Path(__file__).parent / "workload.py"
+TREE = ProgramOptions(scope="tree", ends_with_workload=True)
+TOLERANCE = 0.05
+MOUNTS = Path("/proc/mounts")
+
+
+def reason_against() -> str:
+    """Return why nothing can be recorded here, or an empty text."""
+    if platform.system() != "Linux":
+        return f"this is {platform.system()}"
+    if os.getuid() != 0:
+        return "not root"
+    if shutil.which("bpftrace") is None:
+        return "bpftrace is not installed: scripts/setup dev"
+    tried = subprocess.run(
+        ["bpftrace", "-q", "-e", "BEGIN { exit(); }"], capture_output=True, text=True, check=False
+    )
+    return "" if tried.returncode == 0 else f"this kernel allows no tracing: {tried.stderr[-200:]}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _traceable() -> None:
+    reason = reason_against()
+    require(not reason, reason)
+
+
+@pytest.fixture(autouse=True)
+def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PVPROF_LOCK", str(tmp_path / "recorder.lock"))
+
+
+TRACEFS = "/sys/kernel/tracing"
+
+
+@pytest.fixture(scope="module")
+def _tracefs() -> Iterator[None]:
+    """Mount what bpftrace finds tracepoints by, as the recorder does, where nobody has."""
+    if tracing_mounts():
+        yield
+        return
+    subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS], check=True)
+    yield
+    subprocess.run(["umount", TRACEFS], check=True)
+
+
+Record = Callable[..., Path]
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    """Return what records a workload's steps as users do it, in a process of its own."""
+
+    def record_steps(mode: str, *steps: str, options: tuple[str, ...] = ()) -> Path:
+        place = tmp_path / f"{mode}.pvprof"
+        words = ["record", mode, "-q", "-o", str(place), *options]
+        words += ["--", sys.executable, str(WORKLOAD), *steps]
+        done = pvprof(*words)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        manifest = json.loads((place / "manifest.json").read_text())
+        assert (manifest["complete"], manifest["drops"]) == (True, 0), manifest
+        return place
+
+    return record_steps
+
+
+def pvprof(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pvprof", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+def known(place: Path) -> dict[str, int]:
+    """Return what the workload itself measured, in ns; equal steps are added up."""
+    found: dict[str, int] = {}
+    for line in (place / "workload.txt").read_text().splitlines():
+        name, ns = line.split()
+        found[name] = found.get(name, 0) + int(ns)
+    return found
+
+
+def rows(run: Run, place: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of a recording's report by name, of all kinds."""
+    result = run("report", place, "-k", "all", "-o", "-", "--format", "json", *options)
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    lost = {one["kind"] for one in report["problems"] if one["severity"] == "loss"}
+    # Of fifty stacks one in fifty times two have the same place; and of two thousand switches this
+    # kernel may keep one from the program.
+    assert lost <= {"lost-stacks", "lost-waits", "missed-ends"}
+    return {row["name"]: row for section in report["sections"] for row in section["rows"]}
+
+
+def test_waits_off_the_cpu_are_named_and_as_long_as_they_were(record: Record, run: Run) -> None:
+    place = record("offcpu", "sleep", "pipe", "child", "futex")
+    truth, found = known(place), rows(run, place)
+    for step, name in (("pipe", "pipe read"), ("futex", "futex"), ("child", "wait")):
+        assert found[name]["value"] == pytest.approx(truth[step], rel=TOLERANCE), name
+    kinds = {name: found[name]["kind"] for name in ("pipe read", "futex", "wait", "nanosleep")}
+    assert kinds == {
+        "pipe read": "ipc",
+        "futex": "user",
+        "wait": "child",
+        "nanosleep": "timer",
+    }
+    # the sleep itself, and that of the child that each of two other steps waits for
+    assert found["nanosleep"]["value"] >= truth["sleep"] * (1 - TOLERANCE)
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert manifest["tracer"] == "bpftrace"
+    assert manifest["kernel"]["system"] == "Linux"
+    assert manifest["real_s"] == pytest.approx(manifest["duration_ns"] / 1e9, abs=0.5)
+    assert manifest["user_s"] > 0
+
+
+def test_single_waits_tell_what_sums_tell_and_who_ended_them(record: Record, run: Run) -> None:
+    place = record("events", "sleep", "pipe", "futex", options=("--wakers",))
+    truth, found = known(place), rows(run, place)
+    for step, name in (("sleep", "nanosleep"), ("pipe", "pipe read"), ("futex", "futex")):
+        longest = found[name]["quantiles"]["max_ns"]
+        assert longest == pytest.approx(truth[step], rel=TOLERANCE), name
+        assert found[name]["blocked"] + found[name]["runnable"] <= found[name]["value"]
+    (waker,) = found["nanosleep"]["wakers"]
+    assert waker["execname"] == "[interrupt]"  # a timer's
+
+
+def test_spinning_and_blocking_on_a_mutex_are_found_and_named(record: Record, run: Run) -> None:
+    place = record("locks", "lock")
+    row = rows(run, place)["file position mutex"]
+    assert row["block"] == pytest.approx(known(place)["lock"], rel=TOLERANCE)
+    assert (row["kind"], row["class"]) == ("kernel", "file descriptors")
+    assert row["value"] == row["block"] + row["spin"]
+
+
+def test_wakers_are_found_with_both_stacks(record: Record, run: Run) -> None:
+    place = record("wakeup", "pipe")
+    assert rows(run, place)["pipe read"]["value"] == pytest.approx(
+        known(place)["pipe"], rel=TOLERANCE
+    )
+    chains = run("fold", place, "-k", "ipc", "--chain", "wakers").stdout
+    (line,) = (one for one in chains.splitlines() if "anon_pipe_read" in one or "pipe_read" in one)
+    sleeper, _, waker = line.partition(";--;")
+    assert "pipe_write" in waker
+    assert sleeper.endswith("pipe read")
+
+
+def test_waiting_for_a_cpu_is_no_waiting_for_locks(record: Record, run: Run) -> None:
+    place = record("runq", "crowd")
+    truth = known(place)["crowd"]
+    result = run("report", place, "-o", "-", "--format", "json")
+    (section,) = json.loads(result.stdout)["sections"]
+    assert {row["kind"] for row in section["rows"]} == {"runq"}
+    assert section["total"]["value"] == pytest.approx(truth, rel=TOLERANCE)
+
+
+def test_samples_are_as_many_as_the_time_that_was_computed(record: Record, run: Run) -> None:
+    place = record("oncpu", "busy", "busy", options=("--rate", "499"))
+    report = json.loads(run("report", place, "-o", "-", "--format", "json").stdout)
+    samples = report["sections"][0]["total"]["value"]
+    assert samples == pytest.approx(499 * known(place)["busy"] / 1e9, rel=0.25)  # start-up besides
+    assert any(";-;" in line for line in run("fold", place).stdout.splitlines())
+
+
+@pytest.mark.parametrize("mode", ["offcpu", "locks"])
+def test_short_waits_are_counted_and_no_more(mode: str, record: Record, run: Run) -> None:
+    place = record(mode, "pipe", "lock", options=("--min-wait", "1m"))
+    report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)
+    aside = [one for one in report["problems"] if one["kind"] == "set-aside"]
+    assert aside
+    assert sum(one["count"] for one in aside) >= 2
+    assert all("waits shorter than the minimum" in one["text"] for one in aside)
+    assert sum(section["total"]["value"] for section in report["sections"]) == 0
+
+
+@pytest.mark.parametrize("mode", ["offcpu", "events"])
+def test_any_name_of_a_process_survives(record: Record, run: Run, mode: str) -> None:
+    options = ("--by-process",) if mode == "offcpu" else ()
+    place = record(mode, "odd-name", options=options)
+    folded = run("fold", place, "-k", "timer").stdout
+    (line,) = (one for one in folded.splitlines() if one.startswith("a\\x0a"))
+    assert line.startswith('a\\x0a,"\\\\x01 .\\xff]: 5;kernel`entry_SYSCALL_64') or (
+        "nanosleep" in line and line.startswith('a\\x0a,"')
+    )
+    total = int(line.rsplit(" ", 1)[1])
+    assert total == pytest.approx(known(place)["sleep"], rel=TOLERANCE)
+
+
+def test_a_program_that_another_thread_than_the_first_starts_is_still_the_workload(
+    record: Record, run: Run
+) -> None:
+    place = record("offcpu", "exec-in-thread")
+    found = rows(run, place)["nanosleep"]["value"]
+    assert found == pytest.approx(known(place)["sleep"], rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_whole_system_is_recorded_for_a_while(mode: str, tmp_path: Path, run: Run) -> None:
+    place = tmp_path / "all.pvprof"
+    done = pvprof("record", mode, "-d", "1", "-o", str(place), "--no-symbols")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert manifest["complete"] is True
+    assert 1e9 <= manifest["duration_ns"] < 5e9
+    assert run("report", place, "-k", "all").exit_code == 0
+    assert "bpftrace" not in run("fold", place, "-k", "all").stdout.split(";")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        ProgramOptions(),
+        TREE,
+        ProgramOptions(pid=1, kernel_processes=False, duration_ns=10**9),
+        ProgramOptions(execname="a name that is longer than the kernel's", kernel_processes=True),
+    ],
+    ids=["system", "tree", "pid", "name"],
+)
+@pytest.mark.usefixtures("_tracefs")
+def test_bpftrace_takes_every_program(mode: str, options: ProgramOptions, tmp_path: Path) -> None:
+    place = tmp_path / "program.bt"
+    place.write_text(program(mode, options).text())
+    words = ["bpftrace", "-d", str(place), *(["1"] if options.scope == "tree" else [])]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("mode", ["offcpu", "locks"])
+@pytest.mark.usefixtures("_tracefs")
+def test_bpftrace_takes_every_option_of_a_mode(mode: str, tmp_path: Path) -> None:
+    options = ProgramOptions(min_wait_ns=1000, by_process=True, user_stack=True, histogram=True)
+    place = tmp_path / "program.bt"
+    place.write_text(program(mode, options).text())
+    done = subprocess.run(
+        ["bpftrace", "-d", str(place)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# --- what is lost, and what goes wrong ------------------------------------------------------------
+
+
+def carried(plan: Plan) -> str:
+    """Return a recorder that a file holds: it takes no words on stdin."""
+    return recorder(plan, is_carried=True)
+
+
+def recorded(text: str, tmp_path: Path, **more: Any) -> Path:
+    """Run a carried recorder, and return the archive that it writes."""
+    script, archive = tmp_path / "rec.sh", tmp_path / "recorded.tar.gz"
+    script.write_text(text)
+    archive.unlink(missing_ok=True)
+    words = ["sh", str(script), "-q", "-o", str(archive)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, **more)
+    assert done.returncode == 0, done.stderr
+    return archive
+
+
+def test_what_did_not_fit_into_a_map_is_counted_and_told(tmp_path: Path, run: Run) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait"
+    text = carried(Plan("offcpu", TREE, ("sh", "-c", script), has_symbols=False))
+    tiny = text.replace("MAP_KEYS_MAX=65536", "MAP_KEYS_MAX=4").replace(
+        "MAP_KEYS=65536", "MAP_KEYS=4"
+    )
+    assert tiny != text
+    archive = recorded(tiny, tmp_path)
+    assert open_recording(str(archive)).manifest["drops"] > 0
+    report = json.loads(run("report", archive, "-o", "-", "--format", "json").stdout)
+    (full,) = (one for one in report["problems"] if one["kind"] == "map-full")
+    assert (full["severity"], full["count"] > 0) == ("loss", True)
+
+
+def test_records_that_were_dropped_are_counted_and_told(tmp_path: Path, run: Run) -> None:
+    pages = "PERF_RB_PAGES=2048"
+    # two processes that do nothing but wait for each other
+    script = "import os\nr, w = os.pipe()\ns, v = os.pipe()\nif os.fork():\n"
+    script += " for _ in range(100000): os.write(w, b'x'); os.read(s, 1)\nelse:\n"
+    script += " for _ in range(100000): os.read(r, 1); os.write(v, b'x')\n"
+    text = carried(Plan("events", TREE, (sys.executable, "-c", script), has_symbols=False))
+    assert pages in text
+    archive = recorded(text.replace(pages, "PERF_RB_PAGES=1"), tmp_path)
+    drops = open_recording(str(archive)).manifest["drops"]
+    assert drops > 0
+    report = json.loads(run("report", archive, "-k", "all", "-o", "-", "--format", "json").stdout)
+    assert sum(one["count"] for one in report["problems"] if one["kind"] == "drops") == drops
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "signal_number"),
+    [("exit 7", 7, None), ("exit 137", 137, None), ("kill -9 $$", 137, 9), ("exit 0", 0, None)],
+)
+def test_how_the_workload_ended_is_recorded(
+    script: str, status: int, signal_number: int | None, tmp_path: Path
+) -> None:
+    text = carried(Plan("offcpu", TREE, ("sh", "-c", script), has_symbols=False))
+    manifest = open_recording(str(recorded(text, tmp_path))).manifest
+    assert (manifest["exit_status"], manifest["exit_signal"]) == (status, signal_number)
+    assert manifest["complete"] is (signal_number is None)
+    assert manifest["real_s"] is not None
+
+
+def test_a_workload_that_cannot_be_started_is_told(tmp_path: Path) -> None:
+    bad = tmp_path / "bad"
+    bad.write_bytes(b"\x7fELF nothing")
+    bad.chmod(0o755)
+    text = carried(Plan("offcpu", TREE, (str(bad),), has_symbols=False))
+    manifest = open_recording(str(recorded(text, tmp_path))).manifest
+    assert manifest["complete"] is False
+    assert "was not started" in manifest["incomplete_reason"]
+
+
+def test_a_tracer_that_is_killed_leaves_an_incomplete_recording_that_opens(
+    tmp_path: Path, run: Run
+) -> None:
+    archive = tmp_path / "sent.tar.gz"
+    text = recorder(Plan("events", TREE, ("sleep", "60"), has_symbols=False))
+    with archive.open("wb") as file:
+        running = subprocess.Popen(
+            ["sh", "-s"], stdin=subprocess.PIPE, stdout=file, stderr=subprocess.PIPE
+        )
+        assert running.stdin is not None
+        assert running.stderr is not None
+        running.stdin.write(text.encode())
+        running.stdin.flush()
+        for line in running.stderr:
+            if b"recording with" in line:
+                break
+        time.sleep(0.5)
+        (tracer,) = (pid for pid in descendants(running.pid) if command_of(pid) == "bpftrace")
+        os.kill(tracer, signal.SIGKILL)
+        running.stderr.read()
+        assert running.wait() == 0
+        running.stdin.close()
+        running.stderr.close()
+    manifest = open_recording(str(archive)).manifest
+    assert manifest["incomplete_reason"] == "bpftrace was killed by signal 9"
+    report = run("report", archive, "-k", "all")
+    assert "loss: bpftrace was killed by signal 9" in report.stdout
+    assert "no end mark" in report.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("-d", "60"), "bpftrace ended before the time was over"),
+        (("--", "sleep", "60"), "bpftrace ended before the workload did"),
+    ],
+    ids=["time", "workload"],
+)
+def test_a_tracer_that_somebody_else_ends_leaves_an_incomplete_recording(
+    words: tuple[str, ...], reason: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "x"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "pvprof", "record", "--no-symbols", "-o", str(place), *words],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.kill(tracer_below(running.pid), signal.SIGTERM)
+    said = running.communicate()[1]
+    assert (running.returncode, said.splitlines()[-1]) == (
+        1,
+        f"pvprof: error: incomplete: {reason}",
+    )
+    manifest = json.loads((place / "manifest.json").read_text())
+    assert (manifest["tracer_status"], manifest["end_marker"]) == (0, True)
+
+
+def tracer_below(top: int) -> int:
+    """Return the bpftrace that records; wait until it has begun."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for pid in descendants(top):
+            with contextlib.suppress(OSError):
+                words = (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")
+                if b"-o" in words and command_of(pid) == "bpftrace":
+                    output = words[words.index(b"-o") + 1]
+                    if b"#begin" in Path(os.fsdecode(output)).read_bytes():
+                        return pid
+        time.sleep(0.1)
+    pytest.fail("no bpftrace came")
+
+
+DEAF_ONCE = """#!/bin/sh
+case " $* " in *' -o '*) ;; *) exec {real} "$@" ;; esac
+{real} "$@" &
+asked=0
+trap 'asked=$((asked + 1)); [ "$asked" -lt 2 ] || kill "$!"' TERM
+while kill -0 "$!" 2>/dev/null; do wait "$!"; done
+"""
+
+
+def test_a_wish_to_end_that_bpftrace_lost_is_told_again(tmp_path: Path) -> None:
+    deaf = tmp_path / "bin" / "bpftrace"
+    deaf.parent.mkdir()
+    deaf.write_text(DEAF_ONCE.format(real=shutil.which("bpftrace")))
+    deaf.chmod(0o755)
+    script, archive = tmp_path / "rec.sh", tmp_path / "recorded.tar.gz"
+    script.write_text(carried(Plan("offcpu", has_symbols=False)))
+    path = f"{deaf.parent}:{os.environ['PATH']}"
+    running = subprocess.Popen(
+        ["sh", str(script), "-q", "-o", str(archive)],
+        env={**os.environ, "PATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "recording with" in line:
+            break
+    running.terminate()
+    try:
+        said = running.communicate(timeout=60)[1]
+    finally:
+        running.terminate()  # the second wish drops all
+    assert running.returncode == 0, said
+    assert open_recording(str(archive)).manifest["complete"] is True
+
+
+def test_a_wish_to_end_that_is_told_again_cuts_nothing_off(tmp_path: Path) -> None:
+    text = carried(Plan("offcpu", has_symbols=False))
+    # what takes long to print, and a recorder that is in a hurry
+    many = "profile:hz:4999 { @many[nsecs] = stats(nsecs); }"
+    slow = text.replace("\nEND\n{\n", f"\n{many}\n\nEND\n{{\n\tprint(@many);\n")
+    hasty = slow.replace("while sleep 1; do", "while sleep 0.01; do")
+    assert len({text, slow, hasty}) == 3
+    script, archive = tmp_path / "rec.sh", tmp_path / "recorded.tar.gz"
+    script.write_text(hasty)
+    running = subprocess.Popen(
+        ["sh", str(script), "-q", "-o", str(archive)], stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "recording with" in line:
+            break
+    time.sleep(2)
+    running.terminate()
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 0, said
+    assert open_recording(str(archive)).manifest["incomplete_reason"] is None
+
+
+def test_new_processes_of_one_process_are_not_taken_for_it(tmp_path: Path, run: Run) -> None:
+    script = "import os, threading, time\nend = time.monotonic() + 60\n"
+    script += "while time.monotonic() < end:\n if {what}\n time.sleep(0.01)\n"
+    makes = {
+        "process": "os.fork() == 0: os._exit(0)",
+        "thread": "True: threading.Thread(target=lambda: None).start()",
+    }
+    found = {}
+    for name, what in makes.items():
+        place = tmp_path / name
+        maker = subprocess.Popen([sys.executable, "-c", script.format(what=what)])
+        words = ("-d", "1", "-p", str(maker.pid), "--no-symbols", "-o", str(place))
+        done = pvprof("record", "runq", *words)
+        maker.kill()
+        maker.wait()
+        assert done.returncode == 0, done.stderr
+        folded = run("fold", place, "-k", "all").stdout
+        found[name] = "[no stack];runq-woken" in folded
+    assert found == {"process": False, "thread": True}
+
+
+def test_twenty_recordings_leave_nothing_behind(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    before = (set(bpf_programs()), tracing_mounts())
+    text = carried(Plan("offcpu", TREE, ("true",), has_symbols=False))
+    for _ in range(20):
+        recorded(text, tmp_path, env={**os.environ, "TMPDIR": str(temporary)})
+        assert list(temporary.iterdir()) == []
+    deadline = time.monotonic() + 30
+    while set(bpf_programs()) - before[0] and time.monotonic() < deadline:
+        time.sleep(0.1)  # the kernel takes programs away when nobody can be in them any more
+    assert set(bpf_programs()) - before[0] == set()
+    assert tracing_mounts() == before[1]
+    assert list(started_with(f"TMPDIR={temporary}")) == []
+    assert not Path(os.environ["PVPROF_LOCK"]).exists()
+
+
+def started_with(mark: str) -> Iterator[str]:
+    """Yield the commands of all processes that have this in their environment."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark.encode() in (place / "environ").read_bytes().split(b"\0"):
+                yield (place / "cmdline").read_text()
+
+
+def tracing_mounts() -> list[str]:
+    return [line for line in MOUNTS.read_text().splitlines() if "tracefs" in line]
+
+
+def bpf_programs() -> Iterator[int]:
+    """Yield the numbers of the programs that the kernel has loaded (BPF_PROG_GET_NEXT_ID)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    attributes = (ctypes.c_uint32 * 4)()
+    while libc.syscall(321, 11, attributes, ctypes.sizeof(attributes)) == 0:
+        attributes[0] = attributes[1]
+        yield attributes[0]
+
+
+def descendants(top: int) -> Iterator[int]:
+    """Yield the processes below a process; one that goes away meanwhile has none."""
+    for place in Path(f"/proc/{top}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, place.read_text().split()):
+                yield child
+                yield from descendants(child)
+
+
+def command_of(pid: int) -> str:
+    return (Path("/proc") / str(pid) / "comm").read_text().strip()
+
+
+def test_a_container_is_refused_where_processes_have_other_numbers(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "pvprof", "record", "-o", str(tmp_path / "x"), "--", "true"]
+    command = ["unshare", "--pid", "--fork", "--mount-proc", *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "this is a container" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_doctor_finds_nothing_bad_here() -> None:
+    done = pvprof("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "BAD" not in done.stdout
+    assert all(f"ok    {mode} " in done.stdout for mode in MODES)

@@ -1,0 +1,57 @@
+"""Both clocks of a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvprof.model.clocks import Clocks, drift_problems, format_wall, moment_of, wall_time
+
+Run = Callable[..., Result]
+
+TIMES = st.integers(0, 1 << 62)
+
+
+@given(TIMES, TIMES, st.integers(1, 1 << 50), st.integers(1, 1 << 50), st.integers(0, 1 << 50))
+def test_the_way_there_and_back_is_exact_but_for_rounding(
+    monotonic: int, wall: int, passed: int, passed_wall: int, since: int
+) -> None:
+    begin, end = Clocks(monotonic, wall), Clocks(monotonic + passed, wall + passed_wall)
+    there = wall_time(monotonic + since, begin, end)
+    assert there is not None
+    back = moment_of(there, begin, end)
+    assert back is not None
+    slack = passed // passed_wall + 1  # one ns of the slower clock
+    assert monotonic + since - slack <= back <= monotonic + since
+
+
+def test_the_marks_themselves_are_exact() -> None:
+    begin, end = Clocks(10, 1000), Clocks(110, 1105)
+    assert (wall_time(10, begin, end), wall_time(110, begin, end)) == (1000, 1105)
+    assert wall_time(60, begin, end) == 1052
+    assert wall_time(60, begin, None) == 1050
+    assert wall_time(60, Clocks(10, None), end) is None
+
+
+@pytest.mark.parametrize(("wall", "drifts"), [(100_999, False), (101_001, True), (98_000, True)])
+def test_more_than_a_percent_is_a_drift(wall: int, drifts: bool) -> None:
+    found = list(drift_problems(Clocks(5, 7), Clocks(100_005, 7 + wall), "f"))
+    assert [one.kind for one in found] == ["clock-drift"] * drifts
+
+
+def test_the_drift_of_a_real_recording_is_told(run: Run) -> None:
+    result = run("fold", RECORDINGS / "events.out.gz", "-q")
+    assert (
+        "warning: events: the clocks disagree: 12910824755 ns passed on the monotonic,"
+        " 13558689080 ns on the other"
+    ) in result.stderr
+
+
+def test_a_time_is_written_for_people() -> None:
+    assert format_wall(1_795_372_027_596_348_298) == "2026-11-22T18:27:07.596Z"
+    assert format_wall(1 << 80) == f"{1 << 80} ns"

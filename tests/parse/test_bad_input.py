@@ -1,0 +1,726 @@
+"""Input that is damaged, cut off, or no recording at all, for every reader and every command.
+
+Whatever comes in, the outcome is one of two: a result that says what is wrong with it, or one line
+of error and no result.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import xml.etree.ElementTree as ET
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS, read_recording_bytes
+
+from pvprof.errors import PvprofError
+from pvprof.parse.detect import LAYOUTS
+from pvprof.parse.read import ReadOptions, read
+from pvprof.parse.result import ParseResult
+
+Run = Callable[..., Result]
+
+COMMANDS = ("report", "fold", "locks", "flamegraph")
+
+HEADER = (
+    b"CPU     ID                    FUNCTION:NAME\n  2  28241                         :tick-8s \n\n"
+)
+HISTOGRAM = (
+    b"           value  ------------- Distribution ------------- count    \n"
+    b"             512 |                                         0        \n"
+    b"            1024 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@          3        \n"
+    b"            2048 |@@@@@@@@@@                               1        \n"
+    b"            4096 |                                         0        \n"
+)
+# One small whole text of each layout. Each holds "first" and "second", once, in names of records
+# that stand apart, so that damage to the second leaves the first alone.
+TEXTS = {
+    "classic": HEADER + b"\n"
+    b"              kernel`first+0x32\n"
+    b"              kernel`trap+0x440\n"
+    b"             1001\n"
+    b"\n"
+    b"              kernel`second+0x12\n"
+    b"              kernel`trap+0x440\n"
+    b"               52\n"
+    b"\n",
+    "keyed": b"\n"
+    b"turnstile|first\n"
+    b"kernel`turnstile_wait+0x332\n"
+    b"kernel`trap+0x440\n"
+    b"1001 3\n"
+    b"\n"
+    b"sleepq|second\n"
+    b"kernel`sleepq_switch+0x115\n"
+    b"kernel`trap+0x440\n"
+    b"52 1\n",
+    "thread": b"\n\n"
+    b"kernel`fork1+0x4fa\n"
+    b"kernel`first+0x54\n"
+    b"\n"
+    b"proctree\n"
+    b"1001\n"
+    b"\n\n\n"
+    b"kernel`vm_fault+0x4fa\n"
+    b"kernel`second+0x54\n"
+    b"\n"
+    b"vm object\n"
+    b"52\n"
+    b"\n",
+    "events": b"B 100 1795372027596348298\n"
+    b"E 110 1001 20 100159 0 sh t fffff8004309a880 100107 first\n"
+    b"\n"
+    b"              kernel`turnstile_wait+0x332\n"
+    b"              kernel`trap+0x440\n"
+    b"E 150 52 21 100160 1 a process s fffff8004309a880 0 second\n"
+    b"\n"
+    b"              kernel`sleepq_switch+0x115\n"
+    b"              kernel`trap+0x440\n"
+    b"Z 9000 1795372027596357198\n",
+    "rows": b"first 1001 3\n" + b"other 7 1\n" * 20 + b"second 52 1\n",
+    "histogram": b"\n"
+    b"  first                                             \n" + HISTOGRAM + b"\n"
+    b"  second                                            \n" + HISTOGRAM + b"\n",
+    "folded": b"sh;kernel`trap;first 1001\n"
+    + b"sh;kernel`trap;other 7\n" * 20
+    + b"sh;kernel`trap;second 52\n",
+    "lock-profiling": b"debug.lock.prof.stats: \n"
+    b"     max  wait_max       total  wait_total       count    avg wait_avg cnt_hold cnt_lock"
+    b" name\n"
+    b"      10         9          20        1001           3      6      0  0      3"
+    b" /usr/src/sys/vm/a.c:12 (rw:first)\n"
+    b"      10         9          20           7           3      6      2  0      1"
+    b" /usr/src/sys/vm/b.c:12 (sleep mutex:second)\n",
+    "lockstat": b"\nR/W writer blocked by writer: 4 events in 4.519 seconds (1 events/sec)\n\n"
+    b"Count indv cuml rcnt     nsec Lock                   Caller                  \n"
+    + b"-"
+    * 79
+    + b"\n"
+    b"    1  25%  25% 0.00     1001 first                  pmap_enter+0xce4        \n"
+    b"    3  75% 100% 0.00       52 second                 pmap_copy+0x458         \n"
+    + b"-" * 79
+    + b"\n",
+    "pmcstat": b"@ cpu_clk_unhalted [1053 samples]\n\n"
+    b"95.06%  [1001]     first @ /boot/kernel/kernel\n"
+    b" 100.0%  [1001]     trap\n\n"
+    b"04.94%  [52]       second @ /boot/kernel/kernel\n"
+    b" 100.0%  [52]       trap\n\n",
+    "bpftrace": b"".join(
+        b'{"type": "printf", "data": "%b"}\n' % text
+        for text in (
+            b"#pvprof 1 events linux ns 0.1.0 frames=32\\n",
+            b"#begin 1000 1795372027596348298\\n",
+            b"S 2000 1 1 0 0\\n        trap+8\\n.first",
+            b"R 3001 1 0",
+            b"R 3001 9 0",
+            b"R 5052 2 0",
+            b"S 5000 2 2 0 0\\n        trap+8\\n.second",
+        )
+    )
+    + b'{"type": "printf", "data": "#end 9000 1795372027596356298\\n"}\n',
+    "bpftrace-map": b"Attaching 1 probe...\n\n@ns[first, \n    trap+8\n]: 1001\n"
+    b"@ns[second, \n    trap+8\n]: 52\n",
+    "perf": b"first 5 [000] 10.000001000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n" * 3
+    + b"second 6 [000] 10.000002000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n",
+    "pmcstat-log": b'initlog   0x1000000 "INTEL_HASWELL"\n'
+    b'exec      0x0 4711 0x201450 "/bin/first"\n'
+    + b"callchain 4711 0x2 3 2 s\n...       0x1001\n...       0x1002\n"
+    * 3
+    + b'exec      0x0 4712 0x201450 "/bin/second"\n'
+    b"callchain 4712 0x2 3 1 s\n...       0x1003\n",
+}
+WITHOUT_STACKS = ("histogram",)
+LINES_ARE_RECORDS = ("rows", "folded", "differential")
+ONE_LINE_EACH = (*LINES_ARE_RECORDS, "lock-profiling", "pmcstat", "pmcstat-log", "perf")
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def assert_no_traceback(result: Result) -> None:
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+
+
+def assert_is_error(result: Result, code: int = 1) -> str:
+    """Check that a command failed with one line, and at most a hint below it; return the line."""
+    assert_no_traceback(result)
+    assert (result.exit_code, result.stdout_bytes) == (code, b"")
+    error, *hint = result.stderr.splitlines()
+    assert re.match("pvprof: error: .", error)
+    assert len(hint) <= 1
+    assert all(line.startswith("  ") for line in hint)
+    assert max(map(len, (error, *hint))) < 1000, "an error is a line to read, not the input"
+    return error
+
+
+def assert_is_result(result: Result) -> None:
+    """Check that a command gave a result, and on stderr nothing but what it says of the input."""
+    assert_no_traceback(result)
+    assert result.exit_code == 0, result.output
+    assert result.stdout_bytes
+    for line in result.stderr.splitlines():
+        assert re.match(r"pvprof: (note|warning|loss): [^:]+(:\d+)?: .", line)
+        assert len(line) < 1000, "a problem is a line to read, not the input"
+
+
+def assert_is_outcome(result: Result, command: str, layout: str) -> None:
+    """Check that a command gave a result, or an error where the layout has no stacks to draw."""
+    if layout in WITHOUT_STACKS and command in ("fold", "flamegraph"):
+        assert result.exit_code in (1, 2)
+        assert_is_error(result, result.exit_code)
+    else:
+        assert_is_result(result)
+
+
+# Nothing in it.
+
+NOTHING = {
+    "empty": b"",
+    "blanks": b"  \n\t\n \n\n",
+    "line ends": b"\r\n\r\n\r\n",
+    "one header": HEADER,
+    "two headers": HEADER + b"\n" + HEADER,
+    "half a header": HEADER.split(b"\n", 1)[0],
+    "every byte": bytes(range(256)) * 20,
+    "random": bytes(n * n * 7919 % 251 ^ n % 256 for n in range(5000)),
+    "NULs": b"\0" * 4096,
+    "a line of 1 MB": b"x" * 1_000_000,
+    "prose": b"The build took 17 minutes.\nThen it failed.\n",
+    "messages": b"dtrace: script 'x.d' matched 3 probes\ndtrace: 5 drops on CPU 1\n",
+    "marks": b"B 100 200\nZ 300 400\n",
+    "half a stack": b"\n              kernel`a+0x1\n              kernel`b\n",
+}
+
+
+def as_text(command: str) -> tuple[str, ...]:
+    """Return the words of a command that makes no picture: one of an empty file says that it is."""
+    return (command, "--tree") if command == "flamegraph" else (command,)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_file_with_nothing_in_it_is_one_line_of_error(
+    run: Run, tmp_path: Path, command: str, name: str
+) -> None:
+    error = assert_is_error(run(*as_text(command), write(tmp_path / "nothing.out", NOTHING[name])))
+    assert "nothing" in error, "an error names its file"
+
+
+@pytest.mark.parametrize("layout", ["", "folded", "classic"])
+@pytest.mark.parametrize("text", [b"", b" \n\n"], ids=["empty", "blanks"])
+def test_an_empty_file_is_a_picture_that_says_so_and_a_failure(
+    run: Run, tmp_path: Path, text: bytes, layout: str
+) -> None:
+    words = ("--input-format", layout) if layout else ()
+    result = run(
+        "flamegraph", "-", *words, "--title", "A < B", "-o", tmp_path / "x.svg", stdin=text
+    )
+    assert result.exit_code == 1
+    assert "pvprof: error: stdin: the file is empty\n" in result.stderr
+    said = "".join(ET.parse(tmp_path / "x.svg").getroot().itertext())
+    for sentence in ("A < B", "There is nothing to draw", "stdin: the file is empty"):
+        assert sentence in said
+
+
+def test_an_empty_file_among_others_makes_no_picture(run: Run, tmp_path: Path) -> None:
+    empty = write(tmp_path / "empty.out", b"")
+    result = run("flamegraph", RECORDINGS / "stock-offcpu.out", empty, "-o", tmp_path / "x.svg")
+    assert_is_error(result)
+    assert not (tmp_path / "x.svg").exists()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_file_with_nothing_in_it_has_nothing_in_any_layout(
+    run: Run, layout: str, name: str
+) -> None:
+    if layout in LINES_ARE_RECORDS and name in ("messages", "marks"):
+        pytest.skip("any line that ends in a number is a record there")
+    assert_is_error(run("report", "-", "--input-format", layout, stdin=NOTHING[name]))
+
+
+def test_an_error_leaves_no_file_behind(run: Run, tmp_path: Path) -> None:
+    result = run("fold", "-", "-o", tmp_path / "out.folded", stdin=b"")
+    assert_is_error(result)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hint_names_an_option_that_the_command_has(run: Run) -> None:
+    hints = [run("fold", "-", stdin=NOTHING[name]).stderr for name in ("prose", "one header")]
+    options = re.findall(r"--[a-z-]+", " ".join(hints))
+    known = re.findall(r"--[a-z-]+", run("fold", "--help").stdout)
+    assert set(options) <= set(known)
+
+
+# Something in it, and damage.
+
+
+def damage_second(data: bytes, inserted: bytes) -> bytes:
+    """Insert bytes into the name of the second record."""
+    place = data.rindex(b"second") + len(b"sec")
+    return data[:place] + inserted + data[place:]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "none": lambda data: data,
+    "cut in mid-line": lambda data: data[: data.rindex(b"second") + len(b"sec")],
+    "cut in mid-record": lambda data: data[: data.index(b"\n", data.rindex(b"second")) + 1],
+    "cut before a record": lambda data: data[: data.rindex(b"\n", 0, data.rindex(b"second")) + 1],
+    "cut before the last line end": lambda data: data.rstrip(b"\n"),
+    "NULs": lambda data: damage_second(data, b"\0" * 50),
+    "control characters": lambda data: damage_second(data, bytes([*range(1, 9), 11, 12, 27, 127])),
+    "bytes that are not UTF-8": lambda data: damage_second(data, b"\xff\xfe\xf0\x28\x8c\xbc"),
+    "a name of 1 MB": lambda data: damage_second(data, b"x" * 1_000_000),
+    "a name of 1 MB, cut": lambda data: damage_second(data, b"x" * 1_000_000)[:500_000],
+    "a line of 1 MB": lambda data: data + b"\n" + b"x" * 1_000_000 + b"\n\n",
+    "CRLF": lambda data: data.replace(b"\n", b"\r\n"),
+    "a histogram": lambda data: data + b"\n  name     \n" + HISTOGRAM + b"\n",
+    "a histogram before": lambda data: b"\n  name     \n" + HISTOGRAM + b"\n" + data,
+    "binary junk behind": lambda data: data + b"\n" + bytes(range(256)) * 4 + b"\n",
+    "messages around": lambda data: b"dtrace: 5 drops on CPU 1\n" + data + b"dtrace: oops\n",
+}
+EXPLAINED = {
+    "cut in mid-line": {"cut-off", "no-end-marker", "no-final-newline"},
+    "cut in mid-record": {"cut-off", "no-end-marker", "bad-line"},
+    "a name of 1 MB, cut": {"cut-off", "no-end-marker", "no-final-newline"},
+    "messages around": {"drops", "bad-line", "damaged"},
+}
+
+
+@pytest.mark.parametrize(
+    ("layout", "damage", "command"),
+    [
+        (layout, damage, command)
+        for layout, damage, command in product(TEXTS, DAMAGES, COMMANDS)
+        if "1 MB" not in damage or command == "fold" or layout == "keyed"  # the others take long
+    ],
+)
+def test_damage_never_ends_in_a_traceback(run: Run, layout: str, damage: str, command: str) -> None:
+    result = run(command, "-", stdin=DAMAGES[damage](TEXTS[layout]))
+    assert_is_outcome(result, command, layout)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("layout", TEXTS)
+def test_damage_to_one_record_leaves_the_others(layout: str, damage: str) -> None:
+    parsed = read(DAMAGES[damage](TEXTS[layout]), "test", ReadOptions(jobs=1))
+    assert_holds_first(parsed)
+
+
+def assert_holds_first(parsed: ParseResult) -> None:
+    """Check that the record named "first" weighs what it weighs in `TEXTS`."""
+    values = [
+        weight.value
+        for profile in profiles_of(parsed)
+        for key, stack, weight in profile
+        if "first" in f"{key} {stack}"
+    ]
+    counts = [one.count for one in parsed.histograms if "first" in str(one.key)]
+    # LOCK_PROFILING counts in µs; a line of pmcstat's log is one sample
+    assert values + counts in ([1001], [1_001_000], [4], [3])
+
+
+def profiles_of(parsed: ParseResult) -> list[Any]:
+    events = [] if parsed.events is None else [parsed.events.profile()]
+    return [*parsed.profiles.values(), *events]
+
+
+@pytest.mark.parametrize("damage", EXPLAINED)
+@pytest.mark.parametrize("layout", TEXTS)
+def test_a_result_says_what_was_damaged(run: Run, layout: str, damage: str) -> None:
+    if layout in ONE_LINE_EACH and damage == "cut in mid-record":
+        pytest.skip("a record is a line there: nothing is cut")
+    text = DAMAGES[damage](TEXTS[layout])
+    result = run("report", "-", "-o", "-", "--format", "json", stdin=text)
+    found = json.loads(result.stdout)["problems"]
+    assert {one["kind"] for one in found} & EXPLAINED[damage]
+    for output_format in ("terminal", "markdown"):
+        shown = run("report", "-", "-o", "-", "--format", output_format, stdin=text).stdout
+        assert any(one["text"][:20] in shown for one in found)
+
+
+@pytest.mark.parametrize("layout", TEXTS)
+def test_a_whole_text_has_no_problem(layout: str) -> None:
+    problems = read(TEXTS[layout], "test", ReadOptions(jobs=1)).problems
+    assert [one for one in problems if one.kind not in ("held", "unit")] == []
+
+
+@pytest.mark.parametrize("layout", [name for name in TEXTS if name not in WITHOUT_STACKS])
+def test_line_ends_of_another_system_change_nothing(run: Run, layout: str) -> None:
+    text = TEXTS[layout]
+    plain = run("fold", "-", stdin=text)
+    converted = run("fold", "-", stdin=text.replace(b"\n", b"\r\n"))
+    assert (converted.stdout, converted.stderr) == (plain.stdout, plain.stderr)
+
+
+def test_a_file_whose_line_ends_change_half_way_is_read_to_its_end(run: Run) -> None:
+    record = b"\n              kernel`f+0x1\n              kernel`g\n             1001\n"
+    text = record * 100 + record.replace(b"\n", b"\r\n") * 100
+    assert run("fold", "-", stdin=text).stdout == "kernel`g;kernel`f 200200\n"
+
+
+HEAD = "E 110 1001 20 100159 0 sh t fffff8004309a880 100107 first"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        HEAD.replace("1001", "9" * 25),
+        HEAD.replace("1001", "1e3"),
+        HEAD.replace("100107", "9" * 25),
+        HEAD.replace("100107", "owner"),
+        HEAD.replace("fffff8004309a880", "not-hex"),
+        "E 110",
+        "E ",
+        "E 110 first",
+    ],
+)
+def test_an_event_line_that_is_none_is_one_problem(run: Run, line: str) -> None:
+    text = TEXTS["events"].decode().replace(HEAD, line)
+    result = run("report", "-", "-o", "-", "--format", "json", stdin=text.encode())
+    assert_is_result(result)
+    document = json.loads(result.stdout)
+    assert [one["kind"] for one in document["problems"]] == ["bad-event"]
+    assert [one["total"]["value"] for one in document["sections"]] == [52]
+
+
+# Files that are none, or cannot be read, and damaged packing.
+
+
+def missing(place: Path) -> Path:
+    return place / "missing.out"
+
+
+def dangling_link(place: Path) -> Path:
+    (place / "link.out").symlink_to("nowhere")
+    return place / "link.out"
+
+
+def link_to_itself(place: Path) -> Path:
+    (place / "link.out").symlink_to("link.out")
+    return place / "link.out"
+
+
+def below_a_file(place: Path) -> Path:
+    return write(place / "file.out", TEXTS["keyed"]) / "raw.out"
+
+
+def name_too_long(place: Path) -> Path:
+    return place / ("x" * 300)
+
+
+def empty_directory(place: Path) -> Path:
+    return place
+
+
+def directory_of_other_files(place: Path) -> Path:
+    write(place / "readme.txt", b"hello\n")
+    return place
+
+
+def directory_in_the_place_of_the_output(place: Path) -> Path:
+    write(place / "raw.out" / "x", b"")
+    return place
+
+
+def manifest_alone(place: Path) -> Path:
+    write(place / "manifest.json", b'{"schema": 1}')
+    return place
+
+
+def with_manifest(manifest: bytes) -> Callable[[Path], Path]:
+    def make(place: Path) -> Path:
+        write(place / "raw.out", TEXTS["keyed"])
+        write(place / "manifest.json", manifest)
+        return place
+
+    return make
+
+
+def with_symbols(symbols: bytes) -> Callable[[Path], Path]:
+    def make(place: Path) -> Path:
+        write(place / "raw.out", TEXTS["keyed"])
+        write(place / "symbols.nm.gz", symbols)
+        return place
+
+    return make
+
+
+def file_of(name: str, data: bytes) -> Callable[[Path], Path]:
+    return lambda place: write(place / name, data)
+
+
+def tar_of(data: bytes) -> bytes:
+    """A recording as one .tar.gz."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("run.pvprof/raw.out")
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
+GZIP = gzip.compress(read_recording_bytes("stock-offcpu.out"))
+TAR = tar_of(read_recording_bytes("stock-offcpu.out"))
+
+NO_RECORDINGS: dict[str, Callable[[Path], Path]] = {
+    "missing": missing,
+    "dangling link": dangling_link,
+    "link to itself": link_to_itself,
+    "below a file": below_a_file,
+    "name too long": name_too_long,
+    "empty directory": empty_directory,
+    "directory of other files": directory_of_other_files,
+    "directory for output": directory_in_the_place_of_the_output,
+    "manifest alone": manifest_alone,
+    "manifest cut": with_manifest(b'{"schema": 1, "host'),
+    "manifest empty list": with_manifest(b"[]"),
+    "manifest newer": with_manifest(b'{"schema": 999}'),
+    "manifest without schema number": with_manifest(b'{"schema": "one"}'),
+    "manifest binary": with_manifest(b"\xff\xfe\0\0"),
+    "manifest deeply nested": with_manifest(b"[" * 100_000),
+    "gzip of nothing": file_of("run.out.gz", gzip.compress(b"")),
+    "gzip magic alone": file_of("run.out.gz", GZIP[:2]),
+    "gzip damaged": file_of("run.out.gz", GZIP[:200] + b"\0" * 50 + GZIP[250:]),
+    "zstd magic alone": file_of("run.out.zst", b"\x28\xb5\x2f\xfd"),
+    "tar cut": file_of("run.tar.gz", TAR[:300]),
+    "tar damaged": file_of("run.tar.gz", TAR[:200] + b"\0" * 50 + TAR[250:]),
+    "tar empty": file_of("run.tar.gz", b""),
+    "tar of junk": file_of("run.tar.gz", b"junk" * 500),
+    "tar of gzip junk": file_of("run.tgz", gzip.compress(b"junk" * 500)),
+    "tar plain junk": file_of("run.tar", b"junk" * 500),
+    "tar with an empty output": file_of("run.tar.gz", tar_of(b"")),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("name", NO_RECORDINGS)
+def test_what_is_no_recording_is_one_line_of_error(
+    run: Run, tmp_path: Path, name: str, command: str
+) -> None:
+    error = assert_is_error(run(*as_text(command), NO_RECORDINGS[name](tmp_path)))
+    assert error.isprintable()
+
+
+@pytest.mark.parametrize("name", ["run.out.gz", "run.pvprof/raw.out.gz"])
+def test_a_gzip_file_that_ends_early_gives_what_could_be_unpacked(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    path = write(tmp_path / name, GZIP[: len(GZIP) // 2])
+    cut = path if path.parent == tmp_path else path.parent
+    document = json.loads(run("report", cut, "-o", "-", "--format", "json").stdout)
+    whole = run("report", RECORDINGS / "stock-offcpu.out", "-o", "-", "--format", "json").stdout
+    assert "cut-off" in {one["kind"] for one in document["problems"]}
+    total = document["sections"][0]["total"]["value"]
+    assert 0 < total < json.loads(whole)["sections"][0]["total"]["value"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_socket_is_one_line_of_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    # Nobody can open a socket as a file, root included; its path must be short.
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("run.out")
+        assert "run.out" in assert_is_error(run(command, "run.out"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_file_without_permission_is_one_line_of_error(
+    run: Run, tmp_path: Path, command: str
+) -> None:
+    path = write(tmp_path / "run.out", TEXTS["keyed"])
+    path.chmod(0)
+    assert "run.out" in assert_is_error(run(command, path))
+
+
+def test_one_bad_recording_of_several_fails_and_is_named(run: Run, tmp_path: Path) -> None:
+    good = write(tmp_path / "good.out", TEXTS["keyed"])
+    bad = write(tmp_path / "bad.out", b"")
+    for command in COMMANDS:
+        assert "bad" in assert_is_error(run(command, good, bad))
+
+
+def test_a_whole_archive_is_read_as_the_file_in_it(run: Run, tmp_path: Path) -> None:
+    packed = run("fold", write(tmp_path / "run.tar.gz", TAR))
+    assert packed.stdout == run("fold", RECORDINGS / "stock-offcpu.out").stdout
+    assert_is_result(packed)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "code"),
+    [
+        (["fold", "missing.out"], b"", 1),
+        (["report", "-"], b"", 1),
+        (["locks", "-"], b"\0\xff" * 1000, 1),
+        (["flamegraph", "-", "--measure", "samples"], TEXTS["keyed"], 2),
+        (["fold", "-"], DAMAGES["bytes that are not UTF-8"](TEXTS["keyed"]), 0),
+    ],
+)
+def test_a_real_process_ends_alike(
+    tmp_path: Path, arguments: list[str], stdin: bytes, code: int
+) -> None:
+    command = [sys.executable, "-m", "pvprof", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=tmp_path, check=False)
+    assert done.returncode == code
+    assert b"Traceback" not in done.stderr
+    assert bool(done.stdout) == (code == 0)
+    assert done.stderr.startswith(b"pvprof: error: ") == (code != 0)
+
+
+# Cuts: what a reader gives for the first part of a text lies between the records that are whole in
+# it and the records of the whole text.
+
+RECORDED = (
+    "events.out.gz",
+    "histogram.out",
+    "lockstat-provider.out",
+    "runq.out",
+    "sdt-offcpu.out",
+    "seed-offcpu.out",
+    "stock-offcpu.out",
+    "wakeup.out",
+)
+MOST_BYTES = 20_000
+MOST_CUTS = 250
+
+Totals = Counter[str]
+"""Sums by unit; of histograms, how many values they hold."""
+
+_RECORD_END = re.compile(rb"(?:.*\S )?\s*\d+(?: \d+)?\s*")
+
+
+def sample_of(name: str) -> bytes:
+    """Return a text, or the first whole records of a long one."""
+    if name in TEXTS:
+        return TEXTS[name]
+    data = read_recording_bytes(name)
+    return data if len(data) < MOST_BYTES else data[: [*record_ends(data[:MOST_BYTES])][-1]]
+
+
+class Reading(NamedTuple):
+    """What a text gave, cut at some place."""
+
+    cut: int
+    totals: Totals
+    problems: frozenset[str]
+
+
+def read_cut(data: bytes, cut: int) -> Reading:
+    """Read the first part of a text; one that cannot be read sums to nothing."""
+    try:
+        parsed = read(data[:cut], "cut", ReadOptions(jobs=1))
+    except PvprofError:
+        return Reading(cut, Totals(), frozenset({"error"}))
+    totals = Totals({"histogram": sum(one.count for one in parsed.histograms)})
+    for profile in profiles_of(parsed):
+        totals[profile.unit] += profile.total
+    return Reading(cut, totals, frozenset(problem.kind for problem in parsed.problems))
+
+
+@cache
+def readings(name: str) -> tuple[Reading, ...]:
+    """Read a text cut at many places and at the end of every line, the whole one last."""
+    data = sample_of(name)
+    cuts = {*range(0, len(data), max(1, len(data) // MOST_CUTS)), len(data)}
+    cuts |= {match.end() for match in re.finditer(b"\n", data)}
+    return tuple(read_cut(data, cut) for cut in sorted(cuts))
+
+
+def record_ends(data: bytes) -> Iterator[int]:
+    """Yield where a record is certainly whole: by the look of the lines, whatever a reader says."""
+    yield 0
+    end = 0
+    is_histogram = is_event = False
+    for line in data.splitlines(keepends=True):
+        if line.startswith((b"callchain ", b"exec ", b"first ", b"second ")):
+            yield end
+        if is_event and line.startswith((b"E ", b"Z ")):
+            yield end
+        end += len(line)
+        if line.endswith(b" cycles: \n"):  # perf prints samples without stacks, too
+            yield end
+        is_event = (is_event or line.startswith(b"E ")) and not line.startswith(b"Z ")
+        is_body = b" Distribution " in line or (b"|" in line and is_histogram)
+        if is_histogram and not line.strip():
+            yield end - len(line)
+        is_histogram = is_body
+        if not is_event and line.endswith(b"\n") and _RECORD_END.fullmatch(line):
+            yield end
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
+def test_a_cut_text_never_weighs_more_than_the_whole(name: str) -> None:
+    *cuts, whole = readings(name)
+    assert [(one.cut, one.totals) for one in cuts if one.totals - whole.totals] == []
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
+def test_a_cut_text_keeps_every_record_that_is_whole(name: str) -> None:
+    data = sample_of(name)
+    ends = list(record_ends(data))
+    at_ends = {end: read_cut(data, end).totals for end in ends}
+    lost = []
+    for one in readings(name):
+        end = ends[bisect_right(ends, one.cut) - 1]
+        if at_ends[end] - one.totals:
+            lost.append((one.cut, one.problems))
+    assert lost == []
+
+
+@pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
+def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
+    data = sample_of(name)
+    ends = list(record_ends(data))
+    *cuts, whole = readings(name)
+    silent = []
+    for one in cuts:
+        since = data[ends[bisect_right(ends, one.cut) - 1] : one.cut]
+        if since.strip() and whole.totals - one.totals and not one.problems:
+            silent.append(one.cut)
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    "symbols", [GZIP[:100], gzip.compress(b"hello\n")], ids=["cut gzip", "not nm output"]
+)
+def test_unreadable_symbols_in_a_recording_are_a_warning(
+    run: Run, tmp_path: Path, symbols: bytes
+) -> None:
+    result = run("report", with_symbols(symbols)(tmp_path))
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"warning: .*(no symbol|damaged)", result.stdout)
+
+
+def test_a_folded_line_with_a_number_of_thousands_of_digits_is_a_problem(
+    run: Run, tmp_path: Path
+) -> None:
+    number = "9" * 5000
+    place = tmp_path / "big.folded"
+    for line in (f"a;b {number}", f"a;b {number}.5"):
+        place.write_text(f"{line}\na;c 3\n")
+        result = run("fold", place)
+        assert result.exit_code == 0
+        assert result.stdout == "a;c 3\n"
+        assert "not a folded stack" in result.stderr

@@ -1,0 +1,270 @@
+"""Tables that other tools of FreeBSD print: LOCK_PROFILING's sysctl and lockstat(1)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from conftest import FIXTURES, RECORDINGS, assert_golden
+
+from pvprof.model.problems import Problem
+from pvprof.parse.read import ReadOptions, read
+from pvprof.parse.result import ParseResult
+
+Run = Callable[..., Result]
+
+GOLDEN = FIXTURES / "golden"
+LOCKSTAT = RECORDINGS / "lockstat-1.out"
+PROFILING = RECORDINGS / "lock-profiling.sysctl.out"
+
+
+def parsed_from(text: str) -> ParseResult:
+    return read(text.encode(), "test", ReadOptions(jobs=1))
+
+
+def problems_of(parsed: ParseResult, kind: str) -> list[Problem]:
+    return [one for one in parsed.problems if one.kind == kind]
+
+
+# ---- every row accounted for --------------------------------------------------------------------
+
+
+def test_each_row_of_lock_profiling_is_a_weight_or_never_waited() -> None:
+    text = PROFILING.read_text()
+    rows = text.splitlines()[2:-1]  # behind the two headings; an empty line is the last
+    parsed = parsed_from(text)
+    (profile,) = parsed.profiles.values()
+    weights = sum(weight.records for _, _, weight in profile)
+    (idle,) = problems_of(parsed, "never-waited")
+    assert weights + idle.count == len(rows) == 677
+    assert {one.kind for one in parsed.problems} == {"never-waited", "held"}
+
+
+def test_time_held_is_named_to_the_microsecond_and_in_no_total() -> None:
+    rows = [line.split() for line in PROFILING.read_text().splitlines()[2:-1]]
+    held_us, count = sum(int(row[2]) for row in rows), sum(int(row[4]) for row in rows)
+    (held,) = problems_of(read(PROFILING.read_bytes(), "test", ReadOptions(jobs=1)), "held")
+    assert f" {held_us} µs in {count} acquisitions" in held.text
+
+
+def test_each_row_of_lockstat_is_a_weight_or_time_held() -> None:
+    text = LOCKSTAT.read_text()
+    rows = re.findall(r"(?m)^ *\d+ +\d+% ", text)
+    parsed = parsed_from(text)
+    (profile,) = parsed.profiles.values()
+    weights = sum(weight.records for _, _, weight in profile)
+    assert weights + sum(one.count for one in problems_of(parsed, "held")) == len(rows) == 108
+
+
+def test_events_without_a_row_are_a_loss_for_each_section() -> None:
+    text = LOCKSTAT.read_text()
+    parsed = parsed_from(text)
+    missing = {one.line: one.count for one in problems_of(parsed, "rows-not-printed")}
+    wanted: dict[int, int] = {}
+    for part in re.split(r"(?m)^(?=\S.* events in )", text)[1:]:
+        title = part.split("\n", 1)[0]
+        if " hold" in title:
+            continue
+        events = int(title.split(": ")[1].split()[0])
+        seen = sum(map(int, re.findall(r"(?m)^ *(\d+) +\d+% ", part)))
+        if events != seen:
+            wanted[text[: text.index(part)].count("\n") + 1] = events - seen
+    assert missing == wanted
+    assert sum(missing.values()) == 39
+
+
+def test_each_mean_lies_within_the_histogram_printed_below_it() -> None:
+    parsed = parsed_from(LOCKSTAT.read_text())
+    least: Counter[object] = Counter()
+    most: Counter[object] = Counter()
+    for one in parsed.histograms:
+        uppers = [lower for lower, _ in one.buckets[1:]]
+        for (lower, count), upper in zip(one.buckets, uppers, strict=False):
+            least[one.key] += lower * count
+            most[one.key] += upper * count
+    (profile,) = parsed.profiles.values()
+    assert least, "the recording has histograms"
+    for key, stacks in profile.groups.items():
+        value = sum(weight.value for weight in stacks.values())
+        assert least[key] <= value + sum(weight.count for weight in stacks.values())
+        assert value < most[key]
+
+
+def test_histograms_hold_as_many_waits_as_their_rows() -> None:
+    parsed = parsed_from(LOCKSTAT.read_text())
+    (profile,) = parsed.profiles.values()
+    counts = Counter({k: sum(w.count for w in s.values()) for k, s in profile.groups.items()})
+    assert (
+        Counter({one.key: 0 for one in parsed.histograms})
+        + sum((Counter({one.key: one.count}) for one in parsed.histograms), Counter())
+        == counts
+    )
+
+
+# ---- in the tables ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "lock", "lock_class"),
+    [
+        (LOCKSTAT.name, "pmap pv list", "pv list (rwlock)"),
+        (LOCKSTAT.name, "vm object", "vm object"),
+        (LOCKSTAT.name, "sched lock 4", "scheduler/turnstile/sleepq chains"),
+        (PROFILING.name, "pmap pv list", "pv list (rwlock)"),
+        (PROFILING.name, "pmap pv chunk list", "pv chunk"),
+        (PROFILING.name, "proctree", "proc tree"),
+    ],
+)
+def test_a_lock_has_the_class_that_it_has_in_a_recording_of_ours(
+    run: Run, name: str, lock: str, lock_class: str
+) -> None:
+    result = run("locks", RECORDINGS / name, "--format", "csv", "-q")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert {row["class"] for row in rows if row["name"] == lock} == {lock_class}
+
+
+def test_callers_are_file_and_line_below_the_kernels_sources(run: Run) -> None:
+    folded = run("fold", PROFILING, "--name", "^pmap pv list$", "-q").stdout
+    frames = [line.split(";")[0] for line in folded.splitlines()]
+    assert "amd64/amd64/pmap.c:7117" in frames
+    assert all(re.fullmatch(r"[a-z0-9_/]+\.c:\d+", frame) for frame in frames)
+
+
+def test_a_stack_of_lockstat_is_drawn_from_its_root(run: Run) -> None:
+    (line,) = run("fold", LOCKSTAT, "--name", "^vm pgcache$", "-q").stdout.splitlines()
+    *stack, caller, name, event = line.split(";")
+    assert (caller, name, event) == ("cache_alloc", "vm pgcache", "adaptive-spin 27691479")
+    assert (stack[0], stack[-1]) == ("trap", "vm_page_alloc_domain_after")
+
+
+def test_spinning_and_blocking_of_a_lock_stand_in_one_row(run: Run) -> None:
+    result = run("locks", LOCKSTAT, "--spin", "--format", "markdown", "-q")
+    assert_golden(result.stdout, GOLDEN / "locks-lockstat-1.md")
+
+
+def test_times_that_lock_profiling_adds_up_are_not_told_apart(run: Run) -> None:
+    result = run("locks", PROFILING, "--spin", "--format", "markdown", "-q")
+    assert_golden(result.stdout, GOLDEN / "locks-lock-profiling.md")
+
+
+@pytest.mark.parametrize("name", [LOCKSTAT.name, PROFILING.name])
+@pytest.mark.parametrize("suffix", ["md", "json", "csv", "html", "svg", "folded"])
+def test_every_format_takes_them(run: Run, name: str, suffix: str, tmp_path: Path) -> None:
+    place = tmp_path / f"out.{suffix}"
+    result = run("report", RECORDINGS / name, "-o", place)
+    assert result.exit_code == 0, result.stderr
+    assert "pmap pv list" in place.read_text() or suffix == "folded"
+
+
+# ---- what other options of lockstat(1) print ----------------------------------------------------
+
+TITLE = "\nR/W writer spin on writer: 5 events in 4.519 seconds (1 events/sec)\n\n"
+RULE = "-" * 79 + "\n"
+
+
+def section(heading: str, *rows: str, title: str = TITLE) -> str:
+    return title + heading + "\n" + RULE + "".join(f"{row}\n" for row in rows) + RULE
+
+
+PLAIN = "Count indv cuml rcnt     nsec Lock                   Caller"
+GOOD_ROW = "    5 100% 100% 0.00     1001 pmap pv list   pmap_enter+0xce4"
+GOOD_SECTION = section(PLAIN, GOOD_ROW)
+
+
+def test_a_row_without_histogram_weighs_its_mean_by_its_count() -> None:
+    parsed = parsed_from(
+        section(PLAIN, "    5 100% 100% 0.00     1001 pmap pv list   pmap_enter+0xce4")
+    )
+    ((key, stack, weight),) = next(iter(parsed.profiles.values()))
+    assert (key.event, key.name, key.lock_class) == ("rw-spin", "pmap pv list", "rw")
+    assert (stack, weight.value, weight.count) == ("pmap_enter", 5005, 5)
+    assert parsed.problems == []
+
+
+def test_a_table_without_times_is_of_events() -> None:
+    text = section(
+        "Count indv cuml rcnt Lock                   Caller",
+        "    5 100% 100% 0.00 4 sched lock 4        sched_add+0x1",
+    )
+    ((key, _, weight),) = parsed_from(text).profiles["events", False]
+    assert (key.name, weight.value) == ("4 sched lock 4", 5)
+
+
+def test_sums_that_count_an_event_for_each_caller_are_refused() -> None:
+    heading = "Count genr cuml rcnt     nsec Lock                   Caller"
+    parsed = parsed_from(GOOD_SECTION + section(heading, "    5 100% ---- 0.00     1001 a   b+0x1"))
+    assert [one.total for one in parsed.profiles.values()] == [5005]
+    (problem,) = problems_of(parsed, "bad-section")
+    assert (problem.severity, problem.count) == ("loss", 1)
+    assert "-g" in problem.text
+
+
+def test_rates_are_refused() -> None:
+    heading = "ops/s indv cuml rcnt     nsec Lock                   Caller"
+    parsed = parsed_from(GOOD_SECTION + section(heading, "    5 100% 100% 0.00     1001 a   b+0x1"))
+    assert [one.total for one in parsed.profiles.values()] == [5005]
+    assert "-R" in problems_of(parsed, "bad-section")[0].text
+
+
+def test_a_section_of_a_kind_that_nobody_knows_is_not_called_waiting() -> None:
+    odd = TITLE.replace("R/W", "Odd")
+    parsed = parsed_from(GOOD_SECTION + section(PLAIN, GOOD_ROW, title=odd))
+    assert [one.total for one in parsed.profiles.values()] == [5005]
+    assert [(one.kind, one.count) for one in parsed.problems] == [("held", 1)]
+
+
+def test_more_events_in_rows_than_in_the_title_are_a_warning() -> None:
+    parsed = parsed_from(section(PLAIN, "    9 100% 100% 0.00     1001 a   b+0x1"))
+    (problem,) = parsed.problems
+    assert (problem.kind, problem.count, problem.severity) == ("bad-section", 4, "warning")
+
+
+def test_what_a_workload_prints_between_the_lines_is_counted_and_passed_over(run: Run) -> None:
+    text = "make: entering\nall done 5\n" + section(
+        PLAIN, "    5 100% 100% 0.00     1001 a   b+0x1"
+    )
+    result = run("report", "-", "--format", "json", stdin=text.encode())
+    document = json.loads(result.stdout)
+    assert [(one["kind"], one["count"]) for one in document["problems"]] == [("foreign", 2)]
+
+
+# ---- rows that are none -------------------------------------------------------------------------
+
+HEAD = """debug.lock.prof.stats:
+ max wait_max total wait_total count avg wait_avg cnt_hold cnt_lock name
+"""
+GOOD = " 1 1 1 7 1 1 1 0 1 /usr/src/sys/vm/a.c:12 (rw:first)"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        GOOD.replace(" 7 ", f" {'9' * 30} "),
+        GOOD.replace(" 7 ", " -7 "),
+        GOOD.replace(" 7 ", " 7.5 "),
+        GOOD.replace("(rw:first)", ""),
+        GOOD.replace("(rw:first)", "(rw:fi"),
+        GOOD.replace("a.c:12", "a.c"),
+        GOOD.replace(" 0 1 ", " 1 "),
+        "x",
+    ],
+)
+def test_a_row_that_is_none_is_one_loss_with_its_line(bad: str) -> None:
+    parsed = parsed_from(f"{HEAD}{GOOD}\n{bad}\n")
+    (profile,) = parsed.profiles.values()
+    assert profile.total == 7000
+    (problem,) = [one for one in parsed.problems if one.severity == "loss"]
+    assert (problem.kind, problem.line) == ("bad-line", 4)
+
+
+def test_a_lock_name_may_hold_colons_brackets_and_blanks() -> None:
+    parsed = parsed_from(HEAD + GOOD.replace("first", "a (b:c) d: 5") + "\n")
+    ((key, _, _),) = next(iter(parsed.profiles.values()))
+    assert (key.name, key.lock_class) == ("a (b:c) d: 5", "rw")

@@ -1,0 +1,108 @@
+"""Where a picture comes from: whatever a manifest holds, and whatever it lacks."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS
+from hypothesis import given
+from hypothesis import strategies as st
+from test_flamegraph_svg import data_of
+
+from pvprof.recording.provenance import Provenance, provenance_rows
+
+MANIFEST: dict[str, Any] = {
+    "schema": 1,
+    "pvprof": "0.1.0",
+    "mode": "offcpu",
+    "host": "beastie",
+    "kernel": {
+        "ident": "GENERIC",
+        "release": "13.2-RELEASE",
+        "version": "FreeBSD 13.2-RELEASE GENERIC\n",
+    },
+    "ncpu": 96,
+    "workload": ["make", "-j96", "buildkernel", "KERNCONF=MY CONF"],
+    "label": "stock",
+    "duration_ns": 25_702_098_460,
+    "drops": {"aggregation": 0, "principal buffer": 2737},
+    "complete": False,
+}
+
+
+def test_a_manifest_is_told_in_reading_order() -> None:
+    assert Provenance.from_manifest(MANIFEST).rows() == (
+        ("Host", "beastie"),
+        ("Kernel", "GENERIC, 13.2-RELEASE, FreeBSD 13.2-RELEASE GENERIC"),
+        ("CPUs", "96"),
+        ("Workload", "make -j96 buildkernel 'KERNCONF=MY CONF'"),
+        ("Label", "stock"),
+        ("Mode", "offcpu"),
+        ("Duration", "25.70 s"),
+        ("Recorded by", "pvprof 0.1.0"),
+        ("Lost", "principal buffer: 2,737; the recording is incomplete"),
+    )
+
+
+@pytest.mark.parametrize("missing", MANIFEST)
+def test_any_fact_may_be_missing(missing: str) -> None:
+    some = {key: value for key, value in MANIFEST.items() if key != missing}
+    rows = Provenance.from_manifest(some).rows()
+    assert set(rows) < set(Provenance.from_manifest(MANIFEST).rows()) or missing in (
+        "schema",
+        "drops",
+        "complete",
+    )
+
+
+def test_an_older_manifest_with_plain_texts_is_understood() -> None:
+    old = {"kernel": "FreeBSD 13.2-RELEASE", "ident": "OBM", "workload": "make", "drops": 3}
+    assert Provenance.from_manifest(old).rows() == (
+        ("Kernel", "FreeBSD 13.2-RELEASE, OBM"),
+        ("Workload", "make"),
+        ("Lost", "3 drops"),
+    )
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(manifest=st.dictionaries(st.sampled_from(list(MANIFEST)), json_values))
+def test_values_of_any_type_give_rows_of_text(manifest: dict[str, Any]) -> None:
+    assert all(label and text for label, text in Provenance.from_manifest(manifest).rows())
+
+
+def test_facts_of_several_recordings_are_said_once_or_line_by_line() -> None:
+    rows = dict(provenance_rows([MANIFEST, {**MANIFEST, "host": "daemon"}]))
+    assert rows["Host"] == "beastie\ndaemon"
+    assert rows["CPUs"] == "96"
+
+
+def test_a_flame_graph_says_what_the_manifest_of_its_recording_says(
+    run: Callable[..., Result], tmp_path: Path
+) -> None:
+    recording = tmp_path / "run1"
+    recording.mkdir()
+    (recording / "manifest.json").write_text(json.dumps(MANIFEST))
+    raw = gzip.decompress((RECORDINGS / "events.out.gz").read_bytes())
+    (recording / "raw.out").write_bytes(raw)
+    result = run("flamegraph", recording)
+    assert result.exit_code == 0, result.stderr
+    notes = dict(data_of(result.stdout)["notes"])
+    assert notes["Host"] == "beastie"
+    assert notes["Kernel"].startswith("GENERIC, 13.2-RELEASE")
+    assert notes["Workload"].startswith("make -j96")
+    assert notes["Duration"] == "25.70 s"
+    assert "Waiting for children" in notes["Set aside"]
+    assert notes["Shown"].endswith(" stacks")
+    assert notes["Drawn by"].startswith("pvprof ")

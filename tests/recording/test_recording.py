@@ -1,0 +1,179 @@
+"""The three forms of a recording are one: directory, archive, bare file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS, SYMBOLS, read_recording_bytes
+
+from pvprof.errors import InputError
+from pvprof.recording.open import open_recording
+
+Run = Callable[..., Result]
+MANIFEST = {"schema": 1, "mode": "events", "host": "target", "ncpu": 8, "ident": "GENERIC"}
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A recording as the recorder leaves it, made of real output."""
+    place = tmp_path / "run1.pvprof"
+    place.mkdir()
+    (place / "raw.out").write_bytes(read_recording_bytes("stock-offcpu.out"))
+    (place / "stderr.txt").write_text("dtrace: 13 drops on CPU 5\n")
+    (place / "script.d").write_text((RECORDINGS / "stock-offcpu.d").read_text())
+    (place / "manifest.json").write_text(json.dumps(MANIFEST))
+    shutil.copy(SYMBOLS, place / "symbols.nm.gz")
+    return place
+
+
+def pack(directory: Path, archive: Path, top: str) -> Path:
+    with tarfile.open(archive, "w:gz") as tar:
+        for member in sorted(directory.iterdir()):
+            tar.add(member, arcname=f"{top}{member.name}")
+    return archive
+
+
+def test_a_directory_gives_its_output_with_symbols_drops_and_facts(
+    directory: Path, run: Run
+) -> None:
+    result = run("report", directory, "--format", "json")
+    report = json.loads(result.stdout)
+    assert report["recordings"] == ["run1"]
+    assert {"label": "Kernel", "text": "GENERIC"} in report["provenance"]
+    assert [(one["kind"], one["count"]) for one in report["problems"]] == [("drops", 13)]
+    folded = run("fold", directory, "-q").stdout
+    assert "kernel`fast_syscall_common;" in folded
+    assert "0xffffffff8068e64b" not in folded
+
+
+@pytest.mark.parametrize("top", ["run1.pvprof/", ""])
+def test_an_archive_is_the_same_as_its_directory(directory: Path, top: str, run: Run) -> None:
+    archive = pack(directory, directory.parent / "run1.tar.gz", top)
+    assert run("fold", archive).stdout == run("fold", directory).stdout
+    assert run("report", archive).stdout == run("report", directory).stdout
+
+
+@pytest.mark.parametrize("packer", ["gzip", "zstd"])
+def test_packed_output_is_the_same_as_plain(directory: Path, packer: str, run: Run) -> None:
+    plain = run("fold", directory, "-q").stdout
+    raw = directory / "raw.out"
+    if packer == "gzip":
+        raw.with_name("raw.out.gz").write_bytes(gzip.compress(raw.read_bytes()))
+    else:
+        subprocess.run(["zstd", "-q", raw, "-o", directory / "raw.out.zst"], check=True)
+    raw.unlink()
+    assert run("fold", directory, "-q").stdout == plain
+
+
+def test_a_bare_file_finds_stderr_and_script_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "x.out").write_bytes(read_recording_bytes("runq.out"))
+    (tmp_path / "x.err.gz").write_bytes(gzip.compress(b"dtrace: 7 drops on CPU 0\n"))
+    (tmp_path / "x.d").write_text("sched:::enqueue { }")
+    recording = open_recording(str(tmp_path / "x.out"))
+    assert recording.name == "x"
+    assert "7 drops" in recording.stderr
+    assert "enqueue" in recording.script
+
+
+def test_the_d_program_beside_a_table_says_that_it_is_of_run_queues(run: Run) -> None:
+    result = run("locks", RECORDINGS / "runq.out", "--format", "csv")
+    assert {line.split(",")[2] for line in result.stdout.splitlines()[1:]} == {"runq"}
+
+
+def test_stdin_is_a_recording(run: Run) -> None:
+    data = read_recording_bytes("stock-offcpu.out")
+    from_file = run("fold", RECORDINGS / "stock-offcpu.out").stdout
+    assert run("fold", "-", stdin=data).stdout == from_file
+    assert run("fold", "-", stdin=gzip.compress(data)).stdout == from_file
+
+
+def test_several_recordings_are_added_up(run: Run) -> None:
+    one = run("fold", RECORDINGS / "stock-offcpu.out", "-q").stdout.splitlines()
+    twice = run("fold", *[RECORDINGS / "stock-offcpu.out"] * 2, "-q").stdout.splitlines()
+    assert [(t, 2 * int(v)) for t, _, v in (line.rpartition(" ") for line in one)] == [
+        (t, int(v)) for t, _, v in (line.rpartition(" ") for line in twice)
+    ]
+
+
+def test_times_and_samples_stand_side_by_side_and_are_not_added_up(run: Run) -> None:
+    paths = [RECORDINGS / name for name in ("stock-offcpu.out", "oncpu-default.out")]
+    both = json.loads(run("report", *paths, "--format", "json").stdout)["sections"]
+    each = [
+        json.loads(run("report", path, "--format", "json").stdout)["sections"] for path in paths
+    ]
+    assert both == [section for sections in each for section in sections]
+    assert [section["unit"] for section in both] == ["ns", "samples"]
+
+
+def test_a_recorder_that_did_not_finish_is_said_so(directory: Path, run: Run) -> None:
+    (directory / "manifest.json").write_text(json.dumps({**MANIFEST, "complete": False}))
+    result = run("fold", directory)
+    assert result.exit_code == 0
+    assert "pvprof: loss: run1: the recorder did not finish" in result.stderr
+
+
+@pytest.mark.parametrize("schema", [2, "one", None])
+def test_a_manifest_of_an_unknown_schema_is_refused(
+    directory: Path, schema: object, run: Run
+) -> None:
+    (directory / "manifest.json").write_text(json.dumps({"schema": schema}))
+    result = run("report", directory)
+    assert result.exit_code == 1
+    assert "is not known" in result.stderr
+
+
+def test_a_cut_gzip_file_gives_what_is_left_and_says_so(tmp_path: Path, run: Run) -> None:
+    whole = read_recording_bytes("lockstat-provider.out")
+    packed = gzip.compress(whole)
+    cut = tmp_path / "cut.out.gz"
+    cut.write_bytes(packed[: len(packed) // 2])
+    result = run("fold", cut)
+    assert result.exit_code == 0
+    assert "loss: cut: the packed data end early" in result.stderr
+    folded = result.stdout.splitlines()
+    assert folded
+    assert len(folded) < len(run("fold", RECORDINGS / "lockstat-provider.out").stdout.splitlines())
+
+
+def test_an_archive_member_outside_its_folder_is_not_taken_for_the_output(tmp_path: Path) -> None:
+    archive = tmp_path / "odd.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        member = tarfile.TarInfo("a/b/c/raw.out")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"x 1"))
+    with pytest.raises(InputError, match=r"no raw\.out in it"):
+        open_recording(str(archive))
+
+
+def test_an_archive_is_known_by_its_content(directory: Path, run: Run) -> None:
+    archive = pack(directory, directory.parent / "run1.tar.gz", "run1.pvprof/")
+    wanted = run("fold", archive, "-q").stdout
+    renamed = shutil.copy(archive, directory.parent / "download")
+    assert run("fold", renamed, "-q").stdout == wanted
+    assert run("fold", "-", "-q", stdin=archive.read_bytes()).stdout == wanted
+
+
+def test_two_recordings_in_one_archive_are_refused(directory: Path, run: Run) -> None:
+    archive = directory.parent / "two.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for top in ("a", "b"):
+            tar.add(directory / "raw.out", arcname=f"{top}/raw.out")
+    result = run("fold", archive)
+    assert result.exit_code == 1
+    assert "several recordings in one archive" in result.stderr
+
+
+def test_a_modules_symbols_leave_the_kernels_in_place(directory: Path, run: Run) -> None:
+    module = directory.parent / "mod.nm"
+    module.write_text("0000000000001000 t dtrace_ioctl\n")
+    result = run("fold", directory, "-q", "--symbols", f"dtrace.ko={module}")
+    assert "kernel`fast_syscall_common;" in result.stdout

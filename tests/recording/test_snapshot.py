@@ -1,0 +1,181 @@
+"""What a page carries along: it reads back as it was, and damage is an error, never another one."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvprof.errors import InputError
+from pvprof.model.problems import Problem
+from pvprof.model.profile import Histogram, Key, Profile, Weight
+from pvprof.model.stacks import Stack, clean_frame, stack_of
+from pvprof.model.wakeup_sums import WaitSplit, WakeupKey
+from pvprof.recording.snapshot import Snapshot, decode, encode
+
+texts = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates, too
+keys = st.builds(Key, texts, texts, texts, texts, texts)
+stacks = st.lists(texts.map(clean_frame), max_size=5).map(stack_of)
+weights = st.builds(Weight, st.integers(0, 1 << 70), st.integers(0, 1 << 40), st.integers(0, 9))
+groups = st.dictionaries(keys, st.dictionaries(stacks, weights, min_size=1, max_size=4), max_size=4)
+units = st.sampled_from(["ns", "samples", "events"])
+profiles = st.lists(
+    st.builds(Profile, units, st.booleans(), groups), max_size=3, unique_by=lambda one: one.unit
+)
+buckets = st.lists(st.tuples(st.integers(-9, 1 << 60), st.integers(0, 99)), max_size=4)
+problems = st.builds(
+    Problem,
+    texts,
+    texts,
+    texts,
+    st.integers(0, 99),
+    st.integers(1, 99),
+    st.sampled_from(["note", "warning", "loss"]),
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+manifests = st.dictionaries(texts, json_values, max_size=3)
+snapshots = st.builds(
+    Snapshot,
+    st.lists(st.tuples(texts, manifests), max_size=3).map(tuple),
+    st.integers(0, 1 << 40),
+    profiles.map(tuple),
+    st.lists(st.builds(Histogram, keys, buckets.map(tuple)), max_size=3).map(tuple),
+    st.lists(problems, max_size=3).map(tuple),
+)
+SMALL = Snapshot(
+    (("run1", {"host": "h"}),),
+    2,
+    (Profile("ns", True, {Key("sleepq", "vmpfw", "sh"): {Stack("a;b"): Weight(7, 2, 2)}}),),
+    (Histogram(Key("", "x"), ((1, 2), (2, 0))),),
+    (Problem("drops", "lost", "run1", 3, 4, "loss"),),
+    {WakeupKey(Key("sleepq", "vmpfw", "sh"), Stack("a;b"), "cc", Stack("c")): WaitSplit(3, 4, 2)},
+)
+
+
+@given(snapshots, st.data())
+def test_a_snapshot_reads_back_as_it_was(snapshot: Snapshot, data: st.DataObject) -> None:
+    waits = [one for one in snapshot.profiles if one.unit == "ns"]
+    if data.draw(st.booleans()):
+        ended = {
+            WakeupKey(key, stack, data.draw(texts), data.draw(stacks)): WaitSplit(
+                weight.value // 3, weight.value // 2, min(weight.count, weight.records)
+            )
+            for profile in waits
+            for key, stack, weight in profile
+        }
+        snapshot = replace(snapshot, endings=ended)
+    assert decode(encode(snapshot).encode("ascii")) == snapshot
+
+
+def document() -> Any:
+    return json.loads(gzip.decompress(base64.b64decode(encode(SMALL))))
+
+
+def packed(value: Any) -> bytes:
+    return base64.b64encode(gzip.compress(json.dumps(value).encode()))
+
+
+def test_a_text_that_is_not_ours_to_clean_is_cleaned_all_the_same() -> None:
+    value = document()
+    del value["endings"]
+    value["profiles"][0]["groups"][0]["stacks"] = ["a\x00;;\tb\n"]
+    (profile,) = decode(packed(value)).profiles
+    assert list(profile.groups[Key("sleepq", "vmpfw", "sh")]) == ["a\\x00;-;\\x09b\\x0a"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["schema"], 2),
+        (["recordings"], None),
+        (["recordings", 0], "run1"),
+        (["recordings", 0, "name"], 7),
+        (["recordings", 0, "manifest"], []),
+        (["records"], "2"),
+        (["records"], True),
+        (["profiles"], {}),
+        (["profiles", 0, "unit"], "apples"),
+        (["profiles", 0, "unit"], ["ns"]),
+        (["profiles", 0, "has_counts"], 1),
+        (["profiles", 0, "groups"], None),
+        (["profiles", 0, "groups", 0, "key"], ["one", "two"]),
+        (["profiles", 0, "groups", 0, "key"], [1, 2, 3, 4, 5]),
+        (["profiles", 0, "groups", 0, "stacks"], "a;b"),
+        (["profiles", 0, "groups", 0, "stacks"], [1]),
+        (["profiles", 0, "groups", 0, "values"], []),
+        (["profiles", 0, "groups", 0, "values"], [-1]),
+        (["profiles", 0, "groups", 0, "counts"], [1.5]),
+        (["profiles", 0, "groups", 0, "records"], ["1"]),
+        (["profiles", 0, "groups", 0, "values"], [1 << 300]),
+        (["histograms", 0, "buckets", 0], [1]),
+        (["histograms", 0, "buckets", 0, 1], None),
+        (["problems", 0], ["drops"]),
+        (["problems", 0, 5], "fatal"),
+        (["endings"], None),
+        (["endings", "keys", 0], ["x"]),
+        (["endings", "execnames"], [1]),
+        (["endings", "rows", 0], [0, 0, 0]),
+        (["endings", "rows", 0, 0], 1),
+        (["endings", "rows", 0, 3], 2),
+        (["endings", "rows", 0, 4], 5),
+        (["endings", "rows", 0, 6], 3),
+        (["endings", "rows", 0, 6], -1),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_its_place(path: list[Any], value: Any) -> None:
+    whole = document()
+    inner = whole
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    with pytest.raises(InputError) as refusal:
+        decode(packed(whole))
+    assert path[0] in refusal.value.message
+
+
+@pytest.mark.parametrize("name", ["schema", "recordings", "profiles", "problems"])
+def test_a_part_that_is_missing_is_refused_by_its_name(name: str) -> None:
+    whole = document()
+    del whole[name]
+    with pytest.raises(InputError, match=name):
+        decode(packed(whole))
+
+
+def test_a_unit_that_comes_twice_is_refused() -> None:
+    whole = document()
+    whole["profiles"] *= 2
+    with pytest.raises(InputError, match="twice"):
+        decode(packed(whole))
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_refused_with_an_error_of_ours(text: bytes) -> None:
+    with pytest.raises(InputError):
+        decode(text)
+
+
+@given(st.data())
+def test_any_damage_gives_an_error_of_ours_or_a_snapshot(data: st.DataObject) -> None:
+    text = bytearray(encode(SMALL).encode("ascii"))
+    place = data.draw(st.integers(0, len(text) - 1))
+    text[place] = data.draw(st.integers(0, 255))
+    try:
+        decode(bytes(text))
+    except InputError:
+        return
+
+
+@given(json_values)
+def test_any_json_is_refused_with_an_error_of_ours(value: Any) -> None:
+    with pytest.raises(InputError):
+        decode(packed(value))

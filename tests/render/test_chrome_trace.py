@@ -1,0 +1,307 @@
+"""Chrome traces: what they hold, and that the format's rules are kept whatever was measured."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from conftest import RECORDINGS, SYMBOLS
+from helpers.single_waits import RULES, Wait, pool_of
+from hypothesis import given
+from hypothesis import strategies as st
+from test_speedscope import kinds_of
+from test_speedscope import waits as speedscope_waits
+
+from pvprof.classify.filters import ALL_KINDS, Filters
+from pvprof.errors import UsageError
+from pvprof.render.viewers.chrome_trace import microseconds
+from pvprof.render.viewers.speedscope import Rendered
+from pvprof.views.chrome_trace import convert
+
+Run = Callable[..., Result]
+
+ALL = Filters((ALL_KINDS,))
+REAL = ["events.out.gz", "events-wakeups.out.gz", "build-events.out.gz"]
+NASTY = ['say "x"', "back\\slash", "</script>", "é漢🔬", "a\x00b\n\x1b[31m", "\ud800", "x" * 10_000]
+
+
+def nanoseconds(value: Decimal) -> int:
+    """Return a time of the file in ns; fails where it is not a whole number of them."""
+    scaled = Decimal(value) * 1000
+    assert scaled == int(scaled)
+    return int(scaled)
+
+
+def check_trace(text: str) -> dict[str, Any]:
+    """Return a trace; fails where a viewer would drop something, by the format's own rules."""
+    document: dict[str, Any] = json.loads(text, parse_float=Decimal)
+    assert document["displayTimeUnit"] == "ns"
+    events = document["traceEvents"]
+    tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for one in events:
+        assert one["ph"] in "MXisf"
+        if one["ph"] == "X":
+            begin = nanoseconds(one["ts"])
+            span = (begin, begin + nanoseconds(one["dur"]))
+            tracks.setdefault((one["pid"], one["tid"]), []).append(span)
+    for spans in tracks.values():
+        assert all(begin >= 0 for begin, _ in spans)
+        lasting = [(begin, end) for begin, end in spans if begin < end]
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(sorted(lasting)))
+    named = {(one["pid"], one["tid"]) for one in events if one["name"] == "thread_name"}
+    used = {(one["pid"], one["tid"]) for one in events if one["ph"] != "M"}
+    assert used == named, "every track has a name, and every name a track"
+    processes = Counter(one["pid"] for one in events if one["name"] == "process_name")
+    assert processes == Counter({pid for pid, _ in named})
+    _check_flows(events, tracks)
+    return document
+
+
+def _check_flows(
+    events: list[dict[str, Any]], tracks: dict[tuple[int, int], list[tuple[int, int]]]
+) -> None:
+    begins = {one["id"]: one for one in events if one["ph"] == "s"}
+    ends = {one["id"]: one for one in events if one["ph"] == "f"}
+    instants = [one for one in events if one["ph"] == "i"]
+    assert begins.keys() == ends.keys()
+    assert len(instants) == len(begins)
+    for number, end in ends.items():
+        moment = nanoseconds(end["ts"])
+        spans = tracks[end["pid"], end["tid"]]
+        assert any(begin <= moment <= last for begin, last in spans), "an arrow ends in a wait"
+        assert nanoseconds(begins[number]["ts"]) <= moment
+
+
+def waits_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in document["traceEvents"] if one["ph"] == "X"]
+
+
+def total_ns(document: dict[str, Any]) -> int:
+    return sum(nanoseconds(one["dur"]) for one in waits_of(document))
+
+
+def converted(waits: list[Wait]) -> Rendered:
+    return convert(pool_of(waits), RULES, ALL)
+
+
+# ---- real recordings -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kinds", [(), ("-k", "all")])
+@pytest.mark.parametrize("name", REAL)
+def test_the_lengths_of_all_events_add_up_to_the_report(
+    run: Run, name: str, kinds: tuple[str, ...]
+) -> None:
+    place = RECORDINGS / name
+    made = run("report", place, *kinds, "--format", "chrome-trace")
+    assert made.exit_code == 0, made.stderr
+    (section,) = json.loads(run("report", place, *kinds, "--format", "json").stdout)["sections"]
+    document = check_trace(made.stdout)
+    assert total_ns(document) == section["kept"]["value"]
+    assert len(waits_of(document)) == section["kept"]["count"]
+    sums: Counter[str] = Counter()
+    for one in waits_of(document):
+        sums[one["cat"]] += nanoseconds(one["dur"])
+    wanted: Counter[str] = Counter()
+    for row in section["rows"]:
+        wanted[row["kind"]] += row["value"]
+    assert sums == wanted
+
+
+def test_a_wait_says_what_for_from_where_and_of_whom(run: Run) -> None:
+    text = run(
+        "fold", RECORDINGS / "events.out.gz", "--symbols", SYMBOLS, "--format", "chrome-trace"
+    ).stdout
+    document = check_trace(text)
+    (wait,) = [one for one in waits_of(document) if one["args"].get("owner")][:1]
+    assert wait == {
+        "name": "vm object",
+        "cat": "kernel",
+        "ph": "X",
+        "ts": wait["ts"],
+        "dur": wait["dur"],
+        "pid": wait["pid"],
+        "tid": wait["tid"],
+        "args": {
+            "class": "vm object",
+            "event": "turnstile",
+            "stack": wait["args"]["stack"],
+            "object": wait["args"]["object"],
+            "owner": wait["args"]["owner"],
+        },
+    }
+    assert wait["args"]["object"].startswith("0xfffff")
+    assert "(tid " in wait["args"]["owner"]
+    assert wait["args"]["stack"].split(";")[-1] == "kernel`turnstile_wait"
+
+
+def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: Run) -> None:
+    place = RECORDINGS / "events-wakeups.out.gz"
+    document = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
+    (section,) = json.loads(run("report", place, "-k", "all", "--format", "json").stdout)[
+        "sections"
+    ]
+    runnable = sum(one["args"].get("runnable_ns", 0) for one in waits_of(document))
+    assert runnable == sum(row["runnable"] or 0 for row in section["rows"])
+    arrows = [one for one in document["traceEvents"] if one["ph"] == "s"]
+    assert len(arrows) == sum("waker" in one["args"] for one in waits_of(document)) == 473
+    assert all(
+        one["name"].startswith("wakes ") for one in document["traceEvents"] if one["ph"] == "i"
+    )
+
+
+def test_time_begins_where_the_window_options_count(run: Run) -> None:
+    place = RECORDINGS / "events.out.gz"
+    whole = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
+    part = check_trace(
+        run("fold", place, "--from", "2", "--to", "3", "--format", "chrome-trace").stdout
+    )
+    assert min(nanoseconds(one["ts"]) for one in waits_of(part)) == 2_000_000_000
+    assert max(nanoseconds(one["ts"]) for one in waits_of(part)) < 3_000_000_000
+    inside = {one["ts"] for one in waits_of(whole) if 2_000_000 < one["ts"] < 3_000_000}
+    assert inside == {one["ts"] for one in waits_of(part) if one["ts"] != 2_000_000}
+
+
+def test_the_suffix_chooses_the_format_and_the_file_says_where_it_comes_from(
+    run: Run, tmp_path: Path
+) -> None:
+    for command in ("report", "fold", "flamegraph"):
+        place = tmp_path / f"{command}.trace.json"
+        made = run(command, RECORDINGS / "events.out.gz", "-o", place)
+        assert made.exit_code == 0, made.stderr
+        document = check_trace(place.read_text(encoding="utf-8"))
+        assert document["otherData"]["Recording"] == "events"
+        assert document["otherData"]["exporter"].startswith("pvprof@")
+
+
+# ---- what cannot be drawn ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
+def test_a_recording_without_single_waits_is_refused_with_what_helps(run: Run, name: str) -> None:
+    result = run("fold", RECORDINGS / name, "--format", "chrome-trace")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+
+
+def test_several_recordings_have_no_common_clock_and_are_refused(run: Run) -> None:
+    place = RECORDINGS / "events.out.gz"
+    result = run("fold", place, place, "--format", "chrome-trace")
+    assert result.exit_code == 2
+    assert "no common clock" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["--counts"], ["--no-timeline"], ["--chain", "owners"]])
+def test_options_that_make_no_trace_are_refused(run: Run, options: list[str]) -> None:
+    result = run("fold", RECORDINGS / "events.out.gz", *options, "--format", "chrome-trace")
+    assert result.exit_code == 2
+
+
+def test_nothing_kept_is_a_valid_file_that_is_told(run: Run) -> None:
+    result = run(
+        "flamegraph", RECORDINGS / "events.out.gz", "--name", "nobody", "--format", "chrome-trace"
+    )
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["traceEvents"] == []
+
+
+def test_waits_of_one_thread_that_overlap_are_cut_and_told() -> None:
+    rendered = converted([Wait(0, 100), Wait(50, 100), Wait(60, 20), Wait(10, 5, tid=2)])
+    document = check_trace(rendered.text)
+    spans = {(nanoseconds(one["ts"]), nanoseconds(one["dur"])) for one in waits_of(document)}
+    assert spans == {(0, 100), (100, 50), (10, 5)}
+    assert kinds_of(rendered) == {"overlap": 2}
+    assert "70 ns left out" in rendered.problems[0].text
+
+
+def test_a_wait_of_no_length_is_there() -> None:
+    document = check_trace(converted([Wait(5, 0), Wait(7, 3)]).text)
+    assert [one["dur"] for one in waits_of(document)] == [0, Decimal("0.003")]
+
+
+def test_a_thread_whose_process_is_not_known_is_its_own() -> None:
+    pool = pool_of([Wait(0, 5, tid=70), Wait(0, 7, tid=80)])
+    events = pool.measurements[0].events
+    assert events is not None
+    events.pid[:] = -1
+    document = check_trace(convert(pool, RULES, ALL).text)
+    assert {(one["pid"], one["tid"]) for one in waits_of(document)} == {(70, 70), (80, 80)}
+
+
+def test_a_thread_number_that_was_given_again_is_of_each_process_in_its_time() -> None:
+    waits = [
+        Wait(0, 10, tid=75, execname="sh"),
+        Wait(5, 40, tid=81, owner=75),
+        Wait(50, 10, tid=75, execname="cc"),
+        Wait(70, 5, tid=81, owner=75),
+        Wait(80, 5, tid=81, owner=99),
+    ]
+    pool = pool_of(waits)
+    events = pool.measurements[0].events
+    assert events is not None
+    events.pid[:] = [7, 8, 9, 8, 8]
+    document = check_trace(convert(pool, RULES, ALL).text)
+    owners = [one["args"]["owner"] for one in waits_of(document) if "owner" in one["args"]]
+    assert owners == ["sh (tid 75)", "cc (tid 75)", "tid 99"]
+    names = {
+        (one["pid"], one["tid"]): one["args"]["name"]
+        for one in document["traceEvents"]
+        if one["name"] == "thread_name"
+    }
+    assert names == {(7, 75): "sh", (8, 81): "cc", (9, 75): "cc"}
+
+
+def test_the_library_refuses_what_it_cannot_draw() -> None:
+    pool = pool_of([Wait(0, 5, run=0), Wait(0, 5, run=1)])
+    with pytest.raises(UsageError, match="no common clock"):
+        convert(replace(pool, names=("a", "b")), RULES, ALL)
+
+
+# ---- laws ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_names_with_any_character_are_kept(name: str) -> None:
+    rendered = converted([Wait(0, 5, name=name, execname=name, stack=f"kernel`trap;{name}")])
+    data = rendered.text.encode("utf-8", "backslashreplace")
+    document = check_trace(data.decode())
+    (wait,) = waits_of(document)
+    assert wait["name"] == name
+    assert wait["args"]["stack"] == f"kernel`trap;{name}"
+    assert document["traceEvents"][0]["args"]["name"] == name
+
+
+@given(st.integers(0, 1 << 70))
+def test_microseconds_are_exact(time_ns: int) -> None:
+    assert Decimal(microseconds(time_ns)) * 1000 == time_ns
+
+
+@given(speedscope_waits, st.randoms(use_true_random=False))
+def test_any_events_make_a_valid_trace_that_covers_the_same_time(
+    some: list[tuple[int, int, int, int]], rng: Any
+) -> None:
+    waits = [
+        Wait(start, wait, tid=tid, stack=f"kernel`trap;kernel`f{stack}")
+        for tid, start, wait, stack in some
+    ]
+    rendered = converted(waits)
+    document = check_trace(rendered.text)
+    covered: dict[int, set[int]] = {}
+    for one in waits:
+        covered.setdefault(one.tid, set()).update(range(one.start, one.end))
+    found: Counter[int] = Counter()
+    for one_wait in waits_of(document):
+        found[one_wait["tid"]] += nanoseconds(one_wait["dur"])
+    assert +found == +Counter({tid: len(units) for tid, units in covered.items()})
+    lost = sum(one.wait for one in waits) - found.total()
+    assert ("overlap" in kinds_of(rendered)) == (lost > 0)
+    rng.shuffle(waits)
+    assert sorted(converted(waits).text.split("\n")) == sorted(rendered.text.split("\n"))

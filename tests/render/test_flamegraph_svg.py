@@ -1,0 +1,468 @@
+"""The flame graph's file: what a viewer without script sees, and what the script reads.
+
+To accept a changed picture, run ``PVPROF_BLESS=1 pytest tests/render`` and read
+the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pvprof.analysis.stacks.fold import Folded
+from pvprof.analysis.stacks.layout import Box
+from pvprof.errors import UsageError
+from pvprof.model.stacks import Stack
+from pvprof.render.svg.flamegraph import FlamegraphOptions, render, render_inline
+from pvprof.render.svg.labels import fit, format_percent, format_value, split_annotation
+from pvprof.render.svg.script_data import Names, base36, embed, encode_tree
+from pvprof.units import Unit
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "flamegraph"
+NAMESPACES = {"svg": "http://www.w3.org/2000/svg"}
+XML_CHARACTERS = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
+
+HOSTILE = [
+    """<script>alert("1")</script>&amp;'""",
+    "]]></style><!-- --",
+    "a\x00b\x08c\x1b[31m\x7f\x85",
+    "lone \ud800 surrogate",
+    "not a character \ufffe\uffff",
+    "  blanks  kept ",
+    "漢字カーネル",
+    "\U0001f525" * 40,
+    "turned \u202eround\u200b",
+    "`",
+    "operator<<(std::ostream&, T const&)",
+    "long" * 2500,
+]
+
+
+def folded(weights: dict[str, int], unit: Unit = "ns") -> Folded:
+    rows = ((Stack(stack), value) for stack, value in weights.items())
+    return Folded(tuple(sorted(rows)), unit)
+
+
+def parse(text: str) -> ET.Element:
+    assert XML_CHARACTERS.fullmatch(text)
+    return ET.fromstring(text)
+
+
+def frames_in(root: ET.Element) -> list[ET.Element]:
+    return root.findall(".//svg:g[@class='row']/svg:g", NAMESPACES)
+
+
+def title_of(frame: ET.Element) -> tuple[str, str]:
+    name, value = (frame[0].text or "").split("\n")
+    return name, value
+
+
+def texts_of(root: ET.Element, kind: str) -> list[str]:
+    return [
+        element.text or "" for element in root.findall(f".//svg:text[@class='{kind}']", NAMESPACES)
+    ]
+
+
+def rect_of(frame: ET.Element) -> tuple[float, float]:
+    return float(frame[1].attrib["x"]), float(frame[1].attrib["width"])
+
+
+SMALL = folded(
+    {
+        "make;kernel`trap;kernel`vm_fault;kernel`pmap_enter;pmap pv list": 12_345_678,
+        "make;kernel`trap;kernel`vm_fault": 1_000_000,
+        'make;kernel`syscall;zfs.ko`zfs_read;-;buf<hash> & "co"': 25_000_000,
+        "make;kernel`syscall;zfs.ko`zfs_read1": 4_000_000,
+        "cc;[no stack]": 800,
+        "cc;kernel`fork_exit": 2_999_200,
+    }
+)
+SMALL_OPTIONS = FlamegraphOptions(
+    title="Off-CPU time <stock>",
+    subtitle="make -j8; idle threads set aside",
+    notes=(("host", "FreeBSD 13.2, 4 CPUs"), ("script", "dtrace -x aggsize=4m\n  -s offcpu.d")),
+    width=600,
+)
+
+
+def without_code(text: str) -> str:
+    """Leave out style and script, whose changes are not changes of the picture."""
+    return re.sub(r"(<(style|script)><!\[CDATA\[).*?(\]\]></\2>)", r"\1...\3", text, flags=re.S)
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """Return what the script is given."""
+    element = parse(text).find("svg:metadata", NAMESPACES)
+    assert element is not None
+    return dict(json.loads(element.text or ""))
+
+
+def compare_with_golden(path: Path, text: str) -> None:
+    if os.environ.get("PVPROF_BLESS") == "1":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    if not path.exists():
+        pytest.fail(f"{path.name} is missing; PVPROF_BLESS=1 writes it")
+    golden = path.read_text(encoding="utf-8")
+    if text != golden:
+        lines = difflib.unified_diff(golden.splitlines(), text.splitlines(), "golden", "now")
+        pytest.fail("\n".join(lines), pytrace=False)
+
+
+# ---- the whole file ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("icicle", [False, True], ids=["flame", "icicle"])
+def test_a_small_picture_equals_its_golden_file(icicle: bool) -> None:
+    options = replace(SMALL_OPTIONS, icicle=icicle)
+    name = "icicle.svg" if icicle else "flame.svg"
+    compare_with_golden(FIXTURES / name, without_code(render(SMALL, options)))
+
+
+def test_a_missing_golden_file_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PVPROF_BLESS", raising=False)
+    with pytest.raises(pytest.fail.Exception, match="is missing"):
+        compare_with_golden(tmp_path / "new.svg", "x")
+    assert not (tmp_path / "new.svg").exists()
+
+
+def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
+    program = (
+        f"from {Path(__file__).stem} import *; import hashlib;"
+        "print(hashlib.sha256(render(SMALL, SMALL_OPTIONS).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            cwd=Path(__file__).parent,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }
+    assert len(digests) == 1
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    text = render(SMALL, SMALL_OPTIONS)
+    addresses = set(re.findall(r"""https?://[^"'\s<]+""", text))
+    assert addresses == {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xhtml"}
+    assert not re.search(r"\b(fetch|XMLHttpRequest|importScripts|eval|WebSocket)\(", text)
+    assert not re.search(r"@import|url\(|<image|<use|href", text)
+
+
+def test_no_ids_are_used_and_every_style_is_confined_to_the_picture() -> None:
+    text = render(SMALL, SMALL_OPTIONS)
+    assert not re.search(r"\sid=", text)
+    css = re.search(r"<style><!\[CDATA\[(.*?)\]\]>", text, re.S)
+    assert css is not None
+    rules = re.sub(r"/\*.*?\*/", "", css[1], flags=re.S)
+    for selectors in re.findall(r"([^{};]+)\{", rules):
+        if selectors.strip().startswith("@media"):
+            continue
+        for selector in selectors.split(","):
+            assert selector.strip().startswith(".pvprof-flame"), selector
+
+
+def test_nothing_to_draw_is_a_valid_picture_that_says_so() -> None:
+    root = parse(render(folded({}), SMALL_OPTIONS))
+    assert frames_in(root) == []
+    assert "nothing to draw" in texts_of(root, "account")[0]
+    assert texts_of(root, "title") == ["Off-CPU time <stock>"]
+    assert "host" in texts_of(root, "label")
+    assert root.findall(".//svg:script", NAMESPACES) == []
+    assert len(render(folded({}), FlamegraphOptions())) < 10_000
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        FlamegraphOptions(width=399),
+        FlamegraphOptions(font_size=16),
+        FlamegraphOptions(font_size=0),
+        FlamegraphOptions(min_width_px=-0.1),
+        FlamegraphOptions(min_width_px=float("nan")),
+        FlamegraphOptions(min_width_px=float("inf")),
+        FlamegraphOptions(palette="rainbow"),  # type: ignore[arg-type]
+    ],
+)
+def test_sizes_that_make_no_picture_are_refused(options: FlamegraphOptions) -> None:
+    with pytest.raises(UsageError):
+        render(SMALL, options)
+
+
+# ---- frames --------------------------------------------------------------------------------------
+
+
+def test_every_frame_has_title_rectangle_and_text_and_its_exact_weights() -> None:
+    root = parse(render(SMALL, SMALL_OPTIONS))
+    frames = frames_in(root)
+    assert title_of(frames[0]) == ("all", "45.35 ms (45,345,678 ns), 100.00%")
+    for frame in frames:
+        assert [child.tag.rpartition("}")[2] for child in frame][:2] == ["title", "rect"]
+    by_name = {title_of(frame)[0]: frame for frame in frames}
+    assert title_of(by_name["kernel`vm_fault"])[1] == "13.35 ms (13,345,678 ns), 29.43%"
+
+
+def test_narrow_frames_are_one_path_for_each_colour() -> None:
+    root = parse(render(folded({"wide": 10_000, "b": 9, "c": 9}), FlamegraphOptions()))
+    assert [title_of(frame)[0] for frame in frames_in(root)] == ["all", "wide"]
+    pieces = [path.attrib["d"] for path in root.findall(".//svg:path", NAMESPACES)]
+    assert sorted(re.findall(r"M([\d.]+) \d+h([\d.]+)v15", "".join(pieces))) == [
+        ("10", "1.06"),
+        ("11.06", "1.06"),
+    ]
+
+
+def test_not_more_frames_than_a_viewer_bears_get_elements_of_their_own() -> None:
+    weights = {";".join(f"f{row}_{level}" for level in range(100)): 100 + row for row in range(100)}
+    root = parse(render(folded(weights), FlamegraphOptions()))
+    assert 2000 < len(frames_in(root)) <= 3000
+    assert root.findall(".//svg:path", NAMESPACES)
+
+
+def test_rows_go_up_from_the_root_and_down_in_an_icicle() -> None:
+    def heights(icicle: bool) -> list[int]:
+        root = parse(render(SMALL, FlamegraphOptions(icicle=icicle)))
+        rows = root.findall(".//svg:g[@class='row']", NAMESPACES)
+        return [int(re.findall(r"\d+", row.attrib["transform"])[1]) for row in rows]
+
+    up, down = heights(icicle=False), heights(icicle=True)
+    assert up == sorted(up, reverse=True)
+    assert down == sorted(down)
+    assert sorted(up) == down
+
+
+def test_neighbours_leave_the_same_gap_at_any_weight() -> None:
+    for scale in (1, 7, 10**9 + 7, 24 * 10**15 + 1):
+        root = parse(render(folded(dict.fromkeys("abcdefg", scale * 3)), FlamegraphOptions()))
+        edges = [rect_of(frame) for frame in frames_in(root)[1:]]
+        assert edges[0][0] == 0
+        assert round(sum(edges[-1]) + 0.5, 2) == 1180
+        for (left, width), (following, _) in pairwise(edges):
+            assert round(left + width + 0.5, 2) == following
+
+
+def test_weights_beyond_what_a_double_can_hold_are_drawn_and_written_exactly() -> None:
+    half = 12 * 10**16 + 1
+    text = render(folded({"a": half, "b": half}), FlamegraphOptions())
+    _, first, second = frames_in(parse(text))
+    assert rect_of(first) == (0, 589.5)
+    assert rect_of(second) == (590, 589.5)
+    assert f"({half:,} ns)" in title_of(first)[1]
+    assert data_of(text)["trees"]["normal"] == f"0 1.{half:x} 2.{half:x}^1"
+
+
+def test_stacks_of_five_thousand_frames_are_drawn() -> None:
+    deep = ";".join(f"f{level}" for level in range(5000))
+    root = parse(render(folded({deep: 5}), FlamegraphOptions()))
+    assert len(frames_in(root)) == 5001
+    assert int(root.attrib["height"]) > 5001 * 16
+
+
+def test_what_was_too_narrow_is_drawn_together_counted_and_stated() -> None:
+    weights = {"wide": 1_000_000, "b;narrow": 60_000, "b;n1": 80, "b;n2": 9_000, "c": 1, "d;e;f": 7}
+    options = FlamegraphOptions(min_width_px=10)
+    text = render(folded(weights, "samples"), options)
+    rests = [title_of(one)[1] for one in frames_in(parse(text)) if title_of(one)[0] == "..."]
+    assert rests == ["9,080 samples, 0.85%, 2 stacks"]
+    assert " ".join(texts_of(parse(text), "account")) == (
+        'Total: 1,069,088 samples. Drawn as "...": 4 stacks through frames narrower than 10 px,'
+        " 0.85% of the total."
+    )
+    normal = data_of(text)["trees"]["normal"]
+    assert normal == f"0~8*2 1~{9080:x}*2 2.{60_000:x} 3.{1_000_000:x}^2"
+    text = render(folded(weights, "samples"), FlamegraphOptions(min_width_px=0))
+    assert "~" not in data_of(text)["trees"]["normal"]
+    assert texts_of(parse(text), "account") == ["Total: 1,069,088 samples."]
+
+
+def test_a_tenth_of_a_pixel_means_a_tenth() -> None:
+    # 11,800 tenths of a pixel in all: a frame of 1 in 11,800 has a box, one of 1 in 11,801 has none
+    at = folded({"a": 11_799, "b": 1})
+    below = folded({"a": 11_800, "b": 1})
+    assert data_of(render(at, FlamegraphOptions()))["names"] == ["all", "a", "b"]
+    assert data_of(render(below, FlamegraphOptions()))["names"] == ["all", "a"]
+
+
+# ---- what the script is given --------------------------------------------------------------------
+
+
+def test_a_tree_is_written_with_what_is_not_implied_only() -> None:
+    boxes = (
+        Box(0, 0, 40, "all", 0),
+        Box(1, 0, 30, "a", 3),
+        Box(2, 3, 20, "b", 20),
+        Box(2, 23, 7, "a", 2, 5, 40),
+        Box(1, 30, 10, "b", 10),
+    )
+    names = Names()
+    text = encode_tree(boxes, [0, 1, 2, 3, 2], names, lambda box: ((box.self_value,), (box.rest,)))
+    assert text == "0 1.3 2.14 1.2~5*14!3^1 2.a^2"
+    assert (names.texts, names.colours) == (["all", "a", "b"], [0, 1, 2])
+
+
+@pytest.mark.parametrize("number", [0, 1, 35, 36, 1295, 1296, 10**9])
+def test_numbers_to_the_base_36_are_read_back(number: int) -> None:
+    assert int(base36(number), 36) == number
+
+
+@given(text=st.text())
+def test_embedded_data_can_stand_between_tags_and_are_read_back(text: str) -> None:
+    embedded = embed({"key": text})
+    assert not re.search("[<>&]", embedded)
+    assert json.loads(embedded) == {"key": text}
+
+
+def test_both_trees_hold_the_whole_total() -> None:
+    data = data_of(render(SMALL, SMALL_OPTIONS))
+    for tree in data["trees"].values():
+        own = [int(hexes, 16) for hexes in re.findall(r"\.([0-9a-f]+)", tree)]
+        rest = [int(hexes, 16) for hexes in re.findall(r"~([0-9a-f]+)", tree)]
+        assert sum(own) + sum(rest) == SMALL.total
+
+
+def test_an_inlined_picture_has_no_xml_declaration_and_says_its_prefix() -> None:
+    text = render_inline(SMALL, SMALL_OPTIONS, "locks-1")
+    assert text.startswith("<svg ")
+    assert parse(text).attrib["data-prefix"] == "locks-1"
+    assert "data-prefix" not in render(SMALL, SMALL_OPTIONS).partition("<metadata>")[0]
+
+
+@pytest.mark.parametrize("prefix", ["1", "a b", "a.b", 'a"', "-"])
+def test_a_prefix_that_would_break_the_address_is_refused(prefix: str) -> None:
+    with pytest.raises(UsageError):
+        render_inline(SMALL, SMALL_OPTIONS, prefix)
+
+
+# ---- text ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_text_stays_text_wherever_it_stands(text: str) -> None:
+    options = FlamegraphOptions(
+        title=text, subtitle=text, notes=((text, text),), count_name=text, width=800
+    )
+    stack = text.replace(";", ":").replace("\0", "\1")
+    root = parse(render(folded({f"main;{stack}": 5}, "events"), options))
+    unseen = "\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    visible = re.sub(f"[{unseen}\ud800-\udfff\ufffe\uffff]", "\ufffd", stack)
+    assert title_of(frames_in(root)[2])[0] == visible
+    assert visible in data_of(ET.tostring(root, encoding="unicode"))["names"]
+    assert len(root.findall(".//svg:script", NAMESPACES)) == 1
+    assert len(root.findall(".//svg:style", NAMESPACES)) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=st.lists(st.text(st.characters(exclude_characters=";\0"), min_size=1), min_size=1),
+    note=st.text(),
+)
+def test_any_text_gives_well_formed_xml(names: list[str], note: str) -> None:
+    options = FlamegraphOptions(title=note, subtitle=note, notes=((note, note),), width=400)
+    root = parse(render(folded({";".join(names): 1}), options))
+    assert len(frames_in(root)) == len(names) + 1
+
+
+def test_labels_are_cut_to_what_fits_and_left_out_below_three_characters() -> None:
+    assert fit("kernel", 6) == "kernel"
+    assert fit("kernel", 5) == "kern…"
+    assert fit("kernel", 3) == "ke…"
+    assert fit("kernel", 2) == ""
+    assert fit("ab", 2) == ""
+    assert fit("ab", 3) == "ab"
+    # outside ASCII a character may be two cells wide
+    assert fit("漢字", 4) == "漢字"
+    assert fit("漢字", 3) == "漢…"
+    assert fit("漢字漢字", 6) == "漢字…"
+
+
+def test_the_module_goes_before_a_letter_of_the_function_does() -> None:
+    assert fit("kernel`vm_fault", 15) == "kernel`vm_fault"
+    assert fit("kernel`vm_fault", 14) == "vm_fault"
+    assert fit("kernel`vm_fault", 7) == "vm_fau…"
+    assert fit("kernel`", 4) == "ker…"
+
+
+@given(name=st.text(min_size=1), cells=st.integers(0, 40))
+def test_a_label_never_takes_more_cells_than_there_are(name: str, cells: int) -> None:
+    label = fit(name, cells)
+    is_whole = label in (name, name.partition("`")[2])
+    kept = label if is_whole else label.removesuffix("…")
+    assert name.startswith(kept) or name.partition("`")[2].startswith(kept)
+    taken = sum(1 if character.isascii() else 2 for character in kept) + (not is_whole)
+    assert label == "" or taken <= cells
+
+
+def test_long_headings_and_notes_are_wrapped_not_cut() -> None:
+    words = " ".join(f"word{number}" for number in range(100))
+    options = FlamegraphOptions(subtitle=words, notes=(("command", words),), width=600)
+    root = parse(render(SMALL, options))
+    assert " ".join(texts_of(root, "subtitle")) == words
+    assert " ".join(texts_of(root, "text")) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1, "ns", "1 ns"),
+        (999, "ns", "999 ns"),
+        (1000, "ns", "1.000 µs (1,000 ns)"),
+        (12_345_678, "ns", "12.35 ms (12,345,678 ns)"),
+        (240_000_000_000_000_000, "ns", "240,000,000 s (240,000,000,000,000,000 ns)"),
+        (1, "samples", "1 sample"),
+        (12_345, "samples", "12,345 samples"),
+        (2, "events", "2 events"),
+    ],
+)
+def test_values_are_scaled_for_people_and_given_in_full(value: int, unit: Unit, text: str) -> None:
+    assert format_value(value, unit) == text
+
+
+def test_the_caller_may_name_what_is_counted() -> None:
+    assert format_value(3, "events", "waits") == "3 waits"
+    assert format_value(3, "ns", "waits") == "3 ns"
+
+
+def test_a_share_that_is_not_zero_never_reads_as_zero() -> None:
+    assert format_percent(0, 7) == "0.00%"
+    assert format_percent(1, 10**9) == "<0.01%"
+    assert format_percent(1, 3) == "33.33%"
+    assert format_percent(2, 3) == "66.67%"
+    assert format_percent(10**17, 10**17) == "100.00%"
+
+
+def test_annotations_of_other_tools_are_understood_at_the_end_of_a_name_only() -> None:
+    assert split_annotation("vm_fault_[k]") == ("vm_fault", "k")
+    assert split_annotation("vm_fault_[x]") == ("vm_fault_[x]", "")
+    assert split_annotation("_[k]") == ("_[k]", "")
+    assert split_annotation("a_[k]b") == ("a_[k]b", "")
+    root = parse(render(folded({"main;vm_fault_[k]": 5}, "samples"), FlamegraphOptions()))
+    labels = [frame[2].text for frame in frames_in(root)]
+    assert labels == ["all", "main", "vm_fault"]
+
+
+def test_fifty_thousand_stacks_make_a_file_below_a_megabyte() -> None:
+    weights = {
+        ";".join(f"f{(row * 31 + level * level) % (5 + level * 40)}" for level in range(17))
+        + f";leaf{row}": 1 + row % 7
+        for row in range(50_000)
+    }
+    assert len(render(folded(weights), FlamegraphOptions())) < 1_000_000

@@ -1,0 +1,209 @@
+"""Colours of frames: stable, readable, and explained."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvprof.analysis.stacks.fold import Folded
+from pvprof.analysis.stacks.layout import lay_out
+from pvprof.classify.rules_file import load_rules
+from pvprof.cli.commands.flamegraph import PALETTES as CHOICES
+from pvprof.model.stacks import Stack
+from pvprof.render.svg import palette as palette_module
+from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS
+from pvprof.render.svg.palette import (
+    MATCH_COLOUR,
+    PALETTES,
+    ROOT_COLOUR,
+    Painting,
+    Palette,
+    group_of,
+    name_colour,
+    paint,
+)
+
+LOCKS = Folded(
+    rows=(
+        (Stack("make;kernel`trap;kernel`vm_fault;pmap pv list"), 60),
+        (Stack("make;kernel`trap;kernel`vm_fault;vm object"), 30),
+        (Stack("make;kernel`trap;kernel`pmap_enter;pmap pv list"), 10),
+    ),
+    unit="ns",
+    causes={
+        Stack("make;kernel`trap;kernel`vm_fault;pmap pv list"): "pv list",
+        Stack("make;kernel`trap;kernel`vm_fault;vm object"): "vm object",
+        Stack("make;kernel`trap;kernel`pmap_enter;pmap pv list"): "pv list",
+    },
+    reasons=frozenset({"pmap pv list", "vm object"}),
+)
+MODULES = Folded(
+    tuple(
+        (Stack(stack), 10)
+        for stack in ("sh;libc.so.7`read;-;kernel`sys_read;zfs.ko`zfs_read", "sh;kernel`exit1")
+    ),
+    "samples",
+)
+
+
+def painted(folded: Folded, palette: Palette) -> tuple[Painting, dict[str, str]]:
+    """Return the painting and the colour of each path, frames joined by ``;``."""
+    boxes = lay_out(folded, 1).boxes
+    painting = paint([boxes], folded, palette)
+    colours: dict[str, str] = {}
+    path: list[str] = []
+    for box, colour in zip(boxes, painting.of_boxes[0], strict=True):
+        del path[box.depth :]
+        path.append(box.name)
+        colours[";".join(path[1:])] = painting.colours[colour]
+    return painting, colours
+
+
+def contrast_with_black(colour: str) -> float:
+    def linear(channel: str) -> float:
+        share = int(channel, 16) / 255
+        return float(share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4)
+
+    red, green, blue = (linear(channel) for channel in re.findall("..", colour[1:]))
+    return (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) / 0.05
+
+
+def test_a_lock_has_the_full_colour_of_its_class_and_code_the_pale_one_of_its_only_cause() -> None:
+    painting, colours = painted(LOCKS, "cause")
+    meanings = {text: colour for colour, text in painting.legend}
+    assert colours["make;kernel`trap;kernel`vm_fault;pmap pv list"] == meanings["pv list"]
+    assert colours["make;kernel`trap;kernel`vm_fault;vm object"] == meanings["vm object"]
+    assert colours["make;kernel`trap;kernel`vm_fault"] == meanings["code that leads to several"]
+    pale = colours["make;kernel`trap;kernel`pmap_enter"]
+    assert pale not in {meanings["pv list"], meanings["code that leads to several"]}
+    assert [text for _, text in painting.legend][:2] == ["pv list", "vm object"]  # largest first
+
+
+def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
+    alone = Folded(LOCKS.rows[1:2], "ns", LOCKS.causes, LOCKS.reasons)
+    both = {text: colour for colour, text in painted(LOCKS, "cause")[0].legend}
+    one = {text: colour for colour, text in painted(alone, "cause")[0].legend}
+    assert one["vm object"] == both["vm object"]
+
+
+CLASSES = [f"class {number}" for number in range(40)]
+
+
+def by_cause(causes: list[str]) -> Folded:
+    rows = tuple((Stack(f"sh;{cause}"), 100 - place) for place, cause in enumerate(causes))
+    return Folded(rows, "ns", dict(zip(dict(rows), causes, strict=True)), frozenset(causes))
+
+
+KNOWN = [*palette_module._PLACES[1:30], "a class of my own"]
+
+
+@given(st.sets(st.sampled_from(KNOWN), min_size=1))
+def test_a_class_has_its_colour_in_whatever_company(some: set[str]) -> None:
+    every = {text: colour for colour, text in painted(by_cause(KNOWN), "cause")[0].legend}
+    for colour, text in painted(by_cause(sorted(some)), "cause")[0].legend:
+        assert text not in KNOWN or every[text] == colour
+
+
+def test_every_class_and_kind_of_the_rules_has_a_colour_of_its_own() -> None:
+    rules = load_rules()
+    classes = {rule.lock_class for rule in rules.rules if rule.lock_class}
+    names = sorted(classes | {kind.title for kind in rules.kinds})
+    assert set(names) <= set(palette_module._PLACES)
+    painting, _ = painted(by_cause(names), "cause")
+    colours = [colour for colour, text in painting.legend if text in names]
+    assert len(set(colours)) == len(colours) == len(names)
+
+
+@pytest.mark.parametrize("number", [7, 8, 9, 12])
+def test_safe_colours_are_never_given_twice_without_saying_so(number: int) -> None:
+    causes = CLASSES[:number]
+    painting, colours = painted(by_cause(causes), "safe")
+    meanings = [colour for colour, text in painting.legend if text.startswith("class")]
+    assert len(set(meanings)) == len(meanings) == min(number, 8)
+    assert ", ".join(text for _, text in painting.legend[:8]).startswith(", ".join(causes))
+    assert colours["sh;class 0"] == painting.legend[0][0]
+
+
+def test_what_is_chosen_follows_from_the_profile() -> None:
+    assert painted(LOCKS, "auto") == painted(LOCKS, "cause")
+    assert painted(MODULES, "auto") == painted(MODULES, "module")
+    plain = Folded(((Stack("a;b"), 1),), "samples")
+    assert painted(plain, "auto") == painted(plain, "name")
+    no_reason = Folded(LOCKS.rows, "samples", LOCKS.causes)
+    assert painted(no_reason, "auto") == painted(no_reason, "name")
+
+
+def test_modules_differ_in_colour_and_the_kernel_has_always_the_same() -> None:
+    painting, colours = painted(MODULES, "module")
+    named = {text: colour for colour, text in painting.legend}
+    assert {"kernel", "zfs.ko", "libc.so.7"} <= set(named)
+    assert len(set(named.values())) == len(named)
+    kernel_only = Folded(((Stack("sh;kernel`exit1"), 10),), "samples")
+    assert painted(kernel_only, "module")[1]["sh;kernel`exit1"] == colours["sh;kernel`exit1"]
+
+
+def test_annotations_stand_for_modules() -> None:
+    assert group_of("vm_fault_[k]") == "kernel"
+    assert group_of("Interpreter_[j]") == "JIT"
+    assert group_of("kernel`vm_fault") == "kernel"
+    assert group_of("`0x1234") == group_of("0x1234") == "unresolved"
+    assert group_of("kernel`0x1234") == "kernel"
+    assert group_of("-") == ""
+
+
+def test_what_stands_on_a_waker_delimiter_belongs_to_the_waker() -> None:
+    text = "sh;sleepq_[k];--;sched_wakeup_[k];idle"
+    folded = Folded(((Stack(text), 5), (Stack("sh;other_[k]"), 5)), "ns")
+    painting, colours = painted(folded, "module")
+    named = {meaning: colour for colour, meaning in painting.legend}
+    assert "waker" in named
+    assert colours[text.removesuffix(";idle")] != colours["sh;other_[k]"]
+    assert named["-- between waker and sleeper"] == colours["sh;sleepq_[k];--"]
+
+
+def test_a_function_has_one_colour_in_every_graph_and_module() -> None:
+    assert name_colour("kernel`vm_fault") == name_colour("vm_fault") == name_colour("vm_fault_[k]")
+    assert name_colour("vm_fault") != name_colour("vm_fault_trap")
+    # fixed: pictures of two days are compared by eye
+    assert (name_colour("vm_fault"), name_colour("vm_fault", is_hot=True)) == ("#e48ba9", "#f7e84a")
+
+
+def test_separators_and_missing_stacks_are_grey_in_every_palette() -> None:
+    folded = Folded(((Stack("a;-;b;--;c"), 5), (Stack("[no stack]"), 5)), "ns")
+    for palette in PALETTES:
+        _, colours = painted(folded, palette)
+        greys = [colours["a;-"], colours["a;-;b;--"], colours["[no stack]"]]
+        for grey in greys:
+            red, green, blue = re.findall("..", grey[1:])
+            assert red == green == blue
+        assert len(set(greys)) == 3
+
+
+def test_the_command_line_offers_every_palette() -> None:
+    assert CHOICES == PALETTES
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+def test_every_palette_explains_itself(palette: Palette) -> None:
+    for folded in (LOCKS, MODULES):
+        painting, _ = painted(folded, palette)
+        assert painting.legend
+        assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour, _ in painting.legend)
+
+
+names = st.text(st.characters(exclude_characters=";"), min_size=1)
+
+
+@given(
+    names=st.lists(names, min_size=1, max_size=30, unique=True), palette=st.sampled_from(PALETTES)
+)
+def test_black_text_is_readable_on_every_colour(names: list[str], palette: Palette) -> None:
+    rows = tuple((Stack(f"m{place % 14}`{name}"), 1) for place, name in enumerate(names))
+    causes = {stack: f"class {place % 14}" for place, (stack, _) in enumerate(rows)}
+    profile = Folded(rows, "ns", causes, frozenset(stack for stack, _ in rows))
+    painting, _ = painted(profile, palette)
+    for colour in {*painting.colours, MATCH_COLOUR, ROOT_COLOUR, *CHANGE_COLOURS}:
+        assert contrast_with_black(colour) >= 4.5  # WCAG level AA
