@@ -105,7 +105,7 @@ def _of_histograms(pool: Dataset, rules: Rules, filters: Filters) -> Iterable[Di
         yield Distribution(
             verdict.kind,
             verdict.lock_class,
-            key.event,
+            key.mechanism,
             row_name(key),
             _trimmed(histogram.buckets),
         )

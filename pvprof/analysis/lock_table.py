@@ -106,10 +106,10 @@ class _Sums:
     def add(self, part: Part, rules: Rules) -> None:
         weight = part.weight
         self.value += weight.value
-        if part.key.event.endswith(_SPIN):
+        if part.key.mechanism.endswith(_SPIN):
             self.spin += weight.value
             self.spin_count += weight.count
-        elif part.key.event.endswith(_BLOCK) or part.key.event in _QUEUES:
+        elif part.key.mechanism.endswith(_BLOCK) or part.key.mechanism in _QUEUES:
             self.block += weight.value
             self.block_count += weight.count
         self.count += weight.count

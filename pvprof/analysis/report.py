@@ -247,7 +247,9 @@ def _histogram_rows(pool: Dataset, rules: Rules, filters: Filters) -> list[Histo
         key = histogram.key
         name = row_name(key)
         rows.append(
-            HistogramRow(verdict.kind, verdict.lock_class, key.event, name, histogram.count, *below)
+            HistogramRow(
+                verdict.kind, verdict.lock_class, key.mechanism, name, histogram.count, *below
+            )
         )
     return rows
 

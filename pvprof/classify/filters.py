@@ -84,7 +84,7 @@ def classify(profile: Profile, rules: Rules) -> tuple[Part, ...]:
     return tuple(
         Part(verdict, key, some)
         for key, stacks in profile.groups.items()
-        for verdict, some in rules.sort(key, stacks).items()
+        for verdict, some in rules.partition(key, stacks).items()
     )
 
 

@@ -84,7 +84,7 @@ class Rule:
     def may_apply(self, key: Key) -> bool:
         """Tell whether the conditions hold that need no look at the stack."""
         return (
-            _one_of(key.event, self.events, self.event_patterns)
+            _one_of(key.mechanism, self.events, self.event_patterns)
             and _one_of(key.name.rstrip(), self.names, self.name_patterns)
             and _one_of(key.lock_class, self.recorded_classes, ())
         )
@@ -155,7 +155,7 @@ class Rules:
         plan = self._plan_of(key)
         return plan.verdict(self._bits_in(plan, stack))
 
-    def sort(
+    def partition(
         self, key: Key, stacks: Mapping[Stack, _T]
     ) -> dict[Classification, Mapping[Stack, _T]]:
         """Return the stacks of a key by what `classify` says of each."""
@@ -217,7 +217,7 @@ class Rules:
         return _decide(plan.kinds, bits), _decide(plan.classes, bits)
 
     def _plan_of(self, key: Key) -> _Plan:
-        what = (key.event, key.name, key.lock_class)
+        what = (key.mechanism, key.name, key.lock_class)
         plan = self._plans.get(what)
         if plan is None:
             plan = self._plans[what] = self._plan(key)

@@ -89,8 +89,8 @@ def _graphs(measurement: Measurement, inputs: Inputs) -> Iterator[Graph]:
             continue
         drawn = max(drawn, len(some))
         yield from graph(kind.id, kind.title, [kind.id], some)
-        spins = [part for part in some if part.key.event.endswith(_SPIN)]
-        blocks = [part for part in some if not part.key.event.endswith(_SPIN)]
+        spins = [part for part in some if part.key.mechanism.endswith(_SPIN)]
+        blocks = [part for part in some if not part.key.mechanism.endswith(_SPIN)]
         if spins and blocks:
             yield from graph(f"{kind.id}-spin", "Spinning", [kind.id], spins)
             yield from graph(f"{kind.id}-block", "Blocking", [kind.id], blocks)

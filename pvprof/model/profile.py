@@ -18,8 +18,8 @@ class Key(NamedTuple):
     """What a weight was measured for, besides its stack.
 
     Attributes:
-        event: the mechanism: ``turnstile``, ``sleepq``, a lockstat probe (``rw-spin``), ``on-cpu``,
-            ``user`` (a user stack), ``wakeup``, ``runq`` (also ``runq-woken`` and
+        mechanism: how it waited or ran: ``turnstile``, ``sleepq``, a lockstat probe (``rw-spin``),
+            ``on-cpu``, ``user`` (a user stack), ``wakeup``, ``runq`` (also ``runq-woken`` and
             ``runq-preempted``), ``folded`` (another tool folded it); empty where the recording
             does not say.
         name: the lock name or wait message, exactly as recorded (blanks included), or empty.
@@ -29,7 +29,7 @@ class Key(NamedTuple):
             where it was not recorded.
     """
 
-    event: str = ""
+    mechanism: str = ""
     name: str = ""
     execname: str = ""
     sleeper: str = ""
@@ -139,7 +139,7 @@ class Profile:
     def to_pandas(self) -> pd.DataFrame:
         """Return one row for each key and stack, for analysis in a notebook.
 
-        Columns: event, name, execname, sleeper, lock_class, stack, value (in `unit`), count,
+        Columns: mechanism, name, execname, sleeper, lock_class, stack, value (in `unit`), count,
         records.
         """
         import pandas as pd  # noqa: PLC0415 (0.6 s to import: only who asks pays)

@@ -33,12 +33,12 @@ class WaitSplit(NamedTuple):
     Attributes:
         blocked_ns: until the wake-ups.
         runnable_ns: from then until the threads ran again.
-        number: how many waits.
+        count: how many waits.
     """
 
     blocked_ns: int
     runnable_ns: int
-    number: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
 
     @property
     def wait_ns(self) -> int:
@@ -50,7 +50,7 @@ class WaitSplit(NamedTuple):
         return WaitSplit(
             self.blocked_ns + other.blocked_ns,
             self.runnable_ns + other.runnable_ns,
-            self.number + other.number,
+            self.count + other.count,
         )
 
 

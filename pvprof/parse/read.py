@@ -178,11 +178,11 @@ def _name_event(parsed: ParseResult, event: str) -> None:
     """Give keys without an event the one that the D program measured."""
     for profile in parsed.profiles.values():
         profile.groups = {
-            key if key.event else key._replace(event=event): stacks
+            key if key.mechanism else key._replace(mechanism=event): stacks
             for key, stacks in profile.groups.items()
         }
     parsed.histograms = [
-        one if one.key.event else replace(one, key=one.key._replace(event=event))
+        one if one.key.mechanism else replace(one, key=one.key._replace(mechanism=event))
         for one in parsed.histograms
     ]
 

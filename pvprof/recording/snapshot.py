@@ -255,7 +255,7 @@ def _read_endings(item: _Reader, profiles: Sequence[Profile]) -> WakeupSums:
         ended[one.key, one.stack] = known.plus(division)
     for (key_of, stack_of_it), division in ended.items():
         weight = waits.groups.get(key_of, {}).get(stack_of_it, Weight(0, 0, 0))
-        if division.wait_ns > weight.value or division.number > min(weight.count, weight.records):
+        if division.wait_ns > weight.value or division.count > min(weight.count, weight.records):
             item.fail("more waits ended than there were")
     return found
 

@@ -92,7 +92,7 @@ def _what(part: Part, stack: Stack, rules: Rules) -> What:
     """Return what is waited for; what has no name is called by the function that came to wait."""
     verdict, key = part.verdict, part.key
     lock_class = "" if verdict.lock_class == OTHER else verdict.lock_class
-    return What(key.name or rules.caller_of(stack), verdict.kind, lock_class, key.event, stack)
+    return What(key.name or rules.caller_of(stack), verdict.kind, lock_class, key.mechanism, stack)
 
 
 def _left_out(measurement: Measurement, parts: Sequence[Part], kept: Ints) -> Iterator[Problem]:

@@ -134,7 +134,7 @@ def _sums(
     titles = {kind.id: kind.title for kind in rules.kinds}
     groups: dict[tuple[str, str, str], list[Part]] = {}
     for part in parts:
-        group = (part.verdict.kind, part.verdict.lock_class, part.key.event)
+        group = (part.verdict.kind, part.verdict.lock_class, part.key.mechanism)
         groups.setdefault(group, []).append(part)
     found = []
     for (kind, lock_class, event), some in groups.items():

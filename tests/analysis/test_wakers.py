@@ -318,7 +318,7 @@ def test_waits_are_divided_as_a_slow_way_divides_them_and_add_up(runs: list[Reco
             function = ENTRY if "kernel`wakeup" in wake.frames else wake.frames[0]
             by_waker[wait.name, execname, function] += wait.wait
     shown = {name: one for (_, _, name), one in found.rows.items()}
-    assert {name: one.split.number for name, one in shown.items()} == counts
+    assert {name: one.split.count for name, one in shown.items()} == counts
     assert Counter({name: one.split.blocked_ns for name, one in shown.items()}) == blocked
     assert Counter({name: one.split.runnable_ns for name, one in shown.items()}) == runnable
     assert by_waker == Counter(
@@ -335,7 +335,7 @@ def test_a_row_names_as_many_wakers_as_are_asked_for_and_says_how_many_there_are
     rules = load_rules(None)
     parts = classify(measurement.profile, rules)
     (row,) = wakers_of(wakeup_sums_of(measurement), parts, rules, 2).rows.values()
-    assert [(waker.execname, ended.wait_ns, ended.number) for waker, ended in row.wakers] == [
+    assert [(waker.execname, ended.wait_ns, ended.count) for waker, ended in row.wakers] == [
         ("w2", 7, 1),
         ("w1", 6, 1),
     ]

@@ -55,7 +55,7 @@ def weights(parsed: ParseResult) -> dict[tuple[str, str, str, str], tuple[int, i
     if parsed.events is not None:
         profiles.append(parsed.events.profile())
     return {
-        (key.event, key.name, key.execname, stack): weight[:2]
+        (key.mechanism, key.name, key.execname, stack): weight[:2]
         for profile in profiles
         for key, stack, weight in profile
     }
@@ -229,7 +229,7 @@ def test_flags_tell_the_lock_and_whether_it_spins(flags: int, event: str, lock_c
     parsed = parsed_from(sums({f"{STACK},{flags},0": both}, "stack flags address", "lock"))
     (profile,) = parsed.profiles.values()
     ((key, _, weight),) = profile
-    assert (key.event, key.lock_class, key.name, weight[:2]) == (event, lock_class, "", (7, 1))
+    assert (key.mechanism, key.lock_class, key.name, weight[:2]) == (event, lock_class, "", (7, 1))
 
 
 def test_a_lock_in_the_kernels_image_has_its_variables_name() -> None:
@@ -249,7 +249,7 @@ def test_histograms_keep_their_buckets() -> None:
         json.dumps({"type": "hist", "data": {"@lock_hist": {"1,0": rows}}}),
         json.dumps({"type": "hist", "data": {"@off_cpu_hist": rows}}),
     )
-    found = {one.key.event: one.buckets for one in parsed_from(text_of(*lines)).histograms}
+    found = {one.key.mechanism: one.buckets for one in parsed_from(text_of(*lines)).histograms}
     assert found == dict.fromkeys(("spinlock-spin", "off-cpu"), ((0, 1), (1024, 2)))
 
 

@@ -183,7 +183,7 @@ def test_a_row_without_histogram_weighs_its_mean_by_its_count() -> None:
         section(PLAIN, "    5 100% 100% 0.00     1001 pmap pv list   pmap_enter+0xce4")
     )
     ((key, stack, weight),) = next(iter(parsed.profiles.values()))
-    assert (key.event, key.name, key.lock_class) == ("rw-spin", "pmap pv list", "rw")
+    assert (key.mechanism, key.name, key.lock_class) == ("rw-spin", "pmap pv list", "rw")
     assert (stack, weight.value, weight.count) == ("pmap_enter", 5005, 5)
     assert parsed.problems == []
 

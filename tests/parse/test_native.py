@@ -814,7 +814,7 @@ def rewritten(name: str) -> bytes:
             some = {"name": key.name.encode(), "exec": key.execname.encode()}
             frames = [] if stack == NO_STACK else [f.encode() for f in frames_of(stack)[::-1]]
             values = [weight.value, weight.count] if profile.has_counts else [weight.value]
-            records.append(writer.record(key.event, some, frames, values))
+            records.append(writer.record(key.mechanism, some, frames, values))
     events = original.events
     if events is not None:
         for n in range(len(events)):
@@ -829,7 +829,7 @@ def rewritten(name: str) -> bytes:
             records.append(writer.run_again(start + int(events.wait_ns[n]), tid, cpu))
     for one in original.histograms:
         some = {"name": one.key.name.encode()}
-        records.append(writer.histogram(one.key.event, some, one.buckets))
+        records.append(writer.histogram(one.key.mechanism, some, one.buckets))
     units = {profile.unit for profile in original.profiles.values()} or {"ns"}
     mode = "events" if events is not None else "offcpu"
     return writer.text_of(records, mode, units.pop())

@@ -208,7 +208,7 @@ def test_a_frame_reads_as_everywhere_else(line: str, frame: str) -> None:
 def test_what_is_no_tracepoint_is_a_sample(event: str) -> None:
     text = f"a b  5/6 [001] 1.000000:  250000 {event}: \n\tffff f+0x1 ([kernel.kallsyms])\n\n"
     ((key, _, _),) = parsed_from(text).profiles["samples", False]
-    assert (key.event, key.execname, key.name) == ("on-cpu", "a b", "")
+    assert (key.mechanism, key.execname, key.name) == ("on-cpu", "a b", "")
 
 
 def test_samples_of_several_events_are_kept_apart() -> None:

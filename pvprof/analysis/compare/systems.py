@@ -35,7 +35,7 @@ def _system(run: RecordedRun) -> str:
     named = str(kernel.get("system") or "") if isinstance(kernel, Mapping) else ""
     if named:
         return named
-    events = {key.event for one in run.pool.measurements for key in one.profile.groups}
+    events = {key.mechanism for one in run.pool.measurements for key in one.profile.groups}
     return next((name for name, some in _MECHANISMS.items() if events & some), "")
 
 

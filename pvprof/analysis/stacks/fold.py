@@ -128,8 +128,8 @@ def _reason(key: Key) -> list[str]:
     reason = [key.name] if key.name else []
     if key.sleeper:
         reason.append(f"-> {key.sleeper}")
-    if key.event not in _MECHANISMS:
-        reason.append(key.event)
+    if key.mechanism not in _MECHANISMS:
+        reason.append(key.mechanism)
     return reason
 
 

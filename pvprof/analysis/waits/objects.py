@@ -101,7 +101,7 @@ def objects_of(events: WaitTable, parts: Sequence[Part], most: int) -> dict[RowI
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
     row_ids, row = rows_of_events(events, parts)
-    is_sleep = np.asarray([key.event == _SLEEP_QUEUE for key in events.keys], dtype=np.bool_)
+    is_sleep = np.asarray([key.mechanism == _SLEEP_QUEUE for key in events.keys], dtype=np.bool_)
     order, bounds = grouped(row, len(row_ids))
     found = {}
     for row_id, first, last in zip(row_ids, bounds.tolist(), bounds.tolist()[1:], strict=False):

@@ -57,7 +57,7 @@ def chains_of_endings(endings: WakeupSums, options: FoldOptions) -> Joined:
     """Return who ended waits, each by its one waker."""
     joined: Joined = {}
     for ending, division in endings.items():
-        weight = Weight(division.wait_ns, division.number, division.number)
+        weight = Weight(division.wait_ns, division.count, division.count)
         frames = upside_down(ending.execname, ending.waker, options)
         joined.setdefault((ending.key, ending.stack), []).append((frames, weight))
     return joined

@@ -97,7 +97,7 @@ def wakers_of(endings: WakeupSums, parts: Sequence[Part], rules: Rules, most: in
         some[waker] = some.get(waker, NO_SPLIT).plus(division)
         total = total.plus(division)
         key = Key("wakeup", ending.key.name, waker.execname, ending.key.execname)
-        asleep.add(key, ending.waker, Weight(division.blocked_ns, division.number, division.number))
+        asleep.add(key, ending.waker, Weight(division.blocked_ns, division.count, division.count))
     rows = {row_id: _row(some, most) for row_id, some in found.items()}
     return Wakers(total, rows, asleep)
 

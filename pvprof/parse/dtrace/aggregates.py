@@ -213,8 +213,8 @@ class AggregateReader:
 
     def _add_group(self, key: Key, has_counts: bool, stacks: dict[Stack, Cell]) -> None:
         unit = self._layout.unit or unit_of(key, has_counts, self._layout.single)
-        if unit == "samples" and not key.event:
-            key = key._replace(event="on-cpu")
+        if unit == "samples" and not key.mechanism:
+            key = key._replace(mechanism="on-cpu")
         weights = dict(zip(stacks, weights_of(stacks.values()), strict=True))
         self._parsed.records += sum([weight[2] for weight in weights.values()])
         if weights:

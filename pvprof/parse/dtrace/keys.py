@@ -67,10 +67,10 @@ def histogram_key(before: str | None, after: str | None) -> Key:
     """
     if before is not None and before.startswith("Q "):
         key = key_from_texts(before[2:].removesuffix(" "), after, TextAfter.NAME)
-        if key.event:
+        if key.mechanism:
             return key
     key = key_from_texts(before, after, TextAfter.NAME)
-    return key if key.name else Key(key.event, key.execname, "", key.sleeper)
+    return key if key.name else Key(key.mechanism, key.execname, "", key.sleeper)
 
 
 def unit_of(key: Key, has_count: bool, single: Unit) -> Unit:
@@ -79,6 +79,6 @@ def unit_of(key: Key, has_count: bool, single: Unit) -> Unit:
     Two numbers are a time and a count. One number is a time where the key names a wait, and else
     what `single` says.
     """
-    if has_count or key.event not in ("", "on-cpu") or key.name:
+    if has_count or key.mechanism not in ("", "on-cpu") or key.name:
         return "ns"
     return single

@@ -85,7 +85,7 @@ class LockProfilingReader:
     def _add(self, row: re.Match[str], wait_us: int, contested: int) -> None:
         lock_class, name = row.group(3), row.group(4)
         caller = clean_frame(_SOURCES.sub("", row.group(2), count=1))
-        key = Key(event=lock_class, name=name, lock_class=lock_class)
+        key = Key(mechanism=lock_class, name=name, lock_class=lock_class)
         self.parsed.add("ns", key, stack_of([caller]), (wait_us * _NS_IN_US, contested), 1)
 
     def _problem(self, kind: str, text: str, line: int) -> None:

@@ -216,7 +216,7 @@ class LockstatReader:
         if not event:
             section.refusal = "not a wait"
             return
-        key = Key(event=event, name=row.name, lock_class=lock_class)
+        key = Key(mechanism=event, name=row.name, lock_class=lock_class)
         stack: Stack = stack_of(reversed(row.frames))
         if row.mean_ns is None:
             self.parsed.add("events", key, stack, (row.count,), 1)

@@ -130,7 +130,7 @@ class CallGraphReader:
 
     def _add(self, samples: int, is_pruned: bool) -> None:
         assert self._section is not None
-        key = Key(event="on-cpu", name=self._section[0] if self._has_events else "")
+        key = Key(mechanism="on-cpu", name=self._section[0] if self._has_events else "")
         stack = stack_of(reversed([*self._frames(), *([PRUNED] if is_pruned else [])]))
         self.parsed.add("samples", key, stack, (samples,), 1)
 

@@ -162,7 +162,7 @@ class PmcLogReader:
             was_kernel = is_kernel
             frames.append(self._frame(pid, address, is_kernel))
         execname = self._process.get(pid, f"pid {pid}" if int(pid) > 0 else "")
-        key = Key(event="on-cpu", name=self._events.get(pmc, ""), execname=execname)
+        key = Key(mechanism="on-cpu", name=self._events.get(pmc, ""), execname=execname)
         self.parsed.add("samples", key, stack_of(reversed(frames)), (1,), 1)
 
     def _frame(self, pid: str, address: int, is_kernel: bool) -> Frame:

@@ -244,7 +244,7 @@ class TraceReader:
         parsed.layout = "bpftrace"
         settle(parsed, self._header, b"", self._file)
         for ending, division in self._endings:
-            parsed.add("ns", ending.key, ending.stack, (division.blocked_ns, division.number), 1)
+            parsed.add("ns", ending.key, ending.stack, (division.blocked_ns, division.count), 1)
             parsed.endings = {} if parsed.endings is None else parsed.endings
             add_wakeup_sums(parsed.endings, {ending: division})
         parsed.problems.extend(self._problems())

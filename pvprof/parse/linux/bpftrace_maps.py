@@ -180,7 +180,7 @@ class MapReader:
                 continue
             values = (one.value,) if one.count is None or unit != "ns" else (one.value, one.count)
             stack = one.stack or stack_of(())
-            self.parsed.add(unit, one.key._replace(event=event), stack, values, 1)
+            self.parsed.add(unit, one.key._replace(mechanism=event), stack, values, 1)
 
     def _note(self, kind: str, line: int, count: int = 1) -> None:
         self._told[kind] += count

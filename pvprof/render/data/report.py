@@ -153,7 +153,7 @@ def _asleep(section: Section) -> dict[str, Any]:
             "blocked": split.blocked_ns,
             "runnable": split.runnable_ns,
             "not_told_apart": section.kept.value - split.wait_ns,
-            "count": split.number,
+            "count": split.count,
             "rows": [_row(row, None, None, _told(section)) for row in section.asleep_rows],
         }
     }
@@ -260,7 +260,7 @@ def _row(
     else:
         found = wakers.rows.get(row.id)
         fields["wakers"] = [
-            {**waker._asdict(), "value": ended.wait_ns, "count": ended.number}
+            {**waker._asdict(), "value": ended.wait_ns, "count": ended.count}
             for waker, ended in (found.wakers if found else ())
         ]
     fields["mean"] = row.mean

@@ -19,9 +19,9 @@ def waker_sentence(section: Section) -> str:
         f"Of it blocked {format_value(split.blocked_ns, 'ns')}, then runnable and waiting for a CPU"
         f" {format_value(split.runnable_ns, 'ns')}"
     )
-    if kept.count > split.number:
+    if kept.count > split.count:
         rest = format_value(kept.value - split.wait_ns, "ns")
-        text += f"; {rest} in {kept.count - split.number:,} waits without a wake-up not told apart"
+        text += f"; {rest} in {kept.count - split.count:,} waits without a wake-up not told apart"
     return text
 
 
