@@ -10,11 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pvprof.analysis.lock_table import row_name, rows_of_events
-from pvprof.classify.filters import Filters, Part, rejected_by, select_from, wanted_kinds
-from pvprof.classify.rules import Rules
-from pvprof.dataset.dataset import Dataset
-from pvprof.model.profile import merge_histograms
-from pvprof.model.stacks import NO_STACK
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Part
 from pvprof.model.waits import WaitTable
 
 ALL = ""
@@ -51,7 +48,7 @@ class Distribution:
         return sum(bucket.count for bucket in self.buckets)
 
 
-def distributions(pool: Dataset, rules: Rules, filters: Filters) -> tuple[Distribution, ...]:
+def distributions(classified: Classified) -> tuple[Distribution, ...]:
     """Return the distributions of the waits that the filters keep, in the order of the kinds.
 
     Those of single waits come before those that dtrace made; of each, `ALL` comes first and then
@@ -61,11 +58,12 @@ def distributions(pool: Dataset, rules: Rules, filters: Filters) -> tuple[Distri
         UsageError: the filters name a kind that the rules do not have.
     """
     found: list[Distribution] = []
-    for one in pool.measurements:
-        if one.events is not None and len(one.events):
-            found += _of_events(one.events, select_from(one, rules, filters).kept)
-    found += _of_histograms(pool, rules, filters)
-    order = {kind.id: place for place, kind in enumerate(rules.kinds)}
+    for one in classified.measurements:
+        events = one.measurement.events
+        if events is not None and len(events):
+            found += _of_events(events, one.kept)
+    found += _of_histograms(classified)
+    order = {kind.id: place for place, kind in enumerate(classified.rules.kinds)}
     found.sort(key=lambda one: (order[one.kind], bool(one.event), one.name != ALL, -one.count))
     return tuple(found)
 
@@ -95,13 +93,9 @@ def _log2_buckets(counts: Sequence[int]) -> tuple[Bucket, ...]:
     return _trimmed(pairs)
 
 
-def _of_histograms(pool: Dataset, rules: Rules, filters: Filters) -> Iterable[Distribution]:
-    wanted = wanted_kinds(rules, filters.kinds)
-    for histogram in merge_histograms(pool.histograms):
+def _of_histograms(classified: Classified) -> Iterable[Distribution]:
+    for histogram, verdict in classified.histograms():
         key = histogram.key
-        verdict = rules.classify(key, NO_STACK)
-        if verdict.kind not in wanted or rejected_by(verdict, key, filters):
-            continue
         yield Distribution(
             verdict.kind,
             verdict.lock_class,

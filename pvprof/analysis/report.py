@@ -15,21 +15,17 @@ from pvprof.analysis.waits.objects import Objects, objects_of
 from pvprof.analysis.waits.overlap import Overlaps, Wall, overlaps, timeline_of
 from pvprof.analysis.waits.owners import Owners, owners_of
 from pvprof.analysis.waits.wakers import Wakers, wakers_of, wakeup_sums_of
+from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import (
-    Filters,
     Part,
     Selection,
     SetAside,
     classify,
-    rejected_by,
-    select,
-    wanted_kinds,
 )
 from pvprof.classify.rules import Rules, WaitKind
-from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.problems import Problem, merge_problems
-from pvprof.model.profile import Histogram, Weight, merge_histograms
-from pvprof.model.stacks import NO_STACK, Frame, Stack
+from pvprof.model.profile import Histogram, Weight
+from pvprof.model.stacks import Frame, Stack
 from pvprof.units import Unit
 
 
@@ -147,32 +143,31 @@ class Report:
         return next(one.title for one in self.kinds if one.id == kind)
 
 
-def build_report(
-    pool: Dataset, rules: Rules, filters: Filters, detail: Detail | None = None
-) -> Report:
-    """Return the report on a pool of recordings, with as much `detail` of single waits.
+def build_report(classified: Classified, detail: Detail | None = None) -> Report:
+    """Return the report on a classified dataset, with as much `detail` of single waits.
 
     Raises:
         UsageError: the filters name a kind that the rules do not have.
         InputError: the clock of single waits is damaged.
     """
     detail = Detail() if detail is None else detail
-    sections = tuple(_section(one, rules, filters, detail) for one in pool.measurements)
+    dataset, rules = classified.dataset, classified.rules
+    sections = tuple(_section(measurement, detail) for measurement in classified.measurements)
     return Report(
         version=__version__,
-        names=pool.names,
-        provenance=pool.provenance,
+        names=dataset.names,
+        provenance=dataset.provenance,
         kinds=rules.kinds,
         sections=sections,
-        histograms=tuple(sorted(_histogram_rows(pool, rules, filters), key=lambda row: -row.count)),
-        problems=merge_problems(pool.problems),
+        histograms=tuple(sorted(_histogram_rows(classified), key=lambda row: -row.count)),
+        problems=merge_problems(dataset.problems),
     )
 
 
-def _section(measurement: Measurement, rules: Rules, filters: Filters, detail: Detail) -> Section:
+def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
+    measurement, rules = classified.measurement, classified.rules
     profile, events = measurement.profile, measurement.events
-    parts = classify(profile, rules)
-    selection = select(parts, rules, filters)
+    parts, selection = classified.parts, classified.selection
     timeline = timeline_of(events, measurement.runs) if events is not None and len(events) else None
 
     def side(some: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
@@ -236,13 +231,9 @@ def _asleep_rows(wakers: Wakers | None, rules: Rules) -> tuple[Row, ...]:
     return attribute(classify(wakers.asleep, rules), "ns", True, rules)
 
 
-def _histogram_rows(pool: Dataset, rules: Rules, filters: Filters) -> list[HistogramRow]:
-    wanted = wanted_kinds(rules, filters.kinds)
+def _histogram_rows(classified: Classified) -> list[HistogramRow]:
     rows = []
-    for histogram in merge_histograms(pool.histograms):
-        verdict = rules.classify(histogram.key, NO_STACK)
-        if verdict.kind not in wanted or rejected_by(verdict, histogram.key, filters):
-            continue
+    for histogram, verdict in classified.histograms():
         below = [_quantile_below(histogram, percent) for percent in (50, 90, 99, 100)]
         key = histogram.key
         name = row_name(key)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pvprof.classify.rules import Classification, Rules
-from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack, frames_of
@@ -125,11 +124,6 @@ def select(parts: Iterable[Part], rules: Rules, filters: Filters) -> Selection:
             remove(reason, reason, Part(part.verdict, part.key, others))
     set_aside = tuple(SetAside(*name, weight) for name, weight in totals.items())
     return Selection(tuple(kept), set_aside, tuple(removed))
-
-
-def select_from(measurement: Measurement, rules: Rules, filters: Filters) -> Selection:
-    """Return what the filters keep of a measurement."""
-    return select(classify(measurement.profile, rules), rules, filters)
 
 
 def has_frame(stack: Stack, pattern: re.Pattern[str]) -> bool:

@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Sequence
 
 from pvprof.analysis.waits.heat_grid import GridOptions, HeatMap, heat_maps
-from pvprof.classify.filters import Filters, select_from
-from pvprof.cli.options import Inputs
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Filters
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
 from pvprof.parse.window import read_bound
@@ -30,26 +30,25 @@ def column_ns(text: str | None) -> int:
     return length
 
 
-def maps_of(inputs: Inputs, options: GridOptions) -> tuple[HeatMap, ...]:
+def maps_of(inputs: Classified, options: GridOptions) -> tuple[HeatMap, ...]:
     """Return a map for each recording of the waits that the filters keep.
 
     Raises:
         UsageError: no single waits were recorded, or the options make no grid.
     """
-    measurement = inputs.pool.measurement("ns")
+    classified = inputs.measurement("ns")
+    measurement = classified.measurement
     if measurement.events is None:
         raise UsageError(
             "no single waits were recorded, and sums (those of a page, too) have no times",
             "pvprof record events records them",
         )
-    kept = select_from(measurement, inputs.rules, inputs.filters).kept
-    return heat_maps(measurement.events, measurement.runs, kept, options)
+    return heat_maps(measurement.events, measurement.runs, classified.kept, options)
 
 
-def left_out(inputs: Inputs, maps: Sequence[HeatMap]) -> tuple[Problem, ...]:
+def left_out(inputs: Classified, maps: Sequence[HeatMap]) -> tuple[Problem, ...]:
     """Return what is told of sums beside the single waits: they have no times."""
-    measurement = inputs.pool.measurement("ns")
-    kept = select_from(measurement, inputs.rules, inputs.filters).weight.value
+    kept = inputs.measurement("ns").selection.weight.value
     rest = kept - sum(one.total_ns for one in maps)
     if not rest:
         return ()

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
-from pvprof.classify.name_waits import name_waits
 from pvprof.classify.rules import Rules
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.progress import Progress
@@ -28,15 +28,6 @@ from pvprof.parse.window import Window, read_bound
 from pvprof.units import UNITS, Unit, count_stacks
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What every analysing command works on."""
-
-    pool: Dataset
-    rules: Rules
-    filters: Filters
 
 
 def _compose(*options: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
@@ -120,7 +111,7 @@ class Settings:
     filters: Filters
 
 
-def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) -> Inputs:
+def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) -> Classified:
     """Read what the options name; takes them out of `options` and leaves the command's own.
 
     Raises:
@@ -129,11 +120,10 @@ def load_inputs(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) ->
     settings = take_settings(options, default_kinds)
     recordings: Sequence[str] = options.pop("recordings")
     with Progress(recordings, options["quiet"]) as progress:
-        pool = load_dataset(recordings, replace(settings.read, progress=progress))
-    pool = name_waits(pool, settings.rules)
+        dataset = load_dataset(recordings, replace(settings.read, progress=progress))
     if options.pop("wall_clock", False):
-        pool = on_and_off(pool, options["rate"], ProgramOptions().rate_hz)
-    return Inputs(pool, settings.rules, settings.filters)
+        dataset = on_and_off(dataset, options["rate"], ProgramOptions().rate_hz)
+    return Classified.of(dataset, settings.rules, settings.filters)
 
 
 def take_settings(options: dict[str, Any], default_kinds: tuple[str, ...] = ()) -> Settings:

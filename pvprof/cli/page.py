@@ -11,10 +11,10 @@ from pvprof.analysis.report import Report
 from pvprof.analysis.stacks.fold import FoldOptions, fold
 from pvprof.analysis.waits.heat_grid import GridOptions, HeatMap
 from pvprof.analysis.waits.wakers import wakeup_sums_of
-from pvprof.classify.filters import ALL_KINDS, Part, Selection, classify, select
+from pvprof.classify.classified import Classified, ClassifiedMeasurement
+from pvprof.classify.filters import ALL_KINDS, Part, Selection, select
 from pvprof.classify.rules import UNCLASSIFIED
 from pvprof.cli.maps import maps_of, words_of
-from pvprof.cli.options import Inputs
 from pvprof.cli.results import cause_of
 from pvprof.cli.towers import chained
 from pvprof.dataset.dataset import Measurement
@@ -27,9 +27,9 @@ _EVERYTHING = {"ns": "All waits", "samples": "All samples", "events": "All event
 _NO_NAME_PART = re.compile(r"[^A-Za-z0-9_-]+")
 
 
-def page_of(inputs: Inputs, report: Report) -> Page:
+def page_of(inputs: Classified, report: Report) -> Page:
     """Return the page of a report; the data in it are all that was read, not what was kept."""
-    pool = inputs.pool
+    pool = inputs.dataset
     manifests = pool.manifests or ({},) * len(pool.names)
     recordings = tuple(zip(pool.names, manifests, strict=True))
     snapshot = Snapshot(
@@ -42,14 +42,14 @@ def page_of(inputs: Inputs, report: Report) -> Page:
     )
     has_several = len(pool.measurements) > 1
     graphs = [
-        replace(graph, title=f"{graph.title} ({one.profile.unit})") if has_several else graph
-        for one in pool.measurements
+        replace(graph, title=f"{graph.title} ({one.unit})") if has_several else graph
+        for one in inputs.measurements
         for graph in _graphs(one, inputs)
     ]
     return Page(
         report=report,
         graphs=tuple(graphs),
-        distributions=distributions(pool, inputs.rules, inputs.filters),
+        distributions=distributions(inputs),
         recordings=recordings,
         data=encode(snapshot),
         maps=_maps(inputs),
@@ -57,18 +57,17 @@ def page_of(inputs: Inputs, report: Report) -> Page:
     )
 
 
-def _maps(inputs: Inputs) -> tuple[HeatMap, ...]:
+def _maps(inputs: Classified) -> tuple[HeatMap, ...]:
     """Return the waits that were kept in time, where single ones were recorded."""
-    if not any(one.events is not None and len(one.events) for one in inputs.pool.measurements):
+    if not any(one.events is not None and len(one.events) for one in inputs.dataset.measurements):
         return ()
     return maps_of(inputs, GridOptions())
 
 
-def _graphs(measurement: Measurement, inputs: Inputs) -> Iterator[Graph]:
+def _graphs(classified: ClassifiedMeasurement, inputs: Classified) -> Iterator[Graph]:
     """Yield a graph for each kind that was kept, spinning and blocking apart, then everything."""
     rules, filters = inputs.rules, inputs.filters
-    parts = classify(measurement.profile, rules)
-    kept = select(parts, rules, filters).kept
+    measurement, parts, kept = classified.measurement, classified.parts, classified.kept
     everything = select(parts, rules, replace(filters, kinds=(ALL_KINDS,))).kept
     total = sum(part.weight.value for part in parts)
     unit = measurement.profile.unit
@@ -102,7 +101,7 @@ def _graphs(measurement: Measurement, inputs: Inputs) -> Iterator[Graph]:
 
 
 def _waker_graph(
-    measurement: Measurement, inputs: Inputs, kept: Sequence[Part], total: int
+    measurement: Measurement, inputs: Classified, kept: Sequence[Part], total: int
 ) -> Graph:
     """Return the graph of what was kept, each wait joined with who ended it."""
     unit = measurement.profile.unit

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from pvprof import __version__
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
-from pvprof.classify.filters import Part, Selection, select_from
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Part, Selection
 from pvprof.classify.rules import OTHER, UNCLASSIFIED
-from pvprof.cli.options import Inputs, say, say_problems
+from pvprof.cli.options import say, say_problems
 from pvprof.cli.output import deliver
 from pvprof.cli.terminal import Draw, plain_text, show
 from pvprof.cli.towers import chained
@@ -43,7 +44,7 @@ def _drawing(report: Report, options: TableOptions) -> Draw:
     return lambda console: print_report(report, console, options)
 
 
-def render_result(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> str:
+def render_result(made: Format, inputs: Classified, report: Report, options: TableOptions) -> str:
     """Return the text of a result in the format `made`."""
     if made.source is Source.REPORT:
         return render_tables(made, report, options)
@@ -53,34 +54,34 @@ def render_result(made: Format, inputs: Inputs, report: Report, options: TableOp
     return render_folded(tower.folded) if made.name == "folded" else tower.svg(SvgChoices())
 
 
-def _html_text(inputs: Inputs, report: Report, options: TableOptions) -> str:
+def _html_text(inputs: Classified, report: Report, options: TableOptions) -> str:
     from pvprof.cli.page import page_of  # noqa: PLC0415
     from pvprof.render.html.page import render  # noqa: PLC0415
 
     return render(page_of(inputs, report), options)
 
 
-def render_pool(made: Format, inputs: Inputs, options: SpeedscopeOptions) -> Rendered:
+def render_pool(made: Format, inputs: Classified, options: SpeedscopeOptions) -> Rendered:
     """Return the text of all that was read and kept, for a viewer.
 
     Raises:
         UsageError: the format cannot hold it, or the options do not go with it.
     """
     if made.name == "speedscope":
-        return convert(inputs.pool, inputs.rules, inputs.filters, options)
+        return convert(inputs, options)
     from pvprof.views.chrome_trace import convert as convert_to_trace  # noqa: PLC0415
 
     if options.fold.counts or not options.timeline or options.unit not in (None, "ns"):
         raise UsageError(
             "a Chrome trace has single waits in time: not --counts, --no-timeline or --measure"
         )
-    return convert_to_trace(inputs.pool, inputs.rules, inputs.filters)
+    return convert_to_trace(inputs)
 
 
 def deliver_pool(
     path: str,
     result: Rendered,
-    inputs: Inputs,
+    inputs: Classified,
     force: bool,
     is_quiet: bool,
 ) -> bool:
@@ -90,7 +91,7 @@ def deliver_pool(
         Whether anything is in it.
     """
     deliver(path, result.text, force, is_quiet)
-    say_problems(inputs.pool, is_quiet)
+    say_problems(inputs.dataset, is_quiet)
     say(result.problems, is_quiet)
     return all(problem.kind != NOTHING_KEPT for problem in result.problems)
 
@@ -181,22 +182,22 @@ def empty_picture(choices: SvgChoices, reason: str) -> str:
 class Towers:
     """Folded stacks, and all that a picture says about where they come from."""
 
-    inputs: Inputs
+    inputs: Classified
     measurement: Measurement
     selection: Selection
     folded: Folded
     options: FoldOptions
 
     @classmethod
-    def of(cls, inputs: Inputs, unit: Unit | None, options: FoldOptions) -> Towers:
+    def of(cls, inputs: Classified, unit: Unit | None, options: FoldOptions) -> Towers:
         """Fold what the filters keep of one unit, the first if none is named.
 
         Raises:
             UsageError: nothing was measured in that unit, or not what stacks are joined with.
         """
-        measurement = inputs.pool.measurement(unit)
+        classified = inputs.measurement(unit)
+        measurement, selection = classified.measurement, classified.selection
         check_counts(measurement, options)
-        selection = select_from(measurement, inputs.rules, inputs.filters)
         stacks, how = [part.stacks for part in selection.kept], options
         if options.chain:
             stacks, how = chained(measurement, selection.kept, options)
@@ -231,7 +232,7 @@ class Towers:
     @property
     def name(self) -> str:
         """Return the names of the recordings."""
-        return " + ".join(self.inputs.pool.names)
+        return " + ".join(self.inputs.dataset.names)
 
     @property
     def measured(self) -> str:
@@ -245,7 +246,7 @@ class Towers:
     @property
     def has_loss(self) -> bool:
         """Tell whether data are missing, so that totals are too low."""
-        return any(one.severity == "loss" for one in self.inputs.pool.problems)
+        return any(one.severity == "loss" for one in self.inputs.dataset.problems)
 
     @property
     def subtitle(self) -> str:
@@ -284,10 +285,10 @@ class Towers:
         from pvprof.recording.provenance import provenance_rows  # noqa: PLC0415
 
         unit = self.folded.unit
-        facts = provenance_rows(self.inputs.pool.manifests)
+        facts = provenance_rows(self.inputs.dataset.manifests)
         known = {label for label, _ in facts}
         known |= {"Kernel ident"} if "Kernel" in known else set()  # it is part of that row
-        notes = [row for row in self.inputs.pool.provenance if row[0] not in known]
+        notes = [row for row in self.inputs.dataset.provenance if row[0] not in known]
         notes += facts
         total = format_exact(self.folded.total, unit)
         notes.append(("Shown", f"{total} in {count_stacks(len(self.folded.rows))}"))
@@ -302,7 +303,7 @@ class Towers:
             notes.append(("Set aside", "\n".join(aside)))
             if not self.folded.rows:
                 notes.append(("To see it", "--kind all keeps every kind"))
-        problems = problem_lines(merge_problems(self.inputs.pool.problems))
+        problems = problem_lines(merge_problems(self.inputs.dataset.problems))
         if problems:
             notes.append(("Problems", "\n".join(problems)))
         notes.append(("Drawn by", f"pvprof {__version__}"))

@@ -23,11 +23,10 @@ from typing import TYPE_CHECKING, Any
 
 from pvprof.analysis.waits.timelines import Tracks, described, name_of_thread, tracks_of
 from pvprof.analysis.waits.wakers import INTERRUPT, blocked_ns, is_interrupt, wakeup_of
-from pvprof.classify.filters import Filters, Part, select_from
-from pvprof.classify.name_waits import name_waits
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Part
 from pvprof.classify.rules import OTHER, Rules
-from pvprof.classify.rules_file import load_rules
-from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
@@ -45,22 +44,18 @@ if TYPE_CHECKING:
 _UNKNOWN = -1
 
 
-def convert(pool: Dataset, rules: Rules | None = None, filters: Filters | None = None) -> Rendered:
-    """Return a pool as the text of a Chrome trace, with what could not be shown as it is.
+def convert(classified: Classified) -> Rendered:
+    """Return a dataset as the text of a Chrome trace, with what could not be shown as it is.
 
     Args:
-        pool: one recording with single waits.
-        rules: for kinds of waits and lock classes; None for those that come with pvprof.
-        filters: what to keep; None for what the rules do not set aside.
+        classified: one recording with single waits, sorted and filtered.
 
     Raises:
         UsageError: there are no single waits, or those of several recordings.
     """
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-    rules = load_rules() if rules is None else rules
-    filters = Filters() if filters is None else filters
-    pool = name_waits(pool, rules)
+    pool, rules = classified.dataset, classified.rules
     measurement = pool.measurement("ns")
     events = measurement.events
     if events is None:
@@ -72,7 +67,7 @@ def convert(pool: Dataset, rules: Rules | None = None, filters: Filters | None =
         raise UsageError(
             "a Chrome trace of several recordings: they have no common clock", "one file for each"
         )
-    parts = select_from(measurement, rules, filters).kept
+    parts = classified.measurement("ns").kept
     whats, what = described(events, parts, lambda part, stack: _what(part, stack, rules))
     kept = np.flatnonzero(what >= 0)
     facts = {label: text for label, text in pool.provenance if text}

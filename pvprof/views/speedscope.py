@@ -22,10 +22,9 @@ from dataclasses import dataclass, field
 
 from pvprof.analysis.stacks.fold import FoldOptions, fold, frames_around
 from pvprof.analysis.waits.timelines import described, name_of_thread, tracks_of
-from pvprof.classify.filters import Filters, Part, select_from
-from pvprof.classify.name_waits import name_waits
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Part
 from pvprof.classify.rules import OTHER, UNCLASSIFIED, Rules
-from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
@@ -58,21 +57,14 @@ class SpeedscopeOptions:
     timeline: bool = True
 
 
-def convert(
-    pool: Dataset,
-    rules: Rules | None = None,
-    filters: Filters | None = None,
-    options: SpeedscopeOptions | None = None,
-) -> Rendered:
-    """Return a pool as the text of a speedscope file, with what could not be shown as it is.
+def convert(classified: Classified, options: SpeedscopeOptions | None = None) -> Rendered:
+    """Return a dataset as the text of a speedscope file, with what could not be shown as it is.
 
     Where nothing is kept, the file holds one empty profile whose name says so: the viewer opens no
     file without a profile.
 
     Args:
-        pool: what was measured.
-        rules: for kinds of waits and lock classes; None for those that come with pvprof.
-        filters: what to keep; None for what the rules do not set aside.
+        classified: what was measured, sorted and filtered.
         options: None for the defaults.
 
     Raises:
@@ -80,14 +72,12 @@ def convert(
         UsageError: nothing was measured in the unit asked for, or no counts were recorded.
         OutputError: a sum is too large for the format.
     """
-    rules = load_rules() if rules is None else rules
-    filters = Filters() if filters is None else filters
     options = SpeedscopeOptions() if options is None else options
-    pool = name_waits(pool, rules)
+    pool, rules = classified.dataset, classified.rules
     profiles: list[SpeedscopeProfile] = []
     problems: list[Problem] = []
     for measurement in _measurements(pool, options):
-        parts = select_from(measurement, rules, filters).kept
+        parts = classified.measurement(measurement.profile.unit).kept
         if _has_timeline(measurement, pool, options, problems):
             assert measurement.events is not None
             profiles += _threads(measurement.events, parts, options.fold, problems)

@@ -22,6 +22,7 @@ from pvprof.analysis.compare.compare import CompareOptions, Comparison, compare
 from pvprof.analysis.compare.measures import CLASS, FUNCTION, KIND, LOCK, MEASURES, RowChange
 from pvprof.analysis.report import build_report
 from pvprof.analysis.stacks.fold import Folded
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.load import combine, load_dataset
@@ -161,7 +162,7 @@ def test_rows_of_each_level_add_up_to_what_a_report_on_the_same_recordings_says(
         kept = sum(
             part.kept.value
             for run in side.runs
-            for part in build_report(run.pool, RULES, Filters()).sections
+            for part in build_report(Classified.of(run.pool, RULES, Filters())).sections
         )
         for level in (KIND, LOCK):
             values = [(r.main.base, r.main.new)[place] for r in section.level(level)]
@@ -181,7 +182,7 @@ def test_a_real_recording_has_the_rows_of_its_report_to_the_nanosecond(
     base, new = read_sides(places, places, "", options)
     filters = Filters(kinds=(ALL_KINDS,))
     changes = compare(base, new, RULES, filters)
-    report = build_report(load_dataset(places, options), RULES, filters)
+    report = build_report(Classified.of(load_dataset(places, options), RULES, filters))
     for section, part in zip(changes.sections, report.sections, strict=True):
         told = {
             (r.kind, r.lock_class, r.name): {m.name: m.base[0] for m in r.measures}

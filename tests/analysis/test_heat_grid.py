@@ -25,7 +25,8 @@ from pvprof.analysis.waits.heat_grid import (
     heat_maps,
     round_lengths,
 )
-from pvprof.classify.filters import ALL_KINDS, Filters, select_from
+from pvprof.classify.classified import ClassifiedMeasurement
+from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import UsageError
 from pvprof.model.waits import RunSpan
@@ -58,7 +59,7 @@ def map_of(
 def real_maps(name: str, *kinds: str) -> tuple[HeatMap, ...]:
     measurement = load_dataset([str(RECORDINGS / name)], ReadOptions()).measurement("ns")
     assert measurement.events is not None
-    kept = select_from(measurement, RULES, Filters(kinds)).kept
+    kept = ClassifiedMeasurement(measurement, RULES, Filters(kinds)).kept
     return heat_maps(measurement.events, measurement.runs, kept, GridOptions())
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.histograms import ALL, Bucket, distributions
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Dataset, Measurement
@@ -44,7 +45,7 @@ def events_of(waits: list[int]) -> Dataset:
 
 @given(st.lists(st.integers(0, (1 << 63) - 1), min_size=1, max_size=30))
 def test_each_wait_is_in_the_bucket_between_whose_bounds_it_lies(waits: list[int]) -> None:
-    whole, lock = distributions(events_of(waits), RULES, Filters())
+    whole, lock = distributions(Classified.of(events_of(waits), RULES, Filters()))
     assert (whole.name, lock.name) == (ALL, "vm object")
     assert whole.buckets == lock.buckets
     assert lock.count == len(waits)
@@ -64,13 +65,13 @@ def test_each_wait_is_in_the_bucket_between_whose_bounds_it_lies(waits: list[int
     [(0, 0, 1), (1, 1, 2), (2, 2, 4), (4095, 2048, 4096), (4096, 4096, 8192)],
 )
 def test_bounds_are_those_of_quantize(wait: int, low: int, high: int) -> None:
-    whole, _ = distributions(events_of([wait]), RULES, Filters())
+    whole, _ = distributions(Classified.of(events_of([wait]), RULES, Filters()))
     assert whole.buckets == (Bucket(low, high, 1),)
 
 
 def test_real_events_are_counted_as_the_table_counts_them() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
-    found = distributions(pool, RULES, Filters(kinds=(ALL_KINDS,)))
+    found = distributions(Classified.of(pool, RULES, Filters(kinds=(ALL_KINDS,))))
     (measurement,) = [one for one in pool.measurements if one.events is not None]
     counts: Counter[str] = Counter()
     for key, _, weight in measurement.profile:
@@ -83,18 +84,20 @@ def test_dtraces_own_buckets_are_kept_with_their_bounds() -> None:
     body = Histogram(Key("rw-spin", "vm object"), ((512, 0), (1024, 3), (2048, 0), (4096, 1)))
     open_body = Histogram(Key("rw-block", "vm object"), ((0, 2), (100, 5)))
     pool = Dataset(("made",), (), (body, open_body), (), ())
-    spin, block = sorted(distributions(pool, RULES, Filters()), key=lambda one: one.count)
+    spin, block = sorted(
+        distributions(Classified.of(pool, RULES, Filters())), key=lambda one: one.count
+    )
     assert spin.buckets == (Bucket(1024, 2048, 3), Bucket(2048, 4096, 0), Bucket(4096, None, 1))
     assert block.buckets == (Bucket(0, 100, 2), Bucket(100, None, 5))
 
 
 def test_what_filters_leave_out_is_not_counted() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
-    kinds = {one.kind for one in distributions(pool, RULES, Filters())}
+    kinds = {one.kind for one in distributions(Classified.of(pool, RULES, Filters()))}
     assert kinds == {"kernel"}
 
 
 def test_a_body_without_a_count_has_no_bucket() -> None:
     pool = Dataset(("made",), (), (Histogram(Key("", "vmpfw"), ((1, 0),)),), (), ())
-    (empty,) = distributions(pool, RULES, Filters(kinds=(ALL_KINDS,)))
+    (empty,) = distributions(Classified.of(pool, RULES, Filters(kinds=(ALL_KINDS,))))
     assert empty.buckets == ()

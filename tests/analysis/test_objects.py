@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
 from pvprof.analysis.waits.objects import Objects, address_ranges, gini, objects_of
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.parse.read import ReadOptions
@@ -107,7 +108,7 @@ def test_the_channels_of_sleep_queues_are_called_so() -> None:
 
 def test_the_pv_lists_of_a_real_kernel_are_several_and_their_array_has_64_byte_locks() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
-    (section,) = build_report(pool, RULES, Filters()).sections
+    (section,) = build_report(Classified.of(pool, RULES, Filters())).sections
     assert section.singles is not None
     (row,) = [row for row in section.rows if row.name == "pmap pv list"]
     objects = section.singles.objects[row.id]

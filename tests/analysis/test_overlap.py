@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.report import Detail, build_report
 from pvprof.analysis.waits.overlap import Overlaps, overlaps, timeline_of
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import InputError
@@ -273,7 +274,7 @@ def test_a_real_recording_sums_as_awk_does_and_unites_as_looking_at_every_stretc
 
 def test_a_report_on_a_real_recording_has_the_same_rows_with_and_without_overlap() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
-    (section,) = build_report(pool, RULES, EVERYTHING, Detail(stacks=3)).sections
+    (section,) = build_report(Classified.of(pool, RULES, EVERYTHING), Detail(stacks=3)).sections
     assert section.singles is not None
     assert set(section.singles.overlaps.rows) == {row.id for row in section.rows}
     for row in section.rows:

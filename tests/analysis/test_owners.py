@@ -17,6 +17,7 @@ from pvprof.analysis.stacks.fold import FoldOptions, fold
 from pvprof.analysis.waits.chains import join_stacks
 from pvprof.analysis.waits.owner_chains import NO_OWNER, chains_of_owners
 from pvprof.analysis.waits.owners import Owners, owners_of
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.parse.read import ReadOptions
@@ -191,7 +192,7 @@ def test_threads_of_two_recordings_are_not_one() -> None:
 
 def test_owners_in_a_real_recording_are_named_and_add_up() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
-    (section,) = build_report(pool, RULES, Filters(kinds=(ALL_KINDS,))).sections
+    (section,) = build_report(Classified.of(pool, RULES, Filters(kinds=(ALL_KINDS,)))).sections
     assert section.singles is not None
     owned = 0
     for row in section.rows:

@@ -30,6 +30,7 @@ from pvprof.analysis.waits.waker_chains import (
     chains_of_singles,
 )
 from pvprof.analysis.waits.wakers import is_interrupt, wakers_of, wakeup_sums_of
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters, classify
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Measurement
@@ -606,6 +607,6 @@ def test_the_report_counts_wakers_only_where_they_are_known() -> None:
         path = Path(place) / "x.out"
         path.write_bytes(recorded.text())
         pool = load_dataset([str(path)], ReadOptions())
-    (section,) = build_report(pool, load_rules(None), EVERYTHING, Detail()).sections
+    (section,) = build_report(Classified.of(pool, load_rules(None), EVERYTHING), Detail()).sections
     assert (section.wakers, section.aside_wakers, section.asleep_rows) == (None, None, ())
     assert section.rows[0].blocked is None

@@ -572,7 +572,7 @@ def test_a_stack_whose_frames_are_known_is_classified_without_matching_them_agai
 
 def test_importing_the_rules_loads_nothing_heavy() -> None:
     program = (
-        "import sys, pvprof.rules\n"
+        "import sys, pvprof.classify.rules\n"
         "heavy = {'numpy', 'pandas', 'rich', 'click'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )

@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 from conftest import read_recording_bytes
 
 from pvprof.analysis.report import build_report
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.classify.rules_file import load_rules
-from pvprof.cli.options import Inputs
 from pvprof.cli.page import page_of
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.problems import Problem
@@ -64,9 +64,8 @@ def page_from(
     pool = Dataset(
         names, tuple(Measurement(one, None) for one in profiles), histograms, problems, (), ()
     )
-    inputs = Inputs(pool, RULES, Filters())
-    report = build_report(pool, RULES, inputs.filters)
-    return render(page_of(inputs, report), TableOptions(top))
+    classified = Classified.of(pool, RULES, Filters())
+    return render(page_of(classified, build_report(classified)), TableOptions(top))
 
 
 def parsed(page: str) -> ET.Element:

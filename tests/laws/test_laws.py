@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
 from pvprof.analysis.stacks.fold import FoldOptions, fold
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters, classify, select
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Dataset, Measurement
@@ -134,7 +135,7 @@ def test_what_is_kept_and_what_is_set_aside_add_up(
 
 @given(rows)
 def test_the_rows_of_a_report_add_up_to_its_totals(some: list[tuple[Key, Stack, Weight]]) -> None:
-    report = build_report(pool_of(profile_of(some)), RULES, Filters())
+    report = build_report(Classified.of(pool_of(profile_of(some)), RULES, Filters()))
     for section in report.sections:
         assert sum(row.value for row in section.rows) == section.kept.value
         assert sum(row.value for row in section.aside_rows) + section.kept.value == (

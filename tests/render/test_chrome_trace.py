@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from test_speedscope import kinds_of
 from test_speedscope import waits as speedscope_waits
 
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.errors import UsageError
 from pvprof.render.viewers.chrome_trace import microseconds
@@ -89,7 +90,7 @@ def total_ns(document: dict[str, Any]) -> int:
 
 
 def converted(waits: list[Wait]) -> Rendered:
-    return convert(pool_of(waits), RULES, ALL)
+    return convert(Classified.of(pool_of(waits), RULES, ALL))
 
 
 # ---- real recordings -----------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def test_a_thread_whose_process_is_not_known_is_its_own() -> None:
     events = pool.measurements[0].events
     assert events is not None
     events.pid[:] = -1
-    document = check_trace(convert(pool, RULES, ALL).text)
+    document = check_trace(convert(Classified.of(pool, RULES, ALL)).text)
     assert {(one["pid"], one["tid"]) for one in waits_of(document)} == {(70, 70), (80, 80)}
 
 
@@ -248,7 +249,7 @@ def test_a_thread_number_that_was_given_again_is_of_each_process_in_its_time() -
     events = pool.measurements[0].events
     assert events is not None
     events.pid[:] = [7, 8, 9, 8, 8]
-    document = check_trace(convert(pool, RULES, ALL).text)
+    document = check_trace(convert(Classified.of(pool, RULES, ALL)).text)
     owners = [one["args"]["owner"] for one in waits_of(document) if "owner" in one["args"]]
     assert owners == ["sh (tid 75)", "cc (tid 75)", "tid 99"]
     names = {
@@ -262,7 +263,7 @@ def test_a_thread_number_that_was_given_again_is_of_each_process_in_its_time() -
 def test_the_library_refuses_what_it_cannot_draw() -> None:
     pool = pool_of([Wait(0, 5, run=0), Wait(0, 5, run=1)])
     with pytest.raises(UsageError, match="no common clock"):
-        convert(replace(pool, names=("a", "b")), RULES, ALL)
+        convert(Classified.of(replace(pool, names=("a", "b")), RULES, ALL))
 
 
 # ---- laws ----------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from test_laws import rows as weighted_rows
 
 from pvprof import __version__
 from pvprof.analysis.stacks.fold import FoldOptions, fold
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Dataset, Measurement
@@ -132,7 +133,7 @@ def events_of(waits: list[tuple[int, int, int, int]], name: str = "vm object") -
 
 
 def convert_events(events: WaitTable, *names: str) -> Rendered:
-    return convert(pool_of(events.profile(), events, *names), RULES, ALL)
+    return convert(Classified.of(pool_of(events.profile(), events, *names), RULES, ALL))
 
 
 def kinds_of(rendered: Rendered) -> dict[str, int]:
@@ -401,7 +402,7 @@ def test_folded_to_speedscope_and_back_is_equal(
         profile.add(key, stack, weight)
     options = FoldOptions(by, execname, counts)
     wanted = render_folded(fold(profile.groups.items(), "ns", options))
-    text = convert(pool_of(profile), RULES, ALL, SpeedscopeOptions(options)).text
+    text = convert(Classified.of(pool_of(profile), RULES, ALL), SpeedscopeOptions(options)).text
     check_document(text)
     if wanted:
         assert folded_of(text) == wanted
@@ -428,7 +429,7 @@ def test_anybodys_folded_stacks_to_speedscope_and_back_are_equal(
     parsed = read(lines.encode("utf-8", "backslashreplace"), "law", ReadOptions(layout="folded"))
     ((_, profile),) = parsed.profiles.items()
     wanted = render_folded(fold(profile.groups.items(), "samples", FoldOptions()))
-    text = convert(pool_of(profile), RULES, ALL).text
+    text = convert(Classified.of(pool_of(profile), RULES, ALL)).text
     check_document(text)
     assert folded_of(text, "samples") == wanted
 
@@ -479,7 +480,7 @@ def test_names_with_any_character_make_a_file_that_can_be_read() -> None:
     for number, name in enumerate(nasty, 1):
         profile.add(Key("turnstile", name, name), Stack("kernel`f"), Weight(number, 0, 1))
     pool = pool_of(profile, None, 'a"b\x07')
-    text = convert(pool, RULES, ALL).text
+    text = convert(Classified.of(pool, RULES, ALL)).text
     (sums,) = check_document(text).values()
     assert sums.total() == sum(range(len(nasty) + 1))
     assert json.loads(text)["name"] == 'a"b\\x07'
@@ -542,12 +543,15 @@ def test_counts_are_refused_where_none_were_recorded() -> None:
     profile = Profile("samples", False)
     profile.add(Key(), Stack("a"), Weight(3, 0, 1))
     with pytest.raises(UsageError, match="no counts"):
-        convert(pool_of(profile), options=SpeedscopeOptions(FoldOptions(counts=True)))
+        convert(
+            Classified.of(pool_of(profile), RULES, Filters()),
+            options=SpeedscopeOptions(FoldOptions(counts=True)),
+        )
 
 
 def test_python_needs_a_pool_and_nothing_else() -> None:
     pool = load_dataset([str(RECORDINGS / "stock-offcpu.out")], ReadOptions())
-    converted = speedscope.convert(pool)
+    converted = speedscope.convert(Classified.of(pool, RULES, Filters()))
     names = list(check_document(converted.text))
     assert names
     assert all(name.startswith("Kernel waiting on itself") for name in names)

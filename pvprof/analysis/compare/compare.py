@@ -30,8 +30,8 @@ from pvprof.analysis.compare.measures import (
 from pvprof.analysis.compare.systems import common_rows, system_caveats, systems_of
 from pvprof.analysis.report import Report, Section, build_report
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
-from pvprof.classify.filters import Filters, select_from
-from pvprof.classify.name_waits import name_waits
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Filters
 from pvprof.classify.rules import Rules, WaitKind
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
@@ -122,10 +122,15 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One run and the report on it alone."""
+    """One run, sorted by the rules, and the report on it alone."""
 
     run: RecordedRun
+    classified: Classified
     report: Report
+
+    @classmethod
+    def of(cls, run: RecordedRun, classified: Classified) -> _Read:
+        return cls(run, classified, build_report(classified))
 
     def section(self, unit: Unit) -> Section | None:
         return next((one for one in self.report.sections if one.unit == unit), None)
@@ -144,20 +149,17 @@ def compare(
     for side in (base, new):
         if not side.runs:
             raise InputError(f"{side.name}: no recordings on this side")
-    base, new = (
-        replace(side, runs=tuple(_named(run, rules) for run in _in_order(side.runs)))
-        for side in (base, new)
-    )
+    base, new = (replace(side, runs=tuple(_in_order(side.runs))) for side in (base, new))
     caveats = find_caveats(base, new, options.basis)
     times, problems = _times(base, new, options)
     sections: list[SectionChange] = []
     for mode, some in _by_mode(base, new):
         read = [
-            [_Read(run, build_report(run.pool, rules, filters)) for run in runs] for runs in some
+            [_Read.of(run, Classified.of(run.pool, rules, filters)) for run in runs]
+            for runs in some
         ]
         sections += [
-            _section(mode, unit, read, (rules, filters), options)
-            for unit in _common_units(read[0], read[1])
+            _section(mode, unit, read, rules, options) for unit in _common_units(read[0], read[1])
         ]
     systems = systems_of(base, new)
     if systems:
@@ -169,10 +171,6 @@ def compare(
     return Comparison(
         base, new, options, rules.kinds, caveats, times, tuple(sections), tuple(problems)
     )
-
-
-def _named(run: RecordedRun, rules: Rules) -> RecordedRun:
-    return replace(run, pool=name_waits(run.pool, rules))
 
 
 def _common(section: SectionChange, options: CompareOptions) -> SectionChange:
@@ -274,10 +272,9 @@ def _section(
     mode: str,
     unit: Unit,
     read: Sequence[Sequence[_Read]],
-    chosen: tuple[Rules, Filters],
+    rules: Rules,
     options: CompareOptions,
 ) -> SectionChange:
-    rules = chosen[0]
     amounts = [
         options.basis.amounts([one.run for one in side], is_new=place == 1)
         for place, side in enumerate(read)
@@ -287,7 +284,7 @@ def _section(
     )
     sections = [one.section(unit) for side in read for one in side]
     rows = rows_of(sections, measurer, rules)
-    folded, reasons = _fold_all([one for side in read for one in side], unit, chosen, options)
+    folded, reasons = _fold_all([one for side in read for one in side], unit, options)
     split = len(read[0])
     both = [add_folded(some, folded[0].unit) for some in (folded[:split], folded[split:])]
     totals = sum(amounts[0], Fraction()), sum(amounts[1], Fraction())
@@ -312,7 +309,7 @@ def _section(
 
 
 def _fold_all(
-    read: Sequence[_Read], unit: Unit, chosen: tuple[Rules, Filters], options: CompareOptions
+    read: Sequence[_Read], unit: Unit, options: CompareOptions
 ) -> tuple[list[Folded], frozenset[Frame]]:
     """Return the folded stacks of each run, and the frames that are no functions."""
     folded = []
@@ -321,9 +318,9 @@ def _fold_all(
         if one.section(unit) is None:
             folded.append(Folded((), unit))
             continue
-        selection = select_from(one.run.pool.measurement(unit), *chosen)
-        groups = [(part.key, part.stacks) for part in selection.kept]
-        made = fold(groups, unit, options.fold, (part.verdict.kind for part in selection.kept))
+        kept = one.classified.measurement(unit).kept
+        groups = [(part.key, part.stacks) for part in kept]
+        made = fold(groups, unit, options.fold, (part.verdict.kind for part in kept))
         reasons |= made.reasons
         reasons |= {clean_frame(key.execname) for key, _ in groups if key.execname}
         folded.append(made)

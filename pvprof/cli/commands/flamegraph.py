@@ -157,7 +157,7 @@ def _write_for_viewer(
     inputs = load_inputs(rest)
     result = render_pool(made, inputs, choices)
     if not deliver_pool(output, result, inputs, force, rest["quiet"]):
-        raise nothing_kept("draw", [inputs.pool])
+        raise nothing_kept("draw", [inputs.dataset])
 
 
 def _choices(rest: dict[str, Any]) -> SvgChoices:
@@ -202,7 +202,7 @@ def _finish(towers: Sequence[Towers]) -> None:
         InputError: no stack has any weight.
     """
     for one in towers:
-        say_problems(one.inputs.pool, is_quiet=True)
-        say_others(one.inputs.pool, one.measurement.profile.unit)
+        say_problems(one.inputs.dataset, is_quiet=True)
+        say_others(one.inputs.dataset, one.measurement.profile.unit)
     if not any(one.folded.rows for one in towers):
-        raise nothing_kept("draw", [one.inputs.pool for one in towers])
+        raise nothing_kept("draw", [one.inputs.dataset for one in towers])

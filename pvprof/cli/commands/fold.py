@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
+from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS
 from pvprof.cli.options import (
-    Inputs,
     filter_options,
     input_options,
     load_inputs,
@@ -63,14 +63,14 @@ def command(format_name: str | None, output: str, force: bool, **rest: Any) -> N
         return
     folded = _fold(inputs, measure, options)
     deliver(output, render(folded), force, rest["quiet"])
-    say_problems(inputs.pool, rest["quiet"])
-    say_others(inputs.pool, inputs.pool.measurement(measure).profile.unit)
+    say_problems(inputs.dataset, rest["quiet"])
+    say_others(inputs.dataset, inputs.dataset.measurement(measure).profile.unit)
 
 
-def _fold(inputs: Inputs, measure: Unit | None, options: FoldOptions) -> Folded:
+def _fold(inputs: Classified, measure: Unit | None, options: FoldOptions) -> Folded:
     if options.chain or not inputs.filters.keep_all:
         return Towers.of(inputs, measure, options).folded
-    measurement = inputs.pool.measurement(measure)
+    measurement = inputs.dataset.measurement(measure)
     check_counts(measurement, options)
     profile = measurement.profile
     return fold(profile.groups.items(), profile.unit, options)

@@ -75,7 +75,7 @@ def command(output: str, force: bool, **rest: Any) -> None:
         selection=words_of(inputs.filters),
     )
     deliver(output, render(maps, options), force, rest["quiet"])
-    say_problems(inputs.pool, is_quiet=True)
+    say_problems(inputs.dataset, is_quiet=True)
     say(left_out(inputs, maps), is_quiet=True)
     if not any(one.waits for one in maps):
-        raise nothing_kept("draw", [inputs.pool])
+        raise nothing_kept("draw", [inputs.dataset])

@@ -59,9 +59,9 @@ def command(format_name: str | None, top: int, output: str, force: bool, **rest:
     detail = Detail(
         stacks=most if "stacks" in details else 0, objects=most, owners=most, wakers=most
     )
-    report = build_report(inputs.pool, inputs.rules, inputs.filters, detail)
+    report = build_report(inputs, detail)
     for name in details:
-        if inputs.pool.records and not any(has_detail(one, name) for one in report.sections):
+        if inputs.dataset.records and not any(has_detail(one, name) for one in report.sections):
             reason, hint = NEEDS[name]
             raise UsageError(f"--{name}: {reason}", hint)
     options = TableOptions(top, only_locks=True, details=details)
@@ -69,4 +69,4 @@ def command(format_name: str | None, top: int, output: str, force: bool, **rest:
         print_terminal(report, options)
         return
     deliver(output, render_tables(made, report, options), force, rest["quiet"])
-    say_problems(inputs.pool, rest["quiet"])
+    say_problems(inputs.dataset, rest["quiet"])

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from pvprof.analysis.report import Report, build_report
+from pvprof.classify.classified import Classified
 from pvprof.cli.options import (
-    Inputs,
     filter_options,
     input_options,
     load_inputs,
@@ -62,7 +62,7 @@ def command(
     ]
     check_outputs([path for path, _ in wanted], force)
     inputs = load_inputs(rest)
-    report = build_report(inputs.pool, inputs.rules, inputs.filters)
+    report = build_report(inputs)
     options = TableOptions(top)
     # Everything is made before anything is written: all of the files, or none.
     results = [
@@ -75,15 +75,15 @@ def command(
             continue
         deliver(path, result.text, force, rest["quiet"])
     if not any(_is_terminal(path, made) for path, made in wanted):
-        say_problems(inputs.pool, rest["quiet"])
+        say_problems(inputs.dataset, rest["quiet"])
     say([one for result in results if result for one in result.problems], rest["quiet"])
     if any(made.source is Source.FOLDED for _, made in wanted):
-        say_others(inputs.pool, inputs.pool.measurement(None).profile.unit)
+        say_others(inputs.dataset, inputs.dataset.measurement(None).profile.unit)
     if report.is_empty and any(made.source is Source.BOTH for _, made in wanted):
-        raise nothing_kept("show", [inputs.pool])
+        raise nothing_kept("show", [inputs.dataset])
 
 
-def _render(made: Format, inputs: Inputs, report: Report, options: TableOptions) -> Rendered:
+def _render(made: Format, inputs: Classified, report: Report, options: TableOptions) -> Rendered:
     if made.source is Source.POOL:
         return render_pool(made, inputs, SpeedscopeOptions())
     return Rendered(render_result(made, inputs, report, options), ())

@@ -1,0 +1,107 @@
+"""A dataset sorted by the rules: made once, and given to every analysis and view.
+
+Owns which measurement's parts the filters kept and which they set aside. Waits that were recorded
+without a name get one here. The sorting of a measurement happens when it is first asked for, and is
+remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from pvprof.classify.filters import Filters, Part, Selection, classify, rejected_by, select
+from pvprof.classify.filters import wanted_kinds as kinds_to_keep
+from pvprof.classify.name_waits import name_waits
+from pvprof.classify.rules import Classification, Rules
+from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.model.profile import Histogram, merge_histograms
+from pvprof.model.stacks import NO_STACK
+from pvprof.units import Unit
+
+
+@dataclass(frozen=True)
+class ClassifiedMeasurement:
+    """One measurement, its parts, and what the filters keep of them.
+
+    Attributes:
+        measurement: what was measured.
+        rules, filters: what it is sorted by.
+    """
+
+    measurement: Measurement
+    rules: Rules
+    filters: Filters
+
+    @property
+    def unit(self) -> Unit:
+        """Return the unit of its values."""
+        return self.measurement.profile.unit
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Return all weights by key and classification; none is missing."""
+        return classify(self.measurement.profile, self.rules)
+
+    @cached_property
+    def selection(self) -> Selection:
+        """Return the parts that the filters keep, and those that they set aside.
+
+        Raises:
+            UsageError: the filters name a kind that the rules do not have.
+        """
+        return select(self.parts, self.rules, self.filters)
+
+    @property
+    def kept(self) -> tuple[Part, ...]:
+        """Return the parts that the filters keep."""
+        return self.selection.kept
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A dataset, and what the rules and the filters say of it; make it with `Classified.of`.
+
+    Attributes:
+        dataset: what was read; its waits have names.
+        rules, filters: what it is sorted by.
+        measurements: by unit, in the order of the dataset.
+    """
+
+    dataset: Dataset
+    rules: Rules
+    filters: Filters
+    measurements: tuple[ClassifiedMeasurement, ...]
+
+    @classmethod
+    def of(cls, dataset: Dataset, rules: Rules, filters: Filters) -> Classified:
+        """Name the waits of a dataset that have no name, and prepare its sorting."""
+        named = name_waits(dataset, rules)
+        measurements = tuple(
+            ClassifiedMeasurement(measurement, rules, filters) for measurement in named.measurements
+        )
+        return cls(named, rules, filters, measurements)
+
+    def measurement(self, unit: Unit | None) -> ClassifiedMeasurement:
+        """Return the measurement of that unit, or the first.
+
+        Raises:
+            InputError: only histograms were measured.
+            UsageError: nothing was measured in that unit.
+        """
+        wanted = self.dataset.measurement(unit)
+        return next(one for one in self.measurements if one.measurement is wanted)
+
+    def histograms(self) -> Iterator[tuple[Histogram, Classification]]:
+        """Yield each histogram that the filters keep, with its classification.
+
+        Raises:
+            UsageError: the filters name a kind that the rules do not have.
+        """
+        wanted = kinds_to_keep(self.rules, self.filters.kinds)
+        for histogram in merge_histograms(self.dataset.histograms):
+            classification = self.rules.classify(histogram.key, NO_STACK)
+            is_kept = classification.kind in wanted
+            if is_kept and not rejected_by(classification, histogram.key, self.filters):
+                yield histogram, classification
