@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pvprof.classify.filters import Part
 from pvprof.classify.rules import Rules
+from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack
 from pvprof.model.waits import WaitTable
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.signedinteger[Any]]
 
 NO_NAME = "[no name]"
-_SPIN, _BLOCK = "-spin", "-block"
-_QUEUES = ("turnstile", "sleepq", "off-cpu", "off-cpu-d")
 
 
 RowId = tuple[str, str, str]
@@ -106,10 +105,11 @@ class _Sums:
     def add(self, part: Part, rules: Rules) -> None:
         weight = part.weight
         self.value += weight.value
-        if part.key.mechanism.endswith(_SPIN):
+        state = mechanism_of(part.key.mechanism).state
+        if state == "spinning":
             self.spin += weight.value
             self.spin_count += weight.count
-        elif part.key.mechanism.endswith(_BLOCK) or part.key.mechanism in _QUEUES:
+        elif state == "blocked":
             self.block += weight.value
             self.block_count += weight.count
         self.count += weight.count

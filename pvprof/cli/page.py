@@ -18,11 +18,11 @@ from pvprof.cli.maps import maps_of, words_of
 from pvprof.cli.results import cause_of
 from pvprof.cli.towers import chained
 from pvprof.dataset.dataset import Measurement
+from pvprof.model.mechanisms import mechanism_of
 from pvprof.recording.snapshot import Snapshot, encode
 from pvprof.render.html.page import Graph, Page
 from pvprof.units import MEASURED, format_share, format_value
 
-_SPIN = "-spin"
 _EVERYTHING = {"ns": "All waits", "samples": "All samples", "events": "All events"}
 _NO_NAME_PART = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -88,8 +88,8 @@ def _graphs(classified: ClassifiedMeasurement, inputs: Classified) -> Iterator[G
             continue
         drawn = max(drawn, len(some))
         yield from graph(kind.id, kind.title, [kind.id], some)
-        spins = [part for part in some if part.key.mechanism.endswith(_SPIN)]
-        blocks = [part for part in some if not part.key.mechanism.endswith(_SPIN)]
+        spins = [part for part in some if mechanism_of(part.key.mechanism).state == "spinning"]
+        blocks = [part for part in some if mechanism_of(part.key.mechanism).state != "spinning"]
         if spins and blocks:
             yield from graph(f"{kind.id}-spin", "Spinning", [kind.id], spins)
             yield from graph(f"{kind.id}-block", "Blocking", [kind.id], blocks)

@@ -10,14 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from pvprof.analysis.compare.measures import CLASS, KIND, RowChange
 from pvprof.dataset.sides import RecordedRun, Side
+from pvprof.model.mechanisms import system_of
 from pvprof.model.problems import Problem
 
 _MOST_NAMED = 8
-_MECHANISMS = {
-    "FreeBSD": {"turnstile", "sleepq", "adaptive-block", "rw-block", "sx-block", "lockmgr-block"},
-    "Linux": {"off-cpu", "off-cpu-d", "spinlock-spin", "mutex-block", "rwsem-block"},
-}
-"""Events that only one system has."""
 
 
 def systems_of(base: Side, new: Side) -> tuple[str, str] | None:
@@ -35,8 +31,8 @@ def _system(run: RecordedRun) -> str:
     named = str(kernel.get("system") or "") if isinstance(kernel, Mapping) else ""
     if named:
         return named
-    events = {key.mechanism for one in run.pool.measurements for key in one.profile.groups}
-    return next((name for name, some in _MECHANISMS.items() if events & some), "")
+    keys = (key for measurement in run.pool.measurements for key in measurement.profile.groups)
+    return system_of(frozenset(key.mechanism for key in keys))
 
 
 def common_rows(rows: Sequence[RowChange]) -> list[RowChange]:

@@ -16,24 +16,10 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Literal
 
+from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import WAKER_DELIMITER, Frame, Stack, clean_frame
 from pvprof.units import Unit
-
-_MECHANISMS = frozenset(
-    {
-        "",
-        "turnstile",
-        "sleepq",
-        "off-cpu",
-        "off-cpu-d",
-        "on-cpu",
-        "user",
-        "wakeup",
-        "runq",
-        "folded",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +114,7 @@ def _reason(key: Key) -> list[str]:
     reason = [key.name] if key.name else []
     if key.sleeper:
         reason.append(f"-> {key.sleeper}")
-    if key.mechanism not in _MECHANISMS:
+    if mechanism_of(key.mechanism).is_frame:
         reason.append(key.mechanism)
     return reason
 
