@@ -1,15 +1,14 @@
-"""What can go wrong, and with which exit code pvprof then ends.
+"""The error tree, and the exit code of each error.
 
-Owns the error tree. Library code raises these and never prints or exits; ``cli`` catches them at
-one place. Doubts about data that could still be read are not errors: they are `Problem`s, in
-``model``.
+Library code raises these and never prints or exits; ``cli`` catches them in one place. Doubts about
+data that could still be read are not errors: they are `Problem`s, in ``model``.
 """
 
 from __future__ import annotations
 
 
 class PvprofError(Exception):
-    """A failure to be shown as one line, with a hint on what to do where there is one.
+    """A failure, shown as one line and an optional hint.
 
     Attributes:
         message: what went wrong; names the file, the line, the probe or the flag.
@@ -25,16 +24,16 @@ class PvprofError(Exception):
         self.hint = hint
 
 
-_MOST_QUOTED = 60
+_MAX_QUOTED = 60
 
 
 def quote(text: str) -> str:
-    """Return text from an input as a message may quote it: in quotes, on one line, not too long."""
-    return repr(text if len(text) <= _MOST_QUOTED else f"{text[: _MOST_QUOTED - 3]}...")
+    """Return input text for a message: in quotes, on one line, not too long."""
+    return repr(text if len(text) <= _MAX_QUOTED else f"{text[: _MAX_QUOTED - 3]}...")
 
 
 def first_line(error: Exception) -> str:
-    """Return what an exception says, as far as a one-line message has room for it."""
+    """Return the first line of an exception's text, or its class."""
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__
 
@@ -44,7 +43,7 @@ class InputError(PvprofError):
 
 
 class EmptyError(InputError):
-    """The input is empty: whatever was to write it had nothing to say."""
+    """The input is empty: the program that should have written it printed nothing."""
 
 
 class OutputError(PvprofError):

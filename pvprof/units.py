@@ -1,7 +1,4 @@
-"""How values are written for people. Everything inside is in base units; machines get those.
-
-Owns scaling and rounding, at the edge only.
-"""
+"""Units, and how values are scaled and rounded for output. Inside, everything is in base units."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 
 _TIMES = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
 MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
-"""What is measured in a unit."""
+"""The title of what is measured in a unit."""
 
 _UNIT_NAMES = {"ns": "ns", "samples": "samples", "events": "events"}
 

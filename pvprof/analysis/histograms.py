@@ -1,7 +1,7 @@
-"""How long single waits took: histograms of what was recorded wait by wait or as ``quantize``.
+"""Histograms of how long waits took, from single waits or from dtrace's ``quantize``.
 
-Owns the buckets. It refuses to draw them (``render.htmlcharts`` does). Single waits are sorted into
-powers of two, as ``quantize`` does; bodies that dtrace printed keep their own bounds.
+Owns the buckets. It refuses to draw them (``render.html.bars``). Single waits are counted in powers
+of two, as ``quantize`` does; histograms that dtrace printed keep their own bounds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ALL = ""
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """How many waits took at least `low_ns` and less than `high_ns`; None where it is open."""
+    """The number of waits of at least `low_ns` and less than `high_ns`; None: no upper bound."""
 
     low_ns: int
     high_ns: int | None
@@ -29,10 +29,11 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """The waits for one lock or wait message, or, by the name `ALL`, of one kind.
+    """The waits for one lock or wait message, or, under the name `ALL`, of one kind.
 
     Attributes:
-        kind, lock_class, event, name: of the waits; `event` only where dtrace made the histogram.
+        kind, lock_class, event, name: of the waits; `event`, the mechanism, only if dtrace made the
+            histogram.
         buckets: in ascending order, from the first to the last that is not empty.
     """
 
@@ -44,7 +45,7 @@ class Distribution:
 
     @property
     def count(self) -> int:
-        """Return how many waits there were."""
+        """Return the number of waits."""
         return sum(bucket.count for bucket in self.buckets)
 
 
@@ -73,7 +74,7 @@ def _of_events(events: WaitTable, parts: Sequence[Part]) -> Iterable[Distributio
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
     powers = np.left_shift(np.uint64(1), np.arange(63, dtype=np.uint64)).astype(np.int64)
-    # How many powers of two a wait reaches: 0 for 0 ns, n for a wait from 2^(n-1) on.
+    # The bucket of a wait: 0 for 0 ns, n for 2^(n-1) to below 2^n ns.
     ranks = np.searchsorted(powers, events.wait_ns, side="right")
     row_ids, rows = rows_of_events(events, parts)
     kept = rows >= 0

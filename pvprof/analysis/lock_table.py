@@ -1,7 +1,7 @@
-"""Who waited for what, and how long: one row for each lock or wait message.
+"""The lock table: one row for each lock or wait message.
 
-Owns the tables. A row adds up everything of one kind, class and name; rows of a table add up to
-the total of the parts that it was made from.
+A row adds up everything of one kind, class and name. The rows of a table add up to the total of the
+parts that it was made from.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RowId = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Quantiles:
-    """Of `count` single waits, in nanoseconds, by the nearest-rank method (no interpolation)."""
+    """Quantiles of `count` single waits in ns, by the nearest-rank method (no interpolation)."""
 
     count: int
     p50_ns: int
@@ -48,19 +48,19 @@ class Row:
     """One lock or wait message (for samples: one function; for wake-ups: waker and sleeper).
 
     Attributes:
-        kind, lock_class: what the rules say.
+        kind, lock_class: from the rules.
         name: the lock name or wait message as recorded.
         value: in the table's unit, spinning included.
         spin, spin_count: the part of `value` and `count` that was spent spinning.
-        block, block_count: the part that was spent blocked, off the CPU. What is in neither was not
-            told apart (LOCK_PROFILING adds both up), or is no wait.
-        count: how many times; None where the recording does not say.
-        records: how many records of the input were added up.
-        stacks: how many distinct stacks.
-        quantiles: where single waits were recorded.
-        callers: (function, value) of the code that came to wait, largest first.
-        blocked, runnable: the parts of `value` before and after a wake-up; None where no wake-up of
-            any of its waits is known. What is in neither is not told apart.
+        block, block_count: the part that was spent blocked, off the CPU. The recording may not
+            separate both (LOCK_PROFILING adds them up); then the rest is in neither.
+        count: number of waits; None if the recording does not say.
+        records: number of input records that were added up.
+        stacks: number of distinct stacks.
+        quantiles: of single waits; None unless every wait of the row was recorded singly.
+        callers: (function, value) of the code that waited, largest first.
+        blocked, runnable: the parts of `value` before and after the wake-ups; None if no wake-up of
+            its waits was recorded. Waits without a recorded wake-up are in neither.
     """
 
     kind: str
@@ -81,12 +81,12 @@ class Row:
 
     @property
     def id(self) -> RowId:
-        """Return what it is a row of: kind, class and name."""
+        """Return kind, class and name."""
         return self.kind, self.lock_class, self.name
 
     @property
     def mean(self) -> int | None:
-        """Return value / count, rounded down, or None where there is no count."""
+        """Return value / count, rounded down; None without a count."""
         return self.value // self.count if self.count else None
 
 
@@ -130,11 +130,11 @@ def attribute(
     """Return one row for each kind, class and name, kinds in the rules' order, largest first.
 
     Args:
-        parts: what to attribute.
-        unit: the unit of the values.
-        has_counts: whether the counts mean anything.
-        rules: for the order of the kinds, and for which functions are waiting machinery.
-        quantiles: of the single waits of each row, where such were recorded.
+        parts: the weights to add up.
+        unit: of the values.
+        has_counts: whether the recording has counts.
+        rules: give the order of the kinds, and the functions that are waiting machinery.
+        quantiles: of the single waits of each row.
     """
     sums: dict[RowId, _Sums] = {}
     for part in parts:
@@ -163,7 +163,7 @@ def attribute(
 
 
 def _split(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
-    """Return the rows that a part belongs to: one by its name, or one for each sampled function."""
+    """Return the rows of a part: one by its name, or one for each sampled function."""
     verdict, key = part.verdict, part.key
     if unit != "samples" or key.name:
         return [((verdict.kind, verdict.lock_class, row_name(key)), part)]
@@ -177,7 +177,7 @@ def _split(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
 
 
 def row_name(key: Key) -> str:
-    """Return what a row for that key is called."""
+    """Return the name of the row that a key belongs to."""
     if key.sleeper:
         wait = f": {key.name}" if key.name else ""
         return f"{key.execname} -> {key.sleeper}{wait}"
@@ -187,7 +187,7 @@ def row_name(key: Key) -> str:
 
 
 def rows_of_parts(parts: Sequence[Part]) -> dict[tuple[Key, Stack], RowId]:
-    """Return of each key and stack of the parts, which are of waits, the row that it is in."""
+    """Map each (key, stack) of these wait parts to its row id."""
     return {
         (piece.key, stack): row_id
         for part in parts
@@ -197,9 +197,16 @@ def rows_of_parts(parts: Sequence[Part]) -> dict[tuple[Key, Stack], RowId]:
 
 
 def rows_of_events(events: WaitTable, parts: Sequence[Part]) -> tuple[tuple[RowId, ...], Ints]:
-    """Return the rows that the parts make, and of each event the number of its row.
+    """Return the row ids of the parts, and for each wait the index of its row.
 
-    The number is -1 for an event that is in none of the parts.
+    The index array has one int32 for each wait of `events`; -1 if no part holds the wait.
+
+    Each (key, stack) pair becomes one code, ``key_id * number of stacks + stack_id``. The codes of
+    all pairs in the parts are sorted once, and each wait's code is looked up among them::
+
+        codes of parts   [-1,  7, 12, 31]      -1: a sentinel to the left of every code
+        their rows       [-1,  0,  0,  1]
+        wait codes       12, 31,  5   ->   rows 0, 1, -1
     """
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
@@ -207,12 +214,12 @@ def rows_of_events(events: WaitTable, parts: Sequence[Part]) -> tuple[tuple[RowI
     stack_ids = {stack: number for number, stack in enumerate(events.stacks)}
     width = max(len(events.stacks), 1)
     rows: dict[RowId, int] = {}
-    row_of: dict[int, int] = {-1: -1}  # so that there is one
+    row_of: dict[int, int] = {-1: -1}  # the sentinel
     for part in parts:
         for row_id, piece in _split(part, "ns"):
             number = rows.setdefault(row_id, len(rows))
             first = key_ids.get(piece.key)
-            if first is None:  # it was not recorded wait by wait
+            if first is None:  # this key has sums only, no single waits
                 continue
             known = (stack_ids[stack] for stack in piece.stacks if stack in stack_ids)
             row_of.update((first * width + stack, number) for stack in known)
@@ -225,12 +232,12 @@ def rows_of_events(events: WaitTable, parts: Sequence[Part]) -> tuple[tuple[RowI
 
 
 def quantiles_of(ordered: Ints, first: int, last: int) -> Quantiles:
-    """Return the quantiles of the waits from `first` to before `last`, which ascend; not empty."""
+    """Return the quantiles of ``ordered[first:last]``, ascending waits in ns, at least one."""
     size = last - first
     ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
     return Quantiles(size, *(int(ordered[rank]) for rank in ranks))
 
 
 def _whole(quantiles: Quantiles | None, count: int) -> Quantiles | None:
-    """Return quantiles of all `count` waits; those of only some of them would mislead."""
+    """Return the quantiles if they are of all `count` waits; those of a part would mislead."""
     return quantiles if quantiles is not None and quantiles.count == count else None

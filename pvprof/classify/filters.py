@@ -1,7 +1,7 @@
-"""Which weights count: sort a profile by the rules, and set aside what was not asked for.
+"""Classify a profile by the rules and apply filters.
 
-Owns filters. Whatever a filter removes is returned beside what it keeps, with its total, so that a
-result can always say what is missing from it.
+Owns the filters. What a filter removes is not lost: it is returned as "set aside", with its total,
+so that every result can say what it leaves out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NOTHING = Weight(0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The weights of one key for which the rules say the same."""
+    """The weights of one key that the rules classify alike."""
 
     verdict: Classification
     key: Key
@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to keep; a part must pass every filter that is given.
+    """What to keep. A part must pass every filter.
 
     Attributes:
         kinds: ids of wait kinds, ``("all",)``, or empty for those that the rules do not set aside.
@@ -51,13 +51,13 @@ class Filters:
 
     @property
     def keep_all(self) -> bool:
-        """Tell whether nothing can be removed, so that nothing needs to be classified."""
+        """Tell whether these filters remove nothing, so that nothing needs to be classified."""
         return self == Filters(kinds=(ALL_KINDS,))
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """What one filter removed: which filter, what it is called in reports, and how much."""
+    """What one filter removed: the filter, its title in reports, and the total."""
 
     reason: str
     title: str
@@ -66,7 +66,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What the filters kept, what they removed by filter, and the parts that they removed."""
+    """The kept parts, the totals of what each filter removed, and the removed parts."""
 
     kept: tuple[Part, ...]
     set_aside: tuple[SetAside, ...]
@@ -74,16 +74,16 @@ class Selection:
 
     @property
     def weight(self) -> Weight:
-        """Return the sum of what was kept."""
+        """Return the sum of the kept parts."""
         return Weight(*map(sum, zip(_NOTHING, *(part.weight for part in self.kept), strict=True)))
 
 
 def classify(profile: Profile, rules: Rules) -> tuple[Part, ...]:
-    """Return the parts of a profile, each of one key and one verdict; no weight is lost."""
+    """Return the parts of a profile, each of one key and one classification; no weight is lost."""
     return tuple(
-        Part(verdict, key, some)
+        Part(verdict, key, alike)
         for key, stacks in profile.groups.items()
-        for verdict, some in rules.partition(key, stacks).items()
+        for verdict, alike in rules.partition(key, stacks).items()
     )
 
 
@@ -91,7 +91,7 @@ def select(parts: Iterable[Part], rules: Rules, filters: Filters) -> Selection:
     """Keep the parts that pass the filters.
 
     Raises:
-        UsageError: a kind was asked for that the rules do not have.
+        UsageError: the filters name a kind that the rules do not have.
     """
     known = {kind.id: kind for kind in rules.kinds}
     wanted = wanted_kinds(rules, filters.kinds)
@@ -127,7 +127,7 @@ def select(parts: Iterable[Part], rules: Rules, filters: Filters) -> Selection:
 
 
 def has_frame(stack: Stack, pattern: re.Pattern[str]) -> bool:
-    """Tell whether the pattern is found in one frame of a stack."""
+    """Tell whether one frame of a stack matches the pattern."""
     return any(map(pattern.search, frames_of(stack)))
 
 
@@ -135,7 +135,7 @@ def wanted_kinds(rules: Rules, kinds: tuple[str, ...]) -> frozenset[str]:
     """Return the ids of the kinds to keep.
 
     Raises:
-        UsageError: a kind was asked for that the rules do not have.
+        UsageError: the filters name a kind that the rules do not have.
     """
     known = [kind.id for kind in rules.kinds]
     unknown = [kind for kind in kinds if kind not in (*known, ALL_KINDS)]
@@ -147,7 +147,7 @@ def wanted_kinds(rules: Rules, kinds: tuple[str, ...]) -> frozenset[str]:
 
 
 def rejected_by(verdict: Classification, key: Key, filters: Filters) -> str:
-    """Return the filter on the key or the class that is not passed, or empty."""
+    """Return the filter on the key or the class that rejects a part, or an empty text."""
     tests = (
         ("--class", filters.lock_class, verdict.lock_class),
         ("--name", filters.name, key.name),

@@ -1,7 +1,6 @@
-"""What waits are called that were recorded without a name: told from their stacks, by the rules.
+"""Name the waits that were recorded without a name, by the rules and their stacks.
 
-Linux has no wait messages. Owns the change of a `Dataset` from nameless keys to named ones; its
-weights, stacks and all else stay as they are. The rules say the names (``rules``).
+Linux has no wait messages. This changes the keys of a `Dataset`, and nothing else of it.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from pvprof.model.waits import WaitTable
 from pvprof.model.wakeup_sums import WakeupSums, add_wakeup_sums
 
 
-def name_waits(pool: Dataset, rules: Rules) -> Dataset:
-    """Return a pool in which the rules named what had no name; the same where they name none."""
-    measurements = tuple(_named(one, rules) for one in pool.measurements)
-    if all(new is old for new, old in zip(measurements, pool.measurements, strict=True)):
-        return pool
-    return replace(pool, measurements=measurements)
+def name_waits(dataset: Dataset, rules: Rules) -> Dataset:
+    """Return the dataset with its nameless waits named; the same object if there are none."""
+    measurements = tuple(_named(measurement, rules) for measurement in dataset.measurements)
+    if all(new is old for new, old in zip(measurements, dataset.measurements, strict=True)):
+        return dataset
+    return replace(dataset, measurements=measurements)
 
 
 def _named(measurement: Measurement, rules: Rules) -> Measurement:
@@ -59,7 +58,7 @@ def _named_endings(endings: WakeupSums, rules: Rules) -> WakeupSums:
 
 
 def _named_events(events: WaitTable, rules: Rules) -> WaitTable:
-    """Return the events with keys that have names: one for each key and stack that needs it."""
+    """Return the waits with named keys: a new key for each (key, stack) pair that needs one."""
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
     nameless = np.asarray([rules.may_name(key) for key in events.keys], dtype=np.bool_)

@@ -1,7 +1,6 @@
 """Read files of rules, the packaged ones and a user's: TOML to `Rules`.
 
-Owns what may stand in such a file. Every mistake in one is an error that names the file and the
-rule. How rules are applied is for ``rules`` to say.
+Owns the syntax of such a file. Every mistake in one is an error that names the file and the rule.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from pvprof.classify.rules import UNCLASSIFIED, Rule, Rules, WaitKind
 from pvprof.errors import PvprofError
 
 _PACKAGED = ("linux.toml", "freebsd.toml")
-"""Linux's first: each of them names the events of Linux, so that it concerns nothing else."""
+"""Linux's rules first: each names mechanisms of Linux, so it applies to nothing else."""
 
 _TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
 _KIND_KEYS = frozenset({"id", "title", "set_aside"})
@@ -40,12 +39,12 @@ class RulesError(PvprofError):
 
 
 def load_rules(path: Path | None = None) -> Rules:
-    """Return the packaged rules, extended or replaced by a user's file where one is given.
+    """Return the packaged rules, extended or replaced by a user's file.
 
     Raises:
-        RulesError: the file cannot be read, or something in it is wrong.
+        RulesError: the file cannot be read, or has a mistake.
     """
-    from importlib import resources  # noqa: PLC0415 (20 ms to import: only who loads rules pays)
+    from importlib import resources  # noqa: PLC0415 (20 ms to import)
 
     packaged = resources.files("pvprof.classify")
     parts = [_parse(packaged.joinpath(name).read_bytes(), name) for name in reversed(_PACKAGED)]
@@ -67,14 +66,14 @@ def load_rules(path: Path | None = None) -> Rules:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One TOML table and what to call it in a message."""
+    """One TOML table and its name in messages."""
 
     data: Mapping[str, Any]
     label: str
 
 
 def _fail(label: str, problem: str) -> NoReturn:
-    raise RulesError(f"{label}: {problem}", "See docs/rules.md for what a file of rules may hold.")
+    raise RulesError(f"{label}: {problem}", "See docs/rules.md for what a rules file may contain.")
 
 
 def _read(path: Path) -> bytes:
@@ -115,7 +114,7 @@ def _typed(table: _Table, key: str, wanted: type, what: str) -> Any:
 
 
 def _text(table: _Table, key: str) -> str | None:
-    """Return a text that may stand in a report and in a frame, or None where it is not given."""
+    """Return a text that reports and frames can show, or None if the key is missing."""
     value: str | None = _typed(table, key, str, "a text")
     if value is not None and (not value.strip() or not value.isprintable() or ";" in value):
         _fail(table.label, f"{key!r} must be one printable line, not empty and without ';'")
@@ -130,7 +129,7 @@ def _tables(part: _Table, key: str) -> list[_Table]:
 
 
 def _add_kinds(kinds: dict[str, WaitKind], part: _Table) -> None:
-    """Add a file's kinds; one that is known already keeps its place and what is not given anew."""
+    """Add a file's kinds. A known kind keeps its position and whatever the file does not change."""
     mine: set[str] = set()
     for table in _tables(part, "kind"):
         _checked(table, _KIND_KEYS)
@@ -198,7 +197,7 @@ def _patterns(table: _Table, key: str) -> tuple[re.Pattern[str], ...]:
 
 def _pattern(text: str, key: str, label: str) -> re.Pattern[str]:
     try:
-        # A pattern whose meaning Python is about to change is refused, not warned about.
+        # A pattern whose meaning is about to change in Python is an error, not a warning.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return re.compile(text)

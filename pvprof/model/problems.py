@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["note", "warning", "loss"]
-"""``loss``: data are missing, totals are too low; ``warning``: doubtful; ``note``: to be known."""
+"""``loss``: data are missing, totals are too low; ``warning``: doubtful; ``note``: harmless."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class Problem:
 
     Attributes:
         kind: a short fixed name that tests and JSON readers may rely on, e.g. ``cut-off``.
-        text: a sentence for people.
+        text: a sentence that says what happened.
         file: the file's name, or empty.
-        line: the 1-based line, or 0 where the problem has no single place.
-        count: how many times it was seen (drops: how many records were lost).
-        severity: what it does to the result.
+        line: the 1-based line, or 0 if the problem has no single line.
+        count: number of occurrences (drops: of lost records).
+        severity: its effect on the result.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """Return ``file:line``, as much of it as is known."""
+        """Return ``file:line``, ``file``, or an empty text."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
@@ -40,15 +40,14 @@ _SEVERITIES: tuple[Severity, ...] = ("loss", "warning", "note")
 
 
 def merge_problems(problems: Sequence[Problem]) -> tuple[Problem, ...]:
-    """Return the problems, losses first; those of one kind and text in one file are added up."""
+    """Return the problems, losses first. Counts of equal kind, text and file are added up."""
     merged: dict[tuple[str, str, str], Problem] = {}
-    for one in problems:
-        name = (one.kind, one.text, one.file)
-        known = merged.get(name)
-        if known is None:
-            merged[name] = one
-        else:
-            merged[name] = Problem(
-                one.kind, one.text, one.file, known.line, known.count + one.count, one.severity
-            )
-    return tuple(sorted(merged.values(), key=lambda one: _SEVERITIES.index(one.severity)))
+    for problem in problems:
+        identity = (problem.kind, problem.text, problem.file)
+        first = merged.get(identity)
+        merged[identity] = (
+            problem
+            if first is None
+            else replace(problem, line=first.line, count=first.count + problem.count)
+        )
+    return tuple(sorted(merged.values(), key=lambda problem: _SEVERITIES.index(problem.severity)))

@@ -11,24 +11,24 @@ Frame = str
 Stack = NewType("Stack", str)
 """Frames joined by ``;``, root first: the folded form.
 
-One string, not a tuple of frames: it is hashed once, compared and sent between processes several
-times as fast, and a folded line is it. `frames_of` and `stack_of` convert.
+One string, not a tuple of frames: it is hashed once, and several times as fast to compare and to
+send between processes. `frames_of` and `stack_of` convert.
 """
 
 NO_STACK = Stack("[no stack]")
-"""Stands for a record whose ``stack()`` was empty, so that its weight stays visible."""
+"""The stack of a record whose ``stack()`` was empty, so that its weight stays visible."""
 
 DELIMITER: Frame = "-"
-"""Stands between user frames (towards the root) and kernel frames, as in bcc and FlameGraph."""
+"""The frame between user frames (towards the root) and kernel frames, as in bcc and FlameGraph."""
 
 WAKER_DELIMITER: Frame = "--"
-"""Stands between the frames of a waker and the sleeper that it woke, as in bcc and FlameGraph."""
+"""The frame between a waker's frames and the sleeper that it woke, as in bcc and FlameGraph."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 def clean_frame(text: str) -> Frame:
-    r"""Return `text` as a frame may stand in a folded line.
+    r"""Return `text` as a frame that a folded line can hold.
 
     ``;`` becomes ``:``, as every collapser writes it; control characters become ``\x1b``; an empty
     text becomes ``-``.

@@ -1,12 +1,12 @@
-"""Turn weights into folded stacks: one value for each distinct tower of frames.
+"""Fold weights: one value for each distinct stack.
 
-Owns which frames a tower gets besides the recorded ones. It refuses to decide which weights count
-(``select`` does) and how towers are written or drawn (``render``).
+Owns which frames a folded stack gets besides the recorded ones. It refuses to decide which weights
+count (``classify.filters``) and how stacks are written or drawn (``render``).
 
-A tower is, root first: the process (or, for a wake-up, the waker), the recorded frames, and at the
-leaf what was waited for: the lock name or wait message, and below a lockstat name its probe, so
-that spinning and blocking on one lock stand side by side. In the tower of a wake-up, ``--`` stands
-between the waker's frames and who was woken.
+A folded stack is, root first: the process (for a wake-up, the waker); the recorded frames; and at
+the leaf the lock name or wait message. A lockstat mechanism comes below the lock name, so that
+spinning and blocking on one lock are two stacks. In the stack of a wake-up, ``--`` separates the
+waker's frames from the process that was woken.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Folded:
     Attributes:
         rows: (stack, value), each stack once, in any order; every value is at least 1.
         unit: the unit of the values.
-        causes: what each stack waited for, its lock class or the kind of its wait, in words; empty
-            where nobody has sorted them.
-        reasons: the frames that stand for what was waited for, not for code.
+        causes: for each stack its lock class or the title of its wait kind; empty if the stacks
+            were not classified.
+        reasons: the frames that name a lock or a wait, not a function.
     """
 
     rows: tuple[tuple[Stack, int], ...]
@@ -47,16 +47,16 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class FoldOptions:
-    """How towers are built.
+    """How folded stacks are built.
 
     Attributes:
-        by: where what was waited for stands: at the ``leaf``, at the ``root`` (one tower a lock),
-            or ``none``.
-        execname: put the process at the root, where the recording has it.
-        counts: fold how many times, not how long.
-        chain: what each wait's stack is joined with, before it is folded (``singles``); empty for
-            nothing.
-        chain_depth: how far that is followed.
+        by: where the lock name or wait message goes: at the ``leaf``, at the ``root`` (one subtree
+            for each lock), or ``none``.
+        execname: put the process at the root, if the recording has it.
+        counts: weigh by the number of waits, not by their time.
+        chain: the other thread's stack to join each wait's stack with, ``wakers`` or ``owners``
+            (``analysis.waits.chains``); empty for none.
+        chain_depth: maximum number of other threads in a chain.
     """
 
     by: Literal["leaf", "root", "none"] = "leaf"
@@ -75,14 +75,14 @@ Group = tuple[Key, Mapping[Stack, Weight]]
 def fold(
     groups: Iterable[Group], unit: Unit, options: FoldOptions, causes: Iterable[str] = repeat("")
 ) -> Folded:
-    """Return the folded stacks of all groups; equal towers sum, and zero values draw nothing.
+    """Return the folded stacks of all groups. Equal stacks sum; stacks of value 0 are left out.
 
     Args:
         groups: for each key its stacks; a key may come several times.
-        unit: the unit of the weights' values.
-        options: how towers are built.
-        causes: for each group what it waited for, in words, where that is known. Of equal towers
-            the first one's is kept.
+        unit: of the weights' values.
+        options: how stacks are built.
+        causes: for each group its lock class or wait kind, or an empty text. The first cause of
+            equal stacks is kept.
     """
     number = _COUNT if options.counts else _VALUE
     totals: dict[Stack, int] = {}
@@ -91,26 +91,26 @@ def fold(
     for (key, stacks), cause in zip(groups, causes, strict=False):
         before, after = frames_around(key, options)
         values = [weight[number] for weight in stacks.values()]
-        towers: Iterable[Stack] = stacks
+        folded: Iterable[Stack] = stacks
         if before or after:
-            towers = [Stack(f"{before}{stack}{after}") for stack in stacks]
-        mine = dict(zip(towers, values, strict=True))
+            folded = [Stack(f"{before}{stack}{after}") for stack in stacks]
+        group_totals = dict(zip(folded, values, strict=True))
         if cause:
-            cause_of = dict.fromkeys(mine, cause) | cause_of
+            cause_of = dict.fromkeys(group_totals, cause) | cause_of  # the first cause wins
             reasons.update(map(clean_frame, _reason(key)))
         if not totals:
-            totals = mine
+            totals = group_totals
             continue
-        for tower, value in mine.items():
-            totals[tower] = totals.get(tower, 0) + value
+        for stack, value in group_totals.items():
+            totals[stack] = totals.get(stack, 0) + value
     if not all(totals.values()):
-        totals = {tower: value for tower, value in totals.items() if value}
+        totals = {stack: value for stack, value in totals.items() if value}
     rows = tuple(totals.items())
     return Folded(rows, "events" if options.counts else unit, cause_of, frozenset(reasons))
 
 
 def _reason(key: Key) -> list[str]:
-    """Return the frames that say what was waited for."""
+    """Return the frames that name the lock or the wait."""
     reason = [key.name] if key.name else []
     if key.sleeper:
         reason.append(f"-> {key.sleeper}")
@@ -120,7 +120,7 @@ def _reason(key: Key) -> list[str]:
 
 
 def frames_around(key: Key, options: FoldOptions) -> tuple[str, str]:
-    """Return what stands before and after a key's recorded frames, with the ``;`` between."""
+    """Return the text before and after a key's recorded frames, ``;`` included."""
     reason = _reason(key)
     between = [WAKER_DELIMITER] if key.sleeper else []
     before = [key.execname] if key.execname and options.execname else []
