@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pvprof.model.profile import Key
@@ -35,11 +36,14 @@ class WaitKind:
         id: the short fixed name that rules, options and JSON use.
         title: the heading in reports.
         set_aside: whether the default report leaves it out (and lists its total).
+        colour: its position on the circle of hues (``render.svg.palette``), or None to derive one
+            from the title.
     """
 
     id: str
     title: str
     set_aside: bool
+    colour: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,12 @@ class Rule:
             is the function that came to wait.
         first: it is tried before every rule without this mark.
         names: names without trailing blanks; with `name_patterns` one condition.
-        events: with `event_patterns` one condition.
+        mechanisms: with `mechanism_patterns` one condition.
         frames: searched in function names.
         callers: searched in the name of the function that came to wait, which is the innermost
             that is no machinery.
-        recorded_classes: lock classes as the kernel names them, where one was recorded.
+        recorded_classes: lock classes as the kernel names them, if one was recorded.
+        colour: position of the class on the circle of hues, or None.
     """
 
     label: str
@@ -74,17 +79,18 @@ class Rule:
     first: bool = False
     names: frozenset[str] = frozenset()
     name_patterns: tuple[re.Pattern[str], ...] = ()
-    events: frozenset[str] = frozenset()
-    event_patterns: tuple[re.Pattern[str], ...] = ()
+    mechanisms: frozenset[str] = frozenset()
+    mechanism_patterns: tuple[re.Pattern[str], ...] = ()
     frames: tuple[re.Pattern[str], ...] = ()
     recorded_classes: frozenset[str] = frozenset()
     callers: tuple[re.Pattern[str], ...] = ()
     name: str | None = None
+    colour: int | None = None
 
     def may_apply(self, key: Key) -> bool:
         """Tell whether the conditions hold that need no look at the stack."""
         return (
-            _one_of(key.mechanism, self.events, self.event_patterns)
+            _one_of(key.mechanism, self.mechanisms, self.mechanism_patterns)
             and _one_of(key.name.rstrip(), self.names, self.name_patterns)
             and _one_of(key.lock_class, self.recorded_classes, ())
         )
@@ -118,7 +124,7 @@ class _Plan:
         return known
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """The kinds of waits and the rules, in the order in which they are tried.
 
@@ -149,6 +155,14 @@ class Rules:
         self._caller_bits.update(
             (number, 1 << place) for place, number in enumerate(called, len(framed))
         )
+
+    @cached_property
+    def colours(self) -> Mapping[str, int]:
+        """Map lock classes and titles of kinds to their positions on the circle of hues."""
+        kinds = {kind.title: kind.colour for kind in self.kinds}
+        classes = {rule.lock_class: rule.colour for rule in self.rules if rule.colour is not None}
+        both = (kinds | classes).items()
+        return {name: colour for name, colour in both if name is not None and colour is not None}
 
     def classify(self, key: Key, stack: Stack) -> Classification:
         """Return the kind and the lock class of what was measured for this key and stack."""

@@ -20,18 +20,27 @@ _PACKAGED = ("linux.toml", "freebsd.toml")
 """Linux's rules first: each names mechanisms of Linux, so it applies to nothing else."""
 
 _TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
-_KIND_KEYS = frozenset({"id", "title", "set_aside"})
+_KIND_KEYS = frozenset({"id", "title", "set_aside", "colour"})
 _LIST_KEYS = (
     "names",
     "name_patterns",
-    "events",
-    "event_patterns",
+    "mechanisms",
+    "mechanism_patterns",
     "frames",
     "callers",
     "recorded_classes",
 )
-_RULE_KEYS = frozenset({"kind", "class", "name", "first", *_LIST_KEYS})
+_OLD_NAMES = {"mechanisms": "events", "mechanism_patterns": "event_patterns"}
+"""Names that rules files written for version 0.1 use for these keys."""
+
+_RULE_KEYS = frozenset(
+    {"kind", "class", "name", "first", "colour", *_LIST_KEYS, *_OLD_NAMES.values()}
+)
 _KIND_ID = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+MAX_COLOUR = 1000
+"""Positions on the circle of hues that rules may give; a class without one gets one above."""
 
 
 class RulesError(PvprofError):
@@ -149,11 +158,20 @@ def _add_kinds(kinds: dict[str, WaitKind], part: _Table) -> None:
             name,
             title or (known.title if known else name),
             set_aside if set_aside is not None else known is not None and known.set_aside,
+            _colour(named) if "colour" in table.data else known.colour if known else None,
         )
 
 
 def _rules(part: _Table, kinds: Mapping[str, WaitKind]) -> list[Rule]:
     return [_rule(table, kinds) for table in _tables(part, "rule")]
+
+
+def _spelled(table: _Table, key: str) -> str:
+    """Return the name that a table uses for a key: the key, or its old name."""
+    old = _OLD_NAMES.get(key, key)
+    if old != key and old in table.data and key in table.data:
+        _fail(table.label, f"gives {key!r} and its old name {old!r}")
+    return old if old in table.data else key
 
 
 def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
@@ -166,7 +184,9 @@ def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
         _fail(table.label, "gives neither a 'kind' nor a 'class' nor a 'name'")
     if kind is not None and kind not in kinds:
         _fail(table.label, f"there is no kind {kind!r} (there are {', '.join(kinds)})")
-    if not any(key in table.data for key in _LIST_KEYS):
+    if lock_class is None and "colour" in table.data:
+        _fail(table.label, "gives a 'colour' without a 'class'")
+    if not any(_spelled(table, key) in table.data for key in _LIST_KEYS):
         _fail(table.label, f"needs at least one condition ({', '.join(_LIST_KEYS)})")
     return Rule(
         table.label,
@@ -175,13 +195,22 @@ def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
         bool(_typed(table, "first", bool, "true or false")),
         frozenset(name.rstrip() for name in _texts(table, "names")),
         _patterns(table, "name_patterns"),
-        frozenset(_texts(table, "events")),
-        _patterns(table, "event_patterns"),
+        frozenset(_texts(table, _spelled(table, "mechanisms"))),
+        _patterns(table, _spelled(table, "mechanism_patterns")),
         _patterns(table, "frames"),
         frozenset(_texts(table, "recorded_classes")),
         _patterns(table, "callers"),
         name,
+        _colour(table),
     )
+
+
+def _colour(table: _Table) -> int | None:
+    """Return a position on the circle of hues, or None if the key is missing."""
+    value: int | None = _typed(table, "colour", int, "a whole number")
+    if value is not None and not 0 <= value < MAX_COLOUR:
+        _fail(table.label, f"'colour' must be from 0 to {MAX_COLOUR - 1}")
+    return value
 
 
 def _texts(table: _Table, key: str) -> list[str]:

@@ -7,7 +7,7 @@ import itertools
 import re
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -120,7 +120,7 @@ def test_every_listed_name_is_decided_by_the_rule_that_lists_it() -> None:
     for rule in DEFAULT.rules:
         if rule.frames or rule.callers:
             continue
-        event = min(rule.events, default="")
+        event = min(rule.mechanisms, default="")
         for name in rule.names:
             recorded = min(rule.recorded_classes, default="")
             deciders = DEFAULT.explain(Key(event, name, lock_class=recorded), NO_STACK)
@@ -129,7 +129,7 @@ def test_every_listed_name_is_decided_by_the_rule_that_lists_it() -> None:
 
 def test_no_name_is_listed_twice_under_the_same_conditions() -> None:
     listed = [
-        (name, rule.events, bool(rule.frames)) for rule in DEFAULT.rules for name in rule.names
+        (name, rule.mechanisms, bool(rule.frames)) for rule in DEFAULT.rules for name in rule.names
     ]
     assert len(listed) == len(set(listed))
 
@@ -323,6 +323,11 @@ def test_a_users_first_rule_is_tried_before_everything(write: Callable[[str], Pa
     assert rules.classify(Key("turnstile", "vm object"), NO_STACK).kind == "idle"
 
 
+def kind_of(name: str) -> WaitKind:
+    """Return a packaged kind."""
+    return next(kind for kind in DEFAULT.kinds if kind.id == name)
+
+
 def test_a_user_may_change_a_kind_and_add_one(write: Callable[[str], Path]) -> None:
     rules = load_rules(
         write(
@@ -332,8 +337,8 @@ def test_a_user_may_change_a_kind_and_add_one(write: Callable[[str], Path]) -> N
         )
     )
     kinds = {kind.id: kind for kind in rules.kinds}
-    assert kinds["io"] == WaitKind("io", "Disk and network I/O", False)
-    assert kinds["child"] == WaitKind("child", "Kids", True)
+    assert kinds["io"] == replace(kind_of("io"), set_aside=False)
+    assert kinds["child"] == replace(kind_of("child"), title="Kids")
     assert rules.kinds[-1] == WaitKind("gpu", "Waiting for the GPU", False)
     assert [kind.id for kind in rules.kinds[:-1]] == [kind.id for kind in DEFAULT.kinds]
 
@@ -380,7 +385,20 @@ BAD = {
     "kind is no table": ('kind = ["io"]\n', "'kind' must be written as [[kind]]"),
     "kind is one table": ('[kind]\nid = "x"\n', "'kind' must be written as [[kind]]"),
     "rule is one table": ('[rule]\nclass = "x"\n', "'rule' must be written as [[rule]]"),
-    "kind has an unknown key": ('[[kind]]\nid = "x"\ncolour = 1\n', "kind 1: 'colour' is not"),
+    "kind has an unknown key": ('[[kind]]\nid = "x"\nhue = 1\n', "kind 1: 'hue' is not"),
+    "colour is a text": (_RULE + 'colour = "red"\nnames = ["x"]\n', "'colour' must be a whole"),
+    "colour is too large": (
+        _RULE + 'colour = 1000\nnames = ["x"]\n',
+        "'colour' must be from 0 to 999",
+    ),
+    "colour without a class": (
+        '[[rule]]\nkind = "io"\ncolour = 1\nnames = ["x"]\n',
+        "rule 1 (io): gives a 'colour' without a 'class'",
+    ),
+    "old and new name of a key": (
+        _RULE + 'events = ["x"]\nmechanisms = ["x"]\n',
+        "gives 'mechanisms' and its old name 'events'",
+    ),
     "kind without id": ('[[kind]]\ntitle = "x"\n', "kind 1: needs an 'id'"),
     "kind with a bad id": (
         '[[kind]]\nid = "My kind"\ntitle = "x"\n',
@@ -604,16 +622,27 @@ def test_the_example_of_the_document_does_what_it_says(write: Callable[[str], Pa
     assert {key: rules.classify(Key(*key), worker) for key in expected} == expected
 
 
+def test_a_class_has_one_colour_and_no_two_classes_share_one() -> None:
+    given = [rule for rule in DEFAULT.rules if rule.colour is not None]
+    assert len({rule.lock_class for rule in given}) == len(given)
+    colours = list(DEFAULT.colours.values())
+    assert len(set(colours)) == len(colours) > 70
+
+
+def test_a_user_gives_a_class_a_colour(write: Callable[[str], Path]) -> None:
+    rules = load_rules(write('[[rule]]\nclass = "mine"\ncolour = 7\nnames = ["x"]\n'))
+    assert rules.colours["mine"] == 7
+
+
 def test_the_document_lists_every_kind_with_its_title_and_default() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (shown|set aside) \|", DOCUMENT.read_text(), re.M)
-    assert [WaitKind(name, title, how == "set aside") for name, title, how in rows] == list(
-        DEFAULT.kinds
-    )
+    documented = [(name, title, state == "set aside") for name, title, state in rows]
+    assert documented == [(kind.id, kind.title, kind.set_aside) for kind in DEFAULT.kinds]
 
 
 def test_the_document_lists_every_key_of_a_rules_condition() -> None:
     text = DOCUMENT.read_text()
-    for key in ("names", "name_patterns", "events", "event_patterns", "frames"):
+    for key in ("names", "name_patterns", "mechanisms", "mechanism_patterns", "frames"):
         assert f"| `{key}` |" in text
 
 
