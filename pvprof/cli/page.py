@@ -19,6 +19,7 @@ from pvprof.cli.results import cause_of
 from pvprof.cli.towers import chained
 from pvprof.dataset.dataset import Measurement
 from pvprof.model.mechanisms import mechanism_of
+from pvprof.recording.manifest import Manifest
 from pvprof.recording.snapshot import Snapshot, encode
 from pvprof.render.html.page import Graph, Page
 from pvprof.units import MEASURED, format_share, format_value
@@ -30,7 +31,7 @@ _NO_NAME_PART = re.compile(r"[^A-Za-z0-9_-]+")
 def page_of(inputs: Classified, report: Report) -> Page:
     """Return the page of a report; the data in it are all that was read, not what was kept."""
     pool = inputs.dataset
-    manifests = pool.manifests or ({},) * len(pool.names)
+    manifests = pool.manifests or (Manifest(),) * len(pool.names)
     recordings = tuple(zip(pool.names, manifests, strict=True))
     snapshot = Snapshot(
         recordings=recordings,

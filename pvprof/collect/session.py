@@ -16,14 +16,15 @@ import tarfile
 import tempfile
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from pvprof.collect.target import Target
 from pvprof.errors import DroppedError, TargetError
-from pvprof.recording.open import MEMBERS
+from pvprof.recording.layout import MANIFEST, MEMBERS
+from pvprof.recording.manifest import SCHEMA, Manifest, read_manifest
 
 _PROGRESS = re.compile(r"progress: (\d+) (\d+) (\d+)")
 _PIECE_BYTES = 1 << 14  # of a connection that is cut, what came before the last piece is kept
@@ -45,7 +46,7 @@ class Listener:
     message: Callable[[str], None] = field(default=lambda _text: None)
 
 
-def record(target: Target, text: str, place: Path, listener: Listener) -> Mapping[str, Any]:
+def record(target: Target, text: str, place: Path, listener: Listener) -> Manifest:
     """Run a recorder and make the directory `place` of what it sends; return its manifest.
 
     What was lost on the way leaves a recording that is marked incomplete, if any data came.
@@ -79,7 +80,7 @@ def examine(target: Target, text: str) -> list[tuple[str, str, str, str]]:
     return [(state, what, detail, hint) for state, what, detail, hint in rows]
 
 
-def _record_into(part: Path, target: Target, text: str, listener: Listener) -> Mapping[str, Any]:
+def _record_into(part: Path, target: Target, text: str, listener: Listener) -> Manifest:
     with _Session(target, text, listener) as session:
         lost = _receive(session.stdout, part)
     if session.wishes > 1 and session.status:
@@ -91,9 +92,8 @@ def _record_into(part: Path, target: Target, text: str, listener: Listener) -> M
     if lost or session.status:
         reason = f"lost on the way from {target.name}: {lost or session.last_words}"
         listener.message(f"incomplete: {reason}")
-        _mark_incomplete(part / "manifest.json", reason)
-    manifest: Mapping[str, Any] = json.loads(_text(part / "manifest.json"))
-    return manifest
+        _mark_incomplete(part / MANIFEST, reason)
+    return read_manifest(_text(part / MANIFEST), str(part))
 
 
 def _receive(stream: IO[bytes], part: Path) -> str:
@@ -118,7 +118,7 @@ def _receive(stream: IO[bytes], part: Path) -> str:
 
 
 def _mark_incomplete(place: Path, reason: str) -> None:
-    manifest: dict[str, Any] = {"schema": 1}
+    manifest: dict[str, Any] = {"schema": SCHEMA}
     with contextlib.suppress(OSError, ValueError):
         manifest = json.loads(_text(place))
     manifest |= {"complete": False, "incomplete_reason": reason}

@@ -6,15 +6,14 @@ Owns the pool of measurements and how its parts are added up. It refuses to read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Profile
 from pvprof.model.waits import RunSpan, WaitTable, WakeupTable
 from pvprof.model.wakeup_sums import WakeupSums
+from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
 
 
@@ -61,7 +60,7 @@ class Dataset:
     histograms: tuple[Histogram, ...]
     problems: tuple[Problem, ...]
     provenance: tuple[tuple[str, str], ...]
-    manifests: tuple[Mapping[str, Any], ...] = ()
+    manifests: tuple[Manifest, ...] = ()
     records: int = 0
 
     def measurement(self, unit: Unit | None) -> Measurement:

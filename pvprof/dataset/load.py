@@ -5,16 +5,18 @@ The bridge between the parsers and the analysis, and the only module that sees b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Profile
 from pvprof.model.waits import RunSpan
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.parse.result import ParseResult
-from pvprof.recording.open import Recording, expand, open_recording
+from pvprof.recording.layout import Recording
+from pvprof.recording.manifest import Manifest
+from pvprof.recording.open import open_recording
 from pvprof.recording.provenance import provenance_rows
+from pvprof.recording.run_set import expand
 from pvprof.units import UNITS, format_ns
 
 
@@ -50,9 +52,7 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
     )
 
 
-def _recordings(
-    recording: Recording, parsed: ParseResult
-) -> Sequence[tuple[str, Mapping[str, Any]]]:
+def _recordings(recording: Recording, parsed: ParseResult) -> Sequence[tuple[str, Manifest]]:
     """Return name and manifest of a recording; of a result that was read back, of all its own."""
     return parsed.recordings or [(recording.name, recording.manifest)]
 
@@ -91,7 +91,7 @@ def _measurements(parsed: ParseResult, runs: tuple[RunSpan, ...]) -> Iterable[Me
 
 
 def _provenance(
-    recordings: Sequence[tuple[str, Mapping[str, Any]]], parsed: Sequence[ParseResult]
+    recordings: Sequence[tuple[str, Manifest]], parsed: Sequence[ParseResult]
 ) -> tuple[tuple[str, str], ...]:
     facts = [
         ("Recording", ", ".join(_distinct(name for name, _ in recordings))),

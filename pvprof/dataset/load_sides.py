@@ -10,9 +10,10 @@ from pvprof.dataset.load import combine
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
-from pvprof.model.stacks import show_controls
 from pvprof.parse.read import ReadOptions, read_recording
-from pvprof.recording.open import Recording, expand, open_recording
+from pvprof.recording.layout import Recording
+from pvprof.recording.open import open_recording
+from pvprof.recording.run_set import expand
 from pvprof.stats.runs.manifests import run_from_manifest
 
 _LABEL_HINT = "give the new side behind --vs: pvprof compare BASE... --vs NEW..."
@@ -34,14 +35,14 @@ def read_sides(
         UsageError: a side is empty, or labels do not make two sides.
     """
     if new is None:
-        groups = _by_label([_open(path) for path in expand(base)], base_label)
+        groups = _by_label([open_recording(path) for path in expand(base)], base_label)
     else:
         for paths, name in ((base, "before"), (new, "behind")):
             if not paths:
                 raise UsageError(f"no recordings {name} --vs", _LABEL_HINT)
         if base_label:
             raise UsageError("--base and --vs: give one of them")
-        groups = [("", [_open(path) for path in expand(paths)]) for paths in (base, new)]
+        groups = [("", [open_recording(path) for path in expand(paths)]) for paths in (base, new)]
     sides = [_side(label, some, options) for label, some in groups]
     names = [side_name(side, some) for side, (_, some) in zip(sides, groups, strict=True)]
     if names[0] == names[1]:
@@ -62,7 +63,7 @@ def _renamed(problems: Sequence[Problem], name: str) -> tuple[Problem, ...]:
 
 def side_name(side: Side, recordings: Sequence[Recording]) -> str:
     """Return the label that all recordings of a side have, else their names."""
-    labels = {_label(one) for one in recordings}
+    labels = {one.manifest.label for one in recordings}
     if len(labels) == 1 and "" not in labels:
         return labels.pop()
     names = [run.name for run in side.runs]
@@ -72,7 +73,7 @@ def side_name(side: Side, recordings: Sequence[Recording]) -> str:
 def _by_label(recordings: Sequence[Recording], base: str) -> list[tuple[str, list[Recording]]]:
     groups: dict[str, list[Recording]] = {}
     for one in recordings:
-        groups.setdefault(_label(one), []).append(one)
+        groups.setdefault(one.manifest.label, []).append(one)
     without = [one.name for one in groups.get("", [])]
     if without:
         raise UsageError(f"{', '.join(without[:4])}: no label says which side it is", _LABEL_HINT)
@@ -85,15 +86,6 @@ def _by_label(recordings: Sequence[Recording], base: str) -> list[tuple[str, lis
     return [(label, groups[label]) for label in order]
 
 
-def _open(path: str) -> Recording:
-    return open_recording(path)
-
-
-def _label(recording: Recording) -> str:
-    label = recording.manifest.get("label")
-    return show_controls(label) if isinstance(label, str) else ""
-
-
 def _side(name: str, recordings: Sequence[Recording], options: ReadOptions) -> Side:
     """Read the recordings of one side.
 
@@ -102,7 +94,7 @@ def _side(name: str, recordings: Sequence[Recording], options: ReadOptions) -> S
     runs: dict[str, RecordedRun] = {}
     problems: list[Problem] = []
     for recording in recordings:
-        if recording.manifest.get("warmup") is True:
+        if recording.manifest.is_warmup:
             problems.append(Problem("warm-up", "warm-ups are set aside", severity="note"))
             continue
         digest = hashlib.sha256(recording.data).hexdigest()
@@ -119,15 +111,14 @@ def _side(name: str, recordings: Sequence[Recording], options: ReadOptions) -> S
 def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun:
     parsed = read_recording(recording, options)
     manifest = recording.manifest
-    known = manifest.get("duration_ns")
-    is_known = isinstance(known, int) and known > 0 and options.window is None
+    is_known = manifest.duration_ns > 0 and options.window is None
     times = run_from_manifest(manifest)
     return RecordedRun(
         name=recording.name,
         pool=combine([(recording, parsed)]),
         manifest=manifest,
         times={} if times.fault else times.values,
-        duration_ns=known if is_known else parsed.duration_ns,
+        duration_ns=manifest.duration_ns if is_known else parsed.duration_ns,
         script=recording.script,
         digest=digest,
         place="" if recording.path in ("-", "stdin") else os.path.realpath(recording.path),

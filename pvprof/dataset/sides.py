@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pvprof.dataset.dataset import Dataset
 from pvprof.model.problems import Problem
+from pvprof.recording.manifest import Manifest
 from pvprof.stats.series import Metric
 
 NANOSECONDS = 1_000_000_000
@@ -34,7 +34,7 @@ class RecordedRun:
 
     name: str
     pool: Dataset
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Manifest = field(default_factory=Manifest)
     times: Mapping[Metric, float] = field(default_factory=dict)
     duration_ns: int | None = None
     script: str = ""
@@ -44,7 +44,7 @@ class RecordedRun:
     @property
     def mode(self) -> str:
         """Return the mode that was recorded, or an empty text where nothing says."""
-        return str(self.manifest.get("mode") or "")
+        return self.manifest.mode
 
 
 @dataclass(frozen=True, slots=True)

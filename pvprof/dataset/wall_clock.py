@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.errors import UsageError
 from pvprof.model.profile import Profile, Weight
+from pvprof.recording.manifest import Manifest
 
 _NS_IN_S = 1_000_000_000
 
@@ -49,12 +49,11 @@ def on_and_off(pool: Dataset, rate_hz: int | None, usual_hz: int) -> Dataset:
     return replace(pool, measurements=(Measurement(merged, None), *others), provenance=facts)
 
 
-def _recorded_rate(manifests: Iterable[Mapping[str, Any]], usual_hz: int) -> int:
+def _recorded_rate(manifests: Iterable[Manifest], usual_hz: int) -> int:
     rates = set()
     for manifest in manifests:
-        options = manifest.get("options")
-        if manifest.get("mode") == "oncpu" and isinstance(options, Mapping):
-            rates.add(options.get("rate_hz", usual_hz))
+        if manifest.mode == "oncpu" and isinstance(manifest.options, Mapping):
+            rates.add(manifest.options.get("rate_hz", usual_hz))
     known = [rate for rate in rates if isinstance(rate, int) and rate > 0]
     if len(known) != 1 or len(rates) != 1:
         reason = "several rates" if known else "the recordings do not say how often"

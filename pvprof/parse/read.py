@@ -7,10 +7,10 @@ Owns the choice of the parser and the pieces that it is fed. It refuses to open 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from pvprof.errors import EmptyError, InputError, UsageError
 from pvprof.model.problems import Problem
@@ -40,7 +40,8 @@ from pvprof.parse.text.frames import FrameNames, is_kernel_frame
 from pvprof.parse.text.line_numbers import LineNumbers
 from pvprof.parse.text.symbols import Symbols, parse_kldstat, parse_nm
 from pvprof.parse.window import Window, cut
-from pvprof.recording.open import Recording
+from pvprof.recording.layout import Recording
+from pvprof.recording.manifest import Manifest
 from pvprof.units import UNITS, Unit
 
 
@@ -143,12 +144,12 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
     return parsed
 
 
-def _with_facts(options: ReadOptions, manifest: Mapping[str, Any]) -> ReadOptions:
+def _with_facts(options: ReadOptions, manifest: Manifest) -> ReadOptions:
     """Return the options, completed by what whoever imported a text said of it."""
-    layout, unit = manifest.get("layout"), manifest.get("unit")
-    if not options.layout and layout in LAYOUTS:
-        options = replace(options, layout=layout)
-    if options.unit is None and unit in UNITS:
+    if not options.layout and manifest.layout in LAYOUTS:
+        options = replace(options, layout=manifest.layout)
+    if options.unit is None:
+        unit = next((unit for unit in UNITS if unit == manifest.unit), None)
         options = replace(options, unit=unit)
     return options
 

@@ -6,9 +6,7 @@ processes, the aggregations after the events) are added with `ParseResult.merge`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from pvprof.model.clocks import Clocks
 from pvprof.model.problems import Problem
@@ -17,6 +15,7 @@ from pvprof.model.stacks import Frame, Stack
 from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.model.wakeup_sums import WakeupSums, add_wakeup_sums
 from pvprof.parse.native.header import Marks
+from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
 
 
@@ -60,7 +59,7 @@ class ParseResult:
     origin: Clocks | None = None
     window: str = ""
     marks: Marks | None = None
-    recordings: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    recordings: list[tuple[str, Manifest]] = field(default_factory=list)
 
     @property
     def is_whole(self) -> bool:

@@ -37,6 +37,7 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key, Profile, Weight, weights_of
 from pvprof.model.stacks import Stack, clean_frame, stack_of
 from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums, add_wakeup_sums
+from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
 
 SCHEMA = 1
@@ -57,7 +58,7 @@ class Snapshot:
         endings: who ended waits; None where that was not recorded.
     """
 
-    recordings: tuple[tuple[str, Mapping[str, Any]], ...]
+    recordings: tuple[tuple[str, Manifest], ...]
     records: int
     profiles: tuple[Profile, ...]
     histograms: tuple[Histogram, ...] = ()
@@ -70,7 +71,7 @@ def encode(snapshot: Snapshot) -> str:
     document = {
         "schema": SCHEMA,
         "recordings": [
-            {"name": name, "manifest": dict(manifest)} for name, manifest in snapshot.recordings
+            {"name": name, "manifest": dict(manifest.raw)} for name, manifest in snapshot.recordings
         ],
         "records": snapshot.records,
         "profiles": [_profile_as_json(profile) for profile in snapshot.profiles],
@@ -151,7 +152,7 @@ def decode(text: bytes) -> Snapshot:
     endings = _read_endings(root.field("endings"), profiles) if has_endings else None
     return Snapshot(
         recordings=tuple(
-            (item.field("name").text(), item.field("manifest").mapping())
+            (item.field("name").text(), Manifest.from_json(item.field("manifest").mapping()))
             for item in root.field("recordings").items()
         ),
         records=root.field("records").number(),

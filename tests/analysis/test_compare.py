@@ -32,7 +32,8 @@ from pvprof.errors import InputError, UsageError
 from pvprof.model.stacks import Stack
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.parse.text.symbols import load_symbols
-from pvprof.recording.open import Recording
+from pvprof.recording.layout import Recording
+from pvprof.recording.manifest import Manifest
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, Verdict
 from pvprof.stats.runs.manifests import run_from_manifest
 
@@ -42,8 +43,8 @@ READ = ReadOptions(jobs=1)
 
 def run_of(waits: Waits, number: int, label: str = "", **facts: Any) -> RecordedRun:
     """Make a run as reading a recording makes one."""
-    known = manifest(number, label, **facts)
-    output = raw(records_of(waits), number, mode=known["mode"])
+    known = Manifest.from_json(manifest(number, label, **facts))
+    output = raw(records_of(waits), number, mode=known.mode)
     recording = Recording(f"r{number}", f"r{number}", output, manifest=known)
     parsed = read_recording(recording, READ)
     times = run_from_manifest(known).values
@@ -365,7 +366,11 @@ def test_a_recording_with_drops_changes_the_caveats_and_no_verdict() -> None:
     before = compared(base, new)
     output = raw(records_of({"vm object": (5, 1)}), 9)
     lossy = Recording(
-        "lossy", "lossy", output, "dtrace: 13 drops on CPU 5\n", manifest={"schema": 1}
+        "lossy",
+        "lossy",
+        output,
+        "dtrace: 13 drops on CPU 5\n",
+        manifest=Manifest.from_json({"schema": 1}),
     )
     parsed = read_recording(lossy, READ)
     extra = replace(base.runs[0], pool=combine([(lossy, parsed)]), name="lossy", digest="x")
@@ -486,10 +491,11 @@ def test_confidence_and_method_reach_every_comparison() -> None:
 
 def two_systems() -> Comparison:
     freebsd = side_of(noisy(1, 5, seed=1), "freebsd", kernel={"system": "FreeBSD", **KERNEL})
+    kernel = {"system": "Linux", "release": "6"}
     linux = Side(
         "linux",
         tuple(
-            replace(run, manifest={**run.manifest, "kernel": {"system": "Linux", "release": "6"}})
+            replace(run, manifest=Manifest.from_json({**run.manifest.raw, "kernel": kernel}))
             for run in side_of(noisy(0.5, 5, seed=2), "linux", 11).runs
         ),
     )
@@ -498,7 +504,7 @@ def two_systems() -> Comparison:
         for one in noisy(1, 5, seed=3)
     ]
     return compare(
-        side_of(waits, "freebsd", kernel=freebsd.runs[0].manifest["kernel"]),
+        side_of(waits, "freebsd", kernel=freebsd.runs[0].manifest.raw["kernel"]),
         linux,
         RULES,
         Filters(),
@@ -522,7 +528,7 @@ def test_real_recordings_of_two_systems_are_told_apart_without_manifests() -> No
         "",
         READ,
     )
-    bare = Side("linux", tuple(replace(run, manifest={}) for run in linux.runs))
+    bare = Side("linux", tuple(replace(run, manifest=Manifest()) for run in linux.runs))
     every = Filters(kinds=(ALL_KINDS,))
     changes = compare(freebsd, bare, RULES, every, CompareOptions(basis=Basis("second")))
     assert "different-systems" in {one.kind for one in changes.caveats}

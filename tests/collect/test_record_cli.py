@@ -56,7 +56,7 @@ def contents(target: StandIn) -> list[str]:
 
 
 def manifest_of(place: Path) -> dict[str, Any]:
-    return dict(open_recording(str(place)).manifest)
+    return dict(open_recording(str(place)).manifest.raw)
 
 
 # --- what goes well ------------------------------------------------------------------------------

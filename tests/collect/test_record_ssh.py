@@ -164,12 +164,12 @@ def test_a_recording_comes_from_another_host(client: Client) -> None:
     assert done.said.startswith("pvprof: wrote out: 12.9 s traced")
     recording = open_recording(str(client.out))
     assert recording.problems == ()
-    assert recording.manifest["host"] == "target"
-    assert recording.manifest["complete"] is True
+    assert recording.manifest.raw["host"] == "target"
+    assert recording.manifest.raw["complete"] is True
     assert len(recording.symbols) > 100_000
     got = (client.target.home / "got").read_bytes().split(b"\0")[:-1]
     assert [os.fsdecode(word) for word in got] == list(ODD_WORDS)
-    assert recording.manifest["workload"][4:] == list(ODD_WORDS)
+    assert recording.manifest.raw["workload"][4:] == list(ODD_WORDS)
 
 
 def test_a_series_comes_from_another_host(client: Client) -> None:
@@ -196,7 +196,7 @@ def test_any_login_shell_will_do(client: Client, shell: str) -> None:
     client.target.set(uid="1001\n")
     done = client.run("record", *words)
     assert (done.status, done.left) == (0, [])
-    assert open_recording(str(client.out)).manifest["complete"] is True
+    assert open_recording(str(client.out)).manifest.raw["complete"] is True
 
 
 def test_what_a_login_says_on_stderr_does_no_harm(client: Client) -> None:
@@ -330,8 +330,8 @@ def test_a_connection_cut_while_sending_keeps_what_came(client: Client) -> None:
     done = client.run("record", "-o", "out", "--", "true")
     assert done.status == 1
     recording = open_recording(str(client.out))
-    assert recording.manifest["complete"] is False
-    assert "lost on the way" in recording.manifest["incomplete_reason"]
+    assert recording.manifest.raw["complete"] is False
+    assert "lost on the way" in recording.manifest.raw["incomplete_reason"]
     assert [problem.kind for problem in recording.problems] == ["incomplete"]
     assert b"#end" in bytes(recording.data)
     assert done.left == []
@@ -342,8 +342,8 @@ def test_a_recording_cut_in_its_data_opens_as_far_as_it_came(client: Client) -> 
     done = client.run("record", "events", "-o", "out", "--no-symbols", "--", "true")
     assert done.status == 1
     recording = open_recording(str(client.out))
-    assert recording.manifest["complete"] is False
-    assert recording.manifest["mode"] == "events"
+    assert recording.manifest.raw["complete"] is False
+    assert recording.manifest.raw["mode"] == "events"
     assert bytes(recording.data).startswith(b"#pvprof 1 events ")
     assert b"#end" not in bytes(recording.data)
     assert done.left == []
@@ -359,8 +359,8 @@ def test_ctrl_c_keeps_what_was_recorded(client: Client) -> None:
     assert done.status == 1
     assert done.said.splitlines()[-1] == "pvprof: error: incomplete: stopped before its end"
     manifest = open_recording(str(client.out)).manifest
-    assert manifest["incomplete_reason"] == "stopped before its end"
-    assert manifest["end_marker"] is True
+    assert manifest.raw["incomplete_reason"] == "stopped before its end"
+    assert manifest.raw["end_marker"] is True
     assert done.left == []
 
 

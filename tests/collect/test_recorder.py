@@ -53,9 +53,9 @@ def test_every_mode_gives_a_recording_that_opens_and_is_complete(
     assert (done.status, done.left) == (0, [])
     recording = done.recording
     assert recording.problems == ()
-    assert recording.manifest["mode"] == mode.removesuffix("-sdt")
-    assert recording.manifest["program"] == mode
-    assert recording.manifest["complete"] is True
+    assert recording.manifest.raw["mode"] == mode.removesuffix("-sdt")
+    assert recording.manifest.raw["program"] == mode
+    assert recording.manifest.raw["complete"] is True
     assert recording.script == program(mode, plan_for(mode, "true").options).text()
     data = bytes(recording.data).decode()
     assert data.startswith("#pvprof 1 ")

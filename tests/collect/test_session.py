@@ -43,7 +43,7 @@ WHOLE = _archive({"x.pvprof/manifest.json": MANIFEST, "x.pvprof/raw.out": RAW})
 def test_a_whole_archive_becomes_a_directory(tmp_path: Path) -> None:
     target = _target(tmp_path, WHOLE, "cat data")
     manifest = record(target, "", tmp_path / "out", Listener())
-    assert manifest["complete"] is True
+    assert manifest.raw["complete"] is True
     assert (tmp_path / "out/raw.out").read_text() == RAW
 
 
@@ -55,10 +55,10 @@ def test_an_archive_cut_on_the_way_is_kept_and_marked_incomplete(
     target = _target(tmp_path, WHOLE, f"head -c {cut} data; exit 255")
     told: list[str] = []
     manifest = record(target, "", tmp_path / "out", Listener(message=told.append))
-    assert manifest["complete"] is False
-    assert manifest["mode"] == "offcpu"
-    assert "lost on the way from this machine" in manifest["incomplete_reason"]
-    assert told == [f"incomplete: {manifest['incomplete_reason']}"]
+    assert manifest.raw["complete"] is False
+    assert manifest.raw["mode"] == "offcpu"
+    assert "lost on the way from this machine" in manifest.raw["incomplete_reason"]
+    assert told == [f"incomplete: {manifest.raw['incomplete_reason']}"]
     kept = open_recording(str(tmp_path / "out"))
     assert RAW.startswith(bytes(kept.data).decode())
     assert [problem.kind for problem in kept.problems] == ["incomplete"]

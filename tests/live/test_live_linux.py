@@ -294,7 +294,7 @@ def test_what_did_not_fit_into_a_map_is_counted_and_told(tmp_path: Path, run: Ru
     )
     assert tiny != text
     archive = recorded(tiny, tmp_path)
-    assert open_recording(str(archive)).manifest["drops"] > 0
+    assert open_recording(str(archive)).manifest.raw["drops"] > 0
     report = json.loads(run("report", archive, "-o", "-", "--format", "json").stdout)
     (full,) = (one for one in report["problems"] if one["kind"] == "map-full")
     assert (full["severity"], full["count"] > 0) == ("loss", True)
@@ -309,7 +309,7 @@ def test_records_that_were_dropped_are_counted_and_told(tmp_path: Path, run: Run
     text = carried(Plan("events", TREE, (sys.executable, "-c", script), has_symbols=False))
     assert pages in text
     archive = recorded(text.replace(pages, "PERF_RB_PAGES=1"), tmp_path)
-    drops = open_recording(str(archive)).manifest["drops"]
+    drops = open_recording(str(archive)).manifest.raw["drops"]
     assert drops > 0
     report = json.loads(run("report", archive, "-k", "all", "-o", "-", "--format", "json").stdout)
     assert sum(one["count"] for one in report["problems"] if one["kind"] == "drops") == drops
@@ -324,9 +324,9 @@ def test_how_the_workload_ended_is_recorded(
 ) -> None:
     text = carried(Plan("offcpu", TREE, ("sh", "-c", script), has_symbols=False))
     manifest = open_recording(str(recorded(text, tmp_path))).manifest
-    assert (manifest["exit_status"], manifest["exit_signal"]) == (status, signal_number)
-    assert manifest["complete"] is (signal_number is None)
-    assert manifest["real_s"] is not None
+    assert (manifest.raw["exit_status"], manifest.raw["exit_signal"]) == (status, signal_number)
+    assert manifest.raw["complete"] is (signal_number is None)
+    assert manifest.raw["real_s"] is not None
 
 
 def test_a_workload_that_cannot_be_started_is_told(tmp_path: Path) -> None:
@@ -335,8 +335,8 @@ def test_a_workload_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     bad.chmod(0o755)
     text = carried(Plan("offcpu", TREE, (str(bad),), has_symbols=False))
     manifest = open_recording(str(recorded(text, tmp_path))).manifest
-    assert manifest["complete"] is False
-    assert "was not started" in manifest["incomplete_reason"]
+    assert manifest.raw["complete"] is False
+    assert "was not started" in manifest.raw["incomplete_reason"]
 
 
 def test_a_tracer_that_is_killed_leaves_an_incomplete_recording_that_opens(
@@ -363,7 +363,7 @@ def test_a_tracer_that_is_killed_leaves_an_incomplete_recording_that_opens(
         running.stdin.close()
         running.stderr.close()
     manifest = open_recording(str(archive)).manifest
-    assert manifest["incomplete_reason"] == "bpftrace was killed by signal 9"
+    assert manifest.raw["incomplete_reason"] == "bpftrace was killed by signal 9"
     report = run("report", archive, "-k", "all")
     assert "loss: bpftrace was killed by signal 9" in report.stdout
     assert "no end mark" in report.stdout
@@ -444,7 +444,7 @@ def test_a_wish_to_end_that_bpftrace_lost_is_told_again(tmp_path: Path) -> None:
     finally:
         running.terminate()  # the second wish drops all
     assert running.returncode == 0, said
-    assert open_recording(str(archive)).manifest["complete"] is True
+    assert open_recording(str(archive)).manifest.raw["complete"] is True
 
 
 def test_a_wish_to_end_that_is_told_again_cuts_nothing_off(tmp_path: Path) -> None:
@@ -467,7 +467,7 @@ def test_a_wish_to_end_that_is_told_again_cuts_nothing_off(tmp_path: Path) -> No
     running.terminate()
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 0, said
-    assert open_recording(str(archive)).manifest["incomplete_reason"] is None
+    assert open_recording(str(archive)).manifest.raw["incomplete_reason"] is None
 
 
 def test_new_processes_of_one_process_are_not_taken_for_it(tmp_path: Path, run: Run) -> None:

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_flamegraph_svg import data_of
 
+from pvprof.recording.manifest import Manifest
 from pvprof.recording.provenance import Provenance, provenance_rows
 
 MANIFEST: dict[str, Any] = {
@@ -36,8 +37,13 @@ MANIFEST: dict[str, Any] = {
 }
 
 
+def rows_of(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the provenance of a manifest."""
+    return Provenance.from_manifest(Manifest.from_json(document)).rows()
+
+
 def test_a_manifest_is_told_in_reading_order() -> None:
-    assert Provenance.from_manifest(MANIFEST).rows() == (
+    assert rows_of(MANIFEST) == (
         ("Host", "beastie"),
         ("Kernel", "GENERIC, 13.2-RELEASE, FreeBSD 13.2-RELEASE GENERIC"),
         ("CPUs", "96"),
@@ -53,8 +59,8 @@ def test_a_manifest_is_told_in_reading_order() -> None:
 @pytest.mark.parametrize("missing", MANIFEST)
 def test_any_fact_may_be_missing(missing: str) -> None:
     some = {key: value for key, value in MANIFEST.items() if key != missing}
-    rows = Provenance.from_manifest(some).rows()
-    assert set(rows) < set(Provenance.from_manifest(MANIFEST).rows()) or missing in (
+    rows = rows_of(some)
+    assert set(rows) < set(rows_of(MANIFEST)) or missing in (
         "schema",
         "drops",
         "complete",
@@ -63,7 +69,7 @@ def test_any_fact_may_be_missing(missing: str) -> None:
 
 def test_an_older_manifest_with_plain_texts_is_understood() -> None:
     old = {"kernel": "FreeBSD 13.2-RELEASE", "ident": "OBM", "workload": "make", "drops": 3}
-    assert Provenance.from_manifest(old).rows() == (
+    assert rows_of(old) == (
         ("Kernel", "FreeBSD 13.2-RELEASE, OBM"),
         ("Workload", "make"),
         ("Lost", "3 drops"),
@@ -79,11 +85,13 @@ json_values = st.recursive(
 
 @given(manifest=st.dictionaries(st.sampled_from(list(MANIFEST)), json_values))
 def test_values_of_any_type_give_rows_of_text(manifest: dict[str, Any]) -> None:
-    assert all(label and text for label, text in Provenance.from_manifest(manifest).rows())
+    assert all(label and text for label, text in rows_of(manifest))
 
 
 def test_facts_of_several_recordings_are_said_once_or_line_by_line() -> None:
-    rows = dict(provenance_rows([MANIFEST, {**MANIFEST, "host": "daemon"}]))
+    rows = dict(
+        provenance_rows(map(Manifest.from_json, [MANIFEST, {**MANIFEST, "host": "daemon"}]))
+    )
     assert rows["Host"] == "beastie\ndaemon"
     assert rows["CPUs"] == "96"
 

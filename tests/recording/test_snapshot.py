@@ -17,6 +17,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import Stack, clean_frame, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey
+from pvprof.recording.manifest import Manifest
 from pvprof.recording.snapshot import Snapshot, decode, encode
 
 texts = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates, too
@@ -43,7 +44,7 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=8,
 )
-manifests = st.dictionaries(texts, json_values, max_size=3)
+manifests = st.dictionaries(texts, json_values, max_size=3).map(Manifest.from_json)
 snapshots = st.builds(
     Snapshot,
     st.lists(st.tuples(texts, manifests), max_size=3).map(tuple),
@@ -53,7 +54,7 @@ snapshots = st.builds(
     st.lists(problems, max_size=3).map(tuple),
 )
 SMALL = Snapshot(
-    (("run1", {"host": "h"}),),
+    (("run1", Manifest.from_json({"host": "h"})),),
     2,
     (Profile("ns", True, {Key("sleepq", "vmpfw", "sh"): {Stack("a;b"): Weight(7, 2, 2)}}),),
     (Histogram(Key("", "x"), ((1, 2), (2, 0))),),

@@ -20,7 +20,8 @@ import pytest
 
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.recorder import Plan, recorder
-from pvprof.recording.open import Recording, open_recording
+from pvprof.recording.layout import Recording
+from pvprof.recording.open import open_recording
 
 BIN = Path(__file__).parent / "bin"
 SHELLS = ("dash", "busybox")
@@ -74,7 +75,7 @@ class Outcome:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        return dict(self.recording.manifest)
+        return dict(self.recording.manifest.raw)
 
     @property
     def members(self) -> list[str]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pvprof.analysis.compare.basis import Basis
 from pvprof.analysis.stacks.fold import Folded
@@ -40,34 +38,35 @@ class _Fact:
     severity: Severity = "warning"
 
 
-def _of(*keys: str) -> Callable[[RecordedRun], object]:
-    def value(run: RecordedRun) -> object:
-        found: object = run.manifest
-        for key in keys:
-            found = found.get(key) if isinstance(found, Mapping) else None
-        return found
-
-    return value
-
-
 _FACTS = (
-    _Fact("different-hosts", "host", _of("host")),
-    _Fact("different-machines", "machine model", _of("model")),
-    _Fact("different-cpus", "number of CPUs", _of("ncpu")),
-    _Fact("different-memory", "memory", _of("memory_bytes"), "note"),
-    _Fact("different-debugging", "WITNESS in the kernel", _of("kernel", "has_witness")),
+    _Fact("different-hosts", "host", lambda run: run.manifest.host),
+    _Fact("different-machines", "machine model", lambda run: run.manifest.model),
+    _Fact("different-cpus", "number of CPUs", lambda run: run.manifest.ncpu or None),
+    _Fact("different-memory", "memory", lambda run: run.manifest.memory_bytes or None, "note"),
     _Fact(
-        "different-debugging", "LOCK_PROFILING in the kernel", _of("kernel", "has_lock_profiling")
+        "different-debugging",
+        "WITNESS in the kernel",
+        lambda run: run.manifest.kernel.has_witness,
     ),
-    _Fact("different-workloads", "workload", _of("workload")),
-    _Fact("different-scope", "scope", _of("scope")),
-    _Fact("different-versions", "version of pvprof", _of("pvprof"), "note"),
+    _Fact(
+        "different-debugging",
+        "LOCK_PROFILING in the kernel",
+        lambda run: run.manifest.kernel.has_lock_profiling,
+    ),
+    _Fact("different-workloads", "workload", lambda run: _or_none(run.manifest.workload)),
+    _Fact("different-scope", "scope", lambda run: run.manifest.scope),
+    _Fact("different-versions", "version of pvprof", lambda run: run.manifest.pvprof, "note"),
 )
 # Of runs of one mode: modes have programs of their own.
 _PROGRAM_FACTS = (
-    _Fact("different-programs", "D program", _of("program")),
-    _Fact("different-options", "options of the D program", _of("options")),
+    _Fact("different-programs", "D program", lambda run: run.manifest.program),
+    _Fact("different-options", "options of the D program", lambda run: run.manifest.options),
 )
+
+
+def _or_none(text: str | None) -> str | None:
+    """Return a text, ``none`` for an empty one, None for an unknown one."""
+    return text if text is None else text or "none"
 
 
 def find_caveats(base: Side, new: Side, basis: Basis) -> tuple[Problem, ...]:
@@ -197,9 +196,7 @@ def _values(value: Callable[[RecordedRun], object], runs: Iterable[RecordedRun])
 
 
 def _text(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        text = shlex.join(map(str, value)) or "none"
-    elif isinstance(value, Mapping):
+    if isinstance(value, Mapping):
         text = json.dumps(value, sort_keys=True, ensure_ascii=False) if value else "none"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
@@ -235,7 +232,7 @@ def _programs(base: Side, new: Side) -> Iterable[Problem]:
 
 def _kernels(base: Side, new: Side) -> Iterable[Problem]:
     """Tell which kernels ran: two are what is expected, one a side."""
-    sides = [_values(_kernel, side.runs) for side in (base, new)]
+    sides = [_values(lambda run: run.manifest.kernel.text, side.runs) for side in (base, new)]
     for side, kernels in zip((base, new), sides, strict=True):
         if len(kernels) > 1:
             named = "; ".join(map(_shorten, sorted(kernels)))
@@ -251,22 +248,9 @@ def _kernels(base: Side, new: Side) -> Iterable[Problem]:
         yield Problem("same-kernel", text, severity="note")
 
 
-def _kernel(run: RecordedRun) -> object:
-    kernel = run.manifest.get("kernel")
-    if not isinstance(kernel, Mapping):
-        return kernel or run.manifest.get("ident")
-    parts: list[Any] = [kernel.get(key) for key in ("ident", "release", "version")]
-    texts: list[str] = []
-    for part in parts:
-        text = " ".join(str(part or "").split())
-        if text and not any(text in known for known in texts):
-            texts.append(text)
-    return ", ".join(texts)
-
-
 def _failed(runs: Iterable[RecordedRun]) -> Iterable[Problem]:
-    bad = [run.name for run in runs if run.manifest.get("exit_status")]
-    bad += [run.name for run in runs if run.manifest.get("exit_signal")]
+    bad = [run.name for run in runs if run.manifest.exit_status]
+    bad += [run.name for run in runs if run.manifest.exit_signal]
     if bad:
         text = f"the workload failed: {_named(bad)}; its times are set aside, its waits are not"
         yield Problem("failed-workload", text)
@@ -274,7 +258,7 @@ def _failed(runs: Iterable[RecordedRun]) -> Iterable[Problem]:
 
 def _lengths(base: Side, new: Side, basis: Basis) -> Iterable[Problem]:
     """Warn where values per run are those of longer runs; with a workload that is the point."""
-    if basis.kind != "run" or any(run.manifest.get("workload") for run in (*base.runs, *new.runs)):
+    if basis.kind != "run" or any(run.manifest.workload for run in (*base.runs, *new.runs)):
         return
     means = []
     for side in (base, new):

@@ -182,15 +182,9 @@ def _common(section: SectionChange, options: CompareOptions) -> SectionChange:
 
 def _in_order(runs: Sequence[RecordedRun]) -> tuple[RecordedRun, ...]:
     def when(run: RecordedRun) -> tuple[float, int, str, str]:
-        begin = run.manifest.get("begin")
-        wall = begin.get("wall_ns") if isinstance(begin, dict) else None
-        number = run.manifest.get("run")
-        return (
-            wall if isinstance(wall, int) else float("inf"),
-            number if isinstance(number, int) else 0,
-            run.name,
-            run.digest,
-        )
+        wall_ns = run.manifest.begin_wall_ns
+        begin = float("inf") if wall_ns is None else wall_ns
+        return begin, run.manifest.run or 0, run.name, run.digest
 
     return tuple(sorted(runs, key=when))
 

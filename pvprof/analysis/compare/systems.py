@@ -6,7 +6,7 @@ locks, functions and stacks are other code. It concludes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pvprof.analysis.compare.measures import CLASS, KIND, RowChange
 from pvprof.dataset.sides import RecordedRun, Side
@@ -27,10 +27,8 @@ def systems_of(base: Side, new: Side) -> tuple[str, str] | None:
 
 def _system(run: RecordedRun) -> str:
     """Return the system of a run: as its manifest says, else as its waits' mechanisms tell."""
-    kernel = run.manifest.get("kernel")
-    named = str(kernel.get("system") or "") if isinstance(kernel, Mapping) else ""
-    if named:
-        return named
+    if run.manifest.kernel.system:
+        return run.manifest.kernel.system
     keys = (key for measurement in run.pool.measurements for key in measurement.profile.groups)
     return system_of(frozenset(key.mechanism for key in keys))
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +12,10 @@ from pvprof.cli.options import read_options, say, take_read_options
 from pvprof.cli.output import check_output, force_option
 from pvprof.errors import OutputError
 from pvprof.parse.read import read_recording
-from pvprof.recording.open import SCHEMA, Recording, open_recording
-
-_SUFFIX = ".pvprof"
+from pvprof.recording.layout import RAW, SUFFIX
+from pvprof.recording.manifest import SCHEMA
+from pvprof.recording.open import open_recording
+from pvprof.recording.write import write_recording
 
 
 @click.command(
@@ -45,13 +43,13 @@ def command(source: str, output: str, force: bool, **rest: Any) -> None:
     symbols, kldstat = rest["symbols"], rest["kldstat"]
     options = take_read_options(rest)
     opened = open_recording(source)
-    place = Path(output or f"{opened.name}{_SUFFIX}")
+    place = Path(output or f"{opened.name}{SUFFIX}")
     _check(place, force)
     parsed = read_recording(opened, options)
     say(parsed.problems, rest["quiet"])
     manifest = {
         "schema": SCHEMA,
-        **{key: value for key, value in opened.manifest.items() if key != "schema"},
+        **{key: value for key, value in opened.manifest.raw.items() if key != "schema"},
         **{name: text for name, text in facts.items() if text},
         "mode": parsed.layout,
         **({"layout": options.layout} if options.layout else {}),
@@ -59,7 +57,9 @@ def command(source: str, output: str, force: bool, **rest: Any) -> None:
         "imported_by": f"pvprof {__version__}",
         "source": Path(source).name if source != "-" else "stdin",
     }
-    _write(place, opened, manifest, {"symbols.nm.gz": _kernels(symbols), "kldstat.txt": kldstat})
+    files = {"symbols.nm.gz": _kernels(symbols), "kldstat.txt": kldstat}
+    companions = {name: file for name, file in files.items() if file}
+    write_recording(place, opened, manifest, companions)
     if not rest["quiet"]:
         what = f"{parsed.records:,} records, layout {parsed.layout}"
         click.echo(f"pvprof: wrote {place}: {what}", err=True)
@@ -73,7 +73,7 @@ def _check(place: Path, force: bool) -> None:
     """
     if not place.is_dir():
         check_output(str(place), force)
-    elif not (place / "raw.out").is_file():
+    elif not (place / RAW).is_file():
         raise OutputError(f"{place}: a directory that is no recording")
     elif not force:
         raise OutputError(f"{place}: exists already", "overwrite it with --force")
@@ -83,33 +83,3 @@ def _kernels(symbols: tuple[str, ...]) -> str | None:
     """Return the file of the kernel's own symbols, of those that were named."""
     named = [one for one in symbols if "=" not in one or "/" in one.partition("=")[0]]
     return named[-1] if named else None
-
-
-def _write(
-    place: Path, opened: Recording, manifest: dict[str, Any], files: dict[str, str | None]
-) -> None:
-    """Write a recording's directory: whole, or not at all.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    try:
-        part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-        try:
-            (part / "raw.out").write_bytes(opened.data)
-            for name, text in (("stderr.txt", opened.stderr), ("script.d", opened.script)):
-                if text:
-                    (part / name).write_text(text, "utf-8", "surrogateescape")
-            for name, source in files.items():
-                if source:
-                    shutil.copyfile(source, part / name)
-            text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-            (part / "manifest.json").write_text(text, "utf-8", "surrogateescape")
-            part.chmod(0o755)
-            if place.is_dir():
-                shutil.rmtree(place)
-            part.rename(place)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f"{place}: {error.strerror or error}") from error

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import socket
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +30,9 @@ from pvprof.collect.session import Listener, record
 from pvprof.collect.target import Target
 from pvprof.errors import OutputError, PvprofError, UsageError
 from pvprof.model.stacks import show_controls
-from pvprof.recording.open import MEMBERS, SET_FILE
+from pvprof.recording.layout import MEMBERS, SET_FILE
+from pvprof.recording.manifest import Manifest
+from pvprof.recording.run_set import write_run_set
 
 _ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 _LAST_LINES = 5
@@ -182,7 +183,7 @@ class _Recording:
         self._job = job
         self._is_quiet = is_quiet
         self._force = force
-        self._manifests: list[tuple[str, Mapping[str, Any]]] = []
+        self._manifests: list[tuple[str, Manifest]] = []
 
     def make(self) -> str:
         """Make all recordings; return what the user must know was not right, or nothing."""
@@ -215,29 +216,19 @@ class _Recording:
             self._show_failure(manifest, made / name if job.is_set else made)
             if job.is_set:
                 self._write_set(made)
-            if manifest.get("complete") is not True:
+            if manifest.is_complete is not True:
                 break
 
-    def _run(self, text: str, place: Path, listener: Listener) -> Mapping[str, Any]:
+    def _run(self, text: str, place: Path, listener: Listener) -> Manifest:
         try:
             return record(self._job.target, text, place, listener)
         except OSError as error:
             raise OutputError(f"{self._job.output}: {error.strerror}") from error
 
     def _write_set(self, made: Path) -> None:
-        runs = [
-            {"name": name, **{key: manifest.get(key) for key in _RUN_FACTS}}
-            for name, manifest in self._manifests
-        ]
-        contents = {
-            "schema": 1,
-            "label": self._job.plans[0].label,
-            "wanted": sum(not plan.is_warmup for plan in self._job.plans),
-            "recordings": [run["name"] for run in runs if not run["warmup"]],
-            "warmups": [run["name"] for run in runs if run["warmup"]],
-            "runs": runs,
-        }
-        (made / SET_FILE).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
+        plans = self._job.plans
+        wanted = sum(not plan.is_warmup for plan in plans)
+        write_run_set(made, plans[0].label, wanted, self._manifests)
 
     def _deliver(self, made: Path, place: Path) -> None:
         output = self._job.output
@@ -261,25 +252,25 @@ class _Recording:
             click.echo(f"pvprof: wrote {output}: {self._summary()}", err=True)
 
     def _summary(self) -> str:
-        runs = [manifest for _, manifest in self._manifests if not manifest.get("warmup")]
-        drops = sum(manifest.get("drops") or 0 for manifest in runs)
-        seconds = sum(manifest.get("duration_ns") or 0 for manifest in runs) / 1e9
+        runs = [manifest for _, manifest in self._manifests if not manifest.is_warmup]
+        drops = sum(manifest.drops for manifest in runs)
+        seconds = sum(manifest.duration_ns for manifest in runs) / 1e9
         many = f"{len(runs)} recordings, " if self._job.is_set else ""
         return f"{many}{seconds:.1f} s traced, {drops:,} records dropped"
 
     def _complaint(self) -> str:
         name, manifest = self._manifests[-1]
         which = f"{name}: " if self._job.is_set else ""
-        if manifest.get("complete") is not True:
-            return f"{which}incomplete: {manifest.get('incomplete_reason')}"
-        if manifest.get("exit_status"):
-            return f"{which}the workload failed: exit status {manifest['exit_status']}"
+        if manifest.is_complete is not True:
+            return f"{which}incomplete: {manifest.incomplete_reason or None}"
+        if manifest.exit_status:
+            return f"{which}the workload failed: exit status {manifest.exit_status}"
         return ""
 
-    def _show_failure(self, manifest: Mapping[str, Any], place: Path) -> None:
+    def _show_failure(self, manifest: Manifest, place: Path) -> None:
         """Show the end of what a failed workload printed."""
         output = place / "workload.txt"
-        if manifest.get("exit_status") and output.is_file():
+        if manifest.exit_status and output.is_file():
             for line in _last_lines(output):
                 click.echo(f"  | {line}", err=True)
 
@@ -302,9 +293,6 @@ class _Recording:
                 progress=progress,
                 message=lambda text: console.print(f"pvprof: {text}", markup=False),
             )
-
-
-_RUN_FACTS = ("mode", "run", "warmup", "real_s", "user_s", "sys_s", "exit_status", "complete")
 
 
 def _last_lines(place: Path) -> list[str]:

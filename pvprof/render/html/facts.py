@@ -6,12 +6,12 @@ expected is left out. All text is still as it was recorded: ``html`` makes it sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pvprof.analysis.report import Report
 from pvprof.model.problems import Problem
+from pvprof.recording.manifest import Manifest, words
 from pvprof.recording.provenance import Provenance
 from pvprof.render.svg.labels import format_value
 from pvprof.views.tables.problems import problem_lines
@@ -41,7 +41,7 @@ class Warnings:
 
 def warnings(
     problems: Sequence[Problem],
-    recordings: Sequence[tuple[str, Mapping[str, Any]]],
+    recordings: Sequence[tuple[str, Manifest]],
     notes: Sequence[str],
 ) -> Warnings:
     """Return the problems of all recordings, losses first, and other things to be known.
@@ -82,48 +82,32 @@ class Facts:
         return tuple([row for row in self.rows if row[0] in _IN_THE_HEAD])
 
 
-def recording_facts(name: str, manifest: Mapping[str, Any]) -> Facts:
+def recording_facts(name: str, manifest: Manifest) -> Facts:
     """Return what a manifest says of the run."""
-    times = [
-        f"{word} {manifest[field]:,.2f} s"
-        for word, field in (("real", "real_s"), ("user", "user_s"), ("sys", "sys_s"))
-        if _is_number(manifest.get(field))
-    ]
+    times = (("real", manifest.real_s), ("user", manifest.user_s), ("sys", manifest.sys_s))
+    took = [f"{name} {seconds:,.2f} s" for name, seconds in times if seconds is not None]
     rows = (
         *Provenance.from_manifest(manifest).rows(),
-        ("Workload took", ", ".join(times)),
+        (
+            "Workload took",
+            ", ".join(took),
+        ),
         ("Workload ended", _ending(manifest)),
-        ("Program", _words(manifest.get("program"))),
-        ("Options", _words(manifest.get("options"))),
-        ("Scope", _words(manifest.get("scope"))),
-        ("Run", _words(manifest.get("run"))),
-        ("Machine", _words(manifest.get("model"))),
-        ("Incomplete", _words(manifest.get("incomplete_reason"))),
-        ("Notes", _words(manifest.get("notes"))),
+        ("Program", words(manifest.program)),
+        ("Options", words(manifest.options)),
+        ("Scope", words(manifest.scope)),
+        ("Run", words(manifest.run)),
+        ("Machine", words(manifest.model)),
+        ("Incomplete", manifest.incomplete_reason),
+        ("Notes", manifest.notes),
     )
     return Facts(name, tuple([row for row in rows if row[1]]))
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _ending(manifest: Mapping[str, Any]) -> str:
-    signal, status = manifest.get("exit_signal"), manifest.get("exit_status")
-    if _is_number(signal) and signal:
-        return f"by signal {signal}"
-    return f"with status {status}" if _is_number(status) else ""
-
-
-def _words(value: object) -> str:
-    """Return a value of a manifest as a reader takes it."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_words(one)}".strip() for name, one in value.items())
-    if isinstance(value, list | tuple):
-        return "; ".join(filter(None, map(_words, value)))
-    if value is None or isinstance(value, bool):
-        return ""
-    return " ".join(str(value).split())
+def _ending(manifest: Manifest) -> str:
+    if manifest.exit_signal:
+        return f"by signal {manifest.exit_signal}"
+    return "" if manifest.exit_status is None else f"with status {manifest.exit_status}"
 
 
 def common_facts(report: Report) -> tuple[tuple[str, str], ...]:

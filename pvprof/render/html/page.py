@@ -15,17 +15,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pvprof.analysis.histograms import Distribution
 from pvprof.analysis.report import Report
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.waits.heat_grid import HeatMap
 from pvprof.model.stacks import show_controls
+from pvprof.recording.manifest import Manifest
 from pvprof.render.html.bars import figures, headline
 from pvprof.render.html.facts import common_facts, recording_facts, warnings
 from pvprof.render.html.tables import lock_table
@@ -87,7 +88,7 @@ class Page:
     report: Report
     graphs: tuple[Graph, ...]
     distributions: tuple[Distribution, ...]
-    recordings: tuple[tuple[str, Mapping[str, Any]], ...]
+    recordings: tuple[tuple[str, Manifest], ...]
     data: str
     maps: tuple[HeatMap, ...] = ()
     selection: str = ""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pvprof.errors import InputError, UsageError, first_line
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
-from pvprof.recording.open import SET_FILE, open_recording
+from pvprof.recording.layout import SET_FILE
+from pvprof.recording.manifest import Manifest, is_manifest
+from pvprof.recording.open import open_recording
 from pvprof.stats.runs.columns import ColumnOptions, read_columns
-from pvprof.stats.runs.manifests import is_manifest, read_set, run_from_manifest
+from pvprof.stats.runs.manifests import read_set, run_from_manifest
 from pvprof.stats.runs.runs import UNCLEAR, TimedRun, TimeReader, run_sets
 from pvprof.stats.study import RunSet
 
@@ -99,19 +100,17 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _Source]:
     run = run_from_manifest(manifest)
     run.fault = f"{path}: {run.fault}" if run.fault else ""
     problems = [problem for problem in recording.problems if problem.kind == "incomplete"]
-    found = manifest.get("label")
-    label = show_controls(found) if isinstance(found, str) else ""
-    return label, _Source(label or path, [run], problems)
+    return manifest.label, _Source(manifest.label or path, [run], problems)
 
 
-def _manifest(name: str, text: str) -> Mapping[str, Any]:
+def _manifest(name: str, text: str) -> Manifest:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: begins as JSON, but: {first_line(error)}") from error
     if not is_manifest(document):
         raise InputError(f"{name}: JSON, but no manifest of a recording")
-    return dict(document)
+    return Manifest.from_json(document)
 
 
 def _of_text(name: str, text: str, options: TimesOptions, problems: Sequence[Problem]) -> _Source:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from pvprof.recording.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,9 @@ _BPFTRACE = _Experiment(
 )
 
 
-def overhead_notes(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def overhead_notes(manifests: Iterable[Manifest]) -> tuple[str, ...]:
     """Return one sentence for each program that recorded, on how much tracing may have cost."""
-    programs = {
-        (str(manifest.get("program") or ""), manifest.get("tracer") == "bpftrace"): None
-        for manifest in manifests
-    }
+    programs = {(manifest.program, manifest.tracer == "bpftrace"): None for manifest in manifests}
     notes = (_note(program, _BPFTRACE if is_linux else _DTRACE) for program, is_linux in programs)
     return tuple(notes) or (_note("", _DTRACE),)
 

@@ -1,0 +1,90 @@
+"""A recording's files on disk, and the opened recording.
+
+A recording has three forms, which are the same to the rest of pvprof: a directory, that directory
+as one ``.tar.gz``, and a bare output file of dtrace. A directory contains:
+
+=================  ============================================================
+``manifest.json``  facts about the run (`pvprof.recording.manifest`)
+``raw.out``        the tracer's output, unchanged; also ``.gz`` or ``.zst``
+``stderr.txt``     the tracer's stderr
+``script.d``       the D program that ran; ``script.bt``: the bpftrace program
+``symbols.nm.gz``  ``nm -n`` of the kernel
+``kldstat.txt``    ``kldstat`` of the target
+``time.txt``       ``time -l`` of the workload
+``workload.txt``   the workload's own output
+=================  ============================================================
+
+A run set is a directory of recordings with a ``set.json`` (`pvprof.recording.run_set`). A bare file
+``NAME.out`` may have companions beside it: ``NAME.err`` and ``NAME.d`` (or ``.bt``), each also
+as ``.gz``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvprof.model.problems import Problem
+from pvprof.recording.manifest import Manifest
+
+RAW = "raw.out"
+MANIFEST = "manifest.json"
+SET_FILE = "set.json"
+MEMBERS = (
+    MANIFEST,
+    "script.d",
+    "script.bt",
+    "stderr.txt",
+    "time.txt",
+    "kldstat.txt",
+    "workload.txt",
+    RAW,
+    "symbols.nm.gz",
+)
+"""The files of a recording's directory, in the order in which an archive has them."""
+
+SUFFIX = ".pvprof"
+TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar")
+PACKED_SUFFIXES = ("", ".gz", ".zst")
+_SUFFIXES = (
+    *(".gz", ".zst", ".tgz", ".tar", SUFFIX),
+    *(".out", ".folded", ".speedscope.json", ".txt", ".html"),
+)
+
+Buffer = Any
+"""``bytes`` or a read-only ``mmap.mmap``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An opened recording.
+
+    Attributes:
+        path: the path as the user gave it, for error messages.
+        name: a short name for results: no directory, no suffix.
+        data: the tracer's output, uncompressed.
+        stderr: the tracer's stderr, or empty.
+        script: the program that ran, or empty.
+        symbols: ``nm`` output, plain or gzip, or empty.
+        kldstat: ``kldstat`` output, or empty.
+        manifest: facts about the run; false if there is none.
+        problems: what is doubtful about the files.
+    """
+
+    path: str
+    name: str
+    data: Buffer
+    stderr: str = ""
+    script: str = ""
+    symbols: bytes = b""
+    kldstat: str = ""
+    manifest: Manifest = field(default_factory=Manifest)
+    problems: tuple[Problem, ...] = ()
+
+
+def short_name(name: str) -> str:
+    """Return a file name without the suffixes of packing and of recordings."""
+    for suffix in _SUFFIXES:
+        if len(name) > len(suffix):
+            name = name.removesuffix(suffix)
+    return name

@@ -1,0 +1,254 @@
+"""The manifest: facts about one run, typed. The one owner of ``manifest.json``'s schema.
+
+Recorders of any age, and people, write manifests. So every field tolerates whatever the JSON holds:
+a value of another type than expected counts as missing. `Manifest.raw` is the document itself, for
+those that pass it on unchanged (an HTML report, ``pvprof import``).
+
+Schema history: 1, the first.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvprof.errors import InputError, first_line, quote
+from pvprof.model.stacks import show_controls
+
+SCHEMA = 1
+_MAX_DROP_TEXTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """The kernel that ran; every text is empty if unknown, both flags None.
+
+    Attributes:
+        system: ``uname -s``.
+        text: ident, release and version, each once.
+        has_witness, has_lock_profiling: FreeBSD's options that slow down locks.
+    """
+
+    system: str = ""
+    text: str = ""
+    has_witness: bool | None = None
+    has_lock_profiling: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Facts about one run; a text is empty, a number None or 0, if unknown.
+
+    Attributes:
+        pvprof: version of the recorder.
+        host, model: name and machine model of the target.
+        ncpu: number of CPUs.
+        memory_bytes: of the target.
+        mode, program, tracer: what was recorded, by which program and tracer.
+        scope: ``tree`` or ``system``.
+        options: of the program, those that differ from the defaults; a text if a person wrote
+            them, None if unknown.
+        label: the side of a comparison: ``stock``.
+        run: number of the run, from 1.
+        is_warmup: the run is to be set aside.
+        workload: the command line of what ran; empty if nothing was started, None if unknown.
+        real_s, user_s, sys_s: times of the workload.
+        exit_status, exit_signal: how the workload ended.
+        begin_wall_ns: time of day when tracing began, in ns since 1970.
+        duration_ns: how long was traced.
+        drops: number of records that the tracer dropped.
+        drop_texts: the dropped records by kind, for messages.
+        is_complete: False if the recorder did not finish; None if unknown.
+        incomplete_reason: why.
+        notes: of the recorder.
+        layout, unit: of an imported text.
+        raw: the JSON document.
+    """
+
+    pvprof: str = ""
+    host: str = ""
+    model: str = ""
+    ncpu: int = 0
+    memory_bytes: int = 0
+    kernel: Kernel = field(default_factory=Kernel)
+    mode: str = ""
+    program: str = ""
+    tracer: str = ""
+    scope: str = ""
+    options: Mapping[str, object] | str | None = None
+    label: str = ""
+    run: int | None = None
+    is_warmup: bool = False
+    workload: str | None = None
+    real_s: float | None = None
+    user_s: float | None = None
+    sys_s: float | None = None
+    exit_status: int | None = None
+    exit_signal: int | None = None
+    begin_wall_ns: int | None = None
+    duration_ns: int = 0
+    drops: int = 0
+    drop_texts: tuple[str, ...] = ()
+    is_complete: bool | None = None
+    incomplete_reason: str = ""
+    notes: str = ""
+    layout: str = ""
+    unit: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is a manifest at all."""
+        return bool(self.raw)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Manifest:
+        """Return the facts of a JSON document; whatever has another type counts as missing."""
+        begin = document.get("begin")
+        return cls(
+            pvprof=_text(document.get("pvprof")),
+            host=_text(document.get("host")),
+            model=_text(document.get("model")),
+            ncpu=_count(document.get("ncpu")),
+            memory_bytes=_count(document.get("memory_bytes")),
+            kernel=_kernel(document),
+            mode=_text(document.get("mode")),
+            program=_text(document.get("program")),
+            tracer=_text(document.get("tracer")),
+            scope=_text(document.get("scope")),
+            options=_options(document.get("options")),
+            label=show_controls(_text(document.get("label"))),
+            run=_integer(document.get("run")),
+            is_warmup=document.get("warmup") is True,
+            workload=_command_line(document.get("workload")),
+            real_s=_number(document.get("real_s")),
+            user_s=_number(document.get("user_s")),
+            sys_s=_number(document.get("sys_s")),
+            exit_status=_integer(document.get("exit_status")),
+            exit_signal=_integer(document.get("exit_signal")),
+            begin_wall_ns=_integer(begin.get("wall_ns")) if isinstance(begin, Mapping) else None,
+            duration_ns=_count(document.get("duration_ns")),
+            drops=_count(document.get("drops")),
+            drop_texts=_drop_texts(document.get("drops")),
+            is_complete=document["complete"] is True if "complete" in document else None,
+            incomplete_reason=words(document.get("incomplete_reason")),
+            notes=words(document.get("notes")),
+            layout=_text(document.get("layout")),
+            unit=_text(document.get("unit")),
+            raw=document,
+        )
+
+
+def read_manifest(text: str, source: str) -> Manifest:
+    """Return the manifest in the text of a ``manifest.json``; an empty one for an empty text.
+
+    Raises:
+        InputError: the text is not a JSON object, or of another schema.
+    """
+    if not text:
+        return Manifest()
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{source}: manifest.json is damaged: {first_line(error)}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{source}: manifest.json is not a JSON object")
+    schema = document.get("schema")
+    if schema != SCHEMA:
+        raise InputError(
+            f"{source}: manifest.json: unknown schema {quote(_shown(schema))}; {SCHEMA} is known",
+            "update pvprof",
+        )
+    return Manifest.from_json(document)
+
+
+def is_manifest(document: object) -> bool:
+    """Tell whether a JSON document may be the manifest of a recording."""
+    return isinstance(document, dict) and "schema" in document and "mode" in document
+
+
+def words(value: object) -> str:
+    """Return a JSON value as one line of text, empty for null and booleans."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {words(item)}".strip() for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(filter(None, map(words, value)))
+    if value is None or isinstance(value, bool):
+        return ""
+    return " ".join(_shown(value).split())
+
+
+def _shown(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # an integer with more digits than Python prints
+        return "a huge number"
+
+
+def _text(value: object) -> str:
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return _shown(value).strip() if is_text else ""
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _count(value: object) -> int:
+    return max(_integer(value) or 0, 0)
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return None if math.isnan(number) else number
+
+
+def _options(value: object) -> Mapping[str, object] | str | None:
+    """Return options: an object in our manifests, a list or a text in hand-made ones."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, list | tuple):
+        return words(value) if value else {}
+    return _text(value) or None
+
+
+def _command_line(value: object) -> str | None:
+    if isinstance(value, list | tuple):
+        return shlex.join(map(_shown, value))
+    return _text(value) or None
+
+
+def _kernel(document: Mapping[str, Any]) -> Kernel:
+    """Return the kernel: an object in our manifests, a plain text in old and hand-made ones."""
+    kernel = document.get("kernel")
+    if not isinstance(kernel, Mapping):
+        return Kernel(text=", ".join(filter(None, (_text(kernel), _text(document.get("ident"))))))
+    texts: list[str] = []
+    for name in ("ident", "release", "version"):
+        part = " ".join(_text(kernel.get(name)).split())
+        if part and not any(part in text for text in texts):
+            texts.append(part)
+    flags = [kernel.get(name) for name in ("has_witness", "has_lock_profiling")]
+    known = [flag if isinstance(flag, bool) else None for flag in flags]
+    return Kernel(_text(kernel.get("system")), ", ".join(texts), known[0], known[1])
+
+
+def _drop_texts(drops: object) -> tuple[str, ...]:
+    """Return what was dropped, kind by kind; a plain number has no kinds."""
+    if isinstance(drops, Mapping):
+        kinds = [(_shown(name), _count(number)) for name, number in drops.items()]
+        kinds = [(name, number) for name, number in kinds if number]
+        texts = [f"{name}: {number:,}" for name, number in kinds[:_MAX_DROP_TEXTS]]
+        more = len(kinds) - _MAX_DROP_TEXTS
+        return (*texts, f"{more} kinds more") if more > 0 else tuple(texts)
+    if isinstance(drops, list | tuple):
+        return tuple(" ".join(_shown(text).split()) for text in drops[:_MAX_DROP_TEXTS])
+    return ()
