@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pvprof.analysis.lock_table import row_name, rows_of_events
+from pvprof.analysis.lock_table import row_name
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
-from pvprof.model.waits import WaitTable
+
+if TYPE_CHECKING:
+    from pvprof.model.waits import WaitTable
 
 ALL = ""
 """The name of a distribution over all waits of a kind."""
@@ -71,18 +74,15 @@ def distributions(classified: Classified) -> tuple[Distribution, ...]:
 
 def _of_events(events: WaitTable, parts: Sequence[Part]) -> Iterable[Distribution]:
     """Yield one distribution for each kind, and one for each of its locks."""
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+    from pvprof.analysis.waits.groups import (  # noqa: PLC0415 (numpy)
+        counts_by_power_of_two,
+        rows_of_waits,
+    )
 
-    powers = np.left_shift(np.uint64(1), np.arange(63, dtype=np.uint64)).astype(np.int64)
-    # The bucket of a wait: 0 for 0 ns, n for 2^(n-1) to below 2^n ns.
-    ranks = np.searchsorted(powers, events.wait_ns, side="right")
-    row_ids, rows = rows_of_events(events, parts)
-    kept = rows >= 0
-    table = np.zeros((len(row_ids), 64), dtype=np.int64)
-    np.add.at(table, (rows[kept], ranks[kept]), 1)
+    row_ids, row = rows_of_waits(events, parts)
+    table = counts_by_power_of_two(events.wait_ns, row, len(row_ids))
     by_kind: dict[str, list[int]] = {}
-    for number, (kind, lock_class, name) in enumerate(row_ids):
-        counts = table[number].tolist()
+    for (kind, lock_class, name), counts in zip(row_ids, table, strict=True):
         by_kind[kind] = [a + b for a, b in zip(by_kind.get(kind, [0] * 64), counts, strict=True)]
         yield Distribution(kind, lock_class, "", name, _log2_buckets(counts))
     for kind, counts in by_kind.items():

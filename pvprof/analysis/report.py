@@ -6,15 +6,13 @@ problems, provenance. It refuses to format anything (``render``) and to read any
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pvprof import __version__
 from pvprof.analysis.lock_table import Row, RowId, attribute, row_name
-from pvprof.analysis.waits.objects import Objects, objects_of
-from pvprof.analysis.waits.overlap import Overlaps, Wall, overlaps, timeline_of
-from pvprof.analysis.waits.owners import Owners, owners_of
-from pvprof.analysis.waits.wakers import Wakers, wakers_of, wakeup_sums_of
+from pvprof.analysis.wakers import Wakers, wakers_of, wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import (
     Part,
@@ -27,6 +25,12 @@ from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Histogram, Weight
 from pvprof.model.stacks import Frame, Stack
 from pvprof.units import Unit
+
+if TYPE_CHECKING:
+    from pvprof.analysis.waits.objects import Objects
+    from pvprof.analysis.waits.overlap import Overlaps, WallTime
+    from pvprof.analysis.waits.owners import Owners
+    from pvprof.dataset.dataset import Measurement
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Singles:
         owners: who held them.
     """
 
-    wall: Wall
+    wall: WallTime
     overlaps: Overlaps
     callers: Mapping[Stack, Frame]
     objects: Mapping[RowId, Objects]
@@ -166,33 +170,23 @@ def build_report(classified: Classified, detail: Detail | None = None) -> Report
 
 def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
     measurement, rules = classified.measurement, classified.rules
-    profile, events = measurement.profile, measurement.events
+    profile = measurement.profile
     parts, selection = classified.parts, classified.selection
-    timeline = timeline_of(events, measurement.runs) if events is not None and len(events) else None
+    analyse = _waits(measurement, rules, detail)
 
-    def side(some: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
-        if timeline is None:
-            return attribute(some, profile.unit, profile.has_counts, rules), None
-        found = overlaps(timeline, some, detail.stacks)
-        quantiles = {row_id: one.quantiles for row_id, one in found.rows.items()}
-        rows = attribute(some, profile.unit, profile.has_counts, rules, quantiles)
-        whole = {row.id for row in rows if row.quantiles is not None}
-        return rows, Singles(
-            wall=timeline.wall,
-            overlaps=found.only(whole),
-            callers={
-                stack: rules.caller_of(stack)
-                for stacks in found.stacks.values()
-                for stack, _ in stacks
-            },
-            objects=objects_of(timeline.events, some, detail.objects),
-            owners=owners_of(timeline.events, measurement.runs, some, detail.owners),
-        )
+    def side(parts: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
+        if analyse is None:
+            return attribute(parts, profile.unit, profile.has_counts, rules), None
+        singles = analyse(parts)
+        quantiles = {row_id: row.quantiles for row_id, row in singles.overlaps.rows.items()}
+        rows = attribute(parts, profile.unit, profile.has_counts, rules, quantiles)
+        only_single_waits = {row.id for row in rows if row.quantiles is not None}
+        return rows, replace(singles, overlaps=singles.overlaps.only(only_single_waits))
 
-    endings = wakeup_sums_of(measurement)
+    sums = wakeup_sums_of(measurement)
 
-    def ended(some: Sequence[Part]) -> Wakers | None:
-        return wakers_of(endings, some, rules, detail.wakers) if measurement.has_wakers else None
+    def ended(parts: Sequence[Part]) -> Wakers | None:
+        return wakers_of(sums, parts, rules, detail.wakers) if measurement.has_wakers else None
 
     everything = Selection(parts, ()).weight
     rows, singles = side(selection.kept)
@@ -204,8 +198,8 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         total=everything,
         kept=selection.weight,
         set_aside=selection.set_aside,
-        rows=_divided(rows, wakers),
-        aside_rows=_divided(aside_rows, aside_wakers),
+        rows=_split_rows(rows, wakers),
+        aside_rows=_split_rows(aside_rows, aside_wakers),
         singles=singles,
         aside_singles=aside_singles,
         wakers=wakers,
@@ -214,7 +208,37 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
     )
 
 
-def _divided(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]:
+def _waits(
+    measurement: Measurement, rules: Rules, detail: Detail
+) -> Callable[[Sequence[Part]], Singles] | None:
+    """Return the analysis of single waits, or None if there are none.
+
+    Only here are the modules imported that need numpy, which takes 0.2 s.
+    """
+    events, runs = measurement.events, measurement.runs
+    if events is None or not len(events):
+        return None
+    from pvprof.analysis.waits.objects import objects_of  # noqa: PLC0415
+    from pvprof.analysis.waits.overlap import overlaps, timeline_of  # noqa: PLC0415
+    from pvprof.analysis.waits.owners import owners_of  # noqa: PLC0415
+
+    timeline = timeline_of(events, runs)
+
+    def analyse(parts: Sequence[Part]) -> Singles:
+        found = overlaps(timeline, parts, detail.stacks)
+        stacks = (stack for pairs in found.stacks.values() for stack, _ in pairs)
+        return Singles(
+            wall=timeline.wall,
+            overlaps=found,
+            callers={stack: rules.caller_of(stack) for stack in stacks},
+            objects=objects_of(timeline.events, parts, detail.objects),
+            owners=owners_of(timeline.events, runs, parts, detail.owners),
+        )
+
+    return analyse
+
+
+def _split_rows(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]:
     """Return rows with the parts of their waits before and after the wake-ups."""
     if wakers is None:
         return rows

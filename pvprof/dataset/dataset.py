@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Profile
-from pvprof.model.waits import RunSpan, WaitTable, WakeupTable
+from pvprof.model.runs import RunSpan
 from pvprof.model.wakeup_sums import WakeupSums
 from pvprof.units import Unit
+
+if TYPE_CHECKING:
+    from pvprof.model.waits import WaitTable, WakeupTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Profile
-from pvprof.model.waits import RunSpan
+from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.parse.result import ParseResult
 from pvprof.recording.open import Recording, expand, open_recording

@@ -14,8 +14,6 @@ from pvprof.dataset.dataset import Dataset
 from pvprof.model.problems import Problem
 from pvprof.stats.series import Metric
 
-NANOSECONDS = 1_000_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from pvprof.model.problems import Problem
+from pvprof.units import NS_PER_S
 
 _MOST_DRIFT_PERCENT = 1
-_NS_IN_S = 1_000_000_000
 
 
 class Clocks(NamedTuple):
@@ -74,7 +74,7 @@ def format_wall(wall_ns: int) -> str:
     What no calendar holds is written as a number.
     """
     try:
-        whole = datetime.fromtimestamp(wall_ns // _NS_IN_S, UTC)
+        whole = datetime.fromtimestamp(wall_ns // NS_PER_S, UTC)
     except (ValueError, OverflowError, OSError):
         return f"{wall_ns} ns"
-    return f"{whole:%Y-%m-%dT%H:%M:%S}.{wall_ns % _NS_IN_S // 1_000_000:03}Z"
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{wall_ns % NS_PER_S // 1_000_000:03}Z"

@@ -18,18 +18,13 @@ from helpers.single_waits import RULES, Wait, events_of, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pvprof.analysis.waits.heat_grid import (
-    GridOptions,
-    HeatMap,
-    column_for,
-    heat_maps,
-    round_lengths,
-)
+from pvprof.analysis.waits.heat_grid import heat_maps
+from pvprof.analysis.waits.heat_map import GridOptions, HeatMap, column_for, round_lengths
 from pvprof.classify.classified import ClassifiedMeasurement
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import UsageError
-from pvprof.model.waits import RunSpan
+from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions
 from pvprof.render.svg.heat_canvas import COLOURS, scale_of, seconds
 from pvprof.render.svg.heat_map import HeatOptions, render, render_inline

@@ -22,7 +22,8 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import InputError
-from pvprof.model.waits import RunSpan, WaitTable
+from pvprof.model.runs import RunSpan
+from pvprof.model.waits import WaitTable
 from pvprof.parse.read import ReadOptions
 
 Command = Callable[..., Result]

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
+from pvprof.analysis.stacks.chains import join_stacks
 from pvprof.analysis.stacks.fold import FoldOptions, fold
-from pvprof.analysis.waits.chains import join_stacks
 from pvprof.analysis.waits.owner_chains import NO_OWNER, chains_of_owners
 from pvprof.analysis.waits.owners import Owners, owners_of
 from pvprof.classify.classified import Classified

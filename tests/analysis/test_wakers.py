@@ -21,15 +21,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import Detail, build_report
+from pvprof.analysis.stacks.chains import MAX_DEPTH, Joined, join_stacks
 from pvprof.analysis.stacks.fold import FoldOptions, fold
-from pvprof.analysis.waits.chains import MOST_DEPTH, Joined, join_stacks
 from pvprof.analysis.waits.waker_chains import (
     NO_WAKER,
     EndedWaits,
-    chains_of_endings,
-    chains_of_singles,
+    chains_of_sums,
+    chains_of_waits,
 )
-from pvprof.analysis.waits.wakers import is_interrupt, wakers_of, wakeup_sums_of
+from pvprof.analysis.wakers import is_interrupt, wakers_of, wakeup_sums_of
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters, classify
 from pvprof.classify.rules_file import load_rules
@@ -198,10 +198,10 @@ def towers(measurement: Measurement, options: FoldOptions, depth: int = 1) -> Co
     singles = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
     parts = classify(measurement.profile, load_rules(None))
     options = replace(options, chain_depth=depth)
-    joined = chains_of_singles(singles, options)
+    joined = chains_of_waits(singles, options)
     if depth == 1:
         assert weights_of(joined) == weights_of(
-            chains_of_endings(wakeup_sums_of(measurement), options)
+            chains_of_sums(wakeup_sums_of(measurement), options)
         )
     stacks, how = join_stacks(joined, parts, options, NO_WAKER)
     groups = zip((part.key for part in parts), stacks, strict=True)
@@ -261,7 +261,7 @@ def test_rows_stay_with_their_waits_when_runs_are_pooled(runs: list[Recorded]) -
 
 
 @settings(max_examples=150)
-@given(RUNS, st.integers(1, MOST_DEPTH), st.sampled_from(["leaf", "root", "none"]))
+@given(RUNS, st.integers(1, MAX_DEPTH), st.sampled_from(["leaf", "root", "none"]))
 def test_joined_stacks_are_those_of_a_slow_join_and_hold_every_wait_once(
     runs: list[Recorded], depth: int, by: str
 ) -> None:

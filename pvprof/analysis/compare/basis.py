@@ -9,8 +9,7 @@ from typing import Literal
 
 from pvprof.dataset.sides import RecordedRun
 from pvprof.errors import UsageError
-
-NANOSECONDS = 1_000_000_000
+from pvprof.units import NS_PER_S
 
 _UNIT_OF_WORK = "unit of work"
 
@@ -73,7 +72,7 @@ class Basis:
                 raise UsageError(
                     f"{run.name}: how long it was is not known", "values per second need that"
                 )
-        return tuple(Fraction(run.duration_ns or 0, NANOSECONDS) for run in runs)
+        return tuple(Fraction(run.duration_ns or 0, NS_PER_S) for run in runs)
 
 
 def format_amount(value: Fraction) -> str:
