@@ -14,9 +14,9 @@ from pvprof.analysis.stacks.diff_layout import (
     SHAPES,
     VANISHED,
     DiffLayout,
-    Scale,
     Shape,
     Threshold,
+    WorkScale,
     diff_profiles,
     lay_out_diff,
 )
@@ -71,13 +71,13 @@ def test_the_shape_is_that_of_either_or_of_the_larger(shape: Shape, widths: dict
 
 def test_nothing_is_scaled_unless_a_unit_is_given() -> None:
     assert diff_profiles(BASE, AFTER).base == (40, 10, 50, 0)
-    scale = Scale("builds", Fraction(3), Fraction(5))
+    scale = WorkScale("builds", Fraction(3), Fraction(5))
     assert diff_profiles(BASE, AFTER, scale).base == (67, 17, 83, 0)
     assert diff_profiles(BASE, AFTER, scale).new == (80, 10, 0, 30)
 
 
 def test_scaling_makes_nothing_vanish() -> None:
-    scale = Scale("seconds", Fraction(1000), Fraction(1))
+    scale = WorkScale("seconds", Fraction(1000), Fraction(1))
     layout = lay_out_diff(diff_profiles(folded({"a": 3}), folded({"a": 3}), scale), 1)
     assert both(layout)["a"] == (1, 3)
 
@@ -85,7 +85,7 @@ def test_scaling_makes_nothing_vanish() -> None:
 @pytest.mark.parametrize("amounts", [(0, 1), (1, 0), (-1, 1)])
 def test_a_scale_without_work_is_refused(amounts: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="covers"):
-        Scale("builds", Fraction(amounts[0]), Fraction(amounts[1]))
+        WorkScale("builds", Fraction(amounts[0]), Fraction(amounts[1]))
 
 
 def test_profiles_in_different_units_are_refused() -> None:

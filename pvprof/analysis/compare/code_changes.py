@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from pvprof.analysis.stacks.diff_layout import DiffBox, Scale, diff_profiles, lay_out_diff
+from pvprof.analysis.stacks.diff_layout import DiffBox, WorkScale, diff_profiles, lay_out_diff
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.classify.rules import Rules
 from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, Frame, Stack, frames_of
@@ -214,9 +214,9 @@ def _shown(frames: Sequence[Frame], rules: Rules) -> tuple[Frame, ...]:
     return (*kept, frames[-1])
 
 
-def scale_of(names: str, amounts: tuple[Fraction, Fraction]) -> Scale | None:
+def scale_of(names: str, amounts: tuple[Fraction, Fraction]) -> WorkScale | None:
     """Return how the base is brought to the new side's scale; None where both cover as much."""
-    return None if amounts[0] == amounts[1] else Scale(names, *amounts)
+    return None if amounts[0] == amounts[1] else WorkScale(names, *amounts)
 
 
 def differential_rows(
