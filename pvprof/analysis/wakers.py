@@ -74,7 +74,7 @@ class Wakers:
 
 
 def wakers_of(sums: WakeupSums, parts: Sequence[Part], rules: Rules, max_wakers: int) -> Wakers:
-    """Return who ended the waits of the parts, with at most `max_wakers` wakers for each row."""
+    """Return the wakers that ended the waits of the parts, at most `max_wakers` for each row."""
     row_of = rows_of_parts(parts)
     by_row: dict[RowId, dict[Waker, WaitSplit]] = {}
     asleep = Profile("ns", True)

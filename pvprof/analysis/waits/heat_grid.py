@@ -70,7 +70,7 @@ def heat_maps(
     Args:
         events: the waits of the runs, one run after the other.
         runs: the runs; if there are none, all waits are of one run without marks.
-        parts: which waits to show; all of them count for the length of a run.
+        parts: the waits to show; all of them count for the length of a run.
         options: how time is divided.
 
     Raises:

@@ -94,7 +94,7 @@ def objects_of(events: WaitTable, parts: Sequence[Part], max_objects: int) -> di
 
     Args:
         events: all single waits.
-        parts: which of them to use.
+        parts: the waits to use.
         max_objects: the number of objects, and of ranges, to list for each row; at least 1.
     """
     row_ids, row = rows_of_waits(events, parts)

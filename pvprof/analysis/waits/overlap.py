@@ -203,7 +203,7 @@ def times_from_earliest(events: WaitTable, rows: Ints) -> tuple[Times, Times]:
 
 
 def wall_time_of(events: WaitTable, runs: Sequence[RunSpan]) -> WallTime:
-    """Return how long the recordings lasted."""
+    """Return the duration of the recordings."""
     wall_ns, early, late, first = 0, 0, 0, 0
     is_marked = bool(runs)
     for run in runs or (RunSpan(len(events)),):
@@ -234,11 +234,11 @@ def clip_to_times(value: int) -> np.uint64:
 
 
 def overlaps(timeline: Timeline, parts: Sequence[Part], max_stacks: int = 0) -> Overlaps:
-    """Return how the waits of the parts lie in time.
+    """Return the overlap of the waits of the parts, by kind, class and row.
 
     Args:
         timeline: of all waits that the parts were added up from; it may have others.
-        parts: which waits to use.
+        parts: the waits to use.
         max_stacks: the number of stacks of each row to compute the overlap for.
     """
     row_ids, row = rows_of_waits(timeline.events, parts)

@@ -48,7 +48,7 @@ _END_FRAMES: dict[int, Frame] = {
 
 
 def chains_of_owners(events: WaitTable, runs: Sequence[RunSpan], options: FoldOptions) -> Joined:
-    """Return what held up single waits: their locks' owners, and what those were waiting for.
+    """Return the stacks behind single waits: of their locks' owners, and what these waited for.
 
     Args:
         events: all single waits; owners are looked up among all of them.

@@ -144,12 +144,12 @@ def owners_of(
     max_owners: int,
     depth: int = DEPTH,
 ) -> Owners:
-    """Return who held the locks of the parts, and the chains that begin with their waits.
+    """Return the owners of the locks of the parts, and the chains that begin with their waits.
 
     Args:
         events: all single waits; owners are looked up among all of them.
         runs: the runs that they are of.
-        parts: which waits to use.
+        parts: the waits to use.
         max_owners: the number of owners to list for each row, and of chains in all.
         depth: the number of owners of owners in a chain.
     """

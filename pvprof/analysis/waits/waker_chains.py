@@ -61,7 +61,7 @@ class EndedWaits:
 
 
 def chains_of_sums(sums: WakeupSums, options: FoldOptions) -> Joined:
-    """Return who ended waits: chains of one waker each."""
+    """Return the stacks behind waits: of the one waker that ended each."""
     joined: Joined = {}
     for wakeup_key, split in sums.items():
         weight = Weight(split.wait_ns, split.count, split.count)
@@ -71,7 +71,7 @@ def chains_of_sums(sums: WakeupSums, options: FoldOptions) -> Joined:
 
 
 def chains_of_waits(ended: EndedWaits, options: FoldOptions) -> Joined:
-    """Return who ended single waits, and who ended the waits of these, to the depth asked for.
+    """Return the stacks behind single waits: of wakers, and the wakers of these, and so on.
 
     Chains that are equal in all columns are one joined stack::
 
