@@ -94,7 +94,7 @@ def test_a_side_compared_with_itself_differs_in_nothing(runs: list[Waits]) -> No
     changes = compared(side, side)
     assert all(not one.is_different and one.difference == 0 for one in every_comparison(changes))
     (section,) = changes.sections
-    towers = section.towers
+    towers = section.paths
     assert (towers.changed, towers.appeared, towers.vanished) == ((), (), ())
     assert "same-recording" in kinds_of(changes)
 
@@ -124,11 +124,11 @@ def test_exchanging_the_sides_mirrors_every_sign(one: list[Waits], other: list[W
     for a_time, b_time in zip(there.times, back.times, strict=True):
         assert a_time.difference == -b_time.difference
     (a_section,), (b_section,) = there.sections, back.sections
-    assert [(t.frames, t.difference) for t in a_section.towers.changed] == [
-        (t.frames, -t.difference) for t in b_section.towers.changed
+    assert [(t.frames, t.difference) for t in a_section.paths.changed] == [
+        (t.frames, -t.difference) for t in b_section.paths.changed
     ]
-    assert [t.frames for t in a_section.towers.appeared] == [
-        t.frames for t in b_section.towers.vanished
+    assert [t.frames for t in a_section.paths.appeared] == [
+        t.frames for t in b_section.paths.vanished
     ]
 
 
@@ -450,11 +450,11 @@ def test_towers_say_what_appeared_where_and_what_changed() -> None:
     base = side_of([{"vm object": (1000, 1), "tmpfs": (500, 1)}], "stock")
     new = side_of([{"vm object": (400, 1), "pmap pv list": (300, 1)}], "patched", 101)
     (section,) = compared(base, new).sections
-    (gone,), (come,) = section.towers.vanished, section.towers.appeared
+    (gone,), (come,) = section.paths.vanished, section.paths.appeared
     assert (gone.frames[-1], gone.base, gone.new) == ("tmpfs", 500, 0)
     assert gone.shown == ("cc", "kernel`amd64_syscall", "kernel`tmpfs_open", "tmpfs")
     assert (come.frames[-1], come.difference) == ("pmap pv list", 300)
-    (changed,) = [one for one in section.towers.changed if one.frames[-1] == "vm object"]
+    (changed,) = [one for one in section.paths.changed if one.frames[-1] == "vm object"]
     assert changed.difference == -600
 
 
@@ -512,7 +512,7 @@ def test_of_two_systems_kinds_and_common_classes_are_compared_and_nothing_else()
     classes = {row.name for row in section.rows if row.level == CLASS}
     assert "vm object" in classes
     assert "vm map" not in classes
-    assert (section.towers.changed, section.towers.vanished) == ((), ())
+    assert (section.paths.changed, section.paths.vanished) == ((), ())
 
 
 def test_real_recordings_of_two_systems_are_told_apart_without_manifests() -> None:

@@ -17,24 +17,24 @@ from scipy import stats as scipy_stats
 
 from pvprof.errors import InputError, UsageError
 from pvprof.stats.bootstrap import ratio_of_means
-from pvprof.stats.checks import doubts, outliers
+from pvprof.stats.checks import check_series, outliers
 from pvprof.stats.comparison import (
     SeriesComparison,
     SeriesOptions,
     Verdict,
     compare_series,
-    missing,
+    power_sentence,
     with_holm,
 )
 from pvprof.stats.distributions import grubbs_limit, rank_sum_tails, trend_p
-from pvprof.stats.methods import ASSUMPTIONS, MANN_WHITNEY, STUDENT, WELCH, Assumption
-from pvprof.stats.power import needed
+from pvprof.stats.methods import MANN_WHITNEY, METHODS, STUDENT, WELCH, Method
+from pvprof.stats.power import runs_needed
 from pvprof.stats.runs.read import read_run_sets
 from pvprof.stats.series import Metric, Series
 from pvprof.stats.study import RunSet, StudyOptions, build_study
 
 SECONDS = Metric("real", "s", "lower")
-METHODS = list(ASSUMPTIONS.values())
+ALL_METHODS = list(METHODS.values())
 THREAD = FIXTURES / "times"
 
 
@@ -91,7 +91,7 @@ def test_the_sums_of_the_thread_are_those_of_warmup_and_runs_together() -> None:
 def test_obm_on_top_of_objc_is_better_in_real_and_sys(metric: str) -> None:
     objc = thread_series("skylake-104-threads.txt", "head + objc", metric)
     both = thread_series("skylake-104-threads.txt", "head + objc + obm", metric)
-    for method in METHODS:
+    for method in ALL_METHODS:
         assert compare_series(objc, both, SeriesOptions(method, 99)).verdict is Verdict.LESS
 
 
@@ -127,10 +127,10 @@ def test_one_run_of_each_revision_is_a_set_of_its_own_without_a_verdict() -> Non
 
 
 @pytest.mark.parametrize("runs", [1, 2])
-@pytest.mark.parametrize("method", METHODS, ids=lambda one: one.name)
+@pytest.mark.parametrize("method", ALL_METHODS, ids=lambda one: one.name)
 @pytest.mark.parametrize("metric", ["real", "user", "sys"])
 def test_one_or_two_runs_a_side_of_the_same_tables_give_no_verdict(
-    metric: str, method: Assumption, runs: int
+    metric: str, method: Method, runs: int
 ) -> None:
     stock = thread_series("box-32-threads.txt", "stock", metric)
     patched = thread_series("box-32-threads.txt", "patched", metric)
@@ -147,12 +147,12 @@ def test_one_or_two_runs_a_side_of_the_same_tables_give_no_verdict(
 # Powers of two, so that no sum is rounded; few distinct ones, so that there are ties.
 VALUES = st.lists(st.integers(1, 4000).map(lambda n: n / 8), min_size=3, max_size=12)
 LEVELS = st.sampled_from([50.0, 80.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.9])
-METHOD = st.sampled_from(METHODS)
+METHOD = st.sampled_from(ALL_METHODS)
 
 
 @given(values=VALUES, confidence=LEVELS, method=METHOD)
 def test_a_set_never_differs_from_itself(
-    values: list[float], confidence: float, method: Assumption
+    values: list[float], confidence: float, method: Method
 ) -> None:
     found = compare_series(
         of(*values), of(*values, name="b"), SeriesOptions(method, confidence, True)
@@ -166,7 +166,7 @@ def test_a_set_never_differs_from_itself(
 
 @given(base=VALUES, new=VALUES, confidence=LEVELS, method=METHOD)
 def test_swapping_the_sides_mirrors_every_sign(
-    base: list[float], new: list[float], confidence: float, method: Assumption
+    base: list[float], new: list[float], confidence: float, method: Method
 ) -> None:
     options = SeriesOptions(method, confidence, has_ratio=True)
     there = compare_series(of(*base), of(*new, name="b"), options)
@@ -190,7 +190,7 @@ def test_swapping_the_sides_mirrors_every_sign(
 
 @given(base=VALUES, new=VALUES, method=METHOD, data=st.data())
 def test_the_order_of_the_runs_changes_nothing(
-    base: list[float], new: list[float], method: Assumption, data: st.DataObject
+    base: list[float], new: list[float], method: Method, data: st.DataObject
 ) -> None:
     options = SeriesOptions(method, has_ratio=True)
     shuffled = [data.draw(st.permutations(values)) for values in (base, new)]
@@ -201,7 +201,7 @@ def test_the_order_of_the_runs_changes_nothing(
 
 @given(base=VALUES, new=VALUES, method=METHOD)
 def test_more_confidence_never_proves_more(
-    base: list[float], new: list[float], method: Assumption
+    base: list[float], new: list[float], method: Method
 ) -> None:
     proven = [
         compare_series(of(*base), of(*new, name="b"), SeriesOptions(method, level)).is_different
@@ -308,7 +308,7 @@ def test_the_limit_of_outliers_is_the_tabulated_one() -> None:
 
 @pytest.mark.parametrize("method", [STUDENT, WELCH], ids=lambda one: one.name)
 def test_of_2000_comparisons_without_a_difference_about_5_in_100_show_one(
-    method: Assumption,
+    method: Method,
 ) -> None:
     draw = np.random.default_rng(24217).normal(300, 3, size=(2000, 2, 6))
     called = sum(
@@ -353,7 +353,7 @@ def test_the_bootstrap_covers_a_known_ratio_about_as_often_as_it_says() -> None:
 
 
 def test_the_stated_number_of_runs_shows_the_difference_four_times_in_five() -> None:
-    found = needed((3, 3), relative=0.01, confidence=95.0, wanted=1.5)
+    found = runs_needed((3, 3), relative_stddev=0.01, confidence=95.0, percent=1.5)
     assert found.runs is not None
     random_state = np.random.default_rng(24217)
     shown = sum(
@@ -370,7 +370,7 @@ def test_the_stated_number_of_runs_shows_the_difference_four_times_in_five() -> 
 @pytest.mark.parametrize("size", [4, 6, 10, 20])
 def test_warnings_are_rare_where_nothing_is_wrong(size: int) -> None:
     draw = np.random.default_rng(24217).normal(300, 3, size=(1000, size))
-    kinds = [problem.kind for values in draw.tolist() for problem in doubts(of(*values))]
+    kinds = [problem.kind for values in draw.tolist() for problem in check_series(of(*values))]
     assert kinds.count("outlier") / 1000 < 0.03
     assert kinds.count("drift") / 1000 < 0.03
 
@@ -381,18 +381,18 @@ def test_warnings_are_rare_where_nothing_is_wrong(size: int) -> None:
 def test_what_more_runs_would_show_is_said() -> None:
     stock = thread_series("box-32-threads.txt", "stock", "sys")
     patched = thread_series("box-32-threads.txt", "patched", "sys")
-    text = missing(compare_series(stock, patched, SeriesOptions(detect_percent=0.2)))
+    text = power_sentence(compare_series(stock, patched, SeriesOptions(detect_percent=0.2)))
     assert text == "3 runs a side show 0.81 % or more; 29 runs a side would show 0.2 %"
 
 
 def test_a_difference_too_small_to_be_shown_needs_more_than_a_million_runs() -> None:
     found = compare_series(of(1, 9, 5), of(2, 8, 5, name="b"), SeriesOptions(detect_percent=0.001))
-    assert "more than 1,000,000 runs a side would show 0.001 %" in missing(found)
+    assert "more than 1,000,000 runs a side would show 0.001 %" in power_sentence(found)
 
 
 def test_an_outlier_is_told_and_counted() -> None:
     values = (338.0, 337.9, 338.1, 338.0, 352.0, 337.8)
-    (problem,) = doubts(of(*values))
+    (problem,) = check_series(of(*values))
     assert problem.kind == "outlier"
     assert "run 5 (352)" in problem.text
     assert of(*values).summary().max == 352
@@ -404,20 +404,20 @@ def test_two_outliers_do_not_hide_each_other() -> None:
 
 
 def test_a_slow_first_run_is_perhaps_a_warm_up() -> None:
-    (problem,) = doubts(of(352.0, 338.0, 337.9, 338.1, 338.0, 337.8))
+    (problem,) = check_series(of(352.0, 338.0, 337.9, 338.1, 338.0, 337.8))
     assert "the first run may be a warm-up" in problem.text
 
 
 @pytest.mark.parametrize(("sign", "word"), [(1, "higher"), (-1, "lower")])
 def test_drift_is_told(sign: int, word: str) -> None:
-    (problem,) = doubts(of(*(100 + sign * number for number in range(6))))
+    (problem,) = check_series(of(*(100 + sign * number for number in range(6))))
     assert problem.kind == "drift"
     assert f"later runs are {word}" in problem.text
 
 
 @pytest.mark.parametrize("values", [(5.0,) * 10, (1.0, 1.0, 1.0, 2.0), (1.0, 2.0), (1.0,)])
 def test_few_and_equal_values_raise_nothing(values: tuple[float, ...]) -> None:
-    assert [one.kind for one in doubts(of(*values))] in ([], ["outlier"])
+    assert [one.kind for one in check_series(of(*values))] in ([], ["outlier"])
 
 
 def test_sides_that_vary_differently_are_told_to_who_asks_students_t() -> None:
@@ -458,12 +458,12 @@ def test_a_series_without_values_is_refused() -> None:
     method=METHOD,
 )
 def test_any_numbers_are_compared_without_a_failure_and_few_without_a_verdict(
-    base: list[float], new: list[float], method: Assumption
+    base: list[float], new: list[float], method: Method
 ) -> None:
     options = SeriesOptions(method, has_ratio=True)
     found = compare_series(of(*base), of(*new, name="b"), options)
-    missing(found)
-    doubts(of(*base))
+    power_sentence(found)
+    check_series(of(*base))
     if min(len(base), len(new)) < 3:
         assert found.verdict is Verdict.NONE
 

@@ -19,7 +19,7 @@ from pvprof.model.stacks import show_controls
 from pvprof.recording.open import SCHEMA, SET_FILE
 from pvprof.stats.runs.runs import TimedRun
 from pvprof.stats.runs.time_output import REAL, SYS, USER
-from pvprof.stats.series import MOST
+from pvprof.stats.series import MAX_VALUE
 
 _TIMES = {"real_s": REAL, "user_s": USER, "sys_s": SYS}
 
@@ -90,4 +90,4 @@ def _number(value: object) -> float | None:
     """Return a number of a manifest, or None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) <= MOST and not math.isnan(value) else None
+    return float(value) if abs(value) <= MAX_VALUE and not math.isnan(value) else None
