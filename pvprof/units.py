@@ -44,7 +44,7 @@ def format_share(part: int, whole: int) -> str:
     percent = 100 * part / whole
     if 0 < percent < 0.05:
         return "<0.1%"
-    if part < whole and percent > 99.95:
+    if part < whole and percent >= 99.95:
         return ">99.9%"
     return f"{percent:.1f}%"
 

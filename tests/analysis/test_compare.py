@@ -330,24 +330,26 @@ ENTRY, OTHER = "kernel`0xffffffff8068dd38", "kernel`0xffffffff8068ddf8"
 
 
 @pytest.mark.parametrize(
-    ("base", "new", "said"),
+    ("base", "new", "shares"),
     [
         ({f"{ENTRY};a": 3, "b": 1}, {f"{OTHER};a": 1, "b": 1}, "75.0% of the base and 50.0% of"),
         ({f"cc;{ENTRY};a": 1}, {"cc;kernel`trap;a": 1}, "100.0% of the base and 0.0% of the new"),
         ({f"{ENTRY};a": 3}, {f"{ENTRY};b": 3}, ""),
-        ({f"{ENTRY};a": 1, "b": 999}, {f"{OTHER};a": 1, "b": 999}, ""),
+        # At least 1 % of one side.
+        ({f"{ENTRY};a": 10, "b": 990}, {"b": 1000}, "1.0% of the base and 0.0% of the new"),
+        ({f"{ENTRY};a": 9, "b": 991}, {f"{OTHER};a": 9, "b": 991}, ""),
         ({"0x325a2f6017b0;a": 1}, {"0x143f17bf7b0;a": 1}, ""),  # code of a user's process
         ({}, {}, ""),
     ],
 )
-def test_addresses_without_a_name_that_one_side_has_are_told_with_their_shares(
-    base: dict[str, int], new: dict[str, int], said: str
+def test_addresses_without_a_name_on_one_side_are_reported_with_their_shares(
+    base: dict[str, int], new: dict[str, int], shares: str
 ) -> None:
     sides = [Folded(tuple((Stack(k), v) for k, v in side.items()), "ns") for side in (base, new)]
-    found = unnamed_addresses(*sides)
-    assert len(found) == bool(said)
-    assert said in "".join(one.text for one in found)
-    assert {one.severity for one in found} <= {"note"}  # nothing to refuse a comparison for
+    problems = unnamed_addresses(*sides)
+    assert len(problems) == bool(shares)
+    assert shares in "".join(problem.text for problem in problems)
+    assert {problem.severity for problem in problems} <= {"note"}  # a strict comparison goes on
 
 
 def test_a_comparison_of_two_kernels_says_where_the_same_code_may_seem_another() -> None:

@@ -25,7 +25,7 @@ from pvprof.analysis.waits.threads import (
     NO_THREAD,
     ChainEnd,
     Followed,
-    Threads,
+    ThreadWaits,
     follow,
     threads_of,
 )
@@ -93,7 +93,7 @@ def _owner_frames(key: Key, stack: Stack, options: FoldOptions) -> list[Frame]:
     return [WAKER_DELIMITER, leaf_first(key.execname, stack, options), *name]
 
 
-def _key_of_last_owner(events: WaitTable, threads: Threads, followed: Followed) -> Ints:
+def _key_of_last_owner(events: WaitTable, threads: ThreadWaits, followed: Followed) -> Ints:
     """Return a key id of the owner that was not waiting, at the end of each chain; or `NO_GROUP`.
 
     The key is of a wait near that moment, and names the owner's process.

@@ -26,7 +26,7 @@ from pvprof.analysis.waits.threads import (
     NO_THREAD,
     ChainEnd,
     Followed,
-    Threads,
+    ThreadWaits,
     follow,
     threads_of,
 )
@@ -198,7 +198,7 @@ class _OwnerShare:
 
 
 def _owner_shares(
-    events: WaitTable, threads: Threads, followed: Followed, row: Ints
+    events: WaitTable, threads: ThreadWaits, followed: Followed, row: Ints
 ) -> dict[int, list[_OwnerShare]]:
     """Map the number of each row to its waits by owner and what the owner waited for.
 
@@ -213,7 +213,7 @@ def _owner_shares(
     owner_wait = followed.links[1] if has_links else np.full(len(head), NO_WAIT)
     is_blocked = owner_wait != NO_WAIT
     near = threads.nearest_waits(threads.owner[head], threads.start[head])
-    names = _Names(events)
+    names = _WaitNames(events)
     columns = [
         row[head],
         events.owner_tid[head],
@@ -283,7 +283,7 @@ def _chains(events: WaitTable, followed: Followed) -> Iterator[Chain]:
     if len(followed.links) > 1:
         is_chain |= followed.links[1] != NO_WAIT
     chain = np.flatnonzero(is_chain)
-    names = _Names(events)
+    names = _WaitNames(events)
     columns = [followed.end[chain]]
     for link in followed.links:
         columns += [names.execname(link[chain]), names.name(link[chain])]
@@ -302,7 +302,7 @@ def _chains(events: WaitTable, followed: Followed) -> Iterator[Chain]:
         yield Chain(links, _ENDS[end], wait_ns, count, together_ns)
 
 
-class _Names:
+class _WaitNames:
     """The distinct processes and names of waits, each with a number."""
 
     def __init__(self, events: WaitTable) -> None:

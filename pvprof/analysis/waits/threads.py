@@ -50,7 +50,7 @@ class ChainEnd(IntEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Threads:
+class ThreadWaits:
     """All waits, and an index of the waits of owners by thread and beginning.
 
     If waits of one thread begin at the same time (only in damaged recordings), the longest is
@@ -83,7 +83,7 @@ class Threads:
         return np.where(before != NO_WAIT, before, after)
 
 
-def threads_of(events: WaitTable, runs: Sequence[RunSpan]) -> Threads:
+def threads_of(events: WaitTable, runs: Sequence[RunSpan]) -> ThreadWaits:
     """Return all waits with their owners, and the index of the owners' waits.
 
     Raises:
@@ -105,7 +105,7 @@ def threads_of(events: WaitTable, runs: Sequence[RunSpan]) -> Threads:
         ranks(events.keys)[events.key_id[wait]],
     )
     wait = wait[np.lexsort((*contents, end[wait], start[wait], thread[wait]))]
-    return Threads(
+    return ThreadWaits(
         start, end, owner, thread, ThreadIndex.of_sorted(wait, thread[wait], start[wait])
     )
 
@@ -156,7 +156,7 @@ class Followed:
     together_ns: Ints
 
 
-def follow(threads: Threads, head: Ints, max_depth: int) -> Followed:
+def follow(threads: ThreadWaits, head: Ints, max_depth: int) -> Followed:
     """Return the chains that begin with the waits `head`, of at most `max_depth` owners each."""
     time, together_until = threads.start[head], threads.end[head].copy()
     end = np.full(len(head), ChainEnd.DEEPER, dtype=np.int64)
