@@ -89,18 +89,18 @@ RUNS = st.lists(WAITS, min_size=1, max_size=4)
 
 
 @given(RUNS)
-def test_a_side_compared_with_itself_differs_in_nothing(runs: list[Waits]) -> None:
+def test_a_side_does_not_differ_from_itself(runs: list[Waits]) -> None:
     side = side_of(runs, "stock")
     changes = compared(side, side)
     assert all(not one.is_different and one.difference == 0 for one in every_comparison(changes))
     (section,) = changes.sections
-    towers = section.paths
-    assert (towers.changed, towers.appeared, towers.vanished) == ((), (), ())
+    paths = section.paths
+    assert (paths.changed, paths.appeared, paths.vanished) == ((), (), ())
     assert "same-recording" in kinds_of(changes)
 
 
 @given(RUNS, RUNS)
-def test_exchanging_the_sides_mirrors_every_sign(one: list[Waits], other: list[Waits]) -> None:
+def test_exchanging_the_sides_changes_each_sign(one: list[Waits], other: list[Waits]) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
     there, back = compared(base, new), compared(new, base)
     mirrored = {Verdict.LESS: Verdict.MORE, Verdict.MORE: Verdict.LESS}
@@ -133,7 +133,7 @@ def test_exchanging_the_sides_mirrors_every_sign(one: list[Waits], other: list[W
 
 
 @given(st.lists(WAITS, min_size=2, max_size=5), RUNS, st.randoms(use_true_random=False))
-def test_the_order_of_the_runs_says_nothing(
+def test_the_order_of_the_runs_has_no_effect(
     one: list[Waits], other: list[Waits], chance: random.Random
 ) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
@@ -144,7 +144,7 @@ def test_the_order_of_the_runs_says_nothing(
 
 
 @given(WAITS, WAITS)
-def test_one_run_a_side_has_no_verdict_anywhere(one: Waits, other: Waits) -> None:
+def test_one_run_per_side_gives_no_verdict(one: Waits, other: Waits) -> None:
     changes = compared(side_of([one], "stock"), side_of([other], "patched", 101))
     found = every_comparison(changes)
     assert found
@@ -153,7 +153,7 @@ def test_one_run_a_side_has_no_verdict_anywhere(one: Waits, other: Waits) -> Non
 
 
 @given(RUNS, RUNS)
-def test_rows_of_each_level_add_up_to_what_a_report_on_the_same_recordings_says(
+def test_rows_of_each_level_add_up_to_the_report_of_the_same_recordings(
     one: list[Waits], other: list[Waits]
 ) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
@@ -199,7 +199,7 @@ def test_a_real_recording_has_the_rows_of_its_report_to_the_nanosecond(
             assert found.get("p99") == (quantiles.p99_ns if quantiles else None)
 
 
-def test_a_lock_with_30_percent_less_is_found_and_one_that_only_varies_is_not() -> None:
+def test_a_lock_with_30_percent_less_differs_and_a_noisy_one_does_not() -> None:
     wrong = 0
     for seed in range(20):
         base, new = noisy(1, 6, seed), noisy(0.7, 6, seed + 1000)
@@ -234,7 +234,7 @@ def test_verdicts_of_a_level_are_corrected_together() -> None:
         assert one.p_adjusted >= one.estimate.p
 
 
-def test_a_lock_that_a_run_does_not_name_counts_as_nothing_there() -> None:
+def test_a_lock_that_a_run_does_not_name_counts_as_0() -> None:
     base = side_of([{"vm object": (10, 1), "tmpfs": (5, 1)}, {"vm object": (12, 1)}], "stock")
     new = side_of([{"vm object": (11, 1)}], "patched", 101)
     found = row(compared(base, new), "tmpfs")
@@ -260,7 +260,7 @@ def test_values_are_per_unit_of_work(one: Fraction, other: Fraction, runs: list[
         assert comparison.metric.unit == "ns/build"
 
 
-def test_values_per_second_are_divided_run_by_run() -> None:
+def test_values_per_second_are_divided_by_the_length_of_each_run() -> None:
     runs = [{"vm object": (10**9, 5)}] * 3
     base = Side(
         "stock",
@@ -286,7 +286,7 @@ def test_values_per_second_need_durations() -> None:
 
 
 @pytest.mark.parametrize("work", [(0, 1), (1, -1)])
-def test_no_work_cannot_be_compared(work: tuple[int, int]) -> None:
+def test_an_amount_of_work_of_0_is_an_error(work: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="above 0"):
         Basis("work", "build", (Fraction(work[0]), Fraction(work[1])))
 
@@ -306,7 +306,7 @@ CAVEATS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "facts"), CAVEATS, ids=[kind for kind, _ in CAVEATS])
-def test_what_differs_besides_the_patch_is_told(kind: str, facts: dict[str, Any]) -> None:
+def test_each_difference_besides_the_patch_is_a_caveat(kind: str, facts: dict[str, Any]) -> None:
     runs = [{"vm object": (10**9, 5)}]
     known: dict[str, Any] = {"options": [], "kernel": {**KERNEL, "has_witness": False}}
     base = side_of(runs, "stock", **known)
@@ -316,7 +316,7 @@ def test_what_differs_besides_the_patch_is_told(kind: str, facts: dict[str, Any]
     assert found.severity == "warning"
 
 
-def test_two_kernels_are_expected_one_a_side_and_are_told() -> None:
+def test_one_kernel_per_side_is_expected_and_noted() -> None:
     runs = [{"vm object": (10**9, 5)}]
     base, new = side_of(runs, "stock"), side_of(runs, "patched", 101)
     found = next(one for one in compared(base, new).caveats if one.kind == "different-kernels")
@@ -352,7 +352,7 @@ def test_addresses_without_a_name_on_one_side_are_reported_with_their_shares(
     assert {problem.severity for problem in problems} <= {"note"}  # a strict comparison goes on
 
 
-def test_a_comparison_of_two_kernels_says_where_the_same_code_may_seem_another() -> None:
+def test_two_kernels_with_unnamed_addresses_get_a_caveat() -> None:
     names = ("lockstat-provider.out", "build-lockstat-provider.out")
     base, new = (
         Side(name, (RecordedRun(name, load_dataset([str(RECORDINGS / name)], READ), digest=name),))
@@ -380,7 +380,7 @@ def test_a_recording_with_drops_changes_the_caveats_and_no_verdict() -> None:
     assert "stock: 1 of 4 recordings; patched: 0 of 3 recordings" in levels.text
 
 
-def test_long_words_that_differ_at_their_end_are_told_apart() -> None:
+def test_a_shortened_text_keeps_its_end() -> None:
     runs = [{"vm object": (10**9, 5)}]
     word = "-DX=" + "x" * 500
     base = side_of(runs, "stock", workload=["make", word + "1"])
@@ -389,7 +389,7 @@ def test_long_words_that_differ_at_their_end_are_told_apart() -> None:
     assert re.search(r"x1 against make .*x2$", found.text)
 
 
-def test_modes_of_a_side_are_compared_each_with_its_own() -> None:
+def test_each_mode_is_compared_with_the_same_mode() -> None:
     runs = [{"vm object": (10**9, 5)}] * 2
     sides = [
         Side(
@@ -448,7 +448,7 @@ def test_both_columns_of_a_differential_file_add_up_to_the_sides(
         assert scale_of("run", amounts) is None
 
 
-def test_towers_say_what_appeared_where_and_what_changed() -> None:
+def test_call_paths_appear_vanish_and_change() -> None:
     base = side_of([{"vm object": (1000, 1), "tmpfs": (500, 1)}], "stock")
     new = side_of([{"vm object": (400, 1), "pmap pv list": (300, 1)}], "patched", 101)
     (section,) = compared(base, new).sections
@@ -471,13 +471,13 @@ def test_functions_are_inclusive_and_name_no_lock_process_or_machinery() -> None
     }
 
 
-def test_each_measure_has_a_name_in_the_order_of_the_tables() -> None:
+def test_measures_are_in_the_order_of_the_tables() -> None:
     side = side_of([{"vm object": (1000, 1)}], "stock")
     names = [one.name for one in row(compared(side, side), "vm object").measures]
     assert names == [name for name in MEASURES if name in names] == ["wait", "count", "mean"]
 
 
-def test_confidence_and_method_reach_every_comparison() -> None:
+def test_confidence_and_method_apply_to_each_comparison() -> None:
     base, new = side_of(noisy(1, 4, 1), "stock"), side_of(noisy(1, 4, 2), "patched", 101)
     changes = compared(base, new, CompareOptions(SeriesOptions(confidence=99)))
     assert {one.options.confidence for one in every_comparison(changes)} == {99}
@@ -507,7 +507,7 @@ def two_systems() -> Comparison:
     )
 
 
-def test_of_two_systems_kinds_and_common_classes_are_compared_and_nothing_else() -> None:
+def test_two_systems_are_compared_by_kinds_and_common_classes_only() -> None:
     changes = two_systems()
     (section,) = changes.sections
     assert {row.level for row in section.rows} == {KIND, CLASS}
@@ -517,7 +517,7 @@ def test_of_two_systems_kinds_and_common_classes_are_compared_and_nothing_else()
     assert (section.paths.changed, section.paths.vanished) == ((), ())
 
 
-def test_real_recordings_of_two_systems_are_told_apart_without_manifests() -> None:
+def test_the_system_is_detected_without_a_manifest() -> None:
     freebsd, linux = read_sides(
         [str(RECORDINGS / "events.out.gz")],
         [str(RECORDINGS.parent / "linux/bpftrace/events.pvprof.tar.gz")],
@@ -533,7 +533,7 @@ def test_real_recordings_of_two_systems_are_told_apart_without_manifests() -> No
     assert "proc tree" in {row.name for row in section.rows}
 
 
-def test_what_two_systems_cannot_be_compared_by_is_said() -> None:
+def test_lock_classes_of_one_system_only_are_listed() -> None:
     caveats = {one.kind: one for one in two_systems().caveats}
     assert caveats["different-systems"].text.startswith("FreeBSD against Linux: kinds of waits")
     assert caveats["different-systems"].severity == "warning"
