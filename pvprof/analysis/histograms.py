@@ -61,15 +61,17 @@ def distributions(classified: Classified) -> tuple[Distribution, ...]:
     Raises:
         UsageError: the filters name a kind that the rules do not have.
     """
-    found: list[Distribution] = []
-    for one in classified.measurements:
-        events = one.measurement.events
+    result: list[Distribution] = []
+    for classified_measurement in classified.measurements:
+        events = classified_measurement.measurement.events
         if events is not None and len(events):
-            found += _of_events(events, one.kept)
-    found += _of_histograms(classified)
-    order = {kind.id: place for place, kind in enumerate(classified.rules.kinds)}
-    found.sort(key=lambda one: (order[one.kind], bool(one.event), one.name != ALL, -one.count))
-    return tuple(found)
+            result += _of_events(events, classified_measurement.kept)
+    result += _of_histograms(classified)
+    order = {kind.id: index for index, kind in enumerate(classified.rules.kinds)}
+    result.sort(
+        key=lambda waits: (order[waits.kind], bool(waits.event), waits.name != ALL, -waits.count)
+    )
+    return tuple(result)
 
 
 def _of_events(events: WaitTable, parts: Sequence[Part]) -> Iterable[Distribution]:
@@ -108,7 +110,7 @@ def _of_histograms(classified: Classified) -> Iterable[Distribution]:
 
 def _trimmed(pairs: Sequence[tuple[int, int]]) -> tuple[Bucket, ...]:
     """Return (lower bound, count) pairs as buckets, without the empty ones at both ends."""
-    filled = [place for place, (_, count) in enumerate(pairs) if count]
+    filled = [index for index, (_, count) in enumerate(pairs) if count]
     if not filled:
         return ()
     bounds = [*(low for low, _ in pairs[1:]), None]

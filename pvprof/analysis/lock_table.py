@@ -111,9 +111,9 @@ class _Sums:
         self.count += weight.count
         self.records += weight.records
         self.stacks.update(part.stacks)
-        for stack, one in part.stacks.items():
+        for stack, stack_weight in part.stacks.items():
             if stack != NO_STACK:
-                self.callers[rules.caller_of(stack)] += one.value
+                self.callers[rules.caller_of(stack)] += stack_weight.value
 
 
 def attribute(
@@ -140,20 +140,20 @@ def attribute(
     rows = [
         Row(
             *row_id,
-            value=one.value,
-            spin=one.spin,
-            spin_count=one.spin_count,
-            block=one.block,
-            block_count=one.block_count,
-            count=one.count if has_counts else None,
-            records=one.records,
-            stacks=len(one.stacks),
-            quantiles=_whole(quantiles.get(row_id), one.count),
-            callers=tuple(sorted(one.callers.items(), key=lambda item: (-item[1], item[0]))),
+            value=total.value,
+            spin=total.spin,
+            spin_count=total.spin_count,
+            block=total.block,
+            block_count=total.block_count,
+            count=total.count if has_counts else None,
+            records=total.records,
+            stacks=len(total.stacks),
+            quantiles=_whole(quantiles.get(row_id), total.count),
+            callers=tuple(sorted(total.callers.items(), key=lambda item: (-item[1], item[0]))),
         )
-        for row_id, one in sums.items()
+        for row_id, total in sums.items()
     ]
-    order = {kind.id: place for place, kind in enumerate(rules.kinds)}
+    order = {kind.id: index for index, kind in enumerate(rules.kinds)}
     rows.sort(key=lambda row: (order[row.kind], -row.value, row.name, row.lock_class))
     return tuple(rows)
 
@@ -193,7 +193,7 @@ def rows_of_parts(parts: Sequence[Part]) -> dict[tuple[Key, Stack], RowId]:
 
 
 def quantiles_of(ascending: Ints) -> Quantiles:
-    """Return the quantiles of single waits in ascending order; there must be at least one."""
+    """Return the quantiles of single waits in ascending order; there must be at least total."""
     size = len(ascending)
     ranks = [-(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
     return Quantiles(size, *(int(ascending[rank]) for rank in ranks))

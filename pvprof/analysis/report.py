@@ -144,7 +144,7 @@ class Report:
 
     def title_of(self, kind: str) -> str:
         """Return the title of a wait kind."""
-        return next(one.title for one in self.kinds if one.id == kind)
+        return next(known.title for known in self.kinds if known.id == kind)
 
 
 def build_report(classified: Classified, detail: Detail | None = None) -> Report:
@@ -225,11 +225,11 @@ def _waits(
     timeline = timeline_of(events, runs)
 
     def analyse(parts: Sequence[Part]) -> Singles:
-        found = overlaps(timeline, parts, detail.stacks)
-        stacks = (stack for pairs in found.stacks.values() for stack, _ in pairs)
+        swept = overlaps(timeline, parts, detail.stacks)
+        stacks = (stack for pairs in swept.stacks.values() for stack, _ in pairs)
         return Singles(
             wall=timeline.wall,
-            overlaps=found,
+            overlaps=swept,
             callers={stack: rules.caller_of(stack) for stack in stacks},
             objects=objects_of(timeline.events, parts, detail.objects),
             owners=owners_of(timeline.events, runs, parts, detail.owners),
@@ -244,8 +244,10 @@ def _split_rows(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]
         return rows
     splits = [(row, wakers.rows.get(row.id)) for row in rows]
     return tuple(
-        replace(row, blocked=one.split.blocked_ns, runnable=one.split.runnable_ns) if one else row
-        for row, one in splits
+        row
+        if known is None
+        else replace(row, blocked=known.split.blocked_ns, runnable=known.split.runnable_ns)
+        for row, known in splits
     )
 
 

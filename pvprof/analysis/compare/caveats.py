@@ -206,7 +206,8 @@ def _differences(
 
 
 def _values(value: Callable[[RecordedRun], object], runs: Iterable[RecordedRun]) -> set[str]:
-    return {_text(found) for run in runs if (found := value(run)) not in (None, "")}
+    values = (value(run) for run in runs)
+    return {_text(known) for known in values if known not in (None, "")}
 
 
 def _text(value: object) -> str:
