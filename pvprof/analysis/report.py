@@ -1,7 +1,7 @@
-"""Everything that a report says, as values: what the renderers of tables are given.
+"""A report as values: the tables of a classified dataset, before any formatting.
 
-Owns the summary of one or several pooled recordings: tables with what was set aside, histograms,
-problems, provenance. It refuses to format anything (``render``) and to read anything (``parse``).
+Owns the summary of one or several recordings: tables with what was set aside, histograms, problems,
+provenance. It refuses to format anything (``views``, ``render``) and to read anything (``parse``).
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much single waits are to tell of each row; rows themselves are always complete.
+    """How many details of single waits a report has for each row; rows are always complete.
 
     Attributes:
-        stacks: of how many stacks it is told how their waits overlap.
-        objects: how many lock objects and address ranges are named.
-        owners: how many owners are named, and how many chains of the section.
-        wakers: how many wakers are named.
+        stacks: the number of stacks to compute the overlap for.
+        objects: the number of lock objects, and of address ranges.
+        owners: the number of owners, and the number of chains in the section.
+        wakers: the number of wakers.
     """
 
     stacks: int = 0
@@ -52,14 +52,14 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Singles:
-    """What single waits tell beyond their sums.
+    """The results from single waits that their sums do not give.
 
     Attributes:
         wall: how long the recordings lasted.
-        overlaps: how the waits lie in time; of rows that are made of single waits alone.
-        callers: of the stacks in it, the function that came to wait.
+        overlaps: how the waits lie in time; without rows that also have sums.
+        callers: for each stack in `overlaps`, the function that came to wait.
         objects: the lock objects of each row.
-        owners: who held them.
+        owners: the threads that held them.
     """
 
     wall: WallTime
@@ -79,11 +79,11 @@ class Section:
         total: of everything in the recording.
         kept, set_aside: what the filters kept, and each thing that they removed.
         rows: the locks and wait messages that were kept.
-        aside_rows: those that were not, for naming them.
-        singles, aside_singles: what single waits tell of either, where they were recorded.
-        wakers, aside_wakers: who ended the waits of either, where that was recorded.
-        asleep_rows: by waker and sleeper, for how long the waits that were kept were blocked: parts
-            of `rows`, told again, and in no total.
+        aside_rows: those that were set aside.
+        singles, aside_singles: the results from single waits of either, if they were recorded.
+        wakers, aside_wakers: who ended the waits of either, if that was recorded.
+        asleep_rows: the blocked time of the kept waits by waker and sleeper. It is part of `rows`,
+            and not counted in any total again.
     """
 
     unit: Unit
@@ -102,7 +102,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class HistogramRow:
-    """One histogram: between which bounds its quantiles lie; a bound is None where it is open."""
+    """One histogram, with the upper bound of each quantile's bucket; None if that is open."""
 
     kind: str
     lock_class: str
@@ -117,11 +117,11 @@ class HistogramRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All of a report.
+    """The whole report.
 
     Attributes:
         version: of pvprof.
-        names: the recordings that were pooled.
+        names: of the recordings.
         provenance: facts about the runs, as (label, text).
         kinds: the wait kinds, in order.
         sections: one for each unit.
