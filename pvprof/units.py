@@ -7,7 +7,9 @@ from typing import Literal, get_args
 Unit = Literal["ns", "samples", "events"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
 
-_TIMES = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
+NS_PER_S = 1_000_000_000
+
+_TIMES = (("s", NS_PER_S), ("ms", 1_000_000), ("µs", 1_000))
 MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
 """The title of what is measured in a unit."""
 
@@ -42,7 +44,7 @@ def format_share(part: int, whole: int) -> str:
     percent = 100 * part / whole
     if 0 < percent < 0.05:
         return "<0.1%"
-    if part < whole and percent > 99.95:
+    if part < whole and percent >= 99.95:
         return ">99.9%"
     return f"{percent:.1f}%"
 

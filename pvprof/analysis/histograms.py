@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pvprof.analysis.lock_table import row_name, rows_of_events
+from pvprof.analysis.lock_table import row_name
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
-from pvprof.model.waits import WaitTable
+
+if TYPE_CHECKING:
+    from pvprof.model.waits import WaitTable
 
 ALL = ""
 """The name of a distribution over all waits of a kind."""
@@ -58,31 +61,30 @@ def distributions(classified: Classified) -> tuple[Distribution, ...]:
     Raises:
         UsageError: the filters name a kind that the rules do not have.
     """
-    found: list[Distribution] = []
-    for one in classified.measurements:
-        events = one.measurement.events
+    result: list[Distribution] = []
+    for classified_measurement in classified.measurements:
+        events = classified_measurement.measurement.events
         if events is not None and len(events):
-            found += _of_events(events, one.kept)
-    found += _of_histograms(classified)
-    order = {kind.id: place for place, kind in enumerate(classified.rules.kinds)}
-    found.sort(key=lambda one: (order[one.kind], bool(one.event), one.name != ALL, -one.count))
-    return tuple(found)
+            result += _of_events(events, classified_measurement.kept)
+    result += _of_histograms(classified)
+    order = {kind.id: index for index, kind in enumerate(classified.rules.kinds)}
+    result.sort(
+        key=lambda waits: (order[waits.kind], bool(waits.event), waits.name != ALL, -waits.count)
+    )
+    return tuple(result)
 
 
 def _of_events(events: WaitTable, parts: Sequence[Part]) -> Iterable[Distribution]:
     """Yield one distribution for each kind, and one for each of its locks."""
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+    from pvprof.analysis.waits.groups import (  # noqa: PLC0415 (numpy)
+        counts_by_power_of_two,
+        rows_of_waits,
+    )
 
-    powers = np.left_shift(np.uint64(1), np.arange(63, dtype=np.uint64)).astype(np.int64)
-    # The bucket of a wait: 0 for 0 ns, n for 2^(n-1) to below 2^n ns.
-    ranks = np.searchsorted(powers, events.wait_ns, side="right")
-    row_ids, rows = rows_of_events(events, parts)
-    kept = rows >= 0
-    table = np.zeros((len(row_ids), 64), dtype=np.int64)
-    np.add.at(table, (rows[kept], ranks[kept]), 1)
+    row_ids, row = rows_of_waits(events, parts)
+    table = counts_by_power_of_two(events.wait_ns, row, len(row_ids))
     by_kind: dict[str, list[int]] = {}
-    for number, (kind, lock_class, name) in enumerate(row_ids):
-        counts = table[number].tolist()
+    for (kind, lock_class, name), counts in zip(row_ids, table, strict=True):
         by_kind[kind] = [a + b for a, b in zip(by_kind.get(kind, [0] * 64), counts, strict=True)]
         yield Distribution(kind, lock_class, "", name, _log2_buckets(counts))
     for kind, counts in by_kind.items():
@@ -108,7 +110,7 @@ def _of_histograms(classified: Classified) -> Iterable[Distribution]:
 
 def _trimmed(pairs: Sequence[tuple[int, int]]) -> tuple[Bucket, ...]:
     """Return (lower bound, count) pairs as buckets, without the empty ones at both ends."""
-    filled = [place for place, (_, count) in enumerate(pairs) if count]
+    filled = [index for index, (_, count) in enumerate(pairs) if count]
     if not filled:
         return ()
     bounds = [*(low for low, _ in pairs[1:]), None]

@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pvprof.classify.filters import Part
 from pvprof.classify.rules import Rules
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack
-from pvprof.model.waits import WaitTable
 from pvprof.units import Unit
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Ints = npt.NDArray[np.signedinteger[Any]]
+    from pvprof.model.arrays import Ints
 
 NO_NAME = "[no name]"
 
@@ -115,9 +111,9 @@ class _Sums:
         self.count += weight.count
         self.records += weight.records
         self.stacks.update(part.stacks)
-        for stack, one in part.stacks.items():
+        for stack, stack_weight in part.stacks.items():
             if stack != NO_STACK:
-                self.callers[rules.caller_of(stack)] += one.value
+                self.callers[rules.caller_of(stack)] += stack_weight.value
 
 
 def attribute(
@@ -138,31 +134,31 @@ def attribute(
     """
     sums: dict[RowId, _Sums] = {}
     for part in parts:
-        for row_id, piece in _split(part, unit):
+        for row_id, piece in split_by_row(part, unit):
             sums.setdefault(row_id, _Sums()).add(piece, rules)
     quantiles = quantiles or {}
     rows = [
         Row(
             *row_id,
-            value=one.value,
-            spin=one.spin,
-            spin_count=one.spin_count,
-            block=one.block,
-            block_count=one.block_count,
-            count=one.count if has_counts else None,
-            records=one.records,
-            stacks=len(one.stacks),
-            quantiles=_whole(quantiles.get(row_id), one.count),
-            callers=tuple(sorted(one.callers.items(), key=lambda item: (-item[1], item[0]))),
+            value=total.value,
+            spin=total.spin,
+            spin_count=total.spin_count,
+            block=total.block,
+            block_count=total.block_count,
+            count=total.count if has_counts else None,
+            records=total.records,
+            stacks=len(total.stacks),
+            quantiles=_whole(quantiles.get(row_id), total.count),
+            callers=tuple(sorted(total.callers.items(), key=lambda item: (-item[1], item[0]))),
         )
-        for row_id, one in sums.items()
+        for row_id, total in sums.items()
     ]
-    order = {kind.id: place for place, kind in enumerate(rules.kinds)}
+    order = {kind.id: index for index, kind in enumerate(rules.kinds)}
     rows.sort(key=lambda row: (order[row.kind], -row.value, row.name, row.lock_class))
     return tuple(rows)
 
 
-def _split(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
+def split_by_row(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
     """Return the rows of a part: one by its name, or one for each sampled function."""
     verdict, key = part.verdict, part.key
     if unit != "samples" or key.name:
@@ -191,51 +187,16 @@ def rows_of_parts(parts: Sequence[Part]) -> dict[tuple[Key, Stack], RowId]:
     return {
         (piece.key, stack): row_id
         for part in parts
-        for row_id, piece in _split(part, "ns")
+        for row_id, piece in split_by_row(part, "ns")
         for stack in piece.stacks
     }
 
 
-def rows_of_events(events: WaitTable, parts: Sequence[Part]) -> tuple[tuple[RowId, ...], Ints]:
-    """Return the row ids of the parts, and for each wait the index of its row.
-
-    The index array has one int32 for each wait of `events`; -1 if no part holds the wait.
-
-    Each (key, stack) pair becomes one code, ``key_id * number of stacks + stack_id``. The codes of
-    all pairs in the parts are sorted once, and each wait's code is looked up among them::
-
-        codes of parts   [-1,  7, 12, 31]      -1: a sentinel to the left of every code
-        their rows       [-1,  0,  0,  1]
-        wait codes       12, 31,  5   ->   rows 0, 1, -1
-    """
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
-
-    key_ids = {key: number for number, key in enumerate(events.keys)}
-    stack_ids = {stack: number for number, stack in enumerate(events.stacks)}
-    width = max(len(events.stacks), 1)
-    rows: dict[RowId, int] = {}
-    row_of: dict[int, int] = {-1: -1}  # the sentinel
-    for part in parts:
-        for row_id, piece in _split(part, "ns"):
-            number = rows.setdefault(row_id, len(rows))
-            first = key_ids.get(piece.key)
-            if first is None:  # this key has sums only, no single waits
-                continue
-            known = (stack_ids[stack] for stack in piece.stacks if stack in stack_ids)
-            row_of.update((first * width + stack, number) for stack in known)
-    pairs = sorted(row_of)
-    codes = events.key_id * width + events.stack_id
-    places = np.searchsorted(pairs, codes, side="right") - 1
-    numbers = np.asarray([row_of[pair] for pair in pairs], dtype=np.int32)[places]
-    numbers[np.asarray(pairs, dtype=np.int64)[places] != codes] = -1
-    return tuple(rows), numbers
-
-
-def quantiles_of(ordered: Ints, first: int, last: int) -> Quantiles:
-    """Return the quantiles of ``ordered[first:last]``, ascending waits in ns, at least one."""
-    size = last - first
-    ranks = [first + -(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
-    return Quantiles(size, *(int(ordered[rank]) for rank in ranks))
+def quantiles_of(ascending: Ints) -> Quantiles:
+    """Return the quantiles of single waits in ascending order; there must be at least total."""
+    size = len(ascending)
+    ranks = [-(-size * percent // 100) - 1 for percent in (50, 90, 99, 100)]
+    return Quantiles(size, *(int(ascending[rank]) for rank in ranks))
 
 
 def _whole(quantiles: Quantiles | None, count: int) -> Quantiles | None:

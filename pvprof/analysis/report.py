@@ -1,20 +1,18 @@
-"""Everything that a report says, as values: what the renderers of tables are given.
+"""A report as values: the tables of a classified dataset, before any formatting.
 
-Owns the summary of one or several pooled recordings: tables with what was set aside, histograms,
-problems, provenance. It refuses to format anything (``render``) and to read anything (``parse``).
+Owns the summary of one or several recordings: tables with what was set aside, histograms, problems,
+provenance. It refuses to format anything (``views``, ``render``) and to read anything (``parse``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pvprof import __version__
 from pvprof.analysis.lock_table import Row, RowId, attribute, row_name
-from pvprof.analysis.waits.objects import Objects, objects_of
-from pvprof.analysis.waits.overlap import Overlaps, Wall, overlaps, timeline_of
-from pvprof.analysis.waits.owners import Owners, owners_of
-from pvprof.analysis.waits.wakers import Wakers, wakers_of, wakeup_sums_of
+from pvprof.analysis.wakers import Wakers, wakers_of, wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import (
     Part,
@@ -28,16 +26,22 @@ from pvprof.model.profile import Histogram, Weight
 from pvprof.model.stacks import Frame, Stack
 from pvprof.units import Unit
 
+if TYPE_CHECKING:
+    from pvprof.analysis.waits.objects import Objects
+    from pvprof.analysis.waits.overlap import Overlaps, WallTime
+    from pvprof.analysis.waits.owners import Owners
+    from pvprof.dataset.dataset import Measurement
+
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much single waits are to tell of each row; rows themselves are always complete.
+    """How many details of single waits a report has for each row; rows are always complete.
 
     Attributes:
-        stacks: of how many stacks it is told how their waits overlap.
-        objects: how many lock objects and address ranges are named.
-        owners: how many owners are named, and how many chains of the section.
-        wakers: how many wakers are named.
+        stacks: the number of stacks to compute the overlap for.
+        objects: the number of lock objects, and of address ranges.
+        owners: the number of owners, and the number of chains in the section.
+        wakers: the number of wakers.
     """
 
     stacks: int = 0
@@ -48,17 +52,17 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Singles:
-    """What single waits tell beyond their sums.
+    """The results from single waits that their sums do not give.
 
     Attributes:
         wall: how long the recordings lasted.
-        overlaps: how the waits lie in time; of rows that are made of single waits alone.
-        callers: of the stacks in it, the function that came to wait.
+        overlaps: how the waits lie in time; without rows that also have sums.
+        callers: for each stack in `overlaps`, the function that came to wait.
         objects: the lock objects of each row.
-        owners: who held them.
+        owners: the threads that held them.
     """
 
-    wall: Wall
+    wall: WallTime
     overlaps: Overlaps
     callers: Mapping[Stack, Frame]
     objects: Mapping[RowId, Objects]
@@ -75,11 +79,11 @@ class Section:
         total: of everything in the recording.
         kept, set_aside: what the filters kept, and each thing that they removed.
         rows: the locks and wait messages that were kept.
-        aside_rows: those that were not, for naming them.
-        singles, aside_singles: what single waits tell of either, where they were recorded.
-        wakers, aside_wakers: who ended the waits of either, where that was recorded.
-        asleep_rows: by waker and sleeper, for how long the waits that were kept were blocked: parts
-            of `rows`, told again, and in no total.
+        aside_rows: those that were set aside.
+        singles, aside_singles: the results from single waits of either, if they were recorded.
+        wakers, aside_wakers: who ended the waits of either, if that was recorded.
+        asleep_rows: the blocked time of the kept waits by waker and sleeper. It is part of `rows`,
+            and not counted in any total again.
     """
 
     unit: Unit
@@ -98,7 +102,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class HistogramRow:
-    """One histogram: between which bounds its quantiles lie; a bound is None where it is open."""
+    """One histogram, with the upper bound of each quantile's bucket; None if that is open."""
 
     kind: str
     lock_class: str
@@ -113,11 +117,11 @@ class HistogramRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All of a report.
+    """The whole report.
 
     Attributes:
         version: of pvprof.
-        names: the recordings that were pooled.
+        names: of the recordings.
         provenance: facts about the runs, as (label, text).
         kinds: the wait kinds, in order.
         sections: one for each unit.
@@ -140,7 +144,7 @@ class Report:
 
     def title_of(self, kind: str) -> str:
         """Return the title of a wait kind."""
-        return next(one.title for one in self.kinds if one.id == kind)
+        return next(known.title for known in self.kinds if known.id == kind)
 
 
 def build_report(classified: Classified, detail: Detail | None = None) -> Report:
@@ -166,33 +170,23 @@ def build_report(classified: Classified, detail: Detail | None = None) -> Report
 
 def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
     measurement, rules = classified.measurement, classified.rules
-    profile, events = measurement.profile, measurement.events
+    profile = measurement.profile
     parts, selection = classified.parts, classified.selection
-    timeline = timeline_of(events, measurement.runs) if events is not None and len(events) else None
+    analyse = _waits(measurement, rules, detail)
 
-    def side(some: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
-        if timeline is None:
-            return attribute(some, profile.unit, profile.has_counts, rules), None
-        found = overlaps(timeline, some, detail.stacks)
-        quantiles = {row_id: one.quantiles for row_id, one in found.rows.items()}
-        rows = attribute(some, profile.unit, profile.has_counts, rules, quantiles)
-        whole = {row.id for row in rows if row.quantiles is not None}
-        return rows, Singles(
-            wall=timeline.wall,
-            overlaps=found.only(whole),
-            callers={
-                stack: rules.caller_of(stack)
-                for stacks in found.stacks.values()
-                for stack, _ in stacks
-            },
-            objects=objects_of(timeline.events, some, detail.objects),
-            owners=owners_of(timeline.events, measurement.runs, some, detail.owners),
-        )
+    def side(parts: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
+        if analyse is None:
+            return attribute(parts, profile.unit, profile.has_counts, rules), None
+        singles = analyse(parts)
+        quantiles = {row_id: row.quantiles for row_id, row in singles.overlaps.rows.items()}
+        rows = attribute(parts, profile.unit, profile.has_counts, rules, quantiles)
+        only_single_waits = {row.id for row in rows if row.quantiles is not None}
+        return rows, replace(singles, overlaps=singles.overlaps.only(only_single_waits))
 
-    endings = wakeup_sums_of(measurement)
+    sums = wakeup_sums_of(measurement)
 
-    def ended(some: Sequence[Part]) -> Wakers | None:
-        return wakers_of(endings, some, rules, detail.wakers) if measurement.has_wakers else None
+    def ended(parts: Sequence[Part]) -> Wakers | None:
+        return wakers_of(sums, parts, rules, detail.wakers) if measurement.has_wakers else None
 
     everything = Selection(parts, ()).weight
     rows, singles = side(selection.kept)
@@ -204,8 +198,8 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         total=everything,
         kept=selection.weight,
         set_aside=selection.set_aside,
-        rows=_divided(rows, wakers),
-        aside_rows=_divided(aside_rows, aside_wakers),
+        rows=_split_rows(rows, wakers),
+        aside_rows=_split_rows(aside_rows, aside_wakers),
         singles=singles,
         aside_singles=aside_singles,
         wakers=wakers,
@@ -214,14 +208,46 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
     )
 
 
-def _divided(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]:
+def _waits(
+    measurement: Measurement, rules: Rules, detail: Detail
+) -> Callable[[Sequence[Part]], Singles] | None:
+    """Return the analysis of single waits, or None if there are none.
+
+    Only here are the modules imported that need numpy, which takes 0.2 s.
+    """
+    events, runs = measurement.events, measurement.runs
+    if events is None or not len(events):
+        return None
+    from pvprof.analysis.waits.objects import objects_of  # noqa: PLC0415
+    from pvprof.analysis.waits.overlap import overlaps, timeline_of  # noqa: PLC0415
+    from pvprof.analysis.waits.owners import owners_of  # noqa: PLC0415
+
+    timeline = timeline_of(events, runs)
+
+    def analyse(parts: Sequence[Part]) -> Singles:
+        swept = overlaps(timeline, parts, detail.stacks)
+        stacks = (stack for pairs in swept.stacks.values() for stack, _ in pairs)
+        return Singles(
+            wall=timeline.wall,
+            overlaps=swept,
+            callers={stack: rules.caller_of(stack) for stack in stacks},
+            objects=objects_of(timeline.events, parts, detail.objects),
+            owners=owners_of(timeline.events, runs, parts, detail.owners),
+        )
+
+    return analyse
+
+
+def _split_rows(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]:
     """Return rows with the parts of their waits before and after the wake-ups."""
     if wakers is None:
         return rows
     splits = [(row, wakers.rows.get(row.id)) for row in rows]
     return tuple(
-        replace(row, blocked=one.split.blocked_ns, runnable=one.split.runnable_ns) if one else row
-        for row, one in splits
+        row
+        if known is None
+        else replace(row, blocked=known.split.blocked_ns, runnable=known.split.runnable_ns)
+        for row, known in splits
     )
 
 

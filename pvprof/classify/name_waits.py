@@ -6,13 +6,16 @@ Linux has no wait messages. This changes the keys of a `Dataset`, and nothing el
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pvprof.classify.rules import Rules
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Key, Profile
 from pvprof.model.stacks import Stack
-from pvprof.model.waits import WaitTable
 from pvprof.model.wakeup_sums import WakeupSums, add_wakeup_sums
+
+if TYPE_CHECKING:
+    from pvprof.model.waits import WaitTable
 
 
 def name_waits(dataset: Dataset, rules: Rules) -> Dataset:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pvprof.analysis.stacks.diff_layout import SHAPES, Scale, Shape, Threshold
+from pvprof.analysis.stacks.diff_layout import SHAPES, Shape, Threshold, WorkScale
 from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.cli.options import load_inputs, say
 from pvprof.cli.results import SvgChoices, Towers
@@ -104,7 +104,7 @@ def _subtitle(base: Towers, new: Towers) -> str:
     return ". ".join(part for part in (kinds, loss) if part)
 
 
-def _scale(text: str | None) -> Scale | None:
+def _scale(text: str | None) -> WorkScale | None:
     """Return what ``UNIT=BASE:NEW`` says."""
     if text is None:
         return None
@@ -113,6 +113,6 @@ def _scale(text: str | None) -> Scale | None:
     try:
         if not (unit.strip() and equals and colon):
             raise ValueError
-        return Scale(unit.strip(), Fraction(base.strip()), Fraction(new.strip()))
+        return WorkScale(unit.strip(), Fraction(base.strip()), Fraction(new.strip()))
     except (ValueError, ZeroDivisionError) as error:
         raise UsageError(f"--per {text}: cannot be understood", "e.g. --per builds=3:5") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from pvprof.analysis.waits.heat_grid import GridOptions, HeatMap, heat_maps
+from pvprof.analysis.waits.heat_map import GridOptions, HeatMap
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.errors import UsageError
@@ -43,6 +43,8 @@ def maps_of(inputs: Classified, options: GridOptions) -> tuple[HeatMap, ...]:
             "no single waits were recorded, and sums (those of a page, too) have no times",
             "pvprof record events records them",
         )
+    from pvprof.analysis.waits.heat_grid import heat_maps  # noqa: PLC0415 (numpy)
+
     return heat_maps(measurement.events, measurement.runs, classified.kept, options)
 
 

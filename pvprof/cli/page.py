@@ -9,8 +9,8 @@ from dataclasses import replace
 from pvprof.analysis.histograms import distributions
 from pvprof.analysis.report import Report
 from pvprof.analysis.stacks.fold import FoldOptions, fold
-from pvprof.analysis.waits.heat_grid import GridOptions, HeatMap
-from pvprof.analysis.waits.wakers import wakeup_sums_of
+from pvprof.analysis.waits.heat_map import GridOptions, HeatMap
+from pvprof.analysis.wakers import wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import ALL_KINDS, Part, Selection, select
 from pvprof.classify.rules import UNCLASSIFIED

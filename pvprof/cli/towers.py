@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import click
 
+from pvprof.analysis.stacks.chains import MAX_DEPTH, join_stacks
 from pvprof.analysis.stacks.fold import FoldOptions
-from pvprof.analysis.waits.chains import MOST_DEPTH, join_stacks
-from pvprof.analysis.waits.wakers import wakeup_sums_of
+from pvprof.analysis.wakers import wakeup_sums_of
 from pvprof.classify.filters import Part
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
@@ -28,8 +28,8 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
     from pvprof.analysis.waits.waker_chains import (  # noqa: PLC0415
         NO_WAKER,
         EndedWaits,
-        chains_of_endings,
-        chains_of_singles,
+        chains_of_sums,
+        chains_of_waits,
     )
 
     if not parts:
@@ -37,10 +37,10 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
     if not measurement.has_wakers:
         raise _lacking("wakers")
     if options.chain_depth == 1 or measurement.events is None or measurement.wakeups is None:
-        joined = chains_of_endings(wakeup_sums_of(measurement), options)
+        joined = chains_of_sums(wakeup_sums_of(measurement), options)
     else:
         singles = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
-        joined = chains_of_singles(singles, options)
+        joined = chains_of_waits(singles, options)
     if options.chain_depth > 1 and measurement.carried is not None:
         raise UsageError(
             f"--chain-depth {options.chain_depth}: a page carries no single waits along",
@@ -83,7 +83,7 @@ def towers_options(command: _Command) -> _Command:
     for option in (
         click.option(
             "--chain-depth",
-            type=click.IntRange(1, MOST_DEPTH),
+            type=click.IntRange(1, MAX_DEPTH),
             default=1,
             show_default=True,
             help="With --chain: follow so many.",

@@ -7,14 +7,18 @@ Owns the pool of measurements and how its parts are added up. It refuses to read
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Profile
-from pvprof.model.waits import RunSpan, WaitTable, WakeupTable
+from pvprof.model.runs import RunSpan
 from pvprof.model.wakeup_sums import WakeupSums
 from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
+
+if TYPE_CHECKING:
+    from pvprof.model.waits import WaitTable, WakeupTable
 
 
 @dataclass(frozen=True, slots=True)

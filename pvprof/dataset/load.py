@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Profile
-from pvprof.model.waits import RunSpan
+from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.parse.result import ParseResult
 from pvprof.recording.layout import Recording

@@ -14,8 +14,6 @@ from pvprof.model.problems import Problem
 from pvprof.recording.manifest import Manifest
 from pvprof.stats.series import Metric
 
-NANOSECONDS = 1_000_000_000
-
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:

@@ -14,8 +14,7 @@ from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.errors import UsageError
 from pvprof.model.profile import Profile, Weight
 from pvprof.recording.manifest import Manifest
-
-_NS_IN_S = 1_000_000_000
+from pvprof.units import NS_PER_S
 
 
 def on_and_off(pool: Dataset, rate_hz: int | None, usual_hz: int) -> Dataset:
@@ -42,7 +41,7 @@ def on_and_off(pool: Dataset, rate_hz: int | None, usual_hz: int) -> Dataset:
     merged.merge(found["ns"].profile)
     for key, stacks in found["samples"].profile.groups.items():
         for stack, weight in stacks.items():
-            value = weight.value * _NS_IN_S // rate
+            value = weight.value * NS_PER_S // rate
             merged.add(key, stack, Weight(value, 0, weight.records))
     others = [one for one in pool.measurements if one.profile.unit not in ("ns", "samples")]
     facts = (*pool.provenance, ("Time on CPUs", f"samples at {rate:,} Hz"))

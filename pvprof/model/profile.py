@@ -52,6 +52,12 @@ class Weight(NamedTuple):
             self.value + other.value, self.count + other.count, self.records + other.records
         )
 
+    def minus(self, other: Weight) -> Weight:
+        """Return the difference, field by field."""
+        return Weight(
+            self.value - other.value, self.count - other.count, self.records - other.records
+        )
+
 
 def weights_of(rows: Iterable[Iterable[int]]) -> Iterator[Weight]:
     """Return a weight for each row of three fields.

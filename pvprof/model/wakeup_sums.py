@@ -1,7 +1,7 @@
-"""Who ended waits, added up by the stacks of both: what of wake-ups a page can carry along.
+"""Wake-ups summed by the stacks of both threads: small enough for a page to carry along.
 
-Owns that sum and its addition. It refuses to find out who ended a wait (``parse`` does) and to make
-the sum from single waits (``singles`` does).
+Owns the sums and their addition. It refuses to find the wake-up of a wait (``parse`` does) and to
+sum single wake-ups (``analysis.waits.wakeups`` does).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pvprof.model.stacks import Stack
 
 
 class WakeupKey(NamedTuple):
-    """Waits for one thing, in one stack, that one process ended in one stack.
+    """Waits with one key and stack that one process ended in one stack.
 
     Attributes:
         key, stack: of the waits.
-        execname, waker: the process and the stack that woke their threads.
+        execname, waker: the waker's process and stack.
     """
 
     key: Key
@@ -31,9 +31,9 @@ class WaitSplit(NamedTuple):
     """Waits that wake-ups ended, in two parts.
 
     Attributes:
-        blocked_ns: until the wake-ups.
-        runnable_ns: from then until the threads ran again.
-        count: how many waits.
+        blocked_ns: from the beginnings to the wake-ups.
+        runnable_ns: from the wake-ups until the threads ran again.
+        count: the number of waits.
     """
 
     blocked_ns: int
@@ -42,7 +42,7 @@ class WaitSplit(NamedTuple):
 
     @property
     def wait_ns(self) -> int:
-        """Return how long these waits were."""
+        """Return the sum of the waits."""
         return self.blocked_ns + self.runnable_ns
 
     def plus(self, other: WaitSplit) -> WaitSplit:
@@ -59,8 +59,8 @@ NO_SPLIT = WaitSplit(0, 0, 0)
 WakeupSums = dict[WakeupKey, WaitSplit]
 
 
-def add_wakeup_sums(mine: WakeupSums, others: Mapping[WakeupKey, WaitSplit]) -> None:
-    """Add the others to mine; equal ones sum."""
-    for ending, division in others.items():
-        known = mine.get(ending)
-        mine[ending] = division if known is None else known.plus(division)
+def add_wakeup_sums(total: WakeupSums, others: Mapping[WakeupKey, WaitSplit]) -> None:
+    """Add other sums to the total; splits with equal keys are added up."""
+    for key, split in others.items():
+        known = total.get(key)
+        total[key] = split if known is None else known.plus(split)

@@ -7,16 +7,19 @@ processes, the aggregations after the events) are added with `ParseResult.merge`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pvprof.model.clocks import Clocks
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import Frame, Stack
-from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.model.wakeup_sums import WakeupSums, add_wakeup_sums
 from pvprof.parse.native.header import Marks
 from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
+
+if TYPE_CHECKING:
+    from pvprof.model.waits import WaitTable, WakeupTable
 
 
 @dataclass(slots=True)
@@ -121,8 +124,5 @@ class ParseResult:
         """Add the wake-ups of another part, before its events are added to these."""
         if other.wakeups is None:
             return
-        before = 0 if self.events is None else len(self.events)
-        if self.wakeups is None:
-            self.wakeups = other.wakeups.moved(before)
-        else:
-            self.wakeups = self.wakeups.plus(other.wakeups, before)
+        moved = other.wakeups.moved(0 if self.events is None else len(self.events))
+        self.wakeups = moved if self.wakeups is None else self.wakeups.plus(moved)

@@ -16,22 +16,22 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import UsageError
+from pvprof.model.arrays import INT64_MAX
 from pvprof.model.clocks import Clocks, format_wall, moment_of, wall_time
 from pvprof.model.problems import Problem
-from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.parse.result import ParseResult
-from pvprof.units import format_ns
+from pvprof.units import NS_PER_S, format_ns
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from pvprof.model.waits import WaitTable, WakeupTable
+
     Rows = npt.NDArray[np.signedinteger[Any]]
 
-_INT64_MAX = (1 << 63) - 1
-_NS_IN_S = 1_000_000_000
 _SECONDS = re.compile(r"([+-]?)(\d{1,10})(?:\.(\d{1,9}))?(s|ms|us|ns)?")
-_UNITS = {"s": _NS_IN_S, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_UNITS = {"s": NS_PER_S, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _CLOCK = re.compile(r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?Z?")
 _FRACTION = re.compile(r"\.(\d{1,9})")
 _HELP = "seconds from the beginning (12.5, 300ms; -5: from the end), or a time (10:00:00, UTC)"
@@ -72,7 +72,7 @@ def read_bound(text: str) -> Bound:
     if seconds:
         sign, whole, fraction, unit = seconds.groups()
         scale = _UNITS[unit or "s"]
-        value = int(whole) * scale + int((fraction or "").ljust(9, "0")) * scale // _NS_IN_S
+        value = int(whole) * scale + int((fraction or "").ljust(9, "0")) * scale // NS_PER_S
         # -0 is the end: no number of Python's tells it from 0
         return Bound(text, since_ns=-value if sign == "-" else value)
     fraction_ns = 0
@@ -85,11 +85,11 @@ def read_bound(text: str) -> Bound:
     try:
         if _CLOCK.fullmatch(text):
             time = datetime.fromisoformat(f"1970-01-01T{text_s.removesuffix('Z')}+00:00")
-            return Bound(text, of_day_ns=int(time.timestamp()) * _NS_IN_S + fraction_ns)
+            return Bound(text, of_day_ns=int(time.timestamp()) * NS_PER_S + fraction_ns)
         day = datetime.fromisoformat(text_s)
         day = day if day.tzinfo else day.replace(tzinfo=UTC)
         since_1970 = (day - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1)
-        return Bound(text, wall_ns=since_1970 * _NS_IN_S + fraction_ns)
+        return Bound(text, wall_ns=since_1970 * NS_PER_S + fraction_ns)
     except ValueError as error:
         raise UsageError(f"no time: {text!r}", _HELP) from error
 
@@ -116,7 +116,7 @@ def cut(parsed: ParseResult, window: Window, source: str) -> ParseResult:
         raise UsageError(f"{source}: nothing was recorded then: it lasts {lasted}", _HELP)
     edges = (
         None if window.since is None else max(since, 0),
-        None if window.until is None else min(until, _INT64_MAX),
+        None if window.until is None else min(until, INT64_MAX),
     )
     since, until = max(since, begin.monotonic_ns), min(until, end.monotonic_ns)
     problems = [*parsed.problems, *_left_out(parsed, source)]
@@ -160,7 +160,7 @@ def _moment(bound: Bound, begin: Clocks, end: Clocks) -> int:
         raise UsageError(f"{bound.text}: {reason}", "give seconds from its beginning")
     wall = bound.wall_ns
     if wall is None:
-        day = 24 * 3600 * _NS_IN_S
+        day = 24 * 3600 * NS_PER_S
         wall = begin.wall_ns // day * day + (bound.of_day_ns or 0)
         last = begin.wall_ns if end.wall_ns is None else end.wall_ns
         if wall < begin.wall_ns and wall + day <= last:  # it ran over midnight
@@ -189,12 +189,11 @@ def _cut_events(
         is_inside &= start < until
     rows = np.flatnonzero(is_inside)
     early, late = early[rows], late[rows]
-    columns = {
-        name: getattr(events, name)[rows] for name in (*WaitTable.COLUMNS, "key_id", "stack_id")
-    }
-    columns["start_ns"] = columns["start_ns"] + early
-    columns["wait_ns"] = columns["wait_ns"] - early - late
-    return replace(events, **columns), rows, int(((early > 0) | (late > 0)).sum())
+    inside = events.take(rows)
+    inside = replace(
+        inside, start_ns=inside.start_ns + early, wait_ns=inside.wait_ns - early - late
+    )
+    return inside, rows, int(((early > 0) | (late > 0)).sum())
 
 
 def _cut_wakeups(
@@ -217,10 +216,7 @@ def _cut_wakeups(
     if until is not None:
         is_lone &= wakeups.time_ns < until
     kept = np.flatnonzero(is_kept | is_lone)
-    names = (*WakeupTable.COLUMNS, "key_id", "stack_id")
-    columns = {name: getattr(wakeups, name)[kept] for name in names}
-    row = np.where(is_kept, place, -1)[kept]
-    return replace(wakeups, **columns, row=row)
+    return replace(wakeups.take(kept), row=np.where(is_kept, place, -1)[kept])
 
 
 def _left_out(parsed: ParseResult, source: str) -> list[Problem]:
@@ -246,7 +242,7 @@ def _describe(since: int, until: int, begin: Clocks, end: Clocks) -> str:
 
     def seconds(moment: int) -> str:
         value = moment - first
-        return f"{'-' if value < 0 else ''}{abs(value) // _NS_IN_S}.{abs(value) % _NS_IN_S:09}"
+        return f"{'-' if value < 0 else ''}{abs(value) // NS_PER_S}.{abs(value) % NS_PER_S:09}"
 
     whole = format_ns(end.monotonic_ns - first)
     text = f"{seconds(since)} s to {seconds(until)} s of {whole}"

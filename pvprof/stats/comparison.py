@@ -1,7 +1,7 @@
-"""One side against another: difference, interval, verdict, and what speaks against it.
+"""Compare one series with another: difference, interval, verdict, and the reason if there is none.
 
-Owns verdicts. There is none from too few runs or from runs that do not vary, and none of that is
-hidden: `SeriesComparison.reason` says why. `with_holm` corrects the verdicts of many comparisons.
+Owns verdicts. Too few runs, or runs that do not vary, give none: `SeriesComparison.reason` says
+why. `with_holm` corrects the verdicts of many comparisons.
 """
 
 from __future__ import annotations
@@ -9,23 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from pvprof.errors import InputError, UsageError
-from pvprof.stats.bootstrap import Ratio, ratio_of_means
 from pvprof.stats.methods import (
-    LEAST_RUNS,
     MANN_WHITNEY,
+    MIN_RUNS,
     STUDENT,
-    Assumption,
     Estimate,
+    Method,
     pooled_stddev,
 )
-from pvprof.stats.power import MOST_RUNS, Needed, needed
+from pvprof.stats.power import MAX_RUNS, RunsNeeded, runs_needed
 from pvprof.stats.series import Metric, Series, Summary
+
+if TYPE_CHECKING:
+    from pvprof.stats.bootstrap import Ratio
+
+MIN_RATIO_RUNS = 8
+"""With fewer runs on a side, the interval of a ratio is too narrow: there are few resamples."""
 
 
 class Verdict(Enum):
-    """What a comparison says of the new side, for people."""
+    """The result for the new side, as a text."""
 
     LESS = "less"
     MORE = "more"
@@ -38,16 +44,17 @@ class SeriesOptions:
     """How series are compared.
 
     Attributes:
-        assumption: what is assumed of the values.
+        method: what is assumed of the values.
         confidence: in percent, between 0 and 100.
-        has_ratio: also give the bootstrap interval of the ratio.
-        detect_percent: say how many runs show such a difference; None: a little less than is shown.
+        has_ratio: also compute the bootstrap interval of the ratio.
+        detect_percent: the difference to compute the number of runs for; None: the next round
+            number that the runs at hand do not show.
 
     Raises:
         UsageError: a number is out of range.
     """
 
-    assumption: Assumption = STUDENT
+    method: Method = STUDENT
     confidence: float = 95.0
     has_ratio: bool = False
     detect_percent: float | None = None
@@ -62,7 +69,7 @@ class SeriesOptions:
 
     @property
     def alpha(self) -> float:
-        """Return how often chance alone may look like a difference."""
+        """Return the probability that chance alone may show a difference."""
         return (100 - self.confidence) / 100
 
 
@@ -74,15 +81,15 @@ class SeriesComparison:
         metric: what was measured.
         base, new: the two sides.
         options: how they were compared.
-        verdict: what follows.
-        difference: new less base: of the means, or what the assumption says.
-        estimate: the interval and p; None where no verdict can be.
+        verdict: the result.
+        difference: new less base: of the means, or by the method's estimate.
+        estimate: the interval and p; None if there is no verdict.
         reason: why there is no verdict, or empty.
-        percent: the difference in percent of the base; None where that is 0.
+        percent: the difference in percent of the base; None if the base is 0.
         pooled_stddev: of both sides; None for less than three runs in all.
         p_adjusted: p after the correction for many comparisons; None without it.
-        ratio: new over base, by the bootstrap; None where it was not asked for or cannot be.
-        needed: what more runs would show; None where nothing can be said.
+        ratio: new over base, by the bootstrap; None if not asked for, or not defined.
+        needed: what more runs would show; None if that cannot be computed.
     """
 
     metric: Metric
@@ -97,7 +104,7 @@ class SeriesComparison:
     pooled_stddev: float | None = None
     p_adjusted: float | None = None
     ratio: Ratio | None = None
-    needed: Needed | None = None
+    needed: RunsNeeded | None = None
 
     @property
     def is_different(self) -> bool:
@@ -106,7 +113,7 @@ class SeriesComparison:
 
     @property
     def is_better(self) -> bool | None:
-        """Tell whether the new side is proven better; None where nothing says so."""
+        """Tell whether the new side is better; None if that is not proven or has no direction."""
         if not self.is_different or not self.metric.better:
             return None
         return (self.verdict is Verdict.LESS) == (self.metric.better == "lower")
@@ -125,7 +132,7 @@ class SeriesComparison:
 def compare_series(
     base: Series, new: Series, options: SeriesOptions | None = None
 ) -> SeriesComparison:
-    """Compare a series with the base; the order of the runs does not matter.
+    """Return the comparison of a series with the base; the order of the runs has no effect.
 
     Raises:
         InputError: they are of different metrics.
@@ -136,47 +143,58 @@ def compare_series(
             f"{base.metric.title} ({base.name}) and {new.metric.title} ({new.name}) "
             "cannot be compared"
         )
-    one, two = base.summary(), new.summary()
-    reason = _reason(one, two, options)
-    estimate = None
-    if not reason:
-        estimate = options.assumption.estimate(base, new, options.confidence)
-    difference = estimate.difference if estimate else two.mean - one.mean
-    reference = estimate.reference if estimate else one.mean
+    base_summary, new_summary = base.summary(), new.summary()
+    reason = _reason(base_summary, new_summary, options)
+    if reason:
+        estimate = None
+        difference, reference = new_summary.mean - base_summary.mean, base_summary.mean
+        verdict = _verdict_without_estimate(base_summary, new_summary)
+    else:
+        estimate = options.method.estimate(base, new, options.confidence)
+        difference, reference = estimate.difference, estimate.reference
+        verdict = _verdict(estimate, estimate.is_significant)
+    has_stddev = base_summary.n + new_summary.n > 2
     return SeriesComparison(
         metric=base.metric,
-        base=one,
-        new=two,
+        base=base_summary,
+        new=new_summary,
         options=options,
-        verdict=_verdict(estimate, estimate.is_significant) if estimate else _without(one, two),
+        verdict=verdict,
         difference=difference,
         estimate=estimate,
         reason=reason,
         percent=100 * difference / reference if reference else None,
-        pooled_stddev=pooled_stddev(one, two) if one.n + two.n > 2 else None,
-        ratio=ratio_of_means(base, new, options.confidence) if options.has_ratio else None,
-        needed=_needed(one, two, options),
+        pooled_stddev=pooled_stddev(base_summary, new_summary) if has_stddev else None,
+        ratio=_ratio(base, new, options.confidence) if options.has_ratio else None,
+        needed=_runs_needed(base_summary, new_summary, options),
     )
 
 
-def with_holm(comparisons: Sequence[SeriesComparison]) -> tuple[SeriesComparison, ...]:
-    """Return the comparisons with verdicts that hold together, by Holm's correction.
+def _ratio(base: Series, new: Series, confidence: float) -> Ratio | None:
+    from pvprof.stats.bootstrap import ratio_of_means  # noqa: PLC0415 (numpy)
 
-    Where nothing differs, all of them together then err in at most alpha of cases. Intervals stay
-    those of each comparison alone.
+    return ratio_of_means(base, new, confidence)
+
+
+def with_holm(comparisons: Sequence[SeriesComparison]) -> tuple[SeriesComparison, ...]:
+    """Return the comparisons with verdicts corrected together, by Holm's method.
+
+    If nothing differs, the probability that any of them shows a difference is at most alpha.
+    Intervals are still those of each comparison alone.
     """
-    places = [place for place, one in enumerate(comparisons) if one.estimate is not None]
-    ps = {place: one.estimate.p for place, one in enumerate(comparisons) if one.estimate}
+    estimates = {
+        index: comparison.estimate
+        for index, comparison in enumerate(comparisons)
+        if comparison.estimate
+    }
     corrected = list(comparisons)
-    largest = 0.0
-    for rank, place in enumerate(sorted(places, key=lambda place: (ps[place], place))):
-        one = comparisons[place]
-        largest = max(largest, min(1.0, ps[place] * (len(places) - rank)))
-        assert one.estimate is not None
-        is_significant = largest < one.options.alpha
-        corrected[place] = replace(
-            one, p_adjusted=largest, verdict=_verdict(one.estimate, is_significant)
-        )
+    p_adjusted = 0.0
+    smallest_p_first = sorted(estimates, key=lambda index: (estimates[index].p, index))
+    for rank, index in enumerate(smallest_p_first):
+        estimate, comparison = estimates[index], comparisons[index]
+        p_adjusted = max(p_adjusted, min(1.0, estimate.p * (len(estimates) - rank)))
+        verdict = _verdict(estimate, p_adjusted < comparison.options.alpha)
+        corrected[index] = replace(comparison, p_adjusted=p_adjusted, verdict=verdict)
     return tuple(corrected)
 
 
@@ -186,26 +204,26 @@ def _verdict(estimate: Estimate, is_significant: bool) -> Verdict:
     return Verdict.LESS if estimate.difference < 0 else Verdict.MORE
 
 
-def _without(base: Summary, new: Summary) -> Verdict:
-    """Return the verdict where nothing can be estimated: that equal values are equal, if so."""
-    enough = min(base.n, new.n) >= LEAST_RUNS
+def _verdict_without_estimate(base: Summary, new: Summary) -> Verdict:
+    """Return the verdict if there is no estimate: enough equal values show no difference."""
+    enough = min(base.n, new.n) >= MIN_RUNS
     is_same = base.min == base.max == new.min == new.max
     return Verdict.UNPROVEN if enough and is_same else Verdict.NONE
 
 
 def _reason(base: Summary, new: Summary, options: SeriesOptions) -> str:
-    """Return why there can be no estimate, or an empty text."""
-    if min(base.n, new.n) < LEAST_RUNS:
-        return f"{_runs(base, new)}: a verdict needs {LEAST_RUNS} a side"
+    """Return the reason why there is no estimate, or an empty text."""
+    if min(base.n, new.n) < MIN_RUNS:
+        return f"{_runs(base, new)}: a verdict needs {MIN_RUNS} a side"
     if not base.stddev and not new.stddev:
         if base.mean == new.mean:
             return "all values are equal"
         return "no side varies: measure more finely, or more often"
-    if not options.assumption.has_enough(base.n, new.n, options.confidence):
-        least = LEAST_RUNS
-        while not options.assumption.has_enough(least, least, options.confidence):
-            least += 1
-        return f"{_runs(base, new)}: {options.assumption.title} needs {least} a side"
+    if not options.method.has_enough(base.n, new.n, options.confidence):
+        min_runs = MIN_RUNS
+        while not options.method.has_enough(min_runs, min_runs, options.confidence):
+            min_runs += 1
+        return f"{_runs(base, new)}: {options.method.title} needs {min_runs} a side"
     return ""
 
 
@@ -215,28 +233,28 @@ def _runs(base: Summary, new: Summary) -> str:
     return f"{base.n} and {new.n} runs"
 
 
-def _needed(base: Summary, new: Summary, options: SeriesOptions) -> Needed | None:
-    if min(base.n, new.n) < LEAST_RUNS or base.mean <= 0:
+def _runs_needed(base: Summary, new: Summary, options: SeriesOptions) -> RunsNeeded | None:
+    if min(base.n, new.n) < MIN_RUNS or base.mean <= 0:
         return None
-    relative = pooled_stddev(base, new) / base.mean
-    if not relative > 0:
+    relative_stddev = pooled_stddev(base, new) / base.mean
+    if not relative_stddev > 0:
         return None
-    return needed((base.n, new.n), relative, options.confidence, options.detect_percent)
+    return runs_needed((base.n, new.n), relative_stddev, options.confidence, options.detect_percent)
 
 
 def _rounded(percent: float) -> str:
     return f"{percent:.0f}" if percent >= 10 else f"{percent:.2g}"
 
 
-def missing(comparison: SeriesComparison) -> str:
-    """Return what the runs at hand show and what more would, as one sentence; or empty."""
-    found = comparison.needed
-    if found is None:
+def power_sentence(comparison: SeriesComparison) -> str:
+    """Return one sentence: the difference that these runs show, and what more would; or empty."""
+    needed = comparison.needed
+    if needed is None:
         return ""
-    shown = _rounded(found.shown_percent)
-    runs = f"{found.runs:,} runs" if found.runs else f"more than {MOST_RUNS:,} runs"
-    by = " (by Student's t)" if comparison.options.assumption is MANN_WHITNEY else ""
+    shown = _rounded(needed.shown_percent)
+    runs = f"{needed.runs:,} runs" if needed.runs else f"more than {MAX_RUNS:,} runs"
+    by = " (by Student's t)" if comparison.options.method is MANN_WHITNEY else ""
     return (
         f"{_runs(comparison.base, comparison.new)} show {shown} % or more{by}; "
-        f"{runs} a side would show {found.percent:g} %"
+        f"{runs} a side would show {needed.percent:g} %"
     )

@@ -1,7 +1,7 @@
-"""How many runs would show a difference: stated power calculations for Student's t.
+"""How many runs would show a difference: power calculations for Student's t.
 
-Owns what is missing. All of it supposes that further runs vary as those at hand do, and counts a
-difference as shown where `POWER` of such experiments would show it.
+Assumes that further runs vary as those at hand do. A difference counts as shown if `POWER` of such
+experiments would prove it.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from dataclasses import dataclass
 from pvprof.stats.distributions import student_power, student_quantile
 
 POWER = 0.8
-LADDER = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-"""Differences in percent that one asks for."""
+ROUND_PERCENTS = (50.0, 20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+"""Round differences in percent: the next one that the runs do not show is suggested."""
 
-MOST_RUNS = 1_000_000
-# Beyond so many standard errors power is 1, and the distribution hard to compute.
-_CERTAIN = 30.0
+MAX_RUNS = 1_000_000
+# Beyond this many standard errors power is 1, and the distribution hard to compute.
+_CERTAIN_SHIFT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Needed:
-    """What the runs at hand show, and what more of them would.
+class RunsNeeded:
+    """The difference that the runs at hand show, and the number of runs for a smaller one.
 
     Attributes:
-        shown_percent: the smallest true difference, in percent of the base's mean, that as many
-            runs as there are would show.
-        percent: a smaller one that is asked for.
-        runs: how many runs a side would show that; None for more than `MOST_RUNS`.
+        shown_percent: the smallest true difference, in percent of the base's mean, that the runs
+            at hand show.
+        percent: the difference that `runs` is for.
+        runs: the number of runs on each side that shows it; None for more than `MAX_RUNS`.
     """
 
     shown_percent: float
@@ -36,23 +36,24 @@ class Needed:
     runs: int | None
 
 
-def needed(
-    runs: tuple[int, int], relative: float, confidence: float, wanted: float | None
-) -> Needed:
-    """Return what so many runs show, and how many show less.
+def runs_needed(
+    runs: tuple[int, int], relative_stddev: float, confidence: float, percent: float | None
+) -> RunsNeeded:
+    """Return the difference that these runs show, and the number of runs that shows `percent`.
 
     Args:
-        runs: those of the base and of the other side.
-        relative: the pooled standard deviation over the base's mean.
+        runs: the numbers of runs of the base and of the other side.
+        relative_stddev: the pooled standard deviation divided by the base's mean.
         confidence: in percent.
-        wanted: the difference asked for, in percent; None for the next of `LADDER`.
+        percent: the difference to show; None for the next of `ROUND_PERCENTS`.
     """
     quantile = student_quantile(confidence, sum(runs) - 2)
-    spread = relative * math.sqrt(1 / runs[0] + 1 / runs[1])
-    shown = 100 * spread * _shift(quantile, sum(runs) - 2)
-    if wanted is None:
-        wanted = next((one for one in LADDER if one < shown), LADDER[-1])
-    return Needed(shown, wanted, _runs_for(wanted / 100 / relative, confidence))
+    standard_error = relative_stddev * math.sqrt(1 / runs[0] + 1 / runs[1])
+    shown = 100 * standard_error * _shift(quantile, sum(runs) - 2)
+    if percent is None:
+        smaller = (step for step in ROUND_PERCENTS if step < shown)
+        percent = next(smaller, ROUND_PERCENTS[-1])
+    return RunsNeeded(shown, percent, _runs_for(percent / 100 / relative_stddev, confidence))
 
 
 def _shift(quantile: float, df: float) -> float:
@@ -68,8 +69,8 @@ def _shift(quantile: float, df: float) -> float:
 
 
 def _runs_for(effect: float, confidence: float) -> int | None:
-    """Return how many runs a side show a difference of `effect` standard deviations."""
-    low, high = 2, MOST_RUNS
+    """Return the number of runs on each side that shows `effect` standard deviations, or None."""
+    low, high = 2, MAX_RUNS
     if not _shows(high, effect, confidence):
         return None
     while low + 1 < high:
@@ -83,5 +84,5 @@ def _runs_for(effect: float, confidence: float) -> int | None:
 
 def _shows(n: int, effect: float, confidence: float) -> bool:
     quantile = student_quantile(confidence, 2 * n - 2)
-    shift = min(effect * math.sqrt(n / 2), quantile + _CERTAIN)
+    shift = min(effect * math.sqrt(n / 2), quantile + _CERTAIN_SHIFT)
     return student_power(shift, quantile, 2 * n - 2) >= POWER

@@ -1,7 +1,7 @@
-"""What is measured again and again: a metric, a series of its values, a summary.
+"""The vocabulary of the statistics: a metric, a series of its values, a summary.
 
-Owns the vocabulary of the statistics. Values are floats in the metric's unit, in the order of the
-runs: only the drift warning looks at the order.
+Values are floats in the metric's unit, in the order of the runs; only the drift warning depends on
+the order.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pvprof.errors import InputError
 
 Better = Literal["lower", "higher", ""]
 
-MOST = 1e150
-"""Values above this are refused: their squares are no doubles."""
+MAX_VALUE = 1e150
+"""Larger values are rejected: their squares may overflow a double."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One thing that is measured.
+    """A quantity that is measured.
 
     Attributes:
         name: ``real``, ``sys``, ``maximum resident set size``, ``pv list (OBM): block``.
-        unit: of the values, for reading; empty where it is not known.
-        better: which direction is an improvement; empty where nobody said.
-        condition: under which it was measured, where that changes the values (a tracing mode).
-            Metrics of different conditions are different metrics.
+        unit: of the values, for display; empty if not known.
+        better: the direction of an improvement; empty if not known.
+        condition: of the measurement, if it changes the values (a tracing mode). Metrics with
+            different conditions are different metrics.
     """
 
     name: str
@@ -37,13 +37,13 @@ class Metric:
 
     @property
     def title(self) -> str:
-        """Return the name, with the condition where there is one."""
+        """Return the name, with the condition if there is one."""
         return f"{self.name} ({self.condition})" if self.condition else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What describes one series, in its unit.
+    """The summary of one series, in its unit.
 
     Attributes:
         n: the number of values, at least 1.
@@ -72,7 +72,7 @@ class Series:
         metric: what was measured.
         name: of the side: ``stock``.
         values: one for each run, in their order.
-        warmups: of the runs before, which count for nothing.
+        warmups: the values of the warm-up runs, which do not count.
 
     Raises:
         InputError: there are no values, or one is not finite or too large to be squared.
@@ -87,7 +87,7 @@ class Series:
         if not self.values:
             raise InputError(f"{self.name}: {self.metric.title}: no values")
         for value in self.values:
-            if not abs(value) <= MOST:  # NaN, too
+            if not abs(value) <= MAX_VALUE:  # NaN, too
                 raise InputError(f"{self.name}: {self.metric.title}: not a usable number: {value}")
 
     @property
@@ -96,13 +96,13 @@ class Series:
         return sorted(self.values)
 
     def summary(self) -> Summary:
-        """Return what describes the series; the order of the values changes no bit of it."""
+        """Return the summary; the order of the values changes no bit of it."""
         values = self.ordered
         n = len(values)
         half = n // 2
         low, high = values[0], values[-1]
         median = values[half] if n % 2 else (values[half - 1] + values[half]) / 2
-        if low == high:  # dividing the sum by n need not give the value back
+        if low == high:  # the sum divided by n may not be exactly this value
             return Summary(n, low, high, low, low, None if n == 1 else 0.0)
         mean = math.fsum(values) / n
         squares = math.fsum((value - mean) ** 2 for value in values)

@@ -1,6 +1,6 @@
-"""Several sets of runs, each metric of each compared with the first set.
+"""Compare several sets of runs with the first set, metric by metric.
 
-Owns the rows of the table that people argue with, and the warnings that belong below it.
+Owns the rows of the tables of ``pvprof stats``, and the warnings below them.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from pvprof import __version__
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
-from pvprof.stats.checks import doubts
+from pvprof.stats.checks import check_series
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series, with_holm
 from pvprof.stats.distributions import variance_ratio_p
 from pvprof.stats.methods import STUDENT
 from pvprof.stats.series import Better, Metric, Series, Summary
 
-_MANY = 5
+_MANY_COMPARISONS = 5
 _MAIN_UNITS = ("s", "")
-_LAST_LEVEL = 99.5
+_MINISTAT_LAST_LEVEL = 99.5
 _UNEVEN_ALPHA = 0.01
 
 
@@ -29,8 +29,8 @@ class RunSet:
 
     Attributes:
         name: of the side.
-        series: one for each metric, in the order in which they were found.
-        problems: what was doubtful about the input, and what was set aside.
+        series: one for each metric, in the order of the input.
+        problems: doubts about the input, and what was set aside.
     """
 
     name: str
@@ -40,13 +40,14 @@ class RunSet:
 
 @dataclass(frozen=True, slots=True)
 class StudyOptions:
-    """What a study shows.
+    """The options of a study.
 
     Attributes:
         compare: how series are compared.
         has_holm: correct the verdicts for their number.
-        metrics: names of the metrics to show; none: times and plain numbers, or else everything.
-        better: direction of better of metrics that have none of their own.
+        metrics: names of the metrics to show; none: times and plain numbers, or all if there are
+            none of these.
+        better: the direction of an improvement of metrics that have none of their own.
     """
 
     compare: SeriesOptions = field(default_factory=SeriesOptions)
@@ -56,13 +57,13 @@ class StudyOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StudyRow:
     """One set in the table of a metric.
 
     Attributes:
         series: its values.
-        summary: of them.
-        comparison: with the first set; None in the row of that set, and where it lacks the metric.
+        summary: of the values.
+        comparison: with the first set; None for this set itself, and if it lacks the metric.
     """
 
     series: Series
@@ -71,20 +72,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """The table of one metric: the base first, if it has it."""
+class StudySection:
+    """The table of one metric: the base is first, if it has the metric."""
 
     metric: Metric
-    rows: tuple[Row, ...]
+    rows: tuple[StudyRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Everything that ``pvprof stats`` says.
+    """The result of ``pvprof stats``.
 
     Attributes:
         names: of the sets; the first is the base.
-        options: what was asked.
+        options: how they were compared.
         sections: one for each metric.
         problems: warnings about input and values.
         version: of pvprof.
@@ -92,50 +93,50 @@ class Study:
 
     names: tuple[str, ...]
     options: StudyOptions
-    sections: tuple[Section, ...]
+    sections: tuple[StudySection, ...]
     problems: tuple[Problem, ...]
     version: str = __version__
 
 
 def build_study(sets: Sequence[RunSet], options: StudyOptions | None = None) -> Study:
-    """Compare each set with the first, metric by metric.
+    """Return the comparison of each set with the first, metric by metric.
 
     Raises:
-        InputError: there is nothing to compare: the sets have no metric in common.
-        UsageError: a metric was asked for that no set has.
+        InputError: the sets have no metric in common.
+        UsageError: the options name a metric that no set has.
     """
     options = options or StudyOptions()
     shown, left_out = _choose(sets, options)
     sections = [_section(metric, sets, options) for metric in shown]
     if options.has_holm:
         sections = _corrected(sections)
-    made = [row.comparison for section in sections for row in section.rows if row.comparison]
-    if len(sets) > 1 and not made:
-        held = "; ".join(f"{one.name}: {_titles(one.series)}" for one in sets)
+    comparisons = _comparisons(sections)
+    if len(sets) > 1 and not comparisons:
+        held = "; ".join(f"{run_set.name}: {_titles(run_set.series)}" for run_set in sets)
         raise InputError(f"nothing was measured in common: {held}")
     problems = [
-        *(problem for one in sets for problem in one.problems),
+        *(problem for run_set in sets for problem in run_set.problems),
         *(
             problem
             for section in sections
             for row in section.rows
-            for problem in doubts(row.series)
+            for problem in check_series(row.series)
         ),
-        *_twins(sets),
-        *_lacking(sections, sets),
-        *_uneven(sections, options),
-        *_about(made, options),
+        *_equal_sets(sets),
+        *_missing_metrics(sections, sets),
+        *_uneven_variances(sections, options),
+        *_notes_on_verdicts(comparisons, options),
     ]
     if left_out:
         text = f"also measured: {', '.join(left_out)}; --metric shows them"
         problems.append(Problem("left-out", text, severity="note"))
-    names = tuple(one.name for one in sets)
+    names = tuple(run_set.name for run_set in sets)
     return Study(names, options, tuple(sections), tuple(problems))
 
 
 def _choose(sets: Sequence[RunSet], options: StudyOptions) -> tuple[list[Metric], list[str]]:
-    """Return the metrics to show, in the order in which they were found, and the others' names."""
-    every = list(dict.fromkeys(series.metric for one in sets for series in one.series))
+    """Return the metrics to show, in the order of the input, and the titles of the others."""
+    every = list(dict.fromkeys(series.metric for run_set in sets for series in run_set.series))
     if options.metrics:
         for name in options.metrics:
             if name not in [metric.name for metric in every]:
@@ -146,29 +147,28 @@ def _choose(sets: Sequence[RunSet], options: StudyOptions) -> tuple[list[Metric]
     return main, [metric.title for metric in every if metric not in main]
 
 
-def _section(metric: Metric, sets: Sequence[RunSet], options: StudyOptions) -> Section:
+def _section(metric: Metric, sets: Sequence[RunSet], options: StudyOptions) -> StudySection:
     known = replace(metric, better=metric.better or options.better)
-    found = [
-        (place, replace(series, metric=known))
-        for place, one in enumerate(sets)
-        for series in one.series
+    series_of_set = {
+        index: replace(series, metric=known)
+        for index, run_set in enumerate(sets)
+        for series in run_set.series
         if series.metric == metric
-    ]
-    base = found[0][1] if found[0][0] == 0 else None
+    }
+    base = series_of_set.get(0)
     rows = [
-        Row(
+        StudyRow(
             series,
             series.summary(),
-            compare_series(base, series, options.compare) if base and place else None,
+            compare_series(base, series, options.compare) if base and series is not base else None,
         )
-        for place, series in found
+        for series in series_of_set.values()
     ]
-    return Section(known, tuple(rows))
+    return StudySection(known, tuple(rows))
 
 
-def _corrected(sections: list[Section]) -> list[Section]:
-    made = [row.comparison for section in sections for row in section.rows if row.comparison]
-    corrected = iter(with_holm(made))
+def _corrected(sections: list[StudySection]) -> list[StudySection]:
+    corrected = iter(with_holm(_comparisons(sections)))
     return [
         replace(
             section,
@@ -181,81 +181,90 @@ def _corrected(sections: list[Section]) -> list[Section]:
     ]
 
 
-def _titles(series: Sequence[Series]) -> str:
-    return ", ".join(one.metric.title for one in series)
+def _comparisons(sections: Sequence[StudySection]) -> list[SeriesComparison]:
+    return [row.comparison for section in sections for row in section.rows if row.comparison]
 
 
-def _twins(sets: Sequence[RunSet]) -> list[Problem]:
-    """Warn of sets that hold the very same numbers in the same order: one file, copied."""
+def _titles(all_series: Sequence[Series]) -> str:
+    return ", ".join(series.metric.title for series in all_series)
+
+
+def _equal_sets(sets: Sequence[RunSet]) -> list[Problem]:
+    """Warn of sets with exactly the same numbers in the same order: a copied file."""
     problems = []
-    for place, one in enumerate(sets):
-        for other in sets[:place]:
-            same = [series.values for series in one.series]
-            if same == [series.values for series in other.series] and len(same[0]) > 1:
+    for index, run_set in enumerate(sets):
+        for other in sets[:index]:
+            values = [series.values for series in run_set.series]
+            if values == [series.values for series in other.series] and len(values[0]) > 1:
                 text = f"the same numbers as {other.name}, in the same order: the same runs?"
-                problems.append(Problem("same-numbers", text, one.name))
+                problems.append(Problem("same-numbers", text, run_set.name))
                 break
     return problems
 
 
-def _lacking(sections: Sequence[Section], sets: Sequence[RunSet]) -> list[Problem]:
-    """Name the metrics that not every set has, and runs that lack one."""
+def _missing_metrics(sections: Sequence[StudySection], sets: Sequence[RunSet]) -> list[Problem]:
+    """Warn of metrics that are missing in a set, or in runs of a set."""
     problems = []
     for section in sections:
-        having = [row.series.name for row in section.rows]
-        lacking = [one.name for one in sets if one.name not in having]
-        if lacking:
-            text = f"{section.metric.title}: not measured in {', '.join(lacking)}"
+        measured = [row.series.name for row in section.rows]
+        without = [run_set.name for run_set in sets if run_set.name not in measured]
+        if without:
+            text = f"{section.metric.title}: not measured in {', '.join(without)}"
             problems.append(Problem("not-measured", text))
-    for one in sets:
-        most = max(len(series.values) for series in one.series)
-        short = [
+    for run_set in sets:
+        runs = max(len(series.values) for series in run_set.series)
+        incomplete = [
             f"{series.metric.title} ({len(series.values)})"
-            for series in one.series
-            if len(series.values) < most
+            for series in run_set.series
+            if len(series.values) < runs
         ]
-        if short:
-            text = f"of {most} runs, not all have each metric: {', '.join(short)}"
-            problems.append(Problem("incomplete-runs", text, one.name))
+        if incomplete:
+            text = f"of {runs} runs, not all have each metric: {', '.join(incomplete)}"
+            problems.append(Problem("incomplete-runs", text, run_set.name))
     return problems
 
 
-def _uneven(sections: Sequence[Section], options: StudyOptions) -> list[Problem]:
-    """Warn where Student's t is asked, and the sides plainly do not vary alike."""
+def _uneven_variances(sections: Sequence[StudySection], options: StudyOptions) -> list[Problem]:
+    """Warn if Student's t compares sides with clearly different variances."""
     problems = []
     rows = [row for section in sections for row in section.rows]
-    for row in rows if options.compare.assumption is STUDENT else []:
-        one = row.comparison
-        if one is None or one.estimate is None or not _is_uneven(one.base, one.new):
+    for row in rows if options.compare.method is STUDENT else []:
+        comparison = row.comparison
+        if comparison is None or comparison.estimate is None:
             continue
-        text = (
-            f"{one.metric.title}: the sides vary differently (stddev {one.base.stddev:.3g} and "
-            f"{one.new.stddev:.3g}), which Student's t does not expect; --method welch does"
-        )
-        problems.append(Problem("uneven-variances", text, row.series.name))
+        base, new = comparison.base, comparison.new
+        if _is_uneven(base, new):
+            text = (
+                f"{comparison.metric.title}: the sides vary differently (stddev "
+                f"{base.stddev:.3g} and {new.stddev:.3g}), which Student's t does not expect; "
+                "--method welch does"
+            )
+            problems.append(Problem("uneven-variances", text, row.series.name))
     return problems
 
 
 def _is_uneven(base: Summary, new: Summary) -> bool:
     if not base.variance or not new.variance:
-        return True  # of both together there would be no estimate
+        return True  # only one of them can be 0: otherwise there is no estimate
     p = variance_ratio_p(new.variance / base.variance, new.n - 1, base.n - 1)
     return p < _UNEVEN_ALPHA
 
 
-def _about(made: Sequence[SeriesComparison], options: StudyOptions) -> list[Problem]:
-    """Return what is to be known about the verdicts."""
+def _notes_on_verdicts(
+    comparisons: Sequence[SeriesComparison], options: StudyOptions
+) -> list[Problem]:
+    """Return notes that one should know to read the verdicts."""
     confidence = options.compare.confidence
-    judged = [one for one in made if one.estimate]
+    judged = [comparison for comparison in comparisons if comparison.estimate]
     problems = []
-    if len(judged) >= _MANY and not options.has_holm:
+    if len(judged) >= _MANY_COMPARISONS and not options.has_holm:
         chance = 100 * (1 - (confidence / 100) ** len(judged))
         text = (
             f"{len(judged)} comparisons at {confidence:g} %: if nothing differed, about "
             f"{chance:.0f} in 100 such tables would still show a difference; --holm corrects that"
         )
         problems.append(Problem("many-comparisons", text, severity="note"))
-    if judged and confidence == _LAST_LEVEL and options.compare.assumption is STUDENT:
+    if judged and confidence == _MINISTAT_LAST_LEVEL and options.compare.method is STUDENT:
         text = (
             "at 99.5 % ministat's table, used here too, has the quantiles of 99.8 %: "
             "intervals are wider, and fewer differences are proven"

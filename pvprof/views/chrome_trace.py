@@ -21,19 +21,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pvprof.analysis.waits.timelines import Tracks, described, name_of_thread, tracks_of
-from pvprof.analysis.waits.wakers import INTERRUPT, blocked_ns, is_interrupt, wakeup_of
+from pvprof.analysis.waits.timelines import Tracks, describe_waits, tracks_of
+from pvprof.analysis.waits.wakeups import blocked_ns, wakeup_of_waits
+from pvprof.analysis.wakers import INTERRUPT, is_interrupt
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
 from pvprof.classify.rules import OTHER, Rules
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
+from pvprof.model.runs import RunSpan
 from pvprof.model.stacks import Stack
-from pvprof.model.waits import RunSpan, WaitTable, WakeupTable
+from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.render.viewers.chrome_trace import Slice, Track, Wake, What, render
 from pvprof.render.viewers.speedscope import Rendered
-from pvprof.views.speedscope import NOTHING_KEPT
+from pvprof.views.speedscope import NOTHING_KEPT, name_of_thread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +70,7 @@ def convert(classified: Classified) -> Rendered:
             "a Chrome trace of several recordings: they have no common clock", "one file for each"
         )
     parts = classified.measurement("ns").kept
-    whats, what = described(events, parts, lambda part, stack: _what(part, stack, rules))
+    whats, what = describe_waits(events, parts, lambda part, stack: _what(part, stack, rules))
     kept = np.flatnonzero(what >= 0)
     facts = {label: text for label, text in pool.provenance if text}
     problems = list(_left_out(measurement, parts, kept))
@@ -164,7 +166,7 @@ class _Trace:
         self._origin_ns = origin_ns
         self._offset = tracks.origin_ns - origin_ns
         self._wakeups = measurement.wakeups
-        self._wakeup = None if self._wakeups is None else wakeup_of(events, self._wakeups)
+        self._wakeup = None if self._wakeups is None else wakeup_of_waits(events, self._wakeups)
         self._threads = _Threads(events)
 
     def tracks(self, slices: Iterable[Slice], wakes: Iterable[Wake]) -> list[Track]:

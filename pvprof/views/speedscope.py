@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pvprof.analysis.stacks.fold import FoldOptions, fold, frames_around
-from pvprof.analysis.waits.timelines import described, name_of_thread, tracks_of
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
 from pvprof.classify.rules import OTHER, UNCLASSIFIED, Rules
@@ -30,9 +30,11 @@ from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Profile, Weight
 from pvprof.model.stacks import Stack
-from pvprof.model.waits import WaitTable
 from pvprof.render.viewers.speedscope import Evented, Rendered, Sampled, SpeedscopeProfile, render
 from pvprof.units import Unit
+
+if TYPE_CHECKING:
+    from pvprof.model.waits import WaitTable
 
 NOTHING_KEPT = "nothing-kept"
 """The kind of the problem that says that a file holds no stack."""
@@ -177,7 +179,11 @@ def _threads(
     """
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-    towers, tower_of = described(events, parts, lambda part, stack: _tower(part, stack, options))
+    from pvprof.analysis.waits.timelines import describe_waits, tracks_of  # noqa: PLC0415
+
+    towers, tower_of = describe_waits(
+        events, parts, lambda part, stack: _tower(part, stack, options)
+    )
     kept = np.flatnonzero((tower_of >= 0) & (events.wait_ns > 0))
     if not len(kept):
         return []
@@ -223,6 +229,13 @@ class _Thread:
         """Return what the viewer's list calls the thread: a process may have had several names."""
         process = "" if pid == _UNKNOWN else f"pid {pid}, "
         return f"{name_of_thread(self.execnames) or 'thread'} ({process}tid {tid})"
+
+
+def name_of_thread(names: Iterable[str], max_names: int = 3) -> str:
+    """Return a name for a thread or process that had these names, one after the other."""
+    known = [name for name in dict.fromkeys(names) if name]
+    more = [f"{len(known) - max_names} more"] if len(known) > max_names else []
+    return ", ".join([*known[:max_names], *more])
 
 
 __all__ = ["NOTHING_KEPT", "Rendered", "SpeedscopeOptions", "convert"]

@@ -90,18 +90,18 @@ RUNS = st.lists(WAITS, min_size=1, max_size=4)
 
 
 @given(RUNS)
-def test_a_side_compared_with_itself_differs_in_nothing(runs: list[Waits]) -> None:
+def test_a_side_does_not_differ_from_itself(runs: list[Waits]) -> None:
     side = side_of(runs, "stock")
     changes = compared(side, side)
     assert all(not one.is_different and one.difference == 0 for one in every_comparison(changes))
     (section,) = changes.sections
-    towers = section.towers
-    assert (towers.changed, towers.appeared, towers.vanished) == ((), (), ())
+    paths = section.paths
+    assert (paths.changed, paths.appeared, paths.vanished) == ((), (), ())
     assert "same-recording" in kinds_of(changes)
 
 
 @given(RUNS, RUNS)
-def test_exchanging_the_sides_mirrors_every_sign(one: list[Waits], other: list[Waits]) -> None:
+def test_exchanging_the_sides_changes_each_sign(one: list[Waits], other: list[Waits]) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
     there, back = compared(base, new), compared(new, base)
     mirrored = {Verdict.LESS: Verdict.MORE, Verdict.MORE: Verdict.LESS}
@@ -125,16 +125,16 @@ def test_exchanging_the_sides_mirrors_every_sign(one: list[Waits], other: list[W
     for a_time, b_time in zip(there.times, back.times, strict=True):
         assert a_time.difference == -b_time.difference
     (a_section,), (b_section,) = there.sections, back.sections
-    assert [(t.frames, t.difference) for t in a_section.towers.changed] == [
-        (t.frames, -t.difference) for t in b_section.towers.changed
+    assert [(t.frames, t.difference) for t in a_section.paths.changed] == [
+        (t.frames, -t.difference) for t in b_section.paths.changed
     ]
-    assert [t.frames for t in a_section.towers.appeared] == [
-        t.frames for t in b_section.towers.vanished
+    assert [t.frames for t in a_section.paths.appeared] == [
+        t.frames for t in b_section.paths.vanished
     ]
 
 
 @given(st.lists(WAITS, min_size=2, max_size=5), RUNS, st.randoms(use_true_random=False))
-def test_the_order_of_the_runs_says_nothing(
+def test_the_order_of_the_runs_has_no_effect(
     one: list[Waits], other: list[Waits], chance: random.Random
 ) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
@@ -145,7 +145,7 @@ def test_the_order_of_the_runs_says_nothing(
 
 
 @given(WAITS, WAITS)
-def test_one_run_a_side_has_no_verdict_anywhere(one: Waits, other: Waits) -> None:
+def test_one_run_per_side_gives_no_verdict(one: Waits, other: Waits) -> None:
     changes = compared(side_of([one], "stock"), side_of([other], "patched", 101))
     found = every_comparison(changes)
     assert found
@@ -154,7 +154,7 @@ def test_one_run_a_side_has_no_verdict_anywhere(one: Waits, other: Waits) -> Non
 
 
 @given(RUNS, RUNS)
-def test_rows_of_each_level_add_up_to_what_a_report_on_the_same_recordings_says(
+def test_rows_of_each_level_add_up_to_the_report_of_the_same_recordings(
     one: list[Waits], other: list[Waits]
 ) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
@@ -200,7 +200,7 @@ def test_a_real_recording_has_the_rows_of_its_report_to_the_nanosecond(
             assert found.get("p99") == (quantiles.p99_ns if quantiles else None)
 
 
-def test_a_lock_with_30_percent_less_is_found_and_one_that_only_varies_is_not() -> None:
+def test_a_lock_with_30_percent_less_differs_and_a_noisy_one_does_not() -> None:
     wrong = 0
     for seed in range(20):
         base, new = noisy(1, 6, seed), noisy(0.7, 6, seed + 1000)
@@ -235,7 +235,7 @@ def test_verdicts_of_a_level_are_corrected_together() -> None:
         assert one.p_adjusted >= one.estimate.p
 
 
-def test_a_lock_that_a_run_does_not_name_counts_as_nothing_there() -> None:
+def test_a_lock_that_a_run_does_not_name_counts_as_0() -> None:
     base = side_of([{"vm object": (10, 1), "tmpfs": (5, 1)}, {"vm object": (12, 1)}], "stock")
     new = side_of([{"vm object": (11, 1)}], "patched", 101)
     found = row(compared(base, new), "tmpfs")
@@ -261,7 +261,7 @@ def test_values_are_per_unit_of_work(one: Fraction, other: Fraction, runs: list[
         assert comparison.metric.unit == "ns/build"
 
 
-def test_values_per_second_are_divided_run_by_run() -> None:
+def test_values_per_second_are_divided_by_the_length_of_each_run() -> None:
     runs = [{"vm object": (10**9, 5)}] * 3
     base = Side(
         "stock",
@@ -287,7 +287,7 @@ def test_values_per_second_need_durations() -> None:
 
 
 @pytest.mark.parametrize("work", [(0, 1), (1, -1)])
-def test_no_work_cannot_be_compared(work: tuple[int, int]) -> None:
+def test_an_amount_of_work_of_0_is_an_error(work: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="above 0"):
         Basis("work", "build", (Fraction(work[0]), Fraction(work[1])))
 
@@ -307,7 +307,7 @@ CAVEATS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "facts"), CAVEATS, ids=[kind for kind, _ in CAVEATS])
-def test_what_differs_besides_the_patch_is_told(kind: str, facts: dict[str, Any]) -> None:
+def test_each_difference_besides_the_patch_is_a_caveat(kind: str, facts: dict[str, Any]) -> None:
     runs = [{"vm object": (10**9, 5)}]
     known: dict[str, Any] = {"options": [], "kernel": {**KERNEL, "has_witness": False}}
     base = side_of(runs, "stock", **known)
@@ -317,7 +317,7 @@ def test_what_differs_besides_the_patch_is_told(kind: str, facts: dict[str, Any]
     assert found.severity == "warning"
 
 
-def test_two_kernels_are_expected_one_a_side_and_are_told() -> None:
+def test_one_kernel_per_side_is_expected_and_noted() -> None:
     runs = [{"vm object": (10**9, 5)}]
     base, new = side_of(runs, "stock"), side_of(runs, "patched", 101)
     found = next(one for one in compared(base, new).caveats if one.kind == "different-kernels")
@@ -331,27 +331,29 @@ ENTRY, OTHER = "kernel`0xffffffff8068dd38", "kernel`0xffffffff8068ddf8"
 
 
 @pytest.mark.parametrize(
-    ("base", "new", "said"),
+    ("base", "new", "shares"),
     [
         ({f"{ENTRY};a": 3, "b": 1}, {f"{OTHER};a": 1, "b": 1}, "75.0% of the base and 50.0% of"),
         ({f"cc;{ENTRY};a": 1}, {"cc;kernel`trap;a": 1}, "100.0% of the base and 0.0% of the new"),
         ({f"{ENTRY};a": 3}, {f"{ENTRY};b": 3}, ""),
-        ({f"{ENTRY};a": 1, "b": 999}, {f"{OTHER};a": 1, "b": 999}, ""),
+        # At least 1 % of one side.
+        ({f"{ENTRY};a": 10, "b": 990}, {"b": 1000}, "1.0% of the base and 0.0% of the new"),
+        ({f"{ENTRY};a": 9, "b": 991}, {f"{OTHER};a": 9, "b": 991}, ""),
         ({"0x325a2f6017b0;a": 1}, {"0x143f17bf7b0;a": 1}, ""),  # code of a user's process
         ({}, {}, ""),
     ],
 )
-def test_addresses_without_a_name_that_one_side_has_are_told_with_their_shares(
-    base: dict[str, int], new: dict[str, int], said: str
+def test_addresses_without_a_name_on_one_side_are_reported_with_their_shares(
+    base: dict[str, int], new: dict[str, int], shares: str
 ) -> None:
     sides = [Folded(tuple((Stack(k), v) for k, v in side.items()), "ns") for side in (base, new)]
-    found = unnamed_addresses(*sides)
-    assert len(found) == bool(said)
-    assert said in "".join(one.text for one in found)
-    assert {one.severity for one in found} <= {"note"}  # nothing to refuse a comparison for
+    problems = unnamed_addresses(*sides)
+    assert len(problems) == bool(shares)
+    assert shares in "".join(problem.text for problem in problems)
+    assert {problem.severity for problem in problems} <= {"note"}  # a strict comparison goes on
 
 
-def test_a_comparison_of_two_kernels_says_where_the_same_code_may_seem_another() -> None:
+def test_two_kernels_with_unnamed_addresses_get_a_caveat() -> None:
     names = ("lockstat-provider.out", "build-lockstat-provider.out")
     base, new = (
         Side(name, (RecordedRun(name, load_dataset([str(RECORDINGS / name)], READ), digest=name),))
@@ -383,7 +385,7 @@ def test_a_recording_with_drops_changes_the_caveats_and_no_verdict() -> None:
     assert "stock: 1 of 4 recordings; patched: 0 of 3 recordings" in levels.text
 
 
-def test_long_words_that_differ_at_their_end_are_told_apart() -> None:
+def test_a_shortened_text_keeps_its_end() -> None:
     runs = [{"vm object": (10**9, 5)}]
     word = "-DX=" + "x" * 500
     base = side_of(runs, "stock", workload=["make", word + "1"])
@@ -392,7 +394,7 @@ def test_long_words_that_differ_at_their_end_are_told_apart() -> None:
     assert re.search(r"x1 against make .*x2$", found.text)
 
 
-def test_modes_of_a_side_are_compared_each_with_its_own() -> None:
+def test_each_mode_is_compared_with_the_same_mode() -> None:
     runs = [{"vm object": (10**9, 5)}] * 2
     sides = [
         Side(
@@ -451,15 +453,15 @@ def test_both_columns_of_a_differential_file_add_up_to_the_sides(
         assert scale_of("run", amounts) is None
 
 
-def test_towers_say_what_appeared_where_and_what_changed() -> None:
+def test_call_paths_appear_vanish_and_change() -> None:
     base = side_of([{"vm object": (1000, 1), "tmpfs": (500, 1)}], "stock")
     new = side_of([{"vm object": (400, 1), "pmap pv list": (300, 1)}], "patched", 101)
     (section,) = compared(base, new).sections
-    (gone,), (come,) = section.towers.vanished, section.towers.appeared
+    (gone,), (come,) = section.paths.vanished, section.paths.appeared
     assert (gone.frames[-1], gone.base, gone.new) == ("tmpfs", 500, 0)
     assert gone.shown == ("cc", "kernel`amd64_syscall", "kernel`tmpfs_open", "tmpfs")
     assert (come.frames[-1], come.difference) == ("pmap pv list", 300)
-    (changed,) = [one for one in section.towers.changed if one.frames[-1] == "vm object"]
+    (changed,) = [one for one in section.paths.changed if one.frames[-1] == "vm object"]
     assert changed.difference == -600
 
 
@@ -474,13 +476,13 @@ def test_functions_are_inclusive_and_name_no_lock_process_or_machinery() -> None
     }
 
 
-def test_each_measure_has_a_name_in_the_order_of_the_tables() -> None:
+def test_measures_are_in_the_order_of_the_tables() -> None:
     side = side_of([{"vm object": (1000, 1)}], "stock")
     names = [one.name for one in row(compared(side, side), "vm object").measures]
     assert names == [name for name in MEASURES if name in names] == ["wait", "count", "mean"]
 
 
-def test_confidence_and_method_reach_every_comparison() -> None:
+def test_confidence_and_method_apply_to_each_comparison() -> None:
     base, new = side_of(noisy(1, 4, 1), "stock"), side_of(noisy(1, 4, 2), "patched", 101)
     changes = compared(base, new, CompareOptions(SeriesOptions(confidence=99)))
     assert {one.options.confidence for one in every_comparison(changes)} == {99}
@@ -511,17 +513,17 @@ def two_systems() -> Comparison:
     )
 
 
-def test_of_two_systems_kinds_and_common_classes_are_compared_and_nothing_else() -> None:
+def test_two_systems_are_compared_by_kinds_and_common_classes_only() -> None:
     changes = two_systems()
     (section,) = changes.sections
     assert {row.level for row in section.rows} == {KIND, CLASS}
     classes = {row.name for row in section.rows if row.level == CLASS}
     assert "vm object" in classes
     assert "vm map" not in classes
-    assert (section.towers.changed, section.towers.vanished) == ((), ())
+    assert (section.paths.changed, section.paths.vanished) == ((), ())
 
 
-def test_real_recordings_of_two_systems_are_told_apart_without_manifests() -> None:
+def test_the_system_is_detected_without_a_manifest() -> None:
     freebsd, linux = read_sides(
         [str(RECORDINGS / "events.out.gz")],
         [str(RECORDINGS.parent / "linux/bpftrace/events.pvprof.tar.gz")],
@@ -537,7 +539,7 @@ def test_real_recordings_of_two_systems_are_told_apart_without_manifests() -> No
     assert "proc tree" in {row.name for row in section.rows}
 
 
-def test_what_two_systems_cannot_be_compared_by_is_said() -> None:
+def test_lock_classes_of_one_system_only_are_listed() -> None:
     caveats = {one.kind: one for one in two_systems().caveats}
     assert caveats["different-systems"].text.startswith("FreeBSD against Linux: kinds of waits")
     assert caveats["different-systems"].severity == "warning"

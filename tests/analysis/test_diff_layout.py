@@ -14,9 +14,9 @@ from pvprof.analysis.stacks.diff_layout import (
     SHAPES,
     VANISHED,
     DiffLayout,
-    Scale,
     Shape,
     Threshold,
+    WorkScale,
     diff_profiles,
     lay_out_diff,
 )
@@ -64,20 +64,22 @@ def test_every_frame_has_the_inclusive_value_of_both_profiles() -> None:
         ("union", {"all": 170, "a": 90, "gone": 50, "born": 30}),
     ],
 )
-def test_the_shape_is_that_of_either_or_of_the_larger(shape: Shape, widths: dict[str, int]) -> None:
+def test_widths_are_those_of_one_profile_or_of_the_larger_values(
+    shape: Shape, widths: dict[str, int]
+) -> None:
     layout = lay_out_diff(diff_profiles(BASE, AFTER), 1, shape)
     assert {box.name: box.width for box in layout.boxes if box.name in widths} == widths
 
 
 def test_nothing_is_scaled_unless_a_unit_is_given() -> None:
     assert diff_profiles(BASE, AFTER).base == (40, 10, 50, 0)
-    scale = Scale("builds", Fraction(3), Fraction(5))
+    scale = WorkScale("builds", Fraction(3), Fraction(5))
     assert diff_profiles(BASE, AFTER, scale).base == (67, 17, 83, 0)
     assert diff_profiles(BASE, AFTER, scale).new == (80, 10, 0, 30)
 
 
-def test_scaling_makes_nothing_vanish() -> None:
-    scale = Scale("seconds", Fraction(1000), Fraction(1))
+def test_scaling_keeps_each_value_above_0() -> None:
+    scale = WorkScale("seconds", Fraction(1000), Fraction(1))
     layout = lay_out_diff(diff_profiles(folded({"a": 3}), folded({"a": 3}), scale), 1)
     assert both(layout)["a"] == (1, 3)
 
@@ -85,7 +87,7 @@ def test_scaling_makes_nothing_vanish() -> None:
 @pytest.mark.parametrize("amounts", [(0, 1), (1, 0), (-1, 1)])
 def test_a_scale_without_work_is_refused(amounts: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="covers"):
-        Scale("builds", Fraction(amounts[0]), Fraction(amounts[1]))
+        WorkScale("builds", Fraction(amounts[0]), Fraction(amounts[1]))
 
 
 def test_profiles_in_different_units_are_refused() -> None:
@@ -112,7 +114,7 @@ def test_profiles_in_different_units_are_refused() -> None:
         (0, 0, 0, 0),
     ],
 )
-def test_what_has_become_of_a_frame(base: int, new: int, total: int, change: int) -> None:
+def test_the_step_of_a_change(base: int, new: int, total: int, change: int) -> None:
     assert Threshold().change(base, new, total) == change
 
 
@@ -130,7 +132,7 @@ def test_swapping_the_sides_swaps_the_change(base: int, new: int, share: int) ->
 
 
 @given(base=profiles, new=profiles)
-def test_each_side_is_what_that_profile_alone_would_be(
+def test_each_side_equals_the_layout_of_its_profile_alone(
     base: dict[Stack, int], new: dict[Stack, int]
 ) -> None:
     layout = lay_out_diff(diff_profiles(folded(base), folded(new)), 1)
@@ -156,7 +158,7 @@ def test_each_side_is_what_that_profile_alone_would_be(
     min_width=st.integers(0, 60),
     is_reversed=st.booleans(),
 )
-def test_children_own_part_and_rest_fill_every_box(
+def test_children_self_value_and_rest_fill_each_box(
     base: dict[Stack, int], new: dict[Stack, int], shape: Shape, min_width: int, is_reversed: bool
 ) -> None:
     profile = diff_profiles(folded(base), folded(new))
@@ -187,7 +189,7 @@ def test_a_profile_compared_with_itself_has_no_change(profile: dict[Stack, int])
     assert all(box.base == box.new == box.width for box in layout.boxes)
 
 
-def test_siblings_keep_their_places_in_every_shape() -> None:
+def test_siblings_keep_their_order_in_each_shape() -> None:
     profile = diff_profiles(folded({"a": 50, "b": 10, "c": 1}), folded({"a": 1, "b": 20, "c": 60}))
     orders = [
         [box.name for box in lay_out_diff(profile, 1, shape, "weight").boxes] for shape in SHAPES

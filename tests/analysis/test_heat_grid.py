@@ -18,18 +18,13 @@ from helpers.single_waits import RULES, Wait, events_of, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pvprof.analysis.waits.heat_grid import (
-    GridOptions,
-    HeatMap,
-    column_for,
-    heat_maps,
-    round_lengths,
-)
+from pvprof.analysis.waits.heat_grid import heat_maps
+from pvprof.analysis.waits.heat_map import GridOptions, HeatMap, column_for, round_lengths
 from pvprof.classify.classified import ClassifiedMeasurement
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import UsageError
-from pvprof.model.waits import RunSpan
+from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions
 from pvprof.render.svg.heat_canvas import COLOURS, scale_of, seconds
 from pvprof.render.svg.heat_map import HeatOptions, render, render_inline
@@ -97,7 +92,7 @@ WAITS = st.lists(
     st.one_of(st.none(), st.tuples(st.integers(0, 300), st.integers(0, 700))),
     st.sampled_from([(1, 1), (1, 13), (5, 5), (5, 35), (10, 400)]),
 )
-def test_every_cell_holds_what_counting_nanosecond_by_nanosecond_gives(
+def test_cells_equal_a_count_of_each_nanosecond(
     waits: list[Wait], marks: tuple[int, int] | None, sizes: tuple[int, int]
 ) -> None:
     rows, column = sizes
@@ -151,7 +146,7 @@ def test_a_window_has_the_same_cells_as_the_whole_run(run: Run_) -> None:
     assert second["values"] == [*first["values"][4 * 50 : 6 * 50 + 25], *[0] * 25]
 
 
-def test_the_options_of_a_spike_cut_out_what_its_cells_hold(run: Run_) -> None:
+def test_the_options_of_a_spike_select_its_waits(run: Run_) -> None:
     (found,) = real_maps("events.out.gz")
     assert len(found.spikes) == 5
     for spike in found.spikes:
@@ -173,7 +168,7 @@ def test_spikes_are_neighbours_of_at_least_half_the_largest_cell() -> None:
     ]
 
 
-def test_each_recording_has_a_map_of_its_own_with_columns_of_one_length() -> None:
+def test_each_recording_has_its_own_map_with_columns_of_one_length() -> None:
     waits = [Wait(1_000_000, 10, run=0), Wait(7, 20, tid=2, run=1)]
     events = events_of(waits)
     runs = (RunSpan(1, 1_000_000, 1_000_100, name="a"), RunSpan(1, 0, 1000, name="b"))
@@ -208,7 +203,7 @@ def test_round_lengths_ascend_and_any_number_of_rows_gives_whole_nanoseconds() -
     assert all(column_for(length * 120, 7) % 7 == 0 for length in lengths)
 
 
-def test_a_column_without_equal_cells_or_with_too_many_columns_is_refused() -> None:
+def test_unequal_cells_and_too_many_columns_are_errors() -> None:
     with pytest.raises(UsageError, match="no 7 equal cells"):
         map_of([Wait(0, 1)], None, GridOptions(7, 100))
     with pytest.raises(UsageError, match="are too many"):
@@ -226,7 +221,7 @@ def test_a_picture_is_well_formed_and_loads_nothing(run: Run_) -> None:
     assert svg == run("heatmap", EVENTS, "--symbols", SYMBOLS).stdout
 
 
-def test_each_column_has_a_tooltip_with_its_time_and_its_highest_cell(run: Run_) -> None:
+def test_each_column_has_a_tooltip_with_its_time_and_hottest_cell(run: Run_) -> None:
     svg = run("heatmap", EVENTS, "--column", "1s").stdout
     titles = re.findall(r"<g><title>(.*?)</title>", svg, re.S)
     assert len(titles) == 13
@@ -237,7 +232,7 @@ def test_each_column_has_a_tooltip_with_its_time_and_its_highest_cell(run: Run_)
     assert titles[0] == "0 s to 1 s: 0 ns waited, 0 threads on average"
 
 
-def test_cells_of_each_level_cover_what_was_recorded_and_nothing_else() -> None:
+def test_cells_cover_exactly_the_recorded_time() -> None:
     found = map_of([Wait(10, 25), Wait(30, 5, tid=2)], RunSpan(2, 0, 130), GridOptions(5, 50))
     svg = render([found], HeatOptions())
     pieces = re.findall(r'<path class="l(\d)" fill="(#\w+)" d="([^"]*)"', svg)
@@ -260,7 +255,7 @@ def test_a_fixed_scale_makes_pictures_comparable(run: Run_) -> None:
     assert "4.00 or more" in run("heatmap", EVENTS, "--threads", "4").stdout
 
 
-def test_levels_are_squares_beside_a_spike_and_equal_steps_under_steady_load() -> None:
+def test_levels_are_squares_with_a_spike_and_equal_steps_under_steady_load() -> None:
     spike = [Wait(0, 10, tid=number) for number in range(64)]
     quiet = [Wait(100, 800, tid=70)]
     found = map_of([*spike, *quiet], RunSpan(65, 0, 1000))
@@ -270,7 +265,7 @@ def test_levels_are_squares_beside_a_spike_and_equal_steps_under_steady_load() -
     assert scale_of([found]).bounds == tuple(80 * level for level in range(1, 8))
 
 
-def test_what_lies_outside_of_the_recording_is_told_apart() -> None:
+def test_waits_outside_of_the_recorded_time_are_listed_separately() -> None:
     found = map_of([Wait(-5_000, 6_000), Wait(900, 200, tid=2)], RunSpan(2, 0, 1000), GridOptions())
     assert (found.before_ns, found.inside_ns, found.after_ns) == (5_000, 1_100, 100)
     svg = render([found], HeatOptions())
@@ -279,7 +274,7 @@ def test_what_lies_outside_of_the_recording_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_no_name_breaks_the_picture(name: str) -> None:
+def test_any_name_gives_a_valid_picture(name: str) -> None:
     found = map_of([Wait(0, 10, name=name)], RunSpan(1, 0, 100, name=name))
     svg = render([found, found], HeatOptions(name, name, ((name, name),), selection=name))
     data = metadata(svg.encode("utf-8", "strict").decode())
@@ -287,7 +282,7 @@ def test_no_name_breaks_the_picture(name: str) -> None:
     assert "<script>alert" not in svg
 
 
-def test_the_selection_is_repeated_in_the_command_as_a_shell_takes_it(run: Run_) -> None:
+def test_the_command_in_a_picture_repeats_the_filters_quoted_for_a_shell(run: Run_) -> None:
     args = ("-k", "kernel", "--class", "vm page|o'x", "--frame", "vm_fault")
     svg = run("heatmap", EVENTS, "--symbols", SYMBOLS, *args).stdout
     assert metadata(svg)["selection"] == (
@@ -295,7 +290,7 @@ def test_the_selection_is_repeated_in_the_command_as_a_shell_takes_it(run: Run_)
     )
 
 
-def test_several_recordings_are_drawn_below_each_other(run: Run_) -> None:
+def test_recordings_are_drawn_below_each_other(run: Run_) -> None:
     svg = run("heatmap", EVENTS, RECORDINGS / "events-wakeups.out.gz").stdout
     assert [one["name"] for one in metadata(svg)["maps"]] == ["events", "events-wakeups"]
 
@@ -303,7 +298,7 @@ def test_several_recordings_are_drawn_below_each_other(run: Run_) -> None:
 # ---- the command ---------------------------------------------------------------------------------
 
 
-def test_a_recording_without_times_is_refused_with_what_helps(run: Run_) -> None:
+def test_a_recording_without_times_is_an_error_with_a_hint(run: Run_) -> None:
     result = run("heatmap", RECORDINGS / "stock-offcpu.out")
     assert result.exit_code == 2
     assert "no single waits were recorded" in result.stderr
@@ -311,7 +306,7 @@ def test_a_recording_without_times_is_refused_with_what_helps(run: Run_) -> None
     assert run("heatmap", RECORDINGS / "oncpu-default.out").exit_code == 2
 
 
-def test_a_page_has_the_map_but_makes_none(run: Run_, tmp_path: Path) -> None:
+def test_a_page_has_the_map_but_no_map_can_be_made_from_it(run: Run_, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", EVENTS, "-q", "-o", page).exit_code == 0
     assert page.read_text().count('class="pvprof-heat"') == 1
@@ -329,9 +324,9 @@ def test_a_page_of_sums_has_no_map(run: Run_, tmp_path: Path) -> None:
     assert "Waits in time" not in page.read_text()
 
 
-def test_nothing_kept_draws_a_picture_that_says_so_and_fails(run: Run_, tmp_path: Path) -> None:
+def test_filters_that_keep_nothing_draw_a_note_and_fail(run: Run_, tmp_path: Path) -> None:
     place = tmp_path / "x.svg"
-    result = run("heatmap", EVENTS, "--name", "nobody", "-o", place)
+    result = run("heatmap", EVENTS, "--name", "no such lock", "-o", place)
     assert result.exit_code == 1
     assert "the filters left no stack" in result.stderr
     assert "There is nothing to draw" in place.read_text()
@@ -339,7 +334,7 @@ def test_nothing_kept_draws_a_picture_that_says_so_and_fails(run: Run_, tmp_path
     ET.fromstring(place.read_bytes())
 
 
-def test_a_file_is_overwritten_with_force_only(run: Run_, tmp_path: Path) -> None:
+def test_a_file_is_overwritten_only_with_force(run: Run_, tmp_path: Path) -> None:
     place = tmp_path / "x.svg"
     place.write_text("mine")
     assert run("heatmap", EVENTS, "-o", place).exit_code == 1
@@ -349,19 +344,19 @@ def test_a_file_is_overwritten_with_force_only(run: Run_, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("column", ["0", "-1", "soon", "10:00:00"])
-def test_a_column_that_is_no_length_is_refused(run: Run_, column: str) -> None:
+def test_a_bad_column_length_is_an_error(run: Run_, column: str) -> None:
     result = run("heatmap", EVENTS, f"--column={column}")
     assert result.exit_code == 2
     assert column in result.stderr
 
 
-def test_sums_beside_single_waits_are_told_to_be_missing(run: Run_, tmp_path: Path) -> None:
+def test_sums_beside_single_waits_are_reported_as_missing(run: Run_, tmp_path: Path) -> None:
     result = run("heatmap", EVENTS, RECORDINGS / "stock-offcpu.out", "-o", tmp_path / "x.svg")
     assert result.exit_code == 0
     assert re.search(r"sums have no times: [0-9,]+ ns are in no map", result.stderr)
 
 
-def test_two_pictures_can_stand_in_one_page() -> None:
+def test_two_pictures_fit_into_one_page() -> None:
     found = map_of([Wait(0, 10)], RunSpan(1, 0, 100))
     inline = render_inline([found], HeatOptions())
     assert "<?xml" not in inline

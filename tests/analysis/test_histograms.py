@@ -44,7 +44,7 @@ def events_of(waits: list[int]) -> Dataset:
 
 
 @given(st.lists(st.integers(0, (1 << 63) - 1), min_size=1, max_size=30))
-def test_each_wait_is_in_the_bucket_between_whose_bounds_it_lies(waits: list[int]) -> None:
+def test_each_wait_is_within_the_bounds_of_its_bucket(waits: list[int]) -> None:
     whole, lock = distributions(Classified.of(events_of(waits), RULES, Filters()))
     assert (whole.name, lock.name) == (ALL, "vm object")
     assert whole.buckets == lock.buckets
@@ -64,12 +64,12 @@ def test_each_wait_is_in_the_bucket_between_whose_bounds_it_lies(waits: list[int
     ("wait", "low", "high"),
     [(0, 0, 1), (1, 1, 2), (2, 2, 4), (4095, 2048, 4096), (4096, 4096, 8192)],
 )
-def test_bounds_are_those_of_quantize(wait: int, low: int, high: int) -> None:
+def test_bounds_equal_those_of_quantize(wait: int, low: int, high: int) -> None:
     whole, _ = distributions(Classified.of(events_of([wait]), RULES, Filters()))
     assert whole.buckets == (Bucket(low, high, 1),)
 
 
-def test_real_events_are_counted_as_the_table_counts_them() -> None:
+def test_counts_of_real_waits_equal_those_of_the_table() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     found = distributions(Classified.of(pool, RULES, Filters(kinds=(ALL_KINDS,))))
     (measurement,) = [one for one in pool.measurements if one.events is not None]
@@ -80,7 +80,7 @@ def test_real_events_are_counted_as_the_table_counts_them() -> None:
     assert sum(one.count for one in found if one.name == ALL) == sum(counts.values())
 
 
-def test_dtraces_own_buckets_are_kept_with_their_bounds() -> None:
+def test_buckets_of_dtrace_keep_their_bounds() -> None:
     body = Histogram(Key("rw-spin", "vm object"), ((512, 0), (1024, 3), (2048, 0), (4096, 1)))
     open_body = Histogram(Key("rw-block", "vm object"), ((0, 2), (100, 5)))
     pool = Dataset(("made",), (), (body, open_body), (), ())
@@ -91,13 +91,13 @@ def test_dtraces_own_buckets_are_kept_with_their_bounds() -> None:
     assert block.buckets == (Bucket(0, 100, 2), Bucket(100, None, 5))
 
 
-def test_what_filters_leave_out_is_not_counted() -> None:
+def test_waits_that_filters_set_aside_are_not_counted() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     kinds = {one.kind for one in distributions(Classified.of(pool, RULES, Filters()))}
     assert kinds == {"kernel"}
 
 
-def test_a_body_without_a_count_has_no_bucket() -> None:
+def test_a_histogram_without_counts_has_no_buckets() -> None:
     pool = Dataset(("made",), (), (Histogram(Key("", "vmpfw"), ((1, 0),)),), (), ())
     (empty,) = distributions(Classified.of(pool, RULES, Filters(kinds=(ALL_KINDS,))))
     assert empty.buckets == ()

@@ -97,7 +97,7 @@ def test_equal_frames_over_the_same_callers_share_one_box() -> None:
 
 
 @pytest.mark.parametrize("sibling", ["foo1", "foo.cold", "foo-x", "foo bar", "foo+"])
-def test_a_sibling_whose_name_starts_alike_does_not_split_a_box(sibling: str) -> None:
+def test_a_sibling_with_a_common_prefix_does_not_split_a_box(sibling: str) -> None:
     # As whole lines "a;foo1;x" sorts between "a;foo" and "a;foo;y", since ";" is after "1".
     layout = lay_out(from_text(f"a;foo 50\na;{sibling};x 30\na;foo;y 20"), 1)
     assert as_rows(layout) == [
@@ -110,7 +110,7 @@ def test_a_sibling_whose_name_starts_alike_does_not_split_a_box(sibling: str) ->
     ]
 
 
-def test_the_part_of_a_stack_that_ends_comes_before_its_callees() -> None:
+def test_the_self_value_comes_before_the_callees() -> None:
     layout = lay_out(from_text("a 5\na;b 7"), 1)
     assert layout.boxes[1] == Box(depth=1, start=0, width=12, name="a", self_value=5)
     assert layout.boxes[2] == Box(depth=2, start=5, width=7, name="b", self_value=7)
@@ -132,11 +132,11 @@ def test_a_box_exactly_at_the_threshold_is_drawn_and_one_below_joins_the_rest() 
     assert (layout.rest, layout.rest_stacks, layout.depth) == (17, 3, 3)
 
 
-def test_what_is_drawn_for_the_rest_counts_as_a_level() -> None:
+def test_the_rest_counts_as_a_level() -> None:
     assert lay_out(from_text("a;b 100\na;b;c 1"), 10).depth == 4
 
 
-def test_siblings_by_weight_stand_widest_first_before_the_callers_own_part() -> None:
+def test_siblings_by_weight_are_widest_first_before_the_self_value() -> None:
     layout = lay_out(from_text("a 1\na;x 2\na;y 4\na;z 4"), 1, "weight")
     assert as_rows(layout)[2:] == [(2, 0, 4, "y"), (2, 4, 4, "z"), (2, 8, 2, "x")]
 
@@ -153,7 +153,7 @@ def test_reversed_stacks_are_merged_from_the_leaf() -> None:
     ]
 
 
-def test_a_box_has_the_cause_that_nearly_all_of_it_has() -> None:
+def test_a_box_has_the_cause_of_nearly_all_of_its_value() -> None:
     rows = {"m;a;x": 95, "m;a;y": 5, "m;b;x": 50, "m;b;y": 50}
     causes = {Stack(stack): f"waits for {stack[-1]}" for stack in rows}
     profile = Folded(tuple((Stack(stack), value) for stack, value in rows.items()), "ns", causes)
@@ -189,7 +189,7 @@ def test_sums_beyond_what_a_double_can_hold_stay_exact() -> None:
     assert layout.total == 2 * big + 1
 
 
-def test_ranges_that_are_too_narrow_are_not_walked() -> None:
+def test_narrow_ranges_are_skipped() -> None:
     wide: Weights = {(f"w{i:06}", *("deep",) * 100): 1 for i in range(50_000)}
     rows = folded(wide)
     assert lay_out(rows, 2).rest_stacks == 50_000
@@ -198,7 +198,7 @@ def test_ranges_that_are_too_narrow_are_not_walked() -> None:
 
 
 @given(weights=weight_sets, min_width=thresholds, order=orders, is_reversed=st.booleans())
-def test_a_tree_of_dictionaries_gives_the_same_boxes(
+def test_boxes_equal_those_of_a_tree_of_dictionaries(
     weights: Weights, min_width: int, order: Order, is_reversed: bool
 ) -> None:
     layout = lay_out(folded(weights), min_width, order, is_reversed=is_reversed)
@@ -207,7 +207,7 @@ def test_a_tree_of_dictionaries_gives_the_same_boxes(
 
 
 @given(weights=weight_sets)
-def test_the_root_is_as_wide_as_everything(weights: Weights) -> None:
+def test_the_width_of_the_root_is_the_total(weights: Weights) -> None:
     layout = lay_out(folded(weights), 0)
     assert layout.boxes[0].width == layout.total == sum(weights.values())
 
@@ -229,7 +229,7 @@ def test_children_and_self_fill_their_parent_without_overlap(weights: Weights) -
 
 
 @given(weights=weight_sets)
-def test_siblings_stand_in_order_of_name_and_each_name_once(weights: Weights) -> None:
+def test_siblings_are_in_order_of_their_distinct_names(weights: Weights) -> None:
     names: dict[tuple[str, ...], list[str]] = {}
     path: list[str] = []
     for box in lay_out(folded(weights), 0).boxes:
@@ -241,14 +241,14 @@ def test_siblings_stand_in_order_of_name_and_each_name_once(weights: Weights) ->
 
 
 @given(weights=weight_sets, min_width=thresholds)
-def test_what_is_drawn_and_what_is_cut_add_up(weights: Weights, min_width: int) -> None:
+def test_boxes_and_rests_add_up_to_the_total(weights: Weights, min_width: int) -> None:
     layout = lay_out(folded(weights), min_width)
     drawn = sum(box.self_value + box.rest for box in layout.boxes)
     assert drawn == layout.total == sum(weights.values())
 
 
 @given(weights=weight_sets, min_width=thresholds)
-def test_a_threshold_only_takes_boxes_away(weights: Weights, min_width: int) -> None:
+def test_a_threshold_only_removes_boxes(weights: Weights, min_width: int) -> None:
     everything = [(box.depth, box.width, box.name) for box in lay_out(folded(weights), 0).boxes]
     kept = [box for box in everything if box[1] >= min_width or box[0] == 0]
     layout = lay_out(folded(weights), min_width)
@@ -256,7 +256,7 @@ def test_a_threshold_only_takes_boxes_away(weights: Weights, min_width: int) -> 
 
 
 @given(weights=weight_sets, min_width=thresholds, data=st.data())
-def test_the_order_of_the_rows_is_irrelevant(
+def test_the_order_of_the_rows_has_no_effect(
     weights: Weights, min_width: int, data: st.DataObject
 ) -> None:
     in_order = folded(weights)

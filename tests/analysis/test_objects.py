@@ -36,7 +36,7 @@ def found_in(some: list[Wait], most: int = 3) -> dict[str, Objects]:
 
 
 @given(st.lists(waits, min_size=1, max_size=30))
-def test_objects_are_those_of_adding_up_by_hand(some: list[Wait]) -> None:
+def test_objects_equal_a_sum_by_hand(some: list[Wait]) -> None:
     found = found_in(some)
     for name in {one.name for one in some}:
         by_address: dict[int, list[int]] = defaultdict(list)
@@ -76,7 +76,7 @@ def test_gini_of(values: list[int], expected: Fraction) -> None:
     assert gini(values) == expected
 
 
-def test_neighbours_are_one_range_and_its_step_is_that_of_the_array() -> None:
+def test_neighbours_are_one_range_with_the_step_of_the_array() -> None:
     base = 0xFFFFF80000001000
     addresses = np.asarray([base, base + 128, base + 192, base + (1 << 30)], np.uint64)
     near, far = address_ranges(addresses, [1, 2, 3, 4])
@@ -96,7 +96,7 @@ def test_neighbours_are_one_range_and_its_step_is_that_of_the_array() -> None:
     )
 
 
-def test_the_channels_of_sleep_queues_are_called_so() -> None:
+def test_objects_of_sleep_queues_are_channels() -> None:
     sleeps = [
         Wait(0, 9, "vmpfw", address=5, event="sleepq"),
         Wait(0, 1, "vmpfw", address=6, event="sleepq"),
@@ -106,7 +106,7 @@ def test_the_channels_of_sleep_queues_are_called_so() -> None:
     assert objects_words(None) == "-"
 
 
-def test_the_pv_lists_of_a_real_kernel_are_several_and_their_array_has_64_byte_locks() -> None:
+def test_pv_lists_of_a_real_kernel_are_an_array_of_64_byte_locks() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     (section,) = build_report(Classified.of(pool, RULES, Filters())).sections
     assert section.singles is not None

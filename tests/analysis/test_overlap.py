@@ -22,7 +22,8 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import InputError
-from pvprof.model.waits import RunSpan, WaitTable
+from pvprof.model.runs import RunSpan
+from pvprof.model.waits import WaitTable
 from pvprof.parse.read import ReadOptions
 
 Command = Callable[..., Result]
@@ -31,7 +32,7 @@ NAMES = ("vm object", "pmap pv list", "tmpfs")
 
 
 def union_and_peak(waits: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Return how long anyone waited and how many at once, by looking at each stretch of time.
+    """Return the union and the peak, by a scan of all intervals of time.
 
     Nothing of the sweep in `overlap`: between two neighbouring moments at which any wait begins or
     ends nothing changes, so each such stretch is asked for who covers it.
@@ -75,7 +76,7 @@ late_waits = st.tuples(
 
 @settings(max_examples=2000)
 @given(st.lists(waits, min_size=1, max_size=25))
-def test_union_and_peak_are_those_of_looking_at_every_stretch_of_time(some: list[Wait]) -> None:
+def test_union_and_peak_equal_a_scan_of_all_intervals(some: list[Wait]) -> None:
     expected = {name: union_and_peak(runs[0]) for name, runs in by_run_and_name(some).items()}
     assert by_name(found_in(some)) == expected
 
@@ -85,7 +86,7 @@ def test_union_and_peak_are_those_of_looking_at_every_stretch_of_time(some: list
     st.lists(late_waits, min_size=1, max_size=20),
     st.lists(late_waits.map(lambda one: one._replace(run=1)), min_size=1, max_size=20),
 )
-def test_the_unions_of_several_recordings_are_added_and_peaks_are_the_highest(
+def test_several_recordings_add_unions_and_take_the_highest_peak(
     first: list[Wait], second: list[Wait]
 ) -> None:
     expected = {}
@@ -96,7 +97,7 @@ def test_the_unions_of_several_recordings_are_added_and_peaks_are_the_highest(
 
 
 @given(st.lists(waits, min_size=1, max_size=25), st.randoms(use_true_random=False))
-def test_the_order_of_the_records_says_nothing(some: list[Wait], chance: object) -> None:
+def test_the_order_of_the_records_has_no_effect(some: list[Wait], chance: object) -> None:
     shuffled = list(some)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     one, other = found_in(some, stacks=3), found_in(shuffled, stacks=3)
@@ -106,7 +107,7 @@ def test_the_order_of_the_records_says_nothing(some: list[Wait], chance: object)
 
 
 @given(st.lists(waits, min_size=1, max_size=25))
-def test_no_union_is_longer_than_its_sum_nor_than_the_recording(some: list[Wait]) -> None:
+def test_a_union_is_at_most_the_sum_and_the_recorded_time(some: list[Wait]) -> None:
     events = events_of(some)
     timeline = timeline_of(events, runs_of(some))
     found = overlaps(timeline, parts_of(events))
@@ -126,7 +127,7 @@ def test_no_union_is_longer_than_its_sum_nor_than_the_recording(some: list[Wait]
 
 
 @given(st.lists(waits, min_size=1, max_size=40))
-def test_quantiles_are_of_the_nearest_rank(some: list[Wait]) -> None:
+def test_quantiles_use_the_nearest_rank(some: list[Wait]) -> None:
     for (_, _, name), one in found_in(some).rows.items():
         lengths = sorted(wait.wait for wait in some if wait.name == name)
         ranks = [-(-len(lengths) * percent // 100) - 1 for percent in (50, 90, 99, 100)]
@@ -164,7 +165,7 @@ def test_overlap_of(spans: list[tuple[int, int]], union: int, peak: int) -> None
 
 @settings(max_examples=50)
 @given(st.lists(waits, min_size=1, max_size=30))
-def test_stacks_have_their_own_overlap_and_the_longest_come_first(some: list[Wait]) -> None:
+def test_stacks_have_their_own_overlap_the_longest_first(some: list[Wait]) -> None:
     marked = [one._replace(stack=f"kernel`f{one.tid}") for one in some]
     found = found_in(marked, stacks=2)
     for (_, _, name), stacks in found.stacks.items():
@@ -188,15 +189,15 @@ def wall_of(some: list[Wait], **marks: int) -> tuple[int, bool, int, int]:
     return wall.wall_ns, wall.is_marked, wall.early, wall.late
 
 
-def test_marks_say_how_long_a_recording_lasted() -> None:
+def test_marks_give_the_length_of_a_recording() -> None:
     assert wall_of([Wait(20, 10)], begin_ns=5, end_ns=105) == (100, True, 0, 0)
 
 
-def test_without_marks_the_waits_say_it() -> None:
+def test_without_marks_the_waits_give_the_length() -> None:
     assert wall_of([Wait(20, 10), Wait(50, 1)]) == (31, False, 0, 0)
 
 
-def test_waits_over_the_marks_are_counted_and_the_time_lasts_as_long_as_they() -> None:
+def test_waits_across_the_marks_extend_the_length() -> None:
     some = [Wait(0, 10), Wait(3, 1), Wait(90, 30), Wait(20, 10)]
     assert wall_of(some, begin_ns=5, end_ns=105) == (120, True, 2, 1)
 
@@ -205,7 +206,7 @@ def test_a_wait_that_ends_with_the_recording_is_not_late() -> None:
     assert wall_of([Wait(5, 100)], begin_ns=5, end_ns=105) == (100, True, 0, 0)
 
 
-def test_recordings_are_as_long_as_all_of_them_together() -> None:
+def test_lengths_of_recordings_are_added_up() -> None:
     some = [Wait(20, 10), Wait(1020, 10, run=1)]
     runs = (RunSpan(1, 10, 40), RunSpan(1, 1000, 1100))
     assert timeline_of(events_of(some), runs).wall.wall_ns == 130
@@ -216,7 +217,7 @@ def test_a_recording_without_waits_counts_with_its_marks() -> None:
     assert timeline_of(events_of([Wait(20, 10)]), runs).wall.wall_ns == 130
 
 
-def test_times_that_no_clock_can_show_are_an_error() -> None:
+def test_times_too_far_apart_are_an_error() -> None:
     events = events_of([Wait(-(1 << 63), 1), Wait((1 << 63) - 1, (1 << 63) - 1)])
     with pytest.raises(InputError, match="is a clock damaged"):
         timeline_of(events)
@@ -245,7 +246,7 @@ def real_events() -> tuple[WaitTable, tuple[RunSpan, ...]]:
     return measurement.events, measurement.runs
 
 
-def test_a_real_recording_sums_as_awk_does_and_unites_as_looking_at_every_stretch() -> None:
+def test_a_real_recording_equals_awk_and_a_scan_of_all_intervals() -> None:
     events, runs = real_events()
     found = overlaps(timeline_of(events, runs), parts_of(events))
     data = read_recording_bytes("events.out.gz")
@@ -294,7 +295,7 @@ def test_the_tables_of_single_waits(run: Command) -> None:
         *("--format", "markdown"),
     )
     assert result.exit_code == 0, result.stderr
-    assert_golden(result.stdout, FIXTURES / "golden" / "locks-singles.md")
+    assert_golden(result.stdout, FIXTURES / "golden" / "locks-single-waits.md")
 
 
 def test_tables_of_single_waits_need_single_waits(run: Command) -> None:

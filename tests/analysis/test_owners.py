@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
+from pvprof.analysis.stacks.chains import join_stacks
 from pvprof.analysis.stacks.fold import FoldOptions, fold
-from pvprof.analysis.waits.chains import join_stacks
 from pvprof.analysis.waits.owner_chains import NO_OWNER, chains_of_owners
 from pvprof.analysis.waits.owners import Owners, owners_of
 from pvprof.classify.classified import Classified
@@ -25,12 +25,12 @@ from pvprof.parse.read import ReadOptions
 Run = Callable[..., Result]
 
 EVENTS = RECORDINGS / "events.out.gz"
-MOST = 100
+MAX_OWNERS = 100
 
 
 def owners_in(waits: Sequence[Wait], depth: int = 4) -> Owners:
     events = events_of(waits)
-    return owners_of(events, runs_of(waits), parts_of(events), MOST, depth)
+    return owners_of(events, runs_of(waits), parts_of(events), MAX_OWNERS, depth)
 
 
 def walk(waits: Sequence[Wait], head: Wait, depth: int) -> tuple[list[Wait], str]:
@@ -92,7 +92,7 @@ def histories(draw: st.DrawFn) -> list[Wait]:
 
 @settings(max_examples=400)
 @given(histories(), st.integers(0, 3))
-def test_chains_are_those_of_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
+def test_chains_equal_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
     expected: Counter[tuple[tuple[tuple[str, str], ...], str]] = Counter()
     counts: Counter[tuple[tuple[tuple[str, str], ...], str]] = Counter()
     together: Counter[tuple[tuple[tuple[str, str], ...], str]] = Counter()
@@ -116,7 +116,7 @@ def test_chains_are_those_of_a_walk_by_hand(waits: list[Wait], depth: int) -> No
 
 @settings(max_examples=200)
 @given(histories())
-def test_every_wait_has_an_owner_or_is_counted_as_having_none(waits: list[Wait]) -> None:
+def test_each_wait_counts_as_owned_or_not_owned(waits: list[Wait]) -> None:
     found = owners_in(waits)
     by_name: dict[str, list[Wait]] = defaultdict(list)
     for wait in waits:
@@ -148,7 +148,7 @@ HELD = [
 ]
 
 
-def test_an_owner_that_was_waiting_itself_says_for_what_and_how_long_both_waited() -> None:
+def test_a_waiting_owner_has_its_own_wait_and_the_common_time() -> None:
     found = owners_in(HELD)
     rows = {name: row for (_, _, name), row in found.rows.items()}
     (owner,) = rows["pmap pv list"].owners
@@ -175,7 +175,7 @@ def test_a_chain_ends(waits: list[Wait], end: str) -> None:
     assert [chain.end for chain in chains] == [end]
 
 
-def test_a_thread_that_never_waited_has_no_name_and_a_sleep_no_owner() -> None:
+def test_a_thread_without_waits_has_no_name_and_a_sleep_no_owner() -> None:
     found = owners_in([Wait(0, 5, owner=99), Wait(0, 7, "wait", event="sleepq")])
     rows = {name: row for (_, _, name), row in found.rows.items()}
     (owner,) = rows["vm object"].owners
@@ -184,7 +184,7 @@ def test_a_thread_that_never_waited_has_no_name_and_a_sleep_no_owner() -> None:
     assert (rows["wait"].unknown_ns, rows["wait"].unknown_count) == (7, 1)
 
 
-def test_threads_of_two_recordings_are_not_one() -> None:
+def test_equal_tids_of_two_recordings_are_two_threads() -> None:
     """A number is given again after a boot, so an owner is looked up in its own recording only."""
     found = owners_in([Wait(10, 5, tid=1, owner=2), Wait(9, 9, tid=2, owner=3, run=1)])
     assert found.chains == ()
@@ -213,7 +213,7 @@ ENDS = {
 }
 
 
-def towers(waits: Sequence[Wait], options: FoldOptions) -> Counter[str]:
+def joined_stacks(waits: Sequence[Wait], options: FoldOptions) -> Counter[str]:
     """Join and fold the stacks of all waits."""
     events = events_of(waits)
     parts = parts_of(events)
@@ -224,7 +224,7 @@ def towers(waits: Sequence[Wait], options: FoldOptions) -> Counter[str]:
 
 
 def tower_by_hand(waits: Sequence[Wait], head: Wait, depth: int) -> str:
-    """Write down the tower of one wait, after following its owners wait by wait."""
+    """Return the joined stack of one wait, following its owners wait by wait."""
     links, end = walk(waits, head, depth)
     frames = [head.execname, *head.stack.split(";"), head.name]
     for link in links[1:]:
@@ -245,11 +245,11 @@ def tower_by_hand(waits: Sequence[Wait], head: Wait, depth: int) -> str:
 
 
 @given(histories(), st.integers(1, 5))
-def test_towers_of_owners_are_those_of_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
+def test_joined_stacks_of_owners_equal_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
     wanted: Counter[str] = Counter()
     for wait in waits:
         wanted[tower_by_hand(waits, wait, depth)] += wait.wait
-    assert towers(waits, FoldOptions(chain_depth=depth)) == +wanted
+    assert joined_stacks(waits, FoldOptions(chain_depth=depth)) == +wanted
 
 
 @pytest.mark.parametrize("depth", [1, 4])
@@ -266,7 +266,7 @@ def test_joined_stacks_of_a_real_recording_add_up_to_it(
     assert all(";--;" in line for line in joined.splitlines())
 
 
-def test_a_picture_shows_what_the_owners_waited_for(run: Run) -> None:
+def test_a_picture_shows_the_waits_of_owners(run: Run) -> None:
     folded = run("fold", EVENTS, "--chain", "owners", "--name", "^vm object$", "-q").stdout
     assert_golden(folded, FIXTURES / "golden" / "fold-owners.folded")
     drawn = run("flamegraph", EVENTS, "--chain", "owners").stdout
@@ -274,7 +274,7 @@ def test_a_picture_shows_what_the_owners_waited_for(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
-def test_sums_have_no_owners_to_join(run: Run, name: str) -> None:
+def test_chains_of_owners_need_single_waits(run: Run, name: str) -> None:
     done = run("fold", RECORDINGS / name, "--chain", "owners")
     assert done.exit_code == 2
     assert "no single waits were recorded" in done.stderr

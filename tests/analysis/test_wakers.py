@@ -13,29 +13,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers import native_writer as writer
+from helpers.single_waits import Wait as SingleWait
+from helpers.single_waits import events_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import Detail, build_report
+from pvprof.analysis.stacks.chains import MAX_DEPTH, Joined, join_stacks
 from pvprof.analysis.stacks.fold import FoldOptions, fold
-from pvprof.analysis.waits.chains import MOST_DEPTH, Joined, join_stacks
 from pvprof.analysis.waits.waker_chains import (
     NO_WAKER,
     EndedWaits,
-    chains_of_endings,
-    chains_of_singles,
+    chains_of_sums,
+    chains_of_waits,
+    follow_wakers,
 )
-from pvprof.analysis.waits.wakers import is_interrupt, wakers_of, wakeup_sums_of
+from pvprof.analysis.wakers import is_interrupt, wakers_of, wakeup_sums_of
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters, classify
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Measurement
 from pvprof.dataset.load import load_dataset
+from pvprof.model.arrays import INT64_MAX
 from pvprof.model.stacks import Stack
+from pvprof.model.waits import WakeupTable
 from pvprof.parse.read import ReadOptions, read
 
 Run = Callable[..., Result]
@@ -117,8 +123,8 @@ def ended_by(recorded: Recorded) -> tuple[dict[int, Wake], int, int]:
 
 
 def slow_chains(runs: Sequence[Recorded], depth: int, by: str = "leaf") -> Counter[str]:
-    """Return the towers that joined stacks make, one wait after the other."""
-    towers: Counter[str] = Counter()
+    """Return the joined stacks, made one wait after the other."""
+    stacks: Counter[str] = Counter()
     for recorded in runs:
         waits, _ = recorded.in_file()
         ended, _, _ = ended_by(recorded)
@@ -127,7 +133,7 @@ def slow_chains(runs: Sequence[Recorded], depth: int, by: str = "leaf") -> Count
             frames = [wait.name, *frames] if by == "root" else frames
             frames += [wait.name] if by == "leaf" else []
             if place not in ended:
-                towers[";".join([*frames, "--", NO_WAKER])] += wait.wait
+                stacks[";".join([*frames, "--", NO_WAKER])] += wait.wait
                 continue
             met, now = [wait.tid], ended[place]
             frames += ["--", *now.frames, now.execname]
@@ -146,8 +152,8 @@ def slow_chains(runs: Sequence[Recorded], depth: int, by: str = "leaf") -> Count
                 now = ended[at]
                 frames += [] if by == "none" else [waits[at].name]
                 frames += ["--", *now.frames, now.execname]
-            towers[";".join(frames)] += wait.wait
-    return Counter({tower: value for tower, value in towers.items() if value})
+            stacks[";".join(frames)] += wait.wait
+    return Counter({stack: value for stack, value in stacks.items() if value})
 
 
 @st.composite
@@ -178,7 +184,7 @@ RUNS = st.lists(recordings().filter(lambda one: bool(one.order)), min_size=1, ma
 
 
 def measured(runs: Sequence[Recorded]) -> Measurement:
-    """Return what is read of several recordings together."""
+    """Return the measurement of several recordings together."""
     with tempfile.TemporaryDirectory() as place:
         paths = [Path(place) / f"run{number}.out" for number in range(len(runs))]
         for path, recorded in zip(paths, runs, strict=True):
@@ -192,16 +198,16 @@ def weights_of(joined: Joined) -> Counter[tuple[object, ...]]:
     )
 
 
-def towers(measurement: Measurement, options: FoldOptions, depth: int = 1) -> Counter[Stack]:
+def joined_stacks(measurement: Measurement, options: FoldOptions, depth: int = 1) -> Counter[Stack]:
     assert measurement.events is not None
     assert measurement.wakeups is not None
-    singles = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
+    ended = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
     parts = classify(measurement.profile, load_rules(None))
     options = replace(options, chain_depth=depth)
-    joined = chains_of_singles(singles, options)
+    joined = chains_of_waits(ended, options)
     if depth == 1:
         assert weights_of(joined) == weights_of(
-            chains_of_endings(wakeup_sums_of(measurement), options)
+            chains_of_sums(wakeup_sums_of(measurement), options)
         )
     stacks, how = join_stacks(joined, parts, options, NO_WAKER)
     groups = zip((part.key for part in parts), stacks, strict=True)
@@ -212,7 +218,7 @@ def towers(measurement: Measurement, options: FoldOptions, depth: int = 1) -> Co
 
 
 @given(recordings().filter(lambda one: bool(one.order)))
-def test_each_wake_up_ends_the_wait_that_a_slow_join_finds(recorded: Recorded) -> None:
+def test_each_wake_up_ends_the_same_wait_as_in_a_slow_join(recorded: Recorded) -> None:
     parsed = read(recorded.text(), "x", ReadOptions())
     waits, wakes = recorded.in_file()
     ended, lone, more = ended_by(recorded)
@@ -261,25 +267,25 @@ def test_rows_stay_with_their_waits_when_runs_are_pooled(runs: list[Recorded]) -
 
 
 @settings(max_examples=150)
-@given(RUNS, st.integers(1, MOST_DEPTH), st.sampled_from(["leaf", "root", "none"]))
-def test_joined_stacks_are_those_of_a_slow_join_and_hold_every_wait_once(
+@given(RUNS, st.integers(1, MAX_DEPTH), st.sampled_from(["leaf", "root", "none"]))
+def test_joined_stacks_equal_a_slow_join_and_have_each_wait_once(
     runs: list[Recorded], depth: int, by: str
 ) -> None:
     measurement = measured(runs)
     if measurement.wakeups is None:
         return
-    found = towers(measurement, FoldOptions(by=by), depth)  # type: ignore[arg-type]
+    found = joined_stacks(measurement, FoldOptions(by=by), depth)  # type: ignore[arg-type]
     assert found == slow_chains(runs, depth, by)
     assert found.total() == measurement.profile.total
 
 
 @settings(max_examples=30)
 @given(RUNS)
-def test_the_order_of_pooled_runs_changes_no_tower(runs: list[Recorded]) -> None:
+def test_the_order_of_runs_has_no_effect_on_joined_stacks(runs: list[Recorded]) -> None:
     every = [measured(some) for some in itertools.permutations(runs)]
     if every[0].wakeups is None:
         return
-    first, *others = [towers(one, FoldOptions(), 4) for one in every]
+    first, *others = [joined_stacks(one, FoldOptions(), 4) for one in every]
     assert all(one == first for one in others)
 
 
@@ -288,7 +294,7 @@ def test_the_order_of_pooled_runs_changes_no_tower(runs: list[Recorded]) -> None
 def test_counts_are_the_number_of_waits(runs: list[Recorded]) -> None:
     measurement = measured(runs)
     if measurement.wakeups is not None:
-        found = towers(measurement, FoldOptions(counts=True), 3)
+        found = joined_stacks(measurement, FoldOptions(counts=True), 3)
         assert found.total() == sum(len(one.waits) for one in runs)
 
 
@@ -297,7 +303,7 @@ def test_counts_are_the_number_of_waits(runs: list[Recorded]) -> None:
 
 @settings(max_examples=80)
 @given(RUNS)
-def test_waits_are_divided_as_a_slow_way_divides_them_and_add_up(runs: list[Recorded]) -> None:
+def test_splits_of_waits_equal_a_slow_computation_and_add_up(runs: list[Recorded]) -> None:
     measurement = measured(runs)
     if measurement.wakeups is None or measurement.events is None:
         return
@@ -329,7 +335,7 @@ def test_waits_are_divided_as_a_slow_way_divides_them_and_add_up(runs: list[Reco
     assert found.split.runnable_ns == runnable.total()
 
 
-def test_a_row_names_as_many_wakers_as_are_asked_for_and_says_how_many_there_are() -> None:
+def test_a_row_lists_the_wakers_asked_for_and_counts_all() -> None:
     waits = tuple(Wait(n * 10, 5 + n, 1, "a", "x", ("kernel`f",)) for n in range(3))
     wakes = tuple(Wake(n * 10 + 2, 1, 9, f"w{n}", ("kernel`g",)) for n in range(3))
     measurement = measured([Recorded(waits, wakes, tuple(range(6)))])
@@ -343,7 +349,7 @@ def test_a_row_names_as_many_wakers_as_are_asked_for_and_says_how_many_there_are
     assert row.waker_number == 3
 
 
-def test_an_interrupt_is_told_by_a_function_of_its_own_not_by_its_process() -> None:
+def test_an_interrupt_is_detected_by_its_functions_not_its_process() -> None:
     text = (
         "kernel`trap;kernel`lapic_handle_timer+0x9b;kernel`softclock_call_cc;kernel`sleepq_timeout"
     )
@@ -372,7 +378,7 @@ def wake(time: int, sleeper: int, waker: int, execname: bytes = b"cc") -> writer
     return writer.wake((time, sleeper, waker, 1), {"exec": execname}, frames)
 
 
-def test_a_wait_that_the_kernel_measured_is_divided_within_what_it_measured(run: Run) -> None:
+def test_a_wait_measured_by_the_kernel_is_split_within_its_length(run: Run) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0, 90)]
     records += [sleep(2100, 1), wake(2195, 1, 2), writer.run_again(2200, 1, 0, 90)]
     document = json.loads(
@@ -384,7 +390,7 @@ def test_a_wait_that_the_kernel_measured_is_divided_within_what_it_measured(run:
     assert section["wakers"]["not_told_apart"] == 0
 
 
-def test_waits_without_a_wake_up_are_not_told_apart_and_that_is_said(run: Run) -> None:
+def test_waits_without_a_wake_up_are_not_split_and_reported(run: Run) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0)]
     records += [sleep(1100, 3), writer.run_again(1130, 3, 0)]
     records += [sleep(1100, 4, name=b"y"), writer.run_again(1107, 4, 0)]
@@ -401,7 +407,7 @@ def test_waits_without_a_wake_up_are_not_told_apart_and_that_is_said(run: Run) -
     ] == [("x", "130", "50", "50", "cc kernel`unlock"), ("y", "7", "", "", "")]
 
 
-def test_totals_of_waits_hold_no_waker(run: Run) -> None:
+def test_totals_of_waits_do_not_include_wakers(run: Run) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0)]
     both = json.loads(run("report", "-", "--format", "json", stdin=native(records)).stdout)
     del records[1]
@@ -463,14 +469,14 @@ def total_of(text: str) -> int:
 
 
 @pytest.mark.parametrize("depth", [1, 4])
-def test_towers_of_a_real_recording_add_up_to_its_waits(depth: int, run: Run) -> None:
+def test_joined_stacks_of_a_real_recording_add_up_to_its_waits(depth: int, run: Run) -> None:
     plain = run("fold", REAL)
     joined = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert total_of(joined.stdout) == total_of(plain.stdout) == 25622118821
     assert NO_WAKER not in joined.stdout
 
 
-def test_rows_of_a_real_recording_are_divided_to_the_nanosecond(run: Run) -> None:
+def test_rows_of_a_real_recording_are_split_to_the_nanosecond(run: Run) -> None:
     rows = csv_rows(run("report", REAL, "--kind", "all", "--format", "csv"))
     assert sum(int(row["value"]) for row in rows) == 25622118821
     assert all(int(row["value"]) == int(row["blocked"]) + int(row["runnable"]) for row in rows)
@@ -496,7 +502,7 @@ def test_recordings_with_and_without_wake_ups_pool(run: Run) -> None:
         ("locks-wakers-80.txt", ["locks", "--wakers"], 80),
     ],
 )
-def test_results_of_a_real_recording_are_as_reviewed(
+def test_results_of_a_real_recording_equal_the_golden_files(
     name: str, args: list[object], columns: int, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
@@ -505,7 +511,7 @@ def test_results_of_a_real_recording_are_as_reviewed(
     assert_golden(result.stdout, GOLDEN / name)
 
 
-def test_the_picture_of_joined_stacks_tells_wakers_apart(run: Run) -> None:
+def test_the_picture_of_joined_stacks_shows_wakers(run: Run) -> None:
     args = ("flamegraph", REAL, "--chain", "wakers", "--symbols", SYMBOLS)
     picture = run(*args)
     assert picture.exit_code == 0, picture.stderr
@@ -530,7 +536,7 @@ def test_filters_choose_waits_before_they_are_joined(run: Run) -> None:
 
 @pytest.mark.parametrize("name", ["events.out.gz", "stock-offcpu.out", "wakeup.out"])
 @pytest.mark.parametrize("args", [["fold", "--chain", "wakers"], ["locks", "--wakers"]])
-def test_where_no_wake_up_was_recorded_that_is_said_with_what_to_do(
+def test_a_recording_without_wake_ups_is_an_error_with_a_hint(
     name: str, args: list[str], run: Run
 ) -> None:
     result = run(*args, RECORDINGS / name)
@@ -539,7 +545,7 @@ def test_where_no_wake_up_was_recorded_that_is_said_with_what_to_do(
     assert "events --wakers" in result.stderr
 
 
-def test_joined_stacks_are_not_for_speedscope(run: Run, tmp_path: Path) -> None:
+def test_joined_stacks_cannot_be_written_as_speedscope(run: Run, tmp_path: Path) -> None:
     for command in ("fold", "flamegraph"):
         result = run(command, REAL, "--chain", "wakers", "-o", tmp_path / "x.speedscope.json")
         assert result.exit_code == 2
@@ -547,7 +553,7 @@ def test_joined_stacks_are_not_for_speedscope(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--by", "root"], ["--no-execname", "--counts"]])
-def test_a_page_carries_along_who_ended_waits(options: list[str], run: Run, tmp_path: Path) -> None:
+def test_a_page_carries_wake_ups_along(options: list[str], run: Run, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", REAL, "-o", page).exit_code == 0
     assert "With their wakers" in page.read_text()
@@ -567,7 +573,7 @@ def test_a_page_carries_along_who_ended_waits(options: list[str], run: Run, tmp_
 
 
 @pytest.mark.parametrize("depth", [0, 9, "x"])
-def test_depths_out_of_range_are_refused(depth: object, run: Run) -> None:
+def test_depths_out_of_range_are_errors(depth: object, run: Run) -> None:
     result = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert result.exit_code == 2
     assert "--chain-depth" in result.stderr
@@ -593,7 +599,7 @@ def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: Run)
             assert "number too large" in result.stderr
 
 
-def test_wake_ups_alone_are_a_recording_of_no_wait(run: Run) -> None:
+def test_wake_ups_alone_are_a_recording_without_waits(run: Run) -> None:
     text = Wake(5, 1, 2, "a", ("kernel`f",)).text().encode()
     result = run("report", "-", stdin=text)
     assert result.exit_code == 0, result.stderr
@@ -601,7 +607,7 @@ def test_wake_ups_alone_are_a_recording_of_no_wait(run: Run) -> None:
     assert "wake-ups of threads that were in no recorded wait" in result.stdout
 
 
-def test_the_report_counts_wakers_only_where_they_are_known() -> None:
+def test_the_report_has_wakers_only_if_they_were_recorded() -> None:
     recorded = Recorded((Wait(1, 9, 1, "a", "x", ("kernel`f",)),), (), (0,))
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "x.out"
@@ -610,3 +616,23 @@ def test_the_report_counts_wakers_only_where_they_are_known() -> None:
     (section,) = build_report(Classified.of(pool, load_rules(None), EVERYTHING), Detail()).sections
     assert (section.wakers, section.aside_wakers, section.asleep_rows) == (None, None, ())
     assert section.rows[0].blocked is None
+
+
+def test_a_wait_that_ends_beyond_64_bits_is_not_followed() -> None:
+    first, last = -INT64_MAX - 1, INT64_MAX
+    sleeper = SingleWait(first + 1, 90, tid=1)
+    waker = SingleWait(last - 149, 200, tid=2)  # its end would wrap around to first + 50
+    waits = events_of([sleeper, waker])
+    wakeups = WakeupTable(
+        time_ns=np.asarray([first + 80, last - 100]),
+        sleeper_tid=np.asarray([1, 2]),
+        waker_tid=np.asarray([2, 3]),
+        cpu=np.asarray([0, 0]),
+        row=np.asarray([0, 1]),
+        key_id=np.asarray([0, 0]),
+        stack_id=np.asarray([0, 0]),
+        keys=waits.keys,
+        stacks=waits.stacks,
+    )
+    links = follow_wakers(EndedWaits(waits, wakeups, ()), 2)
+    assert [link.wait.tolist() for link in links] == [[0, 1]]

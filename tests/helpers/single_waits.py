@@ -11,8 +11,9 @@ from pvprof.classify.filters import Part, classify
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Key
+from pvprof.model.runs import RunSpan
 from pvprof.model.stacks import Stack
-from pvprof.model.waits import RunSpan, WaitTable
+from pvprof.model.waits import WaitTable
 
 RULES = load_rules()
 

@@ -18,7 +18,7 @@ TIMES = st.integers(0, 1 << 62)
 
 
 @given(TIMES, TIMES, st.integers(1, 1 << 50), st.integers(1, 1 << 50), st.integers(0, 1 << 50))
-def test_the_way_there_and_back_is_exact_but_for_rounding(
+def test_conversion_there_and_back_is_exact_but_for_rounding(
     monotonic: int, wall: int, passed: int, passed_wall: int, since: int
 ) -> None:
     begin, end = Clocks(monotonic, wall), Clocks(monotonic + passed, wall + passed_wall)
@@ -39,12 +39,12 @@ def test_the_marks_themselves_are_exact() -> None:
 
 
 @pytest.mark.parametrize(("wall", "drifts"), [(100_999, False), (101_001, True), (98_000, True)])
-def test_more_than_a_percent_is_a_drift(wall: int, drifts: bool) -> None:
+def test_a_drift_above_1_percent_gets_a_warning(wall: int, drifts: bool) -> None:
     found = list(drift_problems(Clocks(5, 7), Clocks(100_005, 7 + wall), "f"))
     assert [one.kind for one in found] == ["clock-drift"] * drifts
 
 
-def test_the_drift_of_a_real_recording_is_told(run: Run) -> None:
+def test_the_drift_of_a_real_recording_gets_a_warning(run: Run) -> None:
     result = run("fold", RECORDINGS / "events.out.gz", "-q")
     assert (
         "warning: events: the clocks disagree: 12910824755 ns passed on the monotonic,"
@@ -52,6 +52,6 @@ def test_the_drift_of_a_real_recording_is_told(run: Run) -> None:
     ) in result.stderr
 
 
-def test_a_time_is_written_for_people() -> None:
+def test_a_time_is_formatted_in_utc() -> None:
     assert format_wall(1_795_372_027_596_348_298) == "2026-11-22T18:27:07.596Z"
     assert format_wall(1 << 80) == f"{1 << 80} ns"

@@ -36,14 +36,22 @@ def test_a_time_has_four_digits(value: int, text: str) -> None:
         (5, 5, "100.0%"),
         (1, 3, "33.3%"),
         (1, 1_000_000, "<0.1%"),
+        (4, 10_000, "<0.1%"),
+        (5, 10_000, "0.1%"),
+        (996, 1000, "99.6%"),
+        (9_994, 10_000, "99.9%"),
+        (9_995, 10_000, ">99.9%"),
         (999_999, 1_000_000, ">99.9%"),
         (0, 0, "-"),
     ],
 )
-def test_a_share_never_reads_as_none_or_all_when_it_is_not(
-    part: int, whole: int, text: str
-) -> None:
+def test_a_share_has_one_decimal(part: int, whole: int, text: str) -> None:
     assert format_share(part, whole) == text
+
+
+@given(st.integers(2, 1 << 62).flatmap(lambda n: st.tuples(st.integers(1, n - 1), st.just(n))))
+def test_a_part_never_reads_as_nothing_or_everything(share: tuple[int, int]) -> None:
+    assert format_share(*share) not in ("0.0%", "100.0%")
 
 
 @given(st.integers(1, 1 << 62))

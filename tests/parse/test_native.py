@@ -696,7 +696,7 @@ R 261874135318 100159 2 43041769
 """
     events = parse(text).events
     assert events is not None
-    row = {column: getattr(events, column).tolist() for column in events.COLUMNS}
+    row = {column: getattr(events, column).tolist() for column in events.columns()[:-2]}
     assert row == {
         "start_ns": [261831093548],
         "wait_ns": [43041769],
@@ -763,10 +763,10 @@ def test_plain_events_are_read_at_once_and_give_what_the_careful_way_gives(name:
     assert careful.events is not None
     assert quick.wakeups is not None
     assert careful.wakeups is not None
-    for column in (*quick.wakeups.COLUMNS, "row"):
+    for column in ("time_ns", "sleeper_tid", "waker_tid", "cpu", "row"):
         wanted = getattr(careful.wakeups, column)
         assert getattr(quick.wakeups, column).tolist() == wanted.tolist()
-    for column in (*quick.events.COLUMNS, "key_id", "stack_id"):
+    for column in quick.events.columns():
         wanted = getattr(careful.events, column)
         if column == "key_id":  # numbers in the order of first sight, which may differ
             names = [careful.events.keys[key] for key in wanted]

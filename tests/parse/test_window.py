@@ -13,7 +13,7 @@ from conftest import RECORDINGS, read_recording_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.analysis.waits.wakers import endings_of
+from pvprof.analysis.waits.wakeups import sum_wakeups
 from pvprof.errors import UsageError
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
@@ -124,7 +124,7 @@ def test_blocked_and_runnable_of_windows_add_up_too() -> None:
         assert one.events is not None
         assert one.wakeups is not None
         found: Counter[object] = Counter()
-        for ending, division in endings_of(one.events, one.wakeups).items():
+        for ending, division in sum_wakeups(one.events, one.wakeups).items():
             found[ending, "blocked"] += division.blocked_ns
             found[ending, "runnable"] += division.runnable_ns
         return found

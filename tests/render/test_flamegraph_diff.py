@@ -28,7 +28,7 @@ from helpers.browser import (
 from playwright.sync_api import Browser, Page
 from test_flamegraph_svg import HOSTILE, data_of, frames_in, parse, texts_of, title_of
 
-from pvprof.analysis.stacks.diff_layout import NEW, VANISHED, Scale, Threshold
+from pvprof.analysis.stacks.diff_layout import NEW, VANISHED, Threshold, WorkScale
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import Stack
 from pvprof.render.svg.diff_flamegraph import (
@@ -90,7 +90,7 @@ def test_what_only_one_profile_has_is_marked_in_the_label() -> None:
 def test_the_picture_says_how_values_were_scaled_or_that_they_were_not() -> None:
     plain = " ".join(texts_of(parse(render_diff(BASE, AFTER, OPTIONS)), "subtitle"))
     assert "base: stock; new: obm. values as recorded, not scaled." in plain
-    scale = Scale("builds", Fraction(2), Fraction(3))
+    scale = WorkScale("builds", Fraction(2), Fraction(3))
     text = render_diff(BASE, AFTER, replace(OPTIONS, scale=scale))
     words = " ".join(texts_of(parse(text), "subtitle"))
     assert "the base (2 builds) is scaled by 1.5 to the 3 builds of the new profile" in words

@@ -84,7 +84,7 @@ def kinds(one: RunSet) -> list[str]:
         ("    674009  involuntary context switches", {"involuntary context switches": 674009}),
     ],
 )
-def test_a_line_of_each_program_is_understood(line: str, expected: dict[str, float]) -> None:
+def test_a_line_of_each_program_is_read(line: str, expected: dict[str, float]) -> None:
     found = read_line(line)
     assert isinstance(found, Times)
     assert {metric.name: value for metric, value in found.values} == pytest.approx(expected)
@@ -100,7 +100,7 @@ def test_a_line_of_each_program_is_understood(line: str, expected: dict[str, flo
         "1 real 2 user 3 sys 4 real",
     ],
 )
-def test_where_a_number_begins_is_not_guessed(line: str) -> None:
+def test_an_ambiguous_beginning_of_a_number_is_not_guessed(line: str) -> None:
     assert isinstance(read_line(line), Unclear)
 
 
@@ -115,7 +115,7 @@ def test_where_a_number_begins_is_not_guessed(line: str) -> None:
         "",
     ],
 )
-def test_other_lines_are_no_times(line: str) -> None:
+def test_other_lines_have_no_times(line: str) -> None:
     assert read_line(line) is None
 
 
@@ -131,7 +131,7 @@ def test_other_lines_are_no_times(line: str) -> None:
         ("-1.5", -1.5),
     ],
 )
-def test_lengths_of_time_are_seconds(text: str, value: float) -> None:
+def test_durations_are_in_seconds(text: str, value: float) -> None:
     assert seconds(text) == pytest.approx(value)
 
 
@@ -151,14 +151,14 @@ def test_the_threads_table_is_three_sets_with_their_warm_ups_set_aside() -> None
     )
 
 
-def test_a_dump_without_a_heading_is_one_set_named_as_the_file() -> None:
+def test_a_text_without_a_heading_is_one_set_named_after_the_file() -> None:
     path = str(THREAD / "skylake-obm-rerun.txt")
     (one,) = read_run_sets([path])
     assert one.name == path
     assert [len(series.values) for series in one.series] == [10, 10, 10]
 
 
-def test_files_of_time_l_as_they_were_recorded_hold_one_run_each() -> None:
+def test_recorded_files_of_time_l_have_one_run_each() -> None:
     (one,) = read_run_sets([str(RECORDINGS / "build-events.time")])
     found = values(one)
     assert found["real"] == (298.44,)
@@ -169,32 +169,32 @@ def test_files_of_time_l_as_they_were_recorded_hold_one_run_each() -> None:
     assert kinds(one) == []
 
 
-def test_runs_of_time_l_one_behind_the_other_are_told_apart(tmp_path: Path) -> None:
+def test_consecutive_runs_of_time_l_are_separate_runs(tmp_path: Path) -> None:
     text = (RECORDINGS / "events.time").read_text() + (RECORDINGS / "stock-offcpu.time").read_text()
     (one,) = read(tmp_path, text)
     assert {len(series.values) for series in one.series} == {2}
 
 
-def test_runs_of_bash_one_behind_the_other_are_told_apart(tmp_path: Path) -> None:
+def test_consecutive_runs_of_bash_are_separate_runs(tmp_path: Path) -> None:
     run = "\nreal\t0m1.5s\nuser\t0m1.0s\nsys\t0m0.25s\n"
     (one,) = read(tmp_path, 3 * run)
     assert values(one) == {"real": (1.5,) * 3, "user": (1.0,) * 3, "sys": (0.25,) * 3}
 
 
 @pytest.mark.parametrize("options", [[], ["-p"]])
-def test_what_time_of_this_machine_prints_is_read(options: list[str], tmp_path: Path) -> None:
+def test_the_output_of_the_installed_time_is_read(options: list[str], tmp_path: Path) -> None:
     require(shutil.which("time") is not None, "time")
     done = subprocess.run(["time", *options, "true"], capture_output=True, check=True, text=True)
     found = values(read(tmp_path, 3 * done.stderr)[0])
     assert [len(found[name]) for name in ("real", "user", "sys")] == [3, 3, 3]
 
 
-def test_what_time_of_this_bash_prints_is_read(tmp_path: Path) -> None:
+def test_the_output_of_the_installed_bash_is_read(tmp_path: Path) -> None:
     done = subprocess.run(["bash", "-c", "time true"], capture_output=True, check=True, text=True)
     assert set(values(read(tmp_path, done.stderr)[0])) == {"real", "user", "sys"}
 
 
-def test_output_around_the_times_is_counted_with_its_first_line(tmp_path: Path) -> None:
+def test_other_output_is_counted_with_its_first_line(tmp_path: Path) -> None:
     text = "cc -c a.c\nIn function 'foo':\n  warning: x\n 1.0 real 2.0 user 3.0 sys\nlinking it\n"
     (one,) = read(tmp_path, text)
     assert values(one)["real"] == (1.0,)
@@ -202,7 +202,7 @@ def test_output_around_the_times_is_counted_with_its_first_line(tmp_path: Path) 
     assert (problem.kind, problem.line, problem.count) == ("no-times", 1, 4)
 
 
-def test_headings_make_sets_with_a_colon_or_as_a_word_right_above(tmp_path: Path) -> None:
+def test_a_heading_has_a_colon_or_is_a_word_directly_above(tmp_path: Path) -> None:
     run = "1 real 2 user 3 sys\n"
     text = f"stock\n{run}{run}\npatched, twice:\n\n{run}warmup:\n{run}run:\n{run}"
     sets = read(tmp_path, text)
@@ -213,7 +213,7 @@ def test_headings_make_sets_with_a_colon_or_as_a_word_right_above(tmp_path: Path
     assert sets[1].series[0].warmups == (1.0,)
 
 
-def test_a_heading_that_comes_again_is_told(tmp_path: Path) -> None:
+def test_a_repeated_heading_gets_a_warning(tmp_path: Path) -> None:
     run = "1 real 2 user 3 sys\n"
     sets = read(tmp_path, f"a:\n{run}b:\n{run}a:\n{run}")
     assert [(one.name, len(one.series[0].values)) for one in sets] == [("a", 2), ("b", 1)]
@@ -221,7 +221,7 @@ def test_a_heading_that_comes_again_is_told(tmp_path: Path) -> None:
     assert (problem.kind, problem.line) == ("heading-again", 5)
 
 
-def test_labels_before_the_times_make_sets_where_they_differ(tmp_path: Path) -> None:
+def test_different_labels_in_front_of_times_make_sets(tmp_path: Path) -> None:
     text = (
         "r359444  33.28 real 2552.36 user 329.16 sys\nr360431  33.26 real 2551.49 user 344.60 sys\n"
     )
@@ -263,7 +263,7 @@ def test_a_run_with_an_impossible_time_is_set_aside(tmp_path: Path, run: str, wh
     )
 
 
-def test_warm_ups_alone_are_no_runs(tmp_path: Path) -> None:
+def test_warm_ups_alone_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run that counts"):
         read(tmp_path, "warmup:\n1 real 2 user 3 sys\n")
 
@@ -276,27 +276,27 @@ def test_unclear_lines_alone_are_an_error_that_quotes_one(tmp_path: Path) -> Non
 # --- columns -----------------------------------------------------------------------------------
 
 
-def test_columns_are_read_as_ministat_reads_them(tmp_path: Path) -> None:
+def test_columns_are_read_as_in_ministat(tmp_path: Path) -> None:
     text = "# a comment\n1.5 10\n\n  2e1\t20 # 99\n.5 30\n-3 40\n"
     assert values(read(tmp_path, text)[0]) == {"column 1": (1.5, 20, 0.5, -3)}
     second = TimesOptions(columns=ColumnOptions(2))
     assert values(read(tmp_path, text, second)[0]) == {"column 2": (10, 20, 30, 40)}
 
 
-def test_any_of_the_delimiters_divides_columns(tmp_path: Path) -> None:
+def test_each_delimiter_separates_columns(tmp_path: Path) -> None:
     options = TimesOptions(columns=ColumnOptions(2, ",;"))
     assert values(read(tmp_path, "1,2\n3;;4\n,5,6\n", options)[0]) == {"column 2": (2, 4, 6)}
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "1e999", "0x10", "1_000", "12abc", "seconds"])
-def test_what_is_no_number_is_left_out_with_its_place(tmp_path: Path, bad: str) -> None:
+def test_a_line_that_is_no_number_is_left_out_with_a_warning(tmp_path: Path, bad: str) -> None:
     (one,) = read(tmp_path, f"1\n{bad}\n2\n3\n")
     assert values(one) == {"column 1": (1, 2, 3)}
     place = str(tmp_path / "numbers")
     assert one.problems == (Problem("not-a-number", f"no number: '{bad}'", place, 2),)
 
 
-def test_lines_without_that_column_are_told(tmp_path: Path) -> None:
+def test_lines_without_the_column_get_a_warning(tmp_path: Path) -> None:
     (one,) = read(tmp_path, "1 2\n3\n4 5\n", TimesOptions(columns=ColumnOptions(2)))
     assert values(one) == {"column 2": (2, 5)}
     assert [(problem.kind, problem.line) for problem in one.problems] == [("no-column", 2)]
@@ -317,12 +317,12 @@ def test_a_text_without_numbers_is_an_error(tmp_path: Path, text: str, message: 
         read(tmp_path, text)
 
 
-def test_dtraces_output_is_no_column_of_numbers(tmp_path: Path) -> None:
+def test_output_of_dtrace_is_not_a_column_of_numbers(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="neither times nor a column of numbers"):
         read_run_sets([str(RECORDINGS / "stock-offcpu.out")])
 
 
-def test_the_kind_of_text_can_be_said(tmp_path: Path) -> None:
+def test_the_kind_of_text_can_be_chosen(tmp_path: Path) -> None:
     text = "1 real 2 user 3 sys\n4 real 5 user 6 sys\n"
     third = TimesOptions(COLUMNS, ColumnOptions(3))
     assert values(read(tmp_path, text, third)[0]) == {"column 3": (2, 5)}
@@ -390,7 +390,7 @@ def record_set(place: Path, *runs: dict[str, Any], **facts: Any) -> str:
     return str(place)
 
 
-def test_recordings_of_one_label_are_one_set_and_their_mode_is_told(tmp_path: Path) -> None:
+def test_recordings_with_one_label_are_one_set_with_their_mode(tmp_path: Path) -> None:
     paths = [
         record(tmp_path / "a", real_s=1),
         record(tmp_path / "b", label="patched", real_s=2),
@@ -412,12 +412,12 @@ def test_an_archive_and_a_bare_manifest_are_recordings_too(tmp_path: Path) -> No
         assert values(one) == {"real": (337.94,), "user": (19247.93,), "sys": (2231.28,)}
 
 
-def test_recordings_without_a_label_are_a_set_each(tmp_path: Path) -> None:
+def test_each_recording_without_a_label_is_a_set(tmp_path: Path) -> None:
     paths = [record(tmp_path / name, label=None) for name in "ab"]
     assert [one.name for one in read_run_sets(paths)] == paths
 
 
-def test_a_set_of_recordings_has_its_label_and_its_warm_ups_aside(tmp_path: Path) -> None:
+def test_a_run_set_has_its_label_and_sets_warm_ups_aside(tmp_path: Path) -> None:
     runs = [manifest(warmup=True, real_s=9.5), *(manifest(real_s=n) for n in (1, 2, 3))]
     (one,) = read_run_sets([record_set(tmp_path / "set", *runs)])
     assert one.name == "stock"
@@ -426,12 +426,12 @@ def test_a_set_of_recordings_has_its_label_and_its_warm_ups_aside(tmp_path: Path
     assert kinds(one) == ["warm-up"]
 
 
-def test_two_sets_of_one_label_are_numbered(tmp_path: Path) -> None:
+def test_two_run_sets_with_one_label_are_numbered(tmp_path: Path) -> None:
     paths = [record_set(tmp_path / name, manifest()) for name in "ab"]
     assert [one.name for one in read_run_sets(paths)] == ["stock (1)", "stock (2)"]
 
 
-def test_modes_of_one_set_are_metrics_of_their_own(tmp_path: Path) -> None:
+def test_each_mode_of_a_run_set_has_its_own_metrics(tmp_path: Path) -> None:
     runs = [manifest(mode=mode, real_s=n) for n in (1, 2) for mode in ("offcpu", "locks")]
     (one,) = read_run_sets([record_set(tmp_path / "set", *runs)])
     found = {series.metric.title: series.values for series in one.series}
@@ -439,7 +439,7 @@ def test_modes_of_one_set_are_metrics_of_their_own(tmp_path: Path) -> None:
     assert found["real (traced: locks)"] == (1, 2)
 
 
-def test_a_failed_run_and_a_missing_one_are_told(tmp_path: Path) -> None:
+def test_failed_and_missing_runs_get_a_warning(tmp_path: Path) -> None:
     runs = [manifest(), manifest(exit_status=2), manifest(exit_signal=9)]
     (one,) = read_run_sets([record_set(tmp_path / "set", *runs, wanted=5)])
     assert values(one)["real"] == (337.94,)
@@ -459,7 +459,7 @@ def test_a_failed_run_and_a_missing_one_are_told(tmp_path: Path) -> None:
         ({"exit_status": 1}, "its workload failed"),
     ],
 )
-def test_a_recording_whose_times_do_not_count_is_an_error(
+def test_a_recording_without_valid_times_is_an_error(
     tmp_path: Path, facts: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=f"no run that counts: .*{message}"):
@@ -479,19 +479,19 @@ def test_a_recording_whose_times_do_not_count_is_an_error(
         '{"schema": 1, "runs": [5]}',
     ],
 )
-def test_a_set_that_is_none_is_an_error(tmp_path: Path, text: str) -> None:
+def test_a_bad_run_set_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "set.json").write_text(text)
     with pytest.raises(InputError, match=r"set\.json"):
         read_run_sets([str(tmp_path)])
 
 
-def test_a_set_without_runs_is_an_error(tmp_path: Path) -> None:
+def test_a_run_set_without_runs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no run that counts"):
         read_run_sets([record_set(tmp_path / "set")])
 
 
 @pytest.mark.parametrize("text", ['{"schema": 1', '{"schema": 1}', '{"a": 1}'])
-def test_json_that_is_no_manifest_is_an_error(tmp_path: Path, text: str) -> None:
+def test_json_other_than_a_manifest_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match="JSON"):
         read(tmp_path, text)
 
@@ -499,7 +499,7 @@ def test_json_that_is_no_manifest_is_an_error(tmp_path: Path, text: str) -> None
 # --- files -------------------------------------------------------------------------------------
 
 
-def test_a_file_given_twice_is_refused_under_any_name(tmp_path: Path) -> None:
+def test_a_file_given_twice_under_any_name_is_an_error(tmp_path: Path) -> None:
     place = tmp_path / "a"
     place.write_text("1\n2\n3\n")
     (tmp_path / "b").symlink_to(place)

@@ -1,6 +1,6 @@
-"""Two sides of repeated recordings: what changed, and whether it is proven.
+"""Compare two sides of repeated recordings: what changed, and whether it is proven.
 
-``basis`` says what values are taken per, ``caveats`` what makes a comparison doubtful, ``measures``
-which values are compared, ``code_changes`` where in the code they changed, ``systems`` what means
-the same on two operating systems; ``compare`` puts them together.
+``basis`` has what values are divided by, ``caveats`` what makes a comparison doubtful, ``measures``
+the values that are compared, ``code_changes`` the changes in the code, ``systems`` what two
+operating systems have in common; ``compare`` puts them together.
 """

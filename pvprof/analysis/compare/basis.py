@@ -1,4 +1,4 @@
-"""What the values of a comparison are taken per."""
+"""What the values of a comparison are divided by: runs, seconds or units of work."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from typing import Literal
 
 from pvprof.dataset.sides import RecordedRun
 from pvprof.errors import UsageError
-
-NANOSECONDS = 1_000_000_000
+from pvprof.units import NS_PER_S
 
 _UNIT_OF_WORK = "unit of work"
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What every value is taken per, so that sides of different length or load compare.
+    """What each value is divided by, so that sides of different length or load are comparable.
 
     Attributes:
-        kind: per ``run``; per ``second`` of wall time that was recorded; per unit of ``work``.
+        kind: per ``run``; per ``second`` of recorded wall time; per unit of ``work``.
         unit: the name of a unit of work.
-        work: how many units each run of the base, and of the new side, did.
+        work: the number of units that each run of the base, and of the new side, did.
 
     Raises:
         UsageError: an amount of work is not above 0.
@@ -38,19 +37,19 @@ class Basis:
 
     @property
     def name(self) -> str:
-        """Return the name of one of what values are per."""
+        """Return the name of the basis, singular."""
         return self.unit if self.kind == "work" else self.kind
 
     @property
     def names(self) -> str:
-        """Return the name of several of what values are per; a unit of work as it was given."""
+        """Return the name of the basis, plural; a unit of work as the user gave it."""
         if self.kind == "work":
             return "units of work" if self.unit == _UNIT_OF_WORK else self.unit
         return f"{self.kind}s"
 
     @property
     def sentence(self) -> str:
-        """Return what values are per, in words."""
+        """Return a sentence that says what values are per."""
         if self.kind == "run":
             return "Values are per run"
         if self.kind == "second":
@@ -59,23 +58,24 @@ class Basis:
         return f"Values are per {self.unit}: each run of the base did {base}, of the new side {new}"
 
     def amounts(self, runs: Sequence[RecordedRun], *, is_new: bool) -> tuple[Fraction, ...]:
-        """Return for each run by how much its values are divided.
+        """Return the divisor of each run's values.
 
         Raises:
-            UsageError: how long a run was is needed, and not known.
+            UsageError: values are per second, and the length of a run is not known.
         """
         if self.kind == "run":
             return (Fraction(1),) * len(runs)
         if self.kind == "work":
-            return (self.work[is_new],) * len(runs)
+            base_work, new_work = self.work
+            return (new_work if is_new else base_work,) * len(runs)
         for run in runs:
             if not run.duration_ns or run.duration_ns < 0:
                 raise UsageError(
                     f"{run.name}: how long it was is not known", "values per second need that"
                 )
-        return tuple(Fraction(run.duration_ns or 0, NANOSECONDS) for run in runs)
+        return tuple(Fraction(run.duration_ns or 0, NS_PER_S) for run in runs)
 
 
 def format_amount(value: Fraction) -> str:
-    """Return an amount as people write it, to six digits."""
+    """Return an amount to six significant digits; a whole number in full."""
     return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"

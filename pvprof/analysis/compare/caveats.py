@@ -1,8 +1,8 @@
-"""What speaks against comparing two sides: seen before anything is concluded.
+"""Reasons to doubt a comparison, found before anything is concluded.
 
-Owns the list of what may differ besides the patch: hosts, kernels, programs, what was lost, runs
-that are the same. It concludes nothing: a caveat is a `Problem`, its severity says how bad it is.
-Notes are to be expected; the others refuse a strict comparison.
+Owns the list of what may differ besides the patch: hosts, kernels, programs, losses, equal runs. It
+concludes nothing: a caveat is a `Problem` with a severity. Notes are expected; any other caveat
+refuses a strict comparison.
 """
 
 from __future__ import annotations
@@ -12,25 +12,32 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pvprof.analysis.compare.basis import Basis
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.model.problems import Problem, Severity, merge_problems
 from pvprof.model.stacks import Stack, frames_of
-from pvprof.stats.methods import LEAST_RUNS
+from pvprof.stats.methods import MIN_RUNS
 from pvprof.units import format_ns, format_share
 
-_MOST_NAMED = 4
-_MOST_TEXT = 160
-_UNEVEN_DURATION = 1.25
-_UNNAMED = re.compile("(?:kernel`)?0xf[0-9a-f]{15}")  # where a 64-bit kernel's code lies
-_LEAST_UNNAMED = 100  # a hundredth of a side
+_MAX_NAMED = 4
+_MAX_TEXT = 160
+_MAX_DURATION_RATIO = 1.25
+_UNNAMED = re.compile("(?:kernel`)?0xf[0-9a-f]{15}")  # the addresses of a 64-bit kernel's code
+_MIN_UNNAMED_PERCENT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Fact:
-    """Something that all runs should have in common: how it is called, and where it stands."""
+    """Something that all runs should have in common.
+
+    Attributes:
+        kind, severity: of the problem if it differs.
+        title: its name.
+        value: reads it from a run.
+    """
 
     kind: str
     title: str
@@ -57,7 +64,7 @@ _FACTS = (
     _Fact("different-scope", "scope", lambda run: run.manifest.scope),
     _Fact("different-versions", "version of pvprof", lambda run: run.manifest.pvprof, "note"),
 )
-# Of runs of one mode: modes have programs of their own.
+# Compared within one mode: each mode has its own programs.
 _PROGRAM_FACTS = (
     _Fact("different-programs", "D program", lambda run: run.manifest.program),
     _Fact("different-options", "options of the D program", lambda run: run.manifest.options),
@@ -70,18 +77,15 @@ def _or_none(text: str | None) -> str | None:
 
 
 def find_caveats(base: Side, new: Side, basis: Basis) -> tuple[Problem, ...]:
-    """Return everything that is doubtful about a comparison, the worst first.
-
-    The order of the runs of a side changes nothing in it.
-    """
+    """Return all caveats of a comparison, the worst first; the order of runs has no effect."""
     runs = (*base.runs, *new.runs)
-    found = [
+    caveats = [
         *base.problems,
         *new.problems,
         *_same_runs(base, new),
         *_losses(base, new),
         *_manifests(base, new),
-        *(one for fact in _FACTS for one in _differences(fact, base.runs, new.runs)),
+        *(caveat for fact in _FACTS for caveat in _differences(fact, base.runs, new.runs)),
         *_modes(base, new),
         *_programs(base, new),
         *_kernels(base, new),
@@ -89,22 +93,26 @@ def find_caveats(base: Side, new: Side, basis: Basis) -> tuple[Problem, ...]:
         *_lengths(base, new, basis),
         *_few(base, new),
     ]
-    return merge_problems(found)
+    return merge_problems(caveats)
 
 
 def unnamed_addresses(base: Folded, new: Folded) -> tuple[Problem, ...]:
-    """Tell of how much one cannot say whether it is the same code on both sides.
+    """Return a note if much of a side is in stacks with addresses that only this side has.
 
-    Two kernels have the same function at different addresses: where it has no name, everything that
+    Two kernels have the same function at different addresses: if it has no name, everything that
     it called seems to vanish and to appear.
     """
-    unnamed = [_unnamed_in(side) for side in (base, new)]
-    known = [set[str]().union(*one.values()) for one in unnamed]
+    base_stacks, new_stacks = _unnamed_in(base), _unnamed_in(new)
+    base_addresses = set[str]().union(*base_stacks.values())
+    new_addresses = set[str]().union(*new_stacks.values())
     parts = []
-    for side, stacks, others in ((base, unnamed[0], known[1]), (new, unnamed[1], known[0])):
+    for side, stacks, others in (
+        (base, base_stacks, new_addresses),
+        (new, new_stacks, base_addresses),
+    ):
         value = sum(weight for stack, weight in side.rows if stacks.get(stack, set()) - others)
         parts.append((value, side.total))
-    if not any(value * _LEAST_UNNAMED >= total > 0 for value, total in parts):
+    if not any(100 * value >= _MIN_UNNAMED_PERCENT * total > 0 for value, total in parts):
         return ()
     shares = [format_share(*part) for part in parts]
     text = (
@@ -116,25 +124,25 @@ def unnamed_addresses(base: Folded, new: Folded) -> tuple[Problem, ...]:
 
 
 def _unnamed_in(side: Folded) -> dict[Stack, set[str]]:
-    """Return the kernel addresses without a name in each stack that has any."""
-    found: dict[Stack, set[str]] = {}
+    """Map each stack with kernel addresses without a name to these addresses."""
+    addresses: dict[Stack, set[str]] = {}
     for stack, _ in side.rows:
         if "0xf" in stack:
             frames = {frame for frame in frames_of(stack) if _UNNAMED.fullmatch(frame)}
             if frames:
-                found[stack] = frames
-    return found
+                addresses[stack] = frames
+    return addresses
 
 
 def is_refused(caveat: Problem) -> bool:
-    """Tell whether a strict comparison ends at this caveat: at any but a note it does."""
+    """Tell whether a strict comparison ends at this caveat: at all but notes."""
     return caveat.severity != "note"
 
 
 def _named(names: Iterable[str]) -> str:
     known = sorted(set(names))
-    more = f" and {len(known) - _MOST_NAMED} more" if len(known) > _MOST_NAMED else ""
-    return ", ".join(known[:_MOST_NAMED]) + more
+    more = f" and {len(known) - _MAX_NAMED} more" if len(known) > _MAX_NAMED else ""
+    return ", ".join(known[:_MAX_NAMED]) + more
 
 
 def _same_runs(base: Side, new: Side) -> Iterable[Problem]:
@@ -146,22 +154,22 @@ def _same_runs(base: Side, new: Side) -> Iterable[Problem]:
 
 
 def _identities(side: Side) -> set[str]:
-    return {one for run in side.runs for one in (run.digest, run.place) if one}
+    return {name for run in side.runs for name in (run.digest, run.place) if name}
 
 
 def _losses(base: Side, new: Side) -> Iterable[Problem]:
-    """Yield what is missing from each side, and how much of each, if anything is."""
+    """Yield the losses of each side, and how many of its recordings are affected."""
     rates = []
     has_any = False
     for side in (base, new):
         by_run = [_losses_of(run) for run in side.runs]
         by_text: dict[tuple[str, str], list[Problem]] = {}
-        for one in (one for some in by_run for one in some):
-            by_text.setdefault((one.kind, one.text), []).append(one)
+        for loss in chain.from_iterable(by_run):
+            by_text.setdefault((loss.kind, loss.text), []).append(loss)
         for (kind, text), same in sorted(by_text.items()):
-            where = _named(one.file for one in same if one.file)
-            named = f"{side.name}: {text} ({where})" if where else f"{side.name}: {text}"
-            yield Problem(kind, named, count=sum(one.count for one in same), severity="loss")
+            files = _named(loss.file for loss in same if loss.file)
+            named = f"{side.name}: {text} ({files})" if files else f"{side.name}: {text}"
+            yield Problem(kind, named, count=sum(loss.count for loss in same), severity="loss")
         lossy = sum(map(bool, by_run))
         has_any = has_any or lossy > 0
         rates.append(f"{side.name}: {lossy} of {len(side.runs)} recordings")
@@ -171,7 +179,8 @@ def _losses(base: Side, new: Side) -> Iterable[Problem]:
 
 
 def _losses_of(run: RecordedRun) -> list[Problem]:
-    return [one for one in merge_problems(run.pool.problems) if one.severity == "loss"]
+    problems = merge_problems(run.pool.problems)
+    return [problem for problem in problems if problem.severity == "loss"]
 
 
 def _manifests(base: Side, new: Side) -> Iterable[Problem]:
@@ -192,7 +201,8 @@ def _differences(
 
 
 def _values(value: Callable[[RecordedRun], object], runs: Iterable[RecordedRun]) -> set[str]:
-    return {_text(found) for run in runs if (found := value(run)) not in (None, "")}
+    values = (value(run) for run in runs)
+    return {_text(known) for known in values if known not in (None, "")}
 
 
 def _text(value: object) -> str:
@@ -206,9 +216,9 @@ def _text(value: object) -> str:
 
 
 def _shorten(text: str) -> str:
-    """Return text of at most `_MOST_TEXT` characters: both ends, where texts differ mostly."""
-    half = _MOST_TEXT // 2
-    return text if len(text) <= _MOST_TEXT else f"{text[: half - 1]}…{text[-half:]}"
+    """Return both ends of a text, at most `_MAX_TEXT` characters: texts mostly differ there."""
+    half = _MAX_TEXT // 2
+    return text if len(text) <= _MAX_TEXT else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _modes(base: Side, new: Side) -> Iterable[Problem]:
@@ -221,17 +231,20 @@ def _modes(base: Side, new: Side) -> Iterable[Problem]:
 
 def _programs(base: Side, new: Side) -> Iterable[Problem]:
     for mode in sorted({run.mode for run in base.runs} & {run.mode for run in new.runs}):
-        some = [[run for run in side.runs if run.mode == mode] for side in (base, new)]
-        told = [one for fact in _PROGRAM_FACTS for one in _differences(fact, *some)]
-        yield from told
-        scripts = {run.script for runs in some for run in runs if run.script}
-        if len(scripts) > 1 and not told:
+        base_runs = [run for run in base.runs if run.mode == mode]
+        new_runs = [run for run in new.runs if run.mode == mode]
+        differences = [
+            caveat for fact in _PROGRAM_FACTS for caveat in _differences(fact, base_runs, new_runs)
+        ]
+        yield from differences
+        scripts = {run.script for run in (*base_runs, *new_runs) if run.script}
+        if len(scripts) > 1 and not differences:
             text = f"the D programs{f' of {mode}' if mode else ''} are not the same"
             yield Problem("different-programs", text)
 
 
 def _kernels(base: Side, new: Side) -> Iterable[Problem]:
-    """Tell which kernels ran: two are what is expected, one a side."""
+    """Yield the kernels that ran; one on each side is expected."""
     sides = [_values(lambda run: run.manifest.kernel.text, side.runs) for side in (base, new)]
     for side, kernels in zip((base, new), sides, strict=True):
         if len(kernels) > 1:
@@ -257,7 +270,7 @@ def _failed(runs: Iterable[RecordedRun]) -> Iterable[Problem]:
 
 
 def _lengths(base: Side, new: Side, basis: Basis) -> Iterable[Problem]:
-    """Warn where values per run are those of longer runs; with a workload that is the point."""
+    """Warn if values are per run and one side ran longer, unless a workload sets the length."""
     if basis.kind != "run" or any(run.manifest.workload for run in (*base.runs, *new.runs)):
         return
     means = []
@@ -266,7 +279,7 @@ def _lengths(base: Side, new: Side, basis: Basis) -> Iterable[Problem]:
         if not known:
             return
         means.append(sum(known) // len(known))
-    if max(means) > _UNEVEN_DURATION * min(means):
+    if max(means) > _MAX_DURATION_RATIO * min(means):
         text = (
             f"runs of {format_ns(means[0])} against {format_ns(means[1])}: "
             "--per second takes that out"
@@ -278,11 +291,11 @@ def _few(base: Side, new: Side) -> Iterable[Problem]:
     counts = [
         min(Counter(run.mode for run in side.runs).values(), default=0) for side in (base, new)
     ]
-    if min(counts) < LEAST_RUNS:
+    if min(counts) < MIN_RUNS:
         runs = (
             f"{counts[0]} and {counts[1]} runs"
             if counts[0] != counts[1]
             else (f"{counts[0]} run{'s' if counts[0] > 1 else ''} a side")
         )
-        text = f"{runs}: nothing is called different below {LEAST_RUNS} a side"
+        text = f"{runs}: nothing is called different below {MIN_RUNS} a side"
         yield Problem("few-runs", text, severity="note")

@@ -1,35 +1,36 @@
-"""Which code changed: functions and towers, by everything that stands on them.
+"""Which code changed: functions and call paths, with everything that they called.
 
-Owns the inclusive sums of two sides. A function's value holds all stacks that it is in, each once;
-a tower is a path of callers. Changes of towers are shown, not judged: those shown are picked for
-being large, and chance makes large ones too. Functions are picked by their size in both sides
-together, so they may be judged.
+Owns the inclusive sums of two sides. A function's value is the sum of all stacks that it is in,
+each once; a call path is a frame with all of its callers. Changes of call paths are shown, not
+judged: they are chosen for being large, and chance makes large changes too. Functions are chosen by
+their size in both sides together, so they may be judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
-from pvprof.analysis.stacks.diff_layout import DiffBox, Scale, diff_profiles, lay_out_diff
+from pvprof.analysis.stacks.diff_layout import DiffBox, WorkScale, diff_profiles, lay_out_diff
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.classify.rules import Rules
 from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, Frame, Stack, frames_of
 from pvprof.units import Unit
 
-_LEAST_SHARE = Fraction(1, 100)
-_LEAST_TOWER = 2000
-_DOMINANT = Fraction(1, 2)
-_MOST_TOWERS = 100
+_MIN_FUNCTION_SHARE = Fraction(1, 100)
+_MIN_PATH_SHARE = Fraction(1, 2000)
+_DOMINANT_SHARE = Fraction(1, 2)
+_MAX_PATHS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function with all that stands on it.
+    """A function and everything that it called.
 
     Attributes:
-        names: of the functions that are in the very same stacks, the outermost first.
+        names: of the functions that are in exactly the same stacks, the outermost first.
         values: one for each run, as recorded.
     """
 
@@ -39,13 +40,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class CallPath:
-    """A path of callers, and all that stands on it.
+    """A frame with all of its callers, and everything that it called.
 
     Attributes:
         frames: root first.
-        shown: the same without waiting machinery, for people.
-        base, new: of all runs of a side together, as recorded.
-        base_mean, new_mean: per what values are taken per.
+        shown: the same without waiting machinery.
+        base, new: the sum over all runs of a side, as recorded.
+        base_mean, new_mean: divided by the amount that the side covers.
     """
 
     frames: tuple[Frame, ...]
@@ -62,13 +63,13 @@ class CallPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Towers:
-    """Where it changed, the largest first; at most 100 each.
+class PathChanges:
+    """The call paths that changed, the largest changes first; at most 100 each.
 
     Attributes:
-        changed: on both sides; of a path the frame behind which the change divides.
-        appeared, vanished: on one side only; a tower for each outermost frame that is.
-        appeared_count, vanished_count: how many there are.
+        changed: on both sides; each path ends at the frame below which the change divides.
+        appeared, vanished: on one side only; each path ends at the outermost such frame.
+        appeared_count, vanished_count: the numbers of all such paths.
     """
 
     changed: tuple[CallPath, ...] = ()
@@ -78,11 +79,11 @@ class Towers:
     vanished_count: int = 0
 
 
-def add_folded(some: Iterable[Folded], unit: Unit) -> Folded:
+def add_folded(folded_runs: Iterable[Folded], unit: Unit) -> Folded:
     """Return the sum of folded stacks, in the order of their text."""
     totals: dict[Stack, int] = {}
-    for one in some:
-        for stack, value in one.rows:
+    for folded in folded_runs:
+        for stack, value in folded.rows:
             totals[stack] = totals.get(stack, 0) + value
     return Folded(tuple(sorted(totals.items())), unit)
 
@@ -90,151 +91,168 @@ def add_folded(some: Iterable[Folded], unit: Unit) -> Folded:
 def functions_of(
     runs: Sequence[Folded], reasons: frozenset[Frame], rules: Rules
 ) -> tuple[Function, ...]:
-    """Return the functions with at least a hundredth of everything, the largest first.
+    """Return the functions with at least a hundredth of the total, the largest first.
 
     Args:
         runs: folded stacks, one for each run.
         reasons: frames that are no functions: locks, wait messages, processes.
-        rules: say which functions are waiting machinery; they are left out.
+        rules: which functions are waiting machinery; those are left out.
     """
-    vectors: dict[Stack, list[int]] = {}
-    for place, one in enumerate(runs):
-        for stack, value in one.rows:
-            vectors.setdefault(stack, [0] * len(runs))[place] += value
+    values_of_stack: dict[Stack, list[int]] = {}
+    for run, folded in enumerate(runs):
+        for stack, value in folded.rows:
+            values_of_stack.setdefault(stack, [0] * len(runs))[run] += value
     sums: dict[Frame, list[int]] = {}
     depths: dict[Frame, int] = {}
-    for stack, vector in vectors.items():
+    for stack, values in values_of_stack.items():
         for depth, frame in enumerate(dict.fromkeys(frames_of(stack))):
             known = sums.get(frame)
             sums[frame] = (
-                vector if known is None else [a + b for a, b in zip(known, vector, strict=True)]
+                values if known is None else [a + b for a, b in zip(known, values, strict=True)]
             )
             depths[frame] = min(depth, depths.get(frame, depth))
-    least = _LEAST_SHARE * sum(map(sum, vectors.values()))
-    by_values: dict[tuple[int, ...], list[Frame]] = {}
+    min_value = _MIN_FUNCTION_SHARE * sum(map(sum, values_of_stack.values()))
+    names_of_values: dict[tuple[int, ...], list[Frame]] = {}
     skipped = reasons | {DELIMITER, WAKER_DELIMITER}
-    for frame, vector in sums.items():
-        if frame not in skipped and sum(vector) >= least and not rules.is_machinery(frame):
-            by_values.setdefault(tuple(vector), []).append(frame)
-    found = [
-        Function(tuple(sorted(names, key=lambda name: (depths[name], name))), values)
-        for values, names in by_values.items()
+    for frame, values in sums.items():
+        if frame not in skipped and sum(values) >= min_value and not rules.is_machinery(frame):
+            names_of_values.setdefault(tuple(values), []).append(frame)
+    functions = [
+        Function(tuple(sorted(names, key=lambda name: (depths[name], name))), run_values)
+        for run_values, names in names_of_values.items()
     ]
-    return tuple(sorted(found, key=lambda one: (-sum(one.values), one.names)))
+    return tuple(sorted(functions, key=lambda function: (-sum(function.values), function.names)))
+
+
+class _PathNode(NamedTuple):
+    """A box of the differential layout as a node of a tree.
+
+    Attributes:
+        box: the box.
+        frames: of its call path, without the root.
+        parent: the index of its caller's node; the root is its own parent.
+        base_rate, new_rate: its values divided by the amounts of the sides.
+    """
+
+    box: DiffBox
+    frames: tuple[Frame, ...]
+    parent: int
+    base_rate: Fraction
+    new_rate: Fraction
+
+    @property
+    def change(self) -> Fraction:
+        """Return the new side less the base."""
+        return self.new_rate - self.base_rate
 
 
 def changed_paths(
     base: Folded, new: Folded, amounts: tuple[Fraction, Fraction], rules: Rules
-) -> Towers:
-    """Return where it changed.
+) -> PathChanges:
+    """Return the call paths that changed.
 
     Args:
-        base: the folded stacks of all its runs.
+        base: the folded stacks of all runs of the base.
         new: those of the new side.
-        amounts: how much each side covers of what values are per.
-        rules: say which functions are waiting machinery.
+        amounts: what the values of each side are divided by.
+        rules: which functions are waiting machinery.
     """
-    # In both directions the same boxes: what is too narrow is told by the shares of each side.
+    # Both directions have the same boxes: a box is narrow by its share of both sides.
     profile = diff_profiles(base, new, None)
-    layout = lay_out_diff(profile, max(1, (base.total + new.total) // _LEAST_TOWER))
-    paths = _paths(layout.boxes)
-    rates = [
-        (Fraction(box.base) / amounts[0], Fraction(box.new) / amounts[1]) for box in layout.boxes
-    ]
-
-    def tower(place: int) -> CallPath:
-        box, frames = layout.boxes[place], paths[whole[place]][0]
-        means = map(float, rates[place])
-        return CallPath(frames, _shown(frames, rules), box.base, box.new, *means)
-
-    whole = _whole_callees(layout.boxes, paths)
+    min_width = max(1, int((base.total + new.total) * _MIN_PATH_SHARE))
+    nodes = _nodes(lay_out_diff(profile, min_width).boxes, amounts)
+    largest_part = _largest_changes_of_callees(nodes)
     changed: list[int] = []
     appeared: list[int] = []
     vanished: list[int] = []
-    carried = _carried(paths, rates)
-    for place, box in enumerate(layout.boxes[1:], 1):
-        parent = layout.boxes[paths[place][1]]
-        delta = rates[place][1] - rates[place][0]
-        if not box.base or not box.new:
-            if (parent.base and parent.new) or not parent.depth:
-                (appeared if box.new else vanished).append(place)
-        elif delta and carried[place] < _DOMINANT * abs(delta):
-            changed.append(place)
+    for index, node in enumerate(nodes[1:], 1):
+        parent = nodes[node.parent].box
+        is_outermost = bool(parent.base and parent.new) or not parent.depth
+        if not node.box.base:
+            appeared += [index] if is_outermost else []
+        elif not node.box.new:
+            vanished += [index] if is_outermost else []
+        elif node.change and largest_part[index] < _DOMINANT_SHARE * abs(node.change):
+            changed.append(index)
+    innermost = _innermost_with_same_values(nodes)
 
-    def largest(places: list[int]) -> tuple[CallPath, ...]:
-        some = [tower(place) for place in places]
-        some.sort(key=lambda one: (-abs(one.difference), one.frames))
-        return tuple(some[:_MOST_TOWERS])
+    def largest(indices: Sequence[int]) -> tuple[CallPath, ...]:
+        paths = [_call_path(nodes[index], nodes[innermost[index]], rules) for index in indices]
+        paths.sort(key=lambda path: (-abs(path.difference), path.frames))
+        return tuple(paths[:_MAX_PATHS])
 
-    return Towers(
+    return PathChanges(
         largest(changed), largest(appeared), largest(vanished), len(appeared), len(vanished)
     )
 
 
-def _paths(boxes: Sequence[DiffBox]) -> list[tuple[tuple[Frame, ...], int]]:
-    """Return for each box its frames, without the root, and the place of its parent."""
-    paths: list[tuple[tuple[Frame, ...], int]] = []
-    open_places: list[int] = []
-    for place, box in enumerate(boxes):
-        del open_places[box.depth :]
-        parent = open_places[-1] if open_places else 0
-        frames = (*paths[parent][0], box.name) if box.depth else ()
-        paths.append((frames, parent))
-        open_places.append(place)
-    return paths
+def _nodes(boxes: Sequence[DiffBox], amounts: tuple[Fraction, Fraction]) -> list[_PathNode]:
+    """Return a node for each box, in the order of the boxes: callers before their callees."""
+    nodes: list[_PathNode] = []
+    open_nodes: list[int] = []  # from the root to the box before this one
+    for index, box in enumerate(boxes):
+        del open_nodes[box.depth :]
+        parent = open_nodes[-1] if open_nodes else 0
+        frames = (*nodes[parent].frames, box.name) if box.depth else ()
+        rates = Fraction(box.base) / amounts[0], Fraction(box.new) / amounts[1]
+        nodes.append(_PathNode(box, frames, parent, *rates))
+        open_nodes.append(index)
+    return nodes
 
 
-def _whole_callees(
-    boxes: Sequence[DiffBox], paths: Sequence[tuple[tuple[Frame, ...], int]]
-) -> list[int]:
-    """Return for each box the innermost one that all of it passes through."""
-    whole = list(range(len(boxes)))
-    for place in range(len(boxes) - 1, 0, -1):  # callees come after their callers
-        parent = paths[place][1]
-        if (boxes[place].base, boxes[place].new) == (boxes[parent].base, boxes[parent].new):
-            whole[parent] = whole[place]
-    return whole
+def _innermost_with_same_values(nodes: Sequence[_PathNode]) -> list[int]:
+    """Return for each node the innermost one that all of its value passes through."""
+    innermost = list(range(len(nodes)))
+    for index in range(len(nodes) - 1, 0, -1):  # callees first
+        parent = nodes[index].parent
+        box, caller = nodes[index].box, nodes[parent].box
+        if (box.base, box.new) == (caller.base, caller.new):
+            innermost[parent] = innermost[index]
+    return innermost
 
 
-def _carried(
-    paths: Sequence[tuple[tuple[Frame, ...], int]], rates: Sequence[tuple[Fraction, Fraction]]
-) -> Mapping[int, Fraction]:
-    """Return for each box the largest change of one of its callees in the same direction."""
-    carried = dict.fromkeys(range(len(paths)), Fraction(0))
-    for place in range(1, len(paths)):
-        parent = paths[place][1]
-        delta, whole = (rates[one][1] - rates[one][0] for one in (place, parent))
-        if (delta > 0) == (whole > 0):
-            carried[parent] = max(carried[parent], abs(delta))
-    return carried
+def _largest_changes_of_callees(nodes: Sequence[_PathNode]) -> list[Fraction]:
+    """Return for each node the largest change of a callee in the same direction, without sign."""
+    largest = [Fraction(0)] * len(nodes)
+    for node in nodes[1:]:
+        if (node.change > 0) == (nodes[node.parent].change > 0):
+            largest[node.parent] = max(largest[node.parent], abs(node.change))
+    return largest
 
 
-def _shown(frames: Sequence[Frame], rules: Rules) -> tuple[Frame, ...]:
-    kept = [frame for frame in frames[:-1] if not rules.is_machinery(frame)]
-    return (*kept, frames[-1])
+def _call_path(node: _PathNode, innermost: _PathNode, rules: Rules) -> CallPath:
+    frames = innermost.frames
+    outer = [frame for frame in frames[:-1] if not rules.is_machinery(frame)]
+    shown = (*outer, frames[-1])
+    box = node.box
+    return CallPath(frames, shown, box.base, box.new, float(node.base_rate), float(node.new_rate))
 
 
-def scale_of(names: str, amounts: tuple[Fraction, Fraction]) -> Scale | None:
-    """Return how the base is brought to the new side's scale; None where both cover as much."""
-    return None if amounts[0] == amounts[1] else Scale(names, *amounts)
+def scale_of(names: str, amounts: tuple[Fraction, Fraction]) -> WorkScale | None:
+    """Return the scale from the base to the new side; None if both cover the same amount."""
+    return None if amounts[0] == amounts[1] else WorkScale(names, *amounts)
 
 
 def differential_rows(
     base: Folded, new: Folded, amounts: tuple[Fraction, Fraction]
 ) -> list[tuple[Stack, int, int]]:
-    """Return every stack with both values, the base's scaled to what the new side covers.
+    """Return each stack with both values, the base's scaled to the amount of the new side.
 
-    What rounding takes from one stack it gives to the next, so the sums of both columns are those
-    of the sides, the base's rounded once.
+    The running sum is rounded, not each value: so each column adds up to its side, and the base is
+    rounded only once in all.
     """
     factor = amounts[1] / amounts[0]
     values: dict[Stack, list[int]] = {}
-    before, so_far = 0, 0
+    before, sum_so_far = 0, 0
     for stack, value in sorted(base.rows):
-        so_far += value
-        after = round(so_far * factor)
+        sum_so_far += value
+        after = round(sum_so_far * factor)
         values[stack] = [after - before, 0]
         before = after
     for stack, value in new.rows:
         values.setdefault(stack, [0, 0])[1] += value
-    return [(stack, *both) for stack, both in sorted(values.items()) if any(both)]  # type: ignore[misc]
+    return [
+        (stack, base_value, new_value)
+        for stack, (base_value, new_value) in sorted(values.items())
+        if base_value or new_value
+    ]

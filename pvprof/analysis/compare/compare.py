@@ -1,11 +1,11 @@
-"""Two sides of repeated runs compared: run times, locks, classes, kinds of wait, code.
+"""Compare two sides of repeated runs: run times, locks, classes, kinds of wait, code.
 
-Owns which values are compared, and which verdicts hold together. The statistics are those of
-``stats``, the values those of ``report``: rows of a side add up to what a report on the same
-recordings says. It refuses to read recordings and to format anything.
+Owns which values are compared, and which verdicts are corrected together. ``stats`` has the
+statistics, ``report`` the values: the rows of a side add up to a report on the same recordings. It
+refuses to read recordings and to format anything.
 
-Runs are put in the order in which they were made, so the order in which they are given says
-nothing. Where a side holds several modes, each is compared with its own.
+Runs are sorted by the time at which they were made, so that the order of the arguments has no
+effect. If a side has several modes, each is compared with the same mode of the other side.
 """
 
 from __future__ import annotations
@@ -13,11 +13,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from pvprof import __version__
 from pvprof.analysis.compare.basis import Basis
 from pvprof.analysis.compare.caveats import find_caveats, unnamed_addresses
-from pvprof.analysis.compare.code_changes import Towers, add_folded, changed_paths, functions_of
+from pvprof.analysis.compare.code_changes import (
+    PathChanges,
+    add_folded,
+    changed_paths,
+    functions_of,
+)
 from pvprof.analysis.compare.measures import (
     FUNCTION,
     AsideChange,
@@ -37,7 +43,7 @@ from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Frame, clean_frame
-from pvprof.stats.checks import doubts
+from pvprof.stats.checks import check_series
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series
 from pvprof.stats.series import Metric, Series
 from pvprof.units import UNITS, Unit
@@ -48,19 +54,20 @@ class SectionChange:
     """What one mode measured in one unit.
 
     Attributes:
-        mode: empty where the recordings do not say, or the sides differ in it.
+        mode: empty if the recordings do not say, or the sides differ in it.
         unit: of values.
-        rows: of all levels in the order of `LEVELS`, kinds in that of the rules, then the largest.
-        towers: where it changed.
+        rows: by level (in the order of `LEVELS`), then by kind (in that of the rules), then the
+            largest first.
+        paths: the call paths that changed.
         aside: what the filters removed.
-        base_amounts, new_amounts: for each run by how much its values were divided.
+        base_amounts, new_amounts: for each run, what its values were divided by.
         base_folded, new_folded: the stacks of all runs of each side.
     """
 
     mode: str
     unit: Unit
     rows: tuple[RowChange, ...]
-    towers: Towers
+    paths: PathChanges
     aside: tuple[AsideChange, ...]
     base_amounts: tuple[Fraction, ...]
     new_amounts: tuple[Fraction, ...]
@@ -73,7 +80,7 @@ class SectionChange:
 
     @property
     def amounts(self) -> tuple[Fraction, Fraction]:
-        """Return how much each side covers of what values are per."""
+        """Return the amount that each side covers: runs, seconds or units of work."""
         return sum(self.base_amounts, Fraction()), sum(self.new_amounts, Fraction())
 
 
@@ -82,10 +89,10 @@ class CompareOptions:
     """How two sides are compared.
 
     Attributes:
-        stats: what is assumed, at which confidence.
-        basis: what values are per.
+        stats: how series are compared.
+        basis: what values are divided by.
         has_holm: correct the verdicts on rows for their number.
-        fold: how towers are built.
+        fold: how stacks are folded.
     """
 
     stats: SeriesOptions = field(default_factory=SeriesOptions)
@@ -96,13 +103,13 @@ class CompareOptions:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything that ``pvprof compare`` says.
+    """The result of ``pvprof compare``.
 
     Attributes:
         base, new: the sides, their runs in the order in which they were made.
-        options: what was asked.
+        options: how they were compared.
         kinds: of waits, in the order of the rules.
-        caveats: what speaks against comparing them, the worst first.
+        caveats: reasons to doubt the comparison, the worst first.
         times: of the runs: real, user, sys; verdicts are not corrected for their number.
         sections: one for each mode and unit.
         problems: what is doubtful about the times.
@@ -121,28 +128,41 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """One run, sorted by the rules, and the report on it alone."""
+class _ReportedRun:
+    """One run, classified, and the report on it alone."""
 
     run: RecordedRun
     classified: Classified
     report: Report
 
     @classmethod
-    def of(cls, run: RecordedRun, classified: Classified) -> _Read:
+    def of(cls, run: RecordedRun, classified: Classified) -> _ReportedRun:
         return cls(run, classified, build_report(classified))
 
     def section(self, unit: Unit) -> Section | None:
-        return next((one for one in self.report.sections if one.unit == unit), None)
+        sections = self.report.sections
+        return next((section for section in sections if section.unit == unit), None)
+
+
+class _Sides(NamedTuple):
+    """The runs of one mode."""
+
+    base: list[_ReportedRun]
+    new: list[_ReportedRun]
+
+    @property
+    def all(self) -> list[_ReportedRun]:
+        """Return the runs of the base, then those of the new side."""
+        return [*self.base, *self.new]
 
 
 def compare(
     base: Side, new: Side, rules: Rules, filters: Filters, options: CompareOptions | None = None
 ) -> Comparison:
-    """Compare two sides.
+    """Return the comparison of two sides.
 
     Raises:
-        InputError: a side has no runs, or nothing that could be compared.
+        InputError: a side has no runs, or nothing that can be compared.
         UsageError: the sides measured different things, or the filters name an unknown kind.
     """
     options = options or CompareOptions()
@@ -153,53 +173,59 @@ def compare(
     caveats = find_caveats(base, new, options.basis)
     times, problems = _times(base, new, options)
     sections: list[SectionChange] = []
-    for mode, some in _by_mode(base, new):
-        read = [
-            [_Read.of(run, Classified.of(run.pool, rules, filters)) for run in runs]
-            for runs in some
-        ]
+    for mode, base_runs, new_runs in _by_mode(base, new):
+        sides = _Sides(
+            *(
+                [_ReportedRun.of(run, Classified.of(run.pool, rules, filters)) for run in runs]
+                for runs in (base_runs, new_runs)
+            )
+        )
         sections += [
-            _section(mode, unit, read, rules, options) for unit in _common_units(read[0], read[1])
+            _section(mode, unit, sides, rules, options) for unit in _common_units(sides.all)
         ]
     systems = systems_of(base, new)
     if systems:
-        caveats += system_caveats(systems, [row for one in sections for row in one.rows])
-        sections = [_common(one, options) for one in sections]
+        caveats += system_caveats(systems, [row for section in sections for row in section.rows])
+        sections = [_common(section, options) for section in sections]
     else:
-        for one in sections:
-            caveats += unnamed_addresses(one.base_folded, one.new_folded)
+        for section in sections:
+            caveats += unnamed_addresses(section.base_folded, section.new_folded)
     return Comparison(
         base, new, options, rules.kinds, caveats, times, tuple(sections), tuple(problems)
     )
 
 
 def _common(section: SectionChange, options: CompareOptions) -> SectionChange:
-    """Return of a section what means the same on two systems; fewer rows are corrected for."""
+    """Return the section with only the rows that mean the same on two systems."""
     rows = common_rows(section.rows)
     corrected = with_verdicts(rows) if options.has_holm else tuple(rows)
-    return replace(section, rows=corrected, towers=Towers())
+    return replace(section, rows=corrected, paths=PathChanges())
 
 
 def _in_order(runs: Sequence[RecordedRun]) -> tuple[RecordedRun, ...]:
-    def when(run: RecordedRun) -> tuple[float, int, str, str]:
+    def time_of(run: RecordedRun) -> tuple[float, int, str, str]:
         wall_ns = run.manifest.begin_wall_ns
         begin = float("inf") if wall_ns is None else wall_ns
         return begin, run.manifest.run or 0, run.name, run.digest
 
-    return tuple(sorted(runs, key=when))
+    return tuple(sorted(runs, key=time_of))
 
 
-def _by_mode(
-    base: Side, new: Side
-) -> list[tuple[str, tuple[list[RecordedRun], list[RecordedRun]]]]:
-    """Return the runs of each mode of both sides; a single mode a side, whatever it is."""
+def _by_mode(base: Side, new: Side) -> list[tuple[str, list[RecordedRun], list[RecordedRun]]]:
+    """Return (mode, runs of the base, of the new side) for each mode that both sides have.
+
+    If each side has a single mode, these are compared, also if they differ.
+
+    Raises:
+        UsageError: the sides have no mode in common.
+    """
     modes = [list(dict.fromkeys(sorted(run.mode for run in side.runs))) for side in (base, new)]
     if len(modes[0]) == len(modes[1]) == 1:
         mode = modes[0][0] if modes[0] == modes[1] else ""
-        return [(mode, (list(base.runs), list(new.runs)))]
+        return [(mode, list(base.runs), list(new.runs))]
     common = [mode for mode in modes[0] if mode in modes[1]]
     if not common:
-        texts = [", ".join(mode or "unknown" for mode in some) for some in modes]
+        texts = [", ".join(mode or "unknown" for mode in side_modes) for side_modes in modes]
         raise UsageError(
             f"no mode was recorded on both sides: {base.name}: {texts[0]}; {new.name}: {texts[1]}",
             "compare recordings of one mode",
@@ -207,29 +233,28 @@ def _by_mode(
     return [
         (
             mode,
-            (
-                [run for run in base.runs if run.mode == mode],
-                [run for run in new.runs if run.mode == mode],
-            ),
+            [run for run in base.runs if run.mode == mode],
+            [run for run in new.runs if run.mode == mode],
         )
         for mode in common
     ]
 
 
-def _common_units(base: Sequence[_Read], new: Sequence[_Read]) -> list[Unit]:
-    """Return the units that every run has that measured anything at all.
+def _common_units(runs: Sequence[_ReportedRun]) -> list[Unit]:
+    """Return the units of all runs that measured anything.
 
     Raises:
-        UsageError: there is none.
+        InputError: no run measured anything.
+        UsageError: they have no unit in common.
     """
-    having = [one for one in (*base, *new) if one.report.sections]
-    common = [unit for unit in UNITS if all(one.section(unit) for one in having)]
-    if not having:
+    reported = [run for run in runs if run.report.sections]
+    common = [unit for unit in UNITS if all(run.section(unit) for run in reported)]
+    if not reported:
         raise InputError("nothing to compare: no recording holds stacks", "see pvprof report")
     if not common:
         texts = dict.fromkeys(
-            f"{one.run.name} is in {', '.join(part.unit for part in one.report.sections)}"
-            for one in having
+            f"{run.run.name} is in {', '.join(part.unit for part in run.report.sections)}"
+            for run in reported
         )
         raise UsageError(f"measured in different units: {'; '.join(texts)}")
     return common
@@ -238,84 +263,90 @@ def _common_units(base: Sequence[_Read], new: Sequence[_Read]) -> list[Unit]:
 def _times(
     base: Side, new: Side, options: CompareOptions
 ) -> tuple[tuple[SeriesComparison, ...], list[Problem]]:
-    """Return the comparisons of run times, and what is doubtful about them."""
-    series: list[dict[Metric, Series]] = []
-    for side in (base, new):
-        metrics = dict.fromkeys(metric for run in side.runs for metric in run.times)
-        series.append(
-            {
-                metric: Series(
-                    metric,
-                    side.name,
-                    tuple(run.times[metric] for run in side.runs if metric in run.times),
-                )
-                for metric in metrics
-            }
-        )
-    common = [metric for metric in series[0] if metric in series[1]]
-    problems = [problem for metric in common for some in series for problem in doubts(some[metric])]
-    alone = [metric.title for some in series for metric in some if metric not in common]
+    """Return the comparisons of run times, and the warnings about them."""
+    base_series, new_series = _series_of_times(base), _series_of_times(new)
+    common = [metric for metric in base_series if metric in new_series]
+    problems = [
+        problem
+        for metric in common
+        for series in (base_series[metric], new_series[metric])
+        for problem in check_series(series)
+    ]
+    alone = {metric.title for metric in base_series.keys() ^ new_series.keys()}
     if alone:
-        text = f"times of one side only: {', '.join(sorted(set(alone)))}"
+        text = f"times of one side only: {', '.join(sorted(alone))}"
         problems.append(Problem("times-not-compared", text, severity="note"))
-    made = [compare_series(series[0][one], series[1][one], options.stats) for one in common]
-    return tuple(made), problems
+    comparisons = [
+        compare_series(base_series[metric], new_series[metric], options.stats) for metric in common
+    ]
+    return tuple(comparisons), problems
+
+
+def _series_of_times(side: Side) -> dict[Metric, Series]:
+    metrics = dict.fromkeys(metric for run in side.runs for metric in run.times)
+    return {
+        metric: Series(
+            metric,
+            side.name,
+            tuple(run.times[metric] for run in side.runs if metric in run.times),
+        )
+        for metric in metrics
+    }
 
 
 def _section(
-    mode: str,
-    unit: Unit,
-    read: Sequence[Sequence[_Read]],
-    rules: Rules,
-    options: CompareOptions,
+    mode: str, unit: Unit, sides: _Sides, rules: Rules, options: CompareOptions
 ) -> SectionChange:
-    amounts = [
-        options.basis.amounts([one.run for one in side], is_new=place == 1)
-        for place, side in enumerate(read)
-    ]
+    base_amounts = options.basis.amounts([run.run for run in sides.base], is_new=False)
+    new_amounts = options.basis.amounts([run.run for run in sides.new], is_new=True)
     measurer = Measurer(
-        unit, len(read[0]), (*amounts[0], *amounts[1]), options.basis, options.stats
+        unit, len(sides.base), (*base_amounts, *new_amounts), options.basis, options.stats
     )
-    sections = [one.section(unit) for side in read for one in side]
-    rows = rows_of(sections, measurer, rules)
-    folded, reasons = _fold_all([one for side in read for one in side], unit, options)
-    split = len(read[0])
-    both = [add_folded(some, folded[0].unit) for some in (folded[:split], folded[split:])]
-    totals = sum(amounts[0], Fraction()), sum(amounts[1], Fraction())
+    sections = [run.section(unit) for run in sides.all]
+    folded_runs, reasons = _fold_all(sides.all, unit, options)
+    folded_unit = folded_runs[0].unit
+    base_folded = add_folded(folded_runs[: len(sides.base)], folded_unit)
+    new_folded = add_folded(folded_runs[len(sides.base) :], folded_unit)
     functions = [
         RowChange(
-            FUNCTION, "", "", one.names[-1], (measurer.measure("wait", one.values),), one.names[:-1]
+            level=FUNCTION,
+            kind="",
+            lock_class="",
+            name=function.names[-1],
+            measures=(measurer.measure("wait", function.values),),
+            alike=function.names[:-1],
         )
-        for one in functions_of(folded, reasons, rules)
+        for function in functions_of(folded_runs, reasons, rules)
     ]
-    every = [*rows, *functions]
+    rows = [*rows_of(sections, measurer, rules), *functions]
+    totals = sum(base_amounts, Fraction()), sum(new_amounts, Fraction())
     return SectionChange(
-        mode,
-        unit,
-        with_verdicts(every) if options.has_holm else tuple(every),
-        changed_paths(both[0], both[1], totals, rules),
-        aside_of(sections, measurer),
-        amounts[0],
-        amounts[1],
-        both[0],
-        both[1],
+        mode=mode,
+        unit=unit,
+        rows=with_verdicts(rows) if options.has_holm else tuple(rows),
+        paths=changed_paths(base_folded, new_folded, totals, rules),
+        aside=aside_of(sections, measurer),
+        base_amounts=base_amounts,
+        new_amounts=new_amounts,
+        base_folded=base_folded,
+        new_folded=new_folded,
     )
 
 
 def _fold_all(
-    read: Sequence[_Read], unit: Unit, options: CompareOptions
+    runs: Sequence[_ReportedRun], unit: Unit, options: CompareOptions
 ) -> tuple[list[Folded], frozenset[Frame]]:
     """Return the folded stacks of each run, and the frames that are no functions."""
-    folded = []
+    folded_runs = []
     reasons: set[Frame] = set()
-    for one in read:
-        if one.section(unit) is None:
-            folded.append(Folded((), unit))
+    for run in runs:
+        if run.section(unit) is None:
+            folded_runs.append(Folded((), unit))
             continue
-        kept = one.classified.measurement(unit).kept
+        kept = run.classified.measurement(unit).kept
         groups = [(part.key, part.stacks) for part in kept]
-        made = fold(groups, unit, options.fold, (part.verdict.kind for part in kept))
-        reasons |= made.reasons
+        folded = fold(groups, unit, options.fold, (part.verdict.kind for part in kept))
+        reasons |= folded.reasons
         reasons |= {clean_frame(key.execname) for key, _ in groups if key.execname}
-        folded.append(made)
-    return folded, frozenset(reasons)
+        folded_runs.append(folded)
+    return folded_runs, frozenset(reasons)

@@ -1,8 +1,8 @@
-"""What is compared of two sides: one value for each run, of each measure of each row.
+"""The values that are compared: for each measure of each row, one value for each run.
 
 Owns rows and measures: kinds of wait, lock classes, locks, functions; how long, how often. The rows
-of a run are those of its report. The statistics are those of ``stats``; verdicts on the rows of a
-level are corrected together, for each measure.
+of a run are those of its report. ``stats`` has the statistics; for each measure, the verdicts on
+the rows of one level are corrected together.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import NamedTuple
 
 from pvprof.analysis.compare.basis import Basis
 from pvprof.analysis.lock_table import Row
@@ -20,7 +21,7 @@ from pvprof.stats.series import Metric, Series
 from pvprof.units import Unit
 
 MEASURES = ("wait", "block", "spin", "count", "mean", "p99")
-"""In this order; ``wait`` is block and spin together, in the section's unit."""
+"""The names of measures in order; ``wait`` is block and spin together, in the section's unit."""
 
 KIND, CLASS, LOCK, FUNCTION = "kind", "class", "lock", "function"
 LEVELS = (KIND, CLASS, LOCK, FUNCTION)
@@ -33,9 +34,9 @@ class Measured:
 
     Attributes:
         name: of `MEASURES`.
-        base, new: one value for each run, as recorded; None where a run has none (a mean of no
-            waits). A lock that a run does not name counts as 0 there.
-        comparison: of the values per what they are taken per; None where a side has none.
+        base, new: one value for each run, as recorded; None if a run has none (a mean of no waits).
+            A lock that a run does not name counts as 0 there.
+        comparison: of the values divided by the basis; None if a side has no values.
     """
 
     name: str
@@ -50,10 +51,10 @@ class RowChange:
 
     Attributes:
         level: of `LEVELS`.
-        kind, lock_class: what the rules say; empty where the level is above that.
-        name: as reports have it.
+        kind, lock_class: from the rules; empty for levels above.
+        name: as in reports.
         measures: ``wait`` first.
-        alike: further functions that are in the very same stacks.
+        alike: further functions that are in exactly the same stacks.
     """
 
     level: str
@@ -65,19 +66,21 @@ class RowChange:
 
     @property
     def main(self) -> Measured:
-        """Return what was waited in all."""
+        """Return the measure of all waits."""
         return self.measures[0]
 
     @property
     def presence(self) -> str:
         """Return ``both``, ``appeared`` or ``vanished``."""
-        has_base, has_new = (any(side) for side in (self.main.base, self.main.new))
-        return "both" if has_base == has_new else "appeared" if has_new else "vanished"
+        has_base, has_new = any(self.main.base), any(self.main.new)
+        if has_base == has_new:
+            return "both"
+        return "appeared" if has_new else "vanished"
 
 
 @dataclass(frozen=True, slots=True)
 class AsideChange:
-    """What a filter set aside on each side: its title, and the means."""
+    """What a filter set aside: its title, and the mean of each side."""
 
     title: str
     base_mean: float
@@ -86,18 +89,18 @@ class AsideChange:
 
 @dataclass(frozen=True, slots=True)
 class Measurer:
-    """Makes measures of values: one for each run, those of the base first.
+    """Makes measures from lists of values: one for each run, those of the base first.
 
     Attributes:
         unit: of the values.
-        split: how many runs the base has.
-        amounts: for each run by how much its values are divided.
-        basis: what that is.
+        base_runs: the number of runs of the base.
+        amounts: for each run, what its values are divided by.
+        basis: what the amounts are.
         stats: how series are compared.
     """
 
     unit: Unit
-    split: int
+    base_runs: int
     amounts: tuple[Fraction, ...]
     basis: Basis
     stats: SeriesOptions
@@ -105,32 +108,30 @@ class Measurer:
     def measure(self, name: str, values: Sequence[float | None]) -> Measured:
         """Return a measure with its comparison, not yet corrected."""
         is_average = name in _AVERAGES
-        taken = [
+        rates = [
             value if value is None or is_average else float(Fraction(value) / amount)
             for value, amount in zip(values, self.amounts, strict=True)
         ]
         unit = "ns" if is_average else "times" if name == "count" else self.unit
         per = "" if is_average else f"/{self.basis.name}"
         metric = Metric(name, f"{unit}{per}")
-        sides = [
-            tuple(value for value in side if value is not None)
-            for side in (taken[: self.split], taken[self.split :])
-        ]
+        base = tuple(rate for rate in rates[: self.base_runs] if rate is not None)
+        new = tuple(rate for rate in rates[self.base_runs :] if rate is not None)
         comparison = None
-        if all(sides):
-            base, new = (
-                Series(metric, side, some)
-                for side, some in zip(("base", "new"), sides, strict=True)
+        if base and new:
+            comparison = compare_series(
+                Series(metric, "base", base), Series(metric, "new", new), self.stats
             )
-            comparison = compare_series(base, new, self.stats)
-        return Measured(name, tuple(values[: self.split]), tuple(values[self.split :]), comparison)
+        return Measured(
+            name, tuple(values[: self.base_runs]), tuple(values[self.base_runs :]), comparison
+        )
 
     def means(self, values: Sequence[int]) -> tuple[float, float]:
         """Return the mean of each side."""
-        taken = [
+        rates = [
             Fraction(value) / amount for value, amount in zip(values, self.amounts, strict=True)
         ]
-        base, new = taken[: self.split], taken[self.split :]
+        base, new = rates[: self.base_runs], rates[self.base_runs :]
         return float(sum(base) / len(base)), float(sum(new) / len(new))
 
 
@@ -138,41 +139,51 @@ def rows_of(
     sections: Sequence[Section | None], measurer: Measurer, rules: Rules
 ) -> list[RowChange]:
     """Return a row for each kind, class and lock that any run has."""
-    known: dict[tuple[str, str, str, str], list[list[Row]]] = {}
-    for place, section in enumerate(sections):
+    rows_by_run: dict[_RowKey, list[list[Row]]] = {}
+    for run, section in enumerate(sections):
         for row in section.rows if section else ():
-            for row_id in _levels(row):
-                known.setdefault(row_id, [[] for _ in sections])[place].append(row)
+            for row_key in _row_keys(row):
+                rows_by_run.setdefault(row_key, [[] for _ in sections])[run].append(row)
     has_counts = all(section is None or section.has_counts for section in sections)
-    has_spin = any(row.spin for some in known.values() for rows in some for row in rows)
-    kinds = {kind.id: place for place, kind in enumerate(rules.kinds)}
-    made = []
-    for (level, kind, lock_class, title), runs in known.items():
+    has_spin = any(row.spin for section in sections if section for row in section.rows)
+    changes = []
+    for row_key, runs in rows_by_run.items():
         measures = [
             measurer.measure(name, values)
-            for name, values in _values(level, runs, has_counts, has_spin)
+            for name, values in _values(row_key.level, runs, has_counts, has_spin)
         ]
-        made.append(RowChange(level, kind, lock_class, title, tuple(measures)))
+        changes.append(RowChange(*row_key, tuple(measures)))
+    kind_order = {kind.id: index for index, kind in enumerate(rules.kinds)}
 
     def order(row: RowChange) -> tuple[int, int, float, str, str]:
-        one = row.main.comparison
-        size = max(one.base.mean, one.new.mean) if one else 0.0
-        return LEVELS.index(row.level), kinds[row.kind], -size, row.name, row.lock_class
+        comparison = row.main.comparison
+        size = max(comparison.base.mean, comparison.new.mean) if comparison else 0.0
+        return LEVELS.index(row.level), kind_order[row.kind], -size, row.name, row.lock_class
 
-    return sorted(made, key=order)
+    return sorted(changes, key=order)
 
 
-def _levels(row: Row) -> Iterator[tuple[str, str, str, str]]:
-    yield KIND, row.kind, "", row.kind
+class _RowKey(NamedTuple):
+    """The first fields of a `RowChange`: they identify a row in all runs."""
+
+    level: str
+    kind: str
+    lock_class: str
+    name: str
+
+
+def _row_keys(row: Row) -> Iterator[_RowKey]:
+    """Yield the rows of the comparison that a row of a report counts in."""
+    yield _RowKey(KIND, row.kind, "", row.kind)
     if row.lock_class != OTHER:
-        yield CLASS, row.kind, row.lock_class, row.lock_class
-    yield LOCK, row.kind, row.lock_class, row.name
+        yield _RowKey(CLASS, row.kind, row.lock_class, row.lock_class)
+    yield _RowKey(LOCK, row.kind, row.lock_class, row.name)
 
 
 def _values(
     level: str, runs: Sequence[Sequence[Row]], has_counts: bool, has_spin: bool
 ) -> Iterator[tuple[str, list[float | None]]]:
-    """Yield each measure that is known, with one value for each run."""
+    """Yield the name of each known measure, and one value for each run."""
     wait = [sum(row.value for row in rows) for rows in runs]
     spin = [sum(row.spin for row in rows) for rows in runs]
     yield "wait", list(wait)
@@ -190,37 +201,40 @@ def _values(
 
 
 def with_verdicts(rows: Sequence[RowChange]) -> tuple[RowChange, ...]:
-    """Correct the verdicts of each measure for the number of rows of its level."""
+    """Return the rows with verdicts corrected for the number of rows, by level and measure."""
     corrected: dict[tuple[int, str], SeriesComparison] = {}
     for level in LEVELS:
         for name in MEASURES:
-            places = [
-                (place, measured.comparison)
-                for place, row in enumerate(rows)
+            comparisons = {
+                (index, name): measured.comparison
+                for index, row in enumerate(rows)
                 if row.level == level
                 for measured in row.measures
                 if measured.name == name and measured.comparison
-            ]
-            made = with_holm([one for _, one in places])
-            corrected.update(
-                ((place, name), one) for (place, _), one in zip(places, made, strict=True)
-            )
+            }
+            together = with_holm(list(comparisons.values()))
+            corrected.update(zip(comparisons, together, strict=True))
     return tuple(
         replace(
             row,
             measures=tuple(
-                replace(one, comparison=corrected.get((place, one.name))) for one in row.measures
+                replace(measured, comparison=corrected.get((index, measured.name)))
+                for measured in row.measures
             ),
         )
-        for place, row in enumerate(rows)
+        for index, row in enumerate(rows)
     )
 
 
 def aside_of(sections: Sequence[Section | None], measurer: Measurer) -> tuple[AsideChange, ...]:
-    """Return what the filters removed, the largest first."""
-    values: dict[str, list[int]] = {}
-    for place, section in enumerate(sections):
-        for one in section.set_aside if section else ():
-            values.setdefault(one.title, [0] * len(sections))[place] += one.weight.value
-    found = [AsideChange(title, *measurer.means(some)) for title, some in values.items()]
-    return tuple(sorted(found, key=lambda one: (-max(one.base_mean, one.new_mean), one.title)))
+    """Return the change of each thing that the filters removed, the largest first."""
+    values_of_title: dict[str, list[int]] = {}
+    for run, section in enumerate(sections):
+        for aside in section.set_aside if section else ():
+            values = values_of_title.setdefault(aside.title, [0] * len(sections))
+            values[run] += aside.weight.value
+    changes = [
+        AsideChange(title, *measurer.means(values)) for title, values in values_of_title.items()
+    ]
+    changes.sort(key=lambda aside: (-max(aside.base_mean, aside.new_mean), aside.title))
+    return tuple(changes)

@@ -1,7 +1,7 @@
-"""Two operating systems compared: what of the result means the same on both.
+"""Compare two operating systems: which results mean the same on both.
 
-Owns that choice. Kinds of waits do, and lock classes that both have, since rules call them alike;
-locks, functions and stacks are other code. It concludes nothing.
+Owns that choice: kinds of waits do, and lock classes that both have, since the rules give them the
+same name; locks, functions and stacks are different code. It concludes nothing.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.model.mechanisms import system_of
 from pvprof.model.problems import Problem
 
-_MOST_NAMED = 8
+_MAX_NAMED = 8
 
 
 def systems_of(base: Side, new: Side) -> tuple[str, str] | None:
-    """Return the system of each side where those are two, else None."""
-    found = []
+    """Return the systems of both sides if they differ, else None."""
+    systems = []
     for side in (base, new):
         names = {_system(run) for run in side.runs} - {""}
-        found.append(", ".join(sorted(names)))
-    return (found[0], found[1]) if all(found) and found[0] != found[1] else None
+        systems.append(", ".join(sorted(names)))
+    base_system, new_system = systems
+    if not base_system or not new_system or base_system == new_system:
+        return None
+    return base_system, new_system
 
 
 def _system(run: RecordedRun) -> str:
-    """Return the system of a run: as its manifest says, else as its waits' mechanisms tell."""
+    """Return the system of a run, from its manifest or else from the mechanisms of its waits."""
     if run.manifest.kernel.system:
         return run.manifest.kernel.system
     keys = (key for measurement in run.pool.measurements for key in measurement.profile.groups)
@@ -41,7 +44,7 @@ def common_rows(rows: Sequence[RowChange]) -> list[RowChange]:
 
 
 def system_caveats(systems: tuple[str, str], rows: Sequence[RowChange]) -> tuple[Problem, ...]:
-    """Return what cannot be compared, and the classes that one side has alone."""
+    """Return a warning that parts cannot be compared, and the classes that only one side has."""
     text = (
         f"{systems[0]} against {systems[1]}: kinds of waits and the lock classes that both have are"
         " compared; locks, functions and stacks are other code there, and are not. What one kernel"
@@ -52,8 +55,8 @@ def system_caveats(systems: tuple[str, str], rows: Sequence[RowChange]) -> tuple
     alone = [name for name in dict.fromkeys(row.name for row in classes) if name not in common]
     caveats = [Problem("different-systems", text)]
     if alone:
-        more = f" and {len(alone) - _MOST_NAMED} more" if len(alone) > _MOST_NAMED else ""
-        named = ", ".join(alone[:_MOST_NAMED])
-        what = f"lock classes of one system only, not compared: {named}{more}"
-        caveats.append(Problem("classes-alone", what, severity="note"))
+        more = f" and {len(alone) - _MAX_NAMED} more" if len(alone) > _MAX_NAMED else ""
+        named = ", ".join(alone[:_MAX_NAMED])
+        text = f"lock classes of one system only, not compared: {named}{more}"
+        caveats.append(Problem("classes-alone", text, severity="note"))
     return tuple(caveats)

@@ -1,1 +1,1 @@
-"""Stacks: folding them, and laying them out as the boxes of flame graphs."""
+"""Stacks: fold them, join those of two threads, and lay them out as the boxes of flame graphs."""

@@ -1,11 +1,11 @@
 """Two folded profiles laid out as one tree: how much of each passes through every frame.
 
-Owns the differential tree: both values of every box, what a change is called, and how one profile
-is brought to the scale of the other. It refuses to judge whether a change is more than chance
-(that takes repeated runs) and to know colours (``render.flamediff`` does).
+Owns the differential tree: both values of each box, the steps of changes, and how one profile is
+scaled to the other. It refuses to judge whether a change is more than chance (that takes repeated
+runs) and to know colours (``render.svg.diff_flamegraph`` does).
 
-Nothing is scaled unless the caller says by what: runs of different length, or of different load,
-are only comparable per unit of work, and no profile holds how much of that was done.
+Nothing is scaled unless the caller gives the amounts: runs of different length or load are only
+comparable per unit of work, and no profile knows how much work was done.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 Shape = Literal["union", "new", "base"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
-"""What a box is as wide as: its value in one profile, or, stack by stack, in the larger one, so
-that neither what vanished nor what is new is missing."""
+"""What the width of a box shows: its value in one profile; or the sum of the larger value of each
+stack, so that neither what vanished nor what is new is missing."""
 
 SHAPE_COLUMNS: dict[Shape, int] = {"base": 0, "new": 1, "union": 2}
-"""Where the value of a shape stands in `DiffBox.rests`."""
+"""The index of a shape in `DiffBox.rests`."""
 
 VANISHED, NEW = -4, 4
-"""The changes of a frame that only one of the profiles has. Between them: -3 (at most half), -2 (at
-most four fifths), -1 (less), 0 (too small a change to tell), and the same upwards."""
+"""The steps of a frame that only one of the profiles has. Between them: -3 (at most half), -2 (at
+most four fifths), -1 (a smaller change), 0 (below the threshold), and the same upwards."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
-    """How much work each profile covers, so that values are compared per unit of it.
+class WorkScale:
+    """How much work each profile covers: the base is scaled to the work of the new one.
 
     Attributes:
-        unit: what was counted, e.g. ``builds`` or ``seconds``.
-        base, new: how many of it; more than 0.
+        unit: what is counted, e.g. ``builds`` or ``seconds``.
+        base, new: the amounts; more than 0.
     """
 
     unit: str
@@ -57,12 +57,11 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """Which changes are too small to be coloured: what is below either share.
+    """The changes that are too small to be coloured: those below either share.
 
     Attributes:
         of_frame_percent: of the frame's own larger value.
-        of_total_percent: of the larger profile; a frame seen once may be three times there by
-            chance.
+        of_total_percent: of the larger profile: small frames triple by chance.
     """
 
     of_frame_percent: Fraction = Fraction(5)
@@ -74,7 +73,7 @@ class Threshold:
                 raise UsageError(f"a threshold of {share} % is no share")
 
     def change(self, base: int, new: int, total: int) -> int:
-        """Return what has become of a frame, from `VANISHED` to `NEW`; `total` is the larger."""
+        """Return the step of a change, `VANISHED` to `NEW`; `total`: that of the larger profile."""
         larger, smaller = max(base, new), min(base, new)
         delta = 100 * (larger - smaller)
         if delta == 0 or delta < self.of_frame_percent * larger:
@@ -103,12 +102,12 @@ class DiffProfile:
     base: tuple[int, ...]
     new: tuple[int, ...]
     unit: Unit
-    scale: Scale | None = None
+    scale: WorkScale | None = None
     reasons: frozenset[Frame] = frozenset()
 
     @property
     def union(self) -> list[int]:
-        """Return for each stack the larger value."""
+        """Return the larger value of each stack."""
         return list(map(max, self.base, self.new))
 
 
@@ -116,7 +115,7 @@ class DiffBox(NamedTuple):
     """A frame reached by one path of callers, in both profiles.
 
     Attributes:
-        depth, start, width, name, self_value, rest, rest_stacks: as in `flame.Box`, in the shape
+        depth, start, width, name, self_value, rest, rest_stacks: as in `layout.Box`, in the shape
             that was laid out; `width` may be 0.
         base, new: the sum of the values of all stacks that pass through it.
         own: (base, new) of the stack that ends here.
@@ -141,8 +140,8 @@ class DiffLayout:
     """The boxes of two profiles.
 
     Attributes:
-        boxes: depth first, a parent before its children; empty where both are empty.
-        depth: how many levels the boxes take.
+        boxes: depth first, a parent before its children; empty if both profiles are.
+        depth: the number of levels.
         total: the width of the root, in the shape that was laid out.
         base, new: the sums of all values.
         rest, rest_stacks: in that shape, the sums over all boxes.
@@ -157,10 +156,10 @@ class DiffLayout:
     rest_stacks: int
 
 
-def diff_profiles(base: Folded, new: Folded, scale: Scale | None = None) -> DiffProfile:
-    """Return two profiles side by side; with a scale, the base's values as if it covered as much.
+def diff_profiles(base: Folded, new: Folded, scale: WorkScale | None = None) -> DiffProfile:
+    """Return two profiles side by side; a scale multiplies the base's values.
 
-    A value that is there at all stays at least 1, so that scaling makes nothing vanish.
+    A scaled value is at least 1, so that scaling makes nothing vanish.
 
     Raises:
         UsageError: they are in different units.
@@ -176,8 +175,8 @@ def diff_profiles(base: Folded, new: Folded, scale: Scale | None = None) -> Diff
         values.setdefault(stack, [0, 0])[1] = value
     return DiffProfile(
         tuple(values),
-        tuple([one[0] for one in values.values()]),
-        tuple([one[1] for one in values.values()]),
+        tuple([pair[0] for pair in values.values()]),
+        tuple([pair[1] for pair in values.values()]),
         new.unit,
         scale,
         base.reasons | new.reasons,
@@ -202,8 +201,8 @@ def lay_out_diff(
     drawn = columns[SHAPE_COLUMNS[shape]]
     boxes: list[DiffBox] = []
     next_start = [0]
-    # Siblings by weight stand in the order of the union in every shape: what is compared by eye
-    # must not change places.
+    # In every shape, siblings by weight are in the order of the union: boxes that are compared by
+    # eye must not move.
     for depth, name, low, first, high, children in spans(ordered, union, min_width, order):
         width, self_value = drawn[high] - drawn[low], drawn[first] - drawn[low]
         start = next_start[depth]
@@ -213,7 +212,7 @@ def lay_out_diff(
         values = [sums[high] - sums[low] for sums in both]
         own = [sums[first] - sums[low] for sums in both]
         rests = [_rest(sums, first, high, children) for sums in columns]
-        rest_stacks = high - first - sum([to - at for at, to in children])
+        rest_stacks = high - first - sum([end - start for start, end in children])
         boxes.append(
             DiffBox(
                 depth, start, width, name, self_value, rests[SHAPE_COLUMNS[shape]], rest_stacks,
@@ -232,5 +231,6 @@ def lay_out_diff(
 
 
 def _rest(sums: Sequence[int], first: int, high: int, children: Iterable[tuple[int, int]]) -> int:
-    """Return what of a range is in none of the children."""
-    return sums[high] - sums[first] - sum([sums[to] - sums[at] for at, to in children])
+    """Return the sum of a range without its children."""
+    in_children = sum([sums[end] - sums[start] for start, end in children])
+    return sums[high] - sums[first] - in_children

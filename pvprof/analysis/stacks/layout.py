@@ -1,10 +1,9 @@
 """Lay folded stacks out as the boxes of a flame graph.
 
-Owns which frames get a box, where it starts and how wide it is, in the unit of the values. It
-refuses to know pixels, colours and file formats: that is ``render.flamegraph``, which comes next.
+Owns which frames get a box, where each box starts and how wide it is, in the unit of the values. It
+refuses to know pixels, colours and file formats (``render.svg.flamegraph`` does).
 
-All positions are exact sums of integers, so neighbours meet without a gap or an overlap however
-large they are.
+Positions are exact sums of integers, so neighbours meet without a gap or an overlap at any size.
 """
 
 from __future__ import annotations
@@ -22,38 +21,38 @@ if TYPE_CHECKING:
     from pvprof.model.stacks import Frame, Stack
 
 ROOT: Final = "all"
-"""The name of the box under (or, in an icicle, over) all others."""
+"""The name of the box below (in an icicle: above) all others."""
 
 REST: Final = "..."
-"""How the frames are called that are too narrow for a box of their own."""
+"""The name of frames that are too narrow for a box of their own."""
 
 Order = Literal["name", "weight"]
-"""Of siblings: ascending by name after the caller's own part, or widest first before it."""
+"""The order of siblings: by name, after the caller's own part; or widest first, before it."""
 
 MIXED: Final = ""
-"""The cause of a box whose stacks have several, none of which makes nearly all of it."""
+"""The cause of a box whose stacks have several causes, none of them nearly all of its value."""
 
 _NEARLY_ALL_PERCENT = 90
 
 _END = ";"
-"""Stands behind every frame of a key, also behind the last one, so that keys with equal frames up
-to a place are neighbours: else ``a;foo1`` would stand between ``a;foo`` and ``a;foo;y``."""
+"""Ends each frame of a key, also the last one. Then keys that begin with equal frames are
+neighbours: without it, ``a;foo1`` would sort between ``a;foo`` and ``a;foo;y``."""
 
 _AFTER_END = chr(ord(_END) + 1)
 
 
 class Box(NamedTuple):
-    """One frame reached by one path of callers.
+    """One frame, reached by one path of callers.
 
     Attributes:
         depth: 0 for the root, 1 for the first frame of a stack.
         start: where it starts, in the unit of the values.
         width: the sum of the values of all stacks that pass through it; at least 1.
         name: the frame, or `ROOT`.
-        self_value: the value of the stack that ends here; 0 where none does.
+        self_value: the value of the stack that ends here; 0 if none does.
         rest: the sum of the values of its callees that are too narrow to be drawn.
-        rest_stacks: how many distinct stacks pass through those.
-        cause: what its stacks waited for, nearly all of them; else `MIXED`.
+        rest_stacks: the number of distinct stacks that pass through those.
+        cause: what nearly all of its value waited for, or `MIXED`.
     """
 
     depth: int
@@ -67,7 +66,7 @@ class Box(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Return where its right neighbour may start."""
+        """Return the position at which its right neighbour may start."""
         return self.start + self.width
 
 
@@ -79,8 +78,8 @@ class Layout:
     ``total == sum of all self_value + sum of all rest``.
 
     Attributes:
-        boxes: depth first, a parent before its children. Empty only where nothing was folded.
-        depth: how many levels the boxes take, the root and what is drawn for `rest` included.
+        boxes: depth first, a parent before its children. Empty only if nothing was folded.
+        depth: the number of levels, with the root and what is drawn for `rest`.
         total: the sum of all values.
         rest: the sum over all boxes.
         rest_stacks: the sum over all boxes.
@@ -98,7 +97,7 @@ class Span(NamedTuple):
 
     Attributes:
         depth, name: as in `Box`.
-        low, high: the range; `first` is `low`, or one more where a stack ends here.
+        low, high: the range; `first` is `low`, or one more if a stack ends here.
         children: the ranges of the callees that are wide enough, in drawing order.
     """
 
@@ -110,43 +109,43 @@ class Span(NamedTuple):
     children: tuple[tuple[int, int], ...]
 
 
-class Sorted(NamedTuple):
+class SortedStacks(NamedTuple):
     """Stacks in an order in which those with equal callers are neighbours.
 
     Attributes:
         keys: stacks, each ending in ``;``.
-        places: where each stood among the stacks that were given.
-        is_reversed: the keys are spelled backwards, so that the leaf comes first: to turn a text
-            round as a whole takes a tenth of the time that turning its frames round takes.
+        order: for each key, the index of its stack in the order given.
+        is_reversed: whether keys are spelled backwards, so that the leaf comes first. Reversing a
+            text is ten times as fast as reversing its frames.
     """
 
     keys: list[str]
-    places: list[int]
+    order: list[int]
     is_reversed: bool
 
     def sums(self, values: Sequence[int]) -> list[int]:
-        """Return the running sums of values in the given order; one more than there are values."""
-        return [0, *accumulate([values[place] for place in self.places])]
+        """Return the running sums of the values, sorted like the keys: 0 and one for each key."""
+        return [0, *accumulate([values[index] for index in self.order])]
 
 
-def sort_stacks(stacks: Sequence[Stack], *, is_reversed: bool) -> Sorted:
-    """Return distinct stacks sorted, on request with the leaf first."""
+def sort_stacks(stacks: Sequence[Stack], *, is_reversed: bool) -> SortedStacks:
+    """Return distinct stacks sorted by their frames, root first or leaf first."""
     if is_reversed:
         keys = [stack[::-1] + _END for stack in stacks]
     else:
         keys = [stack + _END for stack in stacks]
-    places = sorted(range(len(keys)), key=keys.__getitem__)
-    return Sorted([keys[place] for place in places], places, is_reversed)
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    return SortedStacks([keys[index] for index in order], order, is_reversed)
 
 
 def lay_out(
     folded: Folded, min_width: int, order: Order = "name", *, is_reversed: bool = False
 ) -> Layout:
-    """Return the boxes whose width is at least `min_width`; the root is there at any width.
+    """Return the boxes whose width is at least `min_width`; the root has a box at any width.
 
     Args:
         folded: rows in any order.
-        min_width: in the unit of the values; with 1 or less nothing is cut.
+        min_width: in the unit of the values; 1 or less cuts nothing.
         order: of siblings.
         is_reversed: merge stacks from the leaf instead of from the root.
     """
@@ -165,9 +164,9 @@ def lay_out(
         next_start[depth + 1 :] = [start + (self_value if order == "name" else 0)]
         next_start[depth] += width
         rest, rest_stacks = width - self_value, high - first
-        for from_, to in children:
-            rest -= sums[to] - sums[from_]
-            rest_stacks -= to - from_
+        for child_low, child_high in children:
+            rest -= sums[child_high] - sums[child_low]
+            rest_stacks -= child_high - child_low
         cause = causes.of(low, high)
         boxes.append(Box(depth, start, width, name, self_value, rest, rest_stacks, cause))
     return Layout(
@@ -179,14 +178,24 @@ def lay_out(
     )
 
 
-def spans(ordered: Sorted, sums: Sequence[int], min_width: int, order: Order) -> Iterator[Span]:
+def spans(
+    ordered: SortedStacks, sums: Sequence[int], min_width: int, order: Order
+) -> Iterator[Span]:
     """Yield the boxes at least `min_width` wide as ranges of sorted stacks, parents first.
 
-    With equal prefixes together, a box is a range of stacks, and its children are the runs of
-    equal frames after that prefix. From any place, the next child that is wide enough must hold
-    the stack at which the running sum has grown by `min_width`: so narrow ones are stepped over
-    many at a time, and 185,000 stacks, most of them too narrow, take 0.1 s. A list instead of
-    recursion allows stacks of any depth.
+    Stacks with equal prefixes are neighbours. So a box is a range of stacks, and its children are
+    the runs of equal frames after the prefix::
+
+        index   key           box of a: low = 0, first = 1 (stack 0 ends here), high = 5
+          0     a;
+          1     a;b;          child b: range 1 to 3
+          2     a;b;x;
+          3     a;c;          child c: range 3 to 5
+          4     a;c;y;
+
+    From any index, the next child that is wide enough must include the stack at which the running
+    sum has grown by `min_width`. So many narrow children are skipped at a time: 185,000 stacks,
+    most of them too narrow, take 0.1 s. A list instead of recursion allows stacks of any depth.
     """
     keys, step = ordered.keys, -1 if ordered.is_reversed else 1
     pending: list[tuple[int, int, int, int, Frame]] = [(0, len(keys), 0, 0, ROOT)]
@@ -196,21 +205,21 @@ def spans(ordered: Sorted, sums: Sequence[int], min_width: int, order: Order) ->
         # A stack that ends here is a prefix of all others in the range, so it sorts first.
         first = low + 1 if len(keys[low]) == at else low
         children = []
-        place = first
-        while place < high:
-            enough = bisect_left(sums, sums[place] + min_width, place + 1, high + 1)
+        index = first
+        while index < high:
+            enough = bisect_left(sums, sums[index] + min_width, index + 1, high + 1)
             if enough > high:
                 break
             key = keys[enough - 1]
             end = key.index(_END, at) + 1
             prefix = key[:end]
             run_end = _end_of_run(keys, prefix, enough - 1, high)
-            # The last stack that the run may begin with to be wide enough.
-            last = bisect_right(sums, sums[run_end] - min_width, place, enough) - 1
+            # The last index at which the run may begin and still be wide enough.
+            last = bisect_right(sums, sums[run_end] - min_width, index, enough) - 1
             if keys[last].startswith(prefix):
-                start = bisect_left(keys, prefix, place, last)
+                start = bisect_left(keys, prefix, index, last)
                 children.append((start, run_end, depth + 1, end, prefix[at:-1][::step]))
-            place = run_end
+            index = run_end
         if order == "weight":
             children.sort(key=lambda child: (sums[child[0]] - sums[child[1]], child[4]))
         else:
@@ -224,7 +233,7 @@ _NAME = itemgetter(4)
 
 
 def _end_of_run(keys: Sequence[str], prefix: str, inside: int, high: int) -> int:
-    """Return the first index behind `inside`, at most `high`, of a key without the prefix."""
+    """Return the index behind the last key with the prefix; `inside` has it, `high` is the end."""
     low, step = inside, 1
     while low + step < high and keys[low + step].startswith(prefix):
         low += step
@@ -235,26 +244,26 @@ def _end_of_run(keys: Sequence[str], prefix: str, inside: int, high: int) -> int
 
 
 class _CauseSums:
-    """Running sums by cause, to tell what nearly all of a range of stacks waited for."""
+    """Running sums by cause: they give the cause of nearly all of a range of stacks."""
 
     def __init__(
-        self, folded: Folded, stacks: Sequence[Stack], values: Sequence[int], ordered: Sorted
+        self, folded: Folded, stacks: Sequence[Stack], values: Sequence[int], ordered: SortedStacks
     ) -> None:
         causes = [folded.causes.get(stack, MIXED) for stack in stacks] if folded.causes else []
         self._sums = {
             cause: ordered.sums(
-                [value if mine == cause else 0 for mine, value in zip(causes, values, strict=True)]
+                [value if own == cause else 0 for own, value in zip(causes, values, strict=True)]
             )
             for cause in sorted(set(causes))
         }
 
     def of(self, low: int, high: int) -> str:
         """Return the cause of nearly all values in a range of sorted stacks, or `MIXED`."""
-        total = most = 0
-        found = MIXED
+        total = largest = 0
+        main_cause = MIXED
         for cause, sums in self._sums.items():
             value = sums[high] - sums[low]
             total += value
-            if value > most:
-                most, found = value, cause
-        return found if 100 * most >= _NEARLY_ALL_PERCENT * total else MIXED
+            if value > largest:
+                largest, main_cause = value, cause
+        return main_cause if 100 * largest >= _NEARLY_ALL_PERCENT * total else MIXED

@@ -1,12 +1,12 @@
-"""One hot lock or many: how the waits for a name spread over the objects that bear it.
+"""One hot lock or many: how the waits for a name spread over the objects with that name.
 
-Owns the addresses. Thousands of locks may share a name; the object that a thread waited for tells
+Owns the addresses. Thousands of locks may share a name; the object that a thread waited for shows
 whether one of them is hot or all are, and where they lie: in one array, or all over the heap. For
 sleep queues the object is the wait channel.
 
-Only objects that somebody waited for are known, so what is said of their spread is said of those.
-An address is one object, also in several recordings: true of what the kernel's image holds, and of
-everything else as long as the machine was not booted between them.
+Only objects that were waited for are known; the spread is over those. One address is taken for one
+object, also in several recordings. That is true of objects in the kernel's image, and of all others
+if the machine was not rebooted in between.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pvprof.analysis.lock_table import RowId, rows_of_events
-from pvprof.analysis.waits.groups import group_sums, grouped
+import numpy as np
+
+from pvprof.analysis.lock_table import RowId
+from pvprof.analysis.waits.groups import group_sums, members_by_group, rows_of_waits
 from pvprof.classify.filters import Part
 from pvprof.model.waits import WaitTable
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from pvprof.model.arrays import Addresses, Ints
 
-    Ints = npt.NDArray[np.signedinteger[Any]]
-    Addresses = npt.NDArray[np.uint64]
-
-RANGE_GAP_BYTES = 1 << 16
-"""Neighbours no further apart are of one range: of an array only some elements are waited for."""
+MAX_RANGE_GAP_BYTES = 1 << 16
+"""Objects up to this far apart are in one range: only some elements of an array are waited for."""
 
 _SLEEP_QUEUE = "sleepq"
+_UNKNOWN_ADDRESS = 0
 
 
 @dataclass(frozen=True, slots=True)
 class LockObject:
-    """One lock object or wait channel, and how long and how often it was waited for."""
+    """One lock object or wait channel, and the waits for it."""
 
     address: int
     wait_ns: int
@@ -50,10 +49,10 @@ class AddressRange:
 
     Attributes:
         first, last: the lowest and the highest address.
-        objects: how many there are.
-        step: the largest number of bytes of which every distance is a multiple, the size of an
-            array's element if it is one; 0 for a single object.
-        wait_ns: how long they were waited for, together.
+        objects: the number of objects.
+        step: the largest number of bytes that divides all distances: the size of an element, if the
+            range is an array; 0 for a single object.
+        wait_ns: the sum of the waits for these objects.
     """
 
     first: int
@@ -65,17 +64,17 @@ class AddressRange:
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The objects that bear one name.
+    """The objects with one name.
 
     Attributes:
-        are_channels: they are wait channels of sleep queues, all of them.
-        number: how many distinct objects were waited for.
+        are_channels: whether all are wait channels of sleep queues.
+        number: the number of distinct objects that were waited for.
         wait_ns, count: the waits for them.
-        unknown_ns, unknown_count: the waits for which no address was recorded.
-        gini: 0 where all were waited for equally long, near 1 where one was for nearly all of the
-            time; None where there is nothing to share.
-        hottest: the objects with the longest waits, longest first, no more than asked for.
-        ranges: the address ranges, likewise; `range_number` is how many there are.
+        unknown_ns, unknown_count: the waits without a recorded address.
+        gini: 0 if all were waited for equally long, near 1 if one was for nearly all of the time;
+            None if there are no waits above 0 ns.
+        hottest: the objects with the longest waits, longest first, at most as many as asked for.
+        ranges: the address ranges, likewise; `range_number` counts all.
     """
 
     are_channels: bool
@@ -90,44 +89,40 @@ class Objects:
     range_number: int
 
 
-def objects_of(events: WaitTable, parts: Sequence[Part], most: int) -> dict[RowId, Objects]:
-    """Return the objects of each row for which any event has an address.
+def objects_of(events: WaitTable, parts: Sequence[Part], max_objects: int) -> dict[RowId, Objects]:
+    """Map each row with any recorded address to its objects.
 
     Args:
         events: all single waits.
-        parts: which of them are wanted.
-        most: of how many objects and of how many ranges of a row, at least 1.
+        parts: the waits to use.
+        max_objects: the number of objects, and of ranges, to list for each row; at least 1.
     """
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
-
-    row_ids, row = rows_of_events(events, parts)
+    row_ids, row = rows_of_waits(events, parts)
     is_sleep = np.asarray([key.mechanism == _SLEEP_QUEUE for key in events.keys], dtype=np.bool_)
-    order, bounds = grouped(row, len(row_ids))
-    found = {}
-    for row_id, first, last in zip(row_ids, bounds.tolist(), bounds.tolist()[1:], strict=False):
-        rows = order[first:last]
-        address, waits = events.object_address[rows], events.wait_ns[rows]
-        if address.any():
-            are_channels = bool(is_sleep[events.key_id[rows]].all())
-            found[row_id] = _objects(address, waits, are_channels, most)
-    return found
+    members, bounds = members_by_group(row, len(row_ids))
+    objects = {}
+    for row_id, (first, last) in zip(row_ids, pairwise(bounds.tolist()), strict=True):
+        waits = members[first:last]
+        address, wait_ns = events.object_address[waits], events.wait_ns[waits]
+        if (address != _UNKNOWN_ADDRESS).any():
+            are_channels = bool(is_sleep[events.key_id[waits]].all())
+            objects[row_id] = _objects(address, wait_ns, are_channels, max_objects)
+    return objects
 
 
-def _objects(address: Addresses, waits: Ints, are_channels: bool, most: int) -> Objects:
-    """Return the objects with these addresses, one for each wait, and not all unknown."""
-    import numpy as np  # noqa: PLC0415
-
+def _objects(address: Addresses, wait_ns: Ints, are_channels: bool, max_objects: int) -> Objects:
+    """Return the objects at these addresses: one address for each wait, not all unknown."""
     distinct, group = np.unique(address, return_inverse=True)
-    sums = group_sums(waits, group.astype(np.int32), len(distinct))
+    sums = group_sums(wait_ns, group.astype(np.int32), len(distinct))
     counts = np.bincount(group).tolist()
     unknown_ns = unknown_count = 0
-    if distinct[0] == 0:
+    if distinct[0] == _UNKNOWN_ADDRESS:
         unknown_ns, unknown_count = sums.pop(0), counts.pop(0)
         distinct = distinct[1:]
-    addresses = distinct.tolist()
-    places = sorted(range(len(sums)), key=lambda place: (-sums[place], addresses[place]))
+    objects = list(map(LockObject, distinct.tolist(), sums, counts))
+    objects.sort(key=lambda lock: (-lock.wait_ns, lock.address))
     ranges = address_ranges(distinct, sums)
-    ranges.sort(key=lambda one: (-one.wait_ns, one.first))
+    ranges.sort(key=lambda address_range: (-address_range.wait_ns, address_range.first))
     return Objects(
         are_channels=are_channels,
         number=len(sums),
@@ -136,16 +131,14 @@ def _objects(address: Addresses, waits: Ints, are_channels: bool, most: int) -> 
         unknown_ns=unknown_ns,
         unknown_count=unknown_count,
         gini=gini(sums),
-        hottest=tuple(
-            LockObject(addresses[place], sums[place], counts[place]) for place in places[:most]
-        ),
-        ranges=tuple(ranges[:most]),
+        hottest=tuple(objects[:max_objects]),
+        ranges=tuple(ranges[:max_objects]),
         range_number=len(ranges),
     )
 
 
 def gini(values: Sequence[int]) -> Fraction | None:
-    """Return the Gini coefficient of values, none negative, exactly; None if their sum is 0.
+    """Return the exact Gini coefficient of values, none negative; None if their sum is 0.
 
     It is half of the mean difference between two of them, relative to their mean.
     """
@@ -157,11 +150,16 @@ def gini(values: Sequence[int]) -> Fraction | None:
 
 
 def address_ranges(addresses: Addresses, sums: Sequence[int]) -> list[AddressRange]:
-    """Return the ranges of addresses that ascend, with the sums of what belongs to each."""
-    import numpy as np  # noqa: PLC0415
+    """Return the ranges of ascending addresses, with the sum of what belongs to each.
 
+    ::
+
+        address       0x1000   0x1040   0x10c0  |  0x900000
+        distance            0x40     0x80       |               cut: more than 64 KiB
+        step                0x40                |  0            greatest common divisor
+    """
     distances = np.diff(addresses)
-    cuts = np.flatnonzero(distances > RANGE_GAP_BYTES) + 1
+    cuts = np.flatnonzero(distances > MAX_RANGE_GAP_BYTES) + 1
     bounds = [0, *cuts.tolist(), len(addresses)]
     return [
         AddressRange(

@@ -1,106 +1,108 @@
-"""Joined stacks: who waited, and on top of that what the lock's owner was waiting for meanwhile.
+"""Joined stacks: who waited, and behind that what the lock's owner was waiting for.
 
-Owns the towers of ``--chain owners``. Root first::
+Owns the stacks of ``--chain owners``. Root first::
 
     waiter's process; its frames, root to leaf; the lock;
     --; owner's frames, leaf to root; owner's process; what it waited for;
-    [--; that one's owner's frames, process and wait; ...]
+    [--; the frames, process and wait of the owner of that; ...]
 
-The owner is who held the lock when the wait began, and what it waited for is what it was in at that
-moment (``owners``). Where a chain ends that has not reached the depth asked for, a frame says why.
+The owner held the lock when the wait began; its frames are those of the wait that it was in at that
+moment (``owners``). A chain that ends before the depth asked for has a frame that says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pvprof.analysis.stacks.chains import Joined, leaf_first
 from pvprof.analysis.stacks.fold import FoldOptions
-from pvprof.analysis.waits.chains import Joined, upside_down
-from pvprof.analysis.waits.groups import distinct_rows, group_sums
+from pvprof.analysis.waits.groups import NO_GROUP, distinct_rows, group_sums
+from pvprof.analysis.waits.thread_index import NO_WAIT
 from pvprof.analysis.waits.threads import (
-    CYCLE,
-    NEVER_SEEN,
     NO_THREAD,
-    NOT_WAITING,
+    ChainEnd,
     Followed,
-    Threads,
+    ThreadWaits,
     follow,
     threads_of,
 )
 from pvprof.model.profile import Key, Weight
-from pvprof.model.stacks import WAKER_DELIMITER, Frame, clean_frame
-from pvprof.model.waits import RunSpan, WaitTable
+from pvprof.model.runs import RunSpan
+from pvprof.model.stacks import WAKER_DELIMITER, Frame, Stack, clean_frame
+from pvprof.model.waits import WaitTable
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Ints = npt.NDArray[np.signedinteger[Any]]
+    from pvprof.model.arrays import Ints
 
 NO_OWNER: Frame = "[no owner recorded]"
-"""Stands for the owner of a lock that has none that is known."""
+"""In place of an owner: the lock has no known owner."""
 
-_ENDS: dict[int, Frame] = {
-    NEVER_SEEN: "[owner of whom no wait was recorded]",
-    NOT_WAITING: "[owner was not waiting]",
-    CYCLE: "[owner is in the chain already]",
+_END_FRAMES: dict[int, Frame] = {
+    ChainEnd.NEVER_SEEN: "[owner of whom no wait was recorded]",
+    ChainEnd.NOT_WAITING: "[owner was not waiting]",
+    ChainEnd.CYCLE: "[owner is in the chain already]",
 }
 
 
 def chains_of_owners(events: WaitTable, runs: Sequence[RunSpan], options: FoldOptions) -> Joined:
-    """Return what held up single waits: their locks' owners, and what those were waiting for.
+    """Return the stacks behind single waits: of their locks' owners, and what these waited for.
 
     Args:
         events: all single waits; owners are looked up among all of them.
-        runs: of which runs they are.
-        options: how deep, and where names and processes stand.
+        runs: the runs that they are of.
+        options: the depth of chains, and the position of names and processes.
     """
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
-
     threads = threads_of(events, runs)
     head = np.flatnonzero(threads.owner != NO_THREAD)
     followed = follow(threads, head, options.chain_depth)
-    stacks = max(len(events.stacks), 1)
-    code = events.key_id * stacks + events.stack_id
-    links = [np.where(link >= 0, code[link], -1) for link in followed.links]
-    columns = [*links, followed.end, _last_owner(events, threads, followed)]
+    width = max(len(events.stacks), 1)
+    code = events.key_id * width + events.stack_id
+    columns = [
+        *(np.where(link == NO_WAIT, NO_GROUP, code[link]) for link in followed.links),
+        followed.end,
+        _key_of_last_owner(events, threads, followed),
+    ]
     distinct, group = distinct_rows(columns)
     waits = group_sums(events.wait_ns[head], group, len(distinct))
     counts = np.bincount(group, minlength=len(distinct)).tolist()
     joined: Joined = {}
-    for (first, *others, end, last), value, count in zip(distinct, waits, counts, strict=True):
-        frames: list[str] = []
-        for one in others:
-            if one >= 0:
-                key, stack = divmod(one, stacks)
-                frames += _owner_frames(events.keys[key], events.stacks[stack], options)
-        if end in _ENDS:
-            process = events.keys[last].execname if last >= 0 and options.execname else ""
-            frames += [WAKER_DELIMITER, _ENDS[end], *([clean_frame(process)] if process else [])]
-        key, stack = divmod(first, stacks)
-        some = joined.setdefault((events.keys[key], events.stacks[stack]), [])
-        some.append((";".join(frames[1:]), Weight(value, count, count)))
+    for (first, *others, end, last_key_id), wait_ns, count in zip(
+        distinct, waits, counts, strict=True
+    ):
+        frames: list[Frame] = []
+        for owner in others:
+            if owner != NO_GROUP:
+                key_id, stack_id = divmod(owner, width)
+                frames += _owner_frames(events.keys[key_id], events.stacks[stack_id], options)
+        if end in _END_FRAMES:
+            process = "" if last_key_id == NO_GROUP else events.keys[last_key_id].execname
+            frames += [WAKER_DELIMITER, _END_FRAMES[end]]
+            frames += [clean_frame(process)] if process and options.execname else []
+        key_id, stack_id = divmod(first, width)
+        chains = joined.setdefault((events.keys[key_id], events.stacks[stack_id]), [])
+        # Without the first delimiter: `join_stacks` puts it in front.
+        chains.append((";".join(frames[1:]), Weight(wait_ns, count, count)))
     return joined
 
 
-def _owner_frames(key: Key, stack: Any, options: FoldOptions) -> list[str]:
+def _owner_frames(key: Key, stack: Stack, options: FoldOptions) -> list[Frame]:
     name = [clean_frame(key.name)] if key.name and options.by != "none" else []
-    return [WAKER_DELIMITER, upside_down(key.execname, stack, options), *name]
+    return [WAKER_DELIMITER, leaf_first(key.execname, stack, options), *name]
 
 
-def _last_owner(events: WaitTable, threads: Threads, followed: Followed) -> Ints:
-    """Return the key of some wait of the owner at whom a chain ends, not waiting; -1 for others.
+def _key_of_last_owner(events: WaitTable, threads: ThreadWaits, followed: Followed) -> Ints:
+    """Return a key id of the owner that was not waiting, at the end of each chain; or `NO_GROUP`.
 
-    It tells the process: of the last wait before that moment, else of the next.
+    The key is of a wait near that moment, and names the owner's process.
     """
-    import numpy as np  # noqa: PLC0415
-
     head = followed.links[0]
     last = head
     for link in followed.links[1:]:
-        last = np.where(link >= 0, link, last)
-    owner = np.where(followed.end == NOT_WAITING, threads.owner[last], -1)
-    before, after = threads.around(np.maximum(owner, 0), threads.start[head])
-    told = np.where(before >= 0, before, after)
-    return np.where((owner >= 0) & (told >= 0), events.key_id[told], -1)
+        last = np.where(link == NO_WAIT, last, link)
+    is_running = followed.end == ChainEnd.NOT_WAITING
+    owner = np.where(is_running, threads.owner[last], NO_THREAD)
+    wait = threads.nearest_waits(owner, threads.start[head])
+    return np.where(wait == NO_WAIT, NO_GROUP, events.key_id[wait])

@@ -1,167 +1,187 @@
-"""What a thread was waiting for at a given time, who held that, and so on.
+"""What a thread was waiting for at a moment, who held that, and so on.
 
-Owns the look-up of a thread's waits by time, and how owners of owners are followed. It names
-nothing and adds nothing up: ``owners`` does.
+Owns the search for a thread's waits by time, and how owners of owners are followed. It refuses to
+name threads and to add anything up (``owners`` does).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pvprof.analysis.waits.groups import ranks
-from pvprof.analysis.waits.overlap import moments
-from pvprof.model.waits import RunSpan, WaitTable
+from pvprof.analysis.waits.overlap import times_from_earliest
+from pvprof.analysis.waits.thread_index import (
+    NO_WAIT,
+    ThreadIndex,
+    ThreadNumbers,
+    run_of_waits,
+)
+from pvprof.model.runs import RunSpan
+from pvprof.model.waits import WaitTable
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Ints = npt.NDArray[np.signedinteger[Any]]
-    Times = npt.NDArray[np.uint64]
+    from pvprof.model.arrays import Bools, Ints, Times
 
 NO_THREAD = -1
-"""Stands for the owner of a lock that has none that is known."""
+"""In place of the number of an owner: the lock has no known owner."""
 
 UNSEEN_THREAD = -2
-"""Stands for an owner of which no wait was recorded."""
+"""In place of the number of an owner: none of its waits was recorded."""
 
-NO_OWNER, NEVER_SEEN, NOT_WAITING, CYCLE, DEEPER = range(5)
-"""Where following owners ends: at a lock without a known owner; at a thread of which no wait was
-recorded; at one that was not waiting then, but running or runnable; at one that was met already;
-or because it was followed no further."""
+
+class ChainEnd(IntEnum):
+    """Why a chain of owners ends."""
+
+    NO_OWNER = 0
+    """The lock has no known owner."""
+    NEVER_SEEN = 1
+    """No wait of the owner was recorded."""
+    NOT_WAITING = 2
+    """The owner was not waiting at that moment, but running or runnable."""
+    CYCLE = 3
+    """The owner is in the chain already."""
+    DEEPER = 4
+    """The chain has as many links as were asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Threads:
-    """All waits in the order of threads and time, to be looked up.
+class ThreadWaits:
+    """All waits, and an index of the waits of owners by thread and beginning.
 
-    A thread is one of one run. Of its waits that begin at the same time (only damage makes them)
-    the longest is last, then what content says: the order of the file says nothing.
+    If waits of one thread begin at the same time (only in damaged recordings), the longest is
+    last; equally long ones are ordered by contents, so that the order of the file has no effect.
 
     Attributes:
-        start, end: of every wait, from the earliest one of its run on.
-        owner: of every wait the number of its owner's thread; -1 where there is none, -2 where no
-            wait of it was recorded.
-        thread: of every wait the number of its thread.
-        event: the waits of owners that are longer than 0 ns, in that order.
-        code: where each of them stands: its thread, and the rank of its start among `starts`.
-        starts: the distinct starts.
+        start, end: of each wait, ns since the earliest beginning of its run.
+        owner: the number of the owner's thread, `NO_THREAD` or `UNSEEN_THREAD`.
+        thread: the number of each wait's own thread.
+        index: of the waits of owners that are longer than 0 ns.
     """
 
     start: Times
     end: Times
     owner: Ints
     thread: Ints
-    event: Ints
-    code: Ints
-    starts: Times
-
-    def around(self, thread: Ints, time: Times) -> tuple[Ints, Ints]:
-        """Return of each thread the last wait that begins no later than a time, and the next.
-
-        -1 where there is none.
-        """
-        import numpy as np  # noqa: PLC0415
-
-        if not len(self.event):
-            nothing = np.full(len(thread), -1, dtype=np.int64)
-            return nothing, nothing
-        rank = np.searchsorted(self.starts, time, "right")
-        behind = np.searchsorted(self.code, thread * (len(self.starts) + 1) + rank, "right")
-        last = len(self.event) - 1
-        before, after = self.event[np.maximum(behind - 1, 0)], self.event[np.minimum(behind, last)]
-        is_before = (behind > 0) & (self.thread[before] == thread)
-        is_after = (behind <= last) & (self.thread[after] == thread)
-        return np.where(is_before, before, -1), np.where(is_after, after, -1)
+    index: ThreadIndex
 
     def waits_at(self, thread: Ints, time: Times) -> Ints:
-        """Return the wait of each thread that goes on at a time; -1 where it does not wait."""
-        import numpy as np  # noqa: PLC0415
+        """Return the wait that each thread is in at the time; `NO_WAIT` if it is not waiting."""
+        wait = self.index.last_until(thread, time)
+        return np.where((wait != NO_WAIT) & (self.end[wait] > time), wait, NO_WAIT)
 
-        before, _ = self.around(thread, time)
-        return np.where((before >= 0) & (self.end[before] > time), before, -1)
+    def nearest_waits(self, thread: Ints, time: Times) -> Ints:
+        """Return each thread's last wait that begins by that time, or else its next; or `NO_WAIT`.
+
+        It names the thread's process.
+        """
+        before, after = self.index.around(thread, time)
+        return np.where(before != NO_WAIT, before, after)
 
 
-def threads_of(events: WaitTable, runs: Sequence[RunSpan]) -> Threads:
-    """Return the waits of all threads that own anything, to be looked up."""
-    import numpy as np  # noqa: PLC0415
+def threads_of(events: WaitTable, runs: Sequence[RunSpan]) -> ThreadWaits:
+    """Return all waits with their owners, and the index of the owners' waits.
 
+    Raises:
+        InputError: the times of one run are further apart than 64 bits hold.
+    """
+    start, end = _times_by_run(events, runs)
+    numbers, thread = ThreadNumbers.of_waits(events, runs)
+    owner = numbers.find(events.owner_tid, run_of_waits(events, runs))
+    # The tid may be known from another run: then this number has no waits.
+    has_waits = _marked(thread, len(numbers))
+    owner = np.where((owner >= 0) & has_waits[np.maximum(owner, 0)], owner, UNSEEN_THREAD)
+    owner = np.where(events.owner_tid > 0, owner, NO_THREAD)
+    is_owner = _marked(owner[owner >= 0], len(numbers))
+    wait = np.flatnonzero(is_owner[thread] & (events.wait_ns > 0))
+    contents = (
+        events.owner_tid[wait],
+        events.object_address[wait],
+        ranks(events.stacks)[events.stack_id[wait]],
+        ranks(events.keys)[events.key_id[wait]],
+    )
+    wait = wait[np.lexsort((*contents, end[wait], start[wait], thread[wait]))]
+    return ThreadWaits(
+        start, end, owner, thread, ThreadIndex.of_sorted(wait, thread[wait], start[wait])
+    )
+
+
+def _times_by_run(events: WaitTable, runs: Sequence[RunSpan]) -> tuple[Times, Times]:
+    """Return the beginning and end of each wait, since the earliest beginning of its run."""
     start, end = (np.zeros(len(events), dtype=np.uint64) for _ in range(2))
-    run_of = np.zeros(len(events), dtype=np.int64)
     first = 0
-    for number, run in enumerate(runs or (RunSpan(len(events)),)):
+    for run in runs or (RunSpan(len(events)),):
         rows = np.arange(first, first + run.events)
         first += run.events
-        run_of[rows] = number
         if len(rows):
-            start[rows], end[rows] = moments(events, rows)
-    tids, tid = np.unique(events.tid, return_inverse=True)
-    width = max(len(runs), 1)
-    thread = tid * width + run_of
-    place = np.minimum(np.searchsorted(tids, events.owner_tid), max(len(tids) - 1, 0))
-    owner = np.where(tids[place] == events.owner_tid, place * width + run_of, UNSEEN_THREAD)
-    is_seen = np.zeros(len(tids) * width, dtype=np.bool_)
-    is_seen[thread] = True
-    owner[~is_seen[np.maximum(owner, 0)]] = UNSEEN_THREAD
-    owner[events.owner_tid <= 0] = NO_THREAD
-    is_owner = np.zeros(len(tids) * width, dtype=np.bool_)
-    is_owner[owner[owner >= 0]] = True
-    event = np.flatnonzero(is_owner[thread] & (events.wait_ns > 0))
-    key_rank, stack_rank = ranks(events.keys), ranks(events.stacks)
-    content = (
-        events.owner_tid[event],
-        events.object_address[event],
-        stack_rank[events.stack_id[event]],
-        key_rank[events.key_id[event]],
-    )
-    event = event[np.lexsort((*content, end[event], start[event], thread[event]))]
-    starts, rank = np.unique(start[event], return_inverse=True)
-    code = thread[event] * (len(starts) + 1) + rank + 1
-    return Threads(start, end, owner, thread, event, code, starts)
+            start[rows], end[rows] = times_from_earliest(events, rows)
+    return start, end
+
+
+def _marked(thread: Ints, count: int) -> Bools:
+    """Return for each of `count` threads whether its number is in `thread`."""
+    is_marked = np.zeros(count, dtype=np.bool_)
+    is_marked[thread] = True
+    return is_marked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """Waits with an owner, and those that their owners were in.
+    """Chains of owners: one for each wait that was asked for.
+
+    Thread A waits for a lock of B, which waits for a lock of C, which is not waiting::
+
+                       time ->      A's wait begins
+                                    |
+        links[0]   A                [=================]
+        links[1]   B        [===============]
+                   C   (running)    |       |
+                                    |<----->| together
+
+        links      (A's wait, B's wait)         end   NOT_WAITING
 
     Attributes:
-        links: the waits; then of each the owner's, that one's owner's, ..., as they were when the
-            first began; -1 behind the end.
-        end: where each ends: `NO_OWNER`, ...
-        together: how long all of them went on from then.
+        links: links[0] has the waits asked for, links[n] the wait that the owner of links[n - 1]
+            was in when the wait in links[0] began; `NO_WAIT` behind the end of a chain.
+        end: a `ChainEnd` for each chain.
+        together_ns: for how long all links of each chain went on, from that moment.
     """
 
     links: tuple[Ints, ...]
     end: Ints
-    together: Ints
+    together_ns: Ints
 
 
-def follow(threads: Threads, head: Ints, depth: int) -> Followed:
-    """Return what the owners were waiting for, and the owners' owners, `depth` of them."""
-    import numpy as np  # noqa: PLC0415
-
-    time, together = threads.start[head], threads.end[head].copy()
-    end = np.full(len(head), DEEPER, dtype=np.int64)
+def follow(threads: ThreadWaits, head: Ints, max_depth: int) -> Followed:
+    """Return the chains that begin with the waits `head`, of at most `max_depth` owners each."""
+    time, together_until = threads.start[head], threads.end[head].copy()
+    end = np.full(len(head), ChainEnd.DEEPER, dtype=np.int64)
     links = [head]
-    alive = np.arange(len(head))
-    for level in range(depth + 1):
-        owner = threads.owner[links[-1][alive]]
-        is_known = threads.thread[[link[alive] for link in links]] == owner
-        found = threads.waits_at(np.maximum(owner, 0), time[alive])
-        ends = np.select(
-            [owner == NO_THREAD, owner == UNSEEN_THREAD, is_known.any(axis=0), found < 0],
-            [NO_OWNER, NEVER_SEEN, CYCLE, NOT_WAITING],
-            DEEPER,
+    growing = np.arange(len(head))  # the chains that have not ended yet
+    for depth in range(max_depth + 1):
+        owner = threads.owner[links[-1][growing]]
+        is_in_chain = threads.thread[[link[growing] for link in links]] == owner
+        wait = threads.waits_at(owner, time[growing])
+        end[growing] = np.select(
+            [
+                owner == NO_THREAD,
+                owner == UNSEEN_THREAD,
+                is_in_chain.any(axis=0),
+                wait == NO_WAIT,
+            ],
+            [ChainEnd.NO_OWNER, ChainEnd.NEVER_SEEN, ChainEnd.CYCLE, ChainEnd.NOT_WAITING],
+            ChainEnd.DEEPER,
         )
-        end[alive] = ends
-        is_on = ends == DEEPER
-        if level == depth or not is_on.any():
+        goes_on = end[growing] == ChainEnd.DEEPER
+        if depth == max_depth or not goes_on.any():
             break
-        alive, found = alive[is_on], found[is_on]
-        together[alive] = np.minimum(together[alive], threads.end[found])
-        following = np.full(len(head), -1, dtype=np.int64)
-        following[alive] = found
-        links.append(following)
-    return Followed(tuple(links), end, (together - time).view(np.int64))
+        growing, wait = growing[goes_on], wait[goes_on]
+        together_until[growing] = np.minimum(together_until[growing], threads.end[wait])
+        link = np.full(len(head), NO_WAIT, dtype=np.int64)
+        link[growing] = wait
+        links.append(link)
+    return Followed(tuple(links), end, (together_until - time).view(np.int64))

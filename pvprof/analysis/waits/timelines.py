@@ -1,8 +1,8 @@
-"""Single waits thread by thread: what each waited for, one thing after the other.
+"""Single waits thread by thread: what each thread waited for, one thing after the other.
 
-Owns their order in time. A thread waits for one thing at a time, so waits of one that overlap are
-damage (a record twice, a clock that stepped), and nothing that draws threads in time can show them:
-what an earlier wait covers is left out of the later one, and counted.
+Owns their order in time. A thread waits for one thing at a time, so overlapping waits of one thread
+are damage (a record twice, a clock that stepped), and no picture of threads over time can show
+them: what an earlier wait covers is cut off the later one, and counted.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pvprof.analysis.waits.groups import ranks, sums_from
-from pvprof.analysis.waits.overlap import moments
+import numpy as np
+
+from pvprof.analysis.waits.groups import NO_GROUP, ranks, segment_sums
+from pvprof.analysis.waits.overlap import times_from_earliest
 from pvprof.classify.filters import Part
+from pvprof.model.arrays import UINT64_MAX
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Ints = npt.NDArray[np.signedinteger[Any]]
-    Times = npt.NDArray[np.uint64]
+    from pvprof.model.arrays import Ints, Times
 
 
 _T = TypeVar("_T")
@@ -32,14 +31,20 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracks:
-    """Waits of one run by process and thread, then in order of time; none over another.
+    """Waits of one run by process and thread, then in order of time, none over another.
+
+    One thread; the second wait is cut, the third is left out::
+
+        recorded    [==========)   [=====)          drawn    [==========)   [=====)
+                          [======)                                      [==)
+                           [==)
 
     Attributes:
-        row: which wait each is.
-        begin, end: from when to when it is drawn, from the earliest of all of them on.
-        origin_ns: when that was, on the clock of the events.
-        overlaps: how many waits are not drawn whole.
-        lost_ns: how much of them is not drawn.
+        row: of each wait that is drawn.
+        begin, end: in ns since the earliest beginning of all waits.
+        origin_ns: this beginning, on the clock of the waits.
+        overlaps: the number of waits that are cut or left out.
+        lost_ns: the sum of what is not drawn.
     """
 
     row: Ints
@@ -51,7 +56,7 @@ class Tracks:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """Return what is told of waits that are not drawn whole."""
+        """Return the problem of waits that are not drawn whole, if there are any."""
         if not self.overlaps:
             return ()
         lost = f"{self.lost_ns:,} ns left out of the file"
@@ -60,28 +65,31 @@ class Tracks:
 
 
 def tracks_of(events: WaitTable, rows: Ints) -> Tracks:
-    """Return some waits, not none, thread by thread.
+    """Return these waits, at least one, thread by thread.
 
-    Of two that begin together the shorter is first, so that both are seen. One of 0 ns is kept.
+    Of two waits that begin together, the shorter is first, so that both are visible. A wait of 0 ns
+    is kept.
 
     Raises:
         InputError: their times are further apart than 64 bits hold.
     """
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
-
     columns = (
-        *(ranks(events.stacks)[events.stack_id[rows]], ranks(events.keys)[events.key_id[rows]]),
-        *(events.wait_ns[rows], events.start_ns[rows], events.tid[rows], events.pid[rows]),
+        ranks(events.stacks)[events.stack_id[rows]],
+        ranks(events.keys)[events.key_id[rows]],
+        events.wait_ns[rows],
+        events.start_ns[rows],
+        events.tid[rows],
+        events.pid[rows],
     )
     order = rows[np.lexsort(columns)]
-    start, end = moments(events, order)
+    start, end = times_from_earliest(events, order)
     pid, tid = events.pid[order], events.tid[order]
-    is_new = (pid[1:] != pid[:-1]) | (tid[1:] != tid[:-1])
-    bounds = [0, *(np.flatnonzero(is_new) + 1).tolist(), len(order)]
-    free = np.zeros(len(order), dtype=np.uint64)
+    is_new_thread = (pid[1:] != pid[:-1]) | (tid[1:] != tid[:-1])
+    bounds = [0, *(np.flatnonzero(is_new_thread) + 1).tolist(), len(order)]
+    free_from = np.zeros(len(order), dtype=np.uint64)  # the end of all earlier waits of the thread
     for first, last in pairwise(bounds):
-        free[first + 1 : last] = np.maximum.accumulate(end[first : last - 1])
-    begin = np.maximum(start, free)
+        free_from[first + 1 : last] = np.maximum.accumulate(end[first : last - 1])
+    begin = np.maximum(start, free_from)
     lost = np.minimum(begin, end) - start
     is_drawn = (begin < end) | (start == end)
     return Tracks(
@@ -90,35 +98,27 @@ def tracks_of(events: WaitTable, rows: Ints) -> Tracks:
         end=end[is_drawn],
         origin_ns=int(events.start_ns[rows].min()),
         overlaps=int((lost > 0).sum()),
-        lost_ns=sums_from(lost, np.zeros(1, np.int64), 1 << 64)[0],
+        lost_ns=segment_sums(lost, np.zeros(1, np.int64), UINT64_MAX)[0],
     )
 
 
-def described(
+def describe_waits(
     events: WaitTable, parts: Iterable[Part], describe: Callable[[Part, Stack], _T]
 ) -> tuple[list[_T], Ints]:
-    """Return what is said of each key and stack that is in a part, called once for each.
+    """Return a description of each key and stack in a part, and for each wait its number there.
 
-    Also for each event the number of its own, -1 for one that is in no part.
+    `describe` is called once for each key and stack. The number is `NO_GROUP` for a wait that is in
+    no part.
     """
-    import numpy as np  # noqa: PLC0415
-
     part_of = {(part.key, stack): part for part in parts for stack in part.stacks}
     width = max(len(events.stacks), 1)
-    codes, places = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
-    said: list[_T] = []
+    codes, index = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
+    descriptions: list[_T] = []
     numbers = []
     for code in codes.tolist():
         key, stack = events.keys[code // width], events.stacks[code % width]
         part = part_of.get((key, stack))
-        numbers.append(-1 if part is None else len(said))
+        numbers.append(NO_GROUP if part is None else len(descriptions))
         if part is not None:
-            said.append(describe(part, stack))
-    return said, np.asarray(numbers, dtype=np.int64)[places]
-
-
-def name_of_thread(names: Iterable[str], most: int = 3) -> str:
-    """Return what a thread or a process is called that had these names, one after the other."""
-    known = [name for name in dict.fromkeys(names) if name]
-    more = [f"{len(known) - most} more"] if len(known) > most else []
-    return ", ".join([*known[:most], *more])
+            descriptions.append(describe(part, stack))
+    return descriptions, np.asarray(numbers, dtype=np.int64)[index]

@@ -1,19 +1,19 @@
-"""Joined stacks: who waited, and on top of that who ended the wait.
+"""Joined stacks: who waited, and behind that who ended the wait.
 
-Owns the towers of ``--chain wakers``. Root first::
+Owns the stacks of ``--chain wakers``. Root first::
 
     sleeper's process; its frames, root to leaf; what it waited for;
     --; waker's frames, leaf to root; waker's process;
-    [what the waker had waited for; --; frames and process of whoever ended that; ...]
+    [what the waker had waited for; --; frames and process of the waker of that wait; ...]
 
 That is the order of Brendan Gregg's chain graphs and of bcc's offwaketime: the waker's stack is
-upside down, so that the function that woke touches the one that waited. In front of every ``--``
-stands what was waited for, unless names are at the root or left out.
+upside down, so that the function that woke touches the one that waited. In front of each ``--`` is
+what was waited for, unless names are at the root or left out.
 
-A chain goes on where the waker's own last wait ended before it woke the other one, but after the
-first wait of the chain began: only then that wait was held up by it. It ends where that wait has no
-known wake-up, at a thread that is in the chain already, at an interrupt, whose thread woke nobody
-(``wakers``), and at the depth asked for.
+A chain goes on if the waker's own last wait ended before it woke the other thread, but after the
+first wait of the chain began: only then did that wait hold up the first one. It ends if that wait
+has no known wake-up, at a thread that is in the chain already, at an interrupt, whose thread woke
+no one (``analysis.wakers``), and at the depth asked for.
 """
 
 from __future__ import annotations
@@ -21,181 +21,177 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+from pvprof.analysis.stacks.chains import Joined, leaf_first
 from pvprof.analysis.stacks.fold import FoldOptions
-from pvprof.analysis.waits.chains import Joined, upside_down
-from pvprof.analysis.waits.groups import distinct_rows, group_sums
-from pvprof.analysis.waits.wakers import is_interrupt, wakeup_of
+from pvprof.analysis.waits.groups import NO_GROUP, distinct_rows, group_sums
+from pvprof.analysis.waits.thread_index import (
+    NO_WAIT,
+    UNKNOWN_THREAD,
+    ThreadIndex,
+    ThreadNumbers,
+    run_of_waits,
+)
+from pvprof.analysis.waits.wakeups import NO_WAKEUP, wakeup_of_waits
+from pvprof.analysis.wakers import is_interrupt
+from pvprof.model.arrays import INT64_MAX
 from pvprof.model.profile import Weight
+from pvprof.model.runs import RunSpan
 from pvprof.model.stacks import WAKER_DELIMITER, Frame, clean_frame
-from pvprof.model.waits import RunSpan, WaitTable, WakeupTable
+from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.model.wakeup_sums import WakeupSums
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Ints = npt.NDArray[np.signedinteger[Any]]
+    from pvprof.model.arrays import Ints
 
 NO_WAKER: Frame = "[no waker recorded]"
-"""Stands for the waker of a wait without a recorded wake-up."""
-
-_INT64_MAX = (1 << 63) - 1
+"""In place of the waker of a wait without a recorded wake-up."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndedWaits:
-    """Single waits, and who ended them."""
+    """Single waits, and the wake-ups that ended them."""
 
     events: WaitTable
     wakeups: WakeupTable
     runs: Sequence[RunSpan]
 
 
-def chains_of_endings(endings: WakeupSums, options: FoldOptions) -> Joined:
-    """Return who ended waits, each by its one waker."""
+def chains_of_sums(sums: WakeupSums, options: FoldOptions) -> Joined:
+    """Return the stacks behind waits: of the one waker that ended each."""
     joined: Joined = {}
-    for ending, division in endings.items():
-        weight = Weight(division.wait_ns, division.count, division.count)
-        frames = upside_down(ending.execname, ending.waker, options)
-        joined.setdefault((ending.key, ending.stack), []).append((frames, weight))
+    for wakeup_key, split in sums.items():
+        weight = Weight(split.wait_ns, split.count, split.count)
+        frames = leaf_first(wakeup_key.execname, wakeup_key.waker, options)
+        joined.setdefault((wakeup_key.key, wakeup_key.stack), []).append((frames, weight))
     return joined
 
 
-def chains_of_singles(singles: EndedWaits, options: FoldOptions) -> Joined:
-    """Return who ended single waits, and who ended the waits of these, as far as is asked for."""
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+def chains_of_waits(ended: EndedWaits, options: FoldOptions) -> Joined:
+    """Return the stacks behind single waits: of wakers, and the wakers of these, and so on.
 
-    events, wakeups = singles.events, singles.wakeups
-    links = follow_wakers(singles, options.chain_depth)
-    head = links[0][0]
-    width, stacks = max(len(wakeups.stacks), 1), max(len(events.stacks), 1)
-    waker = wakeups.key_id * width + wakeups.stack_id
-    columns = [events.key_id[head] * stacks + events.stack_id[head], waker[links[0][1]]]
-    for wait, wakeup in links[1:]:
-        is_on = wait >= 0
-        columns += [np.where(is_on, events.key_id[wait], -1), np.where(is_on, waker[wakeup], -1)]
+    Chains that are equal in all columns are one joined stack::
+
+        sleeper's key and stack    waker's       key of its wait    waker's      ...
+        key * stacks + stack       key, stack    or NO_GROUP        key, stack
+    """
+    events, wakeups = ended.events, ended.wakeups
+    links = follow_wakers(ended, options.chain_depth)
+    head = links[0].wait
+    waker_width, width = max(len(wakeups.stacks), 1), max(len(events.stacks), 1)
+    waker = wakeups.key_id * waker_width + wakeups.stack_id
+    columns = [events.key_id[head] * width + events.stack_id[head], waker[links[0].wakeup]]
+    for link in links[1:]:
+        is_on = link.wait != NO_WAIT
+        columns.append(np.where(is_on, events.key_id[link.wait], NO_GROUP))
+        columns.append(np.where(is_on, waker[link.wakeup], NO_GROUP))
     distinct, group = distinct_rows(columns)
     waits = group_sums(events.wait_ns[head], group, len(distinct))
     counts = np.bincount(group, minlength=len(distinct)).tolist()
 
     @cache  # there are few wakers, among many keys and stacks
     def frames_of_waker(code: int) -> str:
-        key, stack = divmod(code, width)
-        return upside_down(wakeups.keys[key].execname, wakeups.stacks[stack], options)
+        key_id, stack_id = divmod(code, waker_width)
+        return leaf_first(wakeups.keys[key_id].execname, wakeups.stacks[stack_id], options)
 
     joined: Joined = {}
-    for (code, first, *others), value, count in zip(distinct, waits, counts, strict=True):
-        parts = [frames_of_waker(first)]
-        for why, who in zip(others[::2], others[1::2], strict=True):
-            if who < 0:
+    for (code, first, *others), wait_ns, count in zip(distinct, waits, counts, strict=True):
+        frames = [frames_of_waker(first)]
+        for key_id, waker_code in zip(others[::2], others[1::2], strict=True):
+            if waker_code == NO_GROUP:
                 break
-            name = events.keys[why].name
-            parts += [clean_frame(name)] if name and options.by != "none" else []
-            parts += [WAKER_DELIMITER, frames_of_waker(who)]
-        key, stack = divmod(code, stacks)
-        some = joined.setdefault((events.keys[key], events.stacks[stack]), [])
-        some.append((";".join(parts), Weight(value, count, count)))
+            name = events.keys[key_id].name
+            frames += [clean_frame(name)] if name and options.by != "none" else []
+            frames += [WAKER_DELIMITER, frames_of_waker(waker_code)]
+        key_id, stack_id = divmod(code, width)
+        chains = joined.setdefault((events.keys[key_id], events.stacks[stack_id]), [])
+        chains.append((";".join(frames), Weight(wait_ns, count, count)))
     return joined
 
 
-def follow_wakers(singles: EndedWaits, depth: int) -> list[tuple[Ints, Ints]]:
-    """Return the waits with a known wake-up and these; then their wakers' last waits, and so on.
+@dataclass(frozen=True, slots=True, eq=False)
+class WakerLink:
+    """One link of each chain: a wait and the wake-up that ended it; -1 behind a chain's end."""
 
-    Each further pair is as long as the first and has -1 where a chain has ended.
+    wait: Ints
+    wakeup: Ints
+
+
+def follow_wakers(ended: EndedWaits, max_depth: int) -> list[WakerLink]:
+    """Return the links of the chains: one chain for each wait with a known wake-up.
+
+    Thread A is woken by B, which had been woken by C after A's wait began::
+
+                      time ->
+        links[0]   A  [===================)             A's wait, ended by B
+                                          ^
+        links[1]   B         [======)-----+             B's last wait until then, ended by C
+                                    ^
+                   C  --------------+                   C did not wait since A's wait began
     """
-    import numpy as np  # noqa: PLC0415
-
-    events, wakeups = singles.events, singles.wakeups
-    ended_by = wakeup_of(events, wakeups)
-    head = np.flatnonzero(ended_by >= 0)
-    links = [(head, ended_by[head])]
-    if depth < 2 or not len(head):
+    events, wakeups = ended.events, ended.wakeups
+    wakeup_of = wakeup_of_waits(events, wakeups)
+    head = np.flatnonzero(wakeup_of != NO_WAKEUP)
+    links = [WakerLink(head, wakeup_of[head])]
+    if max_depth < 2 or not len(head):
         return links
-    waits = _LastWaits.of(singles)
-    borrowed = np.asarray([is_interrupt(stack) for stack in wakeups.stacks], dtype=np.bool_)
-    threads = [waits.thread[head]]
-    alive = np.arange(len(head))
-    for _ in range(depth - 1):
-        wakeup = links[-1][1][alive]
-        thread = waits.thread_of_waker(wakeup, waits.run[head[alive]])
-        is_known = np.any([one[alive] == thread for one in threads], axis=0)
-        found = waits.before(thread, wakeups.time_ns[wakeup])
-        is_on = ~is_known & ~borrowed[wakeups.stack_id[wakeup]] & (found >= 0)
-        is_on &= (waits.end[found] > events.start_ns[head[alive]]) & (ended_by[found] >= 0)
-        if not is_on.any():
+    waits = _WaitsByEnd.of(ended)
+    is_by_interrupt = np.asarray([is_interrupt(stack) for stack in wakeups.stacks], dtype=np.bool_)
+    chain_threads = [waits.thread[head]]
+    growing = np.arange(len(head))  # the chains that have not ended yet
+    for _ in range(max_depth - 1):
+        wakeup = links[-1].wakeup[growing]
+        waker = waits.numbers.find(wakeups.waker_tid[wakeup], waits.run[head[growing]])
+        is_in_chain = np.any([thread[growing] == waker for thread in chain_threads], axis=0)
+        wait = waits.index.last_until(waker, wakeups.time_ns[wakeup])
+        goes_on = (wait != NO_WAIT) & (wakeup_of[wait] != NO_WAKEUP)
+        goes_on &= waits.end[wait] > events.start_ns[head[growing]]
+        goes_on &= ~is_in_chain & ~is_by_interrupt[wakeups.stack_id[wakeup]]
+        if not goes_on.any():
             break
-        threads.append(_spread(thread, alive, len(head)))
-        alive, found = alive[is_on], found[is_on]
-        links.append((_spread(found, alive, len(head)), _spread(ended_by[found], alive, len(head))))
+        chain_threads.append(_scatter(waker, growing, len(head), UNKNOWN_THREAD))
+        growing, wait = growing[goes_on], wait[goes_on]
+        links.append(
+            WakerLink(
+                _scatter(wait, growing, len(head), NO_WAIT),
+                _scatter(wakeup_of[wait], growing, len(head), NO_WAKEUP),
+            )
+        )
     return links
 
 
-def _spread(values: Ints, places: Ints, size: int) -> Ints:
-    """Return a column of that size with the values at their places, and -1 elsewhere."""
-    import numpy as np  # noqa: PLC0415
-
-    column = np.full(size, -1, dtype=np.int64)
-    column[places] = values
+def _scatter(values: Ints, rows: Ints, size: int, missing: int) -> Ints:
+    """Return a column of this size with the values in these rows, and `missing` elsewhere."""
+    column = np.full(size, missing, dtype=np.int64)
+    column[rows] = values
     return column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _LastWaits:
-    """The waits by thread and end, to look up the last one that ended before some time.
+class _WaitsByEnd:
+    """All waits, and an index of them by thread and end.
 
     Attributes:
-        run, thread, end: of every wait. A thread is one of one run.
-        tids: of which thread ids there are waits.
-        runs: how many.
-        order: the waits by thread and end.
-        code: where each of them stands: its thread, and the rank of its end among `ends`.
-        ends: the distinct ends.
-        waker_tid: of every wake-up.
+        run, thread, end: of each wait; `thread` is a number in `numbers`.
+        numbers: of all threads.
+        index: of all waits.
     """
 
     run: Ints
     thread: Ints
     end: Ints
-    tids: Ints
-    runs: int
-    order: Ints
-    code: Ints
-    ends: Ints
-    waker_tid: Ints
+    numbers: ThreadNumbers
+    index: ThreadIndex
 
     @classmethod
-    def of(cls, singles: EndedWaits) -> _LastWaits:
-        import numpy as np  # noqa: PLC0415
-
-        events = singles.events
-        sizes = [run.events for run in singles.runs] or [len(events)]
-        run = np.repeat(np.arange(len(sizes)), sizes)
-        tids, tid = np.unique(events.tid, return_inverse=True)
-        thread = tid * len(sizes) + run
-        # what fits, at most: a wait may be told to be as long as any number
-        end = np.minimum(events.start_ns, _INT64_MAX - events.wait_ns) + events.wait_ns
+    def of(cls, ended: EndedWaits) -> _WaitsByEnd:
+        events = ended.events
+        numbers, thread = ThreadNumbers.of_waits(events, ended.runs)
+        # A damaged record may have any length: its end is at most the largest number.
+        end = np.minimum(events.start_ns, INT64_MAX - events.wait_ns) + events.wait_ns
         order = np.lexsort((events.start_ns, end, thread))
-        ends, rank = np.unique(end, return_inverse=True)
-        code = thread[order] * (len(ends) + 1) + rank[order] + 1
-        waker_tid = singles.wakeups.waker_tid
-        return cls(run, thread, end, tids, len(sizes), order, code, ends, waker_tid)
-
-    def thread_of_waker(self, wakeup: Ints, run: Ints) -> Ints:
-        """Return the thread of each waker; -1 for one of which no wait was recorded."""
-        import numpy as np  # noqa: PLC0415
-
-        tid = self.waker_tid[wakeup]
-        place = np.minimum(np.searchsorted(self.tids, tid), len(self.tids) - 1)
-        thread: Ints = np.where(self.tids[place] == tid, place * self.runs + run, -1)
-        return thread
-
-    def before(self, thread: Ints, time: Ints) -> Ints:
-        """Return the last wait of each thread that ended no later than a time; -1 for none."""
-        import numpy as np  # noqa: PLC0415
-
-        rank = np.searchsorted(self.ends, time, "right")
-        place = np.searchsorted(self.code, thread * (len(self.ends) + 1) + rank, "right") - 1
-        found = self.order[np.maximum(place, 0)]
-        return np.where((place >= 0) & (self.thread[found] == thread), found, -1)
+        index = ThreadIndex.of_sorted(order, thread[order], end[order])
+        return cls(run_of_waits(events, ended.runs), thread, end, numbers, index)

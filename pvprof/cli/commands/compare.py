@@ -25,7 +25,7 @@ from pvprof.errors import InputError, UsageError
 from pvprof.recording.provenance import provenance_rows
 from pvprof.render.registry import Format, Source, format_of
 from pvprof.stats.comparison import SeriesOptions
-from pvprof.stats.methods import ASSUMPTIONS, STUDENT
+from pvprof.stats.methods import METHODS, STUDENT
 from pvprof.units import UNITS
 
 _NAMES = ("terminal", "markdown", "csv", "json", "folded", "svg")
@@ -76,7 +76,7 @@ Examples:
     metavar="[UNIT=]BASE:NEW",
     help="Take values per unit of work: how much each run of a side did.",
 )
-@click.option("--method", type=click.Choice(list(ASSUMPTIONS)), default=STUDENT.name)
+@click.option("--method", type=click.Choice(list(METHODS)), default=STUDENT.name)
 @click.option("-c", "--confidence", metavar="PERCENT", type=float, default=_CONFIDENCE)
 @click.option("--no-holm", is_flag=True, help="No correction for the number of rows.")
 @click.option("--strict", is_flag=True, help="Refuse to compare what differs in more than kernels.")
@@ -137,7 +137,7 @@ class _Choices:
 
 def _compare(rest: dict[str, Any]) -> Comparison:
     options = CompareOptions(
-        stats=SeriesOptions(ASSUMPTIONS[rest.pop("method")], rest.pop("confidence")),
+        stats=SeriesOptions(METHODS[rest.pop("method")], rest.pop("confidence")),
         basis=_basis(rest.pop("work"), rest.pop("per")),
         has_holm=not rest.pop("no_holm"),
         fold=FoldOptions(execname=not rest.pop("no_execname")),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pvprof.analysis.stacks.fold import FoldOptions
-from pvprof.analysis.waits.heat_grid import MOST_ROWS, ROWS, GridOptions
+from pvprof.analysis.waits.heat_map import MAX_ROWS, ROWS, GridOptions
 from pvprof.cli.maps import column_ns, left_out, maps_of, words_of
 from pvprof.cli.options import filter_options, input_options, load_inputs, say, say_problems
 from pvprof.cli.output import check_output, deliver, force_option, output_option
@@ -31,7 +31,7 @@ Examples:
 )
 @click.option(
     "--rows",
-    type=click.IntRange(1, MOST_ROWS),
+    type=click.IntRange(1, MAX_ROWS),
     default=ROWS,
     show_default=True,
     help="Cells of a column.",

@@ -13,7 +13,7 @@ from pvprof.cli.terminal import Draw, plain_text, show
 from pvprof.errors import UsageError
 from pvprof.render.registry import FORMATS, Format, Source, format_of
 from pvprof.stats.comparison import SeriesOptions
-from pvprof.stats.methods import ASSUMPTIONS, STUDENT
+from pvprof.stats.methods import METHODS, STUDENT
 from pvprof.stats.runs.columns import ColumnOptions
 from pvprof.stats.runs.read import KINDS, TimesOptions, read_run_sets
 from pvprof.stats.study import RunSet, Study, StudyOptions, build_study
@@ -38,7 +38,7 @@ Examples:
 @click.option("-d", "--delimiters", default=" \t", help="Characters that divide the columns.")
 @click.option("--metric", "metrics", metavar="NAME", multiple=True, help="Show these (repeatable).")
 @click.option("--base", metavar="NAME", help="Compare with this set, not with the first.")
-@click.option("--method", type=click.Choice(list(ASSUMPTIONS)), default=STUDENT.name)
+@click.option("--method", type=click.Choice(list(METHODS)), default=STUDENT.name)
 @click.option("-c", "--confidence", metavar="PERCENT", type=float, help="[default: 95]")
 @click.option("--alpha", type=float, help="The same as an error rate: 0.05 is 95 %.")
 @click.option("--holm", "has_holm", is_flag=True, help="Correct for the number of comparisons.")
@@ -86,7 +86,7 @@ def _options(params: dict[str, Any]) -> StudyOptions:
         confidence = round(100 * (1 - alpha), 10)
     return StudyOptions(
         compare=SeriesOptions(
-            assumption=ASSUMPTIONS[params["method"]],
+            method=METHODS[params["method"]],
             confidence=_CONFIDENCE if confidence is None else confidence,
             has_ratio=params["has_ratio"],
             detect_percent=params["detect"],

@@ -6,18 +6,18 @@ for it only where there is one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pvprof.model.problems import Problem
-from pvprof.model.waits import WaitTable
 from pvprof.parse.result import ParseResult
 from pvprof.parse.text.line_numbers import LineNumbers
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from pvprof.model.waits import WaitTable
 
 _INT64_MAX = (1 << 63) - 1
 
@@ -31,8 +31,7 @@ def without_doubles(parsed: ParseResult, events: WaitTable, data: Any, file: str
     if not ((tid[1:] == tid[:-1]) & (start[1:] - start[:-1] < wait[:-1])).any():
         return events  # where no wait reaches into the next of its thread, none reaches further
     is_inside = _begin_inside(tid, start, wait)
-    names = (*WaitTable.COLUMNS, "key_id", "stack_id")
-    ordered = [getattr(events, name)[order] for name in names]
+    ordered = [getattr(events, name)[order] for name in events.columns()]
     is_again = np.logical_and.reduce([column[1:] == column[:-1] for column in ordered])
     lines = LineNumbers(data)
     for kind, is_such, text in (
@@ -49,8 +48,7 @@ def without_doubles(parsed: ParseResult, events: WaitTable, data: Any, file: str
             parsed.problems.append(Problem(kind, what, file, line, len(some)))
     again = np.flatnonzero(is_again) + 1
     parsed.records -= len(again)
-    kept = np.sort(np.delete(order, again))
-    return replace(events, **{name: getattr(events, name)[kept] for name in names})
+    return events.take(np.sort(np.delete(order, again)))
 
 
 def _begin_inside(

@@ -30,7 +30,6 @@ from pvprof.model.clocks import Clocks, drift_problems
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack, stack_of
-from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.parse.dtrace.duplicates import without_doubles
 from pvprof.parse.native.join import Waits, ends_of, wakeup_problems
 from pvprof.parse.result import ParseResult
@@ -40,6 +39,8 @@ from pvprof.parse.text.frames import FrameNames, decode
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from pvprof.model.waits import WaitTable, WakeupTable
 
 _LONG = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (\d+) (.*?) ([ts]) ([0-9a-f]+) (\d+) (.*)", re.S)
 _THREAD = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (.*?)\|(.*?)\|(.*)", re.S)
@@ -309,12 +310,14 @@ class EventReader:
     def _events(self) -> WaitTable:
         import numpy as np  # noqa: PLC0415
 
+        from pvprof.model.waits import WaitTable  # noqa: PLC0415
+
         def column(name: str) -> npt.NDArray[Any]:
             dtype = np.uint64 if name == "object_address" else np.int64
             return np.concatenate([np.empty(0, dtype), *(part[name] for part in self._parts)])
 
         return WaitTable(
-            **{name: column(name) for name in (*WaitTable.COLUMNS, "key_id", "stack_id")},
+            **{name: column(name) for name in WaitTable.columns()},
             keys=tuple(
                 Key(_MECHANISMS.get(mechanism, ""), decode(name), decode(execname))
                 for mechanism, execname, name in self._keys
@@ -325,8 +328,10 @@ class EventReader:
     def _wakeups(self) -> WakeupTable:
         import numpy as np  # noqa: PLC0415
 
+        from pvprof.model.waits import WakeupTable  # noqa: PLC0415
+
         columns = np.array(self._wakes, dtype=np.int64).T
-        names = (*WakeupTable.COLUMNS, "key_id", "stack_id")
+        names = ("time_ns", "sleeper_tid", "waker_tid", "cpu", "key_id", "stack_id")
         return WakeupTable(
             **dict(zip(names, columns, strict=True)),
             row=np.full(len(self._wakes), -1, dtype=np.int64),

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack
-from pvprof.model.waits import WaitTable, WakeupTable, join_distinct
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from pvprof.model.waits import WaitTable, WakeupTable
 
     Ints = npt.NDArray[np.signedinteger[Any]]
 
@@ -69,6 +70,8 @@ class Switches:
     def plus(self, other: Switches) -> Switches:
         """Return the rows of both, this one's first."""
         import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
+
+        from pvprof.model.column_table import join_distinct  # noqa: PLC0415
 
         keys, key_places = join_distinct(self.keys, other.keys)
         stacks, stack_places = join_distinct(self.stacks, other.stacks)
@@ -177,6 +180,8 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
 def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints) -> WaitTable:
     import numpy as np  # noqa: PLC0415
 
+    from pvprof.model.waits import WaitTable  # noqa: PLC0415
+
     def column(values: Ints) -> npt.NDArray[np.int64]:
         return values[rows].astype(np.int64)
 
@@ -197,6 +202,8 @@ def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints
 
 def _wakeups(switches: Switches, row: Ints) -> WakeupTable:
     import numpy as np  # noqa: PLC0415
+
+    from pvprof.model.waits import WakeupTable  # noqa: PLC0415
 
     return WakeupTable(
         time_ns=switches.wake_ns.astype(np.int64),

@@ -75,7 +75,7 @@ def render_json(changes: Comparison) -> str:
         "new": _side(changes.new),
         "per": options.basis.name,
         "basis": options.basis.sentence,
-        "method": options.stats.assumption.name,
+        "method": options.stats.method.name,
         "confidence": options.stats.confidence,
         "holm": options.has_holm,
         "caveats": [asdict(problem) for problem in changes.caveats],
@@ -95,7 +95,7 @@ def _side(side: Side) -> dict[str, Any]:
 
 
 def _section(section: SectionChange) -> dict[str, Any]:
-    towers = section.towers
+    towers = section.paths
     return {
         "mode": section.mode,
         "unit": section.unit,

@@ -6,14 +6,16 @@ import csv
 import io
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Report, Section, Singles
-from pvprof.analysis.waits.objects import Objects
-from pvprof.analysis.waits.overlap import Overlap
-from pvprof.analysis.waits.owners import RowOwners
-from pvprof.analysis.waits.wakers import Wakers
+from pvprof.analysis.wakers import Wakers
+
+if TYPE_CHECKING:
+    from pvprof.analysis.waits.objects import Objects
+    from pvprof.analysis.waits.overlap import Overlap
+    from pvprof.analysis.waits.owners import RowOwners
 
 SCHEMA = 1
 

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pvprof.stats.comparison import SeriesComparison
-from pvprof.stats.study import Row, Section, Study
+from pvprof.stats.study import Study, StudyRow, StudySection
 
 SCHEMA = 1
 _SUMMARY = ("n", "min", "max", "median", "mean", "stddev")
@@ -35,7 +35,7 @@ def render_csv(study: Study) -> str:
     return out.getvalue()
 
 
-def _csv_row(row: Row, section: Section, study: Study) -> list[Any]:
+def _csv_row(row: StudyRow, section: StudySection, study: Study) -> list[Any]:
     metric, options = section.metric, study.options.compare
     summary = asdict(row.summary)
     cells: list[Any] = [metric.name, metric.condition, metric.unit, row.series.name]
@@ -43,7 +43,7 @@ def _csv_row(row: Row, section: Section, study: Study) -> list[Any]:
     if row.comparison is None:
         return [*cells, *([""] * (len(CSV_COLUMNS) - len(cells)))]
     facts = comparison_facts(row.comparison)
-    cells += [section.rows[0].series.name, options.assumption.name, options.confidence]
+    cells += [section.rows[0].series.name, options.method.name, options.confidence]
     return [*cells, *(facts[name] for name in COMPARISON_FACTS)]
 
 
@@ -54,7 +54,7 @@ def render_json(study: Study) -> str:
         "schema": SCHEMA,
         "pvprof": study.version,
         "sets": list(study.names),
-        "method": options.compare.assumption.name,
+        "method": options.compare.method.name,
         "confidence": options.compare.confidence,
         "holm": options.has_holm,
         "problems": [asdict(problem) for problem in study.problems],
@@ -66,7 +66,7 @@ def render_json(study: Study) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: StudyRow) -> dict[str, Any]:
     return {
         "name": row.series.name,
         "values": list(row.series.values),

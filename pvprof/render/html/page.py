@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from pvprof.analysis.histograms import Distribution
 from pvprof.analysis.report import Report
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.waits.heat_grid import HeatMap
+from pvprof.analysis.waits.heat_map import HeatMap
 from pvprof.model.stacks import show_controls
 from pvprof.recording.manifest import Manifest
 from pvprof.render.html.bars import figures, headline

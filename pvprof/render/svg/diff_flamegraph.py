@@ -19,9 +19,9 @@ from pvprof.analysis.stacks.diff_layout import (
     VANISHED,
     DiffBox,
     DiffProfile,
-    Scale,
     Shape,
     Threshold,
+    WorkScale,
     diff_profiles,
     lay_out_diff,
 )
@@ -75,7 +75,7 @@ class DiffOptions:
     graph: FlamegraphOptions = field(default_factory=FlamegraphOptions)
     shape: Shape = "union"
     threshold: Threshold = field(default_factory=Threshold)
-    scale: Scale | None = None
+    scale: WorkScale | None = None
     base_name: str = "base"
     new_name: str = "new"
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pvprof.analysis.lock_table import RowId
-from pvprof.analysis.waits.heat_grid import HeatMap, round_lengths
+from pvprof.analysis.waits.heat_map import HeatMap, round_lengths
 from pvprof.render.svg.canvas import MARGIN, pixels
 from pvprof.render.svg.labels import CELL_PERMILLE, escape
-from pvprof.units import format_ns
+from pvprof.units import NS_PER_S, format_ns
 
 COLOURS = (
     "#efede8", "#fbe6ae", "#fad07c", "#f6b254", "#ee8e3a", "#df662b", "#c23f22", "#98241d",
@@ -32,7 +32,6 @@ _CELL_HEIGHT = 6
 _WIDEST_COLUMN = 24
 _LABEL_APART = 70
 _HUNDREDTHS = 100
-_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,13 +257,13 @@ def threads(value: int, length_ns: int) -> str:
 def seconds(time_ns: int) -> str:
     """Return a time in seconds, exact, as ``--from`` takes it."""
     sign = "-" if time_ns < 0 else ""
-    whole, part = divmod(abs(time_ns), _S)
+    whole, part = divmod(abs(time_ns), NS_PER_S)
     return f"{sign}{whole}.{part:09}".rstrip("0").rstrip(".")
 
 
 def format_length(length_ns: int) -> str:
     """Return a length of time, exact, in the largest unit in which it is short."""
-    for factor, unit in ((_S, "s"), (1_000_000, "ms"), (1_000, "µs")):
+    for factor, unit in ((NS_PER_S, "s"), (1_000_000, "ms"), (1_000, "µs")):
         if length_ns >= factor and not length_ns * 10 % factor:
             return f"{length_ns * 10 // factor / 10:g} {unit}"
     return f"{length_ns:,} ns"

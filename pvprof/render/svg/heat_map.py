@@ -24,7 +24,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from pvprof.analysis.waits.heat_grid import HeatMap
+from pvprof.analysis.waits.heat_map import HeatMap
 from pvprof.errors import UsageError
 from pvprof.render.svg.canvas import MARGIN, Sheet, Sizes
 from pvprof.render.svg.flamegraph import XML_HEAD

@@ -14,7 +14,7 @@ from rich.text import Text
 from pvprof.analysis.compare.compare import Comparison
 from pvprof.analysis.report import Report
 from pvprof.model.problems import Problem, Severity
-from pvprof.stats.study import Section, Study
+from pvprof.stats.study import Study, StudySection
 from pvprof.views.tables import compare as comparison
 from pvprof.views.tables import plot, verdicts
 from pvprof.views.tables import stats as statistics
@@ -105,7 +105,7 @@ def print_changes(changes: Comparison, console: Console, top: int) -> None:
         console.print(Text(line))
 
 
-def _plot(section: Section, console: Console) -> list[str]:
+def _plot(section: StudySection, console: Console) -> list[str]:
     drawn = plot.draw([row.series for row in section.rows], min(console.width, _WIDEST_PLOT))
     return ["", *drawn] if drawn else []
 

@@ -1,5 +1,5 @@
-"""Times and other numbers of repeated runs, read from whatever printed them.
+"""Read times and other numbers of repeated runs.
 
-``time_output`` knows what time(1) and the shells print, ``columns`` plain numbers, ``manifests``
-the manifests of recordings; ``read`` is the entry point.
+``time_output`` reads lines of time(1) and of shells, ``columns`` plain numbers, ``manifests`` the
+manifests of recordings; ``runs`` groups runs into sets; ``read`` is the entry point.
 """

@@ -4,8 +4,8 @@ r"""Plain columns of numbers, as ministat(1) reads them.
     237.53 6782.41                  column 1 is 237.53
     238.08 6769.18
 
-Otherwise than ministat: a line that is no number is told with its place and left out, and so is
-what only strtod(3) takes for one (``nan``, ``inf``, ``0x10``).
+Unlike ministat, a line that is not a number is left out with a warning that has its line number; so
+are numbers that only strtod(3) accepts (``nan``, ``inf``, ``0x10``).
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from dataclasses import dataclass
 from pvprof.errors import InputError, UsageError, quote
 from pvprof.model.problems import Problem
 from pvprof.stats.runs.runs import TimedRun
-from pvprof.stats.series import MOST, Metric
+from pvprof.stats.series import MAX_VALUE, Metric
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnOptions:
-    """Where the numbers stand.
+    """The position of the numbers.
 
     Attributes:
         column: 1 is the first.
-        delimiters: any of these characters, once or several times, divides columns.
+        delimiters: columns are separated by one or more of these characters.
 
     Raises:
         UsageError: no characters, or a column before the first.
@@ -46,29 +46,29 @@ class ColumnOptions:
 def read_columns(
     name: str, lines: list[str], options: ColumnOptions
 ) -> tuple[list[TimedRun], list[Problem]]:
-    """Return a run for each number of a column, and what else stood there.
+    """Return a run for each number of a column, and a problem for each other line.
 
     Raises:
-        InputError: there are none, or no more than there are lines that are something else.
+        InputError: there are no more numbers than other lines.
     """
-    cut = re.compile(f"[{re.escape(options.delimiters)}]+")
+    separator = re.compile(f"[{re.escape(options.delimiters)}]+")
     metric = Metric(f"column {options.column}")
     runs: list[TimedRun] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines, 1):
-        tokens = [token for token in cut.split(line.rstrip("\r")) if token]
+        tokens = [token for token in separator.split(line.rstrip("\r")) if token]
         comment = next((n for n, token in enumerate(tokens) if token.startswith("#")), len(tokens))
         tokens = tokens[:comment]
         if not tokens:
             continue
         if len(tokens) < options.column:
-            why = f"no column {options.column}"
-            problems.append(Problem("no-column", why, name, number))
+            text = f"no column {options.column}"
+            problems.append(Problem("no-column", text, name, number))
             continue
         token = tokens[options.column - 1]
-        if not _NUMBER.fullmatch(token) or not abs(float(token)) <= MOST:
-            why = f"no number: {quote(token)}"
-            problems.append(Problem("not-a-number", why, name, number))
+        if not _NUMBER.fullmatch(token) or not abs(float(token)) <= MAX_VALUE:
+            text = f"no number: {quote(token)}"
+            problems.append(Problem("not-a-number", text, name, number))
             continue
         runs.append(TimedRun(number, values={metric: float(token)}))
     if len(problems) >= len(runs):

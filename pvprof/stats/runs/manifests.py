@@ -14,7 +14,7 @@ from pvprof.recording.manifest import Manifest
 from pvprof.recording.run_set import read_run_set
 from pvprof.stats.runs.runs import TimedRun
 from pvprof.stats.runs.time_output import REAL, SYS, USER
-from pvprof.stats.series import MOST
+from pvprof.stats.series import MAX_VALUE
 
 
 def run_from_manifest(manifest: Manifest) -> TimedRun:
@@ -30,7 +30,7 @@ def run_from_manifest(manifest: Manifest) -> TimedRun:
         ("sys_s", SYS, manifest.sys_s),
     )
     for name, metric, value in times:
-        if value is None or abs(value) > MOST:
+        if value is None or abs(value) > MAX_VALUE:
             continue
         run.values[replace(metric, condition=condition)] = value
         if value < 0:

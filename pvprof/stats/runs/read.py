@@ -1,7 +1,7 @@
-"""The way in: files of any kind that holds numbers of repeated runs, into sets of runs.
+"""Entry point: read files with numbers of repeated runs into sets of runs.
 
-Each file is a set, but for two things: single recordings of one label make one set, and headings in
-a text of times make several.
+Each file is one set, with two exceptions: single recordings with one label are one set, and
+headings in a text of times begin a new set.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class TimesOptions:
     """How text is read.
 
     Attributes:
-        kind: of `KINDS`; empty to tell by the text: times where a line has any.
-        columns: where plain numbers stand.
+        kind: one of `KINDS`; empty to detect it: times, if any line has one.
+        columns: the position of plain numbers.
     """
 
     kind: str = ""
@@ -42,8 +42,8 @@ class TimesOptions:
 
 
 @dataclass(slots=True)
-class _Source:
-    """What one file holds, or all single recordings of one label."""
+class _RunFile:
+    """The runs of one file, or of all single recordings with one label."""
 
     name: str
     runs: list[TimedRun]
@@ -51,45 +51,46 @@ class _Source:
 
 
 def read_run_sets(paths: Sequence[str], options: TimesOptions | None = None) -> list[RunSet]:
-    """Read sets of runs, in the order of the files; ``-`` is stdin.
+    """Return the sets of runs, in the order of the files; ``-`` is stdin.
 
     Raises:
-        InputError: a file cannot be read, or holds no run that counts.
+        InputError: a file cannot be read, or has no run that counts.
         UsageError: a file is given twice.
     """
     options = options or TimesOptions()
     _refuse_twice(paths)
-    sources: list[_Source] = []
-    by_label: dict[str, _Source] = {}
+    files: list[_RunFile] = []
+    by_label: dict[str, _RunFile] = {}
     for path in paths:
-        label, source = _read(path, options)
+        label, file = _read(path, options)
         if label and label in by_label:
-            by_label[label].runs += source.runs
-            by_label[label].problems += source.problems
+            by_label[label].runs += file.runs
+            by_label[label].problems += file.problems
             continue
         if label:
-            by_label[label] = source
-        sources.append(source)
-    _tell_apart(sources)
+            by_label[label] = file
+        files.append(file)
+    _number_equal_names(files)
     sets = [
-        made
-        for one in sources
-        for made in run_sets(show_controls(one.name), one.runs, one.problems)
+        run_set
+        for file in files
+        for run_set in run_sets(show_controls(file.name), file.runs, file.problems)
     ]
-    for one in sets:
-        if not one.series:
-            told = "; ".join(problem.text for problem in one.problems if problem.severity != "note")
-            raise InputError(f"{one.name}: no run that counts" + (f": {told}" if told else ""))
+    for run_set in sets:
+        if not run_set.series:
+            problems = [problem.text for problem in run_set.problems if problem.severity != "note"]
+            reason = f": {'; '.join(problems)}" if problems else ""
+            raise InputError(f"{run_set.name}: no run that counts{reason}")
     return sets
 
 
-def _read(path: str, options: TimesOptions) -> tuple[str, _Source]:
-    """Return what a file holds, and the label by which it joins others, if it is one recording."""
-    place = Path(path)
-    if path != "-" and (place.name == SET_FILE or (place / SET_FILE).is_file()):
-        directory = place.parent if place.name == SET_FILE else place
+def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
+    """Return the label of a single recording, else an empty text; and the runs of the file."""
+    location = Path(path)
+    if path != "-" and (location.name == SET_FILE or (location / SET_FILE).is_file()):
+        directory = location.parent if location.name == SET_FILE else location
         label, runs, problems = read_set(directory)
-        return "", _Source(label or path, runs, problems)
+        return "", _RunFile(label or path, runs, problems)
     recording = open_recording(path)
     manifest = recording.manifest
     text = "" if manifest else bytes(recording.data).decode("utf-8", "replace")
@@ -100,7 +101,7 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _Source]:
     run = run_from_manifest(manifest)
     run.fault = f"{path}: {run.fault}" if run.fault else ""
     problems = [problem for problem in recording.problems if problem.kind == "incomplete"]
-    return manifest.label, _Source(manifest.label or path, [run], problems)
+    return manifest.label, _RunFile(manifest.label or path, [run], problems)
 
 
 def _manifest(name: str, text: str) -> Manifest:
@@ -113,7 +114,7 @@ def _manifest(name: str, text: str) -> Manifest:
     return Manifest.from_json(document)
 
 
-def _of_text(name: str, text: str, options: TimesOptions, problems: Sequence[Problem]) -> _Source:
+def _of_text(name: str, text: str, options: TimesOptions, problems: Sequence[Problem]) -> _RunFile:
     lines = text.splitlines()
     if options.kind != COLUMNS:
         reader = TimeReader(name)
@@ -121,20 +122,19 @@ def _of_text(name: str, text: str, options: TimesOptions, problems: Sequence[Pro
             reader.feed(number, line)
         reader.finish()
         if any(problem.kind == UNCLEAR for problem in reader.problems) or reader.runs:
-            return _Source(name, reader.runs, [*problems, *reader.problems])
+            return _RunFile(name, reader.runs, [*problems, *reader.problems])
         if options.kind == TIMES:
             raise InputError(f"{name}: no times in it", "time(1) and the shells' times are known")
-    runs, found = read_columns(name, lines, options.columns)
-    return _Source(name, runs, [*problems, *found])
+    runs, column_problems = read_columns(name, lines, options.columns)
+    return _RunFile(name, runs, [*problems, *column_problems])
 
 
-def _tell_apart(sources: Sequence[_Source]) -> None:
-    """Give sets of one name a number: two sets of recordings with one label, say."""
-    names = [one.name for one in sources]
-    for name in dict.fromkeys(names):
-        same = [one for one in sources if one.name == name]
-        for number, one in enumerate(same if len(same) > 1 else [], 1):
-            one.name = f"{name} ({number})"
+def _number_equal_names(files: Sequence[_RunFile]) -> None:
+    """Add a number to equal names: for example of two run sets with one label."""
+    for name in dict.fromkeys(file.name for file in files):
+        same = [file for file in files if file.name == name]
+        for number, file in enumerate(same if len(same) > 1 else [], 1):
+            file.name = f"{name} ({number})"
 
 
 def _refuse_twice(paths: Sequence[str]) -> None:
@@ -143,7 +143,7 @@ def _refuse_twice(paths: Sequence[str]) -> None:
         try:
             facts = os.stat(path) if path != "-" else None
         except OSError:
-            continue  # opening it says why
+            continue  # opening it reports the error
         identity: object = (facts.st_dev, facts.st_ino) if facts else "-"
         if identity in seen:
             other = f" (as {seen[identity]})" if seen[identity] != path else ""

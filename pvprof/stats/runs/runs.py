@@ -1,7 +1,7 @@
-"""Lines into runs, runs into sets: warm-ups apart, sets by their headings.
+"""Group lines into runs, and runs into sets, without warm-ups.
 
 head:                           a heading begins a set, if times follow before other text
-warmup:                         what follows is set aside, ...
+warmup:                         the following runs are set aside, ...
       335.91 real     19242.15 user      2210.51 sys
 run:                            ... until here
       337.94 real     19247.93 user      2231.28 sys
@@ -17,26 +17,26 @@ from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
 from pvprof.stats.runs.time_output import CPU, Failed, Times, Unclear, read_line
-from pvprof.stats.series import MOST, Metric, Series
+from pvprof.stats.series import MAX_VALUE, Metric, Series
 from pvprof.stats.study import RunSet
 
 _WARMUP = ("warmup", "warm-up", "warm up", "warmups", "warm-ups")
 _RUN = ("run", "runs")
-_MOST_HEADING = 60
+_MAX_HEADING = 60
 _WORD = re.compile(r"[\w.+-]{1,32}")
 UNCLEAR = "unclear-times"
-"""The kind of problem of a line in which a number has no beginning."""
+"""The kind of the problem of a line in which the beginning of a number is ambiguous."""
 
 
 @dataclass(slots=True)
 class TimedRun:
-    """One run: its metrics' values, and what becomes of it.
+    """One run: the values of its metrics, and whether it counts.
 
     Attributes:
-        line: the 1-based line where it begins; 0 where it has none.
-        is_warmup: set aside, as meant.
+        line: the 1-based line where it begins; 0 if it has none.
+        is_warmup: whether it is set aside as a warm-up.
         fault: why it is set aside otherwise, or empty.
-        label: a name in the text that it belongs to, or empty.
+        label: the heading that it belongs to, or empty.
     """
 
     line: int = 0
@@ -47,7 +47,7 @@ class TimedRun:
 
 
 def run_sets(name: str, runs: Iterable[TimedRun], problems: Iterable[Problem]) -> list[RunSet]:
-    """Return the sets that runs make: one for each label; what is set aside is told.
+    """Return the sets of runs: one for each label, with notes on the runs that are set aside.
 
     Args:
         name: of the file.
@@ -60,12 +60,12 @@ def run_sets(name: str, runs: Iterable[TimedRun], problems: Iterable[Problem]) -
     if not by_label:
         by_label[""] = []
     sets = []
-    of_file = _merged(problems)
-    for label, some in by_label.items():
+    file_problems = _merge_kinds(problems)
+    for label, labelled in by_label.items():
         title = show_controls(label) if len(by_label) > 1 and label else name
-        counted = [run for run in some if not run.is_warmup and not run.fault]
-        told = [*of_file, *_told(title, name, some)]
-        of_file = ()
+        counted = [run for run in labelled if not run.is_warmup and not run.fault]
+        problems_of_set = [*file_problems, *_problems_of_runs(title, name, labelled)]
+        file_problems = ()
         metrics = dict.fromkeys(metric for run in counted for metric in run.values)
         series = tuple(
             Series(
@@ -74,27 +74,27 @@ def run_sets(name: str, runs: Iterable[TimedRun], problems: Iterable[Problem]) -
                 tuple(run.values[metric] for run in counted if metric in run.values),
                 tuple(
                     run.values[metric]
-                    for run in some
+                    for run in labelled
                     if run.is_warmup and not run.fault and metric in run.values
                 ),
             )
             for metric in metrics
         )
-        sets.append(RunSet(title, series, tuple(told)))
+        sets.append(RunSet(title, series, tuple(problems_of_set)))
     return sets
 
 
-def _merged(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def _merge_kinds(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return the first problem of each kind, with the number of all of its kind."""
     first: dict[str, Problem] = {}
-    for one in problems:
-        known = first.setdefault(one.kind, replace(one, count=0))
-        first[one.kind] = replace(known, count=known.count + one.count)
+    for problem in problems:
+        known = first.setdefault(problem.kind, replace(problem, count=0))
+        first[problem.kind] = replace(known, count=known.count + problem.count)
     return tuple(first.values())
 
 
-def _told(title: str, name: str, runs: list[TimedRun]) -> list[Problem]:
-    """Return what is to be said of the runs that do not count."""
+def _problems_of_runs(title: str, name: str, runs: list[TimedRun]) -> list[Problem]:
+    """Return a note on the warm-ups, and a warning for each run with a fault."""
     problems = []
     warmups = [run for run in runs if run.is_warmup]
     if warmups:
@@ -106,8 +106,8 @@ def _told(title: str, name: str, runs: list[TimedRun]) -> list[Problem]:
             )
             for run in warmups
         )
-        many = f"{len(warmups)} warm-ups" if len(warmups) > 1 else "1 warm-up"
-        text = f"{many} set aside: {times}" if times else f"{many} set aside"
+        number = f"{len(warmups)} warm-ups" if len(warmups) > 1 else "1 warm-up"
+        text = f"{number} set aside: {times}" if times else f"{number} set aside"
         problems.append(Problem("warm-up", text, title, severity="note"))
     problems += [
         Problem("run-set-aside", f"a run is set aside: {run.fault}", name, run.line)
@@ -118,7 +118,7 @@ def _told(title: str, name: str, runs: list[TimedRun]) -> list[Problem]:
 
 
 class TimeReader:
-    """Takes lines, makes runs of them."""
+    """Groups lines into runs."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -134,26 +134,26 @@ class TimeReader:
         self._has_failed = False
 
     def feed(self, number: int, line: str) -> None:
-        """Take a line with its number."""
+        """Read a line; `number` is its line number."""
         text = line.strip()
         if not text and self._is_bare:
             self._forget_heading()
         if not text or text.startswith("#"):
             return
-        found = read_line(line)
-        if found is None:
-            self._other(number, text)
-        elif isinstance(found, Failed):
+        content = read_line(line)
+        if content is None:
+            self._read_other(number, text)
+        elif isinstance(content, Failed):
             self._current, self._has_failed = None, True
-        elif isinstance(found, Unclear):
+        elif isinstance(content, Unclear):
             self._current = None
-            why = f"cannot tell where its numbers begin: {quote(text)}"
-            self.problems.append(Problem(UNCLEAR, why, self._name, number))
+            message = f"cannot tell where its numbers begin: {quote(text)}"
+            self.problems.append(Problem(UNCLEAR, message, self._name, number))
         else:
-            self._times(number, found)
+            self._add_times(number, content)
 
-    def _other(self, number: int, text: str) -> None:
-        """Take a line without times: a heading, or something else."""
+    def _read_other(self, number: int, text: str) -> None:
+        """Read a line without times: a heading, or other text."""
         word = text.removesuffix(":").strip().lower()
         if word in _WARMUP or word in _RUN:
             self._begin_set()
@@ -161,36 +161,36 @@ class TimeReader:
             self._current = None
             return
         self._forget_heading()
-        has_colon = text.endswith(":") and len(text) <= _MOST_HEADING
+        has_colon = text.endswith(":") and len(text) <= _MAX_HEADING
         if has_colon or _WORD.fullmatch(text):
             self._heading = text.removesuffix(":").strip()
             self._heading_line = number
             self._is_bare = not has_colon
             return
-        self._say_other(number)
+        self._report_other(number)
 
-    def _times(self, number: int, found: Times) -> None:
+    def _add_times(self, number: int, times: Times) -> None:
         self._begin_set()
         run = self._current
-        if run is None or any(metric in run.values for metric, _ in found.values):
+        if run is None or any(metric in run.values for metric, _ in times.values):
             run = self._current = TimedRun(number, self._is_warmup, label=self._label)
-            if found.label:
-                run.label = f"{self._label}: {found.label}" if self._label else found.label
+            if times.label:
+                run.label = f"{self._label}: {times.label}" if self._label else times.label
             if self._has_failed:
                 run.fault = "its command failed"
             self._has_failed = False
             self.runs.append(run)
-        for metric, value in found.values:
-            if not abs(value) <= MOST:
+        for metric, value in times.values:
+            if not abs(value) <= MAX_VALUE:
                 run.fault = f"{metric.name} is not a number"
             elif value < 0:
                 run.fault = f"{metric.name} is negative ({value:g} s)"
-            # A cpu percentage of a run that took no time says nothing.
-            if metric is not CPU or abs(value) <= MOST:
+            # The cpu percentage of a run that took no time is not a number: leave it out.
+            if metric is not CPU or abs(value) <= MAX_VALUE:
                 run.values[metric] = value
 
     def _begin_set(self) -> None:
-        """Let a heading count: times, or what announces them, came after it."""
+        """Begin the set of the last heading: times, or a line that announces them, follow it."""
         if self._heading:
             self._label, self._heading = self._heading, ""
             if self._label in self._labels:
@@ -201,16 +201,16 @@ class TimeReader:
             self._current = None
 
     def finish(self) -> None:
-        """Take the end of the text."""
+        """End the text."""
         self._forget_heading()
 
     def _forget_heading(self) -> None:
-        """Let a heading be other text, since no times came after it."""
+        """Report the last heading as other text: no times followed it."""
         if self._heading:
             self._heading = ""
-            self._say_other(self._heading_line)
+            self._report_other(self._heading_line)
 
-    def _say_other(self, number: int) -> None:
+    def _report_other(self, number: int) -> None:
         self._current = None
         text = "a line without times"
         self.problems.append(Problem("no-times", text, self._name, number, severity="note"))

@@ -1,7 +1,7 @@
-"""What one line of time(1), or of a shell's ``time``, says.
+"""One line of time(1), or of a shell's ``time``.
 
-Owns the grammar of lines; which lines make a run is asked in ``runs``. Known are, a label or the
-command before them or not:
+Owns the grammar of lines. It refuses to group lines into runs (``runs`` does). A label or the
+command may be in front of these layouts:
 
     237.53 real      6782.41 user       567.74 sys            time, also -h, -l: counters below
     real 237.53                                               time -p, and bash, ksh, sh:
@@ -50,7 +50,7 @@ _COUNTERS = (
     "voluntary context switches",
     "involuntary context switches",
 )
-# Traffic is neither better nor worse; what stands here costs.
+# Fewer of these are better; the other counters have no better direction.
 _COSTS = ("page faults", "voluntary context switches", "involuntary context switches")
 
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|nan|inf(?:inity)?)"
@@ -72,11 +72,11 @@ _PARTS = re.compile(r"(?:(-?\d+)h)?(?:(-?\d+)m)?([^s]+)s?")
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What a line says of a run.
+    """The times in a line.
 
     Attributes:
-        values: the metrics and their values, as they stand; NaN where there is none.
-        label: the text before them: a label, or the command.
+        values: metrics and values, as written; NaN for one without a value.
+        label: the text in front: a label, or the command.
     """
 
     values: tuple[tuple[Metric, float], ...]
@@ -85,7 +85,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """A line with times in which it cannot be told where a number begins."""
+    """A line with times in which the beginning of a number is ambiguous."""
 
 
 class Failed:
@@ -93,7 +93,7 @@ class Failed:
 
 
 def read_line(line: str) -> Times | Unclear | Failed | None:
-    """Return what a line says, or None where it says nothing of times."""
+    """Return the content of a line, or None if it has no times."""
     named = _NAMED.fullmatch(line)
     if named:
         return Times(((_NAMES[named[1].lower()], seconds(named[2])),))
@@ -113,28 +113,25 @@ def read_line(line: str) -> Times | Unclear | Failed | None:
 
 
 def _pairs(line: str) -> Times | Unclear | None:
-    """Read a line of numbers with their names behind them."""
+    """Read a line of numbers, each followed by its name."""
     if "user" not in line.lower():  # each of these layouts has it, and most lines have not
         return None
-    found = list(_PAIRS.finditer(line))
-    if line.count("user") and line.count("elapsed"):  # GNU time writes some without a blank
-        found = list(_PAIRS_ANYWHERE.finditer(line))
-    all_found = list(_PAIRS_ANYWHERE.finditer(line))
-    names = [(one[2] or one[4]).lower() for one in found]
-    if len({_NAMES[name] for name in names} - {CPU}) < 2:
-        return Unclear() if len(all_found) > 2 else None
-    if len(found) < len(all_found) or len(names) > len({_NAMES[name] for name in names}):
+    anywhere = list(_PAIRS_ANYWHERE.finditer(line))
+    is_gnu_time = "user" in line and "elapsed" in line  # it writes pairs without a blank between
+    pairs = anywhere if is_gnu_time else list(_PAIRS.finditer(line))
+    values = [(_NAMES[(pair[2] or pair[4]).lower()], seconds(pair[1] or pair[3])) for pair in pairs]
+    metrics = {metric for metric, _ in values}
+    if len(metrics - {CPU}) < 2:
+        return Unclear() if len(anywhere) > 2 else None
+    if len(pairs) < len(anywhere) or len(values) > len(metrics):
         return Unclear()
-    values = [
-        (_NAMES[name], seconds(one[1] or one[3])) for one, name in zip(found, names, strict=True)
-    ]
-    return Times(tuple(values), line[: found[0].start()].strip())
+    return Times(tuple(values), line[: pairs[0].start()].strip())
 
 
 def seconds(text: str) -> float:
-    """Return a length of time in seconds: ``12.3``, ``12.3s``, ``3m57.5s``, ``1:02:03``, ``12,3``.
+    """Return a duration in seconds: ``12.3``, ``12.3s``, ``3m57.5s``, ``1:02:03``, ``12,3``.
 
-    What has no value (``nan``) is NaN.
+    ``nan`` is NaN.
     """
     text = text.replace(",", ".").lower()
     if ":" in text:

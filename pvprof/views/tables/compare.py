@@ -49,7 +49,7 @@ def method(changes: Comparison) -> str:
     times = f" Run times: {about}." if about and changes.times else ""
     return (
         f"{options.basis.sentence}. Verdicts at {options.stats.confidence:g} % confidence "
-        f"({options.stats.assumption.title}{holm}).{times}"
+        f"({options.stats.method.title}{holm}).{times}"
     )
 
 
@@ -119,7 +119,7 @@ def functions_table(changes: Comparison, section: SectionChange) -> Table | None
 
 def tower_tables(section: SectionChange) -> list[Table]:
     """Return the towers that changed most, that appeared, that vanished."""
-    towers = section.towers
+    towers = section.paths
     tables = []
     for title, some, count in (
         ("Stacks that changed most (not judged)", towers.changed, 0),
@@ -188,7 +188,7 @@ def tower_lines(changes: Comparison) -> list[str]:
     """Return a line each of the stacks that appeared, that vanished, and that changed most."""
     lines = []
     for section in changes.sections:
-        towers = section.towers
+        towers = section.paths
         for title, some in (
             ("Changed most", towers.changed),
             ("Appeared", towers.appeared),

@@ -6,11 +6,15 @@ Numbers have as many digits as ministat(1) prints, so that the two can be laid s
 from __future__ import annotations
 
 from pvprof.model.stacks import show_controls
-from pvprof.stats.bootstrap import LEAST_RUNS as BOOTSTRAP_RUNS
-from pvprof.stats.comparison import SeriesComparison, Verdict, missing
+from pvprof.stats.comparison import (
+    MIN_RATIO_RUNS,
+    SeriesComparison,
+    Verdict,
+    power_sentence,
+)
 from pvprof.stats.methods import STUDENT
 from pvprof.stats.power import POWER
-from pvprof.stats.study import Section, Study
+from pvprof.stats.study import Study, StudySection
 from pvprof.views.tables.table import Column, Table
 
 _VERDICTS = {
@@ -38,7 +42,7 @@ def heading(study: Study) -> str:
     return show_controls("pvprof stats: " + ", ".join(study.names))
 
 
-def section_title(section: Section) -> str:
+def section_title(section: StudySection) -> str:
     """Return what a section is of: ``sys (s), lower is better``."""
     metric = section.metric
     unit = f" [{metric.unit}]" if metric.unit else ""
@@ -46,7 +50,7 @@ def section_title(section: Section) -> str:
     return f"{metric.title}{unit}{better}"
 
 
-def summary_table(section: Section) -> Table:
+def summary_table(section: StudySection) -> Table:
     """Return the table that describes each set."""
     names = ("n", "Min", "Max", "Median", "Mean", "Stddev")
     columns = (Column("Set"), *(Column(name, is_number=True) for name in names))
@@ -60,7 +64,7 @@ def summary_table(section: Section) -> Table:
     return Table("", columns, tuple(rows))
 
 
-def comparison_table(section: Section, study: Study) -> Table | None:
+def comparison_table(section: StudySection, study: Study) -> Table | None:
     """Return the table of the differences from the first set, or None where there are none."""
     compared = [(row, row.comparison) for row in section.rows if row.comparison]
     if not compared:
@@ -71,33 +75,33 @@ def comparison_table(section: Section, study: Study) -> Table | None:
         Column("Difference", is_number=True),
         Column("% of base", is_number=True),
     ]
-    columns += [Column("Pooled s", is_number=True, rank=2)] if options.assumption is STUDENT else []
+    columns += [Column("Pooled s", is_number=True, rank=2)] if options.method is STUDENT else []
     columns += [Column("p", is_number=True, rank=1)]
     columns += [Column("Holm's p", is_number=True, rank=1)] if study.options.has_holm else []
     columns += [Column("Verdict")]
     rows = []
     for row, one in compared:
         cells = [row.series.name, _difference(one), _percent(one)]
-        cells += [_number(one.pooled_stddev)] if options.assumption is STUDENT else []
+        cells += [_number(one.pooled_stddev)] if options.method is STUDENT else []
         cells += [_probability(one.estimate.p if one.estimate else None)]
         cells += [_probability(one.p_adjusted)] if study.options.has_holm else []
         rows.append((*cells, verdict(one)))
     holm = ", Holm's correction" if study.options.has_holm else ""
     title = (
         f"Against {section.rows[0].series.name}, at {options.confidence:g} % confidence "
-        f"({options.assumption.title}{holm})"
+        f"({options.method.title}{holm})"
     )
     return Table(title, tuple(columns), tuple(rows))
 
 
-def remarks(section: Section) -> list[str]:
+def remarks(section: StudySection) -> list[str]:
     """Return lines about each comparison: what keeps back a verdict, what more runs would show."""
     lines = []
     for row in section.rows:
         if row.comparison is None:
             continue
         one = row.comparison
-        texts = [text for text in (one.reason, _ratio(one), missing(one)) if text]
+        texts = [text for text in (one.reason, _ratio(one), power_sentence(one)) if text]
         lines += [f"{show_controls(row.series.name)}: {text}" for text in texts]
     return lines
 
@@ -139,7 +143,7 @@ def _ratio(one: SeriesComparison) -> str:
     if one.ratio is None:
         return "no ratio: it needs two runs a side, and values above 0"
     found = f"{one.ratio.value:.5g} times the base ({one.ratio.low:.5g} to {one.ratio.high:.5g}"
-    few = "; too narrow for so few runs" if min(one.base.n, one.new.n) < BOOTSTRAP_RUNS else ""
+    few = "; too narrow for so few runs" if min(one.base.n, one.new.n) < MIN_RATIO_RUNS else ""
     return f"{found} by the bootstrap{few})"
 
 

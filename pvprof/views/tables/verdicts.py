@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pvprof.analysis.compare.compare import Comparison
 from pvprof.analysis.compare.measures import KIND, RowChange
 from pvprof.model.stacks import show_controls
-from pvprof.stats.comparison import SeriesComparison, Verdict, missing
+from pvprof.stats.comparison import SeriesComparison, Verdict, power_sentence
 from pvprof.views.tables.compare import (
     format_mean,
     judged,
@@ -46,7 +46,7 @@ def missing_line(changes: Comparison) -> str:
     """Return what the runs at hand show of the largest kind of wait, or an empty text."""
     for section in changes.sections:
         for row in section.level(KIND):
-            text = missing(row.main.comparison) if row.main.comparison else ""
+            text = power_sentence(row.main.comparison) if row.main.comparison else ""
             if text:
                 return f"{row_name(row, changes)}: {text}"
     return ""

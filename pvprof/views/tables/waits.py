@@ -7,16 +7,19 @@ has; both are drawn by the same renderers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Report, Section, Singles
-from pvprof.analysis.waits.objects import LockObject, Objects
-from pvprof.analysis.waits.overlap import Overlap
-from pvprof.analysis.waits.owners import Chain, Owner, RowOwners
 from pvprof.classify.rules import OTHER
 from pvprof.model.stacks import show_controls
 from pvprof.units import format_ns, format_share
 from pvprof.views.tables.table import Column, LockColumn, Table
+
+if TYPE_CHECKING:
+    from pvprof.analysis.waits.objects import LockObject, Objects
+    from pvprof.analysis.waits.overlap import Overlap
+    from pvprof.analysis.waits.owners import Chain, Owner, RowOwners
 
 _OVERLAP_NOTE = (
     "Union: how long at least one thread waited; Of run: its share of the time recorded."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Section
-from pvprof.analysis.waits.wakers import Waker, Wakers
+from pvprof.analysis.wakers import Waker, Wakers
 from pvprof.model.wakeup_sums import WaitSplit
 from pvprof.units import format_share, format_value
 from pvprof.views.tables.table import Column, LockColumn
