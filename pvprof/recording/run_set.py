@@ -25,7 +25,7 @@ _RUN_FACTS = ("mode", "run", "warmup", "real_s", "user_s", "sys_s", "exit_status
 
 
 @dataclass(frozen=True, slots=True)
-class RunSet:
+class RunSetFile:
     """The contents of a ``set.json``.
 
     Attributes:
@@ -64,7 +64,7 @@ def write_run_set(
     (directory / SET_FILE).write_text(json.dumps(contents, indent=1) + "\n", "utf-8")
 
 
-def read_run_set(directory: Path) -> RunSet:
+def read_run_set(directory: Path) -> RunSetFile:
     """Return the contents of a directory's ``set.json``.
 
     Raises:
@@ -78,7 +78,7 @@ def read_run_set(directory: Path) -> RunSet:
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise InputError(f"{path}: not a set of recordings: 'runs' must be a list of objects")
     label, wanted = contents.get("label"), contents.get("wanted")
-    return RunSet(
+    return RunSetFile(
         label=show_controls(label) if isinstance(label, str) else "",
         wanted=wanted if isinstance(wanted, int) else None,
         runs=tuple((str(run.get("name")), Manifest.from_json(run)) for run in runs),
