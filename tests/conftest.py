@@ -6,7 +6,7 @@ import gzip
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, settings
 from pvprof.cli import cli
 
 if TYPE_CHECKING:
+    from helpers.command_line import RunCommand
     from playwright.sync_api import Browser
+
+pytest.register_assert_rewrite("helpers", "target")  # their failures show values too
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDINGS = FIXTURES / "freebsd-13.2"
@@ -48,7 +51,7 @@ def read_recording_bytes(name: str) -> bytes:
 
 
 @pytest.fixture
-def run() -> Callable[..., Result]:
+def run() -> RunCommand:
     """Run a pvprof command in this process; stdout and stderr are kept apart."""
 
     def run_command(*args: object, stdin: bytes | None = None) -> Result:

@@ -7,12 +7,11 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, assert_golden, read_recording_bytes
+from helpers.command_line import RunCommand
 from helpers.two_sides import manifest, raw, records_of, write_recording
 
 from pvprof import __version__
@@ -20,7 +19,6 @@ from pvprof.cli import COMMANDS
 from pvprof.parse.detect import LAYOUTS
 from pvprof.render.registry import FORMATS
 
-Run = Callable[..., Result]
 TOP = Path(__file__).parent.parent
 LAYERS = (
     *("model", "recording", "collect", "kernel_patch", "parse", "stats", "dataset", "classify"),
@@ -36,7 +34,7 @@ README_COMMANDS = re.findall(
 
 @pytest.mark.parametrize("command", README_COMMANDS)
 def test_each_command_of_the_readme_runs(
-    command: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")

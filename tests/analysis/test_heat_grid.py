@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,8 +32,6 @@ from pvprof.model.waits import RunSpan
 from pvprof.parse.read import ReadOptions
 from pvprof.render.svg.heat_canvas import COLOURS, scale_of, seconds
 from pvprof.render.svg.heat_map import HeatOptions, render, render_inline
-
-Run_ = Callable[..., Result]
 
 EVENTS = RECORDINGS / "events.out.gz"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -135,7 +132,7 @@ def test_sums_beyond_64_bits_are_exact() -> None:
 @pytest.mark.parametrize("kinds", [(), (ALL_KINDS,)])
 @pytest.mark.parametrize("name", ["events.out.gz", "events-wakeups.out.gz", "build-events.out.gz"])
 def test_the_cells_of_a_real_recording_add_up_to_its_report(
-    run: Run_, name: str, kinds: tuple[str, ...]
+    run: RunCommand, name: str, kinds: tuple[str, ...]
 ) -> None:
     (found,) = real_maps(name, *kinds)
     options = [word for kind in kinds for word in ("-k", kind)]
@@ -143,7 +140,7 @@ def test_the_cells_of_a_real_recording_add_up_to_its_report(
     assert found.inside_ns == found.total_ns == report["sections"][0]["kept"]["value"]
 
 
-def test_a_window_has_the_same_cells_as_the_whole_run(run: Run_) -> None:
+def test_a_window_has_the_same_cells_as_the_whole_run(run: RunCommand) -> None:
     whole = run("heatmap", EVENTS, "--column", "1s").stdout
     part = run("heatmap", EVENTS, "--column", "1s", "--from", "4", "--to", "6.5").stdout
     (first,), (second,) = metadata(whole)["maps"], metadata(part)["maps"]
@@ -151,7 +148,7 @@ def test_a_window_has_the_same_cells_as_the_whole_run(run: Run_) -> None:
     assert second["values"] == [*first["values"][4 * 50 : 6 * 50 + 25], *[0] * 25]
 
 
-def test_the_options_of_a_spike_cut_out_what_its_cells_hold(run: Run_) -> None:
+def test_the_options_of_a_spike_cut_out_what_its_cells_hold(run: RunCommand) -> None:
     (found,) = real_maps("events.out.gz")
     assert len(found.spikes) == 5
     for spike in found.spikes:
@@ -218,7 +215,7 @@ def test_a_column_without_equal_cells_or_with_too_many_columns_is_refused() -> N
 # ---- the picture ---------------------------------------------------------------------------------
 
 
-def test_a_picture_is_well_formed_and_loads_nothing(run: Run_) -> None:
+def test_a_picture_is_well_formed_and_loads_nothing(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, "--symbols", SYMBOLS).stdout
     root = ET.fromstring(svg.encode())
     assert root.tag == f"{SVG}svg"
@@ -226,7 +223,7 @@ def test_a_picture_is_well_formed_and_loads_nothing(run: Run_) -> None:
     assert svg == run("heatmap", EVENTS, "--symbols", SYMBOLS).stdout
 
 
-def test_each_column_has_a_tooltip_with_its_time_and_its_highest_cell(run: Run_) -> None:
+def test_each_column_has_a_tooltip_with_its_time_and_its_highest_cell(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, "--column", "1s").stdout
     titles = re.findall(r"<g><title>(.*?)</title>", svg, re.S)
     assert len(titles) == 13
@@ -251,7 +248,7 @@ def test_cells_of_each_level_cover_what_was_recorded_and_nothing_else() -> None:
     assert area == wanted
 
 
-def test_a_fixed_scale_makes_pictures_comparable(run: Run_) -> None:
+def test_a_fixed_scale_makes_pictures_comparable(run: RunCommand) -> None:
     few = map_of([Wait(0, 10)], RunSpan(1, 0, 100))
     many = map_of([Wait(0, 10, tid=number) for number in range(8)], RunSpan(8, 0, 100))
     assert scale_of([few]).level(10) == scale_of([many]).level(80) == 8
@@ -287,7 +284,7 @@ def test_no_name_breaks_the_picture(name: str) -> None:
     assert "<script>alert" not in svg
 
 
-def test_the_selection_is_repeated_in_the_command_as_a_shell_takes_it(run: Run_) -> None:
+def test_the_selection_is_repeated_in_the_command_as_a_shell_takes_it(run: RunCommand) -> None:
     args = ("-k", "kernel", "--class", "vm page|o'x", "--frame", "vm_fault")
     svg = run("heatmap", EVENTS, "--symbols", SYMBOLS, *args).stdout
     assert metadata(svg)["selection"] == (
@@ -295,7 +292,7 @@ def test_the_selection_is_repeated_in_the_command_as_a_shell_takes_it(run: Run_)
     )
 
 
-def test_several_recordings_are_drawn_below_each_other(run: Run_) -> None:
+def test_several_recordings_are_drawn_below_each_other(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, RECORDINGS / "events-wakeups.out.gz").stdout
     assert [one["name"] for one in metadata(svg)["maps"]] == ["events", "events-wakeups"]
 
@@ -303,7 +300,7 @@ def test_several_recordings_are_drawn_below_each_other(run: Run_) -> None:
 # ---- the command ---------------------------------------------------------------------------------
 
 
-def test_a_recording_without_times_is_refused_with_what_helps(run: Run_) -> None:
+def test_a_recording_without_times_is_refused_with_what_helps(run: RunCommand) -> None:
     result = run("heatmap", RECORDINGS / "stock-offcpu.out")
     assert result.exit_code == 2
     assert "no single waits were recorded" in result.stderr
@@ -311,7 +308,7 @@ def test_a_recording_without_times_is_refused_with_what_helps(run: Run_) -> None
     assert run("heatmap", RECORDINGS / "oncpu-default.out").exit_code == 2
 
 
-def test_a_page_has_the_map_but_makes_none(run: Run_, tmp_path: Path) -> None:
+def test_a_page_has_the_map_but_makes_none(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", EVENTS, "-q", "-o", page).exit_code == 0
     assert page.read_text().count('class="pvprof-heat"') == 1
@@ -323,13 +320,15 @@ def test_a_page_has_the_map_but_makes_none(run: Run_, tmp_path: Path) -> None:
     assert 'class="pvprof-heat"' not in again.read_text()
 
 
-def test_a_page_of_sums_has_no_map(run: Run_, tmp_path: Path) -> None:
+def test_a_page_of_sums_has_no_map(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", RECORDINGS / "stock-offcpu.out", "-q", "-o", page).exit_code == 0
     assert "Waits in time" not in page.read_text()
 
 
-def test_nothing_kept_draws_a_picture_that_says_so_and_fails(run: Run_, tmp_path: Path) -> None:
+def test_nothing_kept_draws_a_picture_that_says_so_and_fails(
+    run: RunCommand, tmp_path: Path
+) -> None:
     place = tmp_path / "x.svg"
     result = run("heatmap", EVENTS, "--name", "nobody", "-o", place)
     assert result.exit_code == 1
@@ -339,7 +338,7 @@ def test_nothing_kept_draws_a_picture_that_says_so_and_fails(run: Run_, tmp_path
     ET.fromstring(place.read_bytes())
 
 
-def test_a_file_is_overwritten_with_force_only(run: Run_, tmp_path: Path) -> None:
+def test_a_file_is_overwritten_with_force_only(run: RunCommand, tmp_path: Path) -> None:
     place = tmp_path / "x.svg"
     place.write_text("mine")
     assert run("heatmap", EVENTS, "-o", place).exit_code == 1
@@ -349,13 +348,13 @@ def test_a_file_is_overwritten_with_force_only(run: Run_, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("column", ["0", "-1", "soon", "10:00:00"])
-def test_a_column_that_is_no_length_is_refused(run: Run_, column: str) -> None:
+def test_a_column_that_is_no_length_is_refused(run: RunCommand, column: str) -> None:
     result = run("heatmap", EVENTS, f"--column={column}")
     assert result.exit_code == 2
     assert column in result.stderr
 
 
-def test_sums_beside_single_waits_are_told_to_be_missing(run: Run_, tmp_path: Path) -> None:
+def test_sums_beside_single_waits_are_told_to_be_missing(run: RunCommand, tmp_path: Path) -> None:
     result = run("heatmap", EVENTS, RECORDINGS / "stock-offcpu.out", "-o", tmp_path / "x.svg")
     assert result.exit_code == 0
     assert re.search(r"sums have no times: [0-9,]+ ns are in no map", result.stderr)

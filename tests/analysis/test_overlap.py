@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden, read_recording_bytes
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of, runs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +25,6 @@ from pvprof.errors import InputError
 from pvprof.model.waits import RunSpan, WaitTable
 from pvprof.parse.read import ReadOptions
 
-Command = Callable[..., Result]
 EVERYTHING = Filters(kinds=(ALL_KINDS,))
 NAMES = ("vm object", "pmap pv list", "tmpfs")
 
@@ -286,7 +285,7 @@ def test_a_report_on_a_real_recording_has_the_same_rows_with_and_without_overlap
 # ---- on the terminal and elsewhere ---------------------------------------------------------------
 
 
-def test_the_tables_of_single_waits(run: Command) -> None:
+def test_the_tables_of_single_waits(run: RunCommand) -> None:
     result = run(
         "locks",
         RECORDINGS / "events.out.gz",
@@ -297,7 +296,7 @@ def test_the_tables_of_single_waits(run: Command) -> None:
     assert_golden(result.stdout, FIXTURES / "golden" / "locks-singles.md")
 
 
-def test_tables_of_single_waits_need_single_waits(run: Command) -> None:
+def test_tables_of_single_waits_need_single_waits(run: RunCommand) -> None:
     for option in ("--overlap", "--objects", "--owners", "--stacks"):
         result = run("locks", RECORDINGS / "stock-offcpu.out", option)
         assert result.exit_code == 2

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of, runs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,8 +21,6 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.parse.read import ReadOptions
-
-Run = Callable[..., Result]
 
 EVENTS = RECORDINGS / "events.out.gz"
 MOST = 100
@@ -255,7 +253,7 @@ def test_towers_of_owners_are_those_of_a_walk_by_hand(waits: list[Wait], depth: 
 @pytest.mark.parametrize("depth", [1, 4])
 @pytest.mark.parametrize("args", [(), ("--by", "root"), ("--by", "none", "--no-execname")])
 def test_joined_stacks_of_a_real_recording_add_up_to_it(
-    run: Run, depth: int, args: tuple[str, ...]
+    run: RunCommand, depth: int, args: tuple[str, ...]
 ) -> None:
     def total(text: str) -> int:
         return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
@@ -266,7 +264,7 @@ def test_joined_stacks_of_a_real_recording_add_up_to_it(
     assert all(";--;" in line for line in joined.splitlines())
 
 
-def test_a_picture_shows_what_the_owners_waited_for(run: Run) -> None:
+def test_a_picture_shows_what_the_owners_waited_for(run: RunCommand) -> None:
     folded = run("fold", EVENTS, "--chain", "owners", "--name", "^vm object$", "-q").stdout
     assert_golden(folded, FIXTURES / "golden" / "fold-owners.folded")
     drawn = run("flamegraph", EVENTS, "--chain", "owners").stdout
@@ -274,7 +272,7 @@ def test_a_picture_shows_what_the_owners_waited_for(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
-def test_sums_have_no_owners_to_join(run: Run, name: str) -> None:
+def test_sums_have_no_owners_to_join(run: RunCommand, name: str) -> None:
     done = run("fold", RECORDINGS / name, "--chain", "owners")
     assert done.exit_code == 2
     assert "no single waits were recorded" in done.stderr

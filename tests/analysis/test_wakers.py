@@ -8,7 +8,7 @@ import itertools
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +17,7 @@ import pytest
 from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers import native_writer as writer
+from helpers.command_line import RunCommand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,8 +38,6 @@ from pvprof.dataset.dataset import Measurement
 from pvprof.dataset.load import load_dataset
 from pvprof.model.stacks import Stack
 from pvprof.parse.read import ReadOptions, read
-
-Run = Callable[..., Result]
 
 GOLDEN = FIXTURES / "golden"
 REAL = RECORDINGS / "events-wakeups.out.gz"
@@ -372,7 +371,9 @@ def wake(time: int, sleeper: int, waker: int, execname: bytes = b"cc") -> writer
     return writer.wake((time, sleeper, waker, 1), {"exec": execname}, frames)
 
 
-def test_a_wait_that_the_kernel_measured_is_divided_within_what_it_measured(run: Run) -> None:
+def test_a_wait_that_the_kernel_measured_is_divided_within_what_it_measured(
+    run: RunCommand,
+) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0, 90)]
     records += [sleep(2100, 1), wake(2195, 1, 2), writer.run_again(2200, 1, 0, 90)]
     document = json.loads(
@@ -384,7 +385,7 @@ def test_a_wait_that_the_kernel_measured_is_divided_within_what_it_measured(run:
     assert section["wakers"]["not_told_apart"] == 0
 
 
-def test_waits_without_a_wake_up_are_not_told_apart_and_that_is_said(run: Run) -> None:
+def test_waits_without_a_wake_up_are_not_told_apart_and_that_is_said(run: RunCommand) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0)]
     records += [sleep(1100, 3), writer.run_again(1130, 3, 0)]
     records += [sleep(1100, 4, name=b"y"), writer.run_again(1107, 4, 0)]
@@ -401,7 +402,7 @@ def test_waits_without_a_wake_up_are_not_told_apart_and_that_is_said(run: Run) -
     ] == [("x", "130", "50", "50", "cc kernel`unlock"), ("y", "7", "", "", "")]
 
 
-def test_totals_of_waits_hold_no_waker(run: Run) -> None:
+def test_totals_of_waits_hold_no_waker(run: RunCommand) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0)]
     both = json.loads(run("report", "-", "--format", "json", stdin=native(records)).stdout)
     del records[1]
@@ -413,7 +414,7 @@ def test_totals_of_waits_hold_no_waker(run: Run) -> None:
     assert (asleep["kind"], asleep["name"], asleep["value"]) == ("wakeup", "cc -> sh: x", 50)
 
 
-def test_wakers_of_wakers_are_followed_through_their_own_waits(run: Run) -> None:
+def test_wakers_of_wakers_are_followed_through_their_own_waits(run: RunCommand) -> None:
     records = [
         *(sleep(1100, 1, b"sh", b"a"), wake(1180, 1, 2, b"cc"), writer.run_again(1190, 1, 0)),
         *(sleep(1110, 2, b"cc", b"b"), wake(1150, 2, 3, b"ld"), writer.run_again(1160, 2, 0)),
@@ -435,7 +436,7 @@ def test_wakers_of_wakers_are_followed_through_their_own_waits(run: Run) -> None
 
 
 @pytest.mark.parametrize("wakers", [2, 30])
-def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: Run) -> None:
+def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: RunCommand) -> None:
     records: list[writer.Lines] = []
     for n in range(wakers):
         tid, other = 1 + n % 2, 1 + (n + 1) % 2
@@ -463,21 +464,21 @@ def total_of(text: str) -> int:
 
 
 @pytest.mark.parametrize("depth", [1, 4])
-def test_towers_of_a_real_recording_add_up_to_its_waits(depth: int, run: Run) -> None:
+def test_towers_of_a_real_recording_add_up_to_its_waits(depth: int, run: RunCommand) -> None:
     plain = run("fold", REAL)
     joined = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert total_of(joined.stdout) == total_of(plain.stdout) == 25622118821
     assert NO_WAKER not in joined.stdout
 
 
-def test_rows_of_a_real_recording_are_divided_to_the_nanosecond(run: Run) -> None:
+def test_rows_of_a_real_recording_are_divided_to_the_nanosecond(run: RunCommand) -> None:
     rows = csv_rows(run("report", REAL, "--kind", "all", "--format", "csv"))
     assert sum(int(row["value"]) for row in rows) == 25622118821
     assert all(int(row["value"]) == int(row["blocked"]) + int(row["runnable"]) for row in rows)
     assert sum(int(row["runnable"]) for row in rows) == 764314053
 
 
-def test_recordings_with_and_without_wake_ups_pool(run: Run) -> None:
+def test_recordings_with_and_without_wake_ups_pool(run: RunCommand) -> None:
     other = RECORDINGS / "events.out.gz"
     for both in ((REAL, other), (other, REAL)):
         joined = run("fold", *both, "--chain", "wakers").stdout
@@ -497,7 +498,7 @@ def test_recordings_with_and_without_wake_ups_pool(run: Run) -> None:
     ],
 )
 def test_results_of_a_real_recording_are_as_reviewed(
-    name: str, args: list[object], columns: int, run: Run, monkeypatch: pytest.MonkeyPatch
+    name: str, args: list[object], columns: int, run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     result = run(*args, REAL, "--symbols", SYMBOLS)
@@ -505,7 +506,7 @@ def test_results_of_a_real_recording_are_as_reviewed(
     assert_golden(result.stdout, GOLDEN / name)
 
 
-def test_the_picture_of_joined_stacks_tells_wakers_apart(run: Run) -> None:
+def test_the_picture_of_joined_stacks_tells_wakers_apart(run: RunCommand) -> None:
     args = ("flamegraph", REAL, "--chain", "wakers", "--symbols", SYMBOLS)
     picture = run(*args)
     assert picture.exit_code == 0, picture.stderr
@@ -518,7 +519,7 @@ def test_the_picture_of_joined_stacks_tells_wakers_apart(run: Run) -> None:
     assert difference.exit_code == 0, difference.stderr
 
 
-def test_filters_choose_waits_before_they_are_joined(run: Run) -> None:
+def test_filters_choose_waits_before_they_are_joined(run: RunCommand) -> None:
     args = ("--frame", "turnstile_wait", "--symbols", SYMBOLS)
     joined = run("fold", REAL, "--chain", "wakers", *args).stdout
     assert total_of(joined) == total_of(run("fold", REAL, *args).stdout) > 0
@@ -531,7 +532,7 @@ def test_filters_choose_waits_before_they_are_joined(run: Run) -> None:
 @pytest.mark.parametrize("name", ["events.out.gz", "stock-offcpu.out", "wakeup.out"])
 @pytest.mark.parametrize("args", [["fold", "--chain", "wakers"], ["locks", "--wakers"]])
 def test_where_no_wake_up_was_recorded_that_is_said_with_what_to_do(
-    name: str, args: list[str], run: Run
+    name: str, args: list[str], run: RunCommand
 ) -> None:
     result = run(*args, RECORDINGS / name)
     assert result.exit_code == 2
@@ -539,7 +540,7 @@ def test_where_no_wake_up_was_recorded_that_is_said_with_what_to_do(
     assert "events --wakers" in result.stderr
 
 
-def test_joined_stacks_are_not_for_speedscope(run: Run, tmp_path: Path) -> None:
+def test_joined_stacks_are_not_for_speedscope(run: RunCommand, tmp_path: Path) -> None:
     for command in ("fold", "flamegraph"):
         result = run(command, REAL, "--chain", "wakers", "-o", tmp_path / "x.speedscope.json")
         assert result.exit_code == 2
@@ -547,7 +548,9 @@ def test_joined_stacks_are_not_for_speedscope(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [[], ["--by", "root"], ["--no-execname", "--counts"]])
-def test_a_page_carries_along_who_ended_waits(options: list[str], run: Run, tmp_path: Path) -> None:
+def test_a_page_carries_along_who_ended_waits(
+    options: list[str], run: RunCommand, tmp_path: Path
+) -> None:
     page = tmp_path / "x.html"
     assert run("report", REAL, "-o", page).exit_code == 0
     assert "With their wakers" in page.read_text()
@@ -567,7 +570,7 @@ def test_a_page_carries_along_who_ended_waits(options: list[str], run: Run, tmp_
 
 
 @pytest.mark.parametrize("depth", [0, 9, "x"])
-def test_depths_out_of_range_are_refused(depth: object, run: Run) -> None:
+def test_depths_out_of_range_are_refused(depth: object, run: RunCommand) -> None:
     result = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert result.exit_code == 2
     assert "--chain-depth" in result.stderr
@@ -583,7 +586,7 @@ DAMAGED = (
 
 
 @pytest.mark.parametrize("line", DAMAGED)
-def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: Run) -> None:
+def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: RunCommand) -> None:
     text = Wait(1, 9, 1, "a", "x", ("kernel`f",)).text().encode()
     for both in (text + line, line + b"\n" + text):
         result = run("fold", "-", stdin=both)
@@ -593,7 +596,7 @@ def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: Run)
             assert "number too large" in result.stderr
 
 
-def test_wake_ups_alone_are_a_recording_of_no_wait(run: Run) -> None:
+def test_wake_ups_alone_are_a_recording_of_no_wait(run: RunCommand) -> None:
     text = Wake(5, 1, 2, "a", ("kernel`f",)).text().encode()
     result = run("report", "-", stdin=text)
     assert result.exit_code == 0, result.stderr

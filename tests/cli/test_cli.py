@@ -9,17 +9,15 @@ import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
+from helpers.command_line import RunCommand
 
 from pvprof.cli import COMMANDS
 from pvprof.render.registry import FORMATS
 
-Run = Callable[..., Result]
 STOCK = RECORDINGS / "stock-offcpu.out"
 EVENTS = RECORDINGS / "events.out.gz"
 GOLDEN = FIXTURES / "golden"
@@ -51,14 +49,14 @@ def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_help_with_an_example(command: str, run: Run) -> None:
+def test_each_command_has_help_with_an_example(command: str, run: RunCommand) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
     assert "Example" in result.stdout
     assert f"pvprof {command}" in result.stdout
 
 
-def test_help_lists_every_command_and_how_to_begin(run: Run) -> None:
+def test_help_lists_every_command_and_how_to_begin(run: RunCommand) -> None:
     result = run("--help")
     assert all(command in result.stdout for command in COMMANDS)
     assert "Example: pvprof report" in result.stdout
@@ -92,7 +90,7 @@ def test_a_report_of_aggregates_needs_no_numpy() -> None:
 
 @pytest.mark.parametrize("made", FORMATS, ids=lambda made: made.name)
 def test_a_report_is_written_in_the_format_of_the_suffix(
-    made: object, tmp_path: Path, run: Run
+    made: object, tmp_path: Path, run: RunCommand
 ) -> None:
     name, suffix = made.name, made.suffixes[0]  # type: ignore[attr-defined]
     place = tmp_path / f"result{suffix}"
@@ -104,7 +102,7 @@ def test_a_report_is_written_in_the_format_of_the_suffix(
     assert place.read_text() == run("report", recording, "-o", "-", "--format", name).stdout
 
 
-def test_one_run_writes_several_files(tmp_path: Path, run: Run) -> None:
+def test_one_run_writes_several_files(tmp_path: Path, run: RunCommand) -> None:
     wanted = [tmp_path / name for name in ("a.md", "b.svg", "c.folded")]
     result = run("report", STOCK, *(word for place in wanted for word in ("-o", place)))
     assert result.exit_code == 0
@@ -112,7 +110,7 @@ def test_one_run_writes_several_files(tmp_path: Path, run: Run) -> None:
     assert sorted(tmp_path.iterdir()) == wanted
 
 
-def test_a_file_is_not_overwritten_unasked(tmp_path: Path, run: Run) -> None:
+def test_a_file_is_not_overwritten_unasked(tmp_path: Path, run: RunCommand) -> None:
     place = tmp_path / "mine.folded"
     place.write_text("precious")
     result = run("fold", STOCK, "-o", place)
@@ -126,7 +124,7 @@ def test_a_file_is_not_overwritten_unasked(tmp_path: Path, run: Run) -> None:
 
 @pytest.mark.parametrize("target", ["missing/x.svg", "."])
 def test_a_place_that_cannot_be_written_is_said_before_reading(
-    target: str, tmp_path: Path, run: Run
+    target: str, tmp_path: Path, run: RunCommand
 ) -> None:
     result = run("fold", tmp_path / "not there either", "-o", tmp_path / target)
     assert result.exit_code == 1
@@ -156,14 +154,14 @@ def test_a_full_disk_leaves_no_file_behind(tmp_path: Path) -> None:
     ],
     ids=lambda args: " ".join(map(str, args[:1] + args[2:])),
 )
-def test_a_mistake_in_the_options_is_a_usage_error(args: list[object], run: Run) -> None:
+def test_a_mistake_in_the_options_is_a_usage_error(args: list[object], run: RunCommand) -> None:
     result = run(*args)
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "nonsense" in result.stderr or "rror" in result.stderr or "Usage" in result.stderr
 
 
-def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: Run) -> None:
+def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: RunCommand) -> None:
     result = run("flamegraph", STOCK, "--name", "no such lock")
     assert result.exit_code == 1
     assert "There is nothing to draw" in result.stdout
@@ -185,7 +183,7 @@ def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: Run) -> N
     ids=" ".join,
 )
 def test_a_picture_says_above_its_frames_that_data_are_missing(
-    run: Run, words: list[str], said: str
+    run: RunCommand, words: list[str], said: str
 ) -> None:
     paths = [word if word.startswith("--") else RECORDINGS / word for word in words]
     text = run("flamegraph", "--measure", "ns", *paths, "-o", "-", "-q").stdout
@@ -194,7 +192,7 @@ def test_a_picture_says_above_its_frames_that_data_are_missing(
     assert ("Data are missing" in subtitles) == bool(said)
 
 
-def test_a_difference_says_of_either_side_how_much_of_it_is_shown(run: Run) -> None:
+def test_a_difference_says_of_either_side_how_much_of_it_is_shown(run: RunCommand) -> None:
     sides = [RECORDINGS / name for name in ("seed-offcpu.out", "stock-offcpu.out")]
     text = run("flamegraph", "--measure", "ns", "--diff", *sides, "-o", "-", "-q").stdout
     said = "Kernel waiting on itself (base &lt;0.1% of 1,285 s, new 0.9% of 145.3 s recorded)"
@@ -210,7 +208,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert b"rror" not in done.stderr
 
 
-def test_a_pipe_gets_no_colour_and_no_trailing_blanks(run: Run) -> None:
+def test_a_pipe_gets_no_colour_and_no_trailing_blanks(run: RunCommand) -> None:
     printed = run("report", STOCK).stdout
     assert "\x1b" not in printed
     assert all(line == line.rstrip() for line in printed.splitlines())
@@ -246,7 +244,7 @@ def test_no_number_is_cut_and_no_line_is_wider_than_the_terminal(columns: int, n
     ],
 )
 def test_results_of_real_recordings_are_as_reviewed(
-    golden: str, args: list[object], run: Run, monkeypatch: pytest.MonkeyPatch
+    golden: str, args: list[object], run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     result = run(*args)
@@ -274,7 +272,7 @@ def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     assert len(pictures) == 1
 
 
-def test_a_users_rules_decide(tmp_path: Path, run: Run) -> None:
+def test_a_users_rules_decide(tmp_path: Path, run: RunCommand) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nclass = "my lock"\nnames = ["vm object"]\n')
     result = run("locks", STOCK, "--rules", rules, "--class", "my lock", "--format", "csv")
@@ -282,12 +280,12 @@ def test_a_users_rules_decide(tmp_path: Path, run: Run) -> None:
     assert [row[3:5] for row in rows if row[1] == "no"] == [["my lock", "vm object"]]
 
 
-def test_counts_can_be_folded_where_they_were_recorded(run: Run) -> None:
+def test_counts_can_be_folded_where_they_were_recorded(run: RunCommand) -> None:
     counted = run("fold", STOCK, "--counts").stdout.splitlines()
     assert sum(int(line.rpartition(" ")[2]) for line in counted) == 2021
 
 
-def test_each_d_program_is_listed_with_what_it_is_for(run: Run) -> None:
+def test_each_d_program_is_listed_with_what_it_is_for(run: RunCommand) -> None:
     listed = run("script", "--list").stdout
     for mode in ("offcpu", "offcpu-sdt", "events", "oncpu", "locks", "wakeup", "runq"):
         assert f"\n{mode} " in f"\n{listed}"
@@ -306,13 +304,13 @@ def test_a_stdout_that_takes_nothing_is_one_line_of_error(args: list[object], ta
     assert re.fullmatch(r"pvprof: error: .*\n", done.stderr)
 
 
-def test_an_unreadable_kldstat_is_one_line_of_error(run: Run, tmp_path: Path) -> None:
+def test_an_unreadable_kldstat_is_one_line_of_error(run: RunCommand, tmp_path: Path) -> None:
     result = run("report", STOCK, "--kldstat", tmp_path / "none")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"pvprof: error: {tmp_path / 'none'}: No such file")
 
 
-def test_all_outputs_are_written_or_none(tmp_path: Path, run: Run) -> None:
+def test_all_outputs_are_written_or_none(tmp_path: Path, run: RunCommand) -> None:
     histogram = RECORDINGS / "histogram.out"
     result = run("report", histogram, "-o", tmp_path / "h.md", "-o", tmp_path / "h.svg")
     assert result.exit_code == 1
@@ -323,19 +321,19 @@ def test_all_outputs_are_written_or_none(tmp_path: Path, run: Run) -> None:
     assert "named twice" in twice.stderr
 
 
-def test_counts_are_refused_where_none_were_recorded(run: Run) -> None:
+def test_counts_are_refused_where_none_were_recorded(run: RunCommand) -> None:
     result = run("fold", RECORDINGS / "oncpu-default.out", "--counts")
     assert result.exit_code == 2
     assert "no counts" in result.stderr
 
 
-def test_a_picture_of_counts_speaks_of_counts_throughout(run: Run) -> None:
+def test_a_picture_of_counts_speaks_of_counts_throughout(run: RunCommand) -> None:
     picture = run("flamegraph", STOCK, "--counts").stdout
     assert "Kernel waiting on itself (5.0% of 2,021 recorded)" in picture
     assert "Waiting for children: 1,907" in picture
 
 
-def test_control_characters_of_a_name_never_reach_the_terminal(run: Run) -> None:
+def test_control_characters_of_a_name_never_reach_the_terminal(run: RunCommand) -> None:
     text = b"\nturnstile|l\x1b[31mRED\nkernel`a\n5 1\n"
     for form in ("terminal", "markdown"):
         printed = run("report", "-", "--format", form, stdin=text).stdout
@@ -343,19 +341,19 @@ def test_control_characters_of_a_name_never_reach_the_terminal(run: Run) -> None
         assert "x1b" in printed
 
 
-def test_histograms_pass_the_filters_too(run: Run) -> None:
+def test_histograms_pass_the_filters_too(run: RunCommand) -> None:
     printed = run("report", RECORDINGS / "lockstat-provider.out", "--name", "^vm object$").stdout
     table = printed.partition("Wait histograms")[2]
     assert "vm object" in table
     assert "pmap pv list" not in table
 
 
-def test_kernel_frames_that_stayed_hex_are_said_so(run: Run) -> None:
+def test_kernel_frames_that_stayed_hex_are_said_so(run: RunCommand) -> None:
     assert "kernel addresses without a name" in run("fold", STOCK).stderr
     assert run("fold", STOCK, "--symbols", SYMBOLS).stderr == ""
 
 
-def test_addresses_in_programs_that_stayed_without_a_name_are_told(run: Run) -> None:
+def test_addresses_in_programs_that_stayed_without_a_name_are_told(run: RunCommand) -> None:
     ended = RECORDINGS.parent / "linux" / "bpftrace" / "oncpu.pvprof.tar.gz"
     said = run("fold", ended).stderr
     assert "20 x addresses in programs without a name" in said

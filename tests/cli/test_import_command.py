@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
-
-Run = Callable[..., Result]
+from helpers.command_line import RunCommand
 
 LOCKSTAT = RECORDINGS / "lockstat-1.out"
 PROFILING = RECORDINGS / "lock-profiling.sysctl.out"
 
 
 @pytest.mark.parametrize("source", [LOCKSTAT, PROFILING, RECORDINGS / "events.out.gz"])
-def test_a_recording_says_what_its_source_said(run: Run, tmp_path: Path, source: Path) -> None:
+def test_a_recording_says_what_its_source_said(
+    run: RunCommand, tmp_path: Path, source: Path
+) -> None:
     place = tmp_path / "x.pvprof"
     done = run("import", source, "-o", place)
     assert done.exit_code == 0, done.stderr
@@ -28,7 +27,7 @@ def test_a_recording_says_what_its_source_said(run: Run, tmp_path: Path, source:
     assert {"raw.out", "manifest.json"} <= listed
 
 
-def test_facts_and_symbols_go_with_it(run: Run, tmp_path: Path) -> None:
+def test_facts_and_symbols_go_with_it(run: RunCommand, tmp_path: Path) -> None:
     place = tmp_path / "stock.pvprof"
     facts = {"label": "stock", "workload": "make -j8", "host": "box", "kernel": "FreeBSD 13.2"}
     options = [word for name, text in facts.items() for word in (f"--{name}", text)]
@@ -42,7 +41,7 @@ def test_facts_and_symbols_go_with_it(run: Run, tmp_path: Path) -> None:
     assert run("fold", place).stdout == run("fold", LOCKSTAT, "--symbols", SYMBOLS).stdout
 
 
-def test_what_it_was_read_as_is_remembered(run: Run, tmp_path: Path) -> None:
+def test_what_it_was_read_as_is_remembered(run: RunCommand, tmp_path: Path) -> None:
     source = tmp_path / "old.txt"
     source.write_text("a;b 3 5\na;c 2 4\n")
     place = tmp_path / "x.pvprof"
@@ -53,14 +52,14 @@ def test_what_it_was_read_as_is_remembered(run: Run, tmp_path: Path) -> None:
     assert [one["unit"] for one in document["sections"]] == ["events"]
 
 
-def test_stdin_and_gzip_are_taken(run: Run, tmp_path: Path) -> None:
+def test_stdin_and_gzip_are_taken(run: RunCommand, tmp_path: Path) -> None:
     place = tmp_path / "x.pvprof"
     packed = gzip.compress(PROFILING.read_bytes())
     assert run("import", "-", "-o", place, stdin=packed).exit_code == 0
     assert (place / "raw.out").read_bytes() == PROFILING.read_bytes()
 
 
-def test_two_imports_are_two_sides_of_a_comparison(run: Run, tmp_path: Path) -> None:
+def test_two_imports_are_two_sides_of_a_comparison(run: RunCommand, tmp_path: Path) -> None:
     for label in ("stock", "patched"):
         run("import", LOCKSTAT, "-o", tmp_path / f"{label}.pvprof", "--label", label)
     done = run("compare", tmp_path / "stock.pvprof", tmp_path / "patched.pvprof")
@@ -68,7 +67,7 @@ def test_two_imports_are_two_sides_of_a_comparison(run: Run, tmp_path: Path) -> 
 
 
 def test_nothing_is_overwritten_unasked_and_never_what_is_no_recording(
-    run: Run, tmp_path: Path
+    run: RunCommand, tmp_path: Path
 ) -> None:
     place = tmp_path / "x.pvprof"
     assert run("import", LOCKSTAT, "-o", place).exit_code == 0
@@ -88,14 +87,16 @@ def test_nothing_is_overwritten_unasked_and_never_what_is_no_recording(
 
 
 @pytest.mark.parametrize("text", [b"", b"hello\n", b"\0\xff" * 100])
-def test_what_holds_nothing_makes_no_recording(run: Run, tmp_path: Path, text: bytes) -> None:
+def test_what_holds_nothing_makes_no_recording(
+    run: RunCommand, tmp_path: Path, text: bytes
+) -> None:
     done = run("import", "-", "-o", tmp_path / "x.pvprof", stdin=text)
     assert done.exit_code == 1
     assert done.stderr.startswith("pvprof: error: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_losses_are_said_at_once(run: Run, tmp_path: Path) -> None:
+def test_losses_are_said_at_once(run: RunCommand, tmp_path: Path) -> None:
     done = run("import", LOCKSTAT, "-o", tmp_path / "x.pvprof", "-q")
     assert "loss: lockstat-1: 73,458 x dynamic variable drops" in done.stderr
     assert "wrote" not in done.stderr

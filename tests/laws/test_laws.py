@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from helpers.strategies import rows, stacks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,16 +26,8 @@ from pvprof.render.text.folded import render as render_folded
 RULES = load_rules()
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=12)
-functions = st.from_regex(r"[a-z_][a-z0-9_.]{0,11}", fullmatch=True)
-kernel_frames = functions.map(lambda name: f"kernel`{name}")
-stacks = st.lists(kernel_frames, min_size=1, max_size=6)
 values = st.integers(1, 1 << 50)
 records = st.lists(st.tuples(stacks, values), min_size=1, max_size=12)
-events = st.sampled_from(["turnstile", "sleepq", "rw-spin", "adaptive-block", "", "on-cpu"])
-wait_names = st.sampled_from(["pmap pv list", "vm object", "wait", "uwait", "biord", "-", "new"])
-keys = st.builds(Key, events, wait_names, st.sampled_from(["", "sh", "cc"]))
-weights = st.builds(Weight, st.integers(0, 1 << 50), st.integers(0, 99), st.integers(1, 9))
-rows = st.lists(st.tuples(keys, stacks.map(stack_of), weights), max_size=15)
 
 
 def classic(some: list[tuple[list[str], int]]) -> bytes:

@@ -21,15 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from conftest import require
+from helpers.command_line import RunCommand
 
 from pvprof.collect.bpftrace.programs import MODES, program
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.recorder import Plan, recorder
 from pvprof.recording.open import open_recording
-
-Run = Callable[..., Result]
 
 WORKLOAD = Path(__file__).parent / "workload.py"
 TREE = ProgramOptions(scope="tree", ends_with_workload=True)
@@ -110,7 +108,7 @@ def known(place: Path) -> dict[str, int]:
     return found
 
 
-def rows(run: Run, place: Path, *options: str) -> dict[str, dict[str, Any]]:
+def rows(run: RunCommand, place: Path, *options: str) -> dict[str, dict[str, Any]]:
     """Return the rows of a recording's report by name, of all kinds."""
     result = run("report", place, "-k", "all", "-o", "-", "--format", "json", *options)
     assert result.exit_code == 0, result.stderr
@@ -122,7 +120,9 @@ def rows(run: Run, place: Path, *options: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for section in report["sections"] for row in section["rows"]}
 
 
-def test_waits_off_the_cpu_are_named_and_as_long_as_they_were(record: Record, run: Run) -> None:
+def test_waits_off_the_cpu_are_named_and_as_long_as_they_were(
+    record: Record, run: RunCommand
+) -> None:
     place = record("offcpu", "sleep", "pipe", "child", "futex")
     truth, found = known(place), rows(run, place)
     for step, name in (("pipe", "pipe read"), ("futex", "futex"), ("child", "wait")):
@@ -143,7 +143,9 @@ def test_waits_off_the_cpu_are_named_and_as_long_as_they_were(record: Record, ru
     assert manifest["user_s"] > 0
 
 
-def test_single_waits_tell_what_sums_tell_and_who_ended_them(record: Record, run: Run) -> None:
+def test_single_waits_tell_what_sums_tell_and_who_ended_them(
+    record: Record, run: RunCommand
+) -> None:
     place = record("events", "sleep", "pipe", "futex", options=("--wakers",))
     truth, found = known(place), rows(run, place)
     for step, name in (("sleep", "nanosleep"), ("pipe", "pipe read"), ("futex", "futex")):
@@ -154,7 +156,9 @@ def test_single_waits_tell_what_sums_tell_and_who_ended_them(record: Record, run
     assert waker["execname"] == "[interrupt]"  # a timer's
 
 
-def test_spinning_and_blocking_on_a_mutex_are_found_and_named(record: Record, run: Run) -> None:
+def test_spinning_and_blocking_on_a_mutex_are_found_and_named(
+    record: Record, run: RunCommand
+) -> None:
     place = record("locks", "lock")
     row = rows(run, place)["file position mutex"]
     assert row["block"] == pytest.approx(known(place)["lock"], rel=TOLERANCE)
@@ -162,7 +166,7 @@ def test_spinning_and_blocking_on_a_mutex_are_found_and_named(record: Record, ru
     assert row["value"] == row["block"] + row["spin"]
 
 
-def test_wakers_are_found_with_both_stacks(record: Record, run: Run) -> None:
+def test_wakers_are_found_with_both_stacks(record: Record, run: RunCommand) -> None:
     place = record("wakeup", "pipe")
     assert rows(run, place)["pipe read"]["value"] == pytest.approx(
         known(place)["pipe"], rel=TOLERANCE
@@ -174,7 +178,7 @@ def test_wakers_are_found_with_both_stacks(record: Record, run: Run) -> None:
     assert sleeper.endswith("pipe read")
 
 
-def test_waiting_for_a_cpu_is_no_waiting_for_locks(record: Record, run: Run) -> None:
+def test_waiting_for_a_cpu_is_no_waiting_for_locks(record: Record, run: RunCommand) -> None:
     place = record("runq", "crowd")
     truth = known(place)["crowd"]
     result = run("report", place, "-o", "-", "--format", "json")
@@ -183,7 +187,7 @@ def test_waiting_for_a_cpu_is_no_waiting_for_locks(record: Record, run: Run) -> 
     assert section["total"]["value"] == pytest.approx(truth, rel=TOLERANCE)
 
 
-def test_samples_are_as_many_as_the_time_that_was_computed(record: Record, run: Run) -> None:
+def test_samples_are_as_many_as_the_time_that_was_computed(record: Record, run: RunCommand) -> None:
     place = record("oncpu", "busy", "busy", options=("--rate", "499"))
     report = json.loads(run("report", place, "-o", "-", "--format", "json").stdout)
     samples = report["sections"][0]["total"]["value"]
@@ -192,7 +196,7 @@ def test_samples_are_as_many_as_the_time_that_was_computed(record: Record, run: 
 
 
 @pytest.mark.parametrize("mode", ["offcpu", "locks"])
-def test_short_waits_are_counted_and_no_more(mode: str, record: Record, run: Run) -> None:
+def test_short_waits_are_counted_and_no_more(mode: str, record: Record, run: RunCommand) -> None:
     place = record(mode, "pipe", "lock", options=("--min-wait", "1m"))
     report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)
     aside = [one for one in report["problems"] if one["kind"] == "set-aside"]
@@ -203,7 +207,7 @@ def test_short_waits_are_counted_and_no_more(mode: str, record: Record, run: Run
 
 
 @pytest.mark.parametrize("mode", ["offcpu", "events"])
-def test_any_name_of_a_process_survives(record: Record, run: Run, mode: str) -> None:
+def test_any_name_of_a_process_survives(record: Record, run: RunCommand, mode: str) -> None:
     options = ("--by-process",) if mode == "offcpu" else ()
     place = record(mode, "odd-name", options=options)
     folded = run("fold", place, "-k", "timer").stdout
@@ -216,7 +220,7 @@ def test_any_name_of_a_process_survives(record: Record, run: Run, mode: str) -> 
 
 
 def test_a_program_that_another_thread_than_the_first_starts_is_still_the_workload(
-    record: Record, run: Run
+    record: Record, run: RunCommand
 ) -> None:
     place = record("offcpu", "exec-in-thread")
     found = rows(run, place)["nanosleep"]["value"]
@@ -224,7 +228,9 @@ def test_a_program_that_another_thread_than_the_first_starts_is_still_the_worklo
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_whole_system_is_recorded_for_a_while(mode: str, tmp_path: Path, run: Run) -> None:
+def test_the_whole_system_is_recorded_for_a_while(
+    mode: str, tmp_path: Path, run: RunCommand
+) -> None:
     place = tmp_path / "all.pvprof"
     done = pvprof("record", mode, "-d", "1", "-o", str(place), "--no-symbols")
     assert done.returncode == 0, done.stderr
@@ -286,7 +292,7 @@ def recorded(text: str, tmp_path: Path, **more: Any) -> Path:
     return archive
 
 
-def test_what_did_not_fit_into_a_map_is_counted_and_told(tmp_path: Path, run: Run) -> None:
+def test_what_did_not_fit_into_a_map_is_counted_and_told(tmp_path: Path, run: RunCommand) -> None:
     script = "for i in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait"
     text = carried(Plan("offcpu", TREE, ("sh", "-c", script), has_symbols=False))
     tiny = text.replace("MAP_KEYS_MAX=65536", "MAP_KEYS_MAX=4").replace(
@@ -300,7 +306,7 @@ def test_what_did_not_fit_into_a_map_is_counted_and_told(tmp_path: Path, run: Ru
     assert (full["severity"], full["count"] > 0) == ("loss", True)
 
 
-def test_records_that_were_dropped_are_counted_and_told(tmp_path: Path, run: Run) -> None:
+def test_records_that_were_dropped_are_counted_and_told(tmp_path: Path, run: RunCommand) -> None:
     pages = "PERF_RB_PAGES=2048"
     # two processes that do nothing but wait for each other
     script = "import os\nr, w = os.pipe()\ns, v = os.pipe()\nif os.fork():\n"
@@ -340,7 +346,7 @@ def test_a_workload_that_cannot_be_started_is_told(tmp_path: Path) -> None:
 
 
 def test_a_tracer_that_is_killed_leaves_an_incomplete_recording_that_opens(
-    tmp_path: Path, run: Run
+    tmp_path: Path, run: RunCommand
 ) -> None:
     archive = tmp_path / "sent.tar.gz"
     text = recorder(Plan("events", TREE, ("sleep", "60"), has_symbols=False))
@@ -470,7 +476,7 @@ def test_a_wish_to_end_that_is_told_again_cuts_nothing_off(tmp_path: Path) -> No
     assert open_recording(str(archive)).manifest["incomplete_reason"] is None
 
 
-def test_new_processes_of_one_process_are_not_taken_for_it(tmp_path: Path, run: Run) -> None:
+def test_new_processes_of_one_process_are_not_taken_for_it(tmp_path: Path, run: RunCommand) -> None:
     script = "import os, threading, time\nend = time.monotonic() + 60\n"
     script += "while time.monotonic() < end:\n if {what}\n time.sleep(0.01)\n"
     makes = {

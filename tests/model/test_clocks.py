@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.clocks import Clocks, drift_problems, format_wall, moment_of, wall_time
-
-Run = Callable[..., Result]
 
 TIMES = st.integers(0, 1 << 62)
 
@@ -44,7 +40,7 @@ def test_more_than_a_percent_is_a_drift(wall: int, drifts: bool) -> None:
     assert [one.kind for one in found] == ["clock-drift"] * drifts
 
 
-def test_the_drift_of_a_real_recording_is_told(run: Run) -> None:
+def test_the_drift_of_a_real_recording_is_told(run: RunCommand) -> None:
     result = run("fold", RECORDINGS / "events.out.gz", "-q")
     assert (
         "warning: events: the clocks disagree: 12910824755 ns passed on the monotonic,"

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, pool_of
+from helpers.strategies import wait_rows
+from helpers.viewer_files import check_trace, kinds_of, nanoseconds, waits_of
 from hypothesis import given
 from hypothesis import strategies as st
-from test_speedscope import kinds_of
-from test_speedscope import waits as speedscope_waits
 
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
@@ -27,62 +25,9 @@ from pvprof.render.viewers.chrome_trace import microseconds
 from pvprof.render.viewers.speedscope import Rendered
 from pvprof.views.chrome_trace import convert
 
-Run = Callable[..., Result]
-
 ALL = Filters((ALL_KINDS,))
 REAL = ["events.out.gz", "events-wakeups.out.gz", "build-events.out.gz"]
 NASTY = ['say "x"', "back\\slash", "</script>", "é漢🔬", "a\x00b\n\x1b[31m", "\ud800", "x" * 10_000]
-
-
-def nanoseconds(value: Decimal) -> int:
-    """Return a time of the file in ns; fails where it is not a whole number of them."""
-    scaled = Decimal(value) * 1000
-    assert scaled == int(scaled)
-    return int(scaled)
-
-
-def check_trace(text: str) -> dict[str, Any]:
-    """Return a trace; fails where a viewer would drop something, by the format's own rules."""
-    document: dict[str, Any] = json.loads(text, parse_float=Decimal)
-    assert document["displayTimeUnit"] == "ns"
-    events = document["traceEvents"]
-    tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for one in events:
-        assert one["ph"] in "MXisf"
-        if one["ph"] == "X":
-            begin = nanoseconds(one["ts"])
-            span = (begin, begin + nanoseconds(one["dur"]))
-            tracks.setdefault((one["pid"], one["tid"]), []).append(span)
-    for spans in tracks.values():
-        assert all(begin >= 0 for begin, _ in spans)
-        lasting = [(begin, end) for begin, end in spans if begin < end]
-        assert all(end <= begin for (_, end), (begin, _) in pairwise(sorted(lasting)))
-    named = {(one["pid"], one["tid"]) for one in events if one["name"] == "thread_name"}
-    used = {(one["pid"], one["tid"]) for one in events if one["ph"] != "M"}
-    assert used == named, "every track has a name, and every name a track"
-    processes = Counter(one["pid"] for one in events if one["name"] == "process_name")
-    assert processes == Counter({pid for pid, _ in named})
-    _check_flows(events, tracks)
-    return document
-
-
-def _check_flows(
-    events: list[dict[str, Any]], tracks: dict[tuple[int, int], list[tuple[int, int]]]
-) -> None:
-    begins = {one["id"]: one for one in events if one["ph"] == "s"}
-    ends = {one["id"]: one for one in events if one["ph"] == "f"}
-    instants = [one for one in events if one["ph"] == "i"]
-    assert begins.keys() == ends.keys()
-    assert len(instants) == len(begins)
-    for number, end in ends.items():
-        moment = nanoseconds(end["ts"])
-        spans = tracks[end["pid"], end["tid"]]
-        assert any(begin <= moment <= last for begin, last in spans), "an arrow ends in a wait"
-        assert nanoseconds(begins[number]["ts"]) <= moment
-
-
-def waits_of(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in document["traceEvents"] if one["ph"] == "X"]
 
 
 def total_ns(document: dict[str, Any]) -> int:
@@ -99,7 +44,7 @@ def converted(waits: list[Wait]) -> Rendered:
 @pytest.mark.parametrize("kinds", [(), ("-k", "all")])
 @pytest.mark.parametrize("name", REAL)
 def test_the_lengths_of_all_events_add_up_to_the_report(
-    run: Run, name: str, kinds: tuple[str, ...]
+    run: RunCommand, name: str, kinds: tuple[str, ...]
 ) -> None:
     place = RECORDINGS / name
     made = run("report", place, *kinds, "--format", "chrome-trace")
@@ -117,7 +62,7 @@ def test_the_lengths_of_all_events_add_up_to_the_report(
     assert sums == wanted
 
 
-def test_a_wait_says_what_for_from_where_and_of_whom(run: Run) -> None:
+def test_a_wait_says_what_for_from_where_and_of_whom(run: RunCommand) -> None:
     text = run(
         "fold", RECORDINGS / "events.out.gz", "--symbols", SYMBOLS, "--format", "chrome-trace"
     ).stdout
@@ -144,7 +89,7 @@ def test_a_wait_says_what_for_from_where_and_of_whom(run: Run) -> None:
     assert wait["args"]["stack"].split(";")[-1] == "kernel`turnstile_wait"
 
 
-def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: Run) -> None:
+def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: RunCommand) -> None:
     place = RECORDINGS / "events-wakeups.out.gz"
     document = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
     (section,) = json.loads(run("report", place, "-k", "all", "--format", "json").stdout)[
@@ -159,7 +104,7 @@ def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: Run) 
     )
 
 
-def test_time_begins_where_the_window_options_count(run: Run) -> None:
+def test_time_begins_where_the_window_options_count(run: RunCommand) -> None:
     place = RECORDINGS / "events.out.gz"
     whole = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
     part = check_trace(
@@ -172,7 +117,7 @@ def test_time_begins_where_the_window_options_count(run: Run) -> None:
 
 
 def test_the_suffix_chooses_the_format_and_the_file_says_where_it_comes_from(
-    run: Run, tmp_path: Path
+    run: RunCommand, tmp_path: Path
 ) -> None:
     for command in ("report", "fold", "flamegraph"):
         place = tmp_path / f"{command}.trace.json"
@@ -187,13 +132,15 @@ def test_the_suffix_chooses_the_format_and_the_file_says_where_it_comes_from(
 
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
-def test_a_recording_without_single_waits_is_refused_with_what_helps(run: Run, name: str) -> None:
+def test_a_recording_without_single_waits_is_refused_with_what_helps(
+    run: RunCommand, name: str
+) -> None:
     result = run("fold", RECORDINGS / name, "--format", "chrome-trace")
     assert result.exit_code == 2
     assert result.stdout == ""
 
 
-def test_several_recordings_have_no_common_clock_and_are_refused(run: Run) -> None:
+def test_several_recordings_have_no_common_clock_and_are_refused(run: RunCommand) -> None:
     place = RECORDINGS / "events.out.gz"
     result = run("fold", place, place, "--format", "chrome-trace")
     assert result.exit_code == 2
@@ -201,12 +148,12 @@ def test_several_recordings_have_no_common_clock_and_are_refused(run: Run) -> No
 
 
 @pytest.mark.parametrize("options", [["--counts"], ["--no-timeline"], ["--chain", "owners"]])
-def test_options_that_make_no_trace_are_refused(run: Run, options: list[str]) -> None:
+def test_options_that_make_no_trace_are_refused(run: RunCommand, options: list[str]) -> None:
     result = run("fold", RECORDINGS / "events.out.gz", *options, "--format", "chrome-trace")
     assert result.exit_code == 2
 
 
-def test_nothing_kept_is_a_valid_file_that_is_told(run: Run) -> None:
+def test_nothing_kept_is_a_valid_file_that_is_told(run: RunCommand) -> None:
     result = run(
         "flamegraph", RECORDINGS / "events.out.gz", "--name", "nobody", "--format", "chrome-trace"
     )
@@ -285,7 +232,7 @@ def test_microseconds_are_exact(time_ns: int) -> None:
     assert Decimal(microseconds(time_ns)) * 1000 == time_ns
 
 
-@given(speedscope_waits, st.randoms(use_true_random=False))
+@given(wait_rows, st.randoms(use_true_random=False))
 def test_any_events_make_a_valid_trace_that_covers_the_same_time(
     some: list[tuple[int, int, int, int]], rng: Any
 ) -> None:

@@ -15,10 +15,18 @@ import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from helpers.flamegraph_file import (
+    HOSTILE,
+    NAMESPACES,
+    data_of,
+    frames_in,
+    parse,
+    texts_of,
+    title_of,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,48 +40,11 @@ from pvprof.render.svg.script_data import Names, base36, embed, encode_tree
 from pvprof.units import Unit
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "flamegraph"
-NAMESPACES = {"svg": "http://www.w3.org/2000/svg"}
-XML_CHARACTERS = re.compile("[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]*")
-
-HOSTILE = [
-    """<script>alert("1")</script>&amp;'""",
-    "]]></style><!-- --",
-    "a\x00b\x08c\x1b[31m\x7f\x85",
-    "lone \ud800 surrogate",
-    "not a character \ufffe\uffff",
-    "  blanks  kept ",
-    "漢字カーネル",
-    "\U0001f525" * 40,
-    "turned \u202eround\u200b",
-    "`",
-    "operator<<(std::ostream&, T const&)",
-    "long" * 2500,
-]
 
 
 def folded(weights: dict[str, int], unit: Unit = "ns") -> Folded:
     rows = ((Stack(stack), value) for stack, value in weights.items())
     return Folded(tuple(sorted(rows)), unit)
-
-
-def parse(text: str) -> ET.Element:
-    assert XML_CHARACTERS.fullmatch(text)
-    return ET.fromstring(text)
-
-
-def frames_in(root: ET.Element) -> list[ET.Element]:
-    return root.findall(".//svg:g[@class='row']/svg:g", NAMESPACES)
-
-
-def title_of(frame: ET.Element) -> tuple[str, str]:
-    name, value = (frame[0].text or "").split("\n")
-    return name, value
-
-
-def texts_of(root: ET.Element, kind: str) -> list[str]:
-    return [
-        element.text or "" for element in root.findall(f".//svg:text[@class='{kind}']", NAMESPACES)
-    ]
 
 
 def rect_of(frame: ET.Element) -> tuple[float, float]:
@@ -101,13 +72,6 @@ SMALL_OPTIONS = FlamegraphOptions(
 def without_code(text: str) -> str:
     """Leave out style and script, whose changes are not changes of the picture."""
     return re.sub(r"(<(style|script)><!\[CDATA\[).*?(\]\]></\2>)", r"\1...\3", text, flags=re.S)
-
-
-def data_of(text: str) -> dict[str, Any]:
-    """Return what the script is given."""
-    element = parse(text).find("svg:metadata", NAMESPACES)
-    assert element is not None
-    return dict(json.loads(element.text or ""))
 
 
 def compare_with_golden(path: Path, text: str) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -18,7 +17,6 @@ from pvprof.errors import UsageError
 from pvprof.model.stacks import Stack
 from pvprof.render.text.flame_tree import TreeOptions, print_tree, tree_lines
 
-Run = Callable[..., Result]
 EVENTS = RECORDINGS / "events.out.gz"
 SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"
 EVERYTHING = TreeOptions(min_percent=0)
@@ -115,7 +113,7 @@ def test_shares_and_depths_that_mean_nothing_are_refused(bad: tuple[int, int]) -
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_the_tree_of_a_real_recording_is_as_reviewed(
-    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
+    run: RunCommand, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     result = run("flamegraph", "--tree", "--min-percent", 5, EVENTS, "--symbols", SYMBOLS)
@@ -125,7 +123,7 @@ def test_the_tree_of_a_real_recording_is_as_reviewed(
 
 
 def test_names_are_cut_to_the_columns_that_there_are(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     text = "sh;kernel`a_function_with_a_long_name 3\nsh;kernel`another_function 1\n"
@@ -154,7 +152,7 @@ def test_pipes_get_no_colour_and_terminals_do() -> None:
     assert not re.search(r"\x1b\[[\d;]*3\dm", out.getvalue())
 
 
-def test_an_empty_tree_fails(run: Run) -> None:
+def test_an_empty_tree_fails(run: RunCommand) -> None:
     result = run("flamegraph", "--tree", RECORDINGS / "stock-offcpu.out", "--name", "no such lock")
     assert result.exit_code == 1
     assert "nothing to draw" in result.stderr

@@ -17,8 +17,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
+from helpers.command_line import RunCommand
 from helpers.pages import MANIFEST, page_from, parsed, recording, texts
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,8 +26,6 @@ from hypothesis import strategies as st
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import Stack, clean_frame, show_controls, stack_of
-
-Run = Callable[..., Result]
 
 STOCK = RECORDINGS / "stock-offcpu.out"
 SPIN = RECORDINGS / "lockstat-provider.out"
@@ -71,11 +69,11 @@ def waits(*names: str, value: int = 1000) -> Profile:
 
 
 @pytest.fixture
-def page(run: Run, tmp_path: Path) -> Path:
+def page(run: RunCommand, tmp_path: Path) -> Path:
     return made(run, tmp_path / "page.html", STOCK)
 
 
-def made(run: Run, path: Path, *args: object) -> Path:
+def made(run: RunCommand, path: Path, *args: object) -> Path:
     result = run("report", *args, "-q", "-o", path)
     assert result.exit_code == 0, result.stderr
     return path
@@ -102,7 +100,7 @@ def facts(element: ET.Element) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_page_folds_as_what_it_was_made_from(run: Run, tmp_path: Path, name: str) -> None:
+def test_a_page_folds_as_what_it_was_made_from(run: RunCommand, tmp_path: Path, name: str) -> None:
     page = made(run, tmp_path / "page.html", RECORDINGS / name)
     for options in ([], ["--by", "root"], ["--kind", "kernel", "--no-execname"]):
         original, back = (run("fold", one, *options) for one in (RECORDINGS / name, page))
@@ -130,7 +128,9 @@ libc.so.7`_fork+0xa
 """
 
 
-def test_a_page_of_pvprofs_own_grammar_folds_and_reports_as_that(run: Run, tmp_path: Path) -> None:
+def test_a_page_of_pvprofs_own_grammar_folds_and_reports_as_that(
+    run: RunCommand, tmp_path: Path
+) -> None:
     output = tmp_path / "own.out"
     output.write_bytes(NATIVE)
     page = made(run, tmp_path / "page.html", output)
@@ -139,12 +139,14 @@ def test_a_page_of_pvprofs_own_grammar_folds_and_reports_as_that(run: Run, tmp_p
     assert second == first != ""
 
 
-def test_a_page_holds_what_its_filters_left_out(run: Run, tmp_path: Path) -> None:
+def test_a_page_holds_what_its_filters_left_out(run: RunCommand, tmp_path: Path) -> None:
     page = made(run, tmp_path / "page.html", STOCK, "--class", "pv list")
     assert run("fold", page).stdout == run("fold", STOCK).stdout
 
 
-def test_every_measurement_of_a_page_is_reached_with_measure(run: Run, tmp_path: Path) -> None:
+def test_every_measurement_of_a_page_is_reached_with_measure(
+    run: RunCommand, tmp_path: Path
+) -> None:
     page = tmp_path / "page.html"
     assert run("report", RECORDINGS / "drops.out", "-q", "-o", page).exit_code == 0
     for unit in ("ns", "events"):
@@ -154,7 +156,9 @@ def test_every_measurement_of_a_page_is_reached_with_measure(run: Run, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "lockstat-provider.out", "wakeup.out"])
-def test_reports_on_a_page_are_those_on_its_recordings(run: Run, tmp_path: Path, name: str) -> None:
+def test_reports_on_a_page_are_those_on_its_recordings(
+    run: RunCommand, tmp_path: Path, name: str
+) -> None:
     page = made(run, tmp_path / "page.html", RECORDINGS / name)
     original, back = (
         json.loads(run("report", one, "--format", "json").stdout)
@@ -169,7 +173,7 @@ def test_reports_on_a_page_are_those_on_its_recordings(run: Run, tmp_path: Path,
         assert layout.sub(lambda one: one[0].replace("html", "keyed"), second) == first != ""
 
 
-def test_a_page_of_a_page_is_that_page_but_for_the_layout(run: Run, page: Path) -> None:
+def test_a_page_of_a_page_is_that_page_but_for_the_layout(run: RunCommand, page: Path) -> None:
     again = made(run, page.with_name("again.html"), page)
     first, second = (facts(part(one, "origin")) for one in (page, again))
     assert second == {**first, "Layout": "html"}
@@ -177,7 +181,7 @@ def test_a_page_of_a_page_is_that_page_but_for_the_layout(run: Run, page: Path) 
     assert data.findall(again.read_text()) == data.findall(page.read_text()) != []
 
 
-def test_manifests_travel_with_the_page(run: Run, tmp_path: Path) -> None:
+def test_manifests_travel_with_the_page(run: RunCommand, tmp_path: Path) -> None:
     one = recording(tmp_path, "one", host="first")
     two = recording(tmp_path, "two", host="second", complete=False, incomplete_reason="killed")
     page = made(run, tmp_path / "page.html", one, two)
@@ -188,19 +192,19 @@ def test_manifests_travel_with_the_page(run: Run, tmp_path: Path) -> None:
     assert "second" in origin
 
 
-def test_a_page_is_pooled_with_other_recordings(run: Run, page: Path) -> None:
+def test_a_page_is_pooled_with_other_recordings(run: RunCommand, page: Path) -> None:
     both = run("fold", page, RECORDINGS / "seed-offcpu.out").stdout
     assert both == run("fold", STOCK, RECORDINGS / "seed-offcpu.out").stdout
 
 
-def test_a_page_is_read_from_stdin_and_packed(run: Run, page: Path) -> None:
+def test_a_page_is_read_from_stdin_and_packed(run: RunCommand, page: Path) -> None:
     original = run("fold", STOCK).stdout
     assert run("fold", "-", stdin=page.read_bytes()).stdout == original
     assert run("fold", "-", stdin=gzip.compress(page.read_bytes())).stdout == original
 
 
 def test_a_page_saved_by_a_browser_that_writes_tags_its_own_way_is_read(
-    run: Run, page: Path
+    run: RunCommand, page: Path
 ) -> None:
     text = page.read_text("utf-8")
     tag = '<script type="application/gzip" id="pvprof-data">'
@@ -221,7 +225,7 @@ def test_a_page_saved_by_a_browser_that_writes_tags_its_own_way_is_read(
 )
 @pytest.mark.parametrize("command", ["report", "fold", "locks", "flamegraph"])
 def test_a_damaged_page_is_one_line_of_error(
-    run: Run, page: Path, command: str, damage: Callable[[str], str], message: str
+    run: RunCommand, page: Path, command: str, damage: Callable[[str], str], message: str
 ) -> None:
     page.write_text(damage(page.read_text("utf-8")), encoding="utf-8")
     result = run(command, page)
@@ -231,7 +235,7 @@ def test_a_damaged_page_is_one_line_of_error(
     assert message in result.stderr.splitlines()[0]
 
 
-def test_the_unit_of_a_page_is_its_own(run: Run, page: Path) -> None:
+def test_the_unit_of_a_page_is_its_own(run: RunCommand, page: Path) -> None:
     result = run("fold", page, "--unit", "samples")
     assert result.exit_code == 2
     assert "--unit" in result.stderr
@@ -241,7 +245,7 @@ def test_the_unit_of_a_page_is_its_own(run: Run, page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["events.out.gz", "lockstat-provider.out", "oncpu.out.gz"])
-def test_a_page_is_well_formed(run: Run, tmp_path: Path, name: str) -> None:
+def test_a_page_is_well_formed(run: RunCommand, tmp_path: Path, name: str) -> None:
     text = made(run, tmp_path / "page.html", RECORDINGS / name).read_text("utf-8")
     root = parsed(text)
     ids = [one.attrib["id"] for one in root.iter() if "id" in one.attrib]
@@ -251,7 +255,7 @@ def test_a_page_is_well_formed(run: Run, tmp_path: Path, name: str) -> None:
             assert one.attrib.get(reference, ids[0]) in ids
 
 
-def test_a_page_loads_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_page_loads_nothing(run: RunCommand, tmp_path: Path) -> None:
     text = made(run, tmp_path / "page.html", SPIN).read_text("utf-8")
     for element in parsed(text).iter():
         for name, value in element.attrib.items():
@@ -346,7 +350,7 @@ def test_who_writes_no_page_does_not_import_its_template_engine() -> None:
 # ---- what it says --------------------------------------------------------------------------------
 
 
-def test_parts_stand_in_the_order_of_their_weight(run: Run, tmp_path: Path) -> None:
+def test_parts_stand_in_the_order_of_their_weight(run: RunCommand, tmp_path: Path) -> None:
     page = made(run, tmp_path / "page.html", SPIN)
     kinds = [
         one.attrib["class"].split()[0]
@@ -356,7 +360,7 @@ def test_parts_stand_in_the_order_of_their_weight(run: Run, tmp_path: Path) -> N
     assert kinds == ["warnings", "headline", "tables", "graphs", "histograms", "origin", "data"]
 
 
-def test_losses_are_told_first_and_in_full(run: Run, tmp_path: Path) -> None:
+def test_losses_are_told_first_and_in_full(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     run("report", RECORDINGS / "drops.out", "-o", page)
     warnings = texts(part(page, "warnings"))
@@ -366,7 +370,7 @@ def test_losses_are_told_first_and_in_full(run: Run, tmp_path: Path) -> None:
     assert "No loss was reported" not in warnings
 
 
-def test_drops_that_only_the_manifest_knows_are_told_too(run: Run, tmp_path: Path) -> None:
+def test_drops_that_only_the_manifest_knows_are_told_too(run: RunCommand, tmp_path: Path) -> None:
     page = made(run, tmp_path / "page.html", recording(tmp_path, "one", drops=12))
     warnings = texts(part(page, "warnings"))
     assert "Data are missing: totals are too low" in warnings
@@ -374,7 +378,7 @@ def test_drops_that_only_the_manifest_knows_are_told_too(run: Run, tmp_path: Pat
     assert "No loss was reported" not in warnings
 
 
-def test_why_a_recording_is_incomplete_is_told(run: Run, tmp_path: Path) -> None:
+def test_why_a_recording_is_incomplete_is_told(run: RunCommand, tmp_path: Path) -> None:
     facts: dict[str, Any] = {"complete": False}
     facts["incomplete_reason"] = "the ssh connection was lost"
     page = made(run, tmp_path / "page.html", recording(tmp_path, "one", **facts))
@@ -395,7 +399,7 @@ def test_a_recording_without_a_loss_says_so(page: Path) -> None:
     ],
 )
 def test_what_tracing_costs_is_said_of_the_program_that_ran(
-    run: Run, tmp_path: Path, program: str, words: str
+    run: RunCommand, tmp_path: Path, program: str, words: str
 ) -> None:
     page = made(run, tmp_path / "page.html", recording(tmp_path, "one", program=program))
     warnings = texts(part(page, "warnings"))
@@ -429,7 +433,7 @@ def test_the_headline_is_the_kernel_waiting_on_itself_by_class_and_kind(page: Pa
     ]
 
 
-def test_the_table_has_every_column_of_the_other_reports(run: Run, tmp_path: Path) -> None:
+def test_the_table_has_every_column_of_the_other_reports(run: RunCommand, tmp_path: Path) -> None:
     page = made(run, tmp_path / "page.html", RECORDINGS / "events.out.gz")
     table = next(part(page, "tables").iter("table"))
     headings = [texts(one) for one in next(table.iter("tr"))]
@@ -439,7 +443,9 @@ def test_the_table_has_every_column_of_the_other_reports(run: Run, tmp_path: Pat
     assert "| " + " | ".join(first).replace("`", r"\`").replace("_", r"\_") + " |" in markdown
 
 
-def test_numbers_of_the_table_are_sorted_by_their_exact_values(run: Run, tmp_path: Path) -> None:
+def test_numbers_of_the_table_are_sorted_by_their_exact_values(
+    run: RunCommand, tmp_path: Path
+) -> None:
     page = made(run, tmp_path / "page.html", STOCK)
     orders = [one.attrib.get("data-order") for one in part(page, "tables").iter("td")]
     rows = json.loads(run("report", STOCK, "--format", "json").stdout)["sections"][0]["rows"]
@@ -448,7 +454,9 @@ def test_numbers_of_the_table_are_sorted_by_their_exact_values(run: Run, tmp_pat
         assert str(row["mean"]) in orders
 
 
-def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(run: Run, tmp_path: Path) -> None:
+def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(
+    run: RunCommand, tmp_path: Path
+) -> None:
     def titles(*args: object) -> list[str]:
         page = made(run, tmp_path / f"{len(list(tmp_path.iterdir()))}.html", *args)
         graphs = [
@@ -465,7 +473,7 @@ def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(run: Run, tmp_
     assert titles(STOCK, RECORDINGS / "drops.out")[0] == "Kernel waiting on itself (ns)"
 
 
-def test_anybodys_folded_stacks_make_a_page(run: Run, tmp_path: Path) -> None:
+def test_anybodys_folded_stacks_make_a_page(run: RunCommand, tmp_path: Path) -> None:
     folded = tmp_path / "any.folded"
     folded.write_text("a;b;c 3\na;d 4\n")
     page = made(run, tmp_path / "page.html", folded)
@@ -473,7 +481,9 @@ def test_anybodys_folded_stacks_make_a_page(run: Run, tmp_path: Path) -> None:
     assert run("fold", page).stdout == folded.read_text()
 
 
-def test_histograms_are_drawn_from_the_bodies_that_dtrace_printed(run: Run, tmp_path: Path) -> None:
+def test_histograms_are_drawn_from_the_bodies_that_dtrace_printed(
+    run: RunCommand, tmp_path: Path
+) -> None:
     page = made(run, tmp_path / "page.html", SPIN)
     first = next(part(page, "histograms").iter("table"))
     rows = [[texts(cell) for cell in row] for row in first.iter("tr")]
@@ -485,13 +495,15 @@ def test_histograms_are_drawn_from_the_bodies_that_dtrace_printed(run: Run, tmp_
     assert sum(int(row[2].replace(",", "")) for row in rows[1:]) == 2960
 
 
-def test_histograms_alone_make_a_page(run: Run, tmp_path: Path) -> None:
+def test_histograms_alone_make_a_page(run: RunCommand, tmp_path: Path) -> None:
     page = made(run, tmp_path / "page.html", RECORDINGS / "histogram.out")
     assert "vmpfw" in texts(part(page, "histograms"))
     assert 'class="graphs"' not in page.read_text()
 
 
-def test_where_it_comes_from_names_each_recording_with_its_facts(run: Run, tmp_path: Path) -> None:
+def test_where_it_comes_from_names_each_recording_with_its_facts(
+    run: RunCommand, tmp_path: Path
+) -> None:
     page = made(
         run,
         tmp_path / "page.html",
@@ -520,7 +532,7 @@ def test_where_it_comes_from_names_each_recording_with_its_facts(run: Run, tmp_p
     assert both["Made by"].startswith("pvprof ")
 
 
-def test_a_manifest_of_odd_types_makes_a_page(run: Run, tmp_path: Path) -> None:
+def test_a_manifest_of_odd_types_makes_a_page(run: RunCommand, tmp_path: Path) -> None:
     odd: dict[str, Any] = {name: [{"a": [None, True, "<b>"]}] for name in MANIFEST}
     odd["schema"] = 1
     page = made(run, tmp_path / "page.html", recording(tmp_path, "odd", **odd))
@@ -531,7 +543,9 @@ def test_a_bare_output_says_that_nothing_more_is_known(page: Path) -> None:
     assert "No manifest" in texts(part(page, "origin"))
 
 
-def test_a_page_with_nothing_in_it_says_so_and_is_a_failure(run: Run, tmp_path: Path) -> None:
+def test_a_page_with_nothing_in_it_says_so_and_is_a_failure(
+    run: RunCommand, tmp_path: Path
+) -> None:
     page = tmp_path / "page.html"
     result = run("report", STOCK, "--class", "no such class", "-o", page)
     assert result.exit_code == 1
@@ -553,7 +567,7 @@ def test_a_large_table_is_cut_and_says_what_is_left() -> None:
     assert "lock 199" not in texts(tables)
 
 
-def test_a_page_goes_to_stdout_and_is_chosen_by_name_or_suffix(run: Run, page: Path) -> None:
+def test_a_page_goes_to_stdout_and_is_chosen_by_name_or_suffix(run: RunCommand, page: Path) -> None:
     assert run("report", STOCK, "--format", "html", "-o", "-", "-q").stdout == page.read_text()
     named = page.with_name("other.htm")
     assert made(run, named, STOCK).read_bytes() == page.read_bytes()

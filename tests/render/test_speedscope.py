@@ -7,17 +7,18 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden, read_recording_bytes
+from helpers.command_line import RunCommand
+from helpers.strategies import rows as weighted_rows
+from helpers.strategies import wait_rows
+from helpers.viewer_files import check_document, kinds_of
 from hypothesis import given
 from hypothesis import strategies as st
-from test_laws import rows as weighted_rows
 
 from pvprof import __version__
 from pvprof.analysis.stacks.fold import FoldOptions, fold
@@ -37,8 +38,6 @@ from pvprof.units import Unit
 from pvprof.views import speedscope
 from pvprof.views.speedscope import SpeedscopeOptions, convert
 
-Run = Callable[..., Result]
-
 ALL = Filters((ALL_KINDS,))
 RULES = load_rules()
 REAL = [
@@ -52,52 +51,6 @@ REAL = [
     "runq.out",
     "wakeup.out",
 ]
-
-
-def sums_of(profile: dict[str, Any], names: list[str]) -> Counter[str]:
-    """Return the value of each stack of a profile; fails where the viewer would refuse it.
-
-    Written from the rules of the format alone, not from pvprof's own reader.
-    """
-    sums: Counter[str] = Counter()
-    assert profile["startValue"] == 0
-    assert profile["unit"] in ("nanoseconds", "none")
-    if profile["type"] == "sampled":
-        assert len(profile["samples"]) == len(profile["weights"])
-        for sample, weight in zip(profile["samples"], profile["weights"], strict=True):
-            assert sample, "a sample without a frame shows nothing"
-            assert isinstance(weight, int)
-            assert weight > 0
-            sums[";".join(names[index] for index in sample)] += weight
-        assert profile["endValue"] == sums.total()
-        return sums
-    assert profile["type"] == "evented"
-    open_frames: list[int] = []
-    now = 0
-    for event in profile["events"]:
-        assert event["at"] >= now, "time never goes back"
-        if open_frames:
-            sums[";".join(names[index] for index in open_frames)] += event["at"] - now
-        now = event["at"]
-        if event["type"] == "O":
-            open_frames.append(event["frame"])
-        else:
-            assert event["type"] == "C"
-            assert open_frames.pop() == event["frame"], "only the top frame is closed"
-    assert not open_frames, "nothing is open at the end"
-    assert profile["endValue"] >= now
-    return +sums  # without the stacks that were open for no time
-
-
-def check_document(text: str) -> dict[str, Counter[str]]:
-    """Return the sums of each profile of a file by its name; fails where a rule is broken."""
-    document = json.loads(text)
-    assert document["$schema"] == "https://www.speedscope.app/file-format-schema.json"
-    names = [frame["name"] for frame in document["shared"]["frames"]]
-    assert len(set(names)) == len(names), "a frame is its index: names stand once"
-    assert document["profiles"], "the viewer opens no file without a profile"
-    assert document["activeProfileIndex"] < len(document["profiles"])
-    return {profile["name"]: sums_of(profile, names) for profile in document["profiles"]}
 
 
 def folded_of(text: str, unit: Unit = "ns") -> str:
@@ -136,16 +89,12 @@ def convert_events(events: WaitTable, *names: str) -> Rendered:
     return convert(Classified.of(pool_of(events.profile(), events, *names), RULES, ALL))
 
 
-def kinds_of(rendered: Rendered) -> dict[str, int]:
-    return {problem.kind: problem.count for problem in rendered.problems}
-
-
 # ---- real recordings -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_a_recording_folds_the_same_straight_and_through_a_speedscope_file(
-    run: Run, tmp_path: Path, name: str
+    run: RunCommand, tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / "x.speedscope.json"
     written = run("fold", RECORDINGS / name, "-o", file)
@@ -161,7 +110,7 @@ def test_a_recording_folds_the_same_straight_and_through_a_speedscope_file(
     assert {stack: found[stack] for stack in wanted} == wanted
 
 
-def test_the_file_of_a_recording_reads_well(run: Run) -> None:
+def test_the_file_of_a_recording_reads_well(run: RunCommand) -> None:
     text = run(
         "report", RECORDINGS / "stock-offcpu.out", "--symbols", SYMBOLS, "--format", "speedscope"
     ).stdout
@@ -170,7 +119,7 @@ def test_the_file_of_a_recording_reads_well(run: Run) -> None:
     assert_golden(text, FIXTURES / "golden" / "speedscope-stock.json")
 
 
-def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: Run) -> None:
+def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "lockstat-provider.out", "--format", "speedscope").stdout
     names = list(check_document(text))
     assert "Kernel waiting on itself: pv list (rwlock), rw-spin" in names
@@ -187,7 +136,7 @@ def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: Run) -> Non
     assert {name.partition(": ")[2].partition(",")[0] for name in names} == classes
 
 
-def test_profiles_come_in_the_order_of_the_report(run: Run) -> None:
+def test_profiles_come_in_the_order_of_the_report(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "stock-offcpu.out", "--format", "speedscope").stdout
     sums = check_document(text)
     kinds = [name.partition(":")[0] for name in sums]
@@ -198,7 +147,7 @@ def test_profiles_come_in_the_order_of_the_report(run: Run) -> None:
     assert len(kernel) > 1
 
 
-def test_a_report_has_everything_that_was_kept_and_nothing_else(run: Run) -> None:
+def test_a_report_has_everything_that_was_kept_and_nothing_else(run: RunCommand) -> None:
     place = RECORDINGS / "stock-offcpu.out"
     text = run("report", place, "--format", "speedscope").stdout
     document = json.loads(run("report", place, "--format", "json").stdout)
@@ -206,7 +155,7 @@ def test_a_report_has_everything_that_was_kept_and_nothing_else(run: Run) -> Non
     assert sum(one.total() for one in check_document(text).values()) == kept
 
 
-def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: Run) -> None:
+def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "events.out.gz", "--format", "speedscope").stdout
     document = json.loads(text)
     assert {profile["type"] for profile in document["profiles"]} == {"evented"}
@@ -269,7 +218,7 @@ def test_two_threads_that_had_one_id_are_two_profiles_and_an_exec_is_none() -> N
     }
 
 
-def test_sums_that_were_printed_beside_the_events_are_not_lost(run: Run) -> None:
+def test_sums_that_were_printed_beside_the_events_are_not_lost(run: RunCommand) -> None:
     text = (
         b"B 100 1795372027596348298\n"
         b"E 110 1001 20 100159 0 sh t fffff8004309a880 100107 vm object\n\n"
@@ -286,7 +235,7 @@ def test_sums_that_were_printed_beside_the_events_are_not_lost(run: Run) -> None
     assert run("fold", "-", stdin=made.stdout_bytes).stdout == straight.stdout
 
 
-def test_what_the_filters_remove_is_in_no_thread(run: Run) -> None:
+def test_what_the_filters_remove_is_in_no_thread(run: RunCommand) -> None:
     place = RECORDINGS / "events.out.gz"
     text = run("fold", place, "--name", "^vm object$", "--format", "speedscope").stdout
     sums = check_document(text)
@@ -296,7 +245,7 @@ def test_what_the_filters_remove_is_in_no_thread(run: Run) -> None:
 
 
 def test_events_and_samples_of_one_recording_are_in_one_file_unless_one_is_asked_for(
-    run: Run,
+    run: RunCommand,
 ) -> None:
     text = read_recording_bytes("events.out.gz") + b"\n\nsh\nkernel`x\nkernel`y\n1000\n"
     both = run("fold", "-", "--format", "speedscope", stdin=text).stdout
@@ -340,7 +289,7 @@ def test_a_start_at_the_end_of_64_bits_makes_a_file_all_the_same() -> None:
     assert kinds_of(rendered) == {"inexact": 2}
 
 
-def test_several_recordings_have_no_common_clock_and_are_added_up(run: Run) -> None:
+def test_several_recordings_have_no_common_clock_and_are_added_up(run: RunCommand) -> None:
     place = RECORDINGS / "events.out.gz"
     made = run("fold", place, place, "--format", "speedscope")
     assert "no common clock" in made.stderr
@@ -350,7 +299,7 @@ def test_several_recordings_have_no_common_clock_and_are_added_up(run: Run) -> N
 
 
 @pytest.mark.parametrize("option", ["--no-timeline", "--counts"])
-def test_single_waits_are_added_up_on_request(run: Run, option: str) -> None:
+def test_single_waits_are_added_up_on_request(run: RunCommand, option: str) -> None:
     place = RECORDINGS / "events.out.gz"
     text = run("fold", place, option, "--format", "speedscope").stdout
     profiles = json.loads(text)["profiles"]
@@ -362,14 +311,8 @@ def test_single_waits_are_added_up_on_request(run: Run, option: str) -> None:
 
 # ---- laws ----------------------------------------------------------------------------------------
 
-waits = st.lists(
-    st.tuples(st.integers(70, 73), st.integers(0, 60), st.integers(0, 20), st.integers(0, 3)),
-    min_size=1,
-    max_size=25,
-)
 
-
-@given(waits)
+@given(wait_rows)
 def test_any_events_make_a_valid_file_that_covers_the_same_time(
     some: list[tuple[int, int, int, int]],
 ) -> None:
@@ -386,7 +329,7 @@ def test_any_events_make_a_valid_file_that_covers_the_same_time(
     assert ("overlap" in kinds_of(rendered)) == (lost > 0)
 
 
-@given(waits, st.randoms(use_true_random=False))
+@given(wait_rows, st.randoms(use_true_random=False))
 def test_the_order_of_events_is_irrelevant(some: list[tuple[int, int, int, int]], rng: Any) -> None:
     shuffled = list(some)
     rng.shuffle(shuffled)
@@ -491,7 +434,7 @@ def test_names_with_any_character_make_a_file_that_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("command", ["fold", "flamegraph", "report"])
-def test_the_suffix_asks_for_the_format(run: Run, tmp_path: Path, command: str) -> None:
+def test_the_suffix_asks_for_the_format(run: RunCommand, tmp_path: Path, command: str) -> None:
     file = tmp_path / "x.speedscope.json"
     result = run(command, RECORDINGS / "stock-offcpu.out", "-o", file)
     assert (result.exit_code, result.stdout) == (0, "")
@@ -499,7 +442,7 @@ def test_the_suffix_asks_for_the_format(run: Run, tmp_path: Path, command: str) 
 
 
 @pytest.mark.parametrize("command", ["fold", "flamegraph", "report"])
-def test_the_option_asks_for_the_format(run: Run, tmp_path: Path, command: str) -> None:
+def test_the_option_asks_for_the_format(run: RunCommand, tmp_path: Path, command: str) -> None:
     place = RECORDINGS / "stock-offcpu.out"
     printed = run(command, place, "--format", "speedscope").stdout
     check_document(printed)
@@ -508,21 +451,21 @@ def test_the_option_asks_for_the_format(run: Run, tmp_path: Path, command: str) 
     assert file.read_text() == printed
 
 
-def test_json_without_speedscope_in_its_name_is_the_report(run: Run, tmp_path: Path) -> None:
+def test_json_without_speedscope_in_its_name_is_the_report(run: RunCommand, tmp_path: Path) -> None:
     run("report", RECORDINGS / "stock-offcpu.out", "-o", tmp_path / "x.json")
     assert "sections" in json.loads((tmp_path / "x.json").read_text())
 
 
 @pytest.mark.parametrize(("command", "start"), [("fold", "["), ("flamegraph", "<?xml")])
 def test_other_suffixes_keep_the_format_of_the_command(
-    run: Run, tmp_path: Path, command: str, start: str
+    run: RunCommand, tmp_path: Path, command: str, start: str
 ) -> None:
     result = run(command, "-", "-o", tmp_path / "x.of-mine", stdin=b"[a];b 3\n")
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "x.of-mine").read_text().lstrip().startswith(start)
 
 
-def test_where_nothing_is_kept_the_file_says_so(run: Run) -> None:
+def test_where_nothing_is_kept_the_file_says_so(run: RunCommand) -> None:
     place = RECORDINGS / "stock-offcpu.out"
     for command, code in (("report", 0), ("fold", 0), ("flamegraph", 1)):
         result = run(command, place, "--name", "nobody", "--format", "speedscope")
@@ -531,7 +474,7 @@ def test_where_nothing_is_kept_the_file_says_so(run: Run) -> None:
         assert check_document(result.stdout) == {"Nothing: no stack was kept": Counter()}
 
 
-def test_problems_of_the_recording_and_of_the_format_are_printed(run: Run) -> None:
+def test_problems_of_the_recording_and_of_the_format_are_printed(run: RunCommand) -> None:
     deep = ";".join("f" for _ in range(MAX_FRAMES + 1)).encode()
     for command in ("fold", "flamegraph", "report"):
         result = run(command, "-", "--format", "speedscope", stdin=deep + b" 3\nb;a 3\nnonsense\n")
