@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import pty
 import re
@@ -14,9 +17,13 @@ from pathlib import Path
 import pytest
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers.command_line import RunCommand
+from helpers.flamegraph_file import frames_in, title_of
+from helpers.flamegraph_file import parse as parse_svg
+from helpers.pages import parsed
+from helpers.viewer_files import check_document, check_trace, nanoseconds, waits_of
 
 from pvprof.cli import COMMANDS
-from pvprof.render.registry import FORMATS
+from pvprof.render.registry import FORMATS, Format
 
 STOCK = RECORDINGS / "stock-offcpu.out"
 EVENTS = RECORDINGS / "events.out.gz"
@@ -88,18 +95,121 @@ def test_a_report_of_aggregates_needs_no_numpy() -> None:
     assert "vm object" in done.stdout
 
 
-@pytest.mark.parametrize("made", FORMATS, ids=lambda made: made.name)
-def test_a_report_is_written_in_the_format_of_the_suffix(
-    made: object, tmp_path: Path, run: RunCommand
+KEPT_NS = 1_386_252_727  # of EVENTS, by awk too: tests/parse/test_sums.py
+
+
+def kept_in_terminal(text: str) -> int:
+    rule = next(line for line in text.splitlines() if set(line) == {"─"})
+    heading = text.partition(rule)[0].splitlines()[-1]
+    assert heading.startswith("Lock or wait message ")
+    assert "|" not in heading
+    return kept_in_heading(text, "")
+
+
+def kept_in_markdown(text: str) -> int:
+    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.M)
+    assert tables
+    for table in tables:
+        rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
+        assert {len(row) for row in rows} == {len(rows[0])}
+        assert all(re.fullmatch(" ?-+:? ?", cell) for cell in rows[1])
+    return kept_in_heading(text, "### ")
+
+
+def kept_in_heading(text: str, mark: str) -> int:
+    (value,) = re.findall(rf"^{mark}Kernel waiting on itself: .* s \(([0-9,]+) ns\)$", text, re.M)
+    return int(value.replace(",", ""))
+
+
+def kept_in_csv(text: str) -> int:
+    rows = list(csv.DictReader(io.StringIO(text), strict=True))
+    assert all(None not in row and None not in row.values() for row in rows)
+    return sum(int(row["value"]) for row in rows if row["set_aside"] == "no")
+
+
+def kept_in_json(text: str) -> int:
+    return int(json.loads(text)["sections"][0]["kept"]["value"])
+
+
+def kept_in_folded(text: str) -> int:
+    lines = re.findall(r"^(?:[^;\n]+;)+[^;\n]+ (\d+)$", text, re.M)
+    assert len(lines) == len(text.splitlines())
+    return sum(map(int, lines))
+
+
+def kept_in_html(text: str) -> int:
+    assert text.startswith("<!DOCTYPE html>")
+    page = parsed(text)
+    assert page.tag.endswith("html")
+    assert page.findall(".//{*}table")
+    return total_in_title(page)
+
+
+def kept_in_svg(text: str) -> int:
+    picture = parse_svg(text)
+    assert picture.tag.endswith("svg")
+    return total_in_title(picture)
+
+
+def total_in_title(root: ET.Element) -> int:
+    """Return the value, in ns, of the lowest frame of the first flame graph."""
+    titles = [title_of(frame) for frame in frames_in(root)]
+    value = next(value for name, value in titles if name == "all")
+    match = re.search(r"\(([0-9,]+) ns\)", value)
+    assert match
+    return int(match[1].replace(",", ""))
+
+
+def kept_in_speedscope(text: str) -> int:
+    return sum(sums.total() for sums in check_document(text).values())
+
+
+def kept_in_chrome_trace(text: str) -> int:
+    return sum(nanoseconds(wait["dur"]) for wait in waits_of(check_trace(text)))
+
+
+KEPT_IN = {
+    "terminal": kept_in_terminal,
+    "markdown": kept_in_markdown,
+    "csv": kept_in_csv,
+    "json": kept_in_json,
+    "folded": kept_in_folded,
+    "html": kept_in_html,
+    "svg": kept_in_svg,
+    "speedscope": kept_in_speedscope,
+    "chrome-trace": kept_in_chrome_trace,
+}
+"""For each format what reads the kept time, in ns, and fails if the text is in another format."""
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+def test_a_file_is_in_the_format_of_its_suffix(
+    fmt: Format, tmp_path: Path, run: RunCommand
 ) -> None:
-    name, suffix = made.name, made.suffixes[0]  # type: ignore[attr-defined]
-    place = tmp_path / f"result{suffix}"
-    recording = EVENTS if name == "chrome-trace" else STOCK  # it takes single waits only
-    result = run("report", recording, "-o", place)
+    for suffix in fmt.suffixes:
+        path = tmp_path / f"result{suffix}"
+        result = run("report", EVENTS, "-o", path)
+        assert result.exit_code == 0
+        assert f"pvprof: wrote {path}" in result.stderr
+        assert result.stdout == ""
+        assert KEPT_IN[fmt.name](path.read_text(encoding="utf-8")) == KEPT_NS
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+def test_stdout_is_in_the_format_that_is_asked_for(fmt: Format, run: RunCommand) -> None:
+    result = run("report", EVENTS, "-o", "-", "--format", fmt.name)
     assert result.exit_code == 0
-    assert f"pvprof: wrote {place}" in result.stderr
-    assert result.stdout == ""
-    assert place.read_text() == run("report", recording, "-o", "-", "--format", name).stdout
+    assert KEPT_IN[fmt.name](result.stdout) == KEPT_NS
+
+
+@pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])
+def test_no_two_formats_of_a_command_are_the_same_bytes(command: str, run: RunCommand) -> None:
+    choices = re.search(r"--format \[(.*)\]", run(command, "--help").stdout)
+    assert choices
+    names = choices[1].split("|")
+    texts = [run(command, EVENTS, "-o", "-", "--format", name).stdout for name in names]
+    assert all(texts)
+    assert len(set(texts)) == len(names) > 1
 
 
 def test_one_run_writes_several_files(tmp_path: Path, run: RunCommand) -> None:
@@ -139,26 +249,29 @@ def test_a_full_disk_leaves_no_file_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args",
+    ("args", "mistake"),
     [
-        ["nonsense"],
-        ["report"],
-        ["report", STOCK, "--kind", "nonsense"],
-        ["report", STOCK, "--frame", "("],
-        ["report", STOCK, "-o", "x.docx"],
-        ["fold", STOCK, "--measure", "samples"],
-        ["fold", STOCK, "--input-format", "nonsense"],
-        ["locks", STOCK, "-o", "x.svg"],
-        ["script", "nonsense"],
-        ["flamegraph", STOCK, "--width", "3"],
+        (["nonsense"], "'nonsense'"),
+        (["report"], "Missing argument 'REC...'"),
+        (["report", STOCK, "--kind", "nonsense"], "kind: nonsense"),
+        (["report", STOCK, "--frame", "("], "--frame: bad regular expression '('"),
+        (["report", STOCK, "-o", "x.docx"], "x.docx: no format has that suffix"),
+        (["fold", STOCK, "--measure", "samples"], "nothing measured in samples"),
+        (["fold", STOCK, "--input-format", "nonsense"], "'--input-format': 'nonsense'"),
+        (["locks", STOCK, "-o", "x.svg"], "x.svg: no format has that suffix"),
+        (["script", "nonsense"], "mode: nonsense"),
+        (["flamegraph", STOCK, "--width", "3"], "'--width': 3 is not in the range"),
     ],
-    ids=lambda args: " ".join(map(str, args[:1] + args[2:])),
+    ids=lambda value: " ".join(map(str, value[:1] + value[2:])) if isinstance(value, list) else "",
 )
-def test_a_mistake_in_the_options_is_a_usage_error(args: list[object], run: RunCommand) -> None:
+def test_a_mistake_in_the_options_is_a_usage_error_that_names_it(
+    args: list[object], mistake: str, run: RunCommand
+) -> None:
     result = run(*args)
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert "nonsense" in result.stderr or "rror" in result.stderr or "Usage" in result.stderr
+    (error,) = re.findall(r"^(?:pvprof: error|Error): (.*)$", result.stderr, re.M)
+    assert mistake in error
 
 
 def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: RunCommand) -> None:

@@ -13,7 +13,6 @@ from pvprof.analysis.stacks.layout import lay_out
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.commands.flamegraph import PALETTES as CHOICES
 from pvprof.model.stacks import Stack
-from pvprof.render.svg import palette as palette_module
 from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS
 from pvprof.render.svg.palette import (
     MATCH_COLOUR,
@@ -97,24 +96,44 @@ def by_cause(causes: list[str]) -> Folded:
     return Folded(rows, "ns", dict(zip(dict(rows), causes, strict=True)), frozenset(causes))
 
 
-KNOWN = [*palette_module._PLACES[1:30], "a class of my own"]
+def packaged_names() -> list[str]:
+    """Return every lock class and every title of a kind in the packaged rules."""
+    rules = load_rules()
+    classes = {rule.lock_class for rule in rules.rules if rule.lock_class}
+    return sorted(classes | {kind.title for kind in rules.kinds})
+
+
+PACKAGED = packaged_names()
+KNOWN = [*PACKAGED, "a class of my own"]
+
+
+def colours_of(causes: list[str]) -> dict[str, str]:
+    """Return the colour that the legend gives for each cause."""
+    legend = painted(by_cause(causes), "cause")[0].legend
+    return {text: colour for colour, text in legend if text in causes}
 
 
 @given(st.sets(st.sampled_from(KNOWN), min_size=1))
-def test_a_class_has_its_colour_in_whatever_company(some: set[str]) -> None:
-    every = {text: colour for colour, text in painted(by_cause(KNOWN), "cause")[0].legend}
-    for colour, text in painted(by_cause(sorted(some)), "cause")[0].legend:
-        assert text not in KNOWN or every[text] == colour
+def test_a_class_has_the_same_colour_whichever_others_are_drawn(causes: set[str]) -> None:
+    everything = colours_of(KNOWN)
+    assert colours_of(sorted(causes)) == {cause: everything[cause] for cause in causes}
 
 
 def test_every_class_and_kind_of_the_rules_has_a_colour_of_its_own() -> None:
-    rules = load_rules()
-    classes = {rule.lock_class for rule in rules.rules if rule.lock_class}
-    names = sorted(classes | {kind.title for kind in rules.kinds})
-    assert set(names) <= set(palette_module._PLACES)
-    painting, _ = painted(by_cause(names), "cause")
-    colours = [colour for colour, text in painting.legend if text in names]
-    assert len(set(colours)) == len(colours) == len(names)
+    colours = colours_of(PACKAGED)
+    assert colours.keys() == set(PACKAGED)
+    assert len(set(colours.values())) == len(PACKAGED)
+
+
+def test_colours_stay_as_they_are_from_release_to_release() -> None:
+    # People know these from earlier pictures.
+    assert colours_of(["pv list (rwlock)", "vm object", "proc tree", "mutex", "UMA"]) == {
+        "pv list (rwlock)": "#79d8af",
+        "vm object": "#cff075",
+        "proc tree": "#d879ab",
+        "mutex": "#b2e9a5",
+        "UMA": "#84d879",
+    }
 
 
 @pytest.mark.parametrize("number", [7, 8, 9, 12])
