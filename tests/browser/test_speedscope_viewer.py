@@ -97,7 +97,8 @@ class Viewer:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, dict[str, bytes]]]:
-    require((PACKAGE / "dist" / "release" / "index.html").is_file(), "the npm package speedscope")
+    is_installed = (PACKAGE / "dist" / "release" / "index.html").is_file()
+    require(is_installed, "the npm package speedscope is not installed: scripts/setup dev")
     shown: dict[str, bytes] = {}
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, shown)) as made:
         thread = Thread(target=made.serve_forever)

@@ -1,13 +1,25 @@
-"""Hypothesis strategies for stacks, keys, weights and the rows of a profile."""
+"""Hypothesis strategies for stacks, keys and rows of a profile; how many examples to try."""
 
 from __future__ import annotations
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import stack_of
 
-functions = st.from_regex(r"[a-z_][a-z0-9_.]{0,11}", fullmatch=True)
+
+def examples(share: float) -> settings:
+    """Return settings for `share` times the number of examples that the profile has.
+
+    For tests whose examples cost more or less than usual. A fixed number would be the same in the
+    profile ``thorough`` of conftest.py.
+    """
+    return settings(max_examples=max(1, round(share * settings().max_examples)))
+
+
+# A regular expression takes three times as long to make examples from.
+functions = st.text("abkrz_.09", min_size=1, max_size=12).map(lambda text: f"f{text}")
 kernel_frames = functions.map(lambda name: f"kernel`{name}")
 stacks = st.lists(kernel_frames, min_size=1, max_size=6)
 mechanisms = st.sampled_from(["turnstile", "sleepq", "rw-spin", "adaptive-block", "", "on-cpu"])

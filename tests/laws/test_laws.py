@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from helpers.strategies import rows, stacks
-from hypothesis import given, settings
+from helpers.strategies import examples, rows, stacks
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
@@ -170,7 +170,7 @@ dtrace_words = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -198,7 +198,7 @@ def test_any_bytes_give_records_or_problems_or_one_clear_error(data: bytes, layo
 
 
 @pytest.mark.parametrize("jobs", [2, 4])
-@settings(max_examples=8, deadline=None)
+@examples(0.2)
 @given(records)
 def test_the_number_of_processes_is_irrelevant(
     jobs: int, some: list[tuple[list[str], int]]

@@ -27,7 +27,8 @@ from helpers.flamegraph_file import (
     texts_of,
     title_of,
 )
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.stacks.fold import Folded
@@ -334,7 +335,7 @@ def test_hostile_text_stays_text_wherever_it_stands(text: str) -> None:
     assert len(root.findall(".//svg:style", NAMESPACES)) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@examples(1)
 @given(
     names=st.lists(st.text(st.characters(exclude_characters=";\0"), min_size=1), min_size=1),
     note=st.text(),

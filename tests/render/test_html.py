@@ -20,7 +20,8 @@ import pytest
 from conftest import RECORDINGS
 from helpers.command_line import RunCommand
 from helpers.pages import MANIFEST, page_from, parsed, recording, texts
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.problems import Problem
@@ -296,7 +297,7 @@ any_text = st.text(st.characters(exclude_categories=()), max_size=30)
 nasty = st.one_of(any_text, st.sampled_from(NASTY), st.sampled_from("<>&\"'`\\;/").map(str))
 
 
-@settings(max_examples=40)
+@examples(0.5)
 @given(st.lists(nasty, min_size=1, max_size=4))
 def test_no_name_makes_a_page_that_is_not_well_formed(names: list[str]) -> None:
     text = page_from(waits(*names), problems=(Problem("x", names[0], names[-1]),))

@@ -36,7 +36,7 @@ class Printed:
 
 @pytest.fixture(scope="module", autouse=True)
 def _ministat() -> None:
-    require(shutil.which("ministat") is not None, "ministat")
+    require(shutil.which("ministat") is not None, "ministat is not installed")
 
 
 def ministat(directory: Path, confidence: float, *sets: list[str]) -> Printed:

@@ -183,7 +183,7 @@ def test_runs_of_bash_one_behind_the_other_are_told_apart(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("options", [[], ["-p"]])
 def test_what_time_of_this_machine_prints_is_read(options: list[str], tmp_path: Path) -> None:
-    require(shutil.which("time") is not None, "time")
+    require(shutil.which("time") is not None, "time is not installed")
     done = subprocess.run(["time", *options, "true"], capture_output=True, check=True, text=True)
     found = values(read(tmp_path, 3 * done.stderr)[0])
     assert [len(found[name]) for name in ("real", "user", "sys")] == [3, 3, 3]
