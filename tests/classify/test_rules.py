@@ -528,6 +528,7 @@ _FRAME = (
 _STACK = st.lists(_FRAME, max_size=8).map(stack_of)
 
 
+@pytest.mark.slow
 @given(event=_EVENT | st.text(), name=_NAME, stack=_STACK)
 def test_any_key_and_stack_get_a_declared_kind_and_a_class(
     event: str, name: str, stack: Stack
@@ -551,6 +552,7 @@ def test_what_was_asked_before_does_not_change_an_answer(
     assert [DEFAULT.classify(Key(event, name), stack) for stack in stacks] == fresh
 
 
+@pytest.mark.slow
 @given(text=st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_text_is_a_file_of_rules_or_a_rules_error(
     tmp_path_factory: pytest.TempPathFactory, text: str

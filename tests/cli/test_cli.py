@@ -333,6 +333,7 @@ def test_a_terminal_gets_colour_and_no_color_turns_it_off() -> None:
     assert not colour.search(on_terminal("report", STOCK, columns=100, NO_COLOR="1"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [60, 80, 120, 200])
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "events.out.gz", "lockstat-provider.out"])
 def test_no_number_is_cut_and_no_line_is_wider_than_the_terminal(columns: int, name: str) -> None:
@@ -377,6 +378,7 @@ def without_script_and_style(svg: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     pictures = {
         pvprof("flamegraph", EVENTS, env={**os.environ, "PYTHONHASHSEED": seed}).stdout

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import read_recording_bytes
 
 COMMAND = [sys.executable, "-m", "pvprof", "locks", "--top", "1"]
@@ -19,6 +20,7 @@ def large_recording(place: Path) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: Path) -> None:
     recording = large_recording(tmp_path / "large.out")
     ours, theirs = os.openpty()
@@ -44,6 +46,7 @@ def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: 
     assert "reading" not in lines[-1]
 
 
+@pytest.mark.slow
 def test_a_pipe_sees_none_of_it(tmp_path: Path) -> None:
     recording = large_recording(tmp_path / "large.out")
     done = subprocess.run([*COMMAND, str(recording)], capture_output=True, check=True)

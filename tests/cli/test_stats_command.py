@@ -224,6 +224,7 @@ def test_names_and_numbers_without_end_do_not_break_the_tables(
     assert "\x1b" not in result.stdout
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_another_process() -> None:
     command = [sys.executable, "-m", "pvprof", "stats", str(SKYLAKE), "--ratio", "--format", "json"]
     first, second = (

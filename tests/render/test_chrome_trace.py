@@ -41,6 +41,7 @@ def converted(waits: list[Wait]) -> Rendered:
 # ---- real recordings -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [(), ("-k", "all")])
 @pytest.mark.parametrize("name", REAL)
 def test_the_lengths_of_all_events_add_up_to_the_report(

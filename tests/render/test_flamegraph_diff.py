@@ -60,6 +60,7 @@ def test_the_picture_says_how_values_were_scaled_or_that_they_were_not() -> None
     assert "base 600.0 ms, new 100.0 ms" in dict(map(title_of, frames_in(parse(text))))["pv list"]
 
 
+@pytest.mark.slow
 def test_the_same_profiles_give_the_same_bytes_in_every_process() -> None:
     program = (
         "from helpers.two_profiles import *; import hashlib;"

@@ -106,6 +106,7 @@ def test_a_missing_golden_file_is_a_failure(
     assert not (tmp_path / "new.svg").exists()
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     program = (
         f"from {Path(__file__).stem} import *; import hashlib;"

@@ -100,6 +100,7 @@ def facts(element: ET.Element) -> dict[str, str]:
 # ---- back to data --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_page_folds_as_what_it_was_made_from(run: RunCommand, tmp_path: Path, name: str) -> None:
     page = made(run, tmp_path / "page.html", RECORDINGS / name)
@@ -156,6 +157,7 @@ def test_every_measurement_of_a_page_is_reached_with_measure(
     assert run("fold", page, "--measure", "samples").exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "lockstat-provider.out", "wakeup.out"])
 def test_reports_on_a_page_are_those_on_its_recordings(
     run: RunCommand, tmp_path: Path, name: str
@@ -215,6 +217,7 @@ def test_a_page_saved_by_a_browser_that_writes_tags_its_own_way_is_read(
     assert run("fold", page).stdout == run("fold", STOCK).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -321,6 +324,7 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_other(page: Path) -> N
 # ---- the same input gives the same bytes ---------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     pages = []
     for seed in ("0", "1", "2"):

@@ -92,6 +92,7 @@ def convert_events(events: WaitTable, *names: str) -> Rendered:
 # ---- real recordings -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
 def test_a_recording_folds_the_same_straight_and_through_a_speedscope_file(
     run: RunCommand, tmp_path: Path, name: str
@@ -336,6 +337,7 @@ def test_the_order_of_events_is_irrelevant(some: list[tuple[int, int, int, int]]
     assert convert_events(events_of(shuffled)).text == convert_events(events_of(some)).text
 
 
+@pytest.mark.slow
 @given(weighted_rows, st.sampled_from(["leaf", "root", "none"]), st.booleans(), st.booleans())
 def test_folded_to_speedscope_and_back_is_equal(
     some: list[tuple[Key, Stack, Weight]], by: Any, execname: bool, counts: bool
@@ -500,6 +502,7 @@ def test_python_needs_a_pool_and_nothing_else() -> None:
     assert all(name.startswith("Kernel waiting on itself") for name in names)
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_order_of_hashes() -> None:
     command = [sys.executable, "-m", "pvprof", "fold", "--format", "speedscope"]
     texts = [
