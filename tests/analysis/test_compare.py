@@ -88,6 +88,7 @@ WAITS = st.dictionaries(
 RUNS = st.lists(WAITS, min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(RUNS)
 def test_a_side_compared_with_itself_differs_in_nothing(runs: list[Waits]) -> None:
     side = side_of(runs, "stock")
@@ -99,6 +100,7 @@ def test_a_side_compared_with_itself_differs_in_nothing(runs: list[Waits]) -> No
     assert "same-recording" in kinds_of(changes)
 
 
+@pytest.mark.slow
 @given(RUNS, RUNS)
 def test_exchanging_the_sides_mirrors_every_sign(one: list[Waits], other: list[Waits]) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
@@ -132,6 +134,7 @@ def test_exchanging_the_sides_mirrors_every_sign(one: list[Waits], other: list[W
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(WAITS, min_size=2, max_size=5), RUNS, st.randoms(use_true_random=False))
 def test_the_order_of_the_runs_says_nothing(
     one: list[Waits], other: list[Waits], chance: random.Random
@@ -152,6 +155,7 @@ def test_one_run_a_side_has_no_verdict_anywhere(one: Waits, other: Waits) -> Non
     assert "few-runs" in kinds_of(changes)
 
 
+@pytest.mark.slow
 @given(RUNS, RUNS)
 def test_rows_of_each_level_add_up_to_what_a_report_on_the_same_recordings_says(
     one: list[Waits], other: list[Waits]
@@ -245,6 +249,7 @@ def test_a_lock_that_a_run_does_not_name_counts_as_nothing_there() -> None:
     assert means.comparison is None
 
 
+@pytest.mark.slow
 @given(st.fractions(Fraction(1, 100), 100), st.fractions(Fraction(1, 100), 100), RUNS)
 def test_values_are_per_unit_of_work(one: Fraction, other: Fraction, runs: list[Waits]) -> None:
     base, new = side_of(runs, "stock"), side_of(runs, "patched", 101)

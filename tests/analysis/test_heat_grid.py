@@ -14,7 +14,8 @@ import pytest
 from conftest import RECORDINGS, SYMBOLS
 from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.waits.heat_grid import (
@@ -88,7 +89,8 @@ WAITS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@pytest.mark.slow
+@examples(3)
 @given(
     WAITS,
     st.one_of(st.none(), st.tuples(st.integers(0, 300), st.integers(0, 700))),
@@ -129,6 +131,7 @@ def test_sums_beyond_64_bits_are_exact() -> None:
     assert found.total_ns == 9 * 290 * year > 1 << 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [(), (ALL_KINDS,)])
 @pytest.mark.parametrize("name", ["events.out.gz", "events-wakeups.out.gz", "build-events.out.gz"])
 def test_the_cells_of_a_real_recording_add_up_to_its_report(

@@ -13,7 +13,8 @@ import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden, read_recording_bytes
 from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of, runs_of
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import Detail, build_report
@@ -72,14 +73,16 @@ late_waits = st.tuples(
 ).map(lambda row: Wait(*row))
 
 
-@settings(max_examples=2000)
+@pytest.mark.slow
+@examples(20)
 @given(st.lists(waits, min_size=1, max_size=25))
 def test_union_and_peak_are_those_of_looking_at_every_stretch_of_time(some: list[Wait]) -> None:
     expected = {name: union_and_peak(runs[0]) for name, runs in by_run_and_name(some).items()}
     assert by_name(found_in(some)) == expected
 
 
-@settings(max_examples=1000)
+@pytest.mark.slow
+@examples(10)
 @given(
     st.lists(late_waits, min_size=1, max_size=20),
     st.lists(late_waits.map(lambda one: one._replace(run=1)), min_size=1, max_size=20),
@@ -161,7 +164,7 @@ def test_overlap_of(spans: list[tuple[int, int]], union: int, peak: int) -> None
     assert by_name(found) == {"vm object": (union, peak)}
 
 
-@settings(max_examples=50)
+@examples(0.5)
 @given(st.lists(waits, min_size=1, max_size=30))
 def test_stacks_have_their_own_overlap_and_the_longest_come_first(some: list[Wait]) -> None:
     marked = [one._replace(stack=f"kernel`f{one.tid}") for one in some]
@@ -244,6 +247,7 @@ def real_events() -> tuple[WaitTable, tuple[RunSpan, ...]]:
     return measurement.events, measurement.runs
 
 
+@pytest.mark.slow
 def test_a_real_recording_sums_as_awk_does_and_unites_as_looking_at_every_stretch() -> None:
     events, runs = real_events()
     found = overlaps(timeline_of(events, runs), parts_of(events))

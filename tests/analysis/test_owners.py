@@ -9,7 +9,8 @@ import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
 from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of, runs_of
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
@@ -88,7 +89,8 @@ def histories(draw: st.DrawFn) -> list[Wait]:
     return made
 
 
-@settings(max_examples=400)
+@pytest.mark.slow
+@examples(4)
 @given(histories(), st.integers(0, 3))
 def test_chains_are_those_of_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
     expected: Counter[tuple[tuple[tuple[str, str], ...], str]] = Counter()
@@ -112,7 +114,8 @@ def test_chains_are_those_of_a_walk_by_hand(waits: list[Wait], depth: int) -> No
     }
 
 
-@settings(max_examples=200)
+@pytest.mark.slow
+@examples(2)
 @given(histories())
 def test_every_wait_has_an_owner_or_is_counted_as_having_none(waits: list[Wait]) -> None:
     found = owners_in(waits)
@@ -250,6 +253,7 @@ def test_towers_of_owners_are_those_of_a_walk_by_hand(waits: list[Wait], depth: 
     assert towers(waits, FoldOptions(chain_depth=depth)) == +wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 4])
 @pytest.mark.parametrize("args", [(), ("--by", "root"), ("--by", "none", "--no-execname")])
 def test_joined_stacks_of_a_real_recording_add_up_to_it(

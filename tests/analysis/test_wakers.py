@@ -18,7 +18,8 @@ from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers import native_writer as writer
 from helpers.command_line import RunCommand
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import Detail, build_report
@@ -232,7 +233,7 @@ def test_each_wake_up_ends_the_wait_that_a_slow_join_finds(recorded: Recorded) -
     } == ended
 
 
-@settings(max_examples=60)
+@examples(0.6)
 @given(RUNS)
 def test_rows_stay_with_their_waits_when_runs_are_pooled(runs: list[Recorded]) -> None:
     measurement = measured(runs)
@@ -259,7 +260,8 @@ def test_rows_stay_with_their_waits_when_runs_are_pooled(runs: list[Recorded]) -
 # ----------------------------------------------------------------------------- joined stacks
 
 
-@settings(max_examples=150)
+@pytest.mark.slow
+@examples(1.5)
 @given(RUNS, st.integers(1, MOST_DEPTH), st.sampled_from(["leaf", "root", "none"]))
 def test_joined_stacks_are_those_of_a_slow_join_and_hold_every_wait_once(
     runs: list[Recorded], depth: int, by: str
@@ -272,7 +274,8 @@ def test_joined_stacks_are_those_of_a_slow_join_and_hold_every_wait_once(
     assert found.total() == measurement.profile.total
 
 
-@settings(max_examples=30)
+@pytest.mark.slow
+@examples(0.3)
 @given(RUNS)
 def test_the_order_of_pooled_runs_changes_no_tower(runs: list[Recorded]) -> None:
     every = [measured(some) for some in itertools.permutations(runs)]
@@ -282,7 +285,8 @@ def test_the_order_of_pooled_runs_changes_no_tower(runs: list[Recorded]) -> None
     assert all(one == first for one in others)
 
 
-@settings(max_examples=40)
+@pytest.mark.slow
+@examples(0.4)
 @given(RUNS)
 def test_counts_are_the_number_of_waits(runs: list[Recorded]) -> None:
     measurement = measured(runs)
@@ -294,7 +298,8 @@ def test_counts_are_the_number_of_waits(runs: list[Recorded]) -> None:
 # -------------------------------------------------------------------------- divided waits
 
 
-@settings(max_examples=80)
+@pytest.mark.slow
+@examples(0.8)
 @given(RUNS)
 def test_waits_are_divided_as_a_slow_way_divides_them_and_add_up(runs: list[Recorded]) -> None:
     measurement = measured(runs)
@@ -487,6 +492,7 @@ def test_recordings_with_and_without_wake_ups_pool(run: RunCommand) -> None:
         assert total_of("\n".join(without)) == total_of(run("fold", other).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "args", "columns"),
     [
@@ -547,6 +553,7 @@ def test_joined_stacks_are_not_for_speedscope(run: RunCommand, tmp_path: Path) -
         assert "--chain and a speedscope file do not go together" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--by", "root"], ["--no-execname", "--counts"]])
 def test_a_page_carries_along_who_ended_waits(
     options: list[str], run: RunCommand, tmp_path: Path

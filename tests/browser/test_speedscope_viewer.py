@@ -26,6 +26,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 from pvprof.model.stacks import Stack
 from pvprof.render.viewers.speedscope import MAX_FRAMES, Evented, Sampled, render
 
+pytestmark = pytest.mark.viewer
+
 # scripts/setup dev puts it there.
 PACKAGE = Path(__file__).parent.parent.parent / ".node" / "node_modules" / "speedscope"
 FILE = "made.speedscope.json"

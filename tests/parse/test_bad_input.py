@@ -188,6 +188,7 @@ def as_text(command: str) -> tuple[str, ...]:
     return (command, "--tree") if command == "flamegraph" else (command,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_file_with_nothing_in_it_is_one_line_of_error(
@@ -220,6 +221,7 @@ def test_an_empty_file_among_others_makes_no_picture(run: RunCommand, tmp_path: 
     assert not (tmp_path / "x.svg").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_file_with_nothing_in_it_has_nothing_in_any_layout(
@@ -278,6 +280,7 @@ EXPLAINED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "damage", "command"),
     [
@@ -318,6 +321,7 @@ def profiles_of(parsed: ParseResult) -> list[Any]:
     return [*parsed.profiles.values(), *events]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", EXPLAINED)
 @pytest.mark.parametrize("layout", TEXTS)
 def test_a_result_says_what_was_damaged(run: RunCommand, layout: str, damage: str) -> None:
@@ -338,6 +342,7 @@ def test_a_whole_text_has_no_problem(layout: str) -> None:
     assert [one for one in problems if one.kind not in ("held", "unit")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [name for name in TEXTS if name not in WITHOUT_STACKS])
 def test_line_ends_of_another_system_change_nothing(run: RunCommand, layout: str) -> None:
     text = TEXTS[layout]
@@ -486,6 +491,7 @@ NO_RECORDINGS: dict[str, Callable[[Path], Path]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NO_RECORDINGS)
 def test_what_is_no_recording_is_one_line_of_error(
@@ -542,6 +548,7 @@ def test_a_whole_archive_is_read_as_the_file_in_it(run: RunCommand, tmp_path: Pa
     assert_is_result(packed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code"),
     [
@@ -644,12 +651,14 @@ def record_ends(data: bytes) -> Iterator[int]:
             yield end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_text_never_weighs_more_than_the_whole(name: str) -> None:
     *cuts, whole = readings(name)
     assert [(one.cut, one.totals) for one in cuts if one.totals - whole.totals] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_text_keeps_every_record_that_is_whole(name: str) -> None:
     data = sample_of(name)
@@ -663,6 +672,7 @@ def test_a_cut_text_keeps_every_record_that_is_whole(name: str) -> None:
     assert lost == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
     data = sample_of(name)

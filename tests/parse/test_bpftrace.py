@@ -122,6 +122,7 @@ def test_a_mode_that_only_dtrace_has_is_refused() -> None:
 # ---- real recordings ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_real_recording_opens_whole(mode: str, run: RunCommand) -> None:
     place = LIVE / f"{mode}.pvprof.tar.gz"

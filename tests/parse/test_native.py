@@ -18,7 +18,8 @@ from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
 from helpers import native_writer as writer
 from helpers.command_line import RunCommand
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.errors import InputError, PvprofError, UsageError
@@ -155,7 +156,7 @@ def test_the_order_of_records_is_irrelevant(some: list[Aggregated], rng) -> None
     assert first.profiles == second.profiles
 
 
-@settings(max_examples=12)
+@examples(0.12)
 @given(st.lists(AGGREGATED, min_size=2, max_size=12), st.integers(2, 4))
 def test_the_number_of_processes_is_irrelevant(some: list[Aggregated], jobs: int) -> None:
     text = writer.text_of([one.lines() for one in some])
@@ -373,7 +374,7 @@ words = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(
     st.one_of(st.binary(max_size=200), st.lists(words, max_size=25).map(b"\n".join)),
     st.sampled_from([20, 2_000_000]),
@@ -674,7 +675,7 @@ def test_the_join_is_that_of_a_slow_one(some: list[Moment], size: int) -> None:
         check_join(some, parse(text))
 
 
-@settings(max_examples=12)
+@examples(0.12)
 @given(moments(TEXTS).filter(lambda some: any(one.letter == "S" for one in some)))
 def test_the_halves_of_waits_may_fall_into_different_shares(some: list[Moment]) -> None:
     with small_pieces(60, share=80):
@@ -840,6 +841,7 @@ def rows_of(result: Result) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(result.stdout)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["stock-offcpu.out", "lockstat-provider.out", "events.out.gz", "oncpu.out.gz"]
 )

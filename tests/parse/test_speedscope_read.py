@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from helpers.command_line import RunCommand, assert_is_error, assert_is_result
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.errors import InputError, PvprofError
@@ -242,6 +243,7 @@ def test_profiles_can_be_chosen_in_speedscope_files_only(run: RunCommand) -> Non
 WHOLE = text_of(sampled(), evented(("O", 0, 1), ("C", 0, 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -374,7 +376,8 @@ def places_in(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 BASE = document(sampled(), evented(("O", 0, 1), ("O", 1, 2), ("C", 1, 3), ("C", 0, 4)))
 
 
-@settings(max_examples=300)
+@pytest.mark.slow
+@examples(3)
 @given(st.lists(st.tuples(st.sampled_from(places_in(BASE)[1:]), json_values), max_size=3))
 def test_any_damage_gives_records_or_problems_or_one_clear_error(
     damages: list[tuple[tuple[Any, ...], Any]],

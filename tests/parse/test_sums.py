@@ -86,6 +86,7 @@ def test_each_wait_name_has_awks_total_and_count(name: str, run: RunCommand) -> 
     assert found == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AWK)
 def test_folded_stacks_add_up_to_awks_total(name: str, run: RunCommand) -> None:
     wanted = sum(total for total, _ in awk_sums(AWK[name], read_recording_bytes(name)).values())

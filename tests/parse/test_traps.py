@@ -292,6 +292,7 @@ def test_symbols_name_the_place_before_a_return_address(fold: Fold) -> None:
 # operator() and template arguments at the end.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "frame"),
     [
@@ -482,6 +483,7 @@ RECORDED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mixed", *RECORDED])
 @pytest.mark.parametrize(("jobs", "share_bytes"), [(1, 1), (2, 100), (3, 1), (4, 1)])
 @pytest.mark.parametrize("piece_bytes", [1, 333])
@@ -544,6 +546,7 @@ def test_a_count_without_frames_has_a_name(fold: Fold) -> None:
 # of nothing drown every other value.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [-3, UNSET_MIN, UNSET_MAX])
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_value_that_was_not_measured_is_left_out_alone(
@@ -676,6 +679,7 @@ def test_messages_inside_the_output_are_problems_and_no_data(
     assert sum(problem["count"] for problem in found) == 2 * 13 + 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("message", "kind", "count"),
     [

@@ -96,6 +96,7 @@ def test_windows_side_by_side_add_up_to_the_whole(
     assert not Counter(one for part in parts for one in part) - whole or crossings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [EVENTS, WAKEUPS])
 def test_windows_of_a_real_recording_add_up_name_by_name(run: RunCommand, path: object) -> None:
     def totals(*options: object) -> Counter[str]:
@@ -256,6 +257,7 @@ def test_a_window_without_anything_in_it_is_an_error(
     assert (done.exit_code, reason in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out", "lockstat-1.out"])
 def test_sums_have_no_times(run: RunCommand, command: str, name: str) -> None:

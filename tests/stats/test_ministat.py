@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from conftest import require
-from hypothesis import assume, given, settings
+from helpers.strategies import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, Verdict, compare_series
@@ -83,8 +84,9 @@ def varies(values: list[str]) -> bool:
     return (summary.stddev or 0.0) > 0.01 * abs(summary.mean)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("confidence", MINISTAT_LEVELS)
-@settings(max_examples=60)
+@examples(0.6)
 @given(sets=SETS)
 def test_every_number_is_that_of_ministat_to_the_printed_digit(
     tmp_path_factory: pytest.TempPathFactory, confidence: float, sets: tuple[list[str], list[str]]

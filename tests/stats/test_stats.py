@@ -164,6 +164,7 @@ def test_a_set_never_differs_from_itself(
         assert found.ratio.low <= 1 <= found.ratio.high
 
 
+@pytest.mark.slow
 @given(base=VALUES, new=VALUES, confidence=LEVELS, method=METHOD)
 def test_swapping_the_sides_mirrors_every_sign(
     base: list[float], new: list[float], confidence: float, method: Assumption
@@ -188,6 +189,7 @@ def test_swapping_the_sides_mirrors_every_sign(
     assert back.ratio.high == pytest.approx(1 / there.ratio.low, rel=1e-12)
 
 
+@pytest.mark.slow
 @given(base=VALUES, new=VALUES, method=METHOD, data=st.data())
 def test_the_order_of_the_runs_changes_nothing(
     base: list[float], new: list[float], method: Assumption, data: st.DataObject
@@ -221,6 +223,7 @@ def test_means_differ_where_the_interval_leaves_out_zero(
             assert found.is_different == (found.estimate.low > 0 or found.estimate.high < 0)
 
 
+@pytest.mark.slow
 @given(base=VALUES, new=VALUES)
 def test_ranks_differ_where_the_interval_leaves_out_zero_unless_values_are_equal(
     base: list[float], new: list[float]
@@ -306,6 +309,7 @@ def test_the_limit_of_outliers_is_the_tabulated_one() -> None:
 # --- rates of error ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [STUDENT, WELCH], ids=lambda one: one.name)
 def test_of_2000_comparisons_without_a_difference_about_5_in_100_show_one(
     method: Assumption,
@@ -318,6 +322,7 @@ def test_of_2000_comparisons_without_a_difference_about_5_in_100_show_one(
     assert 0.035 <= called / 2000 <= 0.065
 
 
+@pytest.mark.slow
 def test_of_2000_comparisons_of_ranks_without_a_difference_no_more_than_5_in_100_show_one() -> None:
     draw = np.random.default_rng(24217).exponential(3, size=(2000, 2, 8))
     called = sum(
@@ -328,6 +333,7 @@ def test_of_2000_comparisons_of_ranks_without_a_difference_no_more_than_5_in_100
     assert 0.035 <= called / 2000 <= 0.065
 
 
+@pytest.mark.slow
 def test_with_holm_a_table_of_twenty_rows_without_a_difference_is_rarely_wrong() -> None:
     draw = np.random.default_rng(24217).normal(300, 3, size=(300, 20, 2, 5))
 
@@ -342,6 +348,7 @@ def test_with_holm_a_table_of_twenty_rows_without_a_difference_is_rarely_wrong()
     assert wrong(with_holm) / 150 < 0.09
 
 
+@pytest.mark.slow
 def test_the_bootstrap_covers_a_known_ratio_about_as_often_as_it_says() -> None:
     draw = np.random.default_rng(24217).normal(100, 5, size=(300, 2, 15))
     covered = 0
