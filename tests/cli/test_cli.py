@@ -1,4 +1,4 @@
-"""The command line as its users meet it: help, exit codes, streams, files."""
+"""The command line: help, exit codes, streams, files."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ GOLDEN = FIXTURES / "golden"
 
 
 def pvprof(*args: object, **options: object) -> subprocess.CompletedProcess[bytes]:
-    """Run pvprof in a process of its own."""
+    """Run pvprof in its own process."""
     command = [sys.executable, "-m", "pvprof", *map(str, args)]
     return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
-    """Return what pvprof prints on a terminal of that width."""
+    """Return the bytes that pvprof prints on a terminal `columns` wide."""
     parent, child = pty.openpty()
     environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", **variables}
     environment |= {"COLUMNS": str(columns), "LINES": "50"}
@@ -48,7 +48,7 @@ def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
         try:
             while data := os.read(parent, 65536):
                 printed += data
-        except OSError:  # Linux's way of saying that the terminal was closed
+        except OSError:  # Linux reports a closed terminal as an error
             pass
         process.wait()
     os.close(parent)
@@ -179,7 +179,7 @@ KEPT_IN = {
     "speedscope": kept_in_speedscope,
     "chrome-trace": kept_in_chrome_trace,
 }
-"""For each format what reads the kept time, in ns, and fails if the text is in another format."""
+"""A reader per format: it returns the kept time in ns, and fails if the format is another."""
 
 
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
@@ -203,7 +203,7 @@ def test_stdout_is_in_the_format_that_is_asked_for(fmt: Format, run: RunCommand)
 
 
 @pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])
-def test_no_two_formats_of_a_command_are_the_same_bytes(command: str, run: RunCommand) -> None:
+def test_each_format_of_a_command_gives_other_bytes(command: str, run: RunCommand) -> None:
     choices = re.search(r"--format \[(.*)\]", run(command, "--help").stdout)
     assert choices
     names = choices[1].split("|")
@@ -214,26 +214,26 @@ def test_no_two_formats_of_a_command_are_the_same_bytes(command: str, run: RunCo
 
 def test_one_run_writes_several_files(tmp_path: Path, run: RunCommand) -> None:
     wanted = [tmp_path / name for name in ("a.md", "b.svg", "c.folded")]
-    result = run("report", STOCK, *(word for place in wanted for word in ("-o", place)))
+    result = run("report", STOCK, *(word for path in wanted for word in ("-o", path)))
     assert result.exit_code == 0
-    assert all(place.stat().st_size for place in wanted)
+    assert all(path.stat().st_size for path in wanted)
     assert sorted(tmp_path.iterdir()) == wanted
 
 
-def test_a_file_is_not_overwritten_unasked(tmp_path: Path, run: RunCommand) -> None:
-    place = tmp_path / "mine.folded"
-    place.write_text("precious")
-    result = run("fold", STOCK, "-o", place)
+def test_a_file_is_overwritten_only_with_force(tmp_path: Path, run: RunCommand) -> None:
+    path = tmp_path / "mine.folded"
+    path.write_text("precious")
+    result = run("fold", STOCK, "-o", path)
     assert result.exit_code == 1
     assert "exists already" in result.stderr
     assert "--force" in result.stderr
-    assert place.read_text() == "precious"
-    assert run("fold", STOCK, "-o", place, "--force").exit_code == 0
-    assert "vm object" in place.read_text()
+    assert path.read_text() == "precious"
+    assert run("fold", STOCK, "-o", path, "--force").exit_code == 0
+    assert "vm object" in path.read_text()
 
 
 @pytest.mark.parametrize("target", ["missing/x.svg", "."])
-def test_a_place_that_cannot_be_written_is_said_before_reading(
+def test_an_output_that_cannot_be_written_is_an_error_before_reading(
     target: str, tmp_path: Path, run: RunCommand
 ) -> None:
     result = run("fold", tmp_path / "not there either", "-o", tmp_path / target)
@@ -274,7 +274,7 @@ def test_a_mistake_in_the_options_is_a_usage_error_that_names_it(
     assert mistake in error
 
 
-def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: RunCommand) -> None:
+def test_nothing_to_draw_fails_with_a_picture_that_says_so(run: RunCommand) -> None:
     result = run("flamegraph", STOCK, "--name", "no such lock")
     assert result.exit_code == 1
     assert "There is nothing to draw" in result.stdout
@@ -282,7 +282,7 @@ def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: RunComman
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         (["drops.out"], "recorded). Data are missing: totals are too low"),
         (["stock-offcpu.out"], ""),
@@ -295,21 +295,21 @@ def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: RunComman
     ],
     ids=" ".join,
 )
-def test_a_picture_says_above_its_frames_that_data_are_missing(
-    run: RunCommand, words: list[str], said: str
+def test_the_subtitle_says_that_data_are_missing(
+    run: RunCommand, words: list[str], sentence: str
 ) -> None:
     paths = [word if word.startswith("--") else RECORDINGS / word for word in words]
     text = run("flamegraph", "--measure", "ns", *paths, "-o", "-", "-q").stdout
     subtitles = "".join(re.findall('class="subtitle"[^>]*>([^<]*)<', text))
-    assert said in subtitles
-    assert ("Data are missing" in subtitles) == bool(said)
+    assert sentence in subtitles
+    assert ("Data are missing" in subtitles) == bool(sentence)
 
 
-def test_a_difference_says_of_either_side_how_much_of_it_is_shown(run: RunCommand) -> None:
+def test_a_difference_gives_the_share_that_each_side_shows(run: RunCommand) -> None:
     sides = [RECORDINGS / name for name in ("seed-offcpu.out", "stock-offcpu.out")]
     text = run("flamegraph", "--measure", "ns", "--diff", *sides, "-o", "-", "-q").stdout
-    said = "Kernel waiting on itself (base &lt;0.1% of 1,285 s, new 0.9% of 145.3 s recorded)"
-    assert said in text
+    share = "Kernel waiting on itself (base &lt;0.1% of 1,285 s, new 0.9% of 145.3 s recorded)"
+    assert share in text
 
 
 def test_a_closed_pipe_is_no_error() -> None:
@@ -370,7 +370,7 @@ def test_results_of_real_recordings_are_as_reviewed(
 
 
 def without_script_and_style(svg: str) -> str:
-    """Leave out of a picture what has files and tests of its own."""
+    """Return a picture without script and style, which have their own files and tests."""
     root = ET.fromstring(svg)
     for element in list(root):
         if element.tag.endswith(("script", "style")):
@@ -387,7 +387,7 @@ def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     assert len(pictures) == 1
 
 
-def test_a_users_rules_decide(tmp_path: Path, run: RunCommand) -> None:
+def test_rules_of_the_user_apply(tmp_path: Path, run: RunCommand) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nclass = "my lock"\nnames = ["vm object"]\n')
     result = run("locks", STOCK, "--rules", rules, "--class", "my lock", "--format", "csv")
@@ -395,12 +395,12 @@ def test_a_users_rules_decide(tmp_path: Path, run: RunCommand) -> None:
     assert [row[3:5] for row in rows if row[1] == "no"] == [["my lock", "vm object"]]
 
 
-def test_counts_can_be_folded_where_they_were_recorded(run: RunCommand) -> None:
+def test_recorded_counts_can_be_folded(run: RunCommand) -> None:
     counted = run("fold", STOCK, "--counts").stdout.splitlines()
     assert sum(int(line.rpartition(" ")[2]) for line in counted) == 2021
 
 
-def test_each_d_program_is_listed_with_what_it_is_for(run: RunCommand) -> None:
+def test_the_list_of_programs_has_every_mode(run: RunCommand) -> None:
     listed = run("script", "--list").stdout
     for mode in ("offcpu", "offcpu-sdt", "events", "oncpu", "locks", "wakeup", "runq"):
         assert f"\n{mode} " in f"\n{listed}"
@@ -410,7 +410,7 @@ def test_each_d_program_is_listed_with_what_it_is_for(run: RunCommand) -> None:
 
 @pytest.mark.parametrize("args", [["report", STOCK], ["--help"], ["script", "offcpu"]])
 @pytest.mark.parametrize("target", ["/dev/full", "&-"])
-def test_a_stdout_that_takes_nothing_is_one_line_of_error(args: list[object], target: str) -> None:
+def test_an_unwritable_stdout_is_one_line_of_error(args: list[object], target: str) -> None:
     command = shlex.join([sys.executable, "-m", "pvprof", *map(str, args)])
     done = subprocess.run(
         ["sh", "-c", f"{command} >{target}"], capture_output=True, check=False, text=True
@@ -436,13 +436,13 @@ def test_all_outputs_are_written_or_none(tmp_path: Path, run: RunCommand) -> Non
     assert "named twice" in twice.stderr
 
 
-def test_counts_are_refused_where_none_were_recorded(run: RunCommand) -> None:
+def test_counts_are_an_error_if_none_were_recorded(run: RunCommand) -> None:
     result = run("fold", RECORDINGS / "oncpu-default.out", "--counts")
     assert result.exit_code == 2
     assert "no counts" in result.stderr
 
 
-def test_a_picture_of_counts_speaks_of_counts_throughout(run: RunCommand) -> None:
+def test_a_picture_of_counts_gives_counts_everywhere(run: RunCommand) -> None:
     picture = run("flamegraph", STOCK, "--counts").stdout
     assert "Kernel waiting on itself (5.0% of 2,021 recorded)" in picture
     assert "Waiting for children: 1,907" in picture
@@ -456,20 +456,20 @@ def test_control_characters_of_a_name_never_reach_the_terminal(run: RunCommand) 
         assert "x1b" in printed
 
 
-def test_histograms_pass_the_filters_too(run: RunCommand) -> None:
+def test_filters_apply_to_histograms(run: RunCommand) -> None:
     printed = run("report", RECORDINGS / "lockstat-provider.out", "--name", "^vm object$").stdout
     table = printed.partition("Wait histograms")[2]
     assert "vm object" in table
     assert "pmap pv list" not in table
 
 
-def test_kernel_frames_that_stayed_hex_are_said_so(run: RunCommand) -> None:
+def test_kernel_addresses_without_a_name_are_a_note(run: RunCommand) -> None:
     assert "kernel addresses without a name" in run("fold", STOCK).stderr
     assert run("fold", STOCK, "--symbols", SYMBOLS).stderr == ""
 
 
-def test_addresses_in_programs_that_stayed_without_a_name_are_told(run: RunCommand) -> None:
+def test_user_addresses_without_a_name_are_a_note(run: RunCommand) -> None:
     ended = RECORDINGS.parent / "linux" / "bpftrace" / "oncpu.pvprof.tar.gz"
-    said = run("fold", ended).stderr
-    assert "20 x addresses in programs without a name" in said
-    assert "kernel addresses" not in said
+    text = run("fold", ended).stderr
+    assert "20 x addresses in programs without a name" in text
+    assert "kernel addresses" not in text

@@ -1,4 +1,4 @@
-"""What is said while large recordings are read."""
+"""The progress line while large recordings are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def large_recording(place: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+def test_a_terminal_shows_progress_and_erases_it(tmp_path: Path) -> None:
     recording = large_recording(tmp_path / "large.out")
     ours, theirs = os.openpty()
     with subprocess.Popen(
@@ -32,7 +32,7 @@ def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: 
         try:
             while piece := os.read(ours, 4096):
                 seen += piece
-        except OSError:  # how the end of a terminal shows on Linux
+        except OSError:  # Linux reports a closed terminal as an error
             pass
         finally:
             os.close(ours)
@@ -47,7 +47,7 @@ def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_pipe_sees_none_of_it(tmp_path: Path) -> None:
+def test_a_pipe_gets_no_progress(tmp_path: Path) -> None:
     recording = large_recording(tmp_path / "large.out")
     done = subprocess.run([*COMMAND, str(recording)], capture_output=True, check=True)
     assert b"reading" not in done.stderr

@@ -47,7 +47,7 @@ def texts_of(root: ET.Element, kind: str) -> list[str]:
 
 
 def data_of(text: str) -> dict[str, Any]:
-    """Return what the script is given."""
+    """Return the data that the script reads."""
     element = parse(text).find("svg:metadata", NAMESPACES)
     assert element is not None
     return dict(json.loads(element.text or ""))

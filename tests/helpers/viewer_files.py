@@ -19,7 +19,7 @@ def kinds_of(rendered: Rendered) -> dict[str, int]:
 
 
 def check_document(text: str) -> dict[str, Counter[str]]:
-    """Return the sums of each profile of a file by its name; fails where a rule is broken."""
+    """Return the sums of each profile of a file by its name; fail if the file breaks a rule."""
     document = json.loads(text)
     assert document["$schema"] == "https://www.speedscope.app/file-format-schema.json"
     names = [frame["name"] for frame in document["shared"]["frames"]]
@@ -30,7 +30,7 @@ def check_document(text: str) -> dict[str, Counter[str]]:
 
 
 def sums_of(profile: dict[str, Any], names: list[str]) -> Counter[str]:
-    """Return the value of each stack of a profile; fails where the viewer would refuse it.
+    """Return the value of each stack of a profile; fail if the viewer would refuse it.
 
     Written from the rules of the format alone, not from pvprof's own reader.
     """
@@ -61,29 +61,29 @@ def sums_of(profile: dict[str, Any], names: list[str]) -> Counter[str]:
             assert open_frames.pop() == event["frame"], "only the top frame is closed"
     assert not open_frames, "nothing is open at the end"
     assert profile["endValue"] >= now
-    return +sums  # without the stacks that were open for no time
+    return +sums  # without stacks that were open for zero time
 
 
 def check_trace(text: str) -> dict[str, Any]:
-    """Return a trace; fails where a viewer would drop something, by the format's own rules."""
+    """Return a trace; fail if a viewer would drop a part of it."""
     document: dict[str, Any] = json.loads(text, parse_float=Decimal)
     assert document["displayTimeUnit"] == "ns"
     events = document["traceEvents"]
     tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for one in events:
-        assert one["ph"] in "MXisf"
-        if one["ph"] == "X":
-            begin = nanoseconds(one["ts"])
-            span = (begin, begin + nanoseconds(one["dur"]))
-            tracks.setdefault((one["pid"], one["tid"]), []).append(span)
+    for event in events:
+        assert event["ph"] in "MXisf"
+        if event["ph"] == "X":
+            begin = nanoseconds(event["ts"])
+            span = (begin, begin + nanoseconds(event["dur"]))
+            tracks.setdefault((event["pid"], event["tid"]), []).append(span)
     for spans in tracks.values():
         assert all(begin >= 0 for begin, _ in spans)
         lasting = [(begin, end) for begin, end in spans if begin < end]
         assert all(end <= begin for (_, end), (begin, _) in pairwise(sorted(lasting)))
-    named = {(one["pid"], one["tid"]) for one in events if one["name"] == "thread_name"}
-    used = {(one["pid"], one["tid"]) for one in events if one["ph"] != "M"}
+    named = {(event["pid"], event["tid"]) for event in events if event["name"] == "thread_name"}
+    used = {(event["pid"], event["tid"]) for event in events if event["ph"] != "M"}
     assert used == named, "every track has a name, and every name a track"
-    processes = Counter(one["pid"] for one in events if one["name"] == "process_name")
+    processes = Counter(event["pid"] for event in events if event["name"] == "process_name")
     assert processes == Counter({pid for pid, _ in named})
     _check_flows(events, tracks)
     return document
@@ -92,9 +92,9 @@ def check_trace(text: str) -> dict[str, Any]:
 def _check_flows(
     events: list[dict[str, Any]], tracks: dict[tuple[int, int], list[tuple[int, int]]]
 ) -> None:
-    begins = {one["id"]: one for one in events if one["ph"] == "s"}
-    ends = {one["id"]: one for one in events if one["ph"] == "f"}
-    instants = [one for one in events if one["ph"] == "i"]
+    begins = {event["id"]: event for event in events if event["ph"] == "s"}
+    ends = {event["id"]: event for event in events if event["ph"] == "f"}
+    instants = [event for event in events if event["ph"] == "i"]
     assert begins.keys() == ends.keys()
     assert len(instants) == len(begins)
     for number, end in ends.items():
@@ -105,11 +105,11 @@ def _check_flows(
 
 
 def waits_of(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in document["traceEvents"] if one["ph"] == "X"]
+    return [event for event in document["traceEvents"] if event["ph"] == "X"]
 
 
 def nanoseconds(value: Decimal) -> int:
-    """Return a time of the file in ns; fails where it is not a whole number of them."""
+    """Return a time of the file in ns; fail if it is not a whole number."""
     scaled = Decimal(value) * 1000
     assert scaled == int(scaled)
     return int(scaled)

@@ -1,4 +1,4 @@
-"""Laws that hold for every input, tried on inputs that hypothesis makes."""
+"""Laws that hold for every input, on inputs that hypothesis makes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ records = st.lists(st.tuples(stacks, values), min_size=1, max_size=12)
 
 
 def classic(some: list[tuple[list[str], int]]) -> bytes:
-    """Print records (stacks root first) as dtrace itself does."""
+    """Return the text that dtrace prints for records (stacks root first)."""
     lines = []
     for stack, value in some:
         lines += ["", *(" " * 14 + f"{frame}+0x1f" for frame in reversed(stack)), f"{value:>17}"]
@@ -74,7 +74,7 @@ def test_the_order_of_records_is_irrelevant(some: list[tuple[list[str], int]], r
 
 
 @given(records, records)
-def test_two_texts_one_after_the_other_weigh_as_much_as_both(
+def test_two_concatenated_texts_weigh_as_much_as_both(
     first: list[tuple[list[str], int]], second: list[tuple[list[str], int]]
 ) -> None:
     apart = totals(read(classic(first), "a", ReadOptions()))
@@ -93,7 +93,7 @@ def test_folding_keeps_the_weight(
 
 
 @given(rows)
-def test_folding_what_was_folded_changes_nothing(some: list[tuple[Key, Stack, Weight]]) -> None:
+def test_folding_folded_stacks_changes_nothing(some: list[tuple[Key, Stack, Weight]]) -> None:
     profile = profile_of(some)
     text = render_folded(fold(profile.groups.items(), "ns", FoldOptions()))
     if not text:
@@ -104,7 +104,7 @@ def test_folding_what_was_folded_changes_nothing(some: list[tuple[Key, Stack, We
 
 
 @given(rows)
-def test_classifying_loses_and_invents_nothing(some: list[tuple[Key, Stack, Weight]]) -> None:
+def test_classifying_keeps_every_weight(some: list[tuple[Key, Stack, Weight]]) -> None:
     profile = profile_of(some)
     back = Profile("ns", True)
     for part in classify(profile, RULES):
@@ -114,14 +114,14 @@ def test_classifying_loses_and_invents_nothing(some: list[tuple[Key, Stack, Weig
 
 
 @given(rows, st.sampled_from([(), (ALL_KINDS,), ("kernel",), ("io", "user")]))
-def test_what_is_kept_and_what_is_set_aside_add_up(
+def test_kept_and_set_aside_add_up_to_the_total(
     some: list[tuple[Key, Stack, Weight]], kinds: tuple[str, ...]
 ) -> None:
     profile = profile_of(some)
     selection = select(classify(profile, RULES), RULES, Filters(kinds))
     total = selection.weight
-    for one in selection.set_aside:
-        total = total.plus(one.weight)
+    for aside in selection.set_aside:
+        total = total.plus(aside.weight)
     assert total.value == profile.total
     assert total.records == sum(weight.records for _, _, weight in profile)
 

@@ -1,4 +1,4 @@
-"""Both clocks of a recording."""
+"""Conversion between the two clocks of a recording."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMES = st.integers(0, 1 << 62)
 
 
 @given(TIMES, TIMES, st.integers(1, 1 << 50), st.integers(1, 1 << 50), st.integers(0, 1 << 50))
-def test_the_way_there_and_back_is_exact_but_for_rounding(
+def test_conversion_and_back_is_exact_up_to_rounding(
     monotonic: int, wall: int, passed: int, passed_wall: int, since: int
 ) -> None:
     begin, end = Clocks(monotonic, wall), Clocks(monotonic + passed, wall + passed_wall)
@@ -26,7 +26,7 @@ def test_the_way_there_and_back_is_exact_but_for_rounding(
     assert monotonic + since - slack <= back <= monotonic + since
 
 
-def test_the_marks_themselves_are_exact() -> None:
+def test_begin_and_end_are_converted_exactly() -> None:
     begin, end = Clocks(10, 1000), Clocks(110, 1105)
     assert (wall_time(10, begin, end), wall_time(110, begin, end)) == (1000, 1105)
     assert wall_time(60, begin, end) == 1052
@@ -40,7 +40,7 @@ def test_more_than_a_percent_is_a_drift(wall: int, drifts: bool) -> None:
     assert [one.kind for one in found] == ["clock-drift"] * drifts
 
 
-def test_the_drift_of_a_real_recording_is_told(run: RunCommand) -> None:
+def test_the_drift_of_a_real_recording_is_a_warning(run: RunCommand) -> None:
     result = run("fold", RECORDINGS / "events.out.gz", "-q")
     assert (
         "warning: events: the clocks disagree: 12910824755 ns passed on the monotonic,"

@@ -55,7 +55,7 @@ def test_every_mechanism_that_a_packaged_rule_names_is_in_the_table(name: str) -
 
 
 def state_by_name(name: str) -> str:
-    """Return the state that the name of a mechanism says, as the programs choose their names."""
+    """Return the state that follows from the name of a mechanism: programs name them so."""
     if name in ("turnstile", "sleepq", "off-cpu", "off-cpu-d") or name.endswith("-block"):
         return "blocked"
     return "spinning" if name.endswith("-spin") else "neither"

@@ -1,4 +1,4 @@
-"""Values as people read them."""
+"""Values and shares as text."""
 
 from __future__ import annotations
 
@@ -45,9 +45,7 @@ def test_a_time_has_four_digits(value: int, text: str) -> None:
         (0, 0, "-"),
     ],
 )
-def test_a_share_never_reads_as_none_or_all_when_it_is_not(
-    part: int, whole: int, text: str
-) -> None:
+def test_only_exact_shares_read_as_zero_or_all(part: int, whole: int, text: str) -> None:
     assert format_share(part, whole) == text
 
 

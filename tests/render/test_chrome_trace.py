@@ -1,4 +1,4 @@
-"""Chrome traces: what they hold, and that the format's rules are kept whatever was measured."""
+"""Chrome traces: their content, and that any input makes a valid file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NASTY = ['say "x"', "back\\slash", "</script>", "é漢🔬", "a\x00b\n\x1b[31m",
 
 
 def total_ns(document: dict[str, Any]) -> int:
-    return sum(nanoseconds(one["dur"]) for one in waits_of(document))
+    return sum(nanoseconds(wait["dur"]) for wait in waits_of(document))
 
 
 def converted(waits: list[Wait]) -> Rendered:
@@ -47,23 +47,23 @@ def converted(waits: list[Wait]) -> Rendered:
 def test_the_lengths_of_all_events_add_up_to_the_report(
     run: RunCommand, name: str, kinds: tuple[str, ...]
 ) -> None:
-    place = RECORDINGS / name
-    made = run("report", place, *kinds, "--format", "chrome-trace")
-    assert made.exit_code == 0, made.stderr
-    (section,) = json.loads(run("report", place, *kinds, "--format", "json").stdout)["sections"]
-    document = check_trace(made.stdout)
+    path = RECORDINGS / name
+    result = run("report", path, *kinds, "--format", "chrome-trace")
+    assert result.exit_code == 0, result.stderr
+    (section,) = json.loads(run("report", path, *kinds, "--format", "json").stdout)["sections"]
+    document = check_trace(result.stdout)
     assert total_ns(document) == section["kept"]["value"]
     assert len(waits_of(document)) == section["kept"]["count"]
     sums: Counter[str] = Counter()
-    for one in waits_of(document):
-        sums[one["cat"]] += nanoseconds(one["dur"])
+    for wait in waits_of(document):
+        sums[wait["cat"]] += nanoseconds(wait["dur"])
     wanted: Counter[str] = Counter()
     for row in section["rows"]:
         wanted[row["kind"]] += row["value"]
     assert sums == wanted
 
 
-def test_a_wait_says_what_for_from_where_and_of_whom(run: RunCommand) -> None:
+def test_a_wait_has_its_lock_stack_and_owner(run: RunCommand) -> None:
     text = run(
         "fold", RECORDINGS / "events.out.gz", "--symbols", SYMBOLS, "--format", "chrome-trace"
     ).stdout
@@ -91,11 +91,9 @@ def test_a_wait_says_what_for_from_where_and_of_whom(run: RunCommand) -> None:
 
 
 def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: RunCommand) -> None:
-    place = RECORDINGS / "events-wakeups.out.gz"
-    document = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
-    (section,) = json.loads(run("report", place, "-k", "all", "--format", "json").stdout)[
-        "sections"
-    ]
+    path = RECORDINGS / "events-wakeups.out.gz"
+    document = check_trace(run("fold", path, "--format", "chrome-trace").stdout)
+    (section,) = json.loads(run("report", path, "-k", "all", "--format", "json").stdout)["sections"]
     runnable = sum(one["args"].get("runnable_ns", 0) for one in waits_of(document))
     assert runnable == sum(row["runnable"] or 0 for row in section["rows"])
     arrows = [one for one in document["traceEvents"] if one["ph"] == "s"]
@@ -106,25 +104,25 @@ def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: RunCo
 
 
 def test_time_begins_where_the_window_options_count(run: RunCommand) -> None:
-    place = RECORDINGS / "events.out.gz"
-    whole = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
+    path = RECORDINGS / "events.out.gz"
+    whole = check_trace(run("fold", path, "--format", "chrome-trace").stdout)
     part = check_trace(
-        run("fold", place, "--from", "2", "--to", "3", "--format", "chrome-trace").stdout
+        run("fold", path, "--from", "2", "--to", "3", "--format", "chrome-trace").stdout
     )
-    assert min(nanoseconds(one["ts"]) for one in waits_of(part)) == 2_000_000_000
-    assert max(nanoseconds(one["ts"]) for one in waits_of(part)) < 3_000_000_000
-    inside = {one["ts"] for one in waits_of(whole) if 2_000_000 < one["ts"] < 3_000_000}
-    assert inside == {one["ts"] for one in waits_of(part) if one["ts"] != 2_000_000}
+    assert min(nanoseconds(wait["ts"]) for wait in waits_of(part)) == 2_000_000_000
+    assert max(nanoseconds(wait["ts"]) for wait in waits_of(part)) < 3_000_000_000
+    inside = {wait["ts"] for wait in waits_of(whole) if 2_000_000 < wait["ts"] < 3_000_000}
+    assert inside == {wait["ts"] for wait in waits_of(part) if wait["ts"] != 2_000_000}
 
 
-def test_the_suffix_chooses_the_format_and_the_file_says_where_it_comes_from(
+def test_the_suffix_chooses_the_format_and_the_file_names_its_source(
     run: RunCommand, tmp_path: Path
 ) -> None:
     for command in ("report", "fold", "flamegraph"):
-        place = tmp_path / f"{command}.trace.json"
-        made = run(command, RECORDINGS / "events.out.gz", "-o", place)
-        assert made.exit_code == 0, made.stderr
-        document = check_trace(place.read_text(encoding="utf-8"))
+        path = tmp_path / f"{command}.trace.json"
+        result = run(command, RECORDINGS / "events.out.gz", "-o", path)
+        assert result.exit_code == 0, result.stderr
+        document = check_trace(path.read_text(encoding="utf-8"))
         assert document["otherData"]["Recording"] == "events"
         assert document["otherData"]["exporter"].startswith("pvprof@")
 
@@ -133,59 +131,62 @@ def test_the_suffix_chooses_the_format_and_the_file_says_where_it_comes_from(
 
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
-def test_a_recording_without_single_waits_is_refused_with_what_helps(
-    run: RunCommand, name: str
-) -> None:
+def test_a_recording_without_single_waits_is_an_error(run: RunCommand, name: str) -> None:
     result = run("fold", RECORDINGS / name, "--format", "chrome-trace")
     assert result.exit_code == 2
     assert result.stdout == ""
 
 
-def test_several_recordings_have_no_common_clock_and_are_refused(run: RunCommand) -> None:
-    place = RECORDINGS / "events.out.gz"
-    result = run("fold", place, place, "--format", "chrome-trace")
+def test_several_recordings_are_an_error(run: RunCommand) -> None:
+    path = RECORDINGS / "events.out.gz"
+    result = run("fold", path, path, "--format", "chrome-trace")
     assert result.exit_code == 2
     assert "no common clock" in result.stderr
 
 
 @pytest.mark.parametrize("options", [["--counts"], ["--no-timeline"], ["--chain", "owners"]])
-def test_options_that_make_no_trace_are_refused(run: RunCommand, options: list[str]) -> None:
+def test_options_that_do_not_apply_are_an_error(run: RunCommand, options: list[str]) -> None:
     result = run("fold", RECORDINGS / "events.out.gz", *options, "--format", "chrome-trace")
     assert result.exit_code == 2
 
 
-def test_nothing_kept_is_a_valid_file_that_is_told(run: RunCommand) -> None:
+def test_nothing_kept_is_a_valid_file_and_a_failure(run: RunCommand) -> None:
     result = run(
-        "flamegraph", RECORDINGS / "events.out.gz", "--name", "nobody", "--format", "chrome-trace"
+        "flamegraph",
+        RECORDINGS / "events.out.gz",
+        "--name",
+        "no such lock",
+        "--format",
+        "chrome-trace",
     )
     assert result.exit_code == 1
     assert json.loads(result.stdout)["traceEvents"] == []
 
 
-def test_waits_of_one_thread_that_overlap_are_cut_and_told() -> None:
+def test_overlapping_waits_of_a_thread_are_cut_and_counted() -> None:
     rendered = converted([Wait(0, 100), Wait(50, 100), Wait(60, 20), Wait(10, 5, tid=2)])
     document = check_trace(rendered.text)
-    spans = {(nanoseconds(one["ts"]), nanoseconds(one["dur"])) for one in waits_of(document)}
+    spans = {(nanoseconds(wait["ts"]), nanoseconds(wait["dur"])) for wait in waits_of(document)}
     assert spans == {(0, 100), (100, 50), (10, 5)}
     assert kinds_of(rendered) == {"overlap": 2}
     assert "70 ns left out" in rendered.problems[0].text
 
 
-def test_a_wait_of_no_length_is_there() -> None:
+def test_a_wait_of_zero_length_is_written() -> None:
     document = check_trace(converted([Wait(5, 0), Wait(7, 3)]).text)
-    assert [one["dur"] for one in waits_of(document)] == [0, Decimal("0.003")]
+    assert [wait["dur"] for wait in waits_of(document)] == [0, Decimal("0.003")]
 
 
-def test_a_thread_whose_process_is_not_known_is_its_own() -> None:
+def test_a_thread_without_a_known_process_is_its_own_process() -> None:
     pool = pool_of([Wait(0, 5, tid=70), Wait(0, 7, tid=80)])
     events = pool.measurements[0].events
     assert events is not None
     events.pid[:] = -1
     document = check_trace(convert(Classified.of(pool, RULES, ALL)).text)
-    assert {(one["pid"], one["tid"]) for one in waits_of(document)} == {(70, 70), (80, 80)}
+    assert {(wait["pid"], wait["tid"]) for wait in waits_of(document)} == {(70, 70), (80, 80)}
 
 
-def test_a_thread_number_that_was_given_again_is_of_each_process_in_its_time() -> None:
+def test_a_reused_thread_number_belongs_to_the_process_of_its_time() -> None:
     waits = [
         Wait(0, 10, tid=75, execname="sh"),
         Wait(5, 40, tid=81, owner=75),
@@ -208,7 +209,7 @@ def test_a_thread_number_that_was_given_again_is_of_each_process_in_its_time() -
     assert names == {(7, 75): "sh", (8, 81): "cc", (9, 75): "cc"}
 
 
-def test_the_library_refuses_what_it_cannot_draw() -> None:
+def test_the_library_refuses_several_recordings() -> None:
     pool = pool_of([Wait(0, 5, run=0), Wait(0, 5, run=1)])
     with pytest.raises(UsageError, match="no common clock"):
         convert(Classified.of(replace(pool, names=("a", "b")), RULES, ALL))

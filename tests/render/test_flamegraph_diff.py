@@ -35,22 +35,22 @@ def test_both_values_of_a_frame_are_written() -> None:
     assert words["born"] == "only in new: 200.0 ms"
 
 
-def test_colours_are_those_of_everything_that_stands_on_a_frame() -> None:
+def test_a_colour_shows_the_change_of_a_frame_with_its_callees() -> None:
     root = parse(render_diff(BASE, AFTER, OPTIONS))
-    fills = {title_of(one)[0]: one[1].attrib["fill"] for one in frames_in(root)}
+    fills = {title_of(frame)[0]: frame[1].attrib["fill"] for frame in frames_in(root)}
     assert fills["pv list"] == colour(-3)
-    assert fills["vm_fault"] == colour(-3)  # 500 to 204, by its callee alone
+    assert fills["vm_fault"] == colour(-3)  # 500 to 204 ms, all of it in its callee
     assert fills["vm object"] == colour(0)
     assert fills["gone"] == colour(VANISHED)
     assert fills["born"] == colour(NEW)
 
 
-def test_what_only_one_profile_has_is_marked_in_the_label() -> None:
-    labels = [one[2].text for one in frames_in(parse(render_diff(BASE, AFTER, OPTIONS)))]
+def test_labels_mark_frames_of_one_profile_only() -> None:
+    labels = [frame[2].text for frame in frames_in(parse(render_diff(BASE, AFTER, OPTIONS)))]
     assert {"- gone", "+ born", "pv list"} <= set(labels)
 
 
-def test_the_picture_says_how_values_were_scaled_or_that_they_were_not() -> None:
+def test_the_picture_states_the_scale() -> None:
     plain = " ".join(texts_of(parse(render_diff(BASE, AFTER, OPTIONS)), "subtitle"))
     assert "base: stock; new: obm. values as recorded, not scaled." in plain
     scale = Scale("builds", Fraction(2), Fraction(3))
@@ -83,13 +83,13 @@ def test_the_same_profiles_give_the_same_bytes_in_every_process() -> None:
 def test_a_larger_threshold_leaves_more_frames_without_colour() -> None:
     options = replace(OPTIONS, threshold=Threshold(Fraction(80)))
     root = parse(render_diff(BASE, AFTER, options))
-    fills = {title_of(one)[0]: one[1].attrib["fill"] for one in frames_in(root)}
+    fills = {title_of(frame)[0]: frame[1].attrib["fill"] for frame in frames_in(root)}
     assert fills["pv list"] == colour(0)
     assert fills["gone"] == colour(VANISHED)
     assert any("80% of the frame" in text for text in texts_of(root, "legend"))
 
 
-def test_nothing_in_either_profile_is_a_picture_that_says_so() -> None:
+def test_two_empty_profiles_make_a_picture_that_says_so() -> None:
     root = parse(render_diff(folded({}), folded({}), OPTIONS))
     assert "nothing to draw" in texts_of(root, "account")[0]
 
@@ -103,7 +103,7 @@ def test_hostile_text_stays_text(text: str) -> None:
     assert len(data_of(picture)["names"]) == 3
 
 
-def test_it_can_stand_in_a_page() -> None:
+def test_it_can_be_inlined_into_a_page() -> None:
     text = render_diff_inline(BASE, AFTER, OPTIONS, "change")
     assert text.startswith("<svg ")
     assert 'data-prefix="change"' in text
@@ -126,7 +126,7 @@ def test_the_command_compares_two_recordings(run: RunCommand, tmp_path: Path) ->
     assert texts_of(root, "label") == ["Base", "New"]
 
 
-def test_the_command_says_where_the_same_code_may_seem_another(run: RunCommand) -> None:
+def test_the_command_warns_of_addresses_that_only_one_side_has(run: RunCommand) -> None:
     both = RECORDINGS / "lockstat-provider.out", RECORDINGS / "build-lockstat-provider.out"
     result = run("flamegraph", "--diff", *both)
     words = "addresses without a name that only one side has"
@@ -148,7 +148,7 @@ def test_the_command_says_where_the_same_code_may_seem_another(run: RunCommand) 
         ["one.folded", "one.folded", "--tree"],
     ],
 )
-def test_wrong_use_is_refused(
+def test_wrong_arguments_are_a_usage_error(
     run: RunCommand,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

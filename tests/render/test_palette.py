@@ -1,4 +1,4 @@
-"""Colours of frames: stable, readable, and explained."""
+"""Colours of frames: stable, readable and explained by the legend."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def contrast_with_black(colour: str) -> float:
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) / 0.05
 
 
-def test_a_lock_has_the_full_colour_of_its_class_and_code_the_pale_one_of_its_only_cause() -> None:
+def test_a_lock_has_the_colour_of_its_class_and_its_callers_a_pale_one() -> None:
     painting, colours = painted(LOCKS, "cause")
     meanings = {text: colour for colour, text in painting.legend}
     assert colours["make;kernel`trap;kernel`vm_fault;pmap pv list"] == meanings["pv list"]
@@ -81,7 +81,7 @@ def test_a_lock_has_the_full_colour_of_its_class_and_code_the_pale_one_of_its_on
     assert [text for _, text in painting.legend][:2] == ["pv list", "vm object"]  # largest first
 
 
-def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
+def test_a_class_keeps_its_colour_without_others() -> None:
     alone = Folded(LOCKS.rows[1:2], "ns", LOCKS.causes, LOCKS.reasons)
     both = {text: colour for colour, text in painted(LOCKS, "cause")[0].legend}
     one = {text: colour for colour, text in painted(alone, "cause")[0].legend}
@@ -92,7 +92,7 @@ CLASSES = [f"class {number}" for number in range(40)]
 
 
 def by_cause(causes: list[str]) -> Folded:
-    rows = tuple((Stack(f"sh;{cause}"), 100 - place) for place, cause in enumerate(causes))
+    rows = tuple((Stack(f"sh;{cause}"), 100 - index) for index, cause in enumerate(causes))
     return Folded(rows, "ns", dict(zip(dict(rows), causes, strict=True)), frozenset(causes))
 
 
@@ -125,7 +125,7 @@ def test_every_class_and_kind_of_the_rules_has_a_colour_of_its_own() -> None:
     assert len(set(colours.values())) == len(PACKAGED)
 
 
-def test_colours_stay_as_they_are_from_release_to_release() -> None:
+def test_colours_are_the_same_in_every_release() -> None:
     # People know these from earlier pictures.
     assert colours_of(["pv list (rwlock)", "vm object", "proc tree", "mutex", "UMA"]) == {
         "pv list (rwlock)": "#79d8af",
@@ -137,7 +137,7 @@ def test_colours_stay_as_they_are_from_release_to_release() -> None:
 
 
 @pytest.mark.parametrize("number", [7, 8, 9, 12])
-def test_safe_colours_are_never_given_twice_without_saying_so(number: int) -> None:
+def test_the_legend_lists_classes_that_share_a_safe_colour(number: int) -> None:
     causes = CLASSES[:number]
     painting, colours = painted(by_cause(causes), "safe")
     meanings = [colour for colour, text in painting.legend if text.startswith("class")]
@@ -146,7 +146,7 @@ def test_safe_colours_are_never_given_twice_without_saying_so(number: int) -> No
     assert colours["sh;class 0"] == painting.legend[0][0]
 
 
-def test_what_is_chosen_follows_from_the_profile() -> None:
+def test_auto_chooses_a_palette_by_the_profile() -> None:
     assert painted(LOCKS, "auto") == painted(LOCKS, "cause")
     assert painted(MODULES, "auto") == painted(MODULES, "module")
     plain = Folded(((Stack("a;b"), 1),), "samples")
@@ -155,7 +155,7 @@ def test_what_is_chosen_follows_from_the_profile() -> None:
     assert painted(no_reason, "auto") == painted(no_reason, "name")
 
 
-def test_modules_differ_in_colour_and_the_kernel_has_always_the_same() -> None:
+def test_modules_differ_in_colour_and_the_kernels_is_fixed() -> None:
     painting, colours = painted(MODULES, "module")
     named = {text: colour for colour, text in painting.legend}
     assert {"kernel", "zfs.ko", "libc.so.7"} <= set(named)
@@ -164,7 +164,7 @@ def test_modules_differ_in_colour_and_the_kernel_has_always_the_same() -> None:
     assert painted(kernel_only, "module")[1]["sh;kernel`exit1"] == colours["sh;kernel`exit1"]
 
 
-def test_annotations_stand_for_modules() -> None:
+def test_annotations_count_as_modules() -> None:
     assert group_of("vm_fault_[k]") == "kernel"
     assert group_of("Interpreter_[j]") == "JIT"
     assert group_of("kernel`vm_fault") == "kernel"
@@ -173,7 +173,7 @@ def test_annotations_stand_for_modules() -> None:
     assert group_of("-") == ""
 
 
-def test_what_stands_on_a_waker_delimiter_belongs_to_the_waker() -> None:
+def test_frames_above_a_waker_delimiter_belong_to_the_waker() -> None:
     text = "sh;sleepq_[k];--;sched_wakeup_[k];idle"
     folded = Folded(((Stack(text), 5), (Stack("sh;other_[k]"), 5)), "ns")
     painting, colours = painted(folded, "module")
@@ -186,7 +186,7 @@ def test_what_stands_on_a_waker_delimiter_belongs_to_the_waker() -> None:
 def test_a_function_has_one_colour_in_every_graph_and_module() -> None:
     assert name_colour("kernel`vm_fault") == name_colour("vm_fault") == name_colour("vm_fault_[k]")
     assert name_colour("vm_fault") != name_colour("vm_fault_trap")
-    # fixed: pictures of two days are compared by eye
+    # fixed, so that people can compare pictures of different days
     assert (name_colour("vm_fault"), name_colour("vm_fault", is_hot=True)) == ("#e48ba9", "#f7e84a")
 
 
@@ -220,8 +220,8 @@ names = st.text(st.characters(exclude_characters=";"), min_size=1)
     names=st.lists(names, min_size=1, max_size=30, unique=True), palette=st.sampled_from(PALETTES)
 )
 def test_black_text_is_readable_on_every_colour(names: list[str], palette: Palette) -> None:
-    rows = tuple((Stack(f"m{place % 14}`{name}"), 1) for place, name in enumerate(names))
-    causes = {stack: f"class {place % 14}" for place, (stack, _) in enumerate(rows)}
+    rows = tuple((Stack(f"m{index % 14}`{name}"), 1) for index, name in enumerate(names))
+    causes = {stack: f"class {index % 14}" for index, (stack, _) in enumerate(rows)}
     profile = Folded(rows, "ns", causes, frozenset(stack for stack, _ in rows))
     painting, _ = painted(profile, palette)
     for colour in {*painting.colours, MATCH_COLOUR, ROOT_COLOUR, *CHANGE_COLOURS}:
