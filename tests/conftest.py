@@ -1,4 +1,4 @@
-"""What the tests share: where the recordings are, and how the command line is run."""
+"""Settings and fixtures of all tests: recordings, the command line, Chromium, golden files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gzip
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,38 +17,53 @@ from hypothesis import HealthCheck, settings
 from pvprof.cli import cli
 
 if TYPE_CHECKING:
+    from helpers.command_line import RunCommand
     from playwright.sync_api import Browser
 
-FIXTURES = Path(__file__).parent / "fixtures"
+pytest.register_assert_rewrite("helpers", "target")  # their failures show values too
+
+TESTS = Path(__file__).parent
+FIXTURES = TESTS / "fixtures"
 RECORDINGS = FIXTURES / "freebsd-13.2"
 SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"
 
-# A busy machine is no failure, and continuous integration tries the same examples every time;
-# at home each run tries new ones.
-settings.register_profile(
-    "pvprof",
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("pvprof")
+# A busy machine is no failure, so there is no deadline. CI tries the same examples every time; at
+# home each run tries new ones. `PVPROF_THOROUGH=1` tries twenty times as many.
+for name, max_examples in (("usual", 50), ("thorough", 1000)):
+    settings.register_profile(
+        name,
+        max_examples=max_examples,
+        deadline=None,
+        derandomize="CI" in os.environ,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("thorough" if os.environ.get("PVPROF_THOROUGH") else "usual")
 
 
-# Whoever runs the tests may ignore these (nohup does, a background job may): what is started here
-# would ignore them for good.
+# The shell may have ignored these for us (nohup does, and so does a background job), and the
+# programs that the tests start would inherit that.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder; `ssh`, `viewer` and `slow` are written at the tests."""
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder in ("browser", "live"):
+            item.add_marker(folder)
+
+
 def read_recording_bytes(name: str) -> bytes:
-    """Return a real recording's output, unpacked."""
+    """Return the unpacked output of a real recording."""
     data = (RECORDINGS / name).read_bytes()
     return gzip.decompress(data) if name.endswith(".gz") else data
 
 
 @pytest.fixture
-def run() -> Callable[..., Result]:
+def run() -> RunCommand:
     """Run a pvprof command in this process; stdout and stderr are kept apart."""
 
     def run_command(*args: object, stdin: bytes | None = None) -> Result:
@@ -58,7 +73,7 @@ def run() -> Callable[..., Result]:
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name bytes by their length: what is packed with a time differs between two workers."""
+    """Name bytes by their length: packed data hold a time, so workers would give other names."""
     return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 40 else None
 
 
@@ -74,22 +89,22 @@ CHROMIUM_ARGUMENTS = (
 )
 
 
-def require(found: bool, what: str) -> None:
-    """Leave a test out where what it needs is not installed; in continuous integration, fail."""
-    if found:
+def require(is_available: bool, missing: str) -> None:
+    """Skip a test for what is missing on this machine; in continuous integration, fail."""
+    if is_available:
         return
     if os.environ.get("CI"):
-        pytest.fail(f"{what} is not installed")
-    pytest.skip(f"{what} is not installed")
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Start Chromium, one for all tests: two of playwright's loops cannot run at a time."""
+    """Start Chromium once for all tests: two event loops of playwright cannot run in a process."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 (only these tests need it)
 
     path = shutil.which("chromium") or shutil.which("chromium-browser")
-    require(path is not None, "chromium")
+    require(path is not None, "chromium is not installed")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
         yield chromium
@@ -97,14 +112,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(autouse=True)
-def _fixed_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the terminal of whoever runs the tests out of the results."""
+def _fixed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the results independent of the terminal in which the tests run."""
     for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
 
 
 def assert_golden(text: str, golden: Path) -> None:
-    """Compare with a golden file; ``PVPROF_BLESS=1`` writes it instead, for a person to review."""
+    """Compare with a golden file; ``PVPROF_BLESS=1`` writes it instead, for you to review."""
     if os.environ.get("PVPROF_BLESS"):
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the documents say is so: commands run, tables are complete, links lead somewhere."""
+"""The documents are right: commands run, tables are complete, links are valid."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import re
 import shlex
 import shutil
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, assert_golden, read_recording_bytes
+from helpers.command_line import RunCommand
 from helpers.two_sides import manifest, raw, records_of, write_recording
 
 from pvprof import __version__
@@ -20,7 +19,6 @@ from pvprof.cli import COMMANDS
 from pvprof.parse.detect import LAYOUTS
 from pvprof.render.registry import FORMATS
 
-Run = Callable[..., Result]
 TOP = Path(__file__).parent.parent
 LAYERS = (
     *("model", "recording", "collect", "kernel_patch", "parse", "stats", "dataset", "classify"),
@@ -36,7 +34,7 @@ README_COMMANDS = re.findall(
 
 @pytest.mark.parametrize("command", README_COMMANDS)
 def test_each_command_of_the_readme_runs(
-    command: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
@@ -75,9 +73,9 @@ def test_the_formats_page_lists_every_layout() -> None:
 def module_table() -> str:
     """Return a table of every module and the first line of its docstring, package by package."""
     lines = ["| module | what it does |", "|---|---|"]
-    for place in sorted((TOP / "pvprof").rglob("*.py"), key=module_order):
-        name = ".".join(place.relative_to(TOP / "pvprof").with_suffix("").parts)
-        docstring = ast.get_docstring(ast.parse(place.read_text())) or ""
+    for path in sorted((TOP / "pvprof").rglob("*.py"), key=module_order):
+        name = ".".join(path.relative_to(TOP / "pvprof").with_suffix("").parts)
+        docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
         name = name.removesuffix("__init__")
         shown = (
             f"**`{name.rstrip('.') or 'pvprof'}`**" if not name or name[-1] == "." else f"`{name}`"
@@ -87,7 +85,7 @@ def module_table() -> str:
 
 
 def module_order(place: Path) -> tuple[int, list[str]]:
-    """Sort in the order of the layers, a package before its modules."""
+    """Return a sort key: by layer, a package before its modules."""
     parts = list(place.relative_to(TOP / "pvprof").parts)
     layers = ("__init__.py", "__main__.py", "errors.py", "units.py", *LAYERS)
     parts[-1] = parts[-1].replace("__init__", "")
@@ -107,8 +105,8 @@ def test_the_architecture_page_has_every_module() -> None:
 def test_an_installation_has_every_package() -> None:
     settings = tomllib.loads((TOP / "pyproject.toml").read_text())
     packages = {
-        ".".join(place.parent.relative_to(TOP).parts)
-        for place in (TOP / "pvprof").rglob("__init__.py")
+        ".".join(path.parent.relative_to(TOP).parts)
+        for path in (TOP / "pvprof").rglob("__init__.py")
     }
     assert packages <= set(settings["tool"]["setuptools"]["packages"])
 
@@ -119,13 +117,13 @@ def test_every_format_has_a_suffix_that_no_other_has() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda place: str(place.relative_to(TOP)))
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
+def test_links_between_documents_are_valid(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_is_in_one_place() -> None:
     project = (TOP / "pyproject.toml").read_text()
     assert 'dynamic = ["version"]' in project
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)

@@ -10,6 +10,7 @@ import tomllib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -53,10 +54,26 @@ def load_rules(path: Path | None = None) -> Rules:
     Raises:
         RulesError: the file cannot be read, or has a mistake.
     """
+    return Rules(*(_packaged() if path is None else _combined(_packaged_tables(), path)))
+
+
+_Parts = tuple[tuple[WaitKind, ...], tuple[Rule, ...], tuple[re.Pattern[str], ...]]
+"""The first three fields of `Rules`. `Rules` itself remembers frames, so it is never shared."""
+
+
+@cache
+def _packaged() -> _Parts:
+    return _combined(_packaged_tables(), None)
+
+
+def _packaged_tables() -> list[_Table]:
     from importlib import resources  # noqa: PLC0415 (20 ms to import)
 
     packaged = resources.files("pvprof.classify")
-    parts = [_parse(packaged.joinpath(name).read_bytes(), name) for name in reversed(_PACKAGED)]
+    return [_parse(packaged.joinpath(name).read_bytes(), name) for name in reversed(_PACKAGED)]
+
+
+def _combined(parts: list[_Table], path: Path | None) -> _Parts:
     kinds: dict[str, WaitKind] = {}
     if path is not None:
         user = _parse(_read(path), str(path))
@@ -70,7 +87,7 @@ def load_rules(path: Path | None = None) -> Rules:
     rules = [rule for part in reversed(parts) for rule in _rules(part, kinds)]
     rules.sort(key=lambda rule: not rule.first)
     machinery = [pattern for part in parts for pattern in _patterns(part, "machinery")]
-    return Rules(tuple(kinds.values()), tuple(rules), tuple(machinery))
+    return tuple(kinds.values()), tuple(rules), tuple(machinery)
 
 
 @dataclass(frozen=True, slots=True)

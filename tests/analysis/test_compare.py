@@ -89,6 +89,7 @@ WAITS = st.dictionaries(
 RUNS = st.lists(WAITS, min_size=1, max_size=4)
 
 
+@pytest.mark.slow
 @given(RUNS)
 def test_a_side_does_not_differ_from_itself(runs: list[Waits]) -> None:
     side = side_of(runs, "stock")
@@ -100,6 +101,7 @@ def test_a_side_does_not_differ_from_itself(runs: list[Waits]) -> None:
     assert "same-recording" in kinds_of(changes)
 
 
+@pytest.mark.slow
 @given(RUNS, RUNS)
 def test_exchanging_the_sides_changes_each_sign(one: list[Waits], other: list[Waits]) -> None:
     base, new = side_of(one, "stock"), side_of(other, "patched", 101)
@@ -133,6 +135,7 @@ def test_exchanging_the_sides_changes_each_sign(one: list[Waits], other: list[Wa
     ]
 
 
+@pytest.mark.slow
 @given(st.lists(WAITS, min_size=2, max_size=5), RUNS, st.randoms(use_true_random=False))
 def test_the_order_of_the_runs_has_no_effect(
     one: list[Waits], other: list[Waits], chance: random.Random
@@ -153,6 +156,7 @@ def test_one_run_per_side_gives_no_verdict(one: Waits, other: Waits) -> None:
     assert "few-runs" in kinds_of(changes)
 
 
+@pytest.mark.slow
 @given(RUNS, RUNS)
 def test_rows_of_each_level_add_up_to_the_report_of_the_same_recordings(
     one: list[Waits], other: list[Waits]
@@ -246,6 +250,7 @@ def test_a_lock_that_a_run_does_not_name_counts_as_0() -> None:
     assert means.comparison is None
 
 
+@pytest.mark.slow
 @given(st.fractions(Fraction(1, 100), 100), st.fractions(Fraction(1, 100), 100), RUNS)
 def test_values_are_per_unit_of_work(one: Fraction, other: Fraction, runs: list[Waits]) -> None:
     base, new = side_of(runs, "stock"), side_of(runs, "patched", 101)

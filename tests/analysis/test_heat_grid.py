@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.waits.heat_grid import heat_maps
@@ -28,8 +28,6 @@ from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions
 from pvprof.render.svg.heat_canvas import COLOURS, scale_of, seconds
 from pvprof.render.svg.heat_map import HeatOptions, render, render_inline
-
-Run_ = Callable[..., Result]
 
 EVENTS = RECORDINGS / "events.out.gz"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -86,7 +84,8 @@ WAITS = st.lists(
 )
 
 
-@settings(max_examples=300)
+@pytest.mark.slow
+@examples(3)
 @given(
     WAITS,
     st.one_of(st.none(), st.tuples(st.integers(0, 300), st.integers(0, 700))),
@@ -127,10 +126,11 @@ def test_sums_beyond_64_bits_are_exact() -> None:
     assert found.total_ns == 9 * 290 * year > 1 << 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [(), (ALL_KINDS,)])
 @pytest.mark.parametrize("name", ["events.out.gz", "events-wakeups.out.gz", "build-events.out.gz"])
 def test_the_cells_of_a_real_recording_add_up_to_its_report(
-    run: Run_, name: str, kinds: tuple[str, ...]
+    run: RunCommand, name: str, kinds: tuple[str, ...]
 ) -> None:
     (found,) = real_maps(name, *kinds)
     options = [word for kind in kinds for word in ("-k", kind)]
@@ -138,7 +138,7 @@ def test_the_cells_of_a_real_recording_add_up_to_its_report(
     assert found.inside_ns == found.total_ns == report["sections"][0]["kept"]["value"]
 
 
-def test_a_window_has_the_same_cells_as_the_whole_run(run: Run_) -> None:
+def test_a_window_has_the_same_cells_as_the_whole_run(run: RunCommand) -> None:
     whole = run("heatmap", EVENTS, "--column", "1s").stdout
     part = run("heatmap", EVENTS, "--column", "1s", "--from", "4", "--to", "6.5").stdout
     (first,), (second,) = metadata(whole)["maps"], metadata(part)["maps"]
@@ -146,7 +146,7 @@ def test_a_window_has_the_same_cells_as_the_whole_run(run: Run_) -> None:
     assert second["values"] == [*first["values"][4 * 50 : 6 * 50 + 25], *[0] * 25]
 
 
-def test_the_options_of_a_spike_select_its_waits(run: Run_) -> None:
+def test_the_options_of_a_spike_select_its_waits(run: RunCommand) -> None:
     (found,) = real_maps("events.out.gz")
     assert len(found.spikes) == 5
     for spike in found.spikes:
@@ -213,7 +213,7 @@ def test_unequal_cells_and_too_many_columns_are_errors() -> None:
 # ---- the picture ---------------------------------------------------------------------------------
 
 
-def test_a_picture_is_well_formed_and_loads_nothing(run: Run_) -> None:
+def test_a_picture_is_well_formed_and_loads_nothing(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, "--symbols", SYMBOLS).stdout
     root = ET.fromstring(svg.encode())
     assert root.tag == f"{SVG}svg"
@@ -221,7 +221,7 @@ def test_a_picture_is_well_formed_and_loads_nothing(run: Run_) -> None:
     assert svg == run("heatmap", EVENTS, "--symbols", SYMBOLS).stdout
 
 
-def test_each_column_has_a_tooltip_with_its_time_and_hottest_cell(run: Run_) -> None:
+def test_each_column_has_a_tooltip_with_its_time_and_hottest_cell(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, "--column", "1s").stdout
     titles = re.findall(r"<g><title>(.*?)</title>", svg, re.S)
     assert len(titles) == 13
@@ -246,7 +246,7 @@ def test_cells_cover_exactly_the_recorded_time() -> None:
     assert area == wanted
 
 
-def test_a_fixed_scale_makes_pictures_comparable(run: Run_) -> None:
+def test_a_fixed_scale_makes_pictures_comparable(run: RunCommand) -> None:
     few = map_of([Wait(0, 10)], RunSpan(1, 0, 100))
     many = map_of([Wait(0, 10, tid=number) for number in range(8)], RunSpan(8, 0, 100))
     assert scale_of([few]).level(10) == scale_of([many]).level(80) == 8
@@ -282,7 +282,7 @@ def test_any_name_gives_a_valid_picture(name: str) -> None:
     assert "<script>alert" not in svg
 
 
-def test_the_command_in_a_picture_repeats_the_filters_quoted_for_a_shell(run: Run_) -> None:
+def test_the_command_in_a_picture_repeats_the_filters_quoted_for_a_shell(run: RunCommand) -> None:
     args = ("-k", "kernel", "--class", "vm page|o'x", "--frame", "vm_fault")
     svg = run("heatmap", EVENTS, "--symbols", SYMBOLS, *args).stdout
     assert metadata(svg)["selection"] == (
@@ -290,7 +290,7 @@ def test_the_command_in_a_picture_repeats_the_filters_quoted_for_a_shell(run: Ru
     )
 
 
-def test_recordings_are_drawn_below_each_other(run: Run_) -> None:
+def test_recordings_are_drawn_below_each_other(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, RECORDINGS / "events-wakeups.out.gz").stdout
     assert [one["name"] for one in metadata(svg)["maps"]] == ["events", "events-wakeups"]
 
@@ -298,7 +298,7 @@ def test_recordings_are_drawn_below_each_other(run: Run_) -> None:
 # ---- the command ---------------------------------------------------------------------------------
 
 
-def test_a_recording_without_times_is_an_error_with_a_hint(run: Run_) -> None:
+def test_a_recording_without_times_is_an_error_with_a_hint(run: RunCommand) -> None:
     result = run("heatmap", RECORDINGS / "stock-offcpu.out")
     assert result.exit_code == 2
     assert "no single waits were recorded" in result.stderr
@@ -306,7 +306,7 @@ def test_a_recording_without_times_is_an_error_with_a_hint(run: Run_) -> None:
     assert run("heatmap", RECORDINGS / "oncpu-default.out").exit_code == 2
 
 
-def test_a_page_has_the_map_but_no_map_can_be_made_from_it(run: Run_, tmp_path: Path) -> None:
+def test_a_page_has_the_map_but_no_map_can_be_made_from_it(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", EVENTS, "-q", "-o", page).exit_code == 0
     assert page.read_text().count('class="pvprof-heat"') == 1
@@ -318,13 +318,13 @@ def test_a_page_has_the_map_but_no_map_can_be_made_from_it(run: Run_, tmp_path: 
     assert 'class="pvprof-heat"' not in again.read_text()
 
 
-def test_a_page_of_sums_has_no_map(run: Run_, tmp_path: Path) -> None:
+def test_a_page_of_sums_has_no_map(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", RECORDINGS / "stock-offcpu.out", "-q", "-o", page).exit_code == 0
     assert "Waits in time" not in page.read_text()
 
 
-def test_filters_that_keep_nothing_draw_a_note_and_fail(run: Run_, tmp_path: Path) -> None:
+def test_filters_that_keep_nothing_draw_a_note_and_fail(run: RunCommand, tmp_path: Path) -> None:
     place = tmp_path / "x.svg"
     result = run("heatmap", EVENTS, "--name", "no such lock", "-o", place)
     assert result.exit_code == 1
@@ -334,7 +334,7 @@ def test_filters_that_keep_nothing_draw_a_note_and_fail(run: Run_, tmp_path: Pat
     ET.fromstring(place.read_bytes())
 
 
-def test_a_file_is_overwritten_only_with_force(run: Run_, tmp_path: Path) -> None:
+def test_a_file_is_overwritten_only_with_force(run: RunCommand, tmp_path: Path) -> None:
     place = tmp_path / "x.svg"
     place.write_text("mine")
     assert run("heatmap", EVENTS, "-o", place).exit_code == 1
@@ -344,13 +344,13 @@ def test_a_file_is_overwritten_only_with_force(run: Run_, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("column", ["0", "-1", "soon", "10:00:00"])
-def test_a_bad_column_length_is_an_error(run: Run_, column: str) -> None:
+def test_a_bad_column_length_is_an_error(run: RunCommand, column: str) -> None:
     result = run("heatmap", EVENTS, f"--column={column}")
     assert result.exit_code == 2
     assert column in result.stderr
 
 
-def test_sums_beside_single_waits_are_reported_as_missing(run: Run_, tmp_path: Path) -> None:
+def test_sums_beside_single_waits_are_reported_as_missing(run: RunCommand, tmp_path: Path) -> None:
     result = run("heatmap", EVENTS, RECORDINGS / "stock-offcpu.out", "-o", tmp_path / "x.svg")
     assert result.exit_code == 0
     assert re.search(r"sums have no times: [0-9,]+ ns are in no map", result.stderr)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden, read_recording_bytes
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of, runs_of
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import Detail, build_report
@@ -26,7 +27,6 @@ from pvprof.model.runs import RunSpan
 from pvprof.model.waits import WaitTable
 from pvprof.parse.read import ReadOptions
 
-Command = Callable[..., Result]
 EVERYTHING = Filters(kinds=(ALL_KINDS,))
 NAMES = ("vm object", "pmap pv list", "tmpfs")
 
@@ -74,14 +74,16 @@ late_waits = st.tuples(
 ).map(lambda row: Wait(*row))
 
 
-@settings(max_examples=2000)
+@pytest.mark.slow
+@examples(20)
 @given(st.lists(waits, min_size=1, max_size=25))
 def test_union_and_peak_equal_a_scan_of_all_intervals(some: list[Wait]) -> None:
     expected = {name: union_and_peak(runs[0]) for name, runs in by_run_and_name(some).items()}
     assert by_name(found_in(some)) == expected
 
 
-@settings(max_examples=1000)
+@pytest.mark.slow
+@examples(10)
 @given(
     st.lists(late_waits, min_size=1, max_size=20),
     st.lists(late_waits.map(lambda one: one._replace(run=1)), min_size=1, max_size=20),
@@ -163,7 +165,7 @@ def test_overlap_of(spans: list[tuple[int, int]], union: int, peak: int) -> None
     assert by_name(found) == {"vm object": (union, peak)}
 
 
-@settings(max_examples=50)
+@examples(0.5)
 @given(st.lists(waits, min_size=1, max_size=30))
 def test_stacks_have_their_own_overlap_the_longest_first(some: list[Wait]) -> None:
     marked = [one._replace(stack=f"kernel`f{one.tid}") for one in some]
@@ -246,6 +248,7 @@ def real_events() -> tuple[WaitTable, tuple[RunSpan, ...]]:
     return measurement.events, measurement.runs
 
 
+@pytest.mark.slow
 def test_a_real_recording_equals_awk_and_a_scan_of_all_intervals() -> None:
     events, runs = real_events()
     found = overlaps(timeline_of(events, runs), parts_of(events))
@@ -287,7 +290,7 @@ def test_a_report_on_a_real_recording_has_the_same_rows_with_and_without_overlap
 # ---- on the terminal and elsewhere ---------------------------------------------------------------
 
 
-def test_the_tables_of_single_waits(run: Command) -> None:
+def test_the_tables_of_single_waits(run: RunCommand) -> None:
     result = run(
         "locks",
         RECORDINGS / "events.out.gz",
@@ -298,7 +301,7 @@ def test_the_tables_of_single_waits(run: Command) -> None:
     assert_golden(result.stdout, FIXTURES / "golden" / "locks-single-waits.md")
 
 
-def test_tables_of_single_waits_need_single_waits(run: Command) -> None:
+def test_tables_of_single_waits_need_single_waits(run: RunCommand) -> None:
     for option in ("--overlap", "--objects", "--owners", "--stacks"):
         result = run("locks", RECORDINGS / "stock-offcpu.out", option)
         assert result.exit_code == 2

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, events_of, parts_of, runs_of
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
@@ -21,8 +22,6 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.parse.read import ReadOptions
-
-Run = Callable[..., Result]
 
 EVENTS = RECORDINGS / "events.out.gz"
 MAX_OWNERS = 100
@@ -90,7 +89,8 @@ def histories(draw: st.DrawFn) -> list[Wait]:
     return made
 
 
-@settings(max_examples=400)
+@pytest.mark.slow
+@examples(4)
 @given(histories(), st.integers(0, 3))
 def test_chains_equal_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
     expected: Counter[tuple[tuple[tuple[str, str], ...], str]] = Counter()
@@ -114,7 +114,8 @@ def test_chains_equal_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
     }
 
 
-@settings(max_examples=200)
+@pytest.mark.slow
+@examples(2)
 @given(histories())
 def test_each_wait_counts_as_owned_or_not_owned(waits: list[Wait]) -> None:
     found = owners_in(waits)
@@ -252,10 +253,11 @@ def test_joined_stacks_of_owners_equal_a_walk_by_hand(waits: list[Wait], depth: 
     assert joined_stacks(waits, FoldOptions(chain_depth=depth)) == +wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 4])
 @pytest.mark.parametrize("args", [(), ("--by", "root"), ("--by", "none", "--no-execname")])
 def test_joined_stacks_of_a_real_recording_add_up_to_it(
-    run: Run, depth: int, args: tuple[str, ...]
+    run: RunCommand, depth: int, args: tuple[str, ...]
 ) -> None:
     def total(text: str) -> int:
         return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
@@ -266,7 +268,7 @@ def test_joined_stacks_of_a_real_recording_add_up_to_it(
     assert all(";--;" in line for line in joined.splitlines())
 
 
-def test_a_picture_shows_the_waits_of_owners(run: Run) -> None:
+def test_a_picture_shows_the_waits_of_owners(run: RunCommand) -> None:
     folded = run("fold", EVENTS, "--chain", "owners", "--name", "^vm object$", "-q").stdout
     assert_golden(folded, FIXTURES / "golden" / "fold-owners.folded")
     drawn = run("flamegraph", EVENTS, "--chain", "owners").stdout
@@ -274,7 +276,7 @@ def test_a_picture_shows_the_waits_of_owners(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
-def test_chains_of_owners_need_single_waits(run: Run, name: str) -> None:
+def test_chains_of_owners_need_single_waits(run: RunCommand, name: str) -> None:
     done = run("fold", RECORDINGS / name, "--chain", "owners")
     assert done.exit_code == 2
     assert "no single waits were recorded" in done.stderr

@@ -8,7 +8,7 @@ import itertools
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,9 +18,11 @@ import pytest
 from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers import native_writer as writer
+from helpers.command_line import RunCommand
 from helpers.single_waits import Wait as SingleWait
 from helpers.single_waits import events_of
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import Detail, build_report
@@ -43,8 +45,6 @@ from pvprof.model.arrays import INT64_MAX
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WakeupTable
 from pvprof.parse.read import ReadOptions, read
-
-Run = Callable[..., Result]
 
 GOLDEN = FIXTURES / "golden"
 REAL = RECORDINGS / "events-wakeups.out.gz"
@@ -239,7 +239,7 @@ def test_each_wake_up_ends_the_same_wait_as_in_a_slow_join(recorded: Recorded) -
     } == ended
 
 
-@settings(max_examples=60)
+@examples(0.6)
 @given(RUNS)
 def test_rows_stay_with_their_waits_when_runs_are_pooled(runs: list[Recorded]) -> None:
     measurement = measured(runs)
@@ -266,7 +266,8 @@ def test_rows_stay_with_their_waits_when_runs_are_pooled(runs: list[Recorded]) -
 # ----------------------------------------------------------------------------- joined stacks
 
 
-@settings(max_examples=150)
+@pytest.mark.slow
+@examples(1.5)
 @given(RUNS, st.integers(1, MAX_DEPTH), st.sampled_from(["leaf", "root", "none"]))
 def test_joined_stacks_equal_a_slow_join_and_have_each_wait_once(
     runs: list[Recorded], depth: int, by: str
@@ -279,7 +280,8 @@ def test_joined_stacks_equal_a_slow_join_and_have_each_wait_once(
     assert found.total() == measurement.profile.total
 
 
-@settings(max_examples=30)
+@pytest.mark.slow
+@examples(0.3)
 @given(RUNS)
 def test_the_order_of_runs_has_no_effect_on_joined_stacks(runs: list[Recorded]) -> None:
     every = [measured(some) for some in itertools.permutations(runs)]
@@ -289,7 +291,8 @@ def test_the_order_of_runs_has_no_effect_on_joined_stacks(runs: list[Recorded]) 
     assert all(one == first for one in others)
 
 
-@settings(max_examples=40)
+@pytest.mark.slow
+@examples(0.4)
 @given(RUNS)
 def test_counts_are_the_number_of_waits(runs: list[Recorded]) -> None:
     measurement = measured(runs)
@@ -301,7 +304,8 @@ def test_counts_are_the_number_of_waits(runs: list[Recorded]) -> None:
 # -------------------------------------------------------------------------- divided waits
 
 
-@settings(max_examples=80)
+@pytest.mark.slow
+@examples(0.8)
 @given(RUNS)
 def test_splits_of_waits_equal_a_slow_computation_and_add_up(runs: list[Recorded]) -> None:
     measurement = measured(runs)
@@ -378,7 +382,7 @@ def wake(time: int, sleeper: int, waker: int, execname: bytes = b"cc") -> writer
     return writer.wake((time, sleeper, waker, 1), {"exec": execname}, frames)
 
 
-def test_a_wait_measured_by_the_kernel_is_split_within_its_length(run: Run) -> None:
+def test_a_wait_measured_by_the_kernel_is_split_within_its_length(run: RunCommand) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0, 90)]
     records += [sleep(2100, 1), wake(2195, 1, 2), writer.run_again(2200, 1, 0, 90)]
     document = json.loads(
@@ -390,7 +394,7 @@ def test_a_wait_measured_by_the_kernel_is_split_within_its_length(run: Run) -> N
     assert section["wakers"]["not_told_apart"] == 0
 
 
-def test_waits_without_a_wake_up_are_not_split_and_reported(run: Run) -> None:
+def test_waits_without_a_wake_up_are_not_split_and_reported(run: RunCommand) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0)]
     records += [sleep(1100, 3), writer.run_again(1130, 3, 0)]
     records += [sleep(1100, 4, name=b"y"), writer.run_again(1107, 4, 0)]
@@ -407,7 +411,7 @@ def test_waits_without_a_wake_up_are_not_split_and_reported(run: Run) -> None:
     ] == [("x", "130", "50", "50", "cc kernel`unlock"), ("y", "7", "", "", "")]
 
 
-def test_totals_of_waits_do_not_include_wakers(run: Run) -> None:
+def test_totals_of_waits_do_not_include_wakers(run: RunCommand) -> None:
     records = [sleep(1100, 1), wake(1150, 1, 2), writer.run_again(1200, 1, 0)]
     both = json.loads(run("report", "-", "--format", "json", stdin=native(records)).stdout)
     del records[1]
@@ -419,7 +423,7 @@ def test_totals_of_waits_do_not_include_wakers(run: Run) -> None:
     assert (asleep["kind"], asleep["name"], asleep["value"]) == ("wakeup", "cc -> sh: x", 50)
 
 
-def test_wakers_of_wakers_are_followed_through_their_own_waits(run: Run) -> None:
+def test_wakers_of_wakers_are_followed_through_their_own_waits(run: RunCommand) -> None:
     records = [
         *(sleep(1100, 1, b"sh", b"a"), wake(1180, 1, 2, b"cc"), writer.run_again(1190, 1, 0)),
         *(sleep(1110, 2, b"cc", b"b"), wake(1150, 2, 3, b"ld"), writer.run_again(1160, 2, 0)),
@@ -441,7 +445,7 @@ def test_wakers_of_wakers_are_followed_through_their_own_waits(run: Run) -> None
 
 
 @pytest.mark.parametrize("wakers", [2, 30])
-def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: Run) -> None:
+def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: RunCommand) -> None:
     records: list[writer.Lines] = []
     for n in range(wakers):
         tid, other = 1 + n % 2, 1 + (n + 1) % 2
@@ -469,21 +473,21 @@ def total_of(text: str) -> int:
 
 
 @pytest.mark.parametrize("depth", [1, 4])
-def test_joined_stacks_of_a_real_recording_add_up_to_its_waits(depth: int, run: Run) -> None:
+def test_joined_stacks_of_a_real_recording_add_up_to_its_waits(depth: int, run: RunCommand) -> None:
     plain = run("fold", REAL)
     joined = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert total_of(joined.stdout) == total_of(plain.stdout) == 25622118821
     assert NO_WAKER not in joined.stdout
 
 
-def test_rows_of_a_real_recording_are_split_to_the_nanosecond(run: Run) -> None:
+def test_rows_of_a_real_recording_are_split_to_the_nanosecond(run: RunCommand) -> None:
     rows = csv_rows(run("report", REAL, "--kind", "all", "--format", "csv"))
     assert sum(int(row["value"]) for row in rows) == 25622118821
     assert all(int(row["value"]) == int(row["blocked"]) + int(row["runnable"]) for row in rows)
     assert sum(int(row["runnable"]) for row in rows) == 764314053
 
 
-def test_recordings_with_and_without_wake_ups_pool(run: Run) -> None:
+def test_recordings_with_and_without_wake_ups_pool(run: RunCommand) -> None:
     other = RECORDINGS / "events.out.gz"
     for both in ((REAL, other), (other, REAL)):
         joined = run("fold", *both, "--chain", "wakers").stdout
@@ -492,6 +496,7 @@ def test_recordings_with_and_without_wake_ups_pool(run: Run) -> None:
         assert total_of("\n".join(without)) == total_of(run("fold", other).stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "args", "columns"),
     [
@@ -503,7 +508,7 @@ def test_recordings_with_and_without_wake_ups_pool(run: Run) -> None:
     ],
 )
 def test_results_of_a_real_recording_equal_the_golden_files(
-    name: str, args: list[object], columns: int, run: Run, monkeypatch: pytest.MonkeyPatch
+    name: str, args: list[object], columns: int, run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     result = run(*args, REAL, "--symbols", SYMBOLS)
@@ -511,7 +516,7 @@ def test_results_of_a_real_recording_equal_the_golden_files(
     assert_golden(result.stdout, GOLDEN / name)
 
 
-def test_the_picture_of_joined_stacks_shows_wakers(run: Run) -> None:
+def test_the_picture_of_joined_stacks_shows_wakers(run: RunCommand) -> None:
     args = ("flamegraph", REAL, "--chain", "wakers", "--symbols", SYMBOLS)
     picture = run(*args)
     assert picture.exit_code == 0, picture.stderr
@@ -524,7 +529,7 @@ def test_the_picture_of_joined_stacks_shows_wakers(run: Run) -> None:
     assert difference.exit_code == 0, difference.stderr
 
 
-def test_filters_choose_waits_before_they_are_joined(run: Run) -> None:
+def test_filters_choose_waits_before_they_are_joined(run: RunCommand) -> None:
     args = ("--frame", "turnstile_wait", "--symbols", SYMBOLS)
     joined = run("fold", REAL, "--chain", "wakers", *args).stdout
     assert total_of(joined) == total_of(run("fold", REAL, *args).stdout) > 0
@@ -537,7 +542,7 @@ def test_filters_choose_waits_before_they_are_joined(run: Run) -> None:
 @pytest.mark.parametrize("name", ["events.out.gz", "stock-offcpu.out", "wakeup.out"])
 @pytest.mark.parametrize("args", [["fold", "--chain", "wakers"], ["locks", "--wakers"]])
 def test_a_recording_without_wake_ups_is_an_error_with_a_hint(
-    name: str, args: list[str], run: Run
+    name: str, args: list[str], run: RunCommand
 ) -> None:
     result = run(*args, RECORDINGS / name)
     assert result.exit_code == 2
@@ -545,15 +550,16 @@ def test_a_recording_without_wake_ups_is_an_error_with_a_hint(
     assert "events --wakers" in result.stderr
 
 
-def test_joined_stacks_cannot_be_written_as_speedscope(run: Run, tmp_path: Path) -> None:
+def test_joined_stacks_cannot_be_written_as_speedscope(run: RunCommand, tmp_path: Path) -> None:
     for command in ("fold", "flamegraph"):
         result = run(command, REAL, "--chain", "wakers", "-o", tmp_path / "x.speedscope.json")
         assert result.exit_code == 2
         assert "--chain and a speedscope file do not go together" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["--by", "root"], ["--no-execname", "--counts"]])
-def test_a_page_carries_wake_ups_along(options: list[str], run: Run, tmp_path: Path) -> None:
+def test_a_page_carries_wake_ups_along(options: list[str], run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", REAL, "-o", page).exit_code == 0
     assert "With their wakers" in page.read_text()
@@ -573,7 +579,7 @@ def test_a_page_carries_wake_ups_along(options: list[str], run: Run, tmp_path: P
 
 
 @pytest.mark.parametrize("depth", [0, 9, "x"])
-def test_depths_out_of_range_are_errors(depth: object, run: Run) -> None:
+def test_depths_out_of_range_are_errors(depth: object, run: RunCommand) -> None:
     result = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert result.exit_code == 2
     assert "--chain-depth" in result.stderr
@@ -589,7 +595,7 @@ DAMAGED = (
 
 
 @pytest.mark.parametrize("line", DAMAGED)
-def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: Run) -> None:
+def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: RunCommand) -> None:
     text = Wait(1, 9, 1, "a", "x", ("kernel`f",)).text().encode()
     for both in (text + line, line + b"\n" + text):
         result = run("fold", "-", stdin=both)
@@ -599,7 +605,7 @@ def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: Run)
             assert "number too large" in result.stderr
 
 
-def test_wake_ups_alone_are_a_recording_without_waits(run: Run) -> None:
+def test_wake_ups_alone_are_a_recording_without_waits(run: RunCommand) -> None:
     text = Wake(5, 1, 2, "a", ("kernel`f",)).text().encode()
     result = run("report", "-", stdin=text)
     assert result.exit_code == 0, result.stderr

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
 from helpers.browser import (
     button,
@@ -24,6 +23,7 @@ from helpers.browser import (
     text_of,
     watched_page,
 )
+from helpers.command_line import RunCommand
 from playwright.sync_api import Browser, Locator, Page
 
 from pvprof.analysis.stacks.fold import Folded
@@ -434,7 +434,7 @@ def test_hiding_everything_leaves_a_page_that_can_be_undone(graph: Page) -> None
 
 
 def test_one_lock_is_one_click_from_the_root_when_towers_stand_on_locks(
-    page: Page, tmp_path: Path, run: Callable[..., Result]
+    page: Page, tmp_path: Path, run: RunCommand
 ) -> None:
     out = tmp_path / "by-lock.svg"
     source = RECORDINGS / "build-events.out.gz"
@@ -909,9 +909,7 @@ def test_nasty_names_are_shown_as_text(page: Page, tmp_path: Path) -> None:
     assert set(names(page)[1:]) == expected
 
 
-def test_counts_are_drawn_like_times(
-    page: Page, tmp_path: Path, run: Callable[..., Result]
-) -> None:
+def test_counts_are_drawn_like_times(page: Page, tmp_path: Path, run: RunCommand) -> None:
     out = tmp_path / "oncpu.svg"
     result = run("flamegraph", RECORDINGS / "oncpu.out.gz", "-q", "-o", out)
     assert result.exit_code == 0, result.stderr

@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
 from helpers.browser import show, watched_page
+from helpers.command_line import RunCommand
 from playwright.sync_api import Browser, Page, expect
-
-Run = Callable[..., Result]
 
 EVENTS = RECORDINGS / "events.out.gz"
 LEFT, CELL_HEIGHT = 64, 6
@@ -26,7 +24,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def svg(run: Run) -> str:
+def svg(run: RunCommand) -> str:
     return run("heatmap", EVENTS, "--column", "1s", "--width", 1000).stdout
 
 
@@ -77,7 +75,7 @@ def test_dragging_backwards_and_out_of_the_map_marks_up_to_its_edge(drawn: Page)
     assert "--from 11 --to 12.910824755 " in command(drawn)
 
 
-def test_the_command_gives_what_the_map_says(drawn: Page, run: Run) -> None:
+def test_the_command_gives_what_the_map_says(drawn: Page, run: RunCommand) -> None:
     drag(drawn, (4, 0), (6, 20))
     words = command(drawn).split()
     assert words[:3] == ["pvprof", "flamegraph", "REC"]
@@ -163,7 +161,7 @@ def test_it_follows_the_colours_of_the_system(
 
 
 def test_the_map_of_a_report_works_there_and_follows_its_theme(
-    page: Page, tmp_path: Path, run: Run
+    page: Page, tmp_path: Path, run: RunCommand
 ) -> None:
     place = tmp_path / "x.html"
     assert run("report", EVENTS, "-q", "-k", "kernel", "-o", place).exit_code == 0
@@ -178,7 +176,7 @@ def test_the_map_of_a_report_works_there_and_follows_its_theme(
     assert fill == "rgb(255, 243, 214)"
 
 
-def test_several_maps_have_one_choice(page: Page, tmp_path: Path, run: Run) -> None:
+def test_several_maps_have_one_choice(page: Page, tmp_path: Path, run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, RECORDINGS / "events-wakeups.out.gz").stdout
     show(page, tmp_path, svg)
     first, second = page.locator(".map").all()

@@ -10,16 +10,14 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
 from helpers.browser import names, search_for, show, text_of, watched_page
+from helpers.command_line import RunCommand
 from helpers.pages import page_from, recording
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import stack_of
-
-Run = Callable[..., Result]
 
 ROWS = [
     "vmpfw",
@@ -54,7 +52,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def open_page(run: Run, page: Page, tmp_path: Path) -> Callable[..., Page]:
+def open_page(run: RunCommand, page: Page, tmp_path: Path) -> Callable[..., Page]:
     """Make the page of some recordings and open it."""
 
     def make_and_open(*args: object) -> Page:
@@ -390,7 +388,7 @@ def test_graphs_of_a_page_do_not_disturb_each_other(events: Page) -> None:
 
 
 def test_several_measurements_have_their_own_tables_and_tabs(
-    run: Run, page: Page, tmp_path: Path
+    run: RunCommand, page: Page, tmp_path: Path
 ) -> None:
     path = tmp_path / "page.html"
     run("report", RECORDINGS / "drops.out", "-q", "-o", path)
@@ -406,7 +404,7 @@ def test_several_measurements_have_their_own_tables_and_tabs(
 
 
 def test_the_page_follows_the_system_until_the_button_says_otherwise(
-    browser: Browser, run: Run, tmp_path: Path
+    browser: Browser, run: RunCommand, tmp_path: Path
 ) -> None:
     path = tmp_path / "page.html"
     run("report", RECORDINGS / "stock-offcpu.out", "-q", "-o", path)
@@ -461,7 +459,7 @@ def contrasts(page: Page) -> list[Any]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_from_its_ground(
-    browser: Browser, run: Run, tmp_path: Path, scheme: str
+    browser: Browser, run: RunCommand, tmp_path: Path, scheme: str
 ) -> None:
     path = tmp_path / "page.html"
     run("report", RECORDINGS / "drops.out", recording(tmp_path, "one"), "-q", "-o", path)
@@ -513,7 +511,7 @@ def test_names_of_any_length_keep_the_page_in_shape(page: Page, tmp_path: Path) 
 
 
 def test_on_paper_there_is_every_graph_and_no_control(
-    browser: Browser, run: Run, tmp_path: Path
+    browser: Browser, run: RunCommand, tmp_path: Path
 ) -> None:
     path = tmp_path / "page.html"
     run("report", RECORDINGS / "lockstat-provider.out", "-q", "-o", path)
@@ -585,7 +583,7 @@ def test_on_paper_the_chosen_lock_is_told_only_where_it_is_the_only_one(events: 
 
 
 def test_without_script_everything_is_there_to_read_and_no_control(
-    browser: Browser, run: Run, tmp_path: Path
+    browser: Browser, run: RunCommand, tmp_path: Path
 ) -> None:
     path = tmp_path / "page.html"
     run("report", RECORDINGS / "lockstat-provider.out", "-q", "-o", path)

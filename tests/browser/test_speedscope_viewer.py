@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -18,16 +18,15 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, require
+from helpers.command_line import RunCommand
+from helpers.viewer_files import check_document, check_trace, sums_of, waits_of
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
-from test_chrome_trace import check_trace, waits_of
-from test_speedscope import check_document, sums_of
 
 from pvprof.model.stacks import Stack
 from pvprof.render.viewers.speedscope import MAX_FRAMES, Evented, Sampled, render
 
-Run = Callable[..., Result]
+pytestmark = pytest.mark.viewer
 
 # scripts/setup dev puts it there.
 PACKAGE = Path(__file__).parent.parent.parent / ".node" / "node_modules" / "speedscope"
@@ -100,7 +99,8 @@ class Viewer:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[tuple[str, dict[str, bytes]]]:
-    require((PACKAGE / "dist" / "release" / "index.html").is_file(), "the npm package speedscope")
+    is_installed = (PACKAGE / "dist" / "release" / "index.html").is_file()
+    require(is_installed, "the npm package speedscope is not installed: scripts/setup dev")
     shown: dict[str, bytes] = {}
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, shown)) as made:
         thread = Thread(target=made.serve_forever)
@@ -174,7 +174,7 @@ def assert_viewer_agrees(viewer: Viewer, text: str) -> dict[str, Any]:
     ],
 )
 def test_the_viewer_has_the_totals_and_stacks_of_a_recording(
-    run: Run, viewer: Viewer, name: str
+    run: RunCommand, viewer: Viewer, name: str
 ) -> None:
     text = run("fold", RECORDINGS / name, "--format", "speedscope").stdout
     viewer.open(text)
@@ -183,7 +183,7 @@ def test_the_viewer_has_the_totals_and_stacks_of_a_recording(
     assert again.stdout == run("fold", RECORDINGS / name).stdout
 
 
-def test_the_page_shows_our_names_and_totals(run: Run, viewer: Viewer) -> None:
+def test_the_page_shows_our_names_and_totals(run: RunCommand, viewer: Viewer) -> None:
     text = run("report", RECORDINGS / "stock-offcpu.out", "--format", "speedscope").stdout
     viewer.open(text, view="sandwich")
     sums = check_document(text)
@@ -196,7 +196,7 @@ def test_the_page_shows_our_names_and_totals(run: Run, viewer: Viewer) -> None:
     assert (total.strip(), own.strip(), symbol.strip()) == (wanted, wanted, "vmpfw")
 
 
-def test_the_list_of_profiles_shows_each_with_its_total(run: Run, viewer: Viewer) -> None:
+def test_the_list_of_profiles_shows_each_with_its_total(run: RunCommand, viewer: Viewer) -> None:
     text = run("report", RECORDINGS / "stock-offcpu.out", "--format", "speedscope").stdout
     viewer.open(text)
     viewer.page.keyboard.press("t")
@@ -237,7 +237,7 @@ def test_waits_are_drawn_in_time_with_the_pauses_between(viewer: Viewer) -> None
     [("events.out.gz", "all"), ("events-wakeups.out.gz", "all"), ("build-events.out.gz", "kernel")],
 )
 def test_the_viewer_has_the_threads_and_totals_of_a_chrome_trace(
-    run: Run, viewer: Viewer, name: str, kind: str
+    run: RunCommand, viewer: Viewer, name: str, kind: str
 ) -> None:
     text = run("fold", RECORDINGS / name, "-k", kind, "--format", "chrome-trace").stdout
     viewer.open(text, name="made.trace.json")
@@ -301,7 +301,7 @@ def test_a_sum_beyond_the_integers_of_a_double_opens_all_the_same(viewer: Viewer
     assert profile["endValue"] == pytest.approx(1 << 60, rel=1e-12)
 
 
-def test_a_file_in_which_nothing_was_kept_says_so(run: Run, viewer: Viewer) -> None:
+def test_a_file_in_which_nothing_was_kept_says_so(run: RunCommand, viewer: Viewer) -> None:
     text = run(
         "report", RECORDINGS / "stock-offcpu.out", "--name", "nobody", "--format", "speedscope"
     ).stdout

@@ -1,20 +1,18 @@
-"""Filters keep what was asked for and account for the rest."""
+"""Filters keep what the user asks for and account for the rest."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
+from helpers.command_line import RunCommand
 
-Run = Callable[..., Result]
 EVENTS = RECORDINGS / "events.out.gz"
 LOCKSTAT = RECORDINGS / "lockstat-provider.out"
 
 
-def section(run: Run, *args: object) -> dict[str, object]:
+def section(run: RunCommand, *args: object) -> dict[str, object]:
     result = run("report", *args, "--format", "json", "-q")
     assert result.exit_code == 0, result.stderr
     (only,) = json.loads(result.stdout)["sections"]
@@ -37,7 +35,9 @@ def names(some: dict[str, object]) -> set[str]:
         (["--class", "vm", "--frame", "vm_mmap_vnode"], {"vm object"}),
     ],
 )
-def test_a_filter_keeps_what_it_names(options: list[str], wanted: set[str], run: Run) -> None:
+def test_a_filter_keeps_what_it_names(
+    options: list[str], wanted: set[str], run: RunCommand
+) -> None:
     found = section(run, EVENTS, *options)
     assert names(found) == wanted
     aside = sum(one["value"] for one in found["set_aside"])  # type: ignore[attr-defined]
@@ -45,9 +45,9 @@ def test_a_filter_keeps_what_it_names(options: list[str], wanted: set[str], run:
     assert kept + aside == found["total"]["value"]  # type: ignore[index]
 
 
-def test_each_filter_says_what_it_removed(run: Run) -> None:
+def test_each_filter_says_what_it_removed(run: RunCommand) -> None:
     found = section(run, EVENTS, "--class", "pv list", "--frame", "pmap_remove_pages")
-    reasons = [one["reason"] for one in found["set_aside"]]  # type: ignore[attr-defined]
+    reasons = [aside["reason"] for aside in found["set_aside"]]  # type: ignore[attr-defined]
     assert set(reasons) == {
         "kind child",
         "kind user",
@@ -56,14 +56,14 @@ def test_each_filter_says_what_it_removed(run: Run) -> None:
     }
 
 
-def test_a_filtered_picture_says_what_it_shows_and_what_not(run: Run) -> None:
+def test_a_filtered_picture_says_what_was_set_aside(run: RunCommand) -> None:
     picture = run("flamegraph", EVENTS, "--class", "pv list").stdout
     assert "Kernel waiting on itself (0.1% of 136.8 s recorded)" in picture
     assert "not --class pv list: 1.296 s" in picture
     assert "Waiting for children: 132.2 s" in picture
 
 
-def test_folding_drops_nothing_unasked(run: Run) -> None:
+def test_folding_keeps_all_kinds_by_default(run: RunCommand) -> None:
     everything = run("fold", EVENTS, "-q").stdout
     assert ";wait " in everything
     kernel = run("fold", EVENTS, "-q", "--kind", "kernel").stdout
@@ -71,21 +71,21 @@ def test_folding_drops_nothing_unasked(run: Run) -> None:
     assert set(kernel.splitlines()) < set(everything.splitlines())
 
 
-def test_idle_cpus_are_set_aside_with_their_samples(run: Run) -> None:
+def test_idle_cpus_are_set_aside_with_their_samples(run: RunCommand) -> None:
     found = section(run, RECORDINGS / "oncpu-default.out")
-    assert [(one["reason"], one["value"]) for one in found["set_aside"]] == [  # type: ignore[attr-defined]
+    assert [(aside["reason"], aside["value"]) for aside in found["set_aside"]] == [  # type: ignore[attr-defined]
         ("kind idle", 28650)
     ]
 
 
-def test_what_another_tool_folded_is_drawn_whole(run: Run) -> None:
+def test_stacks_folded_by_another_tool_are_drawn_whole(run: RunCommand) -> None:
     folded = b"main;kernel`umtxq_sleep;kernel`lock_delay 90\nmain;b 10\nsh;kernel`sched_idletd 5\n"
     picture = run("flamegraph", "-", stdin=folded).stdout
     assert "Total: 105 samples." in picture
     assert "Set aside" not in picture
 
 
-def test_running_totals_of_stacks_are_warned_of(run: Run) -> None:
+def test_running_totals_are_a_warning(run: RunCommand) -> None:
     text = b"tick 1\n\nturnstile|x\nkernel`a\n5 1\n\ntick 2\n\nturnstile|x\nkernel`a\n9 2\n"
     result = run("fold", "-", stdin=text)
     assert result.stdout == "kernel`a;x 14\n"

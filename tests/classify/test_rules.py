@@ -1,4 +1,4 @@
-"""The rules that say what a lock name or wait message is: the packaged ones, and a user's file."""
+"""The rules that classify locks and wait messages: the packaged ones and a user's file."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _cases() -> Iterator[Case]:
 
 
 def _linux_cases() -> Iterator[tuple[Case, str]]:
-    """Yield each case as it is classified, named, and what the rules must call it."""
+    """Yield each case with the name that the rules must give it."""
     for line in (TESTS / "fixtures/rules/cases-linux.txt").read_text().splitlines():
         if not line or line.startswith("#"):
             continue
@@ -88,7 +88,7 @@ def test_each_case_gets_its_kind_and_class(case: Case) -> None:
 
 
 @pytest.mark.parametrize(("case", "name"), LINUX, ids=lambda one: str(one)[:60])
-def test_a_wait_without_a_name_is_called_by_its_stack(case: Case, name: str) -> None:
+def test_a_wait_without_a_name_is_named_by_its_stack(case: Case, name: str) -> None:
     assert DEFAULT.name_of(case.key._replace(name=""), case.stack) == name
 
 
@@ -98,7 +98,7 @@ def test_a_recorded_name_is_kept() -> None:
         assert DEFAULT.may_name(case.key._replace(name="")) == bool(name)
 
 
-def test_every_name_that_a_rule_gives_is_given_in_some_case() -> None:
+def test_every_name_that_a_rule_gives_has_a_case() -> None:
     given = {name for _, name in LINUX}
     for rule in DEFAULT.rules:
         pattern = re.escape(rule.name or "").replace(re.escape("{caller}"), ".+")
@@ -134,7 +134,7 @@ def test_no_name_is_listed_twice_under_the_same_conditions() -> None:
     assert len(listed) == len(set(listed))
 
 
-def test_the_kinds_come_in_order_and_what_is_not_the_kernels_own_is_set_aside() -> None:
+def test_kinds_that_are_kept_come_before_those_set_aside() -> None:
     kept = [kind.id for kind in DEFAULT.kinds if not kind.set_aside]
     aside = [kind.id for kind in DEFAULT.kinds if kind.set_aside]
     assert kept == ["kernel", "oncpu", "runq", "wakeup", "unclassified"]
@@ -152,7 +152,7 @@ def test_the_kinds_come_in_order_and_what_is_not_the_kernels_own_is_set_aside() 
 @pytest.mark.parametrize(
     "name", ["", "-", "biord", "nanslp", "select", "uwait", "wait", "never seen"]
 )
-def test_a_wait_for_a_lock_is_the_kernels_whatever_the_name(event: str, name: str) -> None:
+def test_a_wait_for_a_lock_is_of_kind_kernel_with_any_name(event: str, name: str) -> None:
     assert DEFAULT.classify(Key(event, name), NO_STACK).kind == "kernel"
 
 
@@ -183,7 +183,7 @@ def test_a_module_named_like_a_function_does_not_count() -> None:
     assert verdict.lock_class == "pv list"
 
 
-def test_user_frames_do_not_count_where_the_stack_has_kernel_frames() -> None:
+def test_user_frames_do_not_count_if_there_are_kernel_frames() -> None:
     key = Key("sleepq", "unknown")
     user = ["prog`main", "prog`biowait", DELIMITER]
     assert DEFAULT.classify(key, stack_of([*user, "kernel`_sleep"])).kind == UNCLASSIFIED
@@ -269,7 +269,7 @@ def test_every_name_of_the_recordings_has_a_kind(
     assert not unknown
 
 
-# Locks of single drivers and subsystems that no class would gather with others.
+# Locks of single drivers and subsystems: no class has room for several of them.
 UNCLASSED = {"nanslp"}
 
 
@@ -476,7 +476,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_rules(tmp_path / "absent.toml")
 
 
-def test_a_directory_is_no_file_of_rules(tmp_path: Path) -> None:
+def test_a_directory_is_not_a_rules_file(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="cannot be read: Is a directory"):
         load_rules(tmp_path)
 
@@ -496,7 +496,7 @@ def test_an_unreadable_file_is_named(
 
 
 class _Packaged:
-    """Stands for the package where reading files fails."""
+    """Replaces the package of rules files; reading a file fails."""
 
     def joinpath(self, _: str) -> _Packaged:
         return self
@@ -505,7 +505,7 @@ class _Packaged:
         return b""
 
 
-def test_a_file_name_that_cannot_exist_is_an_error_and_no_traceback() -> None:
+def test_an_impossible_file_name_is_an_error() -> None:
     with pytest.raises(RulesError, match="cannot be read"):
         load_rules(Path("a\0b"))
 
@@ -528,6 +528,7 @@ _FRAME = (
 _STACK = st.lists(_FRAME, max_size=8).map(stack_of)
 
 
+@pytest.mark.slow
 @given(event=_EVENT | st.text(), name=_NAME, stack=_STACK)
 def test_any_key_and_stack_get_a_declared_kind_and_a_class(
     event: str, name: str, stack: Stack
@@ -542,7 +543,7 @@ def test_any_key_and_stack_get_a_declared_kind_and_a_class(
     name=_NAME,
     stacks=st.lists(_STACK, min_size=1, max_size=5),
 )
-def test_what_was_asked_before_does_not_change_an_answer(
+def test_earlier_questions_do_not_change_an_answer(
     event: str, name: str, stacks: list[Stack]
 ) -> None:
     fresh = [
@@ -551,6 +552,7 @@ def test_what_was_asked_before_does_not_change_an_answer(
     assert [DEFAULT.classify(Key(event, name), stack) for stack in stacks] == fresh
 
 
+@pytest.mark.slow
 @given(text=st.text() | st.binary().map(lambda raw: raw.decode("latin-1")))
 def test_any_text_is_a_file_of_rules_or_a_rules_error(
     tmp_path_factory: pytest.TempPathFactory, text: str
@@ -572,7 +574,7 @@ def test_rules_and_verdicts_cannot_be_changed() -> None:
         DEFAULT.classify(Key(), NO_STACK).kind = "x"  # type: ignore[misc]
 
 
-def test_a_stack_whose_frames_are_known_is_classified_without_matching_them_again() -> None:
+def test_known_frames_are_not_matched_again() -> None:
     frames = [f"kernel`function_{number}" for number in range(300)]
     stacks = [stack_of(frames[start : start + 12]) for start in range(250)]
     keys = [Key("turnstile", "pmap pv list"), Key("sleepq", "unheard of"), Key("on-cpu")]
@@ -606,7 +608,7 @@ def _example() -> str:
     return str(blocks[0])
 
 
-def test_the_example_of_the_document_does_what_it_says(write: Callable[[str], Path]) -> None:
+def test_the_example_in_the_document_works(write: Callable[[str], Path]) -> None:
     rules = load_rules(write(_example()))
     kinds = {kind.id: kind for kind in rules.kinds}
     assert not kinds["io"].set_aside

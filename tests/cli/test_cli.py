@@ -1,7 +1,10 @@
-"""The command line as its users meet it: help, exit codes, streams, files."""
+"""The command line: help, exit codes, streams, files."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import pty
 import re
@@ -9,30 +12,32 @@ import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
+from helpers.command_line import RunCommand
+from helpers.flamegraph_file import frames_in, title_of
+from helpers.flamegraph_file import parse as parse_svg
+from helpers.pages import parsed
+from helpers.viewer_files import check_document, check_trace, nanoseconds, waits_of
 
 from pvprof.cli import COMMANDS
-from pvprof.render.registry import FORMATS
+from pvprof.render.registry import FORMATS, Format
 
-Run = Callable[..., Result]
 STOCK = RECORDINGS / "stock-offcpu.out"
 EVENTS = RECORDINGS / "events.out.gz"
 GOLDEN = FIXTURES / "golden"
 
 
 def pvprof(*args: object, **options: object) -> subprocess.CompletedProcess[bytes]:
-    """Run pvprof in a process of its own."""
+    """Run pvprof in its own process."""
     command = [sys.executable, "-m", "pvprof", *map(str, args)]
     return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
 def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
-    """Return what pvprof prints on a terminal of that width."""
+    """Return the bytes that pvprof prints on a terminal `columns` wide."""
     parent, child = pty.openpty()
     environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", **variables}
     environment |= {"COLUMNS": str(columns), "LINES": "50"}
@@ -43,7 +48,7 @@ def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
         try:
             while data := os.read(parent, 65536):
                 printed += data
-        except OSError:  # Linux's way of saying that the terminal was closed
+        except OSError:  # Linux reports a closed terminal as an error
             pass
         process.wait()
     os.close(parent)
@@ -51,14 +56,14 @@ def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_help_with_an_example(command: str, run: Run) -> None:
+def test_each_command_has_help_with_an_example(command: str, run: RunCommand) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
     assert "Example" in result.stdout
     assert f"pvprof {command}" in result.stdout
 
 
-def test_help_lists_every_command_and_how_to_begin(run: Run) -> None:
+def test_help_lists_every_command_and_how_to_begin(run: RunCommand) -> None:
     result = run("--help")
     assert all(command in result.stdout for command in COMMANDS)
     assert "Example: pvprof report" in result.stdout
@@ -90,43 +95,146 @@ def test_a_report_of_aggregates_needs_no_numpy() -> None:
     assert "vm object" in done.stdout
 
 
-@pytest.mark.parametrize("made", FORMATS, ids=lambda made: made.name)
-def test_a_report_is_written_in_the_format_of_the_suffix(
-    made: object, tmp_path: Path, run: Run
+KEPT_NS = 1_386_252_727  # of EVENTS, by awk too: tests/parse/test_sums.py
+
+
+def kept_in_terminal(text: str) -> int:
+    rule = next(line for line in text.splitlines() if set(line) == {"─"})
+    heading = text.partition(rule)[0].splitlines()[-1]
+    assert heading.startswith("Lock or wait message ")
+    assert "|" not in heading
+    return kept_in_heading(text, "")
+
+
+def kept_in_markdown(text: str) -> int:
+    tables = re.findall(r"(?:^\|.*\|\n)+", text, re.M)
+    assert tables
+    for table in tables:
+        rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in table.splitlines()]
+        assert {len(row) for row in rows} == {len(rows[0])}
+        assert all(re.fullmatch(" ?-+:? ?", cell) for cell in rows[1])
+    return kept_in_heading(text, "### ")
+
+
+def kept_in_heading(text: str, mark: str) -> int:
+    (value,) = re.findall(rf"^{mark}Kernel waiting on itself: .* s \(([0-9,]+) ns\)$", text, re.M)
+    return int(value.replace(",", ""))
+
+
+def kept_in_csv(text: str) -> int:
+    rows = list(csv.DictReader(io.StringIO(text), strict=True))
+    assert all(None not in row and None not in row.values() for row in rows)
+    return sum(int(row["value"]) for row in rows if row["set_aside"] == "no")
+
+
+def kept_in_json(text: str) -> int:
+    return int(json.loads(text)["sections"][0]["kept"]["value"])
+
+
+def kept_in_folded(text: str) -> int:
+    lines = re.findall(r"^(?:[^;\n]+;)+[^;\n]+ (\d+)$", text, re.M)
+    assert len(lines) == len(text.splitlines())
+    return sum(map(int, lines))
+
+
+def kept_in_html(text: str) -> int:
+    assert text.startswith("<!DOCTYPE html>")
+    page = parsed(text)
+    assert page.tag.endswith("html")
+    assert page.findall(".//{*}table")
+    return total_in_title(page)
+
+
+def kept_in_svg(text: str) -> int:
+    picture = parse_svg(text)
+    assert picture.tag.endswith("svg")
+    return total_in_title(picture)
+
+
+def total_in_title(root: ET.Element) -> int:
+    """Return the value, in ns, of the lowest frame of the first flame graph."""
+    titles = [title_of(frame) for frame in frames_in(root)]
+    value = next(value for name, value in titles if name == "all")
+    match = re.search(r"\(([0-9,]+) ns\)", value)
+    assert match
+    return int(match[1].replace(",", ""))
+
+
+def kept_in_speedscope(text: str) -> int:
+    return sum(sums.total() for sums in check_document(text).values())
+
+
+def kept_in_chrome_trace(text: str) -> int:
+    return sum(nanoseconds(wait["dur"]) for wait in waits_of(check_trace(text)))
+
+
+KEPT_IN = {
+    "terminal": kept_in_terminal,
+    "markdown": kept_in_markdown,
+    "csv": kept_in_csv,
+    "json": kept_in_json,
+    "folded": kept_in_folded,
+    "html": kept_in_html,
+    "svg": kept_in_svg,
+    "speedscope": kept_in_speedscope,
+    "chrome-trace": kept_in_chrome_trace,
+}
+"""A reader per format: it returns the kept time in ns, and fails if the format is another."""
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+def test_a_file_is_in_the_format_of_its_suffix(
+    fmt: Format, tmp_path: Path, run: RunCommand
 ) -> None:
-    name, suffix = made.name, made.suffixes[0]  # type: ignore[attr-defined]
-    place = tmp_path / f"result{suffix}"
-    recording = EVENTS if name == "chrome-trace" else STOCK  # it takes single waits only
-    result = run("report", recording, "-o", place)
+    for suffix in fmt.suffixes:
+        path = tmp_path / f"result{suffix}"
+        result = run("report", EVENTS, "-o", path)
+        assert result.exit_code == 0
+        assert f"pvprof: wrote {path}" in result.stderr
+        assert result.stdout == ""
+        assert KEPT_IN[fmt.name](path.read_text(encoding="utf-8")) == KEPT_NS
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+def test_stdout_is_in_the_format_that_is_asked_for(fmt: Format, run: RunCommand) -> None:
+    result = run("report", EVENTS, "-o", "-", "--format", fmt.name)
     assert result.exit_code == 0
-    assert f"pvprof: wrote {place}" in result.stderr
-    assert result.stdout == ""
-    assert place.read_text() == run("report", recording, "-o", "-", "--format", name).stdout
+    assert KEPT_IN[fmt.name](result.stdout) == KEPT_NS
 
 
-def test_one_run_writes_several_files(tmp_path: Path, run: Run) -> None:
+@pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])
+def test_each_format_of_a_command_gives_other_bytes(command: str, run: RunCommand) -> None:
+    choices = re.search(r"--format \[(.*)\]", run(command, "--help").stdout)
+    assert choices
+    names = choices[1].split("|")
+    texts = [run(command, EVENTS, "-o", "-", "--format", name).stdout for name in names]
+    assert all(texts)
+    assert len(set(texts)) == len(names) > 1
+
+
+def test_one_run_writes_several_files(tmp_path: Path, run: RunCommand) -> None:
     wanted = [tmp_path / name for name in ("a.md", "b.svg", "c.folded")]
-    result = run("report", STOCK, *(word for place in wanted for word in ("-o", place)))
+    result = run("report", STOCK, *(word for path in wanted for word in ("-o", path)))
     assert result.exit_code == 0
-    assert all(place.stat().st_size for place in wanted)
+    assert all(path.stat().st_size for path in wanted)
     assert sorted(tmp_path.iterdir()) == wanted
 
 
-def test_a_file_is_not_overwritten_unasked(tmp_path: Path, run: Run) -> None:
-    place = tmp_path / "mine.folded"
-    place.write_text("precious")
-    result = run("fold", STOCK, "-o", place)
+def test_a_file_is_overwritten_only_with_force(tmp_path: Path, run: RunCommand) -> None:
+    path = tmp_path / "mine.folded"
+    path.write_text("precious")
+    result = run("fold", STOCK, "-o", path)
     assert result.exit_code == 1
     assert "exists already" in result.stderr
     assert "--force" in result.stderr
-    assert place.read_text() == "precious"
-    assert run("fold", STOCK, "-o", place, "--force").exit_code == 0
-    assert "vm object" in place.read_text()
+    assert path.read_text() == "precious"
+    assert run("fold", STOCK, "-o", path, "--force").exit_code == 0
+    assert "vm object" in path.read_text()
 
 
 @pytest.mark.parametrize("target", ["missing/x.svg", "."])
-def test_a_place_that_cannot_be_written_is_said_before_reading(
-    target: str, tmp_path: Path, run: Run
+def test_an_output_that_cannot_be_written_is_an_error_before_reading(
+    target: str, tmp_path: Path, run: RunCommand
 ) -> None:
     result = run("fold", tmp_path / "not there either", "-o", tmp_path / target)
     assert result.exit_code == 1
@@ -141,29 +249,32 @@ def test_a_full_disk_leaves_no_file_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args",
+    ("args", "mistake"),
     [
-        ["nonsense"],
-        ["report"],
-        ["report", STOCK, "--kind", "nonsense"],
-        ["report", STOCK, "--frame", "("],
-        ["report", STOCK, "-o", "x.docx"],
-        ["fold", STOCK, "--measure", "samples"],
-        ["fold", STOCK, "--input-format", "nonsense"],
-        ["locks", STOCK, "-o", "x.svg"],
-        ["script", "nonsense"],
-        ["flamegraph", STOCK, "--width", "3"],
+        (["nonsense"], "'nonsense'"),
+        (["report"], "Missing argument 'REC...'"),
+        (["report", STOCK, "--kind", "nonsense"], "kind: nonsense"),
+        (["report", STOCK, "--frame", "("], "--frame: bad regular expression '('"),
+        (["report", STOCK, "-o", "x.docx"], "x.docx: no format has that suffix"),
+        (["fold", STOCK, "--measure", "samples"], "nothing measured in samples"),
+        (["fold", STOCK, "--input-format", "nonsense"], "'--input-format': 'nonsense'"),
+        (["locks", STOCK, "-o", "x.svg"], "x.svg: no format has that suffix"),
+        (["script", "nonsense"], "mode: nonsense"),
+        (["flamegraph", STOCK, "--width", "3"], "'--width': 3 is not in the range"),
     ],
-    ids=lambda args: " ".join(map(str, args[:1] + args[2:])),
+    ids=lambda value: " ".join(map(str, value[:1] + value[2:])) if isinstance(value, list) else "",
 )
-def test_a_mistake_in_the_options_is_a_usage_error(args: list[object], run: Run) -> None:
+def test_a_mistake_in_the_options_is_a_usage_error_that_names_it(
+    args: list[object], mistake: str, run: RunCommand
+) -> None:
     result = run(*args)
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert "nonsense" in result.stderr or "rror" in result.stderr or "Usage" in result.stderr
+    (error,) = re.findall(r"^(?:pvprof: error|Error): (.*)$", result.stderr, re.M)
+    assert mistake in error
 
 
-def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: Run) -> None:
+def test_nothing_to_draw_fails_with_a_picture_that_says_so(run: RunCommand) -> None:
     result = run("flamegraph", STOCK, "--name", "no such lock")
     assert result.exit_code == 1
     assert "There is nothing to draw" in result.stdout
@@ -171,7 +282,7 @@ def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: Run) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "sentence"),
     [
         (["drops.out"], "recorded). Data are missing: totals are too low"),
         (["stock-offcpu.out"], ""),
@@ -184,21 +295,21 @@ def test_nothing_to_draw_is_a_failure_with_a_picture_that_says_so(run: Run) -> N
     ],
     ids=" ".join,
 )
-def test_a_picture_says_above_its_frames_that_data_are_missing(
-    run: Run, words: list[str], said: str
+def test_the_subtitle_says_that_data_are_missing(
+    run: RunCommand, words: list[str], sentence: str
 ) -> None:
     paths = [word if word.startswith("--") else RECORDINGS / word for word in words]
     text = run("flamegraph", "--measure", "ns", *paths, "-o", "-", "-q").stdout
     subtitles = "".join(re.findall('class="subtitle"[^>]*>([^<]*)<', text))
-    assert said in subtitles
-    assert ("Data are missing" in subtitles) == bool(said)
+    assert sentence in subtitles
+    assert ("Data are missing" in subtitles) == bool(sentence)
 
 
-def test_a_difference_says_of_either_side_how_much_of_it_is_shown(run: Run) -> None:
+def test_a_difference_gives_the_share_that_each_side_shows(run: RunCommand) -> None:
     sides = [RECORDINGS / name for name in ("seed-offcpu.out", "stock-offcpu.out")]
     text = run("flamegraph", "--measure", "ns", "--diff", *sides, "-o", "-", "-q").stdout
-    said = "Kernel waiting on itself (base &lt;0.1% of 1,285 s, new 0.9% of 145.3 s recorded)"
-    assert said in text
+    share = "Kernel waiting on itself (base &lt;0.1% of 1,285 s, new 0.9% of 145.3 s recorded)"
+    assert share in text
 
 
 def test_a_closed_pipe_is_no_error() -> None:
@@ -210,7 +321,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert b"rror" not in done.stderr
 
 
-def test_a_pipe_gets_no_colour_and_no_trailing_blanks(run: Run) -> None:
+def test_a_pipe_gets_no_colour_and_no_trailing_blanks(run: RunCommand) -> None:
     printed = run("report", STOCK).stdout
     assert "\x1b" not in printed
     assert all(line == line.rstrip() for line in printed.splitlines())
@@ -222,6 +333,7 @@ def test_a_terminal_gets_colour_and_no_color_turns_it_off() -> None:
     assert not colour.search(on_terminal("report", STOCK, columns=100, NO_COLOR="1"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [60, 80, 120, 200])
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "events.out.gz", "lockstat-provider.out"])
 def test_no_number_is_cut_and_no_line_is_wider_than_the_terminal(columns: int, name: str) -> None:
@@ -246,7 +358,7 @@ def test_no_number_is_cut_and_no_line_is_wider_than_the_terminal(columns: int, n
     ],
 )
 def test_results_of_real_recordings_are_as_reviewed(
-    golden: str, args: list[object], run: Run, monkeypatch: pytest.MonkeyPatch
+    golden: str, args: list[object], run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     result = run(*args)
@@ -258,7 +370,7 @@ def test_results_of_real_recordings_are_as_reviewed(
 
 
 def without_script_and_style(svg: str) -> str:
-    """Leave out of a picture what has files and tests of its own."""
+    """Return a picture without script and style, which have their own files and tests."""
     root = ET.fromstring(svg)
     for element in list(root):
         if element.tag.endswith(("script", "style")):
@@ -266,6 +378,7 @@ def without_script_and_style(svg: str) -> str:
     return ET.tostring(root, encoding="unicode")
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     pictures = {
         pvprof("flamegraph", EVENTS, env={**os.environ, "PYTHONHASHSEED": seed}).stdout
@@ -274,7 +387,7 @@ def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
     assert len(pictures) == 1
 
 
-def test_a_users_rules_decide(tmp_path: Path, run: Run) -> None:
+def test_rules_of_the_user_apply(tmp_path: Path, run: RunCommand) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nclass = "my lock"\nnames = ["vm object"]\n')
     result = run("locks", STOCK, "--rules", rules, "--class", "my lock", "--format", "csv")
@@ -282,12 +395,12 @@ def test_a_users_rules_decide(tmp_path: Path, run: Run) -> None:
     assert [row[3:5] for row in rows if row[1] == "no"] == [["my lock", "vm object"]]
 
 
-def test_counts_can_be_folded_where_they_were_recorded(run: Run) -> None:
+def test_recorded_counts_can_be_folded(run: RunCommand) -> None:
     counted = run("fold", STOCK, "--counts").stdout.splitlines()
     assert sum(int(line.rpartition(" ")[2]) for line in counted) == 2021
 
 
-def test_each_d_program_is_listed_with_what_it_is_for(run: Run) -> None:
+def test_the_list_of_programs_has_every_mode(run: RunCommand) -> None:
     listed = run("script", "--list").stdout
     for mode in ("offcpu", "offcpu-sdt", "events", "oncpu", "locks", "wakeup", "runq"):
         assert f"\n{mode} " in f"\n{listed}"
@@ -297,7 +410,7 @@ def test_each_d_program_is_listed_with_what_it_is_for(run: Run) -> None:
 
 @pytest.mark.parametrize("args", [["report", STOCK], ["--help"], ["script", "offcpu"]])
 @pytest.mark.parametrize("target", ["/dev/full", "&-"])
-def test_a_stdout_that_takes_nothing_is_one_line_of_error(args: list[object], target: str) -> None:
+def test_an_unwritable_stdout_is_one_line_of_error(args: list[object], target: str) -> None:
     command = shlex.join([sys.executable, "-m", "pvprof", *map(str, args)])
     done = subprocess.run(
         ["sh", "-c", f"{command} >{target}"], capture_output=True, check=False, text=True
@@ -306,13 +419,13 @@ def test_a_stdout_that_takes_nothing_is_one_line_of_error(args: list[object], ta
     assert re.fullmatch(r"pvprof: error: .*\n", done.stderr)
 
 
-def test_an_unreadable_kldstat_is_one_line_of_error(run: Run, tmp_path: Path) -> None:
+def test_an_unreadable_kldstat_is_one_line_of_error(run: RunCommand, tmp_path: Path) -> None:
     result = run("report", STOCK, "--kldstat", tmp_path / "none")
     assert result.exit_code == 1
     assert result.stderr.startswith(f"pvprof: error: {tmp_path / 'none'}: No such file")
 
 
-def test_all_outputs_are_written_or_none(tmp_path: Path, run: Run) -> None:
+def test_all_outputs_are_written_or_none(tmp_path: Path, run: RunCommand) -> None:
     histogram = RECORDINGS / "histogram.out"
     result = run("report", histogram, "-o", tmp_path / "h.md", "-o", tmp_path / "h.svg")
     assert result.exit_code == 1
@@ -323,19 +436,19 @@ def test_all_outputs_are_written_or_none(tmp_path: Path, run: Run) -> None:
     assert "named twice" in twice.stderr
 
 
-def test_counts_are_refused_where_none_were_recorded(run: Run) -> None:
+def test_counts_are_an_error_if_none_were_recorded(run: RunCommand) -> None:
     result = run("fold", RECORDINGS / "oncpu-default.out", "--counts")
     assert result.exit_code == 2
     assert "no counts" in result.stderr
 
 
-def test_a_picture_of_counts_speaks_of_counts_throughout(run: Run) -> None:
+def test_a_picture_of_counts_gives_counts_everywhere(run: RunCommand) -> None:
     picture = run("flamegraph", STOCK, "--counts").stdout
     assert "Kernel waiting on itself (5.0% of 2,021 recorded)" in picture
     assert "Waiting for children: 1,907" in picture
 
 
-def test_control_characters_of_a_name_never_reach_the_terminal(run: Run) -> None:
+def test_control_characters_of_a_name_never_reach_the_terminal(run: RunCommand) -> None:
     text = b"\nturnstile|l\x1b[31mRED\nkernel`a\n5 1\n"
     for form in ("terminal", "markdown"):
         printed = run("report", "-", "--format", form, stdin=text).stdout
@@ -343,20 +456,20 @@ def test_control_characters_of_a_name_never_reach_the_terminal(run: Run) -> None
         assert "x1b" in printed
 
 
-def test_histograms_pass_the_filters_too(run: Run) -> None:
+def test_filters_apply_to_histograms(run: RunCommand) -> None:
     printed = run("report", RECORDINGS / "lockstat-provider.out", "--name", "^vm object$").stdout
     table = printed.partition("Wait histograms")[2]
     assert "vm object" in table
     assert "pmap pv list" not in table
 
 
-def test_kernel_frames_that_stayed_hex_are_said_so(run: Run) -> None:
+def test_kernel_addresses_without_a_name_are_a_note(run: RunCommand) -> None:
     assert "kernel addresses without a name" in run("fold", STOCK).stderr
     assert run("fold", STOCK, "--symbols", SYMBOLS).stderr == ""
 
 
-def test_addresses_in_programs_that_stayed_without_a_name_are_told(run: Run) -> None:
+def test_user_addresses_without_a_name_are_a_note(run: RunCommand) -> None:
     ended = RECORDINGS.parent / "linux" / "bpftrace" / "oncpu.pvprof.tar.gz"
-    said = run("fold", ended).stderr
-    assert "20 x addresses in programs without a name" in said
-    assert "kernel addresses" not in said
+    text = run("fold", ended).stderr
+    assert "20 x addresses in programs without a name" in text
+    assert "kernel addresses" not in text

@@ -1,4 +1,4 @@
-"""``pvprof compare`` as its users meet it."""
+"""``pvprof compare``: tables, pictures, options and errors."""
 
 from __future__ import annotations
 
@@ -8,24 +8,22 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.command_line import RunCommand
 from helpers.two_sides import manifest, noisy, raw, records_of, write_recording, write_side
 
 from pvprof.units import format_value
 
-Run = Callable[..., Result]
 GOLDEN = FIXTURES / "golden"
 NEW_LOCK = {"obm": (5_000_000, 3)}
 
 
 @pytest.fixture
 def sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Path], list[Path]]:
-    """Two sides of six runs: one lock with 30 % less wait, a new one, and others as before."""
+    """Write two sides of six runs: one lock waits 30 % less, one is new, others are unchanged."""
     monkeypatch.chdir(tmp_path)
     base = write_side(Path("runs"), "stock", noisy(1, 6, 1))
     new = write_side(Path("runs"), "patched", [{**one, **NEW_LOCK} for one in noisy(0.7, 6, 2)])
@@ -37,7 +35,7 @@ Sides = tuple[list[Path], list[Path]]
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_the_tables_on_a_terminal(
-    run: Run, sides: Sides, monkeypatch: pytest.MonkeyPatch, columns: int
+    run: RunCommand, sides: Sides, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     result = run("compare", *sides[0], "--vs", *sides[1])
@@ -46,8 +44,8 @@ def test_the_tables_on_a_terminal(
     assert_golden(result.stdout, GOLDEN / f"compare-{columns}.txt")
 
 
-def test_markdown_has_one_table_a_sentence_a_verdict_and_a_link_to_the_picture(
-    run: Run, sides: Sides
+def test_markdown_has_a_table_verdicts_and_a_link_to_the_picture(
+    run: RunCommand, sides: Sides
 ) -> None:
     Path("pictures").mkdir()
     result = run(
@@ -63,7 +61,9 @@ def test_markdown_has_one_table_a_sentence_a_verdict_and_a_link_to_the_picture(
     assert len(re.findall(r"^- .*: [\d.]+% (?:less|more)", text, re.M)) == different > 0
 
 
-def test_csv_and_json_hold_the_same_in_full_precision(run: Run, sides: Sides) -> None:
+def test_csv_and_json_have_the_same_numbers_in_full_precision(
+    run: RunCommand, sides: Sides
+) -> None:
     words = ("compare", *sides[0], "--vs", *sides[1], "-q", "-o", "-", "--format")
     document = json.loads(run(*words, "json").stdout)
     rows = list(csv.DictReader(io.StringIO(run(*words, "csv").stdout)))
@@ -88,7 +88,7 @@ def test_csv_and_json_hold_the_same_in_full_precision(run: Run, sides: Sides) ->
     assert times == ["real", "user", "sys"]
 
 
-def test_totals_are_those_of_a_report_on_the_same_recordings(run: Run, sides: Sides) -> None:
+def test_totals_are_those_of_a_report_on_the_same_recordings(run: RunCommand, sides: Sides) -> None:
     document = json.loads(
         run("compare", *sides[0], "--vs", *sides[1], "-o", "-", "--format", "json").stdout
     )
@@ -103,7 +103,7 @@ def test_totals_are_those_of_a_report_on_the_same_recordings(run: Run, sides: Si
         assert {name: value for name, value in found.items() if value} == expected
 
 
-def test_labels_make_the_sides(run: Run, sides: Sides) -> None:
+def test_labels_decide_the_side_of_a_recording(run: RunCommand, sides: Sides) -> None:
     by_order = run("compare", *sides[0], "--vs", *sides[1]).stdout
     assert run("compare", *sides[0], *sides[1]).stdout == by_order
     assert run("compare", *reversed(sides[1]), *sides[0], "--base", "stock").stdout == by_order
@@ -111,7 +111,7 @@ def test_labels_make_the_sides(run: Run, sides: Sides) -> None:
     assert swapped.startswith("pvprof compare: patched (6 runs) → stock (6 runs)")
 
 
-def test_a_directory_of_repeated_runs_stands_for_its_recordings(run: Run, sides: Sides) -> None:
+def test_a_directory_of_runs_means_all_its_recordings(run: RunCommand, sides: Sides) -> None:
     for label, some in zip(("stock", "patched"), sides, strict=True):
         Path(label).mkdir()
         for one in some:
@@ -123,7 +123,7 @@ def test_a_directory_of_repeated_runs_stands_for_its_recordings(run: Run, sides:
     assert run("compare", "stock", "--vs=patched").stdout == expected
 
 
-def test_the_differential_file_adds_up_and_reads_back(run: Run, sides: Sides) -> None:
+def test_the_differential_file_adds_up_and_can_be_read(run: RunCommand, sides: Sides) -> None:
     words = ("compare", *sides[0], "--vs", *sides[1][:3])
     assert run(*words, "-o", "change.folded").exit_code == 0
     text = Path("change.folded").read_text()
@@ -144,7 +144,7 @@ def test_the_differential_file_adds_up_and_reads_back(run: Run, sides: Sides) ->
     assert sum(int(line.rsplit(" ", 1)[1]) for line in back.splitlines()) == totals[1]
 
 
-def test_the_picture_is_valid_and_says_how_it_was_scaled(run: Run, sides: Sides) -> None:
+def test_the_picture_is_valid_and_states_its_scale(run: RunCommand, sides: Sides) -> None:
     result = run(
         "compare", *sides[0], "--vs", *sides[1], "--work", "builds=2:3", "-o", "change.svg"
     )
@@ -168,8 +168,8 @@ def test_the_picture_is_valid_and_says_how_it_was_scaled(run: Run, sides: Sides)
         (6, ("--work", "2:3"), "(12 units of work) is scaled by 1.5 to the 18 units of work of"),
     ],
 )
-def test_the_picture_says_that_its_values_are_those_of_all_runs(
-    run: Run, sides: Sides, runs: int, words: tuple[str, ...], said: str
+def test_the_picture_says_that_its_values_sum_all_runs(
+    run: RunCommand, sides: Sides, runs: int, words: tuple[str, ...], said: str
 ) -> None:
     picture = ("--format", "svg", "-o", "-")
     text = run("compare", *sides[0], "--vs", *sides[1][:runs], *words, *picture).stdout
@@ -191,29 +191,29 @@ def test_the_picture_says_that_its_values_are_those_of_all_runs(
         (("--per", "second", "--no-holm"), " Run times: of a whole run each."),
     ],
 )
-def test_run_times_are_said_to_be_those_of_whole_runs_where_values_are_per_something_else(
-    run: Run, sides: Sides, words: tuple[str, ...], said: str
+def test_run_times_are_labelled_whole_if_values_are_per_unit(
+    run: RunCommand, sides: Sides, words: tuple[str, ...], said: str
 ) -> None:
     result = run("compare", *sides[0], "--vs", *sides[1], *words, "--format", "markdown", "-o", "-")
     assert said in result.stdout
     assert "| real | 100.217 s |" in result.stdout
 
 
-def test_the_picture_says_that_data_are_missing_on_a_side(run: Run, sides: Sides) -> None:
+def test_the_picture_says_that_data_are_missing_on_a_side(run: RunCommand, sides: Sides) -> None:
     words = ("compare", *sides[0], "--vs", *sides[1], "--format", "svg", "-o", "-")
     assert "Data are missing" not in run(*words).stdout
     (sides[1][0] / "stderr.txt").write_text("dtrace: 17 drops on CPU 3\n")
     assert "new side. Data are missing: totals are too low" in run(*words).stdout
 
 
-def test_the_picture_of_one_run_a_side_speaks_of_one(run: Run, sides: Sides) -> None:
+def test_the_picture_of_one_run_per_side_says_one_run(run: RunCommand, sides: Sides) -> None:
     run("compare", sides[0][0], "--vs", sides[1][0], "-o", "one.svg")
     assert "One run a side. base: stock; new: patched" in Path("one.svg").read_text()
 
 
-def test_strict_refuses_and_says_why(run: Run, sides: Sides) -> None:
+def test_strict_refuses_and_says_why(run: RunCommand, sides: Sides) -> None:
     good = run("compare", *sides[0], "--vs", *sides[1], "--strict")
-    assert good.exit_code == 0  # two kernels are what is compared
+    assert good.exit_code == 0  # different kernels are expected here
     facts = manifest(9, "stock", ncpu=4)
     other = write_recording(Path("other.pvprof"), raw(records_of({"tmpfs": (5, 1)}), 99), facts)
     result = run("compare", *sides[0], other, "--vs", *sides[1], "--strict", "-o", "x.md")
@@ -223,7 +223,7 @@ def test_strict_refuses_and_says_why(run: Run, sides: Sides) -> None:
     assert not Path("x.md").exists()
 
 
-def test_a_recording_given_twice_counts_once(run: Run, sides: Sides) -> None:
+def test_a_recording_given_twice_counts_once(run: RunCommand, sides: Sides) -> None:
     one, other = sides[0][0], sides[1][0]
     result = run("compare", one, one, one, "--vs", other, other, other)
     assert "stock (1 run) → patched (1 run)" in result.stdout
@@ -232,7 +232,7 @@ def test_a_recording_given_twice_counts_once(run: Run, sides: Sides) -> None:
     assert set(verdicts) == {"no verdict"}
 
 
-def test_warm_ups_are_set_aside(run: Run, sides: Sides) -> None:
+def test_warm_ups_are_set_aside(run: RunCommand, sides: Sides) -> None:
     facts = manifest(0, "stock", warmup=True)
     output = raw(records_of({"warm lock": (10**9, 1)}), 77)
     warm = write_recording(Path("warm.pvprof"), output, facts)
@@ -244,7 +244,7 @@ def test_warm_ups_are_set_aside(run: Run, sides: Sides) -> None:
     assert "only warm-ups" in alone.stderr
 
 
-def test_bare_output_files_compare_too_and_say_what_is_not_known(run: Run) -> None:
+def test_plain_output_files_are_compared_with_a_note_on_unknown_facts(run: RunCommand) -> None:
     places = [RECORDINGS / "stock-offcpu.out", RECORDINGS / "seed-offcpu.out"]
     result = run("compare", places[0], "--vs", places[1])
     assert result.exit_code == 0
@@ -279,7 +279,7 @@ def test_bare_output_files_compare_too_and_say_what_is_not_known(run: Run) -> No
     ],
 )
 def test_bad_input_is_one_clear_line(
-    run: Run, sides: Sides, words: list[str], code: int, message: str
+    run: RunCommand, sides: Sides, words: list[str], code: int, message: str
 ) -> None:
     Path("samples.folded").write_text("a;b 3\n")
     Path("empty.out").write_text("")
@@ -290,14 +290,14 @@ def test_bad_input_is_one_clear_line(
     assert "Traceback" not in result.output
 
 
-def test_a_file_may_be_named_like_the_divider(run: Run, sides: Sides) -> None:
+def test_a_file_may_be_named_vs(run: RunCommand, sides: Sides) -> None:
     shutil.copytree(sides[1][0], "--vs.pvprof")
     result = run("compare", sides[0][0], "--vs", "--", "--vs.pvprof")
     assert result.exit_code == 0, result.stderr
     assert "→ patched (1 run)" in result.stdout
 
 
-def test_a_narrow_filter_that_leaves_nothing_is_told(run: Run, sides: Sides) -> None:
+def test_a_filter_that_leaves_nothing_is_an_error(run: RunCommand, sides: Sides) -> None:
     result = run("compare", sides[0][0], "--vs", sides[1][0], "--name", "nosuchlock")
     assert result.exit_code == 1
     assert "the filters left nothing" in result.stderr

@@ -1,74 +1,71 @@
-"""``pvprof import``: recordings made of what other tools printed."""
+"""``pvprof import``: recordings made from the output of other tools."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
-
-Run = Callable[..., Result]
+from helpers.command_line import RunCommand
 
 LOCKSTAT = RECORDINGS / "lockstat-1.out"
 PROFILING = RECORDINGS / "lock-profiling.sysctl.out"
 
 
 @pytest.mark.parametrize("source", [LOCKSTAT, PROFILING, RECORDINGS / "events.out.gz"])
-def test_a_recording_says_what_its_source_said(run: Run, tmp_path: Path, source: Path) -> None:
+def test_an_import_folds_like_its_source(run: RunCommand, tmp_path: Path, source: Path) -> None:
     place = tmp_path / "x.pvprof"
     done = run("import", source, "-o", place)
     assert done.exit_code == 0, done.stderr
     assert f"pvprof: wrote {place}: " in done.stderr
     assert run("fold", place).stdout == run("fold", source).stdout
-    listed = {one.name for one in place.iterdir()}
+    listed = {path.name for path in place.iterdir()}
     assert {"raw.out", "manifest.json"} <= listed
 
 
-def test_facts_and_symbols_go_with_it(run: Run, tmp_path: Path) -> None:
-    place = tmp_path / "stock.pvprof"
+def test_an_import_keeps_facts_and_symbols(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "stock.pvprof"
     facts = {"label": "stock", "workload": "make -j8", "host": "box", "kernel": "FreeBSD 13.2"}
     options = [word for name, text in facts.items() for word in (f"--{name}", text)]
-    run("import", LOCKSTAT, "-o", place, "--symbols", SYMBOLS, *options)
-    manifest = json.loads((place / "manifest.json").read_text())
+    run("import", LOCKSTAT, "-o", path, "--symbols", SYMBOLS, *options)
+    manifest = json.loads((path / "manifest.json").read_text())
     assert {name: manifest[name] for name in facts} == facts
     assert (manifest["mode"], manifest["source"]) == ("lockstat", "lockstat-1.out")
-    shown = run("report", place).stdout
+    shown = run("report", path).stdout
     assert "Host: box" in shown
     assert "hex" not in shown
-    assert run("fold", place).stdout == run("fold", LOCKSTAT, "--symbols", SYMBOLS).stdout
+    assert run("fold", path).stdout == run("fold", LOCKSTAT, "--symbols", SYMBOLS).stdout
 
 
-def test_what_it_was_read_as_is_remembered(run: Run, tmp_path: Path) -> None:
+def test_the_layout_of_an_import_is_kept(run: RunCommand, tmp_path: Path) -> None:
     source = tmp_path / "old.txt"
     source.write_text("a;b 3 5\na;c 2 4\n")
-    place = tmp_path / "x.pvprof"
+    path = tmp_path / "x.pvprof"
     options = ("--input-format", "differential", "--unit", "events")
-    assert run("import", source, "-o", place, *options).exit_code == 0
-    assert run("fold", place).stdout == run("fold", source, *options).stdout
-    document = json.loads(run("report", place, "--format", "json").stdout)
-    assert [one["unit"] for one in document["sections"]] == ["events"]
+    assert run("import", source, "-o", path, *options).exit_code == 0
+    assert run("fold", path).stdout == run("fold", source, *options).stdout
+    document = json.loads(run("report", path, "--format", "json").stdout)
+    assert [section["unit"] for section in document["sections"]] == ["events"]
 
 
-def test_stdin_and_gzip_are_taken(run: Run, tmp_path: Path) -> None:
-    place = tmp_path / "x.pvprof"
+def test_stdin_and_gzip_are_accepted(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "x.pvprof"
     packed = gzip.compress(PROFILING.read_bytes())
-    assert run("import", "-", "-o", place, stdin=packed).exit_code == 0
-    assert (place / "raw.out").read_bytes() == PROFILING.read_bytes()
+    assert run("import", "-", "-o", path, stdin=packed).exit_code == 0
+    assert (path / "raw.out").read_bytes() == PROFILING.read_bytes()
 
 
-def test_two_imports_are_two_sides_of_a_comparison(run: Run, tmp_path: Path) -> None:
+def test_two_imports_can_be_compared(run: RunCommand, tmp_path: Path) -> None:
     for label in ("stock", "patched"):
         run("import", LOCKSTAT, "-o", tmp_path / f"{label}.pvprof", "--label", label)
     done = run("compare", tmp_path / "stock.pvprof", tmp_path / "patched.pvprof")
     assert "patched" in done.stdout, done.stderr
 
 
-def test_nothing_is_overwritten_unasked_and_never_what_is_no_recording(
-    run: Run, tmp_path: Path
+def test_only_recordings_are_overwritten_and_only_with_force(
+    run: RunCommand, tmp_path: Path
 ) -> None:
     place = tmp_path / "x.pvprof"
     assert run("import", LOCKSTAT, "-o", place).exit_code == 0
@@ -84,18 +81,18 @@ def test_nothing_is_overwritten_unasked_and_never_what_is_no_recording(
     refused = run("import", PROFILING, "-f", "-o", other)
     assert refused.exit_code == 1
     assert "no recording" in refused.stderr
-    assert [one.name for one in other.iterdir()] == ["mother.txt"]
+    assert [path.name for path in other.iterdir()] == ["mother.txt"]
 
 
 @pytest.mark.parametrize("text", [b"", b"hello\n", b"\0\xff" * 100])
-def test_what_holds_nothing_makes_no_recording(run: Run, tmp_path: Path, text: bytes) -> None:
+def test_an_empty_input_makes_no_recording(run: RunCommand, tmp_path: Path, text: bytes) -> None:
     done = run("import", "-", "-o", tmp_path / "x.pvprof", stdin=text)
     assert done.exit_code == 1
     assert done.stderr.startswith("pvprof: error: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_losses_are_said_at_once(run: Run, tmp_path: Path) -> None:
+def test_losses_are_printed_on_import(run: RunCommand, tmp_path: Path) -> None:
     done = run("import", LOCKSTAT, "-o", tmp_path / "x.pvprof", "-q")
     assert "loss: lockstat-1: 73,458 x dynamic variable drops" in done.stderr
     assert "wrote" not in done.stderr

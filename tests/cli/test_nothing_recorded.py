@@ -1,17 +1,14 @@
-"""Whole recordings in which nothing was recorded: they open, and say so. Cut ones do not."""
+"""Complete recordings without records open and report that; truncated ones are errors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
 from helpers import native_writer as writer
-
-Run = Callable[..., Result]
+from helpers.command_line import RunCommand
 
 MODES = [("offcpu", "ns"), ("events", "ns"), ("locks", "ns"), ("runq", "ns"), ("oncpu", "samples")]
 
@@ -23,7 +20,7 @@ def nothing(mode: str = "offcpu", unit: str = "ns") -> bytes:
 @pytest.mark.parametrize(("mode", "unit"), MODES)
 @pytest.mark.parametrize("command", ["report", "locks"])
 def test_a_report_says_that_nothing_was_recorded(
-    command: str, mode: str, unit: str, run: Run
+    command: str, mode: str, unit: str, run: RunCommand
 ) -> None:
     result = run(command, "-", stdin=nothing(mode, unit))
     assert result.exit_code == 0, result.stderr
@@ -32,7 +29,7 @@ def test_a_report_says_that_nothing_was_recorded(
     assert ": nothing was recorded\n" in result.stdout
 
 
-def test_waits_that_the_program_left_out_are_told_beside_it(run: Run) -> None:
+def test_an_empty_report_counts_the_waits_that_were_left_out(run: RunCommand) -> None:
     text = writer.header() + writer.BEGIN + b"#set-aside short sleepq 12345 12\n" + writer.END
     result = run("report", "-", stdin=text)
     assert result.exit_code == 0, result.stderr
@@ -40,7 +37,7 @@ def test_waits_that_the_program_left_out_are_told_beside_it(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["markdown", "csv", "json"])
-def test_every_format_of_tables_holds_nothing(name: str, run: Run) -> None:
+def test_every_table_format_can_be_empty(name: str, run: RunCommand) -> None:
     result = run("report", "-", "--format", name, "-o", "-", stdin=nothing())
     assert result.exit_code == 0, result.stderr
     if name == "json":
@@ -51,7 +48,7 @@ def test_every_format_of_tables_holds_nothing(name: str, run: Run) -> None:
 
 
 @pytest.mark.parametrize("args", [[], ["--counts"], ["--chain", "wakers"], ["--kind", "kernel"]])
-def test_folded_stacks_are_none_as_when_the_filters_keep_none(args: list[str], run: Run) -> None:
+def test_an_empty_recording_has_no_folded_stacks(args: list[str], run: RunCommand) -> None:
     result = run("fold", "-", *args, stdin=nothing("events"))
     assert (result.exit_code, result.stdout) == (0, "")
     filtered = run("fold", RECORDINGS / "events.out.gz", "--name", "^no such name$")
@@ -59,25 +56,25 @@ def test_folded_stacks_are_none_as_when_the_filters_keep_none(args: list[str], r
 
 
 @pytest.mark.parametrize("suffix", ["svg", "speedscope.json"])
-def test_a_picture_of_nothing_is_an_error_that_does_not_blame_the_filters(
-    suffix: str, run: Run, tmp_path: Path
+def test_an_empty_picture_does_not_blame_the_filters(
+    suffix: str, run: RunCommand, tmp_path: Path
 ) -> None:
     result = run("flamegraph", "-", "-o", tmp_path / f"x.{suffix}", stdin=nothing())
     assert result.exit_code == 1
     assert "nothing to draw: nothing was recorded" in result.stderr
 
 
-def test_a_page_of_nothing_can_be_read_again(run: Run, tmp_path: Path) -> None:
+def test_a_page_of_nothing_can_be_read_again(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
-    made = run("report", "-", "-o", page, stdin=nothing())
-    assert made.exit_code == 1
-    assert "nothing to show: nothing was recorded" in made.stderr
+    result = run("report", "-", "-o", page, stdin=nothing())
+    assert result.exit_code == 1
+    assert "nothing to show: nothing was recorded" in result.stderr
     again = run("report", page)
     assert again.exit_code == 0, again.stderr
     assert ": nothing was recorded\n" in again.stdout
 
 
-def test_nothing_adds_nothing_to_other_recordings(run: Run, tmp_path: Path) -> None:
+def test_an_empty_recording_adds_nothing_to_others(run: RunCommand, tmp_path: Path) -> None:
     empty = tmp_path / "empty.out"
     empty.write_bytes(nothing("events"))
     other = RECORDINGS / "events.out.gz"
@@ -101,8 +98,8 @@ def test_nothing_adds_nothing_to_other_recordings(run: Run, tmp_path: Path) -> N
     ids=["header", "no end", "no begin", "damaged record", "stray line", "drops"],
 )
 @pytest.mark.parametrize("command", ["report", "fold", "flamegraph"])
-def test_a_recording_of_which_anything_is_missing_stays_an_error(
-    command: str, text: bytes, run: Run
+def test_a_truncated_empty_recording_is_an_error(
+    command: str, text: bytes, run: RunCommand
 ) -> None:
     result = run(command, "-", stdin=text)
     assert result.exit_code == 1
@@ -111,7 +108,7 @@ def test_a_recording_of_which_anything_is_missing_stays_an_error(
 
 
 def test_an_empty_picture_says_what_was_set_aside_and_how_to_see_it(
-    run: Run, tmp_path: Path
+    run: RunCommand, tmp_path: Path
 ) -> None:
     out = tmp_path / "empty.svg"
     linux = RECORDINGS.parent / "linux" / "bpftrace" / "events.pvprof.tar.gz"
@@ -124,7 +121,7 @@ def test_an_empty_picture_says_what_was_set_aside_and_how_to_see_it(
     assert "--kind all keeps every kind" in picture
 
 
-def test_weights_of_nothing_are_not_blamed_on_filters(run: Run) -> None:
+def test_zero_weights_are_not_blamed_on_filters(run: RunCommand) -> None:
     result = run("flamegraph", "-", stdin=b"a;b 0\n")
     assert result.exit_code == 1
     assert "nothing to draw: every weight is 0" in result.stderr

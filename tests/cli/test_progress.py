@@ -1,4 +1,4 @@
-"""What is said while large recordings are read."""
+"""The progress line while large recordings are read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import read_recording_bytes
 
 COMMAND = [sys.executable, "-m", "pvprof", "locks", "--top", "1"]
@@ -19,7 +20,8 @@ def large_recording(place: Path) -> Path:
     return place
 
 
-def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_terminal_shows_progress_and_erases_it(tmp_path: Path) -> None:
     recording = large_recording(tmp_path / "large.out")
     ours, theirs = os.openpty()
     with subprocess.Popen(
@@ -30,7 +32,7 @@ def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: 
         try:
             while piece := os.read(ours, 4096):
                 seen += piece
-        except OSError:  # how the end of a terminal shows on Linux
+        except OSError:  # Linux reports a closed terminal as an error
             pass
         finally:
             os.close(ours)
@@ -44,7 +46,8 @@ def test_a_terminal_sees_how_far_reading_is_and_nothing_is_left_of_it(tmp_path: 
     assert "reading" not in lines[-1]
 
 
-def test_a_pipe_sees_none_of_it(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_pipe_gets_no_progress(tmp_path: Path) -> None:
     recording = large_recording(tmp_path / "large.out")
     done = subprocess.run([*COMMAND, str(recording)], capture_output=True, check=True)
     assert b"reading" not in done.stderr

@@ -1,4 +1,4 @@
-"""``pvprof stats`` as its users meet it."""
+"""``pvprof stats``: tables, options and errors."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, assert_golden
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.stats.series import Metric, Series
 from pvprof.views.tables.plot import draw, shorten
 
-Run = Callable[..., Result]
 THREAD = FIXTURES / "times"
 BOX = THREAD / "box-32-threads.txt"
 SKYLAKE = THREAD / "skylake-104-threads.txt"
@@ -28,7 +26,7 @@ GOLDEN = FIXTURES / "golden"
 
 @pytest.fixture
 def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make three files of plain numbers and go to where they are."""
+    """Write three files of plain numbers and change to their directory."""
     monkeypatch.chdir(tmp_path)
     Path("iguana").write_text("50\n200\n150\n400\n750\n400\n150\n")
     Path("chameleon").write_text("150\n400\n720\n500\n930\n")
@@ -37,8 +35,8 @@ def sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("columns", [80, 200])
-def test_the_threads_tables_on_a_terminal(
-    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
+def test_tables_of_three_sets_are_as_reviewed(
+    run: RunCommand, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     result = run("stats", SKYLAKE, "--ratio")
@@ -48,17 +46,19 @@ def test_the_threads_tables_on_a_terminal(
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("markdown", "md"), ("csv", "csv"), ("json", "json")])
-def test_the_other_formats(run: Run, tmp_path: Path, name: str, suffix: str) -> None:
-    place = tmp_path / f"x.{suffix}"
-    result = run("stats", BOX, "--holm", "-o", place)
+def test_tables_in_other_formats_are_as_reviewed(
+    run: RunCommand, tmp_path: Path, name: str, suffix: str
+) -> None:
+    path = tmp_path / f"x.{suffix}"
+    result = run("stats", BOX, "--holm", "-o", path)
     assert result.exit_code == 0
-    assert f"wrote {place}" in result.stderr
-    assert place.read_text() == run("stats", BOX, "--holm", "--format", name).stdout
-    if name == "markdown":  # the others have every digit, which a newer scipy may change
-        assert_golden(place.read_text(), GOLDEN / f"stats-thread.{suffix}")
+    assert f"wrote {path}" in result.stderr
+    assert path.read_text() == run("stats", BOX, "--holm", "--format", name).stdout
+    if name == "markdown":  # other formats have all digits, and a newer scipy may change the last
+        assert_golden(path.read_text(), GOLDEN / f"stats-thread.{suffix}")
 
 
-def test_json_and_csv_hold_the_same_in_full_precision(run: Run) -> None:
+def test_json_and_csv_have_the_same_numbers_in_full_precision(run: RunCommand) -> None:
     document = json.loads(run("stats", SKYLAKE, "--format", "json").stdout)
     rows = list(csv.DictReader(io.StringIO(run("stats", SKYLAKE, "--format", "csv").stdout)))
     assert len(rows) == 9
@@ -76,7 +76,7 @@ def test_json_and_csv_hold_the_same_in_full_precision(run: Run) -> None:
     assert found["sys", "head"]["warmups"] == [2210.51]
 
 
-def test_the_numbers_are_those_in_the_manual_of_ministat(run: Run, sets: Path) -> None:
+def test_the_numbers_are_those_in_the_manual_of_ministat(run: RunCommand, sets: Path) -> None:
     result = run("stats", "iguana", "chameleon", "-c", "80", "-A")
     assert "240 ± 212.215" in result.stdout
     assert "80% ± 70.7384%" in result.stdout
@@ -85,7 +85,7 @@ def test_the_numbers_are_those_in_the_manual_of_ministat(run: Run, sets: Path) -
     assert "none proven" in run("stats", "iguana", "chameleon").stdout
 
 
-def test_alpha_is_confidence_the_other_way_round(run: Run, sets: Path) -> None:
+def test_alpha_is_one_minus_confidence(run: RunCommand, sets: Path) -> None:
     files = ("iguana", "chameleon", "--format", "json")
     assert run("stats", *files, "--alpha", "0.2").stdout == run("stats", *files, "-c", "80").stdout
     both = run("stats", *files, "--alpha", "0.2", "-c", "80")
@@ -93,7 +93,7 @@ def test_alpha_is_confidence_the_other_way_round(run: Run, sets: Path) -> None:
     assert "give one of them" in both.stderr
 
 
-def test_any_set_can_be_the_base(run: Run) -> None:
+def test_base_chooses_the_base(run: RunCommand) -> None:
     result = run("stats", SKYLAKE, "--base", "head + objc", "--metric", "sys", "-A")
     assert "Against head + objc, at 95 %" in result.stdout
     assert "-90.638 ± " in result.stdout
@@ -102,13 +102,13 @@ def test_any_set_can_be_the_base(run: Run) -> None:
     assert "sets: head, head + objc" in wrong.stderr
 
 
-def test_a_metric_that_was_not_measured_is_refused(run: Run) -> None:
+def test_a_metric_that_was_not_measured_is_refused(run: RunCommand) -> None:
     result = run("stats", BOX, "--metric", "swaps")
     assert result.exit_code == 2
     assert "measured here: real, user, sys" in result.stderr
 
 
-def test_counters_of_time_l_are_named_and_shown_on_request(run: Run) -> None:
+def test_counters_of_time_l_are_shown_on_request(run: RunCommand) -> None:
     path = FIXTURES / "freebsd-13.2" / "build-events.time"
     assert "also measured: maximum resident set size" in run("stats", path).stdout
     shown = run("stats", path, "--metric", "involuntary context switches")
@@ -116,7 +116,7 @@ def test_counters_of_time_l_are_named_and_shown_on_request(run: Run) -> None:
     assert "real" not in shown.stdout
 
 
-def test_one_run_a_side_is_shown_without_a_verdict(run: Run, tmp_path: Path) -> None:
+def test_one_run_per_side_has_no_verdict(run: RunCommand, tmp_path: Path) -> None:
     for name, values in (("a", "237.53 real 6782.41 user 567.74 sys"),
                          ("b", "227.86 real 6730.43 user 307.43 sys")):  # fmt: skip
         (tmp_path / name).write_text(f"{values}\n")
@@ -127,23 +127,23 @@ def test_one_run_a_side_is_shown_without_a_verdict(run: Run, tmp_path: Path) -> 
     assert "less" not in result.stdout
 
 
-def test_direction_of_better_can_be_said_of_plain_numbers(run: Run, sets: Path) -> None:
+def test_the_better_direction_of_plain_numbers_can_be_given(run: RunCommand, sets: Path) -> None:
     files = ("iguana", "chameleon", "-c", "80", "-A")
     assert "more: worse" in run("stats", *files, "--better", "lower").stdout
     assert "more: better" in run("stats", *files, "--better", "higher").stdout
 
 
-def test_the_runs_needed_for_a_difference_are_stated(run: Run) -> None:
+def test_the_number_of_runs_needed_is_stated(run: RunCommand) -> None:
     result = run("stats", BOX, "--metric", "real", "--detect", "0.2", "-A")
     assert "3 runs a side show 0.75 % or more; 25 runs a side would show 0.2 %" in result.stdout
 
 
-def test_stdin_is_a_set(run: Run, sets: Path) -> None:
+def test_stdin_is_a_set(run: RunCommand, sets: Path) -> None:
     result = run("stats", "-", "iguana", "-A", stdin=b"1 5\n2 6\n3 7\n")
     assert "Against stdin" in result.stdout
 
 
-def test_warnings_of_machine_formats_are_on_stderr(run: Run) -> None:
+def test_warnings_of_machine_formats_are_on_stderr(run: RunCommand) -> None:
     result = run("stats", SKYLAKE, "--format", "csv")
     assert "pvprof: warning: head + objc: sys: later runs are higher" in result.stderr
     assert "1 warm-up set aside: 335.91 real" in result.stderr
@@ -171,7 +171,7 @@ def test_warnings_of_machine_formats_are_on_stderr(run: Run) -> None:
     ],
 )
 def test_bad_input_is_one_clear_error(
-    run: Run, sets: Path, arguments: list[str], code: int, message: str
+    run: RunCommand, sets: Path, arguments: list[str], code: int, message: str
 ) -> None:
     Path("words").write_text("no numbers here\n")
     Path("empty").write_text("")
@@ -183,8 +183,8 @@ def test_bad_input_is_one_clear_error(
     assert "Traceback" not in result.stderr
 
 
-def test_a_metric_that_one_set_lacks_is_told_and_the_others_compared(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_metric_missing_in_one_set_is_a_warning(
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("a").write_text("1.0 real 2 user 3 sys\n1.1 real 2 user 3 sys\n1.2 real 2 user 3 sys\n")
@@ -195,14 +195,14 @@ def test_a_metric_that_one_set_lacks_is_told_and_the_others_compared(
     assert result.stdout.count("Against a") == 1
 
 
-def test_copies_of_one_file_are_told(run: Run, sets: Path) -> None:
+def test_copies_of_a_file_are_a_warning(run: RunCommand, sets: Path) -> None:
     Path("copy").write_text(Path("iguana").read_text())
     result = run("stats", "iguana", "copy", "-A")
     assert "the same numbers as iguana, in the same order" in result.stdout
     assert "none proven" in result.stdout
 
 
-def test_zero_variance_gets_a_reason_and_no_plot_of_nothing(run: Run, sets: Path) -> None:
+def test_zero_variance_has_a_reason_and_no_plot(run: RunCommand, sets: Path) -> None:
     Path("five").write_text("5\n5\n5\n")
     Path("six").write_text("6\n6\n6\n")
     apart = run("stats", "five", "six").stdout
@@ -213,19 +213,20 @@ def test_zero_variance_gets_a_reason_and_no_plot_of_nothing(run: Run, sets: Path
     assert "├" not in alone.stdout
 
 
-def test_names_and_numbers_without_end_do_not_break_the_tables(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_long_names_and_numbers_do_not_break_the_tables(
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    place = tmp_path / ("\x1b[31m" + "long" * 30)
-    place.write_text("1e-7\n123456.789012345\n3e9\n")
+    path = tmp_path / ("\x1b[31m" + "long" * 30)
+    path.write_text("1e-7\n123456.789012345\n3e9\n")
     other = tmp_path / "b"
     other.write_text("1e-7\n123456.789012345\n3e8\n")
-    result = run("stats", place, other)
+    result = run("stats", path, other)
     assert result.exit_code == 0
     assert "\x1b" not in result.stdout
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_another_process() -> None:
     command = [sys.executable, "-m", "pvprof", "stats", str(SKYLAKE), "--ratio", "--format", "json"]
     first, second = (

@@ -23,6 +23,8 @@ from target.harness import Outcome, Running, StandIn, wait_until
 
 from pvprof.recording.open import open_recording
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent.parent
 FALLEN_BACK = "pvprof: recorded with offcpu: this kernel has no kernel:profile probes"
 STARTED = ("sh", "-c", "touch started; sleep 60")

@@ -23,6 +23,8 @@ from target.harness import SHELLS, Outcome, Running, StandIn, wait_until
 
 from pvprof.recording.open import open_recording
 
+pytestmark = pytest.mark.ssh
+
 ROOT = Path(__file__).parent.parent.parent
 ODD_WORDS = ("", " two  words ", "it's", '"', "$HOME`id`!", "a\nb", "-o", "--", "☃", "\udcff", "*")
 

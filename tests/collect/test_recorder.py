@@ -19,6 +19,8 @@ from pvprof.collect.dtrace.programs import MODES, program
 from pvprof.collect.recorder import Plan, doctor, recorder
 from pvprof.errors import UsageError
 
+pytestmark = pytest.mark.slow
+
 ODD_WORDS = (
     "two words",
     "",

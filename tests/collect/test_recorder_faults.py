@@ -19,6 +19,8 @@ from target.harness import SHELLS, Outcome, Running, StandIn, plan_for, wait_unt
 
 from pvprof.collect.recorder import recorder
 
+pytestmark = pytest.mark.slow
+
 FALLEN_BACK = "pvprof: note: recorded with offcpu: this kernel has no kernel:profile probes"
 
 

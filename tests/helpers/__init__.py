@@ -1,1 +1,1 @@
-"""What several tests share: writers of recordings, readers of results."""
+"""Code that several tests share: writers of recordings, readers of results."""

@@ -1,4 +1,4 @@
-"""A real Chromium for the tests of what is drawn there, and what a person sees of a flame graph."""
+"""Pages in a real Chromium, and what a flame graph shows there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOOK = """elements => elements.map(g => {
 
 
 def watched_page(browser: Browser, **options: Any) -> Iterator[Page]:
-    """Yield a page; it must have said nothing on the console and asked for nothing but files."""
+    """Yield a page; at the end, its console must be empty and it must have loaded only files."""
     context = browser.new_context(
         **{"viewport": {"width": 1220, "height": 700}, **options},
         permissions=["clipboard-read", "clipboard-write"],
@@ -39,7 +39,7 @@ def watched_page(browser: Browser, **options: Any) -> Iterator[Page]:
 
 
 def show(page: Page, folder: Path, text: str, name: str = "picture.svg") -> Page:
-    """Open a text as a file."""
+    """Write a text to a file and open it."""
     path = folder / name
     path.write_text(text, encoding="utf-8")
     page.goto(path.as_uri())
@@ -47,34 +47,34 @@ def show(page: Page, folder: Path, text: str, name: str = "picture.svg") -> Page
 
 
 def inlined(*pictures: str) -> str:
-    """Return an HTML page with several pictures, between paragraphs of its own."""
+    """Return an HTML page with several pictures between paragraphs."""
     body = "\n<p>and</p>\n".join(pictures)
     return f'<!doctype html><meta charset="utf-8"><title>two</title><body>\n{body}\n</body>'
 
 
 def frames(where: Page | Locator) -> list[dict[str, Any]]:
-    """Return what is seen of every frame wide enough to be pointed at, in the tree's order."""
+    """Return position and look of every visible frame, in the order of the tree."""
     return list(where.locator(".boxes g:not([display])").evaluate_all(_LOOK))
 
 
 def look(where: Page | Locator, name: str, nth: int = 0) -> dict[str, Any]:
-    """Return what is seen of the frame of that name, the nth where there are several."""
+    """Return position and look of a visible frame: the nth with this name."""
     return [one for one in frames(where) if one["name"] == name][nth]
 
 
 def names(where: Page | Locator) -> list[str]:
-    """Return the names of the frames that are seen."""
+    """Return the names of the visible frames."""
     return [one["name"] for one in frames(where)]
 
 
 def frame(where: Page | Locator, name: str, nth: int = 0) -> Locator:
-    """Return the frame of that name."""
-    wanted = [place for place, one in enumerate(frames(where)) if one["name"] == name][nth]
+    """Return the locator of a visible frame: the nth with this name."""
+    wanted = [index for index, one in enumerate(frames(where)) if one["name"] == name][nth]
     return where.locator(".boxes g:not([display])").nth(wanted)
 
 
 def text_of(where: Page | Locator, kind: str) -> str:
-    """Return the text of a part of the controls."""
+    """Return the text of one part of the controls."""
     return where.locator(f".bar .{kind}, .foot .{kind}, .head .{kind}").first.text_content() or ""
 
 
@@ -84,7 +84,7 @@ def button(where: Page | Locator, kind: str) -> Locator:
 
 
 def search_for(page: Page, pattern: str) -> str:
-    """Type into the search field; return what is said of the matches."""
+    """Search for a pattern; return the text about its matches."""
     page.keyboard.press("Control+f")
     page.keyboard.type(pattern)
     return text_of(page, "matched")

@@ -1,4 +1,4 @@
-"""A small structural check of D programs, for want of a FreeBSD kernel to compile them.
+"""A small structural check of D programs: no FreeBSD kernel is here to compile them.
 
 It knows probes (pvprof's own table), clauses, variables and formats; not C types. What it finds is
 a list of sentences, empty for a sound program.
@@ -46,11 +46,11 @@ def clauses_of(text: str) -> list[Clause]:
     bare = re.sub(r"/\*.*?\*/\n", "", text, flags=re.S)
     bare = re.sub(r"#pragma.*\n", "", bare)
     found = []
-    place = 0
+    path = 0
     for match in _CLAUSE.finditer(bare):
-        between = bare[place : match.start()]
+        between = bare[path : match.start()]
         assert not between.strip(), f"not a clause: {between!r}"
-        place = match.end()
+        path = match.end()
         found.append(
             Clause(
                 [probe.strip() for probe in match["probes"].strip().split(",")],
@@ -58,7 +58,7 @@ def clauses_of(text: str) -> list[Clause]:
                 [line.strip().removesuffix(";") for line in match["body"].splitlines()],
             )
         )
-    assert not bare[place:].strip(), f"not a clause: {bare[place:]!r}"
+    assert not bare[path:].strip(), f"not a clause: {bare[path:]!r}"
     return found
 
 
@@ -99,10 +99,10 @@ def _check_clause(check: _Check, clause: Clause, number: int) -> None:
 
 
 def _check_arguments(check: _Check, clause: Clause, text: str) -> None:
-    for place in map(int, re.findall(r"\bargs\[(\d)\]", text)):
+    for path in map(int, re.findall(r"\bargs\[(\d)\]", text)):
         for probe in clause.probes:
-            if place >= len(PROBES[probe].arguments):
-                check.faults.append(f"{probe} has no args[{place}]")
+            if path >= len(PROBES[probe].arguments):
+                check.faults.append(f"{probe} has no args[{path}]")
     if text.startswith("printf"):
         form = _STRING.search(text)
         assert form is not None
@@ -127,7 +127,7 @@ def _key(variable: str) -> str:
 
 
 def _check_variables(check: _Check, clauses: list[Clause]) -> None:
-    """Every variable is set in an earlier or the same clause, and a lasting one is cleared."""
+    """Check that variables are set before use, and that lasting ones are cleared."""
     cleared = set()
     for number, clause in enumerate(clauses):
         for text in [clause.predicate, *clause.body]:
@@ -142,7 +142,7 @@ def _check_variables(check: _Check, clauses: list[Clause]) -> None:
 
 
 def _check_aggregations(check: _Check, clauses: list[Clause]) -> None:
-    """What is aggregated is printed, with a format that has a place for each part of the key."""
+    """Check that every aggregation is printed by a format that fits its key."""
     keys: dict[str, str] = {}
     for clause in clauses:
         for text in clause.body:

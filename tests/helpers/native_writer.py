@@ -1,11 +1,11 @@
-"""Prints pvprof's own grammar byte for byte as the D programs do; knows nothing of the parser."""
+"""Prints pvprof's own grammar byte for byte as the D programs do, independent of the parser."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 Lines = list[bytes]
-"""What one record prints, cut where a message of dtrace's may come between."""
+"""The text of one record, cut where dtrace may print a message in between."""
 
 BEGIN = b"#begin 1000 1795372027596348298\n"
 END = b"#end 9000 1795372027596356298\n"
@@ -38,12 +38,12 @@ def fields(some: dict[str, bytes]) -> bytes:
 
 
 def printa_stack(frames: Sequence[bytes]) -> Lines:
-    """``%k``: a newline has gone before, then one frame a line without indentation."""
+    """Print a stack as ``%k`` does: after a newline, one frame per line without indentation."""
     return [b"%b\n" % frame for frame in frames]
 
 
 def action_stack(frames: Sequence[bytes]) -> Lines:
-    """``stack()``: a newline, frames behind 14 blanks, a newline."""
+    """Print a stack as ``stack()`` does: a newline, frames after 14 blanks, a newline."""
     return [b"\n", *(b"%14s%b\n" % (b"", frame) for frame in frames), b"\n"]
 
 
@@ -77,7 +77,7 @@ def sleep(
     some: dict[str, bytes],
     frames: Sequence[bytes],
 ) -> Lines:
-    """``S``: `numbers` are time, tid, pid, cpu; `lock` is object and owner."""
+    """Print an ``S`` record: `numbers` are time, tid, pid, cpu; `lock` is object and owner."""
     head = b"S %d %d %d %d %b %x %d" % (*numbers, event.encode(), *lock)
     return [head + fields(some) + b"\n", *action_stack(frames), b".\n"]
 
@@ -90,7 +90,7 @@ def run_again(time: int, tid: int, cpu: int, wait: int | None = None) -> Lines:
 def wake(
     numbers: tuple[int, int, int, int], some: dict[str, bytes], frames: Sequence[bytes]
 ) -> Lines:
-    """``W``: `numbers` are time, sleeper, waker, cpu."""
+    """Print a ``W`` record: `numbers` are time, sleeper, waker, cpu."""
     head = b"W %d %d %d %d" % numbers
     return [head + fields(some) + b"\n", *action_stack(frames), b".\n"]
 

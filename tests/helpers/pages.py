@@ -1,4 +1,4 @@
-"""Pages for the tests, made from profiles in memory, and recordings with facts for other pages."""
+"""HTML reports made from profiles in memory, and recordings with a manifest for others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CODE = re.compile(r"<(script|style)\b[^>]*>.*?</\1>", re.S)
 
 
 def recording(place: Path, name: str, output: str = "stock-offcpu.out", **facts: object) -> Path:
-    """Return a recording as the recorder leaves it, made of real output."""
+    """Return a recording directory made from real output, with these facts in its manifest."""
     directory = place / f"{name}.pvprof"
     directory.mkdir()
     (directory / "raw.out").write_bytes(read_recording_bytes(output))
@@ -60,16 +60,21 @@ def page_from(
     names: tuple[str, ...] = ("made",),
     top: int = 20,
 ) -> str:
-    """Return the page of some profiles."""
+    """Return the HTML report of profiles."""
     pool = Dataset(
-        names, tuple(Measurement(one, None) for one in profiles), histograms, problems, (), ()
+        names,
+        tuple(Measurement(profile, None) for profile in profiles),
+        histograms,
+        problems,
+        (),
+        (),
     )
     classified = Classified.of(pool, RULES, Filters())
     return render(page_of(classified, build_report(classified)), TableOptions(top))
 
 
 def parsed(page: str) -> ET.Element:
-    """Return the page as an XML parser reads it, without scripts and styles."""
+    """Return the page without scripts and styles, parsed as XML."""
     return ET.fromstring(_CODE.sub("", page.replace("<!DOCTYPE html>", "", 1)))
 
 

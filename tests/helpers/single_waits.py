@@ -1,4 +1,4 @@
-"""Makes columns of single waits from rows that a test can read, and the parts they are in."""
+"""Makes wait tables, datasets and classified parts from readable rows of single waits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RULES = load_rules()
 
 
 class Wait(NamedTuple):
-    """One wait: `run` says of which recording it is; rows of one run must stand together."""
+    """One wait; `run` is the number of its recording. Rows of a run must be adjacent."""
 
     start: int
     wait: int
@@ -44,16 +44,18 @@ def events_of(waits: Sequence[Wait]) -> WaitTable:
     def column(values: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         return np.asarray(values, np.int64)
 
-    key_id = [keys.setdefault(Key(one.event, one.name, one.execname), len(keys)) for one in waits]
-    stack_id = [stacks.setdefault(Stack(one.stack), len(stacks)) for one in waits]
+    key_id = [
+        keys.setdefault(Key(wait.event, wait.name, wait.execname), len(keys)) for wait in waits
+    ]
+    stack_id = [stacks.setdefault(Stack(wait.stack), len(stacks)) for wait in waits]
     return WaitTable(
-        start_ns=column([one.start for one in waits]),
-        wait_ns=column([one.wait for one in waits]),
-        pid=column([one.tid // 10 for one in waits]),
-        tid=column([one.tid for one in waits]),
+        start_ns=column([wait.start for wait in waits]),
+        wait_ns=column([wait.wait for wait in waits]),
+        pid=column([wait.tid // 10 for wait in waits]),
+        tid=column([wait.tid for wait in waits]),
         cpu=column([0 for _ in waits]),
-        owner_tid=column([one.owner for one in waits]),
-        object_address=np.asarray([one.address for one in waits], np.uint64),
+        owner_tid=column([wait.owner for wait in waits]),
+        object_address=np.asarray([wait.address for wait in waits], np.uint64),
         key_id=column(key_id),
         stack_id=column(stack_id),
         keys=tuple(keys),
@@ -64,15 +66,15 @@ def events_of(waits: Sequence[Wait]) -> WaitTable:
 def runs_of(
     waits: Sequence[Wait], begin_ns: int | None = None, end_ns: int | None = None
 ) -> tuple[RunSpan, ...]:
-    """Return the runs of waits that stand run by run, all with the same marks."""
-    numbers = [one.run for one in waits]
+    """Return the runs of waits in order, all with the same begin and end."""
+    numbers = [wait.run for wait in waits]
     return tuple(
         RunSpan(numbers.count(number), begin_ns, end_ns) for number in sorted(set(numbers))
     )
 
 
 def parts_of(events: WaitTable) -> tuple[Part, ...]:
-    """Return all parts of events, as the rules that ship sort them."""
+    """Return all parts of a wait table, classified by the packaged rules."""
     return classify(events.profile(), RULES)
 
 

@@ -1,4 +1,4 @@
-"""Writes recordings of two sides, as ``pvprof record`` leaves them, with values that are known."""
+"""Writes recordings of two sides, like those of ``pvprof record``, with known values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from helpers.native_writer import Lines, header, record
 
 Waits = Mapping[str, tuple[int, int]]
-"""For each lock its wait in ns and its count."""
+"""Wait in ns and count of each lock."""
 
 STACKS = {
     "vm object": ("kernel`turnstile_wait+0x1", "kernel`vm_fault+0x2", "kernel`trap+0x3"),
@@ -22,7 +22,7 @@ KERNEL = {"ident": "GENERIC", "release": "13.2-RELEASE", "version": "stock"}
 
 
 def _wobble(run: int) -> int:
-    """Return how far a run is off, without an order that would look like a drift."""
+    """Return the deviation of a run; successive runs show no drift."""
     return (0, 3, 1, 4, 2)[run % 5]
 
 
@@ -62,7 +62,7 @@ def records_of(waits: Waits) -> list[Lines]:
 
 
 def raw(records: Sequence[Lines], run: int, *, mode: str = "offcpu", unit: str = "ns") -> bytes:
-    """Print a whole recording; its clocks are its own, as no two runs begin at the same time."""
+    """Return the text of a recording. Its clocks depend on `run`: no two runs begin together."""
     begin = 10**9 * (run + 1)
     wall = 1_795_372_027_596_348_298 + begin
     body = b"".join(line for lines in records for line in lines)
@@ -87,7 +87,7 @@ def write_recording(place: Path, output: bytes, facts: Mapping[str, Any] | None)
 def write_side(
     place: Path, label: str, runs: Sequence[Waits], first: int = 1, **facts: Any
 ) -> list[Path]:
-    """Write one recording for each run below `place`."""
+    """Write one recording for each run below `place`; return their paths."""
     return [
         write_recording(
             place / f"{label}{number}.pvprof",
@@ -99,7 +99,7 @@ def write_side(
 
 
 def noisy(factor: float, runs: int, seed: int, null: int = 360_000_000) -> list[Waits]:
-    """Return runs in which one lock has `factor` of its wait, and the others what they had."""
+    """Return runs in which one lock waits `factor` times as long, and the others as before."""
     chance = random.Random(seed)
 
     def some(value: float) -> int:

@@ -11,16 +11,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from helpers.command_line import RunCommand
 
 from pvprof.errors import PvprofError
 from pvprof.kernel_patch import patch
 
-Run = Callable[..., Result]
 BRANCHES = ("main", "stable-12", "stable-13", "stable-14", "stable-15")
 QUEUE = "sys/kern/subr_sleepqueue.c"
 TURNSTILE = "sys/kern/subr_turnstile.c"
@@ -127,7 +125,7 @@ def test_each_patch_adds_the_four_probes_once_with_their_types(branch: str) -> N
 
 
 def test_a_tree_is_patched_and_reverted_byte_for_byte(
-    branch: str, tool: str, tmp_path: Path, run: Run
+    branch: str, tool: str, tmp_path: Path, run: RunCommand
 ) -> None:
     src = make_tree(tmp_path / "src", branch)
     before = contents(src)
@@ -150,7 +148,9 @@ def test_a_tree_is_patched_and_reverted_byte_for_byte(
     assert contents(src) == before
 
 
-def test_git_and_patch_by_hand_give_the_same_files(branch: str, tmp_path: Path, run: Run) -> None:
+def test_git_and_patch_by_hand_give_the_same_files(
+    branch: str, tmp_path: Path, run: RunCommand
+) -> None:
     src = make_tree(tmp_path / "src", branch)
     other = make_tree(tmp_path / "other", branch)
     third = make_tree(tmp_path / "third", branch)
@@ -162,7 +162,7 @@ def test_git_and_patch_by_hand_give_the_same_files(branch: str, tmp_path: Path, 
     assert contents(src) == contents(other) == contents(third)
 
 
-def test_applying_twice_is_refused_and_changes_nothing(tree: Path, run: Run) -> None:
+def test_applying_twice_is_refused_and_changes_nothing(tree: Path, run: RunCommand) -> None:
     run("patch", "apply", "--src", tree)
     before = contents(tree)
     result = run("patch", "apply", "--src", tree)
@@ -171,7 +171,7 @@ def test_applying_twice_is_refused_and_changes_nothing(tree: Path, run: Run) -> 
     assert contents(tree) == before
 
 
-def test_reverting_what_was_never_applied_is_refused(tree: Path, run: Run) -> None:
+def test_reverting_what_was_never_applied_is_refused(tree: Path, run: RunCommand) -> None:
     before = contents(tree)
     result = run("patch", "revert", "--src", tree)
     assert result.exit_code == 1
@@ -179,7 +179,7 @@ def test_reverting_what_was_never_applied_is_refused(tree: Path, run: Run) -> No
     assert contents(tree) == before
 
 
-def test_a_half_applied_tree_is_named_and_revert_mends_it(tree: Path, run: Run) -> None:
+def test_a_half_applied_tree_is_named_and_revert_mends_it(tree: Path, run: RunCommand) -> None:
     before = contents(tree)
     run("patch", "apply", "--src", tree)
     (tree / TURNSTILE).write_bytes(before[TURNSTILE])
@@ -193,7 +193,7 @@ def test_a_half_applied_tree_is_named_and_revert_mends_it(tree: Path, run: Run) 
     assert contents(tree) == before
 
 
-def test_other_probes_of_that_name_are_not_patched_over(tree: Path, run: Run) -> None:
+def test_other_probes_of_that_name_are_not_patched_over(tree: Path, run: RunCommand) -> None:
     with (tree / QUEUE).open("a") as file:
         file.write("SDT_PROBE_DEFINE0(kernel, profile, sleepq, block);\n")
     for action in ("check", "apply"):
@@ -202,7 +202,7 @@ def test_other_probes_of_that_name_are_not_patched_over(tree: Path, run: Run) ->
         assert f"{QUEUE}: has kernel:profile probes already" in result.stderr
 
 
-def test_lines_inserted_above_are_an_offset(tree: Path, run: Run, tool: str) -> None:
+def test_lines_inserted_above_are_an_offset(tree: Path, run: RunCommand, tool: str) -> None:
     text = (tree / QUEUE).read_text()
     (tree / QUEUE).write_text("/* new */\n" * 7 + text)
     before = contents(tree)
@@ -215,7 +215,7 @@ def test_lines_inserted_above_are_an_offset(tree: Path, run: Run, tool: str) -> 
     assert contents(tree) == before
 
 
-def test_a_changed_context_line_is_fuzz(tree: Path, run: Run, tool: str) -> None:
+def test_a_changed_context_line_is_fuzz(tree: Path, run: RunCommand, tool: str) -> None:
     edit(tree / QUEUE, "(void *)td->td_name);", "td->td_name);")
     edit(tree / QUEUE, "\tthread_lock_set(td, &sc->sc_lock);", "\tthread_lock_moved(td);")
     before = contents(tree)
@@ -230,7 +230,7 @@ def test_a_changed_context_line_is_fuzz(tree: Path, run: Run, tool: str) -> None
 
 @pytest.mark.parametrize("path", [QUEUE, TURNSTILE])
 def test_where_the_switch_is_gone_file_function_and_line_are_named_and_no_file_changes(
-    path: str, tree: Path, run: Run, tool: str
+    path: str, tree: Path, run: RunCommand, tool: str
 ) -> None:
     edit(tree / path, "\tmi_switch(SW_VOL", "\tmi_switch_to(SW_VOL")
     before = contents(tree)
@@ -245,7 +245,7 @@ def test_where_the_switch_is_gone_file_function_and_line_are_named_and_no_file_c
     assert contents(tree) == before
 
 
-def test_a_hunk_that_would_land_in_another_function_is_refused(tree: Path, run: Run) -> None:
+def test_a_hunk_that_would_land_in_another_function_is_refused(tree: Path, run: RunCommand) -> None:
     edit(tree / QUEUE, "sleepq_switch(void)", "sleepq_other(void)")
     before = contents(tree)
     result = run("patch", "apply", "--src", tree)
@@ -254,7 +254,7 @@ def test_a_hunk_that_would_land_in_another_function_is_refused(tree: Path, run: 
     assert contents(tree) == before
 
 
-def test_carriage_returns_are_an_error_and_stay_as_they_are(tree: Path, run: Run) -> None:
+def test_carriage_returns_are_an_error_and_stay_as_they_are(tree: Path, run: RunCommand) -> None:
     place = tree / TURNSTILE
     place.write_bytes(place.read_bytes().replace(b"\n", b"\r\n"))
     before = contents(tree)
@@ -264,7 +264,7 @@ def test_carriage_returns_are_an_error_and_stay_as_they_are(tree: Path, run: Run
     assert contents(tree) == before
 
 
-def test_a_read_only_file_is_left_alone_and_so_is_the_other(tree: Path, run: Run) -> None:
+def test_a_read_only_file_is_left_alone_and_so_is_the_other(tree: Path, run: RunCommand) -> None:
     (tree / TURNSTILE).chmod(0o444)
     before = contents(tree)
     result = run("patch", "apply", "--src", tree)
@@ -274,7 +274,7 @@ def test_a_read_only_file_is_left_alone_and_so_is_the_other(tree: Path, run: Run
 
 
 def test_when_the_second_file_cannot_be_replaced_the_first_is_put_back(
-    tree: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    tree: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(tree)
     replace = os.replace
@@ -296,13 +296,13 @@ def test_when_the_second_file_cannot_be_replaced_the_first_is_put_back(
     assert contents(tree) == before
 
 
-def test_modes_are_kept(tree: Path, run: Run) -> None:
+def test_modes_are_kept(tree: Path, run: RunCommand) -> None:
     (tree / QUEUE).chmod(0o640)
     run("patch", "apply", "--src", tree)
     assert (tree / QUEUE).stat().st_mode & 0o7777 == 0o640
 
 
-def test_a_link_stays_a_link(tree: Path, run: Run) -> None:
+def test_a_link_stays_a_link(tree: Path, run: RunCommand) -> None:
     real = tree / "elsewhere.c"
     (tree / QUEUE).rename(real)
     (tree / QUEUE).symlink_to(real)
@@ -313,14 +313,14 @@ def test_a_link_stays_a_link(tree: Path, run: Run) -> None:
 
 @pytest.mark.parametrize("action", ["show", "check", "apply", "revert"])
 def test_a_directory_that_is_no_source_tree_is_one_line(
-    action: str, tmp_path: Path, run: Run
+    action: str, tmp_path: Path, run: RunCommand
 ) -> None:
     result = run("patch", action, "--src", tmp_path)
     assert result.exit_code == 1
     assert result.stderr.startswith(f"pvprof: error: {tmp_path}: not a FreeBSD source tree")
 
 
-def test_a_tree_without_one_of_the_files_names_it(tree: Path, run: Run) -> None:
+def test_a_tree_without_one_of_the_files_names_it(tree: Path, run: RunCommand) -> None:
     (tree / TURNSTILE).unlink()
     result = run("patch", "apply", "--src", tree)
     assert result.exit_code == 1
@@ -329,7 +329,7 @@ def test_a_tree_without_one_of_the_files_names_it(tree: Path, run: Run) -> None:
 
 
 def test_neither_tool_installed_is_said(
-    tree: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tree: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     result = run("patch", "check", "--src", tree)
@@ -363,7 +363,7 @@ def test_a_release_without_a_patch_is_named(tree: Path) -> None:
         patch.branch_of(tree)
 
 
-def test_list_names_every_branch_and_show_prints_a_patch_as_it_is(run: Run) -> None:
+def test_list_names_every_branch_and_show_prints_a_patch_as_it_is(run: RunCommand) -> None:
     listed = run("patch", "list").stdout
     assert [line.split()[0] for line in listed.splitlines()] == list(BRANCHES)
     for name, text in patch.patches().items():
@@ -371,14 +371,14 @@ def test_list_names_every_branch_and_show_prints_a_patch_as_it_is(run: Run) -> N
     assert run("patch", "show", "--branch", "stable/14").stdout == patch.patches()["stable-14"]
 
 
-def test_an_unknown_branch_is_a_usage_error(tree: Path, run: Run) -> None:
+def test_an_unknown_branch_is_a_usage_error(tree: Path, run: RunCommand) -> None:
     result = run("patch", "check", "--src", tree, "--branch", "stable-9")
     assert result.exit_code == 2
     assert "stable-15" in result.stderr
 
 
 @pytest.mark.parametrize("action", ["list", "show", "check", "apply", "revert"])
-def test_each_action_has_help_with_an_example(action: str, run: Run) -> None:
+def test_each_action_has_help_with_an_example(action: str, run: RunCommand) -> None:
     result = run("patch", action, "--help")
     assert result.exit_code == 0
     assert f"Example: pvprof patch {action}" in result.stdout

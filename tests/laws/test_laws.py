@@ -1,11 +1,12 @@
-"""Laws that hold for every input, tried on inputs that hypothesis makes."""
+"""Laws that hold for every input, on inputs that hypothesis makes."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from helpers.strategies import examples, rows, stacks
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.analysis.report import build_report
@@ -25,20 +26,12 @@ from pvprof.render.text.folded import render as render_folded
 RULES = load_rules()
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\n"), min_size=1, max_size=12)
-functions = st.from_regex(r"[a-z_][a-z0-9_.]{0,11}", fullmatch=True)
-kernel_frames = functions.map(lambda name: f"kernel`{name}")
-stacks = st.lists(kernel_frames, min_size=1, max_size=6)
 values = st.integers(1, 1 << 50)
 records = st.lists(st.tuples(stacks, values), min_size=1, max_size=12)
-events = st.sampled_from(["turnstile", "sleepq", "rw-spin", "adaptive-block", "", "on-cpu"])
-wait_names = st.sampled_from(["pmap pv list", "vm object", "wait", "uwait", "biord", "-", "new"])
-keys = st.builds(Key, events, wait_names, st.sampled_from(["", "sh", "cc"]))
-weights = st.builds(Weight, st.integers(0, 1 << 50), st.integers(0, 99), st.integers(1, 9))
-rows = st.lists(st.tuples(keys, stacks.map(stack_of), weights), max_size=15)
 
 
 def classic(some: list[tuple[list[str], int]]) -> bytes:
-    """Print records (stacks root first) as dtrace itself does."""
+    """Return the text that dtrace prints for records (stacks root first)."""
     lines = []
     for stack, value in some:
         lines += ["", *(" " * 14 + f"{frame}+0x1f" for frame in reversed(stack)), f"{value:>17}"]
@@ -81,7 +74,7 @@ def test_the_order_of_records_is_irrelevant(some: list[tuple[list[str], int]], r
 
 
 @given(records, records)
-def test_two_texts_one_after_the_other_weigh_as_much_as_both(
+def test_two_concatenated_texts_weigh_as_much_as_both(
     first: list[tuple[list[str], int]], second: list[tuple[list[str], int]]
 ) -> None:
     apart = totals(read(classic(first), "a", ReadOptions()))
@@ -100,7 +93,7 @@ def test_folding_keeps_the_weight(
 
 
 @given(rows)
-def test_folding_what_was_folded_changes_nothing(some: list[tuple[Key, Stack, Weight]]) -> None:
+def test_folding_folded_stacks_changes_nothing(some: list[tuple[Key, Stack, Weight]]) -> None:
     profile = profile_of(some)
     text = render_folded(fold(profile.groups.items(), "ns", FoldOptions()))
     if not text:
@@ -111,7 +104,7 @@ def test_folding_what_was_folded_changes_nothing(some: list[tuple[Key, Stack, We
 
 
 @given(rows)
-def test_classifying_loses_and_invents_nothing(some: list[tuple[Key, Stack, Weight]]) -> None:
+def test_classifying_keeps_every_weight(some: list[tuple[Key, Stack, Weight]]) -> None:
     profile = profile_of(some)
     back = Profile("ns", True)
     for part in classify(profile, RULES):
@@ -121,14 +114,14 @@ def test_classifying_loses_and_invents_nothing(some: list[tuple[Key, Stack, Weig
 
 
 @given(rows, st.sampled_from([(), (ALL_KINDS,), ("kernel",), ("io", "user")]))
-def test_what_is_kept_and_what_is_set_aside_add_up(
+def test_kept_and_set_aside_add_up_to_the_total(
     some: list[tuple[Key, Stack, Weight]], kinds: tuple[str, ...]
 ) -> None:
     profile = profile_of(some)
     selection = select(classify(profile, RULES), RULES, Filters(kinds))
     total = selection.weight
-    for one in selection.set_aside:
-        total = total.plus(one.weight)
+    for aside in selection.set_aside:
+        total = total.plus(aside.weight)
     assert total.value == profile.total
     assert total.records == sum(weight.records for _, _, weight in profile)
 
@@ -177,7 +170,7 @@ dtrace_words = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -205,7 +198,7 @@ def test_any_bytes_give_records_or_problems_or_one_clear_error(data: bytes, layo
 
 
 @pytest.mark.parametrize("jobs", [2, 4])
-@settings(max_examples=8, deadline=None)
+@examples(0.2)
 @given(records)
 def test_the_number_of_processes_is_irrelevant(
     jobs: int, some: list[tuple[list[str], int]]

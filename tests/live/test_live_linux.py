@@ -1,4 +1,4 @@
-"""Recordings of the kernel that the tests run on: what no stand-in can show.
+"""Recordings of the running kernel, for what no fake tracer can show.
 
 They need root, bpftrace and a kernel that lets itself be traced; elsewhere they are left out, with
 the reason, and in continuous integration that is a failure.
@@ -21,15 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from conftest import require
+from helpers.command_line import RunCommand
 
 from pvprof.collect.bpftrace.programs import MODES, program
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.recorder import Plan, recorder
 from pvprof.recording.open import open_recording
-
-Run = Callable[..., Result]
 
 WORKLOAD = Path(__file__).parent / "workload.py"
 TREE = ProgramOptions(scope="tree", ends_with_workload=True)
@@ -38,7 +36,7 @@ MOUNTS = Path("/proc/mounts")
 
 
 def reason_against() -> str:
-    """Return why nothing can be recorded here, or an empty text."""
+    """Return the reason why this machine cannot record, or an empty text."""
     if platform.system() != "Linux":
         return f"this is {platform.system()}"
     if os.getuid() != 0:
@@ -67,7 +65,7 @@ TRACEFS = "/sys/kernel/tracing"
 
 @pytest.fixture(scope="module")
 def _tracefs() -> Iterator[None]:
-    """Mount what bpftrace finds tracepoints by, as the recorder does, where nobody has."""
+    """Mount tracefs, as the recorder does, if it is not mounted; bpftrace needs it."""
     if tracing_mounts():
         yield
         return
@@ -81,17 +79,17 @@ Record = Callable[..., Path]
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    """Return what records a workload's steps as users do it, in a process of its own."""
+    """Return a function that records steps of the workload with `pvprof record`."""
 
     def record_steps(mode: str, *steps: str, options: tuple[str, ...] = ()) -> Path:
-        place = tmp_path / f"{mode}.pvprof"
-        words = ["record", mode, "-q", "-o", str(place), *options]
+        path = tmp_path / f"{mode}.pvprof"
+        words = ["record", mode, "-q", "-o", str(path), *options]
         words += ["--", sys.executable, str(WORKLOAD), *steps]
         done = pvprof(*words)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        manifest = json.loads((place / "manifest.json").read_text())
+        manifest = json.loads((path / "manifest.json").read_text())
         assert (manifest["complete"], manifest["drops"]) == (True, 0), manifest
-        return place
+        return path
 
     return record_steps
 
@@ -102,7 +100,7 @@ def pvprof(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 def known(place: Path) -> dict[str, int]:
-    """Return what the workload itself measured, in ns; equal steps are added up."""
+    """Return the times that the workload measured, in ns by step; equal steps are summed."""
     found: dict[str, int] = {}
     for line in (place / "workload.txt").read_text().splitlines():
         name, ns = line.split()
@@ -110,21 +108,21 @@ def known(place: Path) -> dict[str, int]:
     return found
 
 
-def rows(run: Run, place: Path, *options: str) -> dict[str, dict[str, Any]]:
-    """Return the rows of a recording's report by name, of all kinds."""
+def rows(run: RunCommand, place: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of a recording's report by name, for all kinds."""
     result = run("report", place, "-k", "all", "-o", "-", "--format", "json", *options)
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
-    lost = {one["kind"] for one in report["problems"] if one["severity"] == "loss"}
+    lost = {problem["kind"] for problem in report["problems"] if problem["severity"] == "loss"}
     # Of fifty stacks one in fifty times two have the same place; and of two thousand switches this
     # kernel may keep one from the program.
     assert lost <= {"lost-stacks", "lost-waits", "missed-ends"}
     return {row["name"]: row for section in report["sections"] for row in section["rows"]}
 
 
-def test_waits_off_the_cpu_are_named_and_as_long_as_they_were(record: Record, run: Run) -> None:
-    place = record("offcpu", "sleep", "pipe", "child", "futex")
-    truth, found = known(place), rows(run, place)
+def test_waits_off_the_cpu_have_their_name_and_length(record: Record, run: RunCommand) -> None:
+    path = record("offcpu", "sleep", "pipe", "child", "futex")
+    truth, found = known(path), rows(run, path)
     for step, name in (("pipe", "pipe read"), ("futex", "futex"), ("child", "wait")):
         assert found[name]["value"] == pytest.approx(truth[step], rel=TOLERANCE), name
     kinds = {name: found[name]["kind"] for name in ("pipe read", "futex", "wait", "nanosleep")}
@@ -134,67 +132,69 @@ def test_waits_off_the_cpu_are_named_and_as_long_as_they_were(record: Record, ru
         "wait": "child",
         "nanosleep": "timer",
     }
-    # the sleep itself, and that of the child that each of two other steps waits for
+    # the sleep itself, and the sleeps of the children that two other steps wait for
     assert found["nanosleep"]["value"] >= truth["sleep"] * (1 - TOLERANCE)
-    manifest = json.loads((place / "manifest.json").read_text())
+    manifest = json.loads((path / "manifest.json").read_text())
     assert manifest["tracer"] == "bpftrace"
     assert manifest["kernel"]["system"] == "Linux"
     assert manifest["real_s"] == pytest.approx(manifest["duration_ns"] / 1e9, abs=0.5)
     assert manifest["user_s"] > 0
 
 
-def test_single_waits_tell_what_sums_tell_and_who_ended_them(record: Record, run: Run) -> None:
-    place = record("events", "sleep", "pipe", "futex", options=("--wakers",))
-    truth, found = known(place), rows(run, place)
+def test_single_waits_agree_with_sums_and_have_wakers(record: Record, run: RunCommand) -> None:
+    path = record("events", "sleep", "pipe", "futex", options=("--wakers",))
+    truth, found = known(path), rows(run, path)
     for step, name in (("sleep", "nanosleep"), ("pipe", "pipe read"), ("futex", "futex")):
         longest = found[name]["quantiles"]["max_ns"]
         assert longest == pytest.approx(truth[step], rel=TOLERANCE), name
         assert found[name]["blocked"] + found[name]["runnable"] <= found[name]["value"]
     (waker,) = found["nanosleep"]["wakers"]
-    assert waker["execname"] == "[interrupt]"  # a timer's
+    assert waker["execname"] == "[interrupt]"  # the timer interrupt
 
 
-def test_spinning_and_blocking_on_a_mutex_are_found_and_named(record: Record, run: Run) -> None:
-    place = record("locks", "lock")
-    row = rows(run, place)["file position mutex"]
-    assert row["block"] == pytest.approx(known(place)["lock"], rel=TOLERANCE)
+def test_spinning_and_blocking_on_a_mutex_are_found_and_named(
+    record: Record, run: RunCommand
+) -> None:
+    path = record("locks", "lock")
+    row = rows(run, path)["file position mutex"]
+    assert row["block"] == pytest.approx(known(path)["lock"], rel=TOLERANCE)
     assert (row["kind"], row["class"]) == ("kernel", "file descriptors")
     assert row["value"] == row["block"] + row["spin"]
 
 
-def test_wakers_are_found_with_both_stacks(record: Record, run: Run) -> None:
-    place = record("wakeup", "pipe")
-    assert rows(run, place)["pipe read"]["value"] == pytest.approx(
-        known(place)["pipe"], rel=TOLERANCE
+def test_wakers_are_found_with_both_stacks(record: Record, run: RunCommand) -> None:
+    path = record("wakeup", "pipe")
+    assert rows(run, path)["pipe read"]["value"] == pytest.approx(
+        known(path)["pipe"], rel=TOLERANCE
     )
-    chains = run("fold", place, "-k", "ipc", "--chain", "wakers").stdout
+    chains = run("fold", path, "-k", "ipc", "--chain", "wakers").stdout
     (line,) = (one for one in chains.splitlines() if "anon_pipe_read" in one or "pipe_read" in one)
     sleeper, _, waker = line.partition(";--;")
     assert "pipe_write" in waker
     assert sleeper.endswith("pipe read")
 
 
-def test_waiting_for_a_cpu_is_no_waiting_for_locks(record: Record, run: Run) -> None:
-    place = record("runq", "crowd")
-    truth = known(place)["crowd"]
-    result = run("report", place, "-o", "-", "--format", "json")
+def test_waiting_for_a_cpu_is_not_a_wait_for_a_lock(record: Record, run: RunCommand) -> None:
+    path = record("runq", "crowd")
+    truth = known(path)["crowd"]
+    result = run("report", path, "-o", "-", "--format", "json")
     (section,) = json.loads(result.stdout)["sections"]
     assert {row["kind"] for row in section["rows"]} == {"runq"}
     assert section["total"]["value"] == pytest.approx(truth, rel=TOLERANCE)
 
 
-def test_samples_are_as_many_as_the_time_that_was_computed(record: Record, run: Run) -> None:
-    place = record("oncpu", "busy", "busy", options=("--rate", "499"))
-    report = json.loads(run("report", place, "-o", "-", "--format", "json").stdout)
+def test_the_number_of_samples_matches_the_computing_time(record: Record, run: RunCommand) -> None:
+    path = record("oncpu", "busy", "busy", options=("--rate", "499"))
+    report = json.loads(run("report", path, "-o", "-", "--format", "json").stdout)
     samples = report["sections"][0]["total"]["value"]
-    assert samples == pytest.approx(499 * known(place)["busy"] / 1e9, rel=0.25)  # start-up besides
-    assert any(";-;" in line for line in run("fold", place).stdout.splitlines())
+    assert samples == pytest.approx(499 * known(path)["busy"] / 1e9, rel=0.25)  # start-up adds some
+    assert any(";-;" in line for line in run("fold", path).stdout.splitlines())
 
 
 @pytest.mark.parametrize("mode", ["offcpu", "locks"])
-def test_short_waits_are_counted_and_no_more(mode: str, record: Record, run: Run) -> None:
-    place = record(mode, "pipe", "lock", options=("--min-wait", "1m"))
-    report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)
+def test_short_waits_are_only_counted(mode: str, record: Record, run: RunCommand) -> None:
+    path = record(mode, "pipe", "lock", options=("--min-wait", "1m"))
+    report = json.loads(run("report", path, "-k", "all", "-o", "-", "--format", "json").stdout)
     aside = [one for one in report["problems"] if one["kind"] == "set-aside"]
     assert aside
     assert sum(one["count"] for one in aside) >= 2
@@ -203,36 +203,36 @@ def test_short_waits_are_counted_and_no_more(mode: str, record: Record, run: Run
 
 
 @pytest.mark.parametrize("mode", ["offcpu", "events"])
-def test_any_name_of_a_process_survives(record: Record, run: Run, mode: str) -> None:
+def test_any_name_of_a_process_survives(record: Record, run: RunCommand, mode: str) -> None:
     options = ("--by-process",) if mode == "offcpu" else ()
-    place = record(mode, "odd-name", options=options)
-    folded = run("fold", place, "-k", "timer").stdout
+    path = record(mode, "odd-name", options=options)
+    folded = run("fold", path, "-k", "timer").stdout
     (line,) = (one for one in folded.splitlines() if one.startswith("a\\x0a"))
     assert line.startswith('a\\x0a,"\\\\x01 .\\xff]: 5;kernel`entry_SYSCALL_64') or (
         "nanosleep" in line and line.startswith('a\\x0a,"')
     )
     total = int(line.rsplit(" ", 1)[1])
-    assert total == pytest.approx(known(place)["sleep"], rel=TOLERANCE)
+    assert total == pytest.approx(known(path)["sleep"], rel=TOLERANCE)
 
 
-def test_a_program_that_another_thread_than_the_first_starts_is_still_the_workload(
-    record: Record, run: Run
-) -> None:
-    place = record("offcpu", "exec-in-thread")
-    found = rows(run, place)["nanosleep"]["value"]
-    assert found == pytest.approx(known(place)["sleep"], rel=TOLERANCE)
+def test_an_exec_by_a_later_thread_is_still_the_workload(record: Record, run: RunCommand) -> None:
+    path = record("offcpu", "exec-in-thread")
+    found = rows(run, path)["nanosleep"]["value"]
+    assert found == pytest.approx(known(path)["sleep"], rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_whole_system_is_recorded_for_a_while(mode: str, tmp_path: Path, run: Run) -> None:
-    place = tmp_path / "all.pvprof"
-    done = pvprof("record", mode, "-d", "1", "-o", str(place), "--no-symbols")
+def test_the_whole_system_is_recorded_for_a_while(
+    mode: str, tmp_path: Path, run: RunCommand
+) -> None:
+    path = tmp_path / "all.pvprof"
+    done = pvprof("record", mode, "-d", "1", "-o", str(path), "--no-symbols")
     assert done.returncode == 0, done.stderr
-    manifest = json.loads((place / "manifest.json").read_text())
+    manifest = json.loads((path / "manifest.json").read_text())
     assert manifest["complete"] is True
     assert 1e9 <= manifest["duration_ns"] < 5e9
-    assert run("report", place, "-k", "all").exit_code == 0
-    assert "bpftrace" not in run("fold", place, "-k", "all").stdout.split(";")
+    assert run("report", path, "-k", "all").exit_code == 0
+    assert "bpftrace" not in run("fold", path, "-k", "all").stdout.split(";")
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -247,36 +247,36 @@ def test_the_whole_system_is_recorded_for_a_while(mode: str, tmp_path: Path, run
     ids=["system", "tree", "pid", "name"],
 )
 @pytest.mark.usefixtures("_tracefs")
-def test_bpftrace_takes_every_program(mode: str, options: ProgramOptions, tmp_path: Path) -> None:
-    place = tmp_path / "program.bt"
-    place.write_text(program(mode, options).text())
-    words = ["bpftrace", "-d", str(place), *(["1"] if options.scope == "tree" else [])]
+def test_bpftrace_accepts_every_program(mode: str, options: ProgramOptions, tmp_path: Path) -> None:
+    path = tmp_path / "program.bt"
+    path.write_text(program(mode, options).text())
+    words = ["bpftrace", "-d", str(path), *(["1"] if options.scope == "tree" else [])]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("mode", ["offcpu", "locks"])
 @pytest.mark.usefixtures("_tracefs")
-def test_bpftrace_takes_every_option_of_a_mode(mode: str, tmp_path: Path) -> None:
+def test_bpftrace_accepts_every_option_of_a_mode(mode: str, tmp_path: Path) -> None:
     options = ProgramOptions(min_wait_ns=1000, by_process=True, user_stack=True, histogram=True)
-    place = tmp_path / "program.bt"
-    place.write_text(program(mode, options).text())
+    path = tmp_path / "program.bt"
+    path.write_text(program(mode, options).text())
     done = subprocess.run(
-        ["bpftrace", "-d", str(place)], capture_output=True, text=True, check=False
+        ["bpftrace", "-d", str(path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
 
-# --- what is lost, and what goes wrong ------------------------------------------------------------
+# --- losses and errors ----------------------------------------------------------------------------
 
 
 def carried(plan: Plan) -> str:
-    """Return a recorder that a file holds: it takes no words on stdin."""
+    """Return a standalone recorder script, which reads no commands from stdin."""
     return recorder(plan, is_carried=True)
 
 
 def recorded(text: str, tmp_path: Path, **more: Any) -> Path:
-    """Run a carried recorder, and return the archive that it writes."""
+    """Run a standalone recorder script, and return the archive that it writes."""
     script, archive = tmp_path / "rec.sh", tmp_path / "recorded.tar.gz"
     script.write_text(text)
     archive.unlink(missing_ok=True)
@@ -286,7 +286,7 @@ def recorded(text: str, tmp_path: Path, **more: Any) -> Path:
     return archive
 
 
-def test_what_did_not_fit_into_a_map_is_counted_and_told(tmp_path: Path, run: Run) -> None:
+def test_waits_that_did_not_fit_into_a_map_are_counted(tmp_path: Path, run: RunCommand) -> None:
     script = "for i in 1 2 3 4 5 6 7 8; do sleep 0.2 & done; wait"
     text = carried(Plan("offcpu", TREE, ("sh", "-c", script), has_symbols=False))
     tiny = text.replace("MAP_KEYS_MAX=65536", "MAP_KEYS_MAX=4").replace(
@@ -296,13 +296,13 @@ def test_what_did_not_fit_into_a_map_is_counted_and_told(tmp_path: Path, run: Ru
     archive = recorded(tiny, tmp_path)
     assert open_recording(str(archive)).manifest.raw["drops"] > 0
     report = json.loads(run("report", archive, "-o", "-", "--format", "json").stdout)
-    (full,) = (one for one in report["problems"] if one["kind"] == "map-full")
+    (full,) = (problem for problem in report["problems"] if problem["kind"] == "map-full")
     assert (full["severity"], full["count"] > 0) == ("loss", True)
 
 
-def test_records_that_were_dropped_are_counted_and_told(tmp_path: Path, run: Run) -> None:
+def test_dropped_records_are_counted(tmp_path: Path, run: RunCommand) -> None:
     pages = "PERF_RB_PAGES=2048"
-    # two processes that do nothing but wait for each other
+    # two processes that only wait for each other
     script = "import os\nr, w = os.pipe()\ns, v = os.pipe()\nif os.fork():\n"
     script += " for _ in range(100000): os.write(w, b'x'); os.read(s, 1)\nelse:\n"
     script += " for _ in range(100000): os.read(r, 1); os.write(v, b'x')\n"
@@ -312,7 +312,10 @@ def test_records_that_were_dropped_are_counted_and_told(tmp_path: Path, run: Run
     drops = open_recording(str(archive)).manifest.raw["drops"]
     assert drops > 0
     report = json.loads(run("report", archive, "-k", "all", "-o", "-", "--format", "json").stdout)
-    assert sum(one["count"] for one in report["problems"] if one["kind"] == "drops") == drops
+    assert (
+        sum(problem["count"] for problem in report["problems"] if problem["kind"] == "drops")
+        == drops
+    )
 
 
 @pytest.mark.parametrize(
@@ -329,7 +332,7 @@ def test_how_the_workload_ended_is_recorded(
     assert manifest.raw["real_s"] is not None
 
 
-def test_a_workload_that_cannot_be_started_is_told(tmp_path: Path) -> None:
+def test_a_workload_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.write_bytes(b"\x7fELF nothing")
     bad.chmod(0o755)
@@ -340,7 +343,7 @@ def test_a_workload_that_cannot_be_started_is_told(tmp_path: Path) -> None:
 
 
 def test_a_tracer_that_is_killed_leaves_an_incomplete_recording_that_opens(
-    tmp_path: Path, run: Run
+    tmp_path: Path, run: RunCommand
 ) -> None:
     archive = tmp_path / "sent.tar.gz"
     text = recorder(Plan("events", TREE, ("sleep", "60"), has_symbols=False))
@@ -377,27 +380,27 @@ def test_a_tracer_that_is_killed_leaves_an_incomplete_recording_that_opens(
     ],
     ids=["time", "workload"],
 )
-def test_a_tracer_that_somebody_else_ends_leaves_an_incomplete_recording(
+def test_a_tracer_that_is_ended_from_outside_leaves_an_incomplete_recording(
     words: tuple[str, ...], reason: str, tmp_path: Path
 ) -> None:
-    place = tmp_path / "x"
+    path = tmp_path / "x"
     running = subprocess.Popen(
-        [sys.executable, "-m", "pvprof", "record", "--no-symbols", "-o", str(place), *words],
+        [sys.executable, "-m", "pvprof", "record", "--no-symbols", "-o", str(path), *words],
         stderr=subprocess.PIPE,
         text=True,
     )
     os.kill(tracer_below(running.pid), signal.SIGTERM)
-    said = running.communicate()[1]
-    assert (running.returncode, said.splitlines()[-1]) == (
+    text = running.communicate()[1]
+    assert (running.returncode, text.splitlines()[-1]) == (
         1,
         f"pvprof: error: incomplete: {reason}",
     )
-    manifest = json.loads((place / "manifest.json").read_text())
+    manifest = json.loads((path / "manifest.json").read_text())
     assert (manifest["tracer_status"], manifest["end_marker"]) == (0, True)
 
 
 def tracer_below(top: int) -> int:
-    """Return the bpftrace that records; wait until it has begun."""
+    """Return the number of the recording bpftrace, as soon as it has begun."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         for pid in descendants(top):
@@ -420,7 +423,7 @@ while kill -0 "$!" 2>/dev/null; do wait "$!"; done
 """
 
 
-def test_a_wish_to_end_that_bpftrace_lost_is_told_again(tmp_path: Path) -> None:
+def test_a_lost_signal_to_bpftrace_is_sent_again(tmp_path: Path) -> None:
     deaf = tmp_path / "bin" / "bpftrace"
     deaf.parent.mkdir()
     deaf.write_text(DEAF_ONCE.format(real=shutil.which("bpftrace")))
@@ -440,16 +443,16 @@ def test_a_wish_to_end_that_bpftrace_lost_is_told_again(tmp_path: Path) -> None:
             break
     running.terminate()
     try:
-        said = running.communicate(timeout=60)[1]
+        text = running.communicate(timeout=60)[1]
     finally:
-        running.terminate()  # the second wish drops all
-    assert running.returncode == 0, said
+        running.terminate()  # a second signal discards the recording
+    assert running.returncode == 0, text
     assert open_recording(str(archive)).manifest.raw["complete"] is True
 
 
-def test_a_wish_to_end_that_is_told_again_cuts_nothing_off(tmp_path: Path) -> None:
+def test_a_repeated_signal_cuts_nothing_off(tmp_path: Path) -> None:
     text = carried(Plan("offcpu", has_symbols=False))
-    # what takes long to print, and a recorder that is in a hurry
+    # a long final print, and a recorder that repeats the signal soon
     many = "profile:hz:4999 { @many[nsecs] = stats(nsecs); }"
     slow = text.replace("\nEND\n{\n", f"\n{many}\n\nEND\n{{\n\tprint(@many);\n")
     hasty = slow.replace("while sleep 1; do", "while sleep 0.01; do")
@@ -470,7 +473,7 @@ def test_a_wish_to_end_that_is_told_again_cuts_nothing_off(tmp_path: Path) -> No
     assert open_recording(str(archive)).manifest.raw["incomplete_reason"] is None
 
 
-def test_new_processes_of_one_process_are_not_taken_for_it(tmp_path: Path, run: Run) -> None:
+def test_a_new_thread_is_recorded_and_a_new_process_is_not(tmp_path: Path, run: RunCommand) -> None:
     script = "import os, threading, time\nend = time.monotonic() + 60\n"
     script += "while time.monotonic() < end:\n if {what}\n time.sleep(0.01)\n"
     makes = {
@@ -479,14 +482,14 @@ def test_new_processes_of_one_process_are_not_taken_for_it(tmp_path: Path, run: 
     }
     found = {}
     for name, what in makes.items():
-        place = tmp_path / name
+        path = tmp_path / name
         maker = subprocess.Popen([sys.executable, "-c", script.format(what=what)])
-        words = ("-d", "1", "-p", str(maker.pid), "--no-symbols", "-o", str(place))
+        words = ("-d", "1", "-p", str(maker.pid), "--no-symbols", "-o", str(path))
         done = pvprof("record", "runq", *words)
         maker.kill()
         maker.wait()
         assert done.returncode == 0, done.stderr
-        folded = run("fold", place, "-k", "all").stdout
+        folded = run("fold", path, "-k", "all").stdout
         found[name] = "[no stack];runq-woken" in folded
     assert found == {"process": False, "thread": True}
 
@@ -501,7 +504,7 @@ def test_twenty_recordings_leave_nothing_behind(tmp_path: Path) -> None:
         assert list(temporary.iterdir()) == []
     deadline = time.monotonic() + 30
     while set(bpf_programs()) - before[0] and time.monotonic() < deadline:
-        time.sleep(0.1)  # the kernel takes programs away when nobody can be in them any more
+        time.sleep(0.1)  # the kernel unloads programs some time after their last use
     assert set(bpf_programs()) - before[0] == set()
     assert tracing_mounts() == before[1]
     assert list(started_with(f"TMPDIR={temporary}")) == []
@@ -509,11 +512,11 @@ def test_twenty_recordings_leave_nothing_behind(tmp_path: Path) -> None:
 
 
 def started_with(mark: str) -> Iterator[str]:
-    """Yield the commands of all processes that have this in their environment."""
-    for place in Path("/proc").glob("[0-9]*"):
+    """Yield the commands of all processes with this text in their environment."""
+    for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if mark.encode() in (place / "environ").read_bytes().split(b"\0"):
-                yield (place / "cmdline").read_text()
+            if mark.encode() in (path / "environ").read_bytes().split(b"\0"):
+                yield (path / "cmdline").read_text()
 
 
 def tracing_mounts() -> list[str]:
@@ -521,7 +524,7 @@ def tracing_mounts() -> list[str]:
 
 
 def bpf_programs() -> Iterator[int]:
-    """Yield the numbers of the programs that the kernel has loaded (BPF_PROG_GET_NEXT_ID)."""
+    """Yield the numbers of all loaded BPF programs (BPF_PROG_GET_NEXT_ID)."""
     libc = ctypes.CDLL(None, use_errno=True)
     attributes = (ctypes.c_uint32 * 4)()
     while libc.syscall(321, 11, attributes, ctypes.sizeof(attributes)) == 0:
@@ -530,10 +533,10 @@ def bpf_programs() -> Iterator[int]:
 
 
 def descendants(top: int) -> Iterator[int]:
-    """Yield the processes below a process; one that goes away meanwhile has none."""
-    for place in Path(f"/proc/{top}/task").glob("*/children"):
+    """Yield the descendants of a process; a process that ends in the meantime has none."""
+    for path in Path(f"/proc/{top}/task").glob("*/children"):
         with contextlib.suppress(OSError):
-            for child in map(int, place.read_text().split()):
+            for child in map(int, path.read_text().split()):
                 yield child
                 yield from descendants(child)
 
@@ -542,7 +545,7 @@ def command_of(pid: int) -> str:
     return (Path("/proc") / str(pid) / "comm").read_text().strip()
 
 
-def test_a_container_is_refused_where_processes_have_other_numbers(tmp_path: Path) -> None:
+def test_a_container_with_its_own_process_numbers_is_refused(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "pvprof", "record", "-o", str(tmp_path / "x"), "--", "true"]
     command = ["unshare", "--pid", "--fork", "--mount-proc", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -551,7 +554,7 @@ def test_a_container_is_refused_where_processes_have_other_numbers(tmp_path: Pat
     assert not (tmp_path / "x").exists()
 
 
-def test_doctor_finds_nothing_bad_here() -> None:
+def test_doctor_finds_no_fault() -> None:
     done = pvprof("doctor")
     assert done.returncode == 0, done.stdout
     assert "BAD" not in done.stdout

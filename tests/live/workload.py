@@ -76,7 +76,7 @@ def futex() -> None:
 
 
 def lock() -> None:
-    """Read a file that another thread is reading: it holds the mutex of their common position.
+    """Read a file while another thread reads it and holds the mutex of their file position.
 
     The other one's read hangs in a page fault that is answered late (userfaultfd).
     """
@@ -94,7 +94,7 @@ def lock() -> None:
         number = file.fileno()
         holder = threading.Thread(target=lambda: LIBC.read(number, ctypes.c_void_p(address), 4096))
         holder.start()
-        os.read(faults, 32)  # it holds the mutex now, and hangs
+        os.read(faults, 32)  # the other thread holds the mutex and waits for the page
 
         def answer() -> None:
             time.sleep(WAIT_S)
@@ -109,7 +109,7 @@ def lock() -> None:
 
 
 def busy() -> None:
-    """Compute; prints how much processor time that was."""
+    """Compute, and print the processor time."""
     start = time.process_time_ns()
     while time.process_time_ns() - start < BUSY_S * 1e9:
         sum(range(1000))
@@ -117,7 +117,7 @@ def busy() -> None:
 
 
 def crowd() -> None:
-    """Compute in two processes on one CPU; prints how long they wanted to run and did not."""
+    """Compute in two processes on one CPU; print how long they were runnable but not running."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     pids = []
     for _ in range(2):
@@ -135,13 +135,13 @@ def crowd() -> None:
 
 
 def odd_name() -> None:
-    """Sleep under a name that is as bad as names can be."""
+    """Sleep in a process with a hostile name."""
     LIBC.prctl(15, b'a\n,"\\\x01 .\xff]: 5'[:15], 0, 0, 0)
     sleep()
 
 
 def exec_in_thread() -> None:
-    """Go on as another program from a thread that is not the first of its process."""
+    """Execute another program from a thread that is not the first of its process."""
     words = [sys.executable, __file__, "sleep"]
     thread = threading.Thread(target=os.execv, args=(sys.executable, words))
     thread.start()

@@ -1,18 +1,14 @@
-"""Both clocks of a recording."""
+"""Conversion between the two clocks of a recording."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.clocks import Clocks, drift_problems, format_wall, moment_of, wall_time
-
-Run = Callable[..., Result]
 
 TIMES = st.integers(0, 1 << 62)
 
@@ -30,7 +26,7 @@ def test_conversion_there_and_back_is_exact_but_for_rounding(
     assert monotonic + since - slack <= back <= monotonic + since
 
 
-def test_the_marks_themselves_are_exact() -> None:
+def test_begin_and_end_are_converted_exactly() -> None:
     begin, end = Clocks(10, 1000), Clocks(110, 1105)
     assert (wall_time(10, begin, end), wall_time(110, begin, end)) == (1000, 1105)
     assert wall_time(60, begin, end) == 1052
@@ -44,7 +40,7 @@ def test_a_drift_above_1_percent_gets_a_warning(wall: int, drifts: bool) -> None
     assert [one.kind for one in found] == ["clock-drift"] * drifts
 
 
-def test_the_drift_of_a_real_recording_gets_a_warning(run: Run) -> None:
+def test_the_drift_of_a_real_recording_gets_a_warning(run: RunCommand) -> None:
     result = run("fold", RECORDINGS / "events.out.gz", "-q")
     assert (
         "warning: events: the clocks disagree: 12910824755 ns passed on the monotonic,"

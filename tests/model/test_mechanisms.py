@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import tomllib
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from conftest import FIXTURES, RECORDINGS
+from helpers.command_line import RunCommand
 
 from pvprof.analysis.lock_table import attribute
 from pvprof.analysis.stacks.fold import FoldOptions, fold
@@ -24,6 +27,7 @@ BUNDLED = [
     *sorted(FIXTURES.glob("linux/bpftrace/*.tar.gz")),
     FIXTURES / "linux/perf-script.txt.gz",
 ]
+RULES = load_rules()
 QUEUES = {"turnstile", "sleepq", "off-cpu", "off-cpu-d", "runq", "on-cpu", "user", "wakeup"}
 
 
@@ -50,15 +54,30 @@ def test_every_mechanism_that_a_packaged_rule_names_is_in_the_table(name: str) -
     assert named <= MECHANISMS.keys()
 
 
+def state_by_name(name: str) -> str:
+    """Return the state that follows from the name of a mechanism: programs name them so."""
+    if name in ("turnstile", "sleepq", "off-cpu", "off-cpu-d") or name.endswith("-block"):
+        return "blocked"
+    return "spinning" if name.endswith("-spin") else "neither"
+
+
 @pytest.mark.parametrize("name", MECHANISMS)
-def test_the_lock_table_splits_each_mechanism_by_its_state(name: str) -> None:
-    rules = load_rules(None)
+def test_the_lock_table_counts_spinning_and_blocking_by_mechanism(name: str) -> None:
     profile = Profile("ns", True)
     profile.add(Key(name, "a lock"), Stack("kernel`f"), Weight(70, 3, 1))
-    (row,) = attribute(classify(profile, rules), "ns", True, rules)
-    state = MECHANISMS[name].state
+    (row,) = attribute(classify(profile, RULES), "ns", True, RULES)
+    state = state_by_name(name)
     assert (row.spin, row.spin_count) == ((70, 3) if state == "spinning" else (0, 0))
     assert (row.block, row.block_count) == ((70, 3) if state == "blocked" else (0, 0))
+
+
+def test_every_wait_off_the_cpu_of_a_linux_recording_counts_as_blocked(run: RunCommand) -> None:
+    path = FIXTURES / "linux/bpftrace/offcpu.pvprof.tar.gz"
+    assert mechanisms_in(path) == {"off-cpu", "off-cpu-d"}
+    text = run("locks", path, "--kind", "all", "--format", "csv", "-q").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert sum(int(row["value"]) for row in rows) == 524_453_766
+    assert all(row["block"] == row["value"] for row in rows)
 
 
 @pytest.mark.parametrize("name", MECHANISMS)

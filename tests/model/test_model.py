@@ -1,4 +1,4 @@
-"""The vocabulary: profiles as tables, events as profiles."""
+"""Profiles as data frames, wait tables as profiles."""
 
 from __future__ import annotations
 

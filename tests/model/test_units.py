@@ -1,4 +1,4 @@
-"""Values as people read them."""
+"""Values and shares as text."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ def test_a_time_has_four_digits(value: int, text: str) -> None:
         (9_994, 10_000, "99.9%"),
         (9_995, 10_000, ">99.9%"),
         (999_999, 1_000_000, ">99.9%"),
+        (9_996, 10_000, ">99.9%"),
+        (9_960, 10_000, "99.6%"),
         (0, 0, "-"),
     ],
 )

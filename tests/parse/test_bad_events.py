@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.problems import Problem
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-
-Run = Callable[..., Result]
 
 STACK = "\n              kernel`trap+0x1\n              kernel`calltrap+0x8\n"
 
@@ -105,7 +102,7 @@ def test_waits_that_begin_while_their_thread_waits_are_counted(
     assert told == ([(len(inside), f"{sum(inside)} ns together")] if inside else [])
 
 
-def test_a_recording_given_twice_in_one_text_is_told_and_counts_once(run: Run) -> None:
+def test_a_recording_given_twice_in_one_text_is_told_and_counts_once(run: RunCommand) -> None:
     data = read_recording_bytes("events.out.gz")
     once = run("fold", RECORDINGS / "events.out.gz", "-q").stdout
     twice = run("fold", "-", "-q", stdin=data + data)
@@ -145,7 +142,7 @@ def test_damaged_records_cost_only_themselves_whatever_the_shares(
     assert sum(one.count for one in parsed.problems) == goods.count(False)
 
 
-def test_an_owner_that_never_appears_is_an_owner_without_a_name(run: Run) -> None:
+def test_an_owner_that_never_appears_is_an_owner_without_a_name(run: RunCommand) -> None:
     text = text_of(event(100, 50, owner=4711), event(200, 60))
     result = run("report", "-", "--format", "json", "-k", "all", stdin=text.encode())
     (row,) = json.loads(result.stdout)["sections"][0]["rows"]
@@ -156,7 +153,7 @@ def test_an_owner_that_never_appears_is_an_owner_without_a_name(run: Run) -> Non
 
 
 @pytest.mark.parametrize("name", ["a\x85b", "a\u2028b", "a\x0bb", "a\rb", "a\x1b[31mb"])
-def test_a_name_with_bytes_like_newlines_is_one_name(run: Run, name: str) -> None:
+def test_a_name_with_bytes_like_newlines_is_one_name(run: RunCommand, name: str) -> None:
     text = text_of(event(100, 50, name=name))
     result = run("locks", "-", "--format", "json", "-k", "all", stdin=text.encode())
     (row,) = json.loads(result.stdout)["sections"][0]["rows"]

@@ -27,13 +27,12 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
+from helpers.command_line import RunCommand, assert_is_error, assert_is_result
 
 from pvprof.errors import PvprofError
 from pvprof.parse.detect import LAYOUTS
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-
-Run = Callable[..., Result]
 
 COMMANDS = ("report", "fold", "locks", "flamegraph")
 
@@ -155,33 +154,6 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def assert_no_traceback(result: Result) -> None:
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert "Traceback" not in result.output
-
-
-def assert_is_error(result: Result, code: int = 1) -> str:
-    """Check that a command failed with one line, and at most a hint below it; return the line."""
-    assert_no_traceback(result)
-    assert (result.exit_code, result.stdout_bytes) == (code, b"")
-    error, *hint = result.stderr.splitlines()
-    assert re.match("pvprof: error: .", error)
-    assert len(hint) <= 1
-    assert all(line.startswith("  ") for line in hint)
-    assert max(map(len, (error, *hint))) < 1000, "an error is a line to read, not the input"
-    return error
-
-
-def assert_is_result(result: Result) -> None:
-    """Check that a command gave a result, and on stderr nothing but what it says of the input."""
-    assert_no_traceback(result)
-    assert result.exit_code == 0, result.output
-    assert result.stdout_bytes
-    for line in result.stderr.splitlines():
-        assert re.match(r"pvprof: (note|warning|loss): [^:]+(:\d+)?: .", line)
-        assert len(line) < 1000, "a problem is a line to read, not the input"
-
-
 def assert_is_outcome(result: Result, command: str, layout: str) -> None:
     """Check that a command gave a result, or an error where the layout has no stacks to draw."""
     if layout in WITHOUT_STACKS and command in ("fold", "flamegraph"):
@@ -216,10 +188,11 @@ def as_text(command: str) -> tuple[str, ...]:
     return (command, "--tree") if command == "flamegraph" else (command,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_file_with_nothing_in_it_is_one_line_of_error(
-    run: Run, tmp_path: Path, command: str, name: str
+    run: RunCommand, tmp_path: Path, command: str, name: str
 ) -> None:
     error = assert_is_error(run(*as_text(command), write(tmp_path / "nothing.out", NOTHING[name])))
     assert "nothing" in error, "an error names its file"
@@ -228,7 +201,7 @@ def test_a_file_with_nothing_in_it_is_one_line_of_error(
 @pytest.mark.parametrize("layout", ["", "folded", "classic"])
 @pytest.mark.parametrize("text", [b"", b" \n\n"], ids=["empty", "blanks"])
 def test_an_empty_file_is_a_picture_that_says_so_and_a_failure(
-    run: Run, tmp_path: Path, text: bytes, layout: str
+    run: RunCommand, tmp_path: Path, text: bytes, layout: str
 ) -> None:
     words = ("--input-format", layout) if layout else ()
     result = run(
@@ -241,30 +214,31 @@ def test_an_empty_file_is_a_picture_that_says_so_and_a_failure(
         assert sentence in said
 
 
-def test_an_empty_file_among_others_makes_no_picture(run: Run, tmp_path: Path) -> None:
+def test_an_empty_file_among_others_makes_no_picture(run: RunCommand, tmp_path: Path) -> None:
     empty = write(tmp_path / "empty.out", b"")
     result = run("flamegraph", RECORDINGS / "stock-offcpu.out", empty, "-o", tmp_path / "x.svg")
     assert_is_error(result)
     assert not (tmp_path / "x.svg").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", NOTHING)
 def test_a_file_with_nothing_in_it_has_nothing_in_any_layout(
-    run: Run, layout: str, name: str
+    run: RunCommand, layout: str, name: str
 ) -> None:
     if layout in LINES_ARE_RECORDS and name in ("messages", "marks"):
         pytest.skip("any line that ends in a number is a record there")
     assert_is_error(run("report", "-", "--input-format", layout, stdin=NOTHING[name]))
 
 
-def test_an_error_leaves_no_file_behind(run: Run, tmp_path: Path) -> None:
+def test_an_error_leaves_no_file_behind(run: RunCommand, tmp_path: Path) -> None:
     result = run("fold", "-", "-o", tmp_path / "out.folded", stdin=b"")
     assert_is_error(result)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_hint_names_an_option_that_the_command_has(run: Run) -> None:
+def test_a_hint_names_an_option_that_the_command_has(run: RunCommand) -> None:
     hints = [run("fold", "-", stdin=NOTHING[name]).stderr for name in ("prose", "one header")]
     options = re.findall(r"--[a-z-]+", " ".join(hints))
     known = re.findall(r"--[a-z-]+", run("fold", "--help").stdout)
@@ -306,6 +280,7 @@ EXPLAINED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layout", "damage", "command"),
     [
@@ -314,7 +289,9 @@ EXPLAINED = {
         if "1 MB" not in damage or command == "fold" or layout == "keyed"  # the others take long
     ],
 )
-def test_damage_never_ends_in_a_traceback(run: Run, layout: str, damage: str, command: str) -> None:
+def test_damage_never_ends_in_a_traceback(
+    run: RunCommand, layout: str, damage: str, command: str
+) -> None:
     result = run(command, "-", stdin=DAMAGES[damage](TEXTS[layout]))
     assert_is_outcome(result, command, layout)
 
@@ -344,9 +321,10 @@ def profiles_of(parsed: ParseResult) -> list[Any]:
     return [*parsed.profiles.values(), *events]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", EXPLAINED)
 @pytest.mark.parametrize("layout", TEXTS)
-def test_a_result_says_what_was_damaged(run: Run, layout: str, damage: str) -> None:
+def test_a_result_says_what_was_damaged(run: RunCommand, layout: str, damage: str) -> None:
     if layout in ONE_LINE_EACH and damage == "cut in mid-record":
         pytest.skip("a record is a line there: nothing is cut")
     text = DAMAGES[damage](TEXTS[layout])
@@ -364,15 +342,16 @@ def test_a_whole_text_has_no_problem(layout: str) -> None:
     assert [one for one in problems if one.kind not in ("held", "unit")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [name for name in TEXTS if name not in WITHOUT_STACKS])
-def test_line_ends_of_another_system_change_nothing(run: Run, layout: str) -> None:
+def test_line_ends_of_another_system_change_nothing(run: RunCommand, layout: str) -> None:
     text = TEXTS[layout]
     plain = run("fold", "-", stdin=text)
     converted = run("fold", "-", stdin=text.replace(b"\n", b"\r\n"))
     assert (converted.stdout, converted.stderr) == (plain.stdout, plain.stderr)
 
 
-def test_a_file_whose_line_ends_change_half_way_is_read_to_its_end(run: Run) -> None:
+def test_a_file_whose_line_ends_change_half_way_is_read_to_its_end(run: RunCommand) -> None:
     record = b"\n              kernel`f+0x1\n              kernel`g\n             1001\n"
     text = record * 100 + record.replace(b"\n", b"\r\n") * 100
     assert run("fold", "-", stdin=text).stdout == "kernel`g;kernel`f 200200\n"
@@ -394,7 +373,7 @@ HEAD = "E 110 1001 20 100159 0 sh t fffff8004309a880 100107 first"
         "E 110 first",
     ],
 )
-def test_an_event_line_that_is_none_is_one_problem(run: Run, line: str) -> None:
+def test_an_event_line_that_is_none_is_one_problem(run: RunCommand, line: str) -> None:
     text = TEXTS["events"].decode().replace(HEAD, line)
     result = run("report", "-", "-o", "-", "--format", "json", stdin=text.encode())
     assert_is_result(result)
@@ -512,10 +491,11 @@ NO_RECORDINGS: dict[str, Callable[[Path], Path]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NO_RECORDINGS)
 def test_what_is_no_recording_is_one_line_of_error(
-    run: Run, tmp_path: Path, name: str, command: str
+    run: RunCommand, tmp_path: Path, name: str, command: str
 ) -> None:
     error = assert_is_error(run(*as_text(command), NO_RECORDINGS[name](tmp_path)))
     assert error.isprintable()
@@ -523,7 +503,7 @@ def test_what_is_no_recording_is_one_line_of_error(
 
 @pytest.mark.parametrize("name", ["run.out.gz", "run.pvprof/raw.out.gz"])
 def test_a_gzip_file_that_ends_early_gives_what_could_be_unpacked(
-    run: Run, tmp_path: Path, name: str
+    run: RunCommand, tmp_path: Path, name: str
 ) -> None:
     path = write(tmp_path / name, GZIP[: len(GZIP) // 2])
     cut = path if path.parent == tmp_path else path.parent
@@ -536,7 +516,7 @@ def test_a_gzip_file_that_ends_early_gives_what_could_be_unpacked(
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_socket_is_one_line_of_error(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     # Nobody can open a socket as a file, root included; its path must be short.
     monkeypatch.chdir(tmp_path)
@@ -548,26 +528,27 @@ def test_a_socket_is_one_line_of_error(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_file_without_permission_is_one_line_of_error(
-    run: Run, tmp_path: Path, command: str
+    run: RunCommand, tmp_path: Path, command: str
 ) -> None:
     path = write(tmp_path / "run.out", TEXTS["keyed"])
     path.chmod(0)
     assert "run.out" in assert_is_error(run(command, path))
 
 
-def test_one_bad_recording_of_several_fails_and_is_named(run: Run, tmp_path: Path) -> None:
+def test_one_bad_recording_of_several_fails_and_is_named(run: RunCommand, tmp_path: Path) -> None:
     good = write(tmp_path / "good.out", TEXTS["keyed"])
     bad = write(tmp_path / "bad.out", b"")
     for command in COMMANDS:
         assert "bad" in assert_is_error(run(command, good, bad))
 
 
-def test_a_whole_archive_is_read_as_the_file_in_it(run: Run, tmp_path: Path) -> None:
+def test_a_whole_archive_is_read_as_the_file_in_it(run: RunCommand, tmp_path: Path) -> None:
     packed = run("fold", write(tmp_path / "run.tar.gz", TAR))
     assert packed.stdout == run("fold", RECORDINGS / "stock-offcpu.out").stdout
     assert_is_result(packed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code"),
     [
@@ -670,12 +651,14 @@ def record_ends(data: bytes) -> Iterator[int]:
             yield end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_text_never_weighs_more_than_the_whole(name: str) -> None:
     *cuts, whole = readings(name)
     assert [(one.cut, one.totals) for one in cuts if one.totals - whole.totals] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_text_keeps_every_record_that_is_whole(name: str) -> None:
     data = sample_of(name)
@@ -689,6 +672,7 @@ def test_a_cut_text_keeps_every_record_that_is_whole(name: str) -> None:
     assert lost == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
     data = sample_of(name)
@@ -706,7 +690,7 @@ def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
     "symbols", [GZIP[:100], gzip.compress(b"hello\n")], ids=["cut gzip", "not nm output"]
 )
 def test_unreadable_symbols_in_a_recording_are_a_warning(
-    run: Run, tmp_path: Path, symbols: bytes
+    run: RunCommand, tmp_path: Path, symbols: bytes
 ) -> None:
     result = run("report", with_symbols(symbols)(tmp_path))
     assert result.exit_code == 0, result.stderr
@@ -714,7 +698,7 @@ def test_unreadable_symbols_in_a_recording_are_a_warning(
 
 
 def test_a_folded_line_with_a_number_of_thousands_of_digits_is_a_problem(
-    run: Run, tmp_path: Path
+    run: RunCommand, tmp_path: Path
 ) -> None:
     number = "9" * 5000
     place = tmp_path / "big.folded"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,8 +22,6 @@ from pvprof.parse.read import ReadOptions, read, read_recording
 from pvprof.parse.result import ParseResult
 from pvprof.parse.text.symbols import Symbols, parse_nm
 from pvprof.recording.open import open_recording
-
-Run = Callable[..., Result]
 
 ROOT = Path(__file__).parent.parent.parent
 LIVE = FIXTURES / "linux" / "bpftrace"
@@ -125,8 +122,9 @@ def test_a_mode_that_only_dtrace_has_is_refused() -> None:
 # ---- real recordings ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_a_real_recording_opens_whole(mode: str, run: Run) -> None:
+def test_a_real_recording_opens_whole(mode: str, run: RunCommand) -> None:
     place = LIVE / f"{mode}.pvprof.tar.gz"
     report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)
     assert [one["kind"] for one in report["problems"] if one["severity"] != "note"] == []
@@ -457,7 +455,7 @@ def test_any_bytes_behind_the_header_give_records_or_problems(junk: bytes) -> No
 
 
 def test_what_bpftrace_says_on_stderr_is_told_but_for_its_usual_words(
-    tmp_path: Path, run: Run
+    tmp_path: Path, run: RunCommand
 ) -> None:
     place = tmp_path / "x.out"
     place.write_bytes(text_of(sleep(2000, 7), printed("R 3000 7 0")))

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES
+from helpers.command_line import RunCommand
 
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-
-Run = Callable[..., Result]
 
 MAP = FIXTURES / "linux" / "bpftrace-map.txt"
 
@@ -31,7 +28,7 @@ def rows_of(parsed: ParseResult) -> Counter[tuple[str, str, str]]:
     return found
 
 
-def test_a_real_map_adds_up_process_by_process(run: Run) -> None:
+def test_a_real_map_adds_up_process_by_process(run: RunCommand) -> None:
     wanted: Counter[str] = Counter()
     for name, value in re.findall(r"(?m)^, (\w+)\]: (\d+)$", MAP.read_text()):
         wanted[name] += int(value)
@@ -44,7 +41,7 @@ def test_a_real_map_adds_up_process_by_process(run: Run) -> None:
     assert all(";-;" in line for line in folded)
 
 
-def test_what_is_not_read_is_told(run: Run) -> None:
+def test_what_is_not_read_is_told(run: RunCommand) -> None:
     result = run("report", MAP, "--format", "json")
     told = {one["kind"]: one["count"] for one in json.loads(result.stdout)["problems"]}
     histogram_rows = len(re.findall(r"(?m)^\[.*\|$", MAP.read_text()))
@@ -86,7 +83,7 @@ def test_of_several_maps_the_one_with_stacks_is_read() -> None:
     assert {one.kind: one.count for one in parsed.problems} == {"unit": 1, "other-maps": 4}
 
 
-def test_several_maps_with_stacks_must_be_chosen_from(run: Run) -> None:
+def test_several_maps_with_stacks_must_be_chosen_from(run: RunCommand) -> None:
     text = f"@a[{STACK}]: 5\n@ns[{STACK}]: 7\n".encode()
     done = run("fold", "-", stdin=text)
     assert (done.exit_code, "@a, @ns" in done.stderr, "--profile" in done.stderr) == (2, True, True)

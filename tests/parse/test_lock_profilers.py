@@ -7,18 +7,15 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.command_line import RunCommand
 
 from pvprof.model.problems import Problem
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-
-Run = Callable[..., Result]
 
 GOLDEN = FIXTURES / "golden"
 LOCKSTAT = RECORDINGS / "lockstat-1.out"
@@ -123,40 +120,40 @@ def test_histograms_hold_as_many_waits_as_their_rows() -> None:
     ],
 )
 def test_a_lock_has_the_class_that_it_has_in_a_recording_of_ours(
-    run: Run, name: str, lock: str, lock_class: str
+    run: RunCommand, name: str, lock: str, lock_class: str
 ) -> None:
     result = run("locks", RECORDINGS / name, "--format", "csv", "-q")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     assert {row["class"] for row in rows if row["name"] == lock} == {lock_class}
 
 
-def test_callers_are_file_and_line_below_the_kernels_sources(run: Run) -> None:
+def test_callers_are_file_and_line_below_the_kernels_sources(run: RunCommand) -> None:
     folded = run("fold", PROFILING, "--name", "^pmap pv list$", "-q").stdout
     frames = [line.split(";")[0] for line in folded.splitlines()]
     assert "amd64/amd64/pmap.c:7117" in frames
     assert all(re.fullmatch(r"[a-z0-9_/]+\.c:\d+", frame) for frame in frames)
 
 
-def test_a_stack_of_lockstat_is_drawn_from_its_root(run: Run) -> None:
+def test_a_stack_of_lockstat_is_drawn_from_its_root(run: RunCommand) -> None:
     (line,) = run("fold", LOCKSTAT, "--name", "^vm pgcache$", "-q").stdout.splitlines()
     *stack, caller, name, event = line.split(";")
     assert (caller, name, event) == ("cache_alloc", "vm pgcache", "adaptive-spin 27691479")
     assert (stack[0], stack[-1]) == ("trap", "vm_page_alloc_domain_after")
 
 
-def test_spinning_and_blocking_of_a_lock_stand_in_one_row(run: Run) -> None:
+def test_spinning_and_blocking_of_a_lock_stand_in_one_row(run: RunCommand) -> None:
     result = run("locks", LOCKSTAT, "--spin", "--format", "markdown", "-q")
     assert_golden(result.stdout, GOLDEN / "locks-lockstat-1.md")
 
 
-def test_times_that_lock_profiling_adds_up_are_not_told_apart(run: Run) -> None:
+def test_times_that_lock_profiling_adds_up_are_not_told_apart(run: RunCommand) -> None:
     result = run("locks", PROFILING, "--spin", "--format", "markdown", "-q")
     assert_golden(result.stdout, GOLDEN / "locks-lock-profiling.md")
 
 
 @pytest.mark.parametrize("name", [LOCKSTAT.name, PROFILING.name])
 @pytest.mark.parametrize("suffix", ["md", "json", "csv", "html", "svg", "folded"])
-def test_every_format_takes_them(run: Run, name: str, suffix: str, tmp_path: Path) -> None:
+def test_every_format_takes_them(run: RunCommand, name: str, suffix: str, tmp_path: Path) -> None:
     place = tmp_path / f"out.{suffix}"
     result = run("report", RECORDINGS / name, "-o", place)
     assert result.exit_code == 0, result.stderr
@@ -226,7 +223,9 @@ def test_more_events_in_rows_than_in_the_title_are_a_warning() -> None:
     assert (problem.kind, problem.count, problem.severity) == ("bad-section", 4, "warning")
 
 
-def test_what_a_workload_prints_between_the_lines_is_counted_and_passed_over(run: Run) -> None:
+def test_what_a_workload_prints_between_the_lines_is_counted_and_passed_over(
+    run: RunCommand,
+) -> None:
     text = "make: entering\nall done 5\n" + section(
         PLAIN, "    5 100% 100% 0.00     1001 a   b+0x1"
     )

@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,9 @@ import pytest
 from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
 from helpers import native_writer as writer
-from hypothesis import given, settings
+from helpers.command_line import RunCommand
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.errors import InputError, PvprofError, UsageError
@@ -33,7 +35,6 @@ from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 from pvprof.parse.text.frames import FrameNames, decode
 
-Run = Callable[..., Result]
 Groups = dict[Key, dict[Stack, Weight]]
 
 TEXTS = st.one_of(
@@ -155,7 +156,7 @@ def test_the_order_of_records_is_irrelevant(some: list[Aggregated], rng) -> None
     assert first.profiles == second.profiles
 
 
-@settings(max_examples=12)
+@examples(0.12)
 @given(st.lists(AGGREGATED, min_size=2, max_size=12), st.integers(2, 4))
 def test_the_number_of_processes_is_irrelevant(some: list[Aggregated], jobs: int) -> None:
     text = writer.text_of([one.lines() for one in some])
@@ -373,7 +374,7 @@ words = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@examples(3)
 @given(
     st.one_of(st.binary(max_size=200), st.lists(words, max_size=25).map(b"\n".join)),
     st.sampled_from([20, 2_000_000]),
@@ -674,7 +675,7 @@ def test_the_join_is_that_of_a_slow_one(some: list[Moment], size: int) -> None:
         check_join(some, parse(text))
 
 
-@settings(max_examples=12)
+@examples(0.12)
 @given(moments(TEXTS).filter(lambda some: any(one.letter == "S" for one in some)))
 def test_the_halves_of_waits_may_fall_into_different_shares(some: list[Moment]) -> None:
     with small_pieces(60, share=80):
@@ -840,10 +841,11 @@ def rows_of(result: Result) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(result.stdout)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["stock-offcpu.out", "lockstat-provider.out", "events.out.gz", "oncpu.out.gz"]
 )
-def test_a_real_recording_says_the_same_in_the_grammar(name: str, run: Run) -> None:
+def test_a_real_recording_says_the_same_in_the_grammar(name: str, run: RunCommand) -> None:
     original = rows_of(run("report", RECORDINGS / name, "--format", "csv", "-q"))
     again = rows_of(run("report", "-", "--format", "csv", "-q", stdin=rewritten(name)))
     for row in (*original, *again):
@@ -853,7 +855,7 @@ def test_a_real_recording_says_the_same_in_the_grammar(name: str, run: Run) -> N
     assert run("fold", "-", "-q", stdin=rewritten(name)).stdout == fold
 
 
-def test_real_events_add_up_to_the_sum_of_their_returns(run: Run) -> None:
+def test_real_events_add_up_to_the_sum_of_their_returns(run: RunCommand) -> None:
     text = rewritten("events.out.gz")
     sleeps = sum(int(n) for n in re.findall(rb"^S (\d+) ", text, re.M))
     returns = sum(int(n) for n in re.findall(rb"^R (\d+) ", text, re.M))
@@ -863,7 +865,9 @@ def test_real_events_add_up_to_the_sum_of_their_returns(run: Run) -> None:
 
 @pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])
 @pytest.mark.parametrize("form", ["plain", "gz", "stdin", "directory"])
-def test_every_command_opens_every_form(command: str, form: str, run: Run, tmp_path: Path) -> None:
+def test_every_command_opens_every_form(
+    command: str, form: str, run: RunCommand, tmp_path: Path
+) -> None:
     text = CUT["events"] if command == "locks" else CUT["aggregates"]
     place, stdin = tmp_path / "x.out", None
     if form == "plain":
@@ -885,7 +889,7 @@ def test_every_command_opens_every_form(command: str, form: str, run: Run, tmp_p
     assert "kernel" in result.stdout or "k`f" in result.stdout or "x" in result.stdout
 
 
-def test_the_report_shows_what_was_set_aside_and_how_long_was_recorded(run: Run) -> None:
+def test_the_report_shows_what_was_set_aside_and_how_long_was_recorded(run: RunCommand) -> None:
     report = run("report", "-", stdin=CUT["aggregates"]).stdout
     assert "sleepq waits shorter than the minimum, 12345 ns together" in report
     assert "8.000 µs" in report
@@ -894,14 +898,14 @@ def test_the_report_shows_what_was_set_aside_and_how_long_was_recorded(run: Run)
 # ------------------------------------------------------------------------------- what rules make of
 
 
-def test_a_recorded_lock_class_tells_the_primitive_of_a_pv_list(run: Run) -> None:
+def test_a_recorded_lock_class_tells_the_primitive_of_a_pv_list(run: RunCommand) -> None:
     some = {"name": b"pmap pv list", "class": b"rw", "exec": b"sh"}
     text = writer.text_of([writer.record("turnstile", some, [b"kernel`vmspace_exit"], (5, 1))])
     (row,) = rows_of(run("locks", "-", "--format", "csv", "-q", stdin=text))
     assert (row["kind"], row["class"]) == ("kernel", "pv list (rwlock)")
 
 
-def test_the_run_queue_tells_the_woken_from_the_preempted(run: Run) -> None:
+def test_the_run_queue_tells_the_woken_from_the_preempted(run: RunCommand) -> None:
     some = {"exec": b"cc"}
     text = writer.text_of(
         [writer.record(event, some, [], (5, 1)) for event in ("runq-woken", "runq-preempted")],
@@ -914,7 +918,7 @@ def test_the_run_queue_tells_the_woken_from_the_preempted(run: Run) -> None:
     ]
 
 
-def test_a_wake_up_is_a_row_of_waker_sleeper_and_wait(run: Run) -> None:
+def test_a_wake_up_is_a_row_of_waker_sleeper_and_wait(run: RunCommand) -> None:
     some = {"name": b"piperd", "exec": b"sh", "sleeper": b"cat", "wait": b"sleepq"}
     text = writer.text_of([writer.record("wakeup", some, [b"kernel`wakeup"], (5, 1))], "wakeup")
     report = json.loads(run("report", "-", "--format", "json", "-q", stdin=text).stdout)

@@ -6,20 +6,17 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.stacks import NO_STACK
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-
-Run = Callable[..., Result]
 
 PERF = FIXTURES / "linux" / "perf-script.txt.gz"
 TEXT = gzip.decompress(PERF.read_bytes()).decode()
@@ -84,7 +81,7 @@ def test_each_sample_counts_once() -> None:
     assert wanted > 20
 
 
-def test_a_sleep_is_divided_by_who_woke_it(run: Run) -> None:
+def test_a_sleep_is_divided_by_who_woke_it(run: RunCommand) -> None:
     result = run("report", PERF, "-k", "all", "--execname", "^cat$", "--format", "json")
     section = json.loads(result.stdout)["sections"][0]
     (row,) = [row for row in section["rows"] if row["kind"] != "runq"]
@@ -92,7 +89,7 @@ def test_a_sleep_is_divided_by_who_woke_it(run: Run) -> None:
     assert row["blocked"] > 50_000_000, "it waited for the pipe"
 
 
-def test_stacks_have_modules_and_a_delimiter_as_everywhere(run: Run) -> None:
+def test_stacks_have_modules_and_a_delimiter_as_everywhere(run: RunCommand) -> None:
     folded = run("fold", PERF, "--execname", "^cat$", "--frame", "pipe_read", "-q").stdout
     (line,) = folded.splitlines()
     frames = line.rpartition(" ")[0].split(";")
@@ -101,7 +98,7 @@ def test_stacks_have_modules_and_a_delimiter_as_everywhere(run: Run) -> None:
     assert "kernel`anon_pipe_read" in frames
 
 
-def test_a_part_of_the_run_can_be_cut_out(run: Run) -> None:
+def test_a_part_of_the_run_can_be_cut_out(run: RunCommand) -> None:
     def total(*window: str) -> int:
         result = run("report", PERF, "-k", "all", *window, "--format", "json")
         assert result.exit_code == 0, result.stderr

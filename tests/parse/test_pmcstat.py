@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +16,6 @@ from pvprof.model.stacks import Stack
 from pvprof.parse.freebsd.pmc_callgraph import PRUNED
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-
-Run = Callable[..., Result]
 
 GRAPH = """\
 @ cpu_clk_unhalted.thread_p [20 samples]
@@ -98,7 +95,7 @@ def test_a_graph_gives_its_samples_back(chains: dict[tuple[str, ...], int]) -> N
     assert parsed.problems == []
 
 
-def test_sections_of_several_events_are_kept_apart(run: Run) -> None:
+def test_sections_of_several_events_are_kept_apart(run: RunCommand) -> None:
     one: Counter[tuple[str, ...]] = Counter({("a", "b"): 3})
     text = graph_of(one, "cycles") + graph_of(one, "cache_misses")
     result = run("locks", "-", "--format", "json", stdin=text.encode())
@@ -149,7 +146,7 @@ def test_a_section_that_holds_fewer_samples_than_it_says_is_cut_off() -> None:
     assert "12 of 20" in problem.text
 
 
-def test_on_cpu_samples_and_waits_stand_in_one_report(run: Run, tmp_path: Path) -> None:
+def test_on_cpu_samples_and_waits_stand_in_one_report(run: RunCommand, tmp_path: Path) -> None:
     place = tmp_path / "oncpu.pmc"
     place.write_text(GRAPH)
     result = run("report", RECORDINGS / "stock-offcpu.out", place, "--format", "json")
@@ -200,7 +197,7 @@ def test_a_log_gives_one_sample_for_each_callchain() -> None:
     assert parsed.hex_frames == {"0xffffffff80c00000", "0xffffffff80c00001"}
 
 
-def test_kernel_addresses_of_a_log_get_their_names(run: Run) -> None:
+def test_kernel_addresses_of_a_log_get_their_names(run: RunCommand) -> None:
     text = LOG.replace("0xffffffff80c00000", "0xffffffff80649e38")
     named = run("fold", "-", "--symbols", SYMBOLS, stdin=text.encode()).stdout
     plain = run("fold", "-", stdin=text.encode()).stdout

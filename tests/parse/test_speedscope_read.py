@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from hypothesis import given, settings
+from helpers.command_line import RunCommand, assert_is_error, assert_is_result
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
-from test_bad_input import assert_is_error, assert_is_result
 
 from pvprof.errors import InputError, PvprofError
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-
-Run = Callable[..., Result]
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 
@@ -143,7 +141,7 @@ def test_profiles_of_one_unit_are_added_up_whatever_their_scale() -> None:
     assert sums_of(parsed) == {"ns": {"main": 3 + 3_000 + 5, "main;read": 4 + 4_000}}
 
 
-def test_profiles_of_two_units_are_told_apart(run: Run) -> None:
+def test_profiles_of_two_units_are_told_apart(run: RunCommand) -> None:
     text = text_of(sampled(), sampled(unit="none", weights=[30, 40]))
     assert run("fold", "-", stdin=text).stdout == "main 3\nmain;read 4\n"
     counted = run("fold", "-", "--measure", "samples", stdin=text)
@@ -201,7 +199,9 @@ def test_a_large_file_is_recognised_by_its_beginning() -> None:
         assert read(text, "made up", ReadOptions()).layout == "speedscope"
 
 
-def test_a_packed_file_is_read_and_named_without_its_suffixes(run: Run, tmp_path: Path) -> None:
+def test_a_packed_file_is_read_and_named_without_its_suffixes(
+    run: RunCommand, tmp_path: Path
+) -> None:
     file = tmp_path / "run.speedscope.json.gz"
     file.write_bytes(gzip.compress(text_of(sampled())))
     report = json.loads(run("report", file, "--format", "json").stdout)
@@ -209,7 +209,7 @@ def test_a_packed_file_is_read_and_named_without_its_suffixes(run: Run, tmp_path
     assert report["sections"][0]["total"]["value"] == 7
 
 
-def test_flamegraph_and_report_read_it_too(run: Run) -> None:
+def test_flamegraph_and_report_read_it_too(run: RunCommand) -> None:
     for command in ("flamegraph", "report", "locks"):
         assert_is_result(run(command, "-", stdin=text_of(sampled(), evented(("O", 0, 1)))))
 
@@ -217,7 +217,7 @@ def test_flamegraph_and_report_read_it_too(run: Run) -> None:
 # ---- which profiles ------------------------------------------------------------------------------
 
 
-def test_profiles_are_chosen_by_their_names(run: Run) -> None:
+def test_profiles_are_chosen_by_their_names(run: RunCommand) -> None:
     text = text_of(sampled(name="sh (tid 1)"), sampled(name="cc (tid 2)", weights=[30, 40]))
     assert run("fold", "-", "--profile", "tid 2", stdin=text).stdout == "main 30\nmain;read 40\n"
     assert run("fold", "-", "--profile", "^(sh|cc) ", stdin=text).stdout == (
@@ -225,7 +225,7 @@ def test_profiles_are_chosen_by_their_names(run: Run) -> None:
     )
 
 
-def test_a_name_that_no_profile_has_is_an_error_that_lists_the_names(run: Run) -> None:
+def test_a_name_that_no_profile_has_is_an_error_that_lists_the_names(run: RunCommand) -> None:
     text = text_of(*(sampled(name=f"thread {number}") for number in range(7)))
     result = run("fold", "-", "--profile", "nobody", stdin=text)
     assert "no profile matches --profile nobody" in assert_is_error(result, 2)
@@ -233,7 +233,7 @@ def test_a_name_that_no_profile_has_is_an_error_that_lists_the_names(run: Run) -
     assert "2 more" in result.stderr
 
 
-def test_profiles_can_be_chosen_in_speedscope_files_only(run: Run) -> None:
+def test_profiles_can_be_chosen_in_speedscope_files_only(run: RunCommand) -> None:
     result = run("fold", "-", "--profile", "x", stdin=b"a;b 3\n")
     assert "only speedscope files have profiles" in assert_is_error(result, 2)
 
@@ -243,6 +243,7 @@ def test_profiles_can_be_chosen_in_speedscope_files_only(run: Run) -> None:
 WHOLE = text_of(sampled(), evented(("O", 0, 1), ("C", 0, 2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -264,7 +265,9 @@ WHOLE = text_of(sampled(), evented(("O", 0, 1), ("C", 0, 2)))
         text_of(sampled(weights=[0, 0])),
     ],
 )
-def test_a_file_without_a_value_to_be_had_is_one_line_of_error(run: Run, text: bytes) -> None:
+def test_a_file_without_a_value_to_be_had_is_one_line_of_error(
+    run: RunCommand, text: bytes
+) -> None:
     for command in ("fold", "flamegraph", "report"):
         assert_is_error(run(command, "-", stdin=text))
     with pytest.raises(InputError):
@@ -373,7 +376,8 @@ def places_in(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 BASE = document(sampled(), evented(("O", 0, 1), ("O", 1, 2), ("C", 1, 3), ("C", 0, 4)))
 
 
-@settings(max_examples=300)
+@pytest.mark.slow
+@examples(3)
 @given(st.lists(st.tuples(st.sampled_from(places_in(BASE)[1:]), json_values), max_size=3))
 def test_any_damage_gives_records_or_problems_or_one_clear_error(
     damages: list[tuple[tuple[Any, ...], Any]],

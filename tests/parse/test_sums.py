@@ -6,13 +6,12 @@ import csv
 import io
 import json
 import subprocess
-from collections.abc import Callable
 
 import pytest
 from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
+from helpers.command_line import RunCommand
 
-Run = Callable[..., Result]
 Sums = dict[str, tuple[int, int]]
 
 # Each prints: name TAB total TAB count. The programs know one layout each and nothing of pvprof.
@@ -77,7 +76,7 @@ def csv_rows(result: Result) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", AWK)
-def test_each_wait_name_has_awks_total_and_count(name: str, run: Run) -> None:
+def test_each_wait_name_has_awks_total_and_count(name: str, run: RunCommand) -> None:
     wanted = awk_sums(AWK[name], read_recording_bytes(name))
     count_column = "records" if name in WITHOUT_COUNTS else "count"
     found: Sums = {}
@@ -87,15 +86,16 @@ def test_each_wait_name_has_awks_total_and_count(name: str, run: Run) -> None:
     assert found == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AWK)
-def test_folded_stacks_add_up_to_awks_total(name: str, run: Run) -> None:
+def test_folded_stacks_add_up_to_awks_total(name: str, run: RunCommand) -> None:
     wanted = sum(total for total, _ in awk_sums(AWK[name], read_recording_bytes(name)).values())
     folded = run("fold", RECORDINGS / name, "-q").stdout
     assert sum(int(line.rpartition(" ")[2]) for line in folded.splitlines()) == wanted
 
 
 @pytest.mark.parametrize("name", AWK)
-def test_rows_kept_and_set_aside_add_up_to_the_total(name: str, run: Run) -> None:
+def test_rows_kept_and_set_aside_add_up_to_the_total(name: str, run: RunCommand) -> None:
     report = json.loads(run("report", RECORDINGS / name, "--format", "json", "-q").stdout)
     for section in report["sections"]:
         kept = sum(row["value"] for row in section["rows"])
@@ -108,7 +108,7 @@ def test_rows_kept_and_set_aside_add_up_to_the_total(name: str, run: Run) -> Non
 @pytest.mark.parametrize(
     ("name", "number"), [("oncpu.out.gz", r"^[0-9]+$"), ("oncpu-default.out", r"^ +[0-9]+$")]
 )
-def test_samples_add_up_to_awks_sum(name: str, number: str, run: Run) -> None:
+def test_samples_add_up_to_awks_sum(name: str, number: str, run: RunCommand) -> None:
     program = (
         f'/{number}/ {{ n += $1; records++ }} END {{ printf "all\\t%.0f\\t%.0f\\n", n, records }}'
     )
@@ -117,7 +117,7 @@ def test_samples_add_up_to_awks_sum(name: str, number: str, run: Run) -> None:
     assert (sum(int(r["value"]) for r in rows), sum(int(r["records"]) for r in rows)) == wanted
 
 
-def test_the_last_snapshot_of_running_totals_is_what_counts(run: Run) -> None:
+def test_the_last_snapshot_of_running_totals_is_what_counts(run: RunCommand) -> None:
     text = read_recording_bytes("lock-classes-live.out").decode()
     last = text.rsplit("tick ", 1)[1]
     wanted = sum(int(line.split()[-1]) for line in last.splitlines() if line.startswith("T "))
@@ -143,13 +143,13 @@ def test_the_last_snapshot_of_running_totals_is_what_counts(run: Run) -> None:
     ],
 )
 def test_the_locks_of_the_review_stand_in_the_table_with_kind_and_class(
-    recording: str, name: str, kind: str, lock_class: str, run: Run
+    recording: str, name: str, kind: str, lock_class: str, run: RunCommand
 ) -> None:
     rows = csv_rows(run("locks", RECORDINGS / recording, "--format", "csv", "-q"))
     assert [(r["kind"], r["class"]) for r in rows if r["name"] == name] == [(kind, lock_class)]
 
 
-def test_spinning_and_blocking_on_the_pv_lists_are_told_apart(run: Run) -> None:
+def test_spinning_and_blocking_on_the_pv_lists_are_told_apart(run: RunCommand) -> None:
     program = r"""
         /^[a-z]+-(spin|block)\|/ { spins = /^[a-z]+-spin/; ours = /\|pmap pv list$/ }
         /^[0-9]+ [0-9]+$/ && ours { sum[spins] += $1; n[spins] += $2 }
@@ -166,7 +166,7 @@ def test_spinning_and_blocking_on_the_pv_lists_are_told_apart(run: Run) -> None:
     assert int(row["value"]) - int(row["spin"]) == awk["0"][0]
 
 
-def test_every_wake_up_counts_also_those_in_a_row(run: Run) -> None:
+def test_every_wake_up_counts_also_those_in_a_row(run: RunCommand) -> None:
     (wanted,) = awk_sums(
         r'/^W / { n++ } END { printf "W\t%.0f\t%.0f\n", n, n }',
         read_recording_bytes("events-wakeups.out.gz"),
@@ -178,7 +178,7 @@ def test_every_wake_up_counts_also_those_in_a_row(run: Run) -> None:
     assert section["wakers"]["count"] + lone == wanted[0] == 550
 
 
-def test_times_behind_events_stay_times(run: Run) -> None:
+def test_times_behind_events_stay_times(run: RunCommand) -> None:
     events = read_recording_bytes("events.out.gz").split(b"\nE ")
     text = b"\nE ".join(events[:20]) + b"\n\nturnstile|vm object\nkernel`x\nkernel`y\n1000 3\n"
     rows = csv_rows(run("report", "-", "--format", "csv", "--name", "^vm object$", stdin=text))
@@ -186,7 +186,7 @@ def test_times_behind_events_stay_times(run: Run) -> None:
     assert [(row["unit"], row["value"], row["count"]) for row in kept] == [("ns", "1000", "3")]
 
 
-def test_quantiles_stand_only_beside_the_waits_they_are_of(run: Run) -> None:
+def test_quantiles_stand_only_beside_the_waits_they_are_of(run: RunCommand) -> None:
     both = [RECORDINGS / "events.out.gz", RECORDINGS / "stock-offcpu.out"]
     pooled = {row["name"]: row for row in csv_rows(run("report", *both, "--format", "csv"))}
     assert pooled["vmpfw"]["count"] == "125"
@@ -194,7 +194,7 @@ def test_quantiles_stand_only_beside_the_waits_they_are_of(run: Run) -> None:
     assert pooled["vm page free queue"]["p99_ns"] != ""  # only the events have it
 
 
-def test_histograms_of_several_recordings_are_added_up(run: Run) -> None:
+def test_histograms_of_several_recordings_are_added_up(run: RunCommand) -> None:
     name = RECORDINGS / "lockstat-provider.out"
     once = json.loads(run("report", name, "--format", "json").stdout)["histograms"]
     twice = json.loads(run("report", name, name, "--format", "json").stdout)["histograms"]

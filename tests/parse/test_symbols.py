@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
+from helpers.command_line import RunCommand
 
 from pvprof.errors import InputError
 from pvprof.parse.text.symbols import Symbols, load_symbols, parse_kldstat, parse_nm
 
-Run = Callable[..., Result]
 NM = b"""\
                  w weak_without_address
 ffffffff80200000 T first
@@ -77,13 +75,13 @@ def test_a_file_without_symbols_is_refused(data: bytes, message: str, tmp_path: 
         load_symbols((str(place),))
 
 
-def test_a_missing_symbol_file_is_one_line(run: Run, tmp_path: Path) -> None:
+def test_a_missing_symbol_file_is_one_line(run: RunCommand, tmp_path: Path) -> None:
     result = run("fold", RECORDINGS / "stock-offcpu.out", "--symbols", tmp_path / "none")
     assert result.exit_code == 1
     assert result.stderr == f"pvprof: error: {tmp_path / 'none'}: No such file or directory\n"
 
 
-def test_the_real_kernel_names_the_syscall_entry(run: Run) -> None:
+def test_the_real_kernel_names_the_syscall_entry(run: RunCommand) -> None:
     plain = run("fold", RECORDINGS / "stock-offcpu.out").stdout
     named = run("fold", RECORDINGS / "stock-offcpu.out", "--symbols", SYMBOLS).stdout
     assert "kernel`0xffffffff8068e64b;" in plain
@@ -92,7 +90,7 @@ def test_the_real_kernel_names_the_syscall_entry(run: Run) -> None:
     assert "0xffffffff" not in named
 
 
-def test_without_symbols_hex_frames_stay_apart(run: Run) -> None:
+def test_without_symbols_hex_frames_stay_apart(run: RunCommand) -> None:
     text = b"\nkernel`0xffffffff80200001\n1\n\nkernel`0xffffffff80200002\n2\n"
     assert run("fold", "-", stdin=text).stdout.splitlines() == [
         "kernel`0xffffffff80200001 1",

@@ -16,13 +16,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import Result
 from conftest import SYMBOLS, read_recording_bytes
+from helpers.command_line import RunCommand
 
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 
-Run = Callable[..., Result]
 Fold = Callable[..., list[str]]
 Problems = Callable[..., list[dict[str, Any]]]
 
@@ -71,7 +70,7 @@ def as_bytes(text: str | bytes) -> bytes:
 
 
 @pytest.fixture(name="fold")
-def _fold(run: Run) -> Fold:
+def _fold(run: RunCommand) -> Fold:
     """Give a function that folds a text and returns the lines."""
 
     def fold(text: str | bytes, *options: object) -> list[str]:
@@ -83,7 +82,7 @@ def _fold(run: Run) -> Fold:
 
 
 @pytest.fixture(name="report")
-def _report(run: Run) -> Callable[..., dict[str, Any]]:
+def _report(run: RunCommand) -> Callable[..., dict[str, Any]]:
     """Give a function that reports on a text or a file, as JSON."""
 
     def report(source: str | bytes | Path) -> dict[str, Any]:
@@ -143,7 +142,7 @@ def test_a_header_may_carry_what_printa_wrote_behind_it(fold: Fold) -> None:
 
 
 @pytest.mark.parametrize("text", [HEADER, HEADER * 2, HEADER.split("\n", maxsplit=1)[0] + "\n"])
-def test_a_header_alone_is_one_error_and_no_result(run: Run, text: str) -> None:
+def test_a_header_alone_is_one_error_and_no_result(run: RunCommand, text: str) -> None:
     result = run("fold", "-", stdin=text.encode())
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("pvprof: error: ") == 1
@@ -293,6 +292,7 @@ def test_symbols_name_the_place_before_a_return_address(fold: Fold) -> None:
 # operator() and template arguments at the end.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "frame"),
     [
@@ -383,7 +383,7 @@ def test_names_are_cleaned_like_frames(fold: Fold) -> None:
     assert fold(keyed("s;h\x07", "kernel`f")) == ["s:h\\x07;kernel`f 1"]
 
 
-def test_any_byte_in_a_name_leaves_a_picture_that_is_xml(run: Run) -> None:
+def test_any_byte_in_a_name_leaves_a_picture_that_is_xml(run: RunCommand) -> None:
     every = bytes(code for code in range(256) if code != ord("\n"))
     text = b"\nsh" + every + b"\nkernel`a" + every + b"\n7\n"
     result = run("flamegraph", "-", stdin=text)
@@ -483,6 +483,7 @@ RECORDED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mixed", *RECORDED])
 @pytest.mark.parametrize(("jobs", "share_bytes"), [(1, 1), (2, 100), (3, 1), (4, 1)])
 @pytest.mark.parametrize("piece_bytes", [1, 333])
@@ -545,6 +546,7 @@ def test_a_count_without_frames_has_a_name(fold: Fold) -> None:
 # of nothing drown every other value.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [-3, UNSET_MIN, UNSET_MAX])
 @pytest.mark.parametrize("position", [0, 1, 2])
 def test_a_value_that_was_not_measured_is_left_out_alone(
@@ -677,6 +679,7 @@ def test_messages_inside_the_output_are_problems_and_no_data(
     assert sum(problem["count"] for problem in found) == 2 * 13 + 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("message", "kind", "count"),
     [
@@ -718,7 +721,7 @@ def test_what_dtrace_lost_is_in_the_result(
     assert (problem["kind"], problem["count"], problem["severity"]) == (kind, count, "loss")
 
 
-def test_drops_of_several_processors_are_one_problem_on_stderr(run: Run) -> None:
+def test_drops_of_several_processors_are_one_problem_on_stderr(run: RunCommand) -> None:
     text = "".join(MESSAGES) + classic("kernel`a")
     result = run("fold", "-", stdin=text.encode())
     assert result.stdout == "kernel`a 1\n"

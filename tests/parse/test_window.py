@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +17,6 @@ from pvprof.errors import UsageError
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 from pvprof.parse.window import Bound, Window, cut, read_bound
-
-Run = Callable[..., Result]
 
 EVENTS = RECORDINGS / "events.out.gz"
 WAKEUPS = RECORDINGS / "events-wakeups.out.gz"
@@ -99,8 +96,9 @@ def test_windows_side_by_side_add_up_to_the_whole(
     assert not Counter(one for part in parts for one in part) - whole or crossings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [EVENTS, WAKEUPS])
-def test_windows_of_a_real_recording_add_up_name_by_name(run: Run, path: object) -> None:
+def test_windows_of_a_real_recording_add_up_name_by_name(run: RunCommand, path: object) -> None:
     def totals(*options: object) -> Counter[str]:
         document = json.loads(
             run("report", path, *options, "--format", "json", "-k", "all", "-q").stdout
@@ -137,14 +135,14 @@ def test_blocked_and_runnable_of_windows_add_up_too() -> None:
     assert +total == +divided(parsed)
 
 
-def test_how_many_waits_were_cut_is_told(run: Run) -> None:
+def test_how_many_waits_were_cut_is_told(run: RunCommand) -> None:
     text = text_of((0, 150), (120, 10), (190, 100), (50, 500))
     result = run("fold", "-", "--from", "100ns", "--to", "200ns", stdin=text.encode())
     assert "note: stdin: 3 x waits reach over the window's edges" in result.stderr
     assert result.stdout.count("\n") == 4
 
 
-def test_the_window_is_said_and_its_length_is_the_time_that_shares_are_of(run: Run) -> None:
+def test_the_window_is_said_and_its_length_is_the_time_that_shares_are_of(run: RunCommand) -> None:
     args = ("report", EVENTS, "--from", "2", "--to", "3.5", "-k", "all")
     shown = run(*args).stdout
     assert "Window: 2.000000000 s to 3.500000000 s of 12.91 s (2026-11-22T" in shown
@@ -154,7 +152,7 @@ def test_the_window_is_said_and_its_length_is_the_time_that_shares_are_of(run: R
     assert "2.000000000 s to 3.500000000 s of 12.91 s" in drawn
 
 
-def test_a_comparison_takes_windows_and_their_lengths(run: Run) -> None:
+def test_a_comparison_takes_windows_and_their_lengths(run: RunCommand) -> None:
     args = ("compare", EVENTS, "--vs", WAKEUPS, "--from", "0.5", "--to", "2", "-k", "all")
     each, per_second = (run(*args, *more).stdout for more in ((), ("--per", "second")))
     assert "User-space synchronisation   1.398 s" in each
@@ -195,7 +193,7 @@ def test_a_time_may_be_said_in_many_ways(text: str, bound: Bound) -> None:
 @pytest.mark.parametrize(
     "text", ["", "x", "1h", "--1", "1e3", "25:00", "2026-13-01", "9" * 30, "ⅷ"]
 )
-def test_what_is_no_time_is_refused_with_what_is_one(run: Run, text: str) -> None:
+def test_what_is_no_time_is_refused_with_what_is_one(run: RunCommand, text: str) -> None:
     with pytest.raises(UsageError, match="no time"):
         read_bound(text)
     done = run("fold", EVENTS, "--from", text)
@@ -252,16 +250,17 @@ def test_without_marks_the_first_wait_is_the_beginning() -> None:
     ],
 )
 def test_a_window_without_anything_in_it_is_an_error(
-    run: Run, since: str | None, until: str | None, reason: str
+    run: RunCommand, since: str | None, until: str | None, reason: str
 ) -> None:
     options = (("--from", since), ("--to", until))
     done = run("report", EVENTS, *(word for pair in options if pair[1] for word in pair))
     assert (done.exit_code, reason in done.stderr) == (2, True), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out", "lockstat-1.out"])
-def test_sums_have_no_times(run: Run, command: str, name: str) -> None:
+def test_sums_have_no_times(run: RunCommand, command: str, name: str) -> None:
     done = run(command, RECORDINGS / name, "--from", "1")
     assert done.exit_code == 2
     assert "no single waits were recorded, and sums have no times" in done.stderr

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS
+from helpers.command_line import RunCommand
+from helpers.flamegraph_file import data_of
 from hypothesis import given
 from hypothesis import strategies as st
-from test_flamegraph_svg import data_of
 
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.provenance import Provenance, provenance_rows
@@ -97,7 +96,7 @@ def test_facts_of_several_recordings_are_said_once_or_line_by_line() -> None:
 
 
 def test_a_flame_graph_says_what_the_manifest_of_its_recording_says(
-    run: Callable[..., Result], tmp_path: Path
+    run: RunCommand, tmp_path: Path
 ) -> None:
     recording = tmp_path / "run1"
     recording.mkdir()

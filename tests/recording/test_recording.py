@@ -8,17 +8,15 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS, read_recording_bytes
+from helpers.command_line import RunCommand
 
 from pvprof.errors import InputError
 from pvprof.recording.open import open_recording
 
-Run = Callable[..., Result]
 MANIFEST = {"schema": 1, "mode": "events", "host": "target", "ncpu": 8, "ident": "GENERIC"}
 
 
@@ -43,7 +41,7 @@ def pack(directory: Path, archive: Path, top: str) -> Path:
 
 
 def test_a_directory_gives_its_output_with_symbols_drops_and_facts(
-    directory: Path, run: Run
+    directory: Path, run: RunCommand
 ) -> None:
     result = run("report", directory, "--format", "json")
     report = json.loads(result.stdout)
@@ -56,14 +54,16 @@ def test_a_directory_gives_its_output_with_symbols_drops_and_facts(
 
 
 @pytest.mark.parametrize("top", ["run1.pvprof/", ""])
-def test_an_archive_is_the_same_as_its_directory(directory: Path, top: str, run: Run) -> None:
+def test_an_archive_is_the_same_as_its_directory(
+    directory: Path, top: str, run: RunCommand
+) -> None:
     archive = pack(directory, directory.parent / "run1.tar.gz", top)
     assert run("fold", archive).stdout == run("fold", directory).stdout
     assert run("report", archive).stdout == run("report", directory).stdout
 
 
 @pytest.mark.parametrize("packer", ["gzip", "zstd"])
-def test_packed_output_is_the_same_as_plain(directory: Path, packer: str, run: Run) -> None:
+def test_packed_output_is_the_same_as_plain(directory: Path, packer: str, run: RunCommand) -> None:
     plain = run("fold", directory, "-q").stdout
     raw = directory / "raw.out"
     if packer == "gzip":
@@ -84,19 +84,19 @@ def test_a_bare_file_finds_stderr_and_script_beside_it(tmp_path: Path) -> None:
     assert "enqueue" in recording.script
 
 
-def test_the_d_program_beside_a_table_says_that_it_is_of_run_queues(run: Run) -> None:
+def test_the_d_program_beside_a_table_says_that_it_is_of_run_queues(run: RunCommand) -> None:
     result = run("locks", RECORDINGS / "runq.out", "--format", "csv")
     assert {line.split(",")[2] for line in result.stdout.splitlines()[1:]} == {"runq"}
 
 
-def test_stdin_is_a_recording(run: Run) -> None:
+def test_stdin_is_a_recording(run: RunCommand) -> None:
     data = read_recording_bytes("stock-offcpu.out")
     from_file = run("fold", RECORDINGS / "stock-offcpu.out").stdout
     assert run("fold", "-", stdin=data).stdout == from_file
     assert run("fold", "-", stdin=gzip.compress(data)).stdout == from_file
 
 
-def test_several_recordings_are_added_up(run: Run) -> None:
+def test_several_recordings_are_added_up(run: RunCommand) -> None:
     one = run("fold", RECORDINGS / "stock-offcpu.out", "-q").stdout.splitlines()
     twice = run("fold", *[RECORDINGS / "stock-offcpu.out"] * 2, "-q").stdout.splitlines()
     assert [(t, 2 * int(v)) for t, _, v in (line.rpartition(" ") for line in one)] == [
@@ -104,7 +104,7 @@ def test_several_recordings_are_added_up(run: Run) -> None:
     ]
 
 
-def test_times_and_samples_stand_side_by_side_and_are_not_added_up(run: Run) -> None:
+def test_times_and_samples_stand_side_by_side_and_are_not_added_up(run: RunCommand) -> None:
     paths = [RECORDINGS / name for name in ("stock-offcpu.out", "oncpu-default.out")]
     both = json.loads(run("report", *paths, "--format", "json").stdout)["sections"]
     each = [
@@ -114,7 +114,7 @@ def test_times_and_samples_stand_side_by_side_and_are_not_added_up(run: Run) -> 
     assert [section["unit"] for section in both] == ["ns", "samples"]
 
 
-def test_a_recorder_that_did_not_finish_is_said_so(directory: Path, run: Run) -> None:
+def test_a_recorder_that_did_not_finish_is_said_so(directory: Path, run: RunCommand) -> None:
     (directory / "manifest.json").write_text(json.dumps({**MANIFEST, "complete": False}))
     result = run("fold", directory)
     assert result.exit_code == 0
@@ -123,7 +123,7 @@ def test_a_recorder_that_did_not_finish_is_said_so(directory: Path, run: Run) ->
 
 @pytest.mark.parametrize("schema", [2, "one", None])
 def test_a_manifest_of_an_unknown_schema_is_refused(
-    directory: Path, schema: object, run: Run
+    directory: Path, schema: object, run: RunCommand
 ) -> None:
     (directory / "manifest.json").write_text(json.dumps({"schema": schema}))
     result = run("report", directory)
@@ -131,7 +131,7 @@ def test_a_manifest_of_an_unknown_schema_is_refused(
     assert "unknown schema" in result.stderr
 
 
-def test_a_cut_gzip_file_gives_what_is_left_and_says_so(tmp_path: Path, run: Run) -> None:
+def test_a_cut_gzip_file_gives_what_is_left_and_says_so(tmp_path: Path, run: RunCommand) -> None:
     whole = read_recording_bytes("lockstat-provider.out")
     packed = gzip.compress(whole)
     cut = tmp_path / "cut.out.gz"
@@ -154,7 +154,7 @@ def test_an_archive_member_outside_its_folder_is_not_taken_for_the_output(tmp_pa
         open_recording(str(archive))
 
 
-def test_an_archive_is_known_by_its_content(directory: Path, run: Run) -> None:
+def test_an_archive_is_known_by_its_content(directory: Path, run: RunCommand) -> None:
     archive = pack(directory, directory.parent / "run1.tar.gz", "run1.pvprof/")
     wanted = run("fold", archive, "-q").stdout
     renamed = shutil.copy(archive, directory.parent / "download")
@@ -162,7 +162,7 @@ def test_an_archive_is_known_by_its_content(directory: Path, run: Run) -> None:
     assert run("fold", "-", "-q", stdin=archive.read_bytes()).stdout == wanted
 
 
-def test_two_recordings_in_one_archive_are_refused(directory: Path, run: Run) -> None:
+def test_two_recordings_in_one_archive_are_refused(directory: Path, run: RunCommand) -> None:
     archive = directory.parent / "two.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for top in ("a", "b"):
@@ -172,7 +172,7 @@ def test_two_recordings_in_one_archive_are_refused(directory: Path, run: Run) ->
     assert "several recordings in one archive" in result.stderr
 
 
-def test_a_modules_symbols_leave_the_kernels_in_place(directory: Path, run: Run) -> None:
+def test_a_modules_symbols_leave_the_kernels_in_place(directory: Path, run: RunCommand) -> None:
     module = directory.parent / "mod.nm"
     module.write_text("0000000000001000 t dtrace_ioctl\n")
     result = run("fold", directory, "-q", "--symbols", f"dtrace.ko={module}")

@@ -63,6 +63,7 @@ SMALL = Snapshot(
 )
 
 
+@pytest.mark.slow
 @given(snapshots, st.data())
 def test_a_snapshot_reads_back_as_it_was(snapshot: Snapshot, data: st.DataObject) -> None:
     waits = [one for one in snapshot.profiles if one.unit == "ns"]

@@ -1,24 +1,22 @@
-"""Chrome traces: what they hold, and that the format's rules are kept whatever was measured."""
+"""Chrome traces: their content, and that any input makes a valid file."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, SYMBOLS
+from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, pool_of
+from helpers.strategies import wait_rows
+from helpers.viewer_files import check_trace, kinds_of, nanoseconds, waits_of
 from hypothesis import given
 from hypothesis import strategies as st
-from test_speedscope import kinds_of
-from test_speedscope import waits as speedscope_waits
 
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
@@ -27,66 +25,13 @@ from pvprof.render.viewers.chrome_trace import microseconds
 from pvprof.render.viewers.speedscope import Rendered
 from pvprof.views.chrome_trace import convert
 
-Run = Callable[..., Result]
-
 ALL = Filters((ALL_KINDS,))
 REAL = ["events.out.gz", "events-wakeups.out.gz", "build-events.out.gz"]
 NASTY = ['say "x"', "back\\slash", "</script>", "é漢🔬", "a\x00b\n\x1b[31m", "\ud800", "x" * 10_000]
 
 
-def nanoseconds(value: Decimal) -> int:
-    """Return a time of the file in ns; fails where it is not a whole number of them."""
-    scaled = Decimal(value) * 1000
-    assert scaled == int(scaled)
-    return int(scaled)
-
-
-def check_trace(text: str) -> dict[str, Any]:
-    """Return a trace; fails where a viewer would drop something, by the format's own rules."""
-    document: dict[str, Any] = json.loads(text, parse_float=Decimal)
-    assert document["displayTimeUnit"] == "ns"
-    events = document["traceEvents"]
-    tracks: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for one in events:
-        assert one["ph"] in "MXisf"
-        if one["ph"] == "X":
-            begin = nanoseconds(one["ts"])
-            span = (begin, begin + nanoseconds(one["dur"]))
-            tracks.setdefault((one["pid"], one["tid"]), []).append(span)
-    for spans in tracks.values():
-        assert all(begin >= 0 for begin, _ in spans)
-        lasting = [(begin, end) for begin, end in spans if begin < end]
-        assert all(end <= begin for (_, end), (begin, _) in pairwise(sorted(lasting)))
-    named = {(one["pid"], one["tid"]) for one in events if one["name"] == "thread_name"}
-    used = {(one["pid"], one["tid"]) for one in events if one["ph"] != "M"}
-    assert used == named, "every track has a name, and every name a track"
-    processes = Counter(one["pid"] for one in events if one["name"] == "process_name")
-    assert processes == Counter({pid for pid, _ in named})
-    _check_flows(events, tracks)
-    return document
-
-
-def _check_flows(
-    events: list[dict[str, Any]], tracks: dict[tuple[int, int], list[tuple[int, int]]]
-) -> None:
-    begins = {one["id"]: one for one in events if one["ph"] == "s"}
-    ends = {one["id"]: one for one in events if one["ph"] == "f"}
-    instants = [one for one in events if one["ph"] == "i"]
-    assert begins.keys() == ends.keys()
-    assert len(instants) == len(begins)
-    for number, end in ends.items():
-        moment = nanoseconds(end["ts"])
-        spans = tracks[end["pid"], end["tid"]]
-        assert any(begin <= moment <= last for begin, last in spans), "an arrow ends in a wait"
-        assert nanoseconds(begins[number]["ts"]) <= moment
-
-
-def waits_of(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return [one for one in document["traceEvents"] if one["ph"] == "X"]
-
-
 def total_ns(document: dict[str, Any]) -> int:
-    return sum(nanoseconds(one["dur"]) for one in waits_of(document))
+    return sum(nanoseconds(wait["dur"]) for wait in waits_of(document))
 
 
 def converted(waits: list[Wait]) -> Rendered:
@@ -96,28 +41,29 @@ def converted(waits: list[Wait]) -> Rendered:
 # ---- real recordings -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [(), ("-k", "all")])
 @pytest.mark.parametrize("name", REAL)
 def test_the_lengths_of_all_events_add_up_to_the_report(
-    run: Run, name: str, kinds: tuple[str, ...]
+    run: RunCommand, name: str, kinds: tuple[str, ...]
 ) -> None:
-    place = RECORDINGS / name
-    made = run("report", place, *kinds, "--format", "chrome-trace")
-    assert made.exit_code == 0, made.stderr
-    (section,) = json.loads(run("report", place, *kinds, "--format", "json").stdout)["sections"]
-    document = check_trace(made.stdout)
+    path = RECORDINGS / name
+    result = run("report", path, *kinds, "--format", "chrome-trace")
+    assert result.exit_code == 0, result.stderr
+    (section,) = json.loads(run("report", path, *kinds, "--format", "json").stdout)["sections"]
+    document = check_trace(result.stdout)
     assert total_ns(document) == section["kept"]["value"]
     assert len(waits_of(document)) == section["kept"]["count"]
     sums: Counter[str] = Counter()
-    for one in waits_of(document):
-        sums[one["cat"]] += nanoseconds(one["dur"])
+    for wait in waits_of(document):
+        sums[wait["cat"]] += nanoseconds(wait["dur"])
     wanted: Counter[str] = Counter()
     for row in section["rows"]:
         wanted[row["kind"]] += row["value"]
     assert sums == wanted
 
 
-def test_a_wait_says_what_for_from_where_and_of_whom(run: Run) -> None:
+def test_a_wait_has_its_lock_stack_and_owner(run: RunCommand) -> None:
     text = run(
         "fold", RECORDINGS / "events.out.gz", "--symbols", SYMBOLS, "--format", "chrome-trace"
     ).stdout
@@ -144,12 +90,10 @@ def test_a_wait_says_what_for_from_where_and_of_whom(run: Run) -> None:
     assert wait["args"]["stack"].split(";")[-1] == "kernel`turnstile_wait"
 
 
-def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: Run) -> None:
-    place = RECORDINGS / "events-wakeups.out.gz"
-    document = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
-    (section,) = json.loads(run("report", place, "-k", "all", "--format", "json").stdout)[
-        "sections"
-    ]
+def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: RunCommand) -> None:
+    path = RECORDINGS / "events-wakeups.out.gz"
+    document = check_trace(run("fold", path, "--format", "chrome-trace").stdout)
+    (section,) = json.loads(run("report", path, "-k", "all", "--format", "json").stdout)["sections"]
     runnable = sum(one["args"].get("runnable_ns", 0) for one in waits_of(document))
     assert runnable == sum(row["runnable"] or 0 for row in section["rows"])
     arrows = [one for one in document["traceEvents"] if one["ph"] == "s"]
@@ -159,26 +103,26 @@ def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: Run) 
     )
 
 
-def test_time_begins_where_the_window_options_count(run: Run) -> None:
-    place = RECORDINGS / "events.out.gz"
-    whole = check_trace(run("fold", place, "--format", "chrome-trace").stdout)
+def test_time_begins_where_the_window_options_count(run: RunCommand) -> None:
+    path = RECORDINGS / "events.out.gz"
+    whole = check_trace(run("fold", path, "--format", "chrome-trace").stdout)
     part = check_trace(
-        run("fold", place, "--from", "2", "--to", "3", "--format", "chrome-trace").stdout
+        run("fold", path, "--from", "2", "--to", "3", "--format", "chrome-trace").stdout
     )
-    assert min(nanoseconds(one["ts"]) for one in waits_of(part)) == 2_000_000_000
-    assert max(nanoseconds(one["ts"]) for one in waits_of(part)) < 3_000_000_000
-    inside = {one["ts"] for one in waits_of(whole) if 2_000_000 < one["ts"] < 3_000_000}
-    assert inside == {one["ts"] for one in waits_of(part) if one["ts"] != 2_000_000}
+    assert min(nanoseconds(wait["ts"]) for wait in waits_of(part)) == 2_000_000_000
+    assert max(nanoseconds(wait["ts"]) for wait in waits_of(part)) < 3_000_000_000
+    inside = {wait["ts"] for wait in waits_of(whole) if 2_000_000 < wait["ts"] < 3_000_000}
+    assert inside == {wait["ts"] for wait in waits_of(part) if wait["ts"] != 2_000_000}
 
 
-def test_the_suffix_chooses_the_format_and_the_file_says_where_it_comes_from(
-    run: Run, tmp_path: Path
+def test_the_suffix_chooses_the_format_and_the_file_names_its_source(
+    run: RunCommand, tmp_path: Path
 ) -> None:
     for command in ("report", "fold", "flamegraph"):
-        place = tmp_path / f"{command}.trace.json"
-        made = run(command, RECORDINGS / "events.out.gz", "-o", place)
-        assert made.exit_code == 0, made.stderr
-        document = check_trace(place.read_text(encoding="utf-8"))
+        path = tmp_path / f"{command}.trace.json"
+        result = run(command, RECORDINGS / "events.out.gz", "-o", path)
+        assert result.exit_code == 0, result.stderr
+        document = check_trace(path.read_text(encoding="utf-8"))
         assert document["otherData"]["Recording"] == "events"
         assert document["otherData"]["exporter"].startswith("pvprof@")
 
@@ -187,57 +131,62 @@ def test_the_suffix_chooses_the_format_and_the_file_says_where_it_comes_from(
 
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
-def test_a_recording_without_single_waits_is_refused_with_what_helps(run: Run, name: str) -> None:
+def test_a_recording_without_single_waits_is_an_error(run: RunCommand, name: str) -> None:
     result = run("fold", RECORDINGS / name, "--format", "chrome-trace")
     assert result.exit_code == 2
     assert result.stdout == ""
 
 
-def test_several_recordings_have_no_common_clock_and_are_refused(run: Run) -> None:
-    place = RECORDINGS / "events.out.gz"
-    result = run("fold", place, place, "--format", "chrome-trace")
+def test_several_recordings_are_an_error(run: RunCommand) -> None:
+    path = RECORDINGS / "events.out.gz"
+    result = run("fold", path, path, "--format", "chrome-trace")
     assert result.exit_code == 2
     assert "no common clock" in result.stderr
 
 
 @pytest.mark.parametrize("options", [["--counts"], ["--no-timeline"], ["--chain", "owners"]])
-def test_options_that_make_no_trace_are_refused(run: Run, options: list[str]) -> None:
+def test_options_that_do_not_apply_are_an_error(run: RunCommand, options: list[str]) -> None:
     result = run("fold", RECORDINGS / "events.out.gz", *options, "--format", "chrome-trace")
     assert result.exit_code == 2
 
 
-def test_nothing_kept_is_a_valid_file_that_is_told(run: Run) -> None:
+def test_nothing_kept_is_a_valid_file_and_a_failure(run: RunCommand) -> None:
     result = run(
-        "flamegraph", RECORDINGS / "events.out.gz", "--name", "nobody", "--format", "chrome-trace"
+        "flamegraph",
+        RECORDINGS / "events.out.gz",
+        "--name",
+        "no such lock",
+        "--format",
+        "chrome-trace",
     )
     assert result.exit_code == 1
     assert json.loads(result.stdout)["traceEvents"] == []
 
 
-def test_waits_of_one_thread_that_overlap_are_cut_and_told() -> None:
+def test_overlapping_waits_of_a_thread_are_cut_and_counted() -> None:
     rendered = converted([Wait(0, 100), Wait(50, 100), Wait(60, 20), Wait(10, 5, tid=2)])
     document = check_trace(rendered.text)
-    spans = {(nanoseconds(one["ts"]), nanoseconds(one["dur"])) for one in waits_of(document)}
+    spans = {(nanoseconds(wait["ts"]), nanoseconds(wait["dur"])) for wait in waits_of(document)}
     assert spans == {(0, 100), (100, 50), (10, 5)}
     assert kinds_of(rendered) == {"overlap": 2}
     assert "70 ns left out" in rendered.problems[0].text
 
 
-def test_a_wait_of_no_length_is_there() -> None:
+def test_a_wait_of_zero_length_is_written() -> None:
     document = check_trace(converted([Wait(5, 0), Wait(7, 3)]).text)
-    assert [one["dur"] for one in waits_of(document)] == [0, Decimal("0.003")]
+    assert [wait["dur"] for wait in waits_of(document)] == [0, Decimal("0.003")]
 
 
-def test_a_thread_whose_process_is_not_known_is_its_own() -> None:
+def test_a_thread_without_a_known_process_is_its_own_process() -> None:
     pool = pool_of([Wait(0, 5, tid=70), Wait(0, 7, tid=80)])
     events = pool.measurements[0].events
     assert events is not None
     events.pid[:] = -1
     document = check_trace(convert(Classified.of(pool, RULES, ALL)).text)
-    assert {(one["pid"], one["tid"]) for one in waits_of(document)} == {(70, 70), (80, 80)}
+    assert {(wait["pid"], wait["tid"]) for wait in waits_of(document)} == {(70, 70), (80, 80)}
 
 
-def test_a_thread_number_that_was_given_again_is_of_each_process_in_its_time() -> None:
+def test_a_reused_thread_number_belongs_to_the_process_of_its_time() -> None:
     waits = [
         Wait(0, 10, tid=75, execname="sh"),
         Wait(5, 40, tid=81, owner=75),
@@ -260,7 +209,7 @@ def test_a_thread_number_that_was_given_again_is_of_each_process_in_its_time() -
     assert names == {(7, 75): "sh", (8, 81): "cc", (9, 75): "cc"}
 
 
-def test_the_library_refuses_what_it_cannot_draw() -> None:
+def test_the_library_refuses_several_recordings() -> None:
     pool = pool_of([Wait(0, 5, run=0), Wait(0, 5, run=1)])
     with pytest.raises(UsageError, match="no common clock"):
         convert(Classified.of(replace(pool, names=("a", "b")), RULES, ALL))
@@ -285,7 +234,7 @@ def test_microseconds_are_exact(time_ns: int) -> None:
     assert Decimal(microseconds(time_ns)) * 1000 == time_ns
 
 
-@given(speedscope_waits, st.randoms(use_true_random=False))
+@given(wait_rows, st.randoms(use_true_random=False))
 def test_any_events_make_a_valid_trace_that_covers_the_same_time(
     some: list[tuple[int, int, int, int]], rng: Any
 ) -> None:

@@ -1,14 +1,13 @@
-"""The printed tree: heaviest first, sums that add up, sensible at any width."""
+"""The printed tree: heaviest first, consistent sums, readable at any width."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
 
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.command_line import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -18,7 +17,6 @@ from pvprof.errors import UsageError
 from pvprof.model.stacks import Stack
 from pvprof.render.text.flame_tree import TreeOptions, print_tree, tree_lines
 
-Run = Callable[..., Result]
 EVENTS = RECORDINGS / "events.out.gz"
 SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"
 EVERYTHING = TreeOptions(min_percent=0)
@@ -53,7 +51,7 @@ def test_the_heaviest_callee_comes_first_and_a_chain_takes_no_numbers() -> None:
     ]
 
 
-def test_what_is_too_small_is_added_up_and_counted() -> None:
+def test_small_callees_are_summed_and_counted() -> None:
     weights = {"a": 90, **{f"b{number};c": 1 for number in range(10)}}
     assert shown(weights, TreeOptions(min_percent=5))[2:] == [
         "  90.0%         90  ├─ a",
@@ -77,7 +75,7 @@ def test_the_numbers_below_a_frame_add_up_to_its_own(
     profile: dict[Stack, int], min_percent: int, depth: int
 ) -> None:
     lines = list(tree_lines(folded(profile), TreeOptions(min_percent, depth)))
-    open_forks: list[list[int]] = []  # (how far it is indented, what is still to come)
+    open_forks: list[list[int]] = []  # (indentation, value not yet printed)
     for line in lines:
         if line.value is None:
             continue
@@ -105,7 +103,7 @@ def test_control_characters_cannot_reach_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("bad", [(-1, 0), (101, 0), (1, -1)])
-def test_shares_and_depths_that_mean_nothing_are_refused(bad: tuple[int, int]) -> None:
+def test_impossible_shares_and_depths_are_refused(bad: tuple[int, int]) -> None:
     with pytest.raises(UsageError):
         TreeOptions(*bad)
 
@@ -115,7 +113,7 @@ def test_shares_and_depths_that_mean_nothing_are_refused(bad: tuple[int, int]) -
 
 @pytest.mark.parametrize("columns", [80, 200])
 def test_the_tree_of_a_real_recording_is_as_reviewed(
-    run: Run, monkeypatch: pytest.MonkeyPatch, columns: int
+    run: RunCommand, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     result = run("flamegraph", "--tree", "--min-percent", 5, EVENTS, "--symbols", SYMBOLS)
@@ -124,9 +122,7 @@ def test_the_tree_of_a_real_recording_is_as_reviewed(
     assert_golden(result.stdout, FIXTURES / "golden" / f"flamegraph-tree-{columns}.txt")
 
 
-def test_names_are_cut_to_the_columns_that_there_are(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_are_cut_to_the_width(run: RunCommand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     text = "sh;kernel`a_function_with_a_long_name 3\nsh;kernel`another_function 1\n"
     result = run("flamegraph", "--tree", "-", stdin=text.encode())
@@ -154,7 +150,7 @@ def test_pipes_get_no_colour_and_terminals_do() -> None:
     assert not re.search(r"\x1b\[[\d;]*3\dm", out.getvalue())
 
 
-def test_an_empty_tree_fails(run: Run) -> None:
+def test_an_empty_tree_fails(run: RunCommand) -> None:
     result = run("flamegraph", "--tree", RECORDINGS / "stock-offcpu.out", "--name", "no such lock")
     assert result.exit_code == 1
     assert "nothing to draw" in result.stderr

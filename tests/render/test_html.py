@@ -1,4 +1,4 @@
-"""The HTML report as a file: what stands in it, that it is well formed, and that it reads back."""
+"""The HTML report as a file: its content, its form, and that pvprof can read it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import Result
-from conftest import RECORDINGS
+from conftest import RECORDINGS, TESTS
+from helpers.command_line import RunCommand
 from helpers.pages import MANIFEST, page_from, parsed, recording, texts
-from hypothesis import given, settings
+from helpers.strategies import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import Stack, clean_frame, show_controls, stack_of
-
-Run = Callable[..., Result]
 
 STOCK = RECORDINGS / "stock-offcpu.out"
 SPIN = RECORDINGS / "lockstat-provider.out"
@@ -62,27 +61,27 @@ NASTY = (
 
 
 def waits(*names: str, value: int = 1000) -> Profile:
-    """Return a profile of waits for locks of those names, called by a function of that name."""
+    """Return a profile of waits for locks with these names, called by functions of these names."""
     profile = Profile("ns", True)
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         stack = stack_of([clean_frame(name), "kernel`__rw_wlock_hard", "kernel`turnstile_wait"])
-        profile.add(Key("turnstile", name, name), stack, Weight(value + place, 1, 1))
+        profile.add(Key("turnstile", name, name), stack, Weight(value + index, 1, 1))
     return profile
 
 
 @pytest.fixture
-def page(run: Run, tmp_path: Path) -> Path:
-    return made(run, tmp_path / "page.html", STOCK)
+def page(run: RunCommand, tmp_path: Path) -> Path:
+    return write_page(run, tmp_path / "page.html", STOCK)
 
 
-def made(run: Run, path: Path, *args: object) -> Path:
+def write_page(run: RunCommand, path: Path, *args: object) -> Path:
     result = run("report", *args, "-q", "-o", path)
     assert result.exit_code == 0, result.stderr
     return path
 
 
 def part(page: Path | str, kind: str) -> ET.Element:
-    """Return the section of that class."""
+    """Return the section with this class."""
     text = page if isinstance(page, str) else page.read_text("utf-8")
     return next(
         one for one in parsed(text).iter("section") if kind in one.attrib.get("class", "").split()
@@ -90,7 +89,7 @@ def part(page: Path | str, kind: str) -> ET.Element:
 
 
 def facts(element: ET.Element) -> dict[str, str]:
-    """Return all terms of the lists in an element with their text."""
+    """Return the texts of the definition lists in an element by term."""
     return {
         texts(term): texts(text)
         for listed in element.iter("dl")
@@ -101,15 +100,16 @@ def facts(element: ET.Element) -> dict[str, str]:
 # ---- back to data --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_page_folds_as_what_it_was_made_from(run: Run, tmp_path: Path, name: str) -> None:
-    page = made(run, tmp_path / "page.html", RECORDINGS / name)
+def test_a_page_folds_like_its_source(run: RunCommand, tmp_path: Path, name: str) -> None:
+    page = write_page(run, tmp_path / "page.html", RECORDINGS / name)
     for options in ([], ["--by", "root"], ["--kind", "kernel", "--no-execname"]):
         original, back = (run("fold", one, *options) for one in (RECORDINGS / name, page))
         assert back.exit_code == original.exit_code == 0
         assert back.stdout == original.stdout
         assert back.stdout or options
-        assert back.stderr == original.stderr, "what was lost is told again"
+        assert back.stderr == original.stderr, "losses are reported again"
 
 
 NATIVE = b"""#pvprof 1 offcpu stock ns 0.1.0 frames=32
@@ -130,21 +130,21 @@ libc.so.7`_fork+0xa
 """
 
 
-def test_a_page_of_pvprofs_own_grammar_folds_and_reports_as_that(run: Run, tmp_path: Path) -> None:
+def test_a_page_of_a_recording_reports_like_the_recording(run: RunCommand, tmp_path: Path) -> None:
     output = tmp_path / "own.out"
     output.write_bytes(NATIVE)
-    page = made(run, tmp_path / "page.html", output)
+    page = write_page(run, tmp_path / "page.html", output)
     assert run("fold", page).stdout == run("fold", output).stdout != ""
     first, second = (run("locks", one, "--format", "csv").stdout for one in (output, page))
     assert second == first != ""
 
 
-def test_a_page_holds_what_its_filters_left_out(run: Run, tmp_path: Path) -> None:
-    page = made(run, tmp_path / "page.html", STOCK, "--class", "pv list")
+def test_a_page_contains_what_was_filtered_out(run: RunCommand, tmp_path: Path) -> None:
+    page = write_page(run, tmp_path / "page.html", STOCK, "--class", "pv list")
     assert run("fold", page).stdout == run("fold", STOCK).stdout
 
 
-def test_every_measurement_of_a_page_is_reached_with_measure(run: Run, tmp_path: Path) -> None:
+def test_measure_selects_every_measurement_of_a_page(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run("report", RECORDINGS / "drops.out", "-q", "-o", page).exit_code == 0
     for unit in ("ns", "events"):
@@ -153,9 +153,12 @@ def test_every_measurement_of_a_page_is_reached_with_measure(run: Run, tmp_path:
     assert run("fold", page, "--measure", "samples").exit_code == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "lockstat-provider.out", "wakeup.out"])
-def test_reports_on_a_page_are_those_on_its_recordings(run: Run, tmp_path: Path, name: str) -> None:
-    page = made(run, tmp_path / "page.html", RECORDINGS / name)
+def test_reports_on_a_page_equal_reports_on_its_recordings(
+    run: RunCommand, tmp_path: Path, name: str
+) -> None:
+    page = write_page(run, tmp_path / "page.html", RECORDINGS / name)
     original, back = (
         json.loads(run("report", one, "--format", "json").stdout)
         for one in (RECORDINGS / name, page)
@@ -169,18 +172,18 @@ def test_reports_on_a_page_are_those_on_its_recordings(run: Run, tmp_path: Path,
         assert layout.sub(lambda one: one[0].replace("html", "keyed"), second) == first != ""
 
 
-def test_a_page_of_a_page_is_that_page_but_for_the_layout(run: Run, page: Path) -> None:
-    again = made(run, page.with_name("again.html"), page)
+def test_a_page_of_a_page_differs_in_the_layout_only(run: RunCommand, page: Path) -> None:
+    again = write_page(run, page.with_name("again.html"), page)
     first, second = (facts(part(one, "origin")) for one in (page, again))
     assert second == {**first, "Layout": "html"}
     data = re.compile(r'id="pvprof-data">(.*?)</script>', re.S)
     assert data.findall(again.read_text()) == data.findall(page.read_text()) != []
 
 
-def test_manifests_travel_with_the_page(run: Run, tmp_path: Path) -> None:
+def test_a_page_contains_the_manifests(run: RunCommand, tmp_path: Path) -> None:
     one = recording(tmp_path, "one", host="first")
     two = recording(tmp_path, "two", host="second", complete=False, incomplete_reason="killed")
-    page = made(run, tmp_path / "page.html", one, two)
+    page = write_page(run, tmp_path / "page.html", one, two)
     result = run("report", page, "-o", tmp_path / "again.html")
     assert "pvprof: loss: two: killed" in result.stderr
     origin = texts(part(tmp_path / "again.html", "origin"))
@@ -188,20 +191,18 @@ def test_manifests_travel_with_the_page(run: Run, tmp_path: Path) -> None:
     assert "second" in origin
 
 
-def test_a_page_is_pooled_with_other_recordings(run: Run, page: Path) -> None:
+def test_a_page_is_pooled_with_other_recordings(run: RunCommand, page: Path) -> None:
     both = run("fold", page, RECORDINGS / "seed-offcpu.out").stdout
     assert both == run("fold", STOCK, RECORDINGS / "seed-offcpu.out").stdout
 
 
-def test_a_page_is_read_from_stdin_and_packed(run: Run, page: Path) -> None:
+def test_a_page_is_read_from_stdin_and_packed(run: RunCommand, page: Path) -> None:
     original = run("fold", STOCK).stdout
     assert run("fold", "-", stdin=page.read_bytes()).stdout == original
     assert run("fold", "-", stdin=gzip.compress(page.read_bytes())).stdout == original
 
 
-def test_a_page_saved_by_a_browser_that_writes_tags_its_own_way_is_read(
-    run: Run, page: Path
-) -> None:
+def test_a_page_that_a_browser_saved_is_read(run: RunCommand, page: Path) -> None:
     text = page.read_text("utf-8")
     tag = '<script type="application/gzip" id="pvprof-data">'
     assert tag in text
@@ -210,6 +211,7 @@ def test_a_page_saved_by_a_browser_that_writes_tags_its_own_way_is_read(
     assert run("fold", page).stdout == run("fold", STOCK).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -221,7 +223,7 @@ def test_a_page_saved_by_a_browser_that_writes_tags_its_own_way_is_read(
 )
 @pytest.mark.parametrize("command", ["report", "fold", "locks", "flamegraph"])
 def test_a_damaged_page_is_one_line_of_error(
-    run: Run, page: Path, command: str, damage: Callable[[str], str], message: str
+    run: RunCommand, page: Path, command: str, damage: Callable[[str], str], message: str
 ) -> None:
     page.write_text(damage(page.read_text("utf-8")), encoding="utf-8")
     result = run(command, page)
@@ -231,7 +233,7 @@ def test_a_damaged_page_is_one_line_of_error(
     assert message in result.stderr.splitlines()[0]
 
 
-def test_the_unit_of_a_page_is_its_own(run: Run, page: Path) -> None:
+def test_a_page_keeps_its_unit(run: RunCommand, page: Path) -> None:
     result = run("fold", page, "--unit", "samples")
     assert result.exit_code == 2
     assert "--unit" in result.stderr
@@ -241,8 +243,8 @@ def test_the_unit_of_a_page_is_its_own(run: Run, page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["events.out.gz", "lockstat-provider.out", "oncpu.out.gz"])
-def test_a_page_is_well_formed(run: Run, tmp_path: Path, name: str) -> None:
-    text = made(run, tmp_path / "page.html", RECORDINGS / name).read_text("utf-8")
+def test_a_page_is_well_formed(run: RunCommand, tmp_path: Path, name: str) -> None:
+    text = write_page(run, tmp_path / "page.html", RECORDINGS / name).read_text("utf-8")
     root = parsed(text)
     ids = [one.attrib["id"] for one in root.iter() if "id" in one.attrib]
     assert len(ids) == len(set(ids))
@@ -251,8 +253,8 @@ def test_a_page_is_well_formed(run: Run, tmp_path: Path, name: str) -> None:
             assert one.attrib.get(reference, ids[0]) in ids
 
 
-def test_a_page_loads_nothing(run: Run, tmp_path: Path) -> None:
-    text = made(run, tmp_path / "page.html", SPIN).read_text("utf-8")
+def test_a_page_loads_nothing(run: RunCommand, tmp_path: Path) -> None:
+    text = write_page(run, tmp_path / "page.html", SPIN).read_text("utf-8")
     for element in parsed(text).iter():
         for name, value in element.attrib.items():
             assert name not in ("src", "srcset", "data", "action", "poster"), element.tag
@@ -264,7 +266,7 @@ def test_a_page_loads_nothing(run: Run, tmp_path: Path) -> None:
 
 
 def harmless(text: str, names: tuple[str, ...]) -> None:
-    """Check that names from recordings made no element, no script, and are all to be read."""
+    """Check that names from recordings made no element and no script, and are all in the text."""
     root = parsed(text)
     tame = page_from(waits("x"), histograms=(Histogram(Key("rw-spin", "x"), ((1, 9), (2, 1))),))
     allowed = {element.tag for element in parsed(tame).iter()}
@@ -276,11 +278,11 @@ def harmless(text: str, names: tuple[str, ...]) -> None:
     assert {show_controls(one) for one in names if one} <= shown
 
 
-def test_nasty_names_stay_text() -> None:
+def test_hostile_names_stay_text() -> None:
     text = page_from(
         waits(*NASTY),
-        histograms=tuple(Histogram(Key("rw-spin", one), ((1, 9), (2, 1))) for one in NASTY),
-        problems=tuple(Problem("drops", one, one, severity="loss") for one in NASTY),
+        histograms=tuple(Histogram(Key("rw-spin", name), ((1, 9), (2, 1))) for name in NASTY),
+        problems=tuple(Problem("drops", name, name, severity="loss") for name in NASTY),
         names=NASTY,
     )
     text.encode("utf-8")
@@ -292,9 +294,9 @@ any_text = st.text(st.characters(exclude_categories=()), max_size=30)
 nasty = st.one_of(any_text, st.sampled_from(NASTY), st.sampled_from("<>&\"'`\\;/").map(str))
 
 
-@settings(max_examples=40)
+@examples(0.5)
 @given(st.lists(nasty, min_size=1, max_size=4))
-def test_no_name_makes_a_page_that_is_not_well_formed(names: list[str]) -> None:
+def test_any_name_makes_a_well_formed_page(names: list[str]) -> None:
     text = page_from(waits(*names), problems=(Problem("x", names[0], names[-1]),))
     text.encode("utf-8")
     harmless(text, ())
@@ -316,7 +318,8 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_other(page: Path) -> N
 # ---- the same input gives the same bytes ---------------------------------------------------------
 
 
-def test_the_same_input_gives_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_the_hash_seed_does_not_change_the_page(tmp_path: Path) -> None:
     pages = []
     for seed in ("0", "1", "2"):
         path = tmp_path / f"{seed}.html"
@@ -330,7 +333,7 @@ def test_the_same_input_gives_the_same_bytes_whatever_the_hash_seed(tmp_path: Pa
     assert pages[0] == pages[1] == pages[2]
 
 
-def test_who_writes_no_page_does_not_import_its_template_engine() -> None:
+def test_other_formats_do_not_import_the_template_engine() -> None:
     code = (
         "import sys; sys.argv = ['pvprof', 'report', sys.argv[1]]\n"
         "from pvprof.cli import cli\n"
@@ -346,8 +349,8 @@ def test_who_writes_no_page_does_not_import_its_template_engine() -> None:
 # ---- what it says --------------------------------------------------------------------------------
 
 
-def test_parts_stand_in_the_order_of_their_weight(run: Run, tmp_path: Path) -> None:
-    page = made(run, tmp_path / "page.html", SPIN)
+def test_sections_have_a_fixed_order(run: RunCommand, tmp_path: Path) -> None:
+    page = write_page(run, tmp_path / "page.html", SPIN)
     kinds = [
         one.attrib["class"].split()[0]
         for one in parsed(page.read_text("utf-8")).iter("section")
@@ -356,7 +359,7 @@ def test_parts_stand_in_the_order_of_their_weight(run: Run, tmp_path: Path) -> N
     assert kinds == ["warnings", "headline", "tables", "graphs", "histograms", "origin", "data"]
 
 
-def test_losses_are_told_first_and_in_full(run: Run, tmp_path: Path) -> None:
+def test_losses_come_first_and_in_full(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     run("report", RECORDINGS / "drops.out", "-o", page)
     warnings = texts(part(page, "warnings"))
@@ -366,18 +369,18 @@ def test_losses_are_told_first_and_in_full(run: Run, tmp_path: Path) -> None:
     assert "No loss was reported" not in warnings
 
 
-def test_drops_that_only_the_manifest_knows_are_told_too(run: Run, tmp_path: Path) -> None:
-    page = made(run, tmp_path / "page.html", recording(tmp_path, "one", drops=12))
+def test_drops_of_the_manifest_are_listed(run: RunCommand, tmp_path: Path) -> None:
+    page = write_page(run, tmp_path / "page.html", recording(tmp_path, "one", drops=12))
     warnings = texts(part(page, "warnings"))
     assert "Data are missing: totals are too low" in warnings
     assert "12 drops (one)" in warnings
     assert "No loss was reported" not in warnings
 
 
-def test_why_a_recording_is_incomplete_is_told(run: Run, tmp_path: Path) -> None:
+def test_the_reason_why_a_recording_is_incomplete_is_shown(run: RunCommand, tmp_path: Path) -> None:
     facts: dict[str, Any] = {"complete": False}
     facts["incomplete_reason"] = "the ssh connection was lost"
-    page = made(run, tmp_path / "page.html", recording(tmp_path, "one", **facts))
+    page = write_page(run, tmp_path / "page.html", recording(tmp_path, "one", **facts))
     assert "the ssh connection was lost (one)" in texts(part(page, "warnings"))
 
 
@@ -394,19 +397,24 @@ def test_a_recording_without_a_loss_says_so(page: Path) -> None:
         ("wakeup", "The cost of program wakeup is not known"),
     ],
 )
-def test_what_tracing_costs_is_said_of_the_program_that_ran(
-    run: Run, tmp_path: Path, program: str, words: str
+def test_the_overhead_is_that_of_the_program_that_ran(
+    run: RunCommand, tmp_path: Path, program: str, words: str
 ) -> None:
-    page = made(run, tmp_path / "page.html", recording(tmp_path, "one", program=program))
+    page = write_page(run, tmp_path / "page.html", recording(tmp_path, "one", program=program))
     warnings = texts(part(page, "warnings"))
     assert words in warnings
     assert "measured elsewhere" in warnings
 
 
-def test_ratios_are_those_of_the_kernel_patches() -> None:
-    listed = (Path(__file__).parent.parent.parent / "kernel-patches" / "README.md").read_text()
-    for ratio in ("1.15", "1.33", "1.6 to 1.76", "2.0"):
-        assert f"| {ratio} |" in listed
+@pytest.mark.parametrize("program", ["offcpu", "offcpu-sdt", "locks"])
+def test_overhead_ratios_equal_those_of_the_kernel_patches(
+    run: RunCommand, tmp_path: Path, program: str
+) -> None:
+    listed = (TESTS.parent / "kernel-patches" / "README.md").read_text()
+    page = write_page(run, tmp_path / "page.html", recording(tmp_path, "one", program=program))
+    ratio = re.search(r": ([0-9.]+(?: to [0-9.]+)?) times", texts(part(page, "warnings")))
+    assert ratio
+    assert f"| {ratio[1]} |" in listed
 
 
 def test_the_headline_is_the_kernel_waiting_on_itself_by_class_and_kind(page: Path) -> None:
@@ -429,8 +437,8 @@ def test_the_headline_is_the_kernel_waiting_on_itself_by_class_and_kind(page: Pa
     ]
 
 
-def test_the_table_has_every_column_of_the_other_reports(run: Run, tmp_path: Path) -> None:
-    page = made(run, tmp_path / "page.html", RECORDINGS / "events.out.gz")
+def test_the_table_has_every_column_of_the_other_reports(run: RunCommand, tmp_path: Path) -> None:
+    page = write_page(run, tmp_path / "page.html", RECORDINGS / "events.out.gz")
     table = next(part(page, "tables").iter("table"))
     headings = [texts(one) for one in next(table.iter("tr"))]
     markdown = run("report", RECORDINGS / "events.out.gz", "--format", "markdown").stdout
@@ -439,22 +447,28 @@ def test_the_table_has_every_column_of_the_other_reports(run: Run, tmp_path: Pat
     assert "| " + " | ".join(first).replace("`", r"\`").replace("_", r"\_") + " |" in markdown
 
 
-def test_numbers_of_the_table_are_sorted_by_their_exact_values(run: Run, tmp_path: Path) -> None:
-    page = made(run, tmp_path / "page.html", STOCK)
-    orders = [one.attrib.get("data-order") for one in part(page, "tables").iter("td")]
+def test_numbers_of_the_table_are_sorted_by_their_exact_values(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    page = write_page(run, tmp_path / "page.html", STOCK)
+    orders = [cell.attrib.get("data-order") for cell in part(page, "tables").iter("td")]
     rows = json.loads(run("report", STOCK, "--format", "json").stdout)["sections"][0]["rows"]
     for row in rows:
         assert str(row["value"]) in orders
         assert str(row["mean"]) in orders
 
 
-def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(run: Run, tmp_path: Path) -> None:
+def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(
+    run: RunCommand, tmp_path: Path
+) -> None:
     def titles(*args: object) -> list[str]:
-        page = made(run, tmp_path / f"{len(list(tmp_path.iterdir()))}.html", *args)
+        page = write_page(run, tmp_path / f"{len(list(tmp_path.iterdir()))}.html", *args)
         graphs = [
-            one for one in part(page, "graphs").iter("section") if one.attrib["class"] == "graph"
+            graph
+            for graph in part(page, "graphs").iter("section")
+            if graph.attrib["class"] == "graph"
         ]
-        return [texts(next(one.iter("h3"))) for one in graphs]
+        return [texts(next(graph.iter("h3"))) for graph in graphs]
 
     assert titles(STOCK) == ["Kernel waiting on itself", "All waits"]
     assert titles(SPIN) == ["Kernel waiting on itself", "Spinning", "Blocking"]
@@ -465,16 +479,18 @@ def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(run: Run, tmp_
     assert titles(STOCK, RECORDINGS / "drops.out")[0] == "Kernel waiting on itself (ns)"
 
 
-def test_anybodys_folded_stacks_make_a_page(run: Run, tmp_path: Path) -> None:
+def test_folded_stacks_of_any_tool_make_a_page(run: RunCommand, tmp_path: Path) -> None:
     folded = tmp_path / "any.folded"
     folded.write_text("a;b;c 3\na;d 4\n")
-    page = made(run, tmp_path / "page.html", folded)
+    page = write_page(run, tmp_path / "page.html", folded)
     assert texts(next(part(page, "graphs").iter("h3"))) == "CPU samples"
     assert run("fold", page).stdout == folded.read_text()
 
 
-def test_histograms_are_drawn_from_the_bodies_that_dtrace_printed(run: Run, tmp_path: Path) -> None:
-    page = made(run, tmp_path / "page.html", SPIN)
+def test_histograms_are_drawn_from_the_bodies_that_dtrace_printed(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    page = write_page(run, tmp_path / "page.html", SPIN)
     first = next(part(page, "histograms").iter("table"))
     rows = [[texts(cell) for cell in row] for row in first.iter("tr")]
     assert (
@@ -485,14 +501,16 @@ def test_histograms_are_drawn_from_the_bodies_that_dtrace_printed(run: Run, tmp_
     assert sum(int(row[2].replace(",", "")) for row in rows[1:]) == 2960
 
 
-def test_histograms_alone_make_a_page(run: Run, tmp_path: Path) -> None:
-    page = made(run, tmp_path / "page.html", RECORDINGS / "histogram.out")
+def test_histograms_alone_make_a_page(run: RunCommand, tmp_path: Path) -> None:
+    page = write_page(run, tmp_path / "page.html", RECORDINGS / "histogram.out")
     assert "vmpfw" in texts(part(page, "histograms"))
     assert 'class="graphs"' not in page.read_text()
 
 
-def test_where_it_comes_from_names_each_recording_with_its_facts(run: Run, tmp_path: Path) -> None:
-    page = made(
+def test_the_provenance_names_each_recording_with_its_facts(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    page = write_page(
         run,
         tmp_path / "page.html",
         recording(tmp_path, "run1"),
@@ -520,18 +538,18 @@ def test_where_it_comes_from_names_each_recording_with_its_facts(run: Run, tmp_p
     assert both["Made by"].startswith("pvprof ")
 
 
-def test_a_manifest_of_odd_types_makes_a_page(run: Run, tmp_path: Path) -> None:
+def test_a_manifest_of_odd_types_makes_a_page(run: RunCommand, tmp_path: Path) -> None:
     odd: dict[str, Any] = {name: [{"a": [None, True, "<b>"]}] for name in MANIFEST}
     odd["schema"] = 1
-    page = made(run, tmp_path / "page.html", recording(tmp_path, "odd", **odd))
+    page = write_page(run, tmp_path / "page.html", recording(tmp_path, "odd", **odd))
     assert "<b>" in texts(part(page, "origin"))
 
 
-def test_a_bare_output_says_that_nothing_more_is_known(page: Path) -> None:
+def test_plain_output_without_a_manifest_says_so(page: Path) -> None:
     assert "No manifest" in texts(part(page, "origin"))
 
 
-def test_a_page_with_nothing_in_it_says_so_and_is_a_failure(run: Run, tmp_path: Path) -> None:
+def test_an_empty_page_says_so_and_fails(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     result = run("report", STOCK, "--class", "no such class", "-o", page)
     assert result.exit_code == 1
@@ -542,7 +560,7 @@ def test_a_page_with_nothing_in_it_says_so_and_is_a_failure(run: Run, tmp_path: 
     assert run("fold", page).stdout == run("fold", STOCK).stdout
 
 
-def test_a_large_table_is_cut_and_says_what_is_left() -> None:
+def test_a_large_table_is_cut_with_a_count_of_the_rest() -> None:
     profile = Profile("ns", True)
     for number in range(700):
         profile.add(Key("turnstile", f"lock {number}"), Stack("a"), Weight(1000 + number, 1, 1))
@@ -553,7 +571,7 @@ def test_a_large_table_is_cut_and_says_what_is_left() -> None:
     assert "lock 199" not in texts(tables)
 
 
-def test_a_page_goes_to_stdout_and_is_chosen_by_name_or_suffix(run: Run, page: Path) -> None:
+def test_a_page_is_chosen_by_name_or_suffix(run: RunCommand, page: Path) -> None:
     assert run("report", STOCK, "--format", "html", "-o", "-", "-q").stdout == page.read_text()
     named = page.with_name("other.htm")
-    assert made(run, named, STOCK).read_bytes() == page.read_bytes()
+    assert write_page(run, named, STOCK).read_bytes() == page.read_bytes()

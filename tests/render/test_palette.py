@@ -1,4 +1,4 @@
-"""Colours of frames: stable, readable, and explained."""
+"""Colours of frames: stable, readable and explained by the legend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pvprof.analysis.stacks.layout import lay_out
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.commands.flamegraph import PALETTES as CHOICES
 from pvprof.model.stacks import Stack
-from pvprof.render.svg import palette as palette_module
 from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS
 from pvprof.render.svg.palette import (
     MATCH_COLOUR,
@@ -71,7 +70,7 @@ def contrast_with_black(colour: str) -> float:
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) / 0.05
 
 
-def test_a_lock_has_the_full_colour_of_its_class_and_code_the_pale_one_of_its_only_cause() -> None:
+def test_a_lock_has_the_colour_of_its_class_and_its_callers_a_pale_one() -> None:
     painting, colours = painted(LOCKS, "cause")
     meanings = {text: colour for colour, text in painting.legend}
     assert colours["make;kernel`trap;kernel`vm_fault;pmap pv list"] == meanings["pv list"]
@@ -82,7 +81,7 @@ def test_a_lock_has_the_full_colour_of_its_class_and_code_the_pale_one_of_its_on
     assert [text for _, text in painting.legend][:2] == ["pv list", "vm object"]  # largest first
 
 
-def test_a_class_keeps_its_colour_where_others_are_missing() -> None:
+def test_a_class_keeps_its_colour_without_others() -> None:
     alone = Folded(LOCKS.rows[1:2], "ns", LOCKS.causes, LOCKS.reasons)
     both = {text: colour for colour, text in painted(LOCKS, "cause")[0].legend}
     one = {text: colour for colour, text in painted(alone, "cause")[0].legend}
@@ -93,32 +92,52 @@ CLASSES = [f"class {number}" for number in range(40)]
 
 
 def by_cause(causes: list[str]) -> Folded:
-    rows = tuple((Stack(f"sh;{cause}"), 100 - place) for place, cause in enumerate(causes))
+    rows = tuple((Stack(f"sh;{cause}"), 100 - index) for index, cause in enumerate(causes))
     return Folded(rows, "ns", dict(zip(dict(rows), causes, strict=True)), frozenset(causes))
 
 
-KNOWN = [*palette_module._PLACES[1:30], "a class of my own"]
+def packaged_names() -> list[str]:
+    """Return every lock class and every title of a kind in the packaged rules."""
+    rules = load_rules()
+    classes = {rule.lock_class for rule in rules.rules if rule.lock_class}
+    return sorted(classes | {kind.title for kind in rules.kinds})
+
+
+PACKAGED = packaged_names()
+KNOWN = [*PACKAGED, "a class of my own"]
+
+
+def colours_of(causes: list[str]) -> dict[str, str]:
+    """Return the colour that the legend gives for each cause."""
+    legend = painted(by_cause(causes), "cause")[0].legend
+    return {text: colour for colour, text in legend if text in causes}
 
 
 @given(st.sets(st.sampled_from(KNOWN), min_size=1))
-def test_a_class_has_its_colour_in_whatever_company(some: set[str]) -> None:
-    every = {text: colour for colour, text in painted(by_cause(KNOWN), "cause")[0].legend}
-    for colour, text in painted(by_cause(sorted(some)), "cause")[0].legend:
-        assert text not in KNOWN or every[text] == colour
+def test_a_class_has_the_same_colour_whichever_others_are_drawn(causes: set[str]) -> None:
+    everything = colours_of(KNOWN)
+    assert colours_of(sorted(causes)) == {cause: everything[cause] for cause in causes}
 
 
 def test_every_class_and_kind_of_the_rules_has_a_colour_of_its_own() -> None:
-    rules = load_rules()
-    classes = {rule.lock_class for rule in rules.rules if rule.lock_class}
-    names = sorted(classes | {kind.title for kind in rules.kinds})
-    assert set(names) <= set(palette_module._PLACES)
-    painting, _ = painted(by_cause(names), "cause")
-    colours = [colour for colour, text in painting.legend if text in names]
-    assert len(set(colours)) == len(colours) == len(names)
+    colours = colours_of(PACKAGED)
+    assert colours.keys() == set(PACKAGED)
+    assert len(set(colours.values())) == len(PACKAGED)
+
+
+def test_colours_are_the_same_in_every_release() -> None:
+    # People know these from earlier pictures.
+    assert colours_of(["pv list (rwlock)", "vm object", "proc tree", "mutex", "UMA"]) == {
+        "pv list (rwlock)": "#79d8af",
+        "vm object": "#cff075",
+        "proc tree": "#d879ab",
+        "mutex": "#b2e9a5",
+        "UMA": "#84d879",
+    }
 
 
 @pytest.mark.parametrize("number", [7, 8, 9, 12])
-def test_safe_colours_are_never_given_twice_without_saying_so(number: int) -> None:
+def test_the_legend_lists_classes_that_share_a_safe_colour(number: int) -> None:
     causes = CLASSES[:number]
     painting, colours = painted(by_cause(causes), "safe")
     meanings = [colour for colour, text in painting.legend if text.startswith("class")]
@@ -127,7 +146,7 @@ def test_safe_colours_are_never_given_twice_without_saying_so(number: int) -> No
     assert colours["sh;class 0"] == painting.legend[0][0]
 
 
-def test_what_is_chosen_follows_from_the_profile() -> None:
+def test_auto_chooses_a_palette_by_the_profile() -> None:
     assert painted(LOCKS, "auto") == painted(LOCKS, "cause")
     assert painted(MODULES, "auto") == painted(MODULES, "module")
     plain = Folded(((Stack("a;b"), 1),), "samples")
@@ -136,7 +155,7 @@ def test_what_is_chosen_follows_from_the_profile() -> None:
     assert painted(no_reason, "auto") == painted(no_reason, "name")
 
 
-def test_modules_differ_in_colour_and_the_kernel_has_always_the_same() -> None:
+def test_modules_differ_in_colour_and_the_kernels_is_fixed() -> None:
     painting, colours = painted(MODULES, "module")
     named = {text: colour for colour, text in painting.legend}
     assert {"kernel", "zfs.ko", "libc.so.7"} <= set(named)
@@ -145,7 +164,7 @@ def test_modules_differ_in_colour_and_the_kernel_has_always_the_same() -> None:
     assert painted(kernel_only, "module")[1]["sh;kernel`exit1"] == colours["sh;kernel`exit1"]
 
 
-def test_annotations_stand_for_modules() -> None:
+def test_annotations_count_as_modules() -> None:
     assert group_of("vm_fault_[k]") == "kernel"
     assert group_of("Interpreter_[j]") == "JIT"
     assert group_of("kernel`vm_fault") == "kernel"
@@ -154,7 +173,7 @@ def test_annotations_stand_for_modules() -> None:
     assert group_of("-") == ""
 
 
-def test_what_stands_on_a_waker_delimiter_belongs_to_the_waker() -> None:
+def test_frames_above_a_waker_delimiter_belong_to_the_waker() -> None:
     text = "sh;sleepq_[k];--;sched_wakeup_[k];idle"
     folded = Folded(((Stack(text), 5), (Stack("sh;other_[k]"), 5)), "ns")
     painting, colours = painted(folded, "module")
@@ -167,7 +186,7 @@ def test_what_stands_on_a_waker_delimiter_belongs_to_the_waker() -> None:
 def test_a_function_has_one_colour_in_every_graph_and_module() -> None:
     assert name_colour("kernel`vm_fault") == name_colour("vm_fault") == name_colour("vm_fault_[k]")
     assert name_colour("vm_fault") != name_colour("vm_fault_trap")
-    # fixed: pictures of two days are compared by eye
+    # fixed, so that people can compare pictures of different days
     assert (name_colour("vm_fault"), name_colour("vm_fault", is_hot=True)) == ("#e48ba9", "#f7e84a")
 
 
@@ -201,8 +220,8 @@ names = st.text(st.characters(exclude_characters=";"), min_size=1)
     names=st.lists(names, min_size=1, max_size=30, unique=True), palette=st.sampled_from(PALETTES)
 )
 def test_black_text_is_readable_on_every_colour(names: list[str], palette: Palette) -> None:
-    rows = tuple((Stack(f"m{place % 14}`{name}"), 1) for place, name in enumerate(names))
-    causes = {stack: f"class {place % 14}" for place, (stack, _) in enumerate(rows)}
+    rows = tuple((Stack(f"m{index % 14}`{name}"), 1) for index, name in enumerate(names))
+    causes = {stack: f"class {index % 14}" for index, (stack, _) in enumerate(rows)}
     profile = Folded(rows, "ns", causes, frozenset(stack for stack, _ in rows))
     painting, _ = painted(profile, palette)
     for colour in {*painting.colours, MATCH_COLOUR, ROOT_COLOUR, *CHANGE_COLOURS}:

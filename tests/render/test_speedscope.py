@@ -1,4 +1,4 @@
-"""Speedscope files: what they hold, and that the format's rules are kept whatever was measured."""
+"""Speedscope files: their content, and that any input makes a valid file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden, read_recording_bytes
+from helpers.command_line import RunCommand
+from helpers.strategies import rows as weighted_rows
+from helpers.strategies import wait_rows
+from helpers.viewer_files import check_document, kinds_of
 from hypothesis import given
 from hypothesis import strategies as st
-from test_laws import rows as weighted_rows
 
 from pvprof import __version__
 from pvprof.analysis.stacks.fold import FoldOptions, fold
@@ -37,8 +38,6 @@ from pvprof.units import Unit
 from pvprof.views import speedscope
 from pvprof.views.speedscope import SpeedscopeOptions, convert
 
-Run = Callable[..., Result]
-
 ALL = Filters((ALL_KINDS,))
 RULES = load_rules()
 REAL = [
@@ -54,54 +53,8 @@ REAL = [
 ]
 
 
-def sums_of(profile: dict[str, Any], names: list[str]) -> Counter[str]:
-    """Return the value of each stack of a profile; fails where the viewer would refuse it.
-
-    Written from the rules of the format alone, not from pvprof's own reader.
-    """
-    sums: Counter[str] = Counter()
-    assert profile["startValue"] == 0
-    assert profile["unit"] in ("nanoseconds", "none")
-    if profile["type"] == "sampled":
-        assert len(profile["samples"]) == len(profile["weights"])
-        for sample, weight in zip(profile["samples"], profile["weights"], strict=True):
-            assert sample, "a sample without a frame shows nothing"
-            assert isinstance(weight, int)
-            assert weight > 0
-            sums[";".join(names[index] for index in sample)] += weight
-        assert profile["endValue"] == sums.total()
-        return sums
-    assert profile["type"] == "evented"
-    open_frames: list[int] = []
-    now = 0
-    for event in profile["events"]:
-        assert event["at"] >= now, "time never goes back"
-        if open_frames:
-            sums[";".join(names[index] for index in open_frames)] += event["at"] - now
-        now = event["at"]
-        if event["type"] == "O":
-            open_frames.append(event["frame"])
-        else:
-            assert event["type"] == "C"
-            assert open_frames.pop() == event["frame"], "only the top frame is closed"
-    assert not open_frames, "nothing is open at the end"
-    assert profile["endValue"] >= now
-    return +sums  # without the stacks that were open for no time
-
-
-def check_document(text: str) -> dict[str, Counter[str]]:
-    """Return the sums of each profile of a file by its name; fails where a rule is broken."""
-    document = json.loads(text)
-    assert document["$schema"] == "https://www.speedscope.app/file-format-schema.json"
-    names = [frame["name"] for frame in document["shared"]["frames"]]
-    assert len(set(names)) == len(names), "a frame is its index: names stand once"
-    assert document["profiles"], "the viewer opens no file without a profile"
-    assert document["activeProfileIndex"] < len(document["profiles"])
-    return {profile["name"]: sums_of(profile, names) for profile in document["profiles"]}
-
-
 def folded_of(text: str, unit: Unit = "ns") -> str:
-    """Return what `pvprof fold` makes of a speedscope file."""
+    """Return the folded stacks of a speedscope file."""
     (profile,) = read(text.encode(), "law", ReadOptions(unit=unit)).profiles.values()
     return render_folded(fold(profile.groups.items(), unit, FoldOptions()))
 
@@ -111,10 +64,10 @@ def pool_of(profile: Profile, events: WaitTable | None = None, *names: str) -> D
 
 
 def events_of(waits: list[tuple[int, int, int, int]], name: str = "vm object") -> WaitTable:
-    """Return events from (tid, start, wait, stack number)."""
+    """Return a wait table from rows of (tid, start, wait, stack number)."""
     count = len(waits)
     tid, start, wait, stack = (
-        np.array([row[place] for row in waits], np.int64) for place in range(4)
+        np.array([row[column] for row in waits], np.int64) for column in range(4)
     )
     none = np.zeros(count, np.int64)
     return WaitTable(
@@ -136,16 +89,13 @@ def convert_events(events: WaitTable, *names: str) -> Rendered:
     return convert(Classified.of(pool_of(events.profile(), events, *names), RULES, ALL))
 
 
-def kinds_of(rendered: Rendered) -> dict[str, int]:
-    return {problem.kind: problem.count for problem in rendered.problems}
-
-
 # ---- real recordings -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REAL)
-def test_a_recording_folds_the_same_straight_and_through_a_speedscope_file(
-    run: Run, tmp_path: Path, name: str
+def test_a_recording_folds_the_same_through_a_speedscope_file(
+    run: RunCommand, tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / "x.speedscope.json"
     written = run("fold", RECORDINGS / name, "-o", file)
@@ -161,7 +111,7 @@ def test_a_recording_folds_the_same_straight_and_through_a_speedscope_file(
     assert {stack: found[stack] for stack in wanted} == wanted
 
 
-def test_the_file_of_a_recording_reads_well(run: Run) -> None:
+def test_the_file_of_a_recording_is_as_reviewed(run: RunCommand) -> None:
     text = run(
         "report", RECORDINGS / "stock-offcpu.out", "--symbols", SYMBOLS, "--format", "speedscope"
     ).stdout
@@ -170,7 +120,7 @@ def test_the_file_of_a_recording_reads_well(run: Run) -> None:
     assert_golden(text, FIXTURES / "golden" / "speedscope-stock.json")
 
 
-def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: Run) -> None:
+def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "lockstat-provider.out", "--format", "speedscope").stdout
     names = list(check_document(text))
     assert "Kernel waiting on itself: pv list (rwlock), rw-spin" in names
@@ -187,26 +137,26 @@ def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: Run) -> Non
     assert {name.partition(": ")[2].partition(",")[0] for name in names} == classes
 
 
-def test_profiles_come_in_the_order_of_the_report(run: Run) -> None:
+def test_profiles_come_in_the_order_of_the_report(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "stock-offcpu.out", "--format", "speedscope").stdout
     sums = check_document(text)
     kinds = [name.partition(":")[0] for name in sums]
     titles = [kind.title for kind in RULES.kinds]
     assert kinds == sorted(kinds, key=titles.index)
-    kernel = [one.total() for name, one in sums.items() if name.startswith("Kernel waiting")]
+    kernel = [stacks.total() for name, stacks in sums.items() if name.startswith("Kernel waiting")]
     assert kernel == sorted(kernel, reverse=True)
     assert len(kernel) > 1
 
 
-def test_a_report_has_everything_that_was_kept_and_nothing_else(run: Run) -> None:
-    place = RECORDINGS / "stock-offcpu.out"
-    text = run("report", place, "--format", "speedscope").stdout
-    document = json.loads(run("report", place, "--format", "json").stdout)
+def test_a_report_has_everything_that_was_kept_and_nothing_else(run: RunCommand) -> None:
+    path = RECORDINGS / "stock-offcpu.out"
+    text = run("report", path, "--format", "speedscope").stdout
+    document = json.loads(run("report", path, "--format", "json").stdout)
     kept = sum(section["kept"]["value"] for section in document["sections"])
-    assert sum(one.total() for one in check_document(text).values()) == kept
+    assert sum(sums.total() for sums in check_document(text).values()) == kept
 
 
-def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: Run) -> None:
+def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "events.out.gz", "--format", "speedscope").stdout
     document = json.loads(text)
     assert {profile["type"] for profile in document["profiles"]} == {"evented"}
@@ -226,10 +176,10 @@ def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: Run) ->
         strict=True,
     ):
         wanted[f"{events.keys[key].execname} (pid {pid}, tid {tid})"] += wait
-    assert {name: one.total() for name, one in check_document(text).items()} == wanted
+    assert {name: stacks.total() for name, stacks in check_document(text).items()} == wanted
 
 
-def test_a_wait_stands_where_it_was_and_ends_in_what_was_waited_for() -> None:
+def test_a_wait_is_at_its_time_with_the_lock_as_leaf() -> None:
     events = events_of([(70, 1000, 30, 1), (70, 1050, 5, 0), (71, 1010, 100, 2)])
     document = json.loads(convert_events(events).text)
     first, second = document["profiles"]
@@ -250,7 +200,7 @@ def test_a_wait_stands_where_it_was_and_ends_in_what_was_waited_for() -> None:
     assert (first["endValue"], second["endValue"]) == (110, 110)
 
 
-def test_two_threads_that_had_one_id_are_two_profiles_and_an_exec_is_none() -> None:
+def test_a_reused_thread_number_makes_two_profiles_but_an_exec_one() -> None:
     events = read(
         b"B 100 1795372027596348298\n"
         b"E 110 10 20 100159 0 sh t fffff8004309a880 0 a\n\n              kernel`f+0x3\n"
@@ -262,14 +212,14 @@ def test_two_threads_that_had_one_id_are_two_profiles_and_an_exec_is_none() -> N
     ).events
     assert events is not None
     assert {
-        name: one.total() for name, one in check_document(convert_events(events).text).items()
+        name: stacks.total() for name, stacks in check_document(convert_events(events).text).items()
     } == {
         "sh, cc (pid 20, tid 100159)": 20,
         "ld (pid 21, tid 100159)": 15,
     }
 
 
-def test_sums_that_were_printed_beside_the_events_are_not_lost(run: Run) -> None:
+def test_sums_beside_single_waits_are_kept(run: RunCommand) -> None:
     text = (
         b"B 100 1795372027596348298\n"
         b"E 110 1001 20 100159 0 sh t fffff8004309a880 100107 vm object\n\n"
@@ -280,23 +230,23 @@ def test_sums_that_were_printed_beside_the_events_are_not_lost(run: Run) -> None
     )
     straight = run("fold", "-", stdin=text)
     assert sum(int(line.rpartition(" ")[2]) for line in straight.stdout.splitlines()) == 1060
-    made = run("fold", "-", "--format", "speedscope", stdin=text)
-    sums = check_document(made.stdout)
-    assert [one.total() for one in sums.values()] == [1001, 52, 7]
-    assert run("fold", "-", stdin=made.stdout_bytes).stdout == straight.stdout
+    result = run("fold", "-", "--format", "speedscope", stdin=text)
+    sums = check_document(result.stdout)
+    assert [stacks.total() for stacks in sums.values()] == [1001, 52, 7]
+    assert run("fold", "-", stdin=result.stdout_bytes).stdout == straight.stdout
 
 
-def test_what_the_filters_remove_is_in_no_thread(run: Run) -> None:
-    place = RECORDINGS / "events.out.gz"
-    text = run("fold", place, "--name", "^vm object$", "--format", "speedscope").stdout
+def test_filtered_waits_are_in_no_thread(run: RunCommand) -> None:
+    path = RECORDINGS / "events.out.gz"
+    text = run("fold", path, "--name", "^vm object$", "--format", "speedscope").stdout
     sums = check_document(text)
     assert {stack.rpartition(";")[2] for one in sums.values() for stack in one} == {"vm object"}
-    straight = run("fold", place, "--name", "^vm object$").stdout
+    straight = run("fold", path, "--name", "^vm object$").stdout
     assert run("fold", "-", stdin=text.encode()).stdout == straight
 
 
-def test_events_and_samples_of_one_recording_are_in_one_file_unless_one_is_asked_for(
-    run: Run,
+def test_measure_selects_events_or_samples_of_a_recording(
+    run: RunCommand,
 ) -> None:
     text = read_recording_bytes("events.out.gz") + b"\n\nsh\nkernel`x\nkernel`y\n1000\n"
     both = run("fold", "-", "--format", "speedscope", stdin=text).stdout
@@ -310,7 +260,7 @@ def test_events_and_samples_of_one_recording_are_in_one_file_unless_one_is_asked
 # ---- events that cannot be ---------------------------------------------------------------------
 
 
-def test_a_wait_over_another_of_its_thread_loses_what_is_covered_and_is_counted() -> None:
+def test_overlapping_waits_of_a_thread_are_cut_and_counted() -> None:
     rendered = convert_events(events_of([(70, 100, 50, 0), (70, 120, 40, 1), (70, 125, 10, 2)]))
     (sums,) = check_document(rendered.text).values()
     assert sums == {
@@ -322,7 +272,7 @@ def test_a_wait_over_another_of_its_thread_loses_what_is_covered_and_is_counted(
     assert "40 ns" in problem.text
 
 
-def test_a_record_that_is_there_twice_counts_once() -> None:
+def test_a_repeated_record_counts_once() -> None:
     rendered = convert_events(events_of([(70, 100, 50, 0), (70, 100, 50, 0)]))
     assert [sums.total() for sums in check_document(rendered.text).values()] == [50]
     assert kinds_of(rendered) == {"overlap": 1}
@@ -334,42 +284,38 @@ def test_threads_may_wait_at_the_same_time() -> None:
     assert rendered.problems == ()
 
 
-def test_a_start_at_the_end_of_64_bits_makes_a_file_all_the_same() -> None:
+def test_a_start_at_the_end_of_64_bits_makes_a_file() -> None:
     rendered = convert_events(events_of([(70, 100, 50, 0), (71, (1 << 63) - 2, 7, 0)]))
     assert [sums.total() for sums in check_document(rendered.text).values()] == [50, 7]
     assert kinds_of(rendered) == {"inexact": 2}
 
 
-def test_several_recordings_have_no_common_clock_and_are_added_up(run: Run) -> None:
-    place = RECORDINGS / "events.out.gz"
-    made = run("fold", place, place, "--format", "speedscope")
-    assert "no common clock" in made.stderr
-    assert {one["type"] for one in json.loads(made.stdout)["profiles"]} == {"sampled"}
-    straight = run("fold", place, place).stdout
-    assert run("fold", "-", stdin=made.stdout_bytes).stdout == straight
+def test_several_recordings_are_added_up(run: RunCommand) -> None:
+    path = RECORDINGS / "events.out.gz"
+    result = run("fold", path, path, "--format", "speedscope")
+    assert "no common clock" in result.stderr
+    assert {profile["type"] for profile in json.loads(result.stdout)["profiles"]} == {"sampled"}
+    straight = run("fold", path, path).stdout
+    assert run("fold", "-", stdin=result.stdout_bytes).stdout == straight
 
 
 @pytest.mark.parametrize("option", ["--no-timeline", "--counts"])
-def test_single_waits_are_added_up_on_request(run: Run, option: str) -> None:
-    place = RECORDINGS / "events.out.gz"
-    text = run("fold", place, option, "--format", "speedscope").stdout
+def test_single_waits_are_added_up_on_request(run: RunCommand, option: str) -> None:
+    path = RECORDINGS / "events.out.gz"
+    text = run("fold", path, option, "--format", "speedscope").stdout
     profiles = json.loads(text)["profiles"]
-    assert {one["type"] for one in profiles} == {"sampled"}
-    assert {one["unit"] for one in profiles} == {"none" if option == "--counts" else "nanoseconds"}
+    assert {profile["type"] for profile in profiles} == {"sampled"}
+    assert {profile["unit"] for profile in profiles} == {
+        "none" if option == "--counts" else "nanoseconds"
+    }
     counts = ["--counts"] if option == "--counts" else []
-    assert run("fold", "-", stdin=text.encode()).stdout == run("fold", place, *counts).stdout
+    assert run("fold", "-", stdin=text.encode()).stdout == run("fold", path, *counts).stdout
 
 
 # ---- laws ----------------------------------------------------------------------------------------
 
-waits = st.lists(
-    st.tuples(st.integers(70, 73), st.integers(0, 60), st.integers(0, 20), st.integers(0, 3)),
-    min_size=1,
-    max_size=25,
-)
 
-
-@given(waits)
+@given(wait_rows)
 def test_any_events_make_a_valid_file_that_covers_the_same_time(
     some: list[tuple[int, int, int, int]],
 ) -> None:
@@ -381,20 +327,21 @@ def test_any_events_make_a_valid_file_that_covers_the_same_time(
     wanted = {
         f"cc (pid {tid // 10}, tid {tid})": len(units) for tid, units in covered.items() if units
     }
-    assert {name: one.total() for name, one in sums.items() if one} == wanted
+    assert {name: stacks.total() for name, stacks in sums.items() if stacks} == wanted
     lost = sum(wait for _, _, wait, _ in some) - sum(wanted.values())
     assert ("overlap" in kinds_of(rendered)) == (lost > 0)
 
 
-@given(waits, st.randoms(use_true_random=False))
+@given(wait_rows, st.randoms(use_true_random=False))
 def test_the_order_of_events_is_irrelevant(some: list[tuple[int, int, int, int]], rng: Any) -> None:
     shuffled = list(some)
     rng.shuffle(shuffled)
     assert convert_events(events_of(shuffled)).text == convert_events(events_of(some)).text
 
 
+@pytest.mark.slow
 @given(weighted_rows, st.sampled_from(["leaf", "root", "none"]), st.booleans(), st.booleans())
-def test_folded_to_speedscope_and_back_is_equal(
+def test_folded_stacks_survive_a_speedscope_file(
     some: list[tuple[Key, Stack, Weight]], by: Any, execname: bool, counts: bool
 ) -> None:
     profile = Profile("ns", True)
@@ -412,14 +359,14 @@ def test_folded_to_speedscope_and_back_is_equal(
     st.dictionaries(
         st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=6)
         .map(tuple)
-        # blanks alone are no stack, and # begins a remark
+        # blanks alone are not a stack, and # begins a comment
         .filter(lambda stack: any(map(str.strip, stack)) and stack[0].lstrip()[:1] != "#"),
         st.integers(1, 1 << 60),
         min_size=1,
         max_size=8,
     )
 )
-def test_anybodys_folded_stacks_to_speedscope_and_back_are_equal(
+def test_folded_stacks_of_any_tool_survive_a_speedscope_file(
     stacks: dict[tuple[str, ...], int],
 ) -> None:
     lines = "".join(
@@ -437,7 +384,7 @@ def test_anybodys_folded_stacks_to_speedscope_and_back_are_equal(
 # ---- limits --------------------------------------------------------------------------------------
 
 
-def test_a_stack_too_deep_to_be_drawn_keeps_its_root_its_leaf_and_its_weight() -> None:
+def test_a_stack_that_is_too_deep_keeps_root_leaf_and_weight() -> None:
     deep = Stack(";".join(f"f{number}" for number in range(5_000)))
     deepest = Stack(";".join(f"f{number}" for number in range(MAX_FRAMES)))
     rendered = render("deep", [Sampled("x", "ns", ((deep, 7), (deepest, 5)))])
@@ -453,7 +400,7 @@ def test_a_stack_too_deep_to_be_drawn_keeps_its_root_its_leaf_and_its_weight() -
     assert kinds_of(evented) == {"deep-stack": 1}
 
 
-def test_a_sum_beyond_the_integers_of_a_double_is_said_to_be_rounded() -> None:
+def test_a_sum_beyond_the_integers_of_a_double_is_a_warning() -> None:
     below = render("x", [Sampled("x", "ns", ((Stack("a"), (1 << 53) - 1),))])
     above = render("x", [Sampled("x", "ns", ((Stack("a"), (1 << 53) - 1), (Stack("b"), 1)))])
     assert kinds_of(below) == {}
@@ -461,12 +408,12 @@ def test_a_sum_beyond_the_integers_of_a_double_is_said_to_be_rounded() -> None:
     assert check_document(above.text)["x"]["a"] == (1 << 53) - 1
 
 
-def test_a_sum_that_no_double_holds_is_refused() -> None:
+def test_a_sum_too_large_for_a_double_is_refused() -> None:
     with pytest.raises(OutputError, match="too large"):
         render("x", [Sampled("all", "ns", ((Stack("a"), 10**400),))])
 
 
-def test_a_file_that_the_viewer_reads_slowly_is_announced() -> None:
+def test_a_file_that_is_slow_in_the_viewer_is_a_note() -> None:
     rows = tuple((Stack(f"{number}{'x' * 10_000_000}"), 1) for number in range(14))
     rendered = render("x", [Sampled("x", "ns", rows)])
     assert kinds_of(rendered) == {"large-file": 1}
@@ -491,7 +438,7 @@ def test_names_with_any_character_make_a_file_that_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("command", ["fold", "flamegraph", "report"])
-def test_the_suffix_asks_for_the_format(run: Run, tmp_path: Path, command: str) -> None:
+def test_the_suffix_asks_for_the_format(run: RunCommand, tmp_path: Path, command: str) -> None:
     file = tmp_path / "x.speedscope.json"
     result = run(command, RECORDINGS / "stock-offcpu.out", "-o", file)
     assert (result.exit_code, result.stdout) == (0, "")
@@ -499,39 +446,39 @@ def test_the_suffix_asks_for_the_format(run: Run, tmp_path: Path, command: str) 
 
 
 @pytest.mark.parametrize("command", ["fold", "flamegraph", "report"])
-def test_the_option_asks_for_the_format(run: Run, tmp_path: Path, command: str) -> None:
-    place = RECORDINGS / "stock-offcpu.out"
-    printed = run(command, place, "--format", "speedscope").stdout
+def test_the_option_asks_for_the_format(run: RunCommand, tmp_path: Path, command: str) -> None:
+    path = RECORDINGS / "stock-offcpu.out"
+    printed = run(command, path, "--format", "speedscope").stdout
     check_document(printed)
     file = tmp_path / "x.json"
-    run(command, place, "--format", "speedscope", "-o", file)
+    run(command, path, "--format", "speedscope", "-o", file)
     assert file.read_text() == printed
 
 
-def test_json_without_speedscope_in_its_name_is_the_report(run: Run, tmp_path: Path) -> None:
+def test_json_without_speedscope_in_its_name_is_the_report(run: RunCommand, tmp_path: Path) -> None:
     run("report", RECORDINGS / "stock-offcpu.out", "-o", tmp_path / "x.json")
     assert "sections" in json.loads((tmp_path / "x.json").read_text())
 
 
 @pytest.mark.parametrize(("command", "start"), [("fold", "["), ("flamegraph", "<?xml")])
 def test_other_suffixes_keep_the_format_of_the_command(
-    run: Run, tmp_path: Path, command: str, start: str
+    run: RunCommand, tmp_path: Path, command: str, start: str
 ) -> None:
     result = run(command, "-", "-o", tmp_path / "x.of-mine", stdin=b"[a];b 3\n")
     assert result.exit_code == 0, result.stderr
     assert (tmp_path / "x.of-mine").read_text().lstrip().startswith(start)
 
 
-def test_where_nothing_is_kept_the_file_says_so(run: Run) -> None:
-    place = RECORDINGS / "stock-offcpu.out"
+def test_a_file_without_stacks_says_so(run: RunCommand) -> None:
+    path = RECORDINGS / "stock-offcpu.out"
     for command, code in (("report", 0), ("fold", 0), ("flamegraph", 1)):
-        result = run(command, place, "--name", "nobody", "--format", "speedscope")
+        result = run(command, path, "--name", "no such lock", "--format", "speedscope")
         assert result.exit_code == code
         assert "the filters left no stack" in result.stderr
         assert check_document(result.stdout) == {"Nothing: no stack was kept": Counter()}
 
 
-def test_problems_of_the_recording_and_of_the_format_are_printed(run: Run) -> None:
+def test_problems_of_the_recording_and_of_the_format_are_printed(run: RunCommand) -> None:
     deep = ";".join("f" for _ in range(MAX_FRAMES + 1)).encode()
     for command in ("fold", "flamegraph", "report"):
         result = run(command, "-", "--format", "speedscope", stdin=deep + b" 3\nb;a 3\nnonsense\n")
@@ -539,7 +486,7 @@ def test_problems_of_the_recording_and_of_the_format_are_printed(run: Run) -> No
         assert "not a folded stack" in result.stderr
 
 
-def test_counts_are_refused_where_none_were_recorded() -> None:
+def test_counts_are_an_error_if_none_were_recorded() -> None:
     profile = Profile("samples", False)
     profile.add(Key(), Stack("a"), Weight(3, 0, 1))
     with pytest.raises(UsageError, match="no counts"):
@@ -549,7 +496,7 @@ def test_counts_are_refused_where_none_were_recorded() -> None:
         )
 
 
-def test_python_needs_a_pool_and_nothing_else() -> None:
+def test_the_library_converts_a_dataset() -> None:
     pool = load_dataset([str(RECORDINGS / "stock-offcpu.out")], ReadOptions())
     converted = speedscope.convert(Classified.of(pool, RULES, Filters()))
     names = list(check_document(converted.text))
@@ -557,6 +504,7 @@ def test_python_needs_a_pool_and_nothing_else() -> None:
     assert all(name.startswith("Kernel waiting on itself") for name in names)
 
 
+@pytest.mark.slow
 def test_the_bytes_do_not_depend_on_the_order_of_hashes() -> None:
     command = [sys.executable, "-m", "pvprof", "fold", "--format", "speedscope"]
     texts = [

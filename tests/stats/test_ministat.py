@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 from conftest import require
-from hypothesis import assume, given, settings
+from helpers.strategies import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, Verdict, compare_series
@@ -36,7 +37,7 @@ class Printed:
 
 @pytest.fixture(scope="module", autouse=True)
 def _ministat() -> None:
-    require(shutil.which("ministat") is not None, "ministat")
+    require(shutil.which("ministat") is not None, "ministat is not installed")
 
 
 def ministat(directory: Path, confidence: float, *sets: list[str]) -> Printed:
@@ -84,8 +85,9 @@ def varies(values: list[str]) -> bool:
     return (summary.stddev or 0.0) > 0.01 * abs(summary.mean)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("confidence", MINISTAT_LEVELS)
-@settings(max_examples=60)
+@examples(0.6)
 @given(sets=SETS)
 def test_each_number_equals_ministat_to_the_printed_digit(
     tmp_path_factory: pytest.TempPathFactory, confidence: float, sets: tuple[list[str], list[str]]

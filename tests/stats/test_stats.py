@@ -162,6 +162,7 @@ def test_a_set_never_differs_from_itself(
         assert found.ratio.low <= 1 <= found.ratio.high
 
 
+@pytest.mark.slow
 @given(base=VALUES, new=VALUES, confidence=LEVELS, method=METHOD)
 def test_swapping_the_sides_changes_each_sign(
     base: list[float], new: list[float], confidence: float, method: Method
@@ -186,6 +187,7 @@ def test_swapping_the_sides_changes_each_sign(
     assert back.ratio.high == pytest.approx(1 / there.ratio.low, rel=1e-12)
 
 
+@pytest.mark.slow
 @given(base=VALUES, new=VALUES, method=METHOD, data=st.data())
 def test_the_order_of_the_runs_has_no_effect(
     base: list[float], new: list[float], method: Method, data: st.DataObject
@@ -219,6 +221,7 @@ def test_means_differ_if_the_interval_excludes_zero(
             assert found.is_different == (found.estimate.low > 0 or found.estimate.high < 0)
 
 
+@pytest.mark.slow
 @given(base=VALUES, new=VALUES)
 def test_ranks_of_distinct_values_differ_if_the_interval_excludes_zero(
     base: list[float], new: list[float]
@@ -304,6 +307,7 @@ def test_the_limit_of_outliers_equals_the_published_table() -> None:
 # --- rates of error ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [STUDENT, WELCH], ids=lambda one: one.name)
 def test_about_5_in_100_comparisons_without_a_difference_show_one(
     method: Method,
@@ -316,6 +320,7 @@ def test_about_5_in_100_comparisons_without_a_difference_show_one(
     assert 0.035 <= called / 2000 <= 0.065
 
 
+@pytest.mark.slow
 def test_at_most_5_in_100_rank_comparisons_without_a_difference_show_one() -> None:
     draw = np.random.default_rng(24217).exponential(3, size=(2000, 2, 8))
     called = sum(
@@ -326,6 +331,7 @@ def test_at_most_5_in_100_rank_comparisons_without_a_difference_show_one() -> No
     assert 0.035 <= called / 2000 <= 0.065
 
 
+@pytest.mark.slow
 def test_holm_makes_a_wrong_verdict_in_a_table_of_20_rows_rare() -> None:
     draw = np.random.default_rng(24217).normal(300, 3, size=(300, 20, 2, 5))
 
@@ -340,6 +346,7 @@ def test_holm_makes_a_wrong_verdict_in_a_table_of_20_rows_rare() -> None:
     assert wrong(with_holm) / 150 < 0.09
 
 
+@pytest.mark.slow
 def test_the_bootstrap_covers_a_known_ratio_at_about_its_confidence() -> None:
     draw = np.random.default_rng(24217).normal(100, 5, size=(300, 2, 15))
     covered = 0

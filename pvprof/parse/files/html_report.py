@@ -19,8 +19,6 @@ from pvprof.errors import InputError
 from pvprof.parse.result import ParseResult
 from pvprof.recording.snapshot import Snapshot, decode
 
-DATA_ID = "pvprof-data"
-
 _DOCTYPE = re.compile(rb"\s*<!doctype html\b|\s*<html\b", re.I)
 _DATA = re.compile(rb"<script\b[^>]*\bid=[\"']?pvprof-data\b[^>]*>([^<]*)(</script>)?")
 
