@@ -27,9 +27,10 @@ from typing import Any, NamedTuple
 import pytest
 from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
+from helpers.outcomes import assert_is_error, assert_is_result
 
 from pvprof.errors import PvprofError
-from pvprof.parse.detect import LAYOUTS
+from pvprof.parse.layouts import LAYOUTS
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 
@@ -47,8 +48,8 @@ HISTOGRAM = (
     b"            2048 |@@@@@@@@@@                               1        \n"
     b"            4096 |                                         0        \n"
 )
-# One small whole text of each layout. Each holds "first" and "second", once, in names of records
-# that stand apart, so that damage to the second leaves the first alone.
+# One small complete text of each layout. Each has "first" and "second", once, in names of separate
+# records, so that damage to the second does not affect the first.
 TEXTS = {
     "classic": HEADER + b"\n"
     b"              kernel`first+0x32\n"
@@ -155,35 +156,8 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def assert_no_traceback(result: Result) -> None:
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert "Traceback" not in result.output
-
-
-def assert_is_error(result: Result, code: int = 1) -> str:
-    """Check that a command failed with one line, and at most a hint below it; return the line."""
-    assert_no_traceback(result)
-    assert (result.exit_code, result.stdout_bytes) == (code, b"")
-    error, *hint = result.stderr.splitlines()
-    assert re.match("pvprof: error: .", error)
-    assert len(hint) <= 1
-    assert all(line.startswith("  ") for line in hint)
-    assert max(map(len, (error, *hint))) < 1000, "an error is a line to read, not the input"
-    return error
-
-
-def assert_is_result(result: Result) -> None:
-    """Check that a command gave a result, and on stderr nothing but what it says of the input."""
-    assert_no_traceback(result)
-    assert result.exit_code == 0, result.output
-    assert result.stdout_bytes
-    for line in result.stderr.splitlines():
-        assert re.match(r"pvprof: (note|warning|loss): [^:]+(:\d+)?: .", line)
-        assert len(line) < 1000, "a problem is a line to read, not the input"
-
-
 def assert_is_outcome(result: Result, command: str, layout: str) -> None:
-    """Check that a command gave a result, or an error where the layout has no stacks to draw."""
+    """Check that a command gave a result, or an error if the layout has no stacks to draw."""
     if layout in WITHOUT_STACKS and command in ("fold", "flamegraph"):
         assert result.exit_code in (1, 2)
         assert_is_error(result, result.exit_code)
@@ -212,13 +186,13 @@ NOTHING = {
 
 
 def as_text(command: str) -> tuple[str, ...]:
-    """Return the words of a command that makes no picture: one of an empty file says that it is."""
+    """Return the words of a command that draws nothing: an empty file still gives a picture."""
     return (command, "--tree") if command == "flamegraph" else (command,)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NOTHING)
-def test_a_file_with_nothing_in_it_is_one_line_of_error(
+def test_a_file_without_content_is_a_one_line_error(
     run: Run, tmp_path: Path, command: str, name: str
 ) -> None:
     error = assert_is_error(run(*as_text(command), write(tmp_path / "nothing.out", NOTHING[name])))
@@ -227,7 +201,7 @@ def test_a_file_with_nothing_in_it_is_one_line_of_error(
 
 @pytest.mark.parametrize("layout", ["", "folded", "classic"])
 @pytest.mark.parametrize("text", [b"", b" \n\n"], ids=["empty", "blanks"])
-def test_an_empty_file_is_a_picture_that_says_so_and_a_failure(
+def test_an_empty_file_fails_and_its_picture_has_the_reason(
     run: Run, tmp_path: Path, text: bytes, layout: str
 ) -> None:
     words = ("--input-format", layout) if layout else ()
@@ -250,9 +224,7 @@ def test_an_empty_file_among_others_makes_no_picture(run: Run, tmp_path: Path) -
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", NOTHING)
-def test_a_file_with_nothing_in_it_has_nothing_in_any_layout(
-    run: Run, layout: str, name: str
-) -> None:
+def test_a_file_without_content_is_an_error_in_any_layout(run: Run, layout: str, name: str) -> None:
     if layout in LINES_ARE_RECORDS and name in ("messages", "marks"):
         pytest.skip("any line that ends in a number is a record there")
     assert_is_error(run("report", "-", "--input-format", layout, stdin=NOTHING[name]))
@@ -327,7 +299,7 @@ def test_damage_to_one_record_leaves_the_others(layout: str, damage: str) -> Non
 
 
 def assert_holds_first(parsed: ParseResult) -> None:
-    """Check that the record named "first" weighs what it weighs in `TEXTS`."""
+    """Check that the record named "first" has the same value as in `TEXTS`."""
     values = [
         weight.value
         for profile in profiles_of(parsed)
@@ -346,7 +318,7 @@ def profiles_of(parsed: ParseResult) -> list[Any]:
 
 @pytest.mark.parametrize("damage", EXPLAINED)
 @pytest.mark.parametrize("layout", TEXTS)
-def test_a_result_says_what_was_damaged(run: Run, layout: str, damage: str) -> None:
+def test_a_result_lists_what_was_damaged(run: Run, layout: str, damage: str) -> None:
     if layout in ONE_LINE_EACH and damage == "cut in mid-record":
         pytest.skip("a record is a line there: nothing is cut")
     text = DAMAGES[damage](TEXTS[layout])
@@ -359,7 +331,7 @@ def test_a_result_says_what_was_damaged(run: Run, layout: str, damage: str) -> N
 
 
 @pytest.mark.parametrize("layout", TEXTS)
-def test_a_whole_text_has_no_problem(layout: str) -> None:
+def test_a_complete_text_has_no_problem(layout: str) -> None:
     problems = read(TEXTS[layout], "test", ReadOptions(jobs=1)).problems
     assert [one for one in problems if one.kind not in ("held", "unit")] == []
 
@@ -394,7 +366,7 @@ HEAD = "E 110 1001 20 100159 0 sh t fffff8004309a880 100107 first"
         "E 110 first",
     ],
 )
-def test_an_event_line_that_is_none_is_one_problem(run: Run, line: str) -> None:
+def test_a_malformed_event_line_is_one_problem(run: Run, line: str) -> None:
     text = TEXTS["events"].decode().replace(HEAD, line)
     result = run("report", "-", "-o", "-", "--format", "json", stdin=text.encode())
     assert_is_result(result)
@@ -514,7 +486,7 @@ NO_RECORDINGS: dict[str, Callable[[Path], Path]] = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NO_RECORDINGS)
-def test_what_is_no_recording_is_one_line_of_error(
+def test_a_path_without_a_recording_is_a_one_line_error(
     run: Run, tmp_path: Path, name: str, command: str
 ) -> None:
     error = assert_is_error(run(*as_text(command), NO_RECORDINGS[name](tmp_path)))
@@ -535,7 +507,7 @@ def test_a_gzip_file_that_ends_early_gives_what_could_be_unpacked(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_socket_is_one_line_of_error(
+def test_a_socket_is_a_one_line_error(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     # Nobody can open a socket as a file, root included; its path must be short.
@@ -547,7 +519,7 @@ def test_a_socket_is_one_line_of_error(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_file_without_permission_is_one_line_of_error(
+def test_a_file_without_permission_is_a_one_line_error(
     run: Run, tmp_path: Path, command: str
 ) -> None:
     path = write(tmp_path / "run.out", TEXTS["keyed"])
@@ -578,7 +550,7 @@ def test_a_whole_archive_is_read_as_the_file_in_it(run: Run, tmp_path: Path) -> 
         (["fold", "-"], DAMAGES["bytes that are not UTF-8"](TEXTS["keyed"]), 0),
     ],
 )
-def test_a_real_process_ends_alike(
+def test_a_real_process_has_the_same_exit_status(
     tmp_path: Path, arguments: list[str], stdin: bytes, code: int
 ) -> None:
     command = [sys.executable, "-m", "pvprof", *arguments]
@@ -602,25 +574,25 @@ RECORDED = (
     "stock-offcpu.out",
     "wakeup.out",
 )
-MOST_BYTES = 20_000
-MOST_CUTS = 250
+MAX_BYTES = 20_000
+MAX_CUTS = 250
 
 Totals = Counter[str]
-"""Sums by unit; of histograms, how many values they hold."""
+"""Sums by unit, and the number of values in histograms."""
 
 _RECORD_END = re.compile(rb"(?:.*\S )?\s*\d+(?: \d+)?\s*")
 
 
 def sample_of(name: str) -> bytes:
-    """Return a text, or the first whole records of a long one."""
+    """Return a text, or the first complete records of a long one."""
     if name in TEXTS:
         return TEXTS[name]
     data = read_recording_bytes(name)
-    return data if len(data) < MOST_BYTES else data[: [*record_ends(data[:MOST_BYTES])][-1]]
+    return data if len(data) < MAX_BYTES else data[: [*record_ends(data[:MAX_BYTES])][-1]]
 
 
 class Reading(NamedTuple):
-    """What a text gave, cut at some place."""
+    """The result of a text cut at one offset."""
 
     cut: int
     totals: Totals
@@ -628,7 +600,7 @@ class Reading(NamedTuple):
 
 
 def read_cut(data: bytes, cut: int) -> Reading:
-    """Read the first part of a text; one that cannot be read sums to nothing."""
+    """Read the first part of a text; if it cannot be read, its sum is nothing."""
     try:
         parsed = read(data[:cut], "cut", ReadOptions(jobs=1))
     except PvprofError:
@@ -641,15 +613,15 @@ def read_cut(data: bytes, cut: int) -> Reading:
 
 @cache
 def readings(name: str) -> tuple[Reading, ...]:
-    """Read a text cut at many places and at the end of every line, the whole one last."""
+    """Read a text cut at many offsets and at the end of every line, the complete one last."""
     data = sample_of(name)
-    cuts = {*range(0, len(data), max(1, len(data) // MOST_CUTS)), len(data)}
+    cuts = {*range(0, len(data), max(1, len(data) // MAX_CUTS)), len(data)}
     cuts |= {match.end() for match in re.finditer(b"\n", data)}
     return tuple(read_cut(data, cut) for cut in sorted(cuts))
 
 
 def record_ends(data: bytes) -> Iterator[int]:
-    """Yield where a record is certainly whole: by the look of the lines, whatever a reader says."""
+    """Yield the offsets at which records are complete, judged by their lines only."""
     yield 0
     end = 0
     is_histogram = is_event = False
@@ -671,13 +643,13 @@ def record_ends(data: bytes) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
-def test_a_cut_text_never_weighs_more_than_the_whole(name: str) -> None:
+def test_the_total_of_a_cut_text_is_never_higher(name: str) -> None:
     *cuts, whole = readings(name)
     assert [(one.cut, one.totals) for one in cuts if one.totals - whole.totals] == []
 
 
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
-def test_a_cut_text_keeps_every_record_that_is_whole(name: str) -> None:
+def test_a_cut_text_keeps_every_complete_record(name: str) -> None:
     data = sample_of(name)
     ends = list(record_ends(data))
     at_ends = {end: read_cut(data, end).totals for end in ends}
