@@ -16,7 +16,7 @@ from helpers.two_sides import manifest, raw, records_of, write_recording
 
 from pvprof import __version__
 from pvprof.cli import COMMANDS
-from pvprof.parse.detect import LAYOUTS
+from pvprof.parse.layouts import LAYOUTS
 from pvprof.render.registry import FORMATS
 
 TOP = Path(__file__).parent.parent
@@ -64,10 +64,19 @@ def test_readme_and_changelog_name_every_command(command: str) -> None:
 
 
 def test_the_formats_page_lists_every_layout() -> None:
-    listed = re.findall(
-        r"^\| `([a-z-]+)` \| .* \| `parse/", (TOP / "docs/formats.md").read_text(), re.M
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (.*?) \|(?: .*)? \| `(parse/.*)` \|$",
+        (TOP / "docs/formats.md").read_text(),
+        re.M,
     )
-    assert listed == list(LAYOUTS)
+    assert rows == [
+        (
+            layout.name,
+            layout.summary.replace("|", r"\|"),
+            layout.read.__module__.removeprefix("pvprof.").replace(".", "/") + ".py",
+        )
+        for layout in LAYOUTS.values()
+    ]
 
 
 def module_table() -> str:

@@ -21,7 +21,7 @@ from pvprof.dataset.load import load_dataset
 from pvprof.dataset.wall_clock import on_and_off
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem, merge_problems
-from pvprof.parse.detect import LAYOUTS
+from pvprof.parse.layouts import LAYOUTS
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.text.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound

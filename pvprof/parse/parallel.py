@@ -1,7 +1,11 @@
-"""Spread the parsing of one large text over the cores.
+"""Read the shares of one large text in several processes.
 
-Owns where a text may be cut and how shares travel between processes. Small texts are read in this
+Owns where a text may be cut and how results travel between processes. Small texts are read in this
 process, at no cost; results never depend on the number of shares.
+
+`concurrent.futures.ProcessPoolExecutor` with the context ``fork`` in place of `_Child` was
+measured, on 150 MB and two cores: 323,016 distinct stacks took 1.57 s (median) instead of 1.50 s
+and 268 MB instead of 262 MB; texts of few stacks took the same. So `_Child` stays.
 """
 
 from __future__ import annotations
@@ -23,41 +27,45 @@ from pvprof.model.profile import weights_of
 from pvprof.parse.result import ParseResult
 
 Buffer = Any
-"""``bytes`` or ``mmap.mmap``: what has ``find`` and slices to ``bytes``."""
-
-MIN_SHARE_BYTES = 24_000_000
-"""A second process costs some 0.1 s to start and to hear from; smaller shares do not earn that."""
+"""``bytes`` or ``mmap.mmap``: both have ``find``, and their slices are ``bytes``."""
 
 _PIPE_BYTES = 1 << 20
 
 Share = tuple[int, int]
-"""First byte and the byte behind the last."""
+"""Offsets of the first byte and of the byte after the last."""
 
 
 class Boundary(Protocol):
-    """What finds where a new record begins: a compiled pattern, or more than one."""
+    """Finds where records begin: a compiled pattern, or something that searches like one."""
 
     def search(self, data: Buffer, start: int, end: int, /) -> re.Match[bytes] | None:
-        """Return the first match between `start` and `end`; it ends where the record begins."""
+        """Return the first match between `start` and `end`; it ends where a record begins."""
 
 
 def core_count() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS has no affinity
         return os.cpu_count() or 1
 
 
-def shares(data: Buffer, boundary: Boundary, size: int, most: int) -> list[Share]:
-    """Return at most `most` shares of the first `size` bytes, cut where `boundary` ends.
+def shares(
+    data: Buffer, boundary: Boundary, size: int, max_shares: int, min_bytes: int
+) -> list[Share]:
+    """Return the shares of the first `size` bytes of a text, cut where records begin.
 
-    The pattern's match must end where a new record begins, whatever came before it.
+    Args:
+        data: the text.
+        boundary: finds where records begin, whatever comes before.
+        size: end of the last share.
+        max_shares: maximum number of shares.
+        min_bytes: minimum size of a share, unless there is only one.
     """
-    wanted = max(1, min(most, size // MIN_SHARE_BYTES))
+    count = max(1, min(max_shares, size // min_bytes))
     cuts = [0]
-    for number in range(1, wanted):
-        match = boundary.search(data, max(size * number // wanted, cuts[-1]), size)
+    for number in range(1, count):
+        match = boundary.search(data, max(size * number // count, cuts[-1]), size)
         if match is None:
             break
         cuts.append(match.end())
@@ -65,10 +73,10 @@ def shares(data: Buffer, boundary: Boundary, size: int, most: int) -> list[Share
     return list(pairwise(cuts))
 
 
-def let_go(data: Buffer, share: Share) -> None:
-    """Let the system take back the memory of a part of a mapped file; it may still be read again.
+def release_pages(data: Buffer, share: Share) -> None:
+    """Drop mapped pages that were already read; they can still be read again.
 
-    Else a text of a gigabyte would count as a gigabyte of this process by the time it is read.
+    Otherwise a text of one gigabyte counts as one gigabyte of this process when it has been read.
     """
     if isinstance(data, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):  # not on every system
         first, last = -(-share[0] // mmap.PAGESIZE), share[1] // mmap.PAGESIZE
@@ -78,9 +86,9 @@ def let_go(data: Buffer, share: Share) -> None:
 
 
 def run_shares(parts: list[Share], work: Callable[[Share], ParseResult]) -> ParseResult:
-    """Return the merged results of `work` on each share, in their order.
+    """Return the merged results of `work` on each share, in order of the shares.
 
-    The last share is worked on here, each other one in a child process, which inherits the text.
+    The last share is read in this process, each other one in a child, which inherits the text.
 
     Raises:
         PvprofError: a child process ended without a result.
@@ -101,11 +109,11 @@ def run_shares(parts: list[Share], work: Callable[[Share], ParseResult]) -> Pars
 
 
 class _Child:
-    """A process that works on one share and sends back what it found, through a pipe."""
+    """A process that reads one share and sends its result through a pipe."""
 
     def __init__(self, work: Callable[[Share], ParseResult], part: Share) -> None:
         reading, writing = os.pipe()
-        _widen(writing)
+        _enlarge_pipe(writing)
         self._pid = os.fork()
         if self._pid == 0:
             os.close(reading)
@@ -118,34 +126,34 @@ class _Child:
         """Wait for the child and return its result.
 
         Raises:
-            PvprofError: the one that the child met, or that it ended without a result.
+            PvprofError: raised in the child, or the child ended without a result.
         """
         message = self._pipe.read()
         if self.end() != 0:
             raise PvprofError(
                 "a worker process ended unexpectedly",
-                "was it killed for want of memory? try --jobs 1",
+                "was it killed for lack of memory? try --jobs 1",
             )
         return unpack(message)
 
     def end(self) -> int:
-        """Stop the child if it still runs; return its exit status, 0 if it was asked before."""
+        """Stop the child if it still runs; return its exit status, 0 if called before."""
         if not self._is_running:
             return 0
         self._is_running = False
-        self._pipe.close()  # a child that still writes is ended by that
+        self._pipe.close()  # ends a child that is still writing
         return os.waitpid(self._pid, 0)[1]
 
 
-def _widen(pipe: int) -> None:
-    """Make a pipe as wide as the system lets it be: fewer switches between the processes."""
+def _enlarge_pipe(pipe: int) -> None:
+    """Enlarge a pipe's buffer: fewer switches between the processes."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
         with contextlib.suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _work_and_exit(work: Callable[[Share], ParseResult], part: Share, pipe: int) -> NoReturn:
-    """Work in the child; leave without the parent's clean-up, which is not the child's."""
+    """Read a share in the child, and exit without running the parent's clean-up."""
     status = 1
     try:
         try:
@@ -162,7 +170,7 @@ def _work_and_exit(work: Callable[[Share], ParseResult], part: Share, pipe: int)
 
 
 def pack(parsed: ParseResult) -> bytes:
-    """Return a result as bytes: all stacks as one text, since that is the quickest to send."""
+    """Return a result as bytes. All stacks of a key are one text: that is the quickest to send."""
     columns = []
     for (unit, has_counts), profile in parsed.profiles.items():
         for key, stacks in profile.groups.items():
@@ -173,10 +181,10 @@ def pack(parsed: ParseResult) -> bytes:
 
 
 def unpack(message: bytes) -> ParseResult:
-    """Return what `pack` was given.
+    """Return the result that was packed.
 
     Raises:
-        PvprofError: the one that the child met.
+        PvprofError: raised in the child.
     """
     content = pickle.loads(message)
     if isinstance(content, PvprofError):

@@ -1,7 +1,7 @@
-"""What every parser returns.
+"""The result of every reader: `ParseResult`, everything that one text held.
 
-Owns `ParseResult`, the sum of all that one text held. Parts of one text (the shares of several
-processes, the aggregations after the events) are added with `ParseResult.merge`.
+Parts of one text (the shares of several processes, the aggregations after the events) are added up
+with `ParseResult.merge`.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ class ParseResult:
     """Everything that one text held.
 
     Attributes:
-        layout: the name of its layout.
+        layout: the name of its layout; empty while it is being read.
         profiles: one for each unit and whether counts were given.
-        events: the single events, where the recording has them.
-        wakeups: who ended them, where that was recorded.
-        endings: who ended waits that are known by their sums only.
+        events: the single waits, if the recording has any.
+        wakeups: which wake-ups ended them, if that was recorded.
+        endings: sums of waits by what ended them, if only sums were recorded.
         histograms: the ``quantize`` bodies.
         problems: whatever was doubtful, lost or left out.
-        records: how many records were read.
+        records: number of records read.
         hex_frames: frames that stayed hex, the kernel's and programs'.
-        has_begin, has_end: whether the marks were seen that our event programs print.
-        begin, end: the clocks at those marks, where the layout has them.
-        origin: where a window's seconds are counted from: where the whole recording began; None
-            where it is not cut.
-        window: in words, of which part of the recording the waits are; empty: of all.
-        marks: what waits for all of a text to be read; None when it was.
-        recordings: (name, manifest) of what a result was made from that is read back; empty for
-            dtrace's own output, which is one recording.
+        has_begin, has_end: whether the begin and end marks were seen.
+        begin, end: the clocks at those marks, if the layout has them.
+        origin: where a window's seconds count from: the beginning of the whole recording; None if
+            it was not cut.
+        window: describes the part of the recording that was kept; empty for all of it.
+        marks: marks that can only be judged when all of a text was read; None afterwards.
+        recordings: (name, manifest) of the recordings that an HTML report was made from; empty
+            for the output of a tracer.
     """
 
-    layout: str
+    layout: str = ""
     profiles: dict[tuple[Unit, bool], Profile] = field(default_factory=dict)
     events: WaitTable | None = None
     wakeups: WakeupTable | None = None
@@ -65,23 +65,14 @@ class ParseResult:
     recordings: list[tuple[str, Manifest]] = field(default_factory=list)
 
     @property
-    def is_whole(self) -> bool:
-        """Tell whether the text says itself, in a layout of pvprof's, that nothing is missing."""
-        if self.layout == "html":  # what was made from such a recording
-            return True
-        has_loss = any(problem.severity == "loss" for problem in self.problems)
-        is_ours = self.layout in ("pvprof", "bpftrace")
-        return is_ours and self.has_begin and self.has_end and not has_loss
-
-    @property
     def duration_ns(self) -> int | None:
-        """Return how long was recorded, or None where that is not known."""
+        """Return the length of the recording, or None if it is not known."""
         if self.begin is None or self.end is None:
             return None
         return self.end.monotonic_ns - self.begin.monotonic_ns
 
     def profile(self, unit: Unit, has_counts: bool) -> Profile:
-        """Return the profile of that unit, made empty if there is none yet."""
+        """Return the profile of that unit; add an empty one if there is none yet."""
         known = self.profiles.get((unit, has_counts))
         if known is None:
             known = self.profiles[unit, has_counts] = Profile(unit, has_counts)
@@ -90,14 +81,14 @@ class ParseResult:
     def add(
         self, unit: Unit, key: Key, stack: Stack, values: tuple[int, ...], records: int
     ) -> None:
-        """Add what `records` records said: a value, and a count where there is a second number."""
+        """Add the sum of `records` records: a value, and a count if there is a second number."""
         count = values[1] if len(values) > 1 else 0
         weight = Weight(values[0], count, records)
         self.profile(unit, len(values) > 1).add(key, stack, weight)
         self.records += records
 
     def merge(self, other: ParseResult) -> None:
-        """Add all of another part of the same recording."""
+        """Add all of a later part of the same recording."""
         for (unit, has_counts), profile in other.profiles.items():
             self.profile(unit, has_counts).merge(profile)
         self._merge_wakeups(other)
@@ -121,7 +112,7 @@ class ParseResult:
         self.recordings.extend(other.recordings)
 
     def _merge_wakeups(self, other: ParseResult) -> None:
-        """Add the wake-ups of another part, before its events are added to these."""
+        """Add the wake-ups of another part, before its waits are added to these."""
         if other.wakeups is None:
             return
         moved = other.wakeups.moved(0 if self.events is None else len(self.events))

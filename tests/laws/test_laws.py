@@ -18,7 +18,7 @@ from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.errors import PvprofError
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack, clean_frame, frames_of, stack_of
-from pvprof.parse.detect import LAYOUTS
+from pvprof.parse.layouts import LAYOUTS
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 from pvprof.render.text.folded import render as render_folded
@@ -203,11 +203,6 @@ def test_any_bytes_give_records_or_problems_or_one_clear_error(data: bytes, layo
 def test_the_number_of_processes_is_irrelevant(
     jobs: int, some: list[tuple[list[str], int]]
 ) -> None:
-    from pvprof.parse import parallel as spread  # noqa: PLC0415
-    from pvprof.parse import read as read_module  # noqa: PLC0415
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spread, "MIN_SHARE_BYTES", 40)
-        patch.setattr(read_module, "PIECE_BYTES", 60)
-        many = totals(read(classic(some), "law", ReadOptions(jobs=jobs)))
+    options = ReadOptions(jobs=jobs, piece_bytes=60, min_share_bytes=40)
+    many = totals(read(classic(some), "law", options))
     assert many == totals(read(classic(some), "law", ReadOptions(jobs=1)))

@@ -1,4 +1,4 @@
-"""Single waits that cannot be: what is left out, what is told, with lines and totals."""
+"""Impossible single waits: those left out, and problems with their lines and totals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def total(parsed: ParseResult) -> int:
 GOOD = [event(100, 50), event(200, 60), event(300, 7, tid=2)]
 
 
-def test_waits_one_after_the_other_are_sane() -> None:
+def test_successive_waits_have_no_problem() -> None:
     parsed = parsed_from(text_of(*GOOD))
     assert (total(parsed), parsed.problems) == (117, [])
 
@@ -46,13 +46,13 @@ def test_a_wait_may_begin_when_the_last_one_ended() -> None:
     assert parsed_from(text_of(event(100, 50), event(150, 5), event(155, 0))).problems == []
 
 
-def test_a_record_that_stands_in_the_text_again_counts_once() -> None:
+def test_a_repeated_record_counts_once() -> None:
     parsed = parsed_from(text_of(*GOOD, GOOD[1], GOOD[1]))
     assert total(parsed) == 117
     assert parsed.problems == [
         Problem(
             "duplicate-events",
-            "records stand in the text again: left out, 120 ns together",
+            "records are repeated in the text: left out, 120 ns together",
             "test",
             14,
             count=2,
@@ -60,7 +60,7 @@ def test_a_record_that_stands_in_the_text_again_counts_once() -> None:
     ]
 
 
-def test_waits_at_the_same_time_are_told_with_their_total_and_kept() -> None:
+def test_overlapping_waits_are_kept_and_their_sum_is_reported() -> None:
     parsed = parsed_from(text_of(*GOOD, event(120, 100)))
     assert total(parsed) == 217
     (problem,) = parsed.problems
@@ -68,16 +68,32 @@ def test_waits_at_the_same_time_are_told_with_their_total_and_kept() -> None:
     assert "160 ns together" in problem.text
 
 
-def test_the_first_wait_of_a_thread_that_was_waiting_already_is_told_with_its_line() -> None:
+def test_the_problem_has_the_line_of_the_first_overlapping_wait() -> None:
     (problem,) = parsed_from(text_of(*GOOD, event(100, 7, tid=5), event(102, 7, tid=5))).problems
     assert (problem.kind, problem.line, problem.count) == ("double-waits", 18, 1)
 
 
-def test_a_wait_inside_of_one_before_the_last_is_told_too() -> None:
+def test_a_wait_inside_an_earlier_one_is_reported() -> None:
     parsed = parsed_from(text_of(event(100, 500), event(110, 5), event(300, 20), event(650, 1)))
     (problem,) = parsed.problems
     assert (problem.kind, problem.count) == ("double-waits", 2)
     assert "25 ns together" in problem.text
+
+
+def test_a_wait_that_ends_beyond_64_bits_contains_later_ones() -> None:
+    late = 2**63 - 100
+    records = (event(late, 1000), event(late + 50, 7))
+    (problem,) = parsed_from(text_of(*records)).problems
+    assert (problem.kind, problem.count) == ("double-waits", 1)
+    assert "7 ns together" in problem.text
+
+
+def test_a_wait_that_ends_beyond_64_bits_contains_its_wake_up() -> None:
+    late = 2**63 - 100
+    wake = f"W {late + 50} 1 2 0 idle\n{STACK}"
+    wakeups = parsed_from(text_of(event(late, 1000), wake)).wakeups
+    assert wakeups is not None
+    assert wakeups.row.tolist() == [0]
 
 
 @given(
@@ -102,12 +118,12 @@ def test_waits_that_begin_while_their_thread_waits_are_counted(
     assert told == ([(len(inside), f"{sum(inside)} ns together")] if inside else [])
 
 
-def test_a_recording_given_twice_in_one_text_is_told_and_counts_once(run: RunCommand) -> None:
+def test_a_text_with_a_recording_twice_counts_it_once(run: RunCommand) -> None:
     data = read_recording_bytes("events.out.gz")
     once = run("fold", RECORDINGS / "events.out.gz", "-q").stdout
     twice = run("fold", "-", "-q", stdin=data + data)
     assert twice.stdout == once
-    assert "2,659 x records stand in the text again" in twice.stderr
+    assert "2,659 x records are repeated in the text" in twice.stderr
 
 
 @pytest.mark.parametrize(
@@ -119,7 +135,7 @@ def test_a_recording_given_twice_in_one_text_is_told_and_counts_once(run: RunCom
         (f"E 200 {'9' * 30} 20 1 0 sh t 0 0 x", "bad-event", "number too large"),
     ],
 )
-def test_a_damaged_record_is_told_with_its_line_and_how_many_there_were(
+def test_damaged_records_are_one_problem_with_line_and_count(
     line: str, kind: str, what: str
 ) -> None:
     bad = f"{line}\n{STACK}"
@@ -132,9 +148,7 @@ def test_a_damaged_record_is_told_with_its_line_and_how_many_there_were(
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(1, 3))
-def test_damaged_records_cost_only_themselves_whatever_the_shares(
-    goods: list[bool], jobs: int
-) -> None:
+def test_damaged_records_cost_only_themselves_in_any_shares(goods: list[bool], jobs: int) -> None:
     records = [event(100 * n, 50) if good else f"E x{STACK}" for n, good in enumerate(goods, 1)]
     records.append(event(1, 1, tid=9))
     parsed = parsed_from(text_of(*records), jobs)
@@ -171,7 +185,7 @@ def test_records_of_several_cpus_may_be_interleaved_in_any_order() -> None:
     assert forward.problems == backward.problems == []
 
 
-def test_a_record_cut_into_by_another_is_told() -> None:
+def test_a_record_interrupted_by_another_is_a_problem() -> None:
     half = event(200, 60)[:8]
     parsed = parsed_from(text_of(GOOD[0], half, GOOD[2]))
     assert total(parsed) == 50

@@ -30,7 +30,7 @@ from conftest import RECORDINGS, read_recording_bytes
 from helpers.command_line import RunCommand, assert_is_error, assert_is_result
 
 from pvprof.errors import PvprofError
-from pvprof.parse.detect import LAYOUTS
+from pvprof.parse.layouts import LAYOUTS
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 
@@ -46,8 +46,8 @@ HISTOGRAM = (
     b"            2048 |@@@@@@@@@@                               1        \n"
     b"            4096 |                                         0        \n"
 )
-# One small whole text of each layout. Each holds "first" and "second", once, in names of records
-# that stand apart, so that damage to the second leaves the first alone.
+# One small complete text of each layout. Each has "first" and "second", once, in names of separate
+# records, so that damage to the second does not affect the first.
 TEXTS = {
     "classic": HEADER + b"\n"
     b"              kernel`first+0x32\n"
@@ -155,7 +155,7 @@ def write(path: Path, data: bytes) -> Path:
 
 
 def assert_is_outcome(result: Result, command: str, layout: str) -> None:
-    """Check that a command gave a result, or an error where the layout has no stacks to draw."""
+    """Check that a command gave a result, or an error if the layout has no stacks to draw."""
     if layout in WITHOUT_STACKS and command in ("fold", "flamegraph"):
         assert result.exit_code in (1, 2)
         assert_is_error(result, result.exit_code)
@@ -184,14 +184,14 @@ NOTHING = {
 
 
 def as_text(command: str) -> tuple[str, ...]:
-    """Return the words of a command that makes no picture: one of an empty file says that it is."""
+    """Return the words of a command that draws nothing: an empty file still gives a picture."""
     return (command, "--tree") if command == "flamegraph" else (command,)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NOTHING)
-def test_a_file_with_nothing_in_it_is_one_line_of_error(
+def test_a_file_without_content_is_a_one_line_error(
     run: RunCommand, tmp_path: Path, command: str, name: str
 ) -> None:
     error = assert_is_error(run(*as_text(command), write(tmp_path / "nothing.out", NOTHING[name])))
@@ -200,7 +200,7 @@ def test_a_file_with_nothing_in_it_is_one_line_of_error(
 
 @pytest.mark.parametrize("layout", ["", "folded", "classic"])
 @pytest.mark.parametrize("text", [b"", b" \n\n"], ids=["empty", "blanks"])
-def test_an_empty_file_is_a_picture_that_says_so_and_a_failure(
+def test_an_empty_file_fails_and_its_picture_has_the_reason(
     run: RunCommand, tmp_path: Path, text: bytes, layout: str
 ) -> None:
     words = ("--input-format", layout) if layout else ()
@@ -224,7 +224,7 @@ def test_an_empty_file_among_others_makes_no_picture(run: RunCommand, tmp_path: 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", NOTHING)
-def test_a_file_with_nothing_in_it_has_nothing_in_any_layout(
+def test_a_file_without_content_is_an_error_in_any_layout(
     run: RunCommand, layout: str, name: str
 ) -> None:
     if layout in LINES_ARE_RECORDS and name in ("messages", "marks"):
@@ -304,7 +304,7 @@ def test_damage_to_one_record_leaves_the_others(layout: str, damage: str) -> Non
 
 
 def assert_holds_first(parsed: ParseResult) -> None:
-    """Check that the record named "first" weighs what it weighs in `TEXTS`."""
+    """Check that the record named "first" has the same value as in `TEXTS`."""
     values = [
         weight.value
         for profile in profiles_of(parsed)
@@ -324,7 +324,7 @@ def profiles_of(parsed: ParseResult) -> list[Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", EXPLAINED)
 @pytest.mark.parametrize("layout", TEXTS)
-def test_a_result_says_what_was_damaged(run: RunCommand, layout: str, damage: str) -> None:
+def test_a_result_lists_what_was_damaged(run: RunCommand, layout: str, damage: str) -> None:
     if layout in ONE_LINE_EACH and damage == "cut in mid-record":
         pytest.skip("a record is a line there: nothing is cut")
     text = DAMAGES[damage](TEXTS[layout])
@@ -337,7 +337,7 @@ def test_a_result_says_what_was_damaged(run: RunCommand, layout: str, damage: st
 
 
 @pytest.mark.parametrize("layout", TEXTS)
-def test_a_whole_text_has_no_problem(layout: str) -> None:
+def test_a_complete_text_has_no_problem(layout: str) -> None:
     problems = read(TEXTS[layout], "test", ReadOptions(jobs=1)).problems
     assert [one for one in problems if one.kind not in ("held", "unit")] == []
 
@@ -373,7 +373,7 @@ HEAD = "E 110 1001 20 100159 0 sh t fffff8004309a880 100107 first"
         "E 110 first",
     ],
 )
-def test_an_event_line_that_is_none_is_one_problem(run: RunCommand, line: str) -> None:
+def test_a_malformed_event_line_is_one_problem(run: RunCommand, line: str) -> None:
     text = TEXTS["events"].decode().replace(HEAD, line)
     result = run("report", "-", "-o", "-", "--format", "json", stdin=text.encode())
     assert_is_result(result)
@@ -494,7 +494,7 @@ NO_RECORDINGS: dict[str, Callable[[Path], Path]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("name", NO_RECORDINGS)
-def test_what_is_no_recording_is_one_line_of_error(
+def test_a_path_without_a_recording_is_a_one_line_error(
     run: RunCommand, tmp_path: Path, name: str, command: str
 ) -> None:
     error = assert_is_error(run(*as_text(command), NO_RECORDINGS[name](tmp_path)))
@@ -515,7 +515,7 @@ def test_a_gzip_file_that_ends_early_gives_what_could_be_unpacked(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_socket_is_one_line_of_error(
+def test_a_socket_is_a_one_line_error(
     run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     # Nobody can open a socket as a file, root included; its path must be short.
@@ -527,7 +527,7 @@ def test_a_socket_is_one_line_of_error(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_file_without_permission_is_one_line_of_error(
+def test_a_file_without_permission_is_a_one_line_error(
     run: RunCommand, tmp_path: Path, command: str
 ) -> None:
     path = write(tmp_path / "run.out", TEXTS["keyed"])
@@ -559,7 +559,7 @@ def test_a_whole_archive_is_read_as_the_file_in_it(run: RunCommand, tmp_path: Pa
         (["fold", "-"], DAMAGES["bytes that are not UTF-8"](TEXTS["keyed"]), 0),
     ],
 )
-def test_a_real_process_ends_alike(
+def test_a_real_process_has_the_same_exit_status(
     tmp_path: Path, arguments: list[str], stdin: bytes, code: int
 ) -> None:
     command = [sys.executable, "-m", "pvprof", *arguments]
@@ -583,25 +583,25 @@ RECORDED = (
     "stock-offcpu.out",
     "wakeup.out",
 )
-MOST_BYTES = 20_000
-MOST_CUTS = 250
+MAX_BYTES = 20_000
+MAX_CUTS = 250
 
 Totals = Counter[str]
-"""Sums by unit; of histograms, how many values they hold."""
+"""Sums by unit, and the number of values in histograms."""
 
 _RECORD_END = re.compile(rb"(?:.*\S )?\s*\d+(?: \d+)?\s*")
 
 
 def sample_of(name: str) -> bytes:
-    """Return a text, or the first whole records of a long one."""
+    """Return a text, or the first complete records of a long one."""
     if name in TEXTS:
         return TEXTS[name]
     data = read_recording_bytes(name)
-    return data if len(data) < MOST_BYTES else data[: [*record_ends(data[:MOST_BYTES])][-1]]
+    return data if len(data) < MAX_BYTES else data[: [*record_ends(data[:MAX_BYTES])][-1]]
 
 
 class Reading(NamedTuple):
-    """What a text gave, cut at some place."""
+    """The result of a text cut at one offset."""
 
     cut: int
     totals: Totals
@@ -609,7 +609,7 @@ class Reading(NamedTuple):
 
 
 def read_cut(data: bytes, cut: int) -> Reading:
-    """Read the first part of a text; one that cannot be read sums to nothing."""
+    """Read the first part of a text; if it cannot be read, its sum is nothing."""
     try:
         parsed = read(data[:cut], "cut", ReadOptions(jobs=1))
     except PvprofError:
@@ -622,15 +622,15 @@ def read_cut(data: bytes, cut: int) -> Reading:
 
 @cache
 def readings(name: str) -> tuple[Reading, ...]:
-    """Read a text cut at many places and at the end of every line, the whole one last."""
+    """Read a text cut at many offsets and at the end of every line, the complete one last."""
     data = sample_of(name)
-    cuts = {*range(0, len(data), max(1, len(data) // MOST_CUTS)), len(data)}
+    cuts = {*range(0, len(data), max(1, len(data) // MAX_CUTS)), len(data)}
     cuts |= {match.end() for match in re.finditer(b"\n", data)}
     return tuple(read_cut(data, cut) for cut in sorted(cuts))
 
 
 def record_ends(data: bytes) -> Iterator[int]:
-    """Yield where a record is certainly whole: by the look of the lines, whatever a reader says."""
+    """Yield the offsets at which records are complete, judged by their lines only."""
     yield 0
     end = 0
     is_histogram = is_event = False
@@ -653,14 +653,14 @@ def record_ends(data: bytes) -> Iterator[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
-def test_a_cut_text_never_weighs_more_than_the_whole(name: str) -> None:
+def test_the_total_of_a_cut_text_is_never_higher(name: str) -> None:
     *cuts, whole = readings(name)
     assert [(one.cut, one.totals) for one in cuts if one.totals - whole.totals] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
-def test_a_cut_text_keeps_every_record_that_is_whole(name: str) -> None:
+def test_a_cut_text_keeps_every_complete_record(name: str) -> None:
     data = sample_of(name)
     ends = list(record_ends(data))
     at_ends = {end: read_cut(data, end).totals for end in ends}

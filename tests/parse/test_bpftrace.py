@@ -1,4 +1,4 @@
-"""What pvprof's bpftrace programs print: JSON, names of any bytes, losses, damage."""
+"""The output of pvprof's bpftrace programs: JSON, names of any bytes, losses, damage."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def parsed_from(data: bytes, **options: object) -> ParseResult:
 
 
 def weights(parsed: ParseResult) -> dict[tuple[str, str, str, str], tuple[int, int]]:
-    """Return value and count by event, name, process and stack, of sums and of single waits."""
+    """Return value and count of sums and single waits by mechanism, name, process and stack."""
     profiles = list(parsed.profiles.values())
     if parsed.events is not None:
         profiles.append(parsed.events.profile())
@@ -83,7 +83,7 @@ def test_no_program_needs_a_kprobe(mode: str) -> None:
     )
 
 
-def test_of_one_process_only_new_threads_wait_for_a_cpu_not_new_processes() -> None:
+def test_in_tree_scope_new_threads_count_and_new_processes_do_not() -> None:
     probes = {
         name: one for one in program("runq", ProgramOptions(pid=7)).probes for name in one.names
     }
@@ -94,7 +94,7 @@ def test_of_one_process_only_new_threads_wait_for_a_cpu_not_new_processes() -> N
     assert "(args->clone_flags & 0x10000) != 0" in born.predicate
 
 
-def test_a_count_of_drops_for_which_there_is_no_room_is_still_told(tmp_path: Path) -> None:
+def test_drops_are_reported_even_if_the_counter_has_no_room(tmp_path: Path) -> None:
     lost = '{"type": "lost_events", "data": {"events": 31}}\n'
     (tmp_path / "raw.out").write_text(lost)
     (tmp_path / "dropped").symlink_to("/dev/full")
@@ -105,7 +105,7 @@ def test_a_count_of_drops_for_which_there_is_no_room_is_still_told(tmp_path: Pat
     assert (done.stdout, done.stderr) == ("31\n", "")
 
 
-def test_sizes_are_given_to_bpftrace_as_it_takes_them() -> None:
+def test_bpftrace_gets_sizes_in_its_own_units() -> None:
     found = environment("events", ProgramOptions(buffer_mb=3, variable_mb=2))
     assert found == {
         "BPFTRACE_MAP_KEYS_MAX": "4096",
@@ -124,7 +124,7 @@ def test_a_mode_that_only_dtrace_has_is_refused() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
-def test_a_real_recording_opens_whole(mode: str, run: RunCommand) -> None:
+def test_a_real_recording_is_complete(mode: str, run: RunCommand) -> None:
     place = LIVE / f"{mode}.pvprof.tar.gz"
     report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)
     assert [one["kind"] for one in report["problems"] if one["severity"] != "note"] == []
@@ -146,7 +146,7 @@ KINDS_OF_MODE = {
 }
 
 
-def test_single_waits_are_those_that_a_join_written_apart_finds() -> None:
+def test_single_waits_match_an_independent_join() -> None:
     recording = open_recording(str(LIVE / "events.pvprof.tar.gz"))
     since: dict[str, int] = {}
     expected = []
@@ -188,15 +188,15 @@ def test_values_and_counts_are_read_by_key() -> None:
     assert parsed.duration_ns == 8000
 
 
-def test_a_key_that_stands_there_twice_counts_twice() -> None:
-    """Of two processes' user stacks the same text may be printed."""
+def test_a_key_that_occurs_twice_counts_twice() -> None:
+    """The user stacks of two processes may be printed as the same text."""
     entry = '"\\n    f+1\\n": {"count": 1, "average": 5, "total": 5}'
     line = f'{{"type": "stats", "data": {{"@off_cpu": {{{entry}, {entry}}}}}}}'
     parsed = parsed_from(text_of(printed("#map off_cpu stack\n"), line))
     assert weights(parsed) == {("off-cpu", "", "", "kernel`f"): (10, 2)}
 
 
-def test_user_frames_stand_apart_and_alone_are_a_user_stack() -> None:
+def test_user_frames_are_delimited_and_alone_are_a_user_stack() -> None:
     key = "\n    f+1\n,\n    main+3\n    0x7f00\n,a b"
     line = json.dumps({"type": "map", "data": {"@on_cpu": {key: 3, ",\n    main+3\n,x": 4}}})
     parsed = parsed_from(text_of(printed("#map on_cpu stack user_stack exec\n"), line))
@@ -259,16 +259,14 @@ SHORT: dict[str, object] = {"count": 3, "average": 2, "total": 6}
     [(SHORT, "", "short_off_cpu_d"), ({"off_cpu_d": SHORT}, "event", "short")],
     ids=["now", "older recordings"],
 )
-def test_short_waits_that_were_only_summed_up_are_told(
-    mapping: dict[str, object], parts: str, name: str
-) -> None:
+def test_summed_short_waits_are_a_note(mapping: dict[str, object], parts: str, name: str) -> None:
     parsed = parsed_from(sums(mapping, parts, name))
     (told,) = (one for one in parsed.problems if one.kind == "set-aside")
     assert (told.count, "off-cpu-d waits shorter than the minimum, 6 ns" in told.text) == (3, True)
 
 
 @pytest.mark.parametrize("missed", [0, 3])
-def test_waits_whose_end_was_not_seen_are_told(missed: int) -> None:
+def test_waits_without_an_end_are_a_loss(missed: int) -> None:
     wait = (sleep(2000, 7), printed("R 3000 7 0"))
     counted = json.dumps({"type": "map", "data": {"@missed": missed}})
     parsed = parsed_from(text_of(printed("#map missed\n"), *wait, counted))
@@ -286,7 +284,7 @@ def test_waits_with_their_wakers_are_added_up_by_both_stacks() -> None:
     assert tuple(division) == (18, 0, 2)
 
 
-def test_a_comma_in_one_of_two_names_is_told() -> None:
+def test_a_comma_in_one_of_two_names_is_a_warning() -> None:
     both = {"count": 2, "average": 9, "total": 18}
     data = sums({f"\n    w+1\n,{STACK},a,b,c": both}, "waker_stack stack exec waker", "woken")
     assert kinds(parsed_from(data)) == {"ambiguous-names": 1}
@@ -323,7 +321,7 @@ ANY_NAME = st.binary(min_size=0, max_size=15).filter(lambda name: b"\0" not in n
 
 
 def spelled(name: bytes, is_old: bool) -> str:
-    """Return a name as bpftrace puts it into JSON: old ones spell high bytes in their own way."""
+    """Return a name as bpftrace puts it into JSON; old versions spell bytes differently."""
     out = b""
     for byte in name:
         short = {0x22: b'\\"', 0x5C: b"\\\\", 0x0A: b"\\n", 0x0D: b"\\r", 0x09: b"\\t"}.get(byte)
@@ -366,7 +364,7 @@ def test_a_name_of_any_bytes_is_read_back(first: bytes, second: bytes, is_old: b
 # ---- losses and damage --------------------------------------------------------------------------
 
 
-def test_what_was_lost_is_counted_by_kind() -> None:
+def test_losses_are_counted_by_kind() -> None:
     full = (
         '{"type": "helper_error", "helper": "map_update_elem", "retcode": -7, "line": 1, "col": 2}'
     )
@@ -393,7 +391,7 @@ def test_what_was_lost_is_counted_by_kind() -> None:
         '{"type": "printf", "data": "S 1 2 3 4 5.\\ud800"}',
     ],
 )
-def test_a_damaged_line_is_left_out_and_told_with_its_number(line: str) -> None:
+def test_a_damaged_line_is_left_out_and_its_number_reported(line: str) -> None:
     parsed = parsed_from(text_of(sleep(2000, 7), line, printed("R 3000 7 0")))
     assert weights(parsed) == {("off-cpu", "", "sh", FOLDED): (1000, 1)}
     (problem,) = parsed.problems
@@ -417,13 +415,13 @@ def test_a_key_of_other_parts_is_damaged(key: str, parts: str) -> None:
     assert len(weights(parsed)) == 1
 
 
-def test_a_value_that_is_none_is_damaged() -> None:
+def test_a_value_that_is_no_number_is_damaged() -> None:
     wait = (sleep(2000, 7), printed("R 3000 7 0"))
     for value in (None, "x", {"count": 1}, [1]):
         assert kinds(parsed_from(sums({STACK: value}, "stack", more=wait))) == {"damaged": 1}
 
 
-def test_a_text_that_ends_early_says_so() -> None:
+def test_a_text_that_ends_early_is_a_loss() -> None:
     data = text_of(sleep(2000, 7), printed("R 3000 7 0"), printed("R 4000 8 0"))
     cut = data[: data.index(b"R 4000")]
     assert kinds(parsed_from(cut)) == {"cut-off": 1, "no-end-marker": 1}
@@ -434,14 +432,14 @@ def test_whole_recordings_of_nothing_open() -> None:
     assert kinds(parsed) == {"nothing-recorded": 1}
 
 
-def test_json_of_other_programs_is_refused_with_what_to_do() -> None:
+def test_json_of_other_programs_is_refused_with_a_hint() -> None:
     data = b'{"type": "map", "data": {"@": {"sh": 3}}}\n'
     with pytest.raises(InputError, match="no #pvprof header") as error:
         parsed_from(data)
     assert "-f json" in (error.value.hint or "")
 
 
-def test_maps_that_were_not_announced_are_no_part_of_the_result() -> None:
+def test_maps_that_were_not_announced_are_skipped() -> None:
     line = json.dumps({"type": "map", "data": {"@other": {"sh": 3}}})
     assert kinds(parsed_from(text_of(sleep(2000, 7), printed("R 3000 7 0"), line))) == {
         "other-maps": 1
@@ -454,7 +452,7 @@ def test_any_bytes_behind_the_header_give_records_or_problems(junk: bytes) -> No
     assert "no-end-marker" in kinds(parsed)
 
 
-def test_what_bpftrace_says_on_stderr_is_told_but_for_its_usual_words(
+def test_unusual_messages_of_bpftrace_on_stderr_are_problems(
     tmp_path: Path, run: RunCommand
 ) -> None:
     place = tmp_path / "x.out"
@@ -465,3 +463,27 @@ def test_what_bpftrace_says_on_stderr_is_told_but_for_its_usual_words(
     report = json.loads(run("report", place, "-o", "-", "--format", "json").stdout)
     (told,) = report["problems"]
     assert (told["kind"], told["text"]) == ("bpftrace-message", "bpftrace: something is odd")
+
+
+WAIT = (printed("S 1 1 1 0 0\n        f+16\n.sh"), printed("R 5 1 0"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"type": "lost_events", "data": {"events": "x"}}',
+        '{"type": "lost_events", "data": 5}',
+        '{"type": "stats", "data": [1, 2]}',
+        '{"type": "stats", "data": {"@off_cpu": {"\\n,sh": {"count": Infinity, "total": 1}}}}',
+    ],
+)
+def test_a_line_with_values_of_another_type_is_damaged(line: str) -> None:
+    announced = printed("#map off_cpu stack exec\n")
+    (problem,) = parsed_from(text_of(announced, *WAIT, line)).problems
+    assert (problem.kind, problem.line) == ("damaged", 6)
+
+
+def test_a_time_beyond_64_bits_is_a_loss_with_its_line() -> None:
+    late = printed(f"S {10**19 - 1} 1 1 0 2\n        f+16\n.sh")
+    (problem,) = parsed_from(text_of(*WAIT, late)).problems
+    assert (problem.kind, problem.line, problem.count) == ("damaged", 5, 1)

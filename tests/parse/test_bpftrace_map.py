@@ -1,4 +1,4 @@
-"""The maps that anybody's bpftrace program prints."""
+"""The maps that any bpftrace program prints."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_real_map_adds_up_process_by_process(run: RunCommand) -> None:
     assert all(";-;" in line for line in folded)
 
 
-def test_what_is_not_read_is_told(run: RunCommand) -> None:
+def test_lines_that_are_not_read_are_counted(run: RunCommand) -> None:
     result = run("report", MAP, "--format", "json")
     told = {one["kind"]: one["count"] for one in json.loads(result.stdout)["problems"]}
     histogram_rows = len(re.findall(r"(?m)^\[.*\|$", MAP.read_text()))
@@ -99,7 +99,7 @@ def test_several_maps_with_stacks_must_be_chosen_from(run: RunCommand) -> None:
         *(("", "samples"), ("us", "samples"), ("instances", "samples")),
     ],
 )
-def test_the_unit_is_told_by_the_name_where_that_is_plain(name: str, unit: str) -> None:
+def test_the_name_of_a_map_may_give_its_unit(name: str, unit: str) -> None:
     parsed = parsed_from(f"@{name}[{STACK}, sh]: 5\n")
     assert [profile.unit for profile in parsed.profiles.values()] == [unit]
     (problem,) = parsed.problems
@@ -114,14 +114,14 @@ def test_stats_have_counts() -> None:
     assert (weight.value, weight.count) == (37, 4)
 
 
-def test_what_bpftrace_lost_is_a_loss() -> None:
+def test_lost_events_and_stacks_are_losses() -> None:
     text = f"Lost 12 events\nERROR: failed to look up stack id 0 (pid 1): -1\n@[{STACK}]: 5\n"
     told = {one.kind: (one.count, one.severity) for one in parsed_from(text).problems}
     assert told["drops"] == (12, "loss")
     assert told["lost-stacks"] == (1, "loss")
 
 
-def test_an_entry_that_another_cuts_into_is_a_loss() -> None:
+def test_an_entry_interrupted_by_another_is_a_loss() -> None:
     text = f"@[\n    f+1\n@[{STACK}, sh]: 5\n"
     parsed = parsed_from(text)
     assert rows_of(parsed) == {("sh", "", "g;f"): 5}

@@ -1,4 +1,4 @@
-"""What dtrace says on stderr is counted by kind: grep over the real files is the judge."""
+"""Messages of dtrace on stderr are counted by kind, as grep counts them in the real files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_drops_of_the_real_file_add_up() -> None:
     assert counts(text.splitlines()) == wanted
 
 
-def test_a_run_that_dtrace_gave_up_is_said_so() -> None:
+def test_an_aborted_run_is_reported() -> None:
     text = read_recording_bytes("build-events.err").decode()
     assert counts(text.splitlines()) == {"buffer-lowered": 1, "drops": 2737, "aborted": 1}
 

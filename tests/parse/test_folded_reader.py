@@ -1,4 +1,4 @@
-"""Folded text is read the same, by the quick way for plain lines and one line after the other."""
+"""The fast path for plain folded lines gives the same as reading line by line."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pvprof.parse.detect import sniff
+from pvprof.parse.detect import detect
 from pvprof.parse.files import folded
 from pvprof.parse.files.folded import FoldedReader
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import ReadOptions, TextSource
 
-# Every character that the quick way must tell from a plain one, and some plain ones.
+# Every character that the fast path must not take for a plain one, and some plain ones.
 _CHARACTERS = st.sampled_from("ab19;# \t\r\x1c\x7f\u00e9.-")
 _STACKS = st.text(_CHARACTERS, max_size=6)
 _LINES = st.one_of(
@@ -24,9 +25,9 @@ _LINES = st.one_of(
 
 
 def _read(text: bytes) -> ParseResult:
-    reader = FoldedReader("law", None, differential=False)
+    reader = FoldedReader(TextSource(text, "law", ReadOptions()))
     for piece in text.splitlines(keepends=True) if len(text) > 40 else [text]:
-        reader.feed(piece)
+        reader.feed(piece, 0)
     return reader.finish()
 
 
@@ -49,7 +50,7 @@ def test_plain_lines_are_read_as_line_by_line(lines: list[str], ends: bool) -> N
     assert quick.records == slow.records
 
 
-def test_plain_lines_take_the_quick_way() -> None:
+def test_plain_lines_take_the_fast_path() -> None:
     for text in (b"a;b 1\nc 2", b"main;operator new 3\nmain 4"):
         assert folded._split_plain(text) is not None, text
 
@@ -65,7 +66,7 @@ def test_a_process_whose_name_begins_with_a_hash_is_no_comment() -> None:
     [b"idle 90\nmain;work 10\n", b" a;b;c 5\n", b"# made by hand\nidle 9\nidle 8\na;b 1\n"],
 )
 def test_a_few_short_stacks_are_taken_for_folded(text: bytes) -> None:
-    assert sniff(text) == "folded"
+    assert detect(text).name == "folded"
 
 
 @pytest.mark.parametrize("text", [b"a;b 5\n# 17 stacks in 30\n", b"# 17 stacks in 30\na;b 5\n"])

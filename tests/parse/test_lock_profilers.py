@@ -44,7 +44,7 @@ def test_each_row_of_lock_profiling_is_a_weight_or_never_waited() -> None:
     assert {one.kind for one in parsed.problems} == {"never-waited", "held"}
 
 
-def test_time_held_is_named_to_the_microsecond_and_in_no_total() -> None:
+def test_time_held_is_a_note_and_in_no_total() -> None:
     rows = [line.split() for line in PROFILING.read_text().splitlines()[2:-1]]
     held_us, count = sum(int(row[2]) for row in rows), sum(int(row[4]) for row in rows)
     (held,) = problems_of(read(PROFILING.read_bytes(), "test", ReadOptions(jobs=1)), "held")
@@ -119,7 +119,7 @@ def test_histograms_hold_as_many_waits_as_their_rows() -> None:
         (PROFILING.name, "proctree", "proc tree"),
     ],
 )
-def test_a_lock_has_the_class_that_it_has_in_a_recording_of_ours(
+def test_a_lock_has_the_same_class_as_in_a_recording_by_pvprof(
     run: RunCommand, name: str, lock: str, lock_class: str
 ) -> None:
     result = run("locks", RECORDINGS / name, "--format", "csv", "-q")
@@ -141,19 +141,21 @@ def test_a_stack_of_lockstat_is_drawn_from_its_root(run: RunCommand) -> None:
     assert (stack[0], stack[-1]) == ("trap", "vm_page_alloc_domain_after")
 
 
-def test_spinning_and_blocking_of_a_lock_stand_in_one_row(run: RunCommand) -> None:
+def test_spinning_and_blocking_of_a_lock_are_one_row(run: RunCommand) -> None:
     result = run("locks", LOCKSTAT, "--spin", "--format", "markdown", "-q")
     assert_golden(result.stdout, GOLDEN / "locks-lockstat-1.md")
 
 
-def test_times_that_lock_profiling_adds_up_are_not_told_apart(run: RunCommand) -> None:
+def test_times_that_lock_profiling_adds_up_are_not_split(run: RunCommand) -> None:
     result = run("locks", PROFILING, "--spin", "--format", "markdown", "-q")
     assert_golden(result.stdout, GOLDEN / "locks-lock-profiling.md")
 
 
 @pytest.mark.parametrize("name", [LOCKSTAT.name, PROFILING.name])
 @pytest.mark.parametrize("suffix", ["md", "json", "csv", "html", "svg", "folded"])
-def test_every_format_takes_them(run: RunCommand, name: str, suffix: str, tmp_path: Path) -> None:
+def test_every_output_format_has_the_locks(
+    run: RunCommand, name: str, suffix: str, tmp_path: Path
+) -> None:
     place = tmp_path / f"out.{suffix}"
     result = run("report", RECORDINGS / name, "-o", place)
     assert result.exit_code == 0, result.stderr
@@ -210,7 +212,7 @@ def test_rates_are_refused() -> None:
     assert "-R" in problems_of(parsed, "bad-section")[0].text
 
 
-def test_a_section_of_a_kind_that_nobody_knows_is_not_called_waiting() -> None:
+def test_a_section_of_an_unknown_kind_is_no_wait() -> None:
     odd = TITLE.replace("R/W", "Odd")
     parsed = parsed_from(GOOD_SECTION + section(PLAIN, GOOD_ROW, title=odd))
     assert [one.total for one in parsed.profiles.values()] == [5005]
@@ -223,9 +225,7 @@ def test_more_events_in_rows_than_in_the_title_are_a_warning() -> None:
     assert (problem.kind, problem.count, problem.severity) == ("bad-section", 4, "warning")
 
 
-def test_what_a_workload_prints_between_the_lines_is_counted_and_passed_over(
-    run: RunCommand,
-) -> None:
+def test_output_of_the_workload_is_counted_and_skipped(run: RunCommand) -> None:
     text = "make: entering\nall done 5\n" + section(
         PLAIN, "    5 100% 100% 0.00     1001 a   b+0x1"
     )
@@ -255,7 +255,7 @@ GOOD = " 1 1 1 7 1 1 1 0 1 /usr/src/sys/vm/a.c:12 (rw:first)"
         "x",
     ],
 )
-def test_a_row_that_is_none_is_one_loss_with_its_line(bad: str) -> None:
+def test_a_malformed_row_is_one_loss_with_its_line(bad: str) -> None:
     parsed = parsed_from(f"{HEAD}{GOOD}\n{bad}\n")
     (profile,) = parsed.profiles.values()
     assert profile.total == 7000

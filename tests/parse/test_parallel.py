@@ -1,4 +1,4 @@
-"""Sharing out to processes: faults of a child, and nothing left running."""
+"""Reading in several processes: faults of a child, and no process left running."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_shares_are_merged_in_their_order() -> None:
     assert no_child_is_left()
 
 
-def test_what_is_packed_is_unpacked_the_same() -> None:
+def test_a_packed_result_is_unpacked_unchanged() -> None:
     parsed = one_record((0, 1))
     again = unpack(pack(parsed))
     assert again == parsed
@@ -83,10 +83,9 @@ def test_an_error_here_leaves_no_child_behind() -> None:
     assert no_child_is_left()
 
 
-def test_shares_cover_the_text_and_begin_where_records_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pvprof.parse.parallel.MIN_SHARE_BYTES", 10)
+def test_shares_cover_the_text_and_begin_where_records_do() -> None:
     data = b"aaaa\n" * 40
-    found = shares(data, re.compile(rb"\n"), len(data), 4)
+    found = shares(data, re.compile(rb"\n"), len(data), 4, 10)
     assert len(found) == 4
     assert found[0][0] == 0
     assert found[-1][1] == len(data)
@@ -95,4 +94,4 @@ def test_shares_cover_the_text_and_begin_where_records_do(monkeypatch: pytest.Mo
 
 
 def test_a_small_text_is_one_share() -> None:
-    assert shares(b"x" * 1000, re.compile(rb"x"), 1000, 8) == [(0, 1000)]
+    assert shares(b"x" * 1000, re.compile(rb"x"), 1000, 8, 1001) == [(0, 1000)]

@@ -1,4 +1,4 @@
-"""What ``perf script`` prints: switches, wake-ups and samples."""
+"""The output of ``perf script``: switches, wake-ups and samples."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def parsed_from(text: str) -> ParseResult:
 
 
 def waits_of(parsed: ParseResult) -> list[tuple[str, str, str, int]]:
-    """Return event, process, stack and length of each wait, in the order of the file."""
+    """Return mechanism, process, stack and length of each wait, in the order of the file."""
     events = parsed.events
     assert events is not None
     return [
-        (events.keys[key].event, events.keys[key].execname, events.stacks[stack], wait)
+        (events.keys[key].mechanism, events.keys[key].execname, events.stacks[stack], wait)
         for key, stack, wait in zip(
             events.key_id.tolist(), events.stack_id.tolist(), events.wait_ns.tolist(), strict=True
         )
@@ -47,7 +47,7 @@ SWITCH = re.compile(
 
 
 def joined_by_hand() -> Counter[tuple[str, str]]:
-    """Add up by mechanism and process how long threads were off the CPU, line by line."""
+    """Add up the time that threads were off-CPU by mechanism and process, line by line."""
     switches = sorted(
         (int(match[1]) * 10**9 + int(match[2]), match[3], int(match[4]), match[5], int(match[6]))
         for line in TEXT.splitlines()
@@ -66,7 +66,7 @@ def joined_by_hand() -> Counter[tuple[str, str]]:
     return found
 
 
-def test_waits_add_up_to_those_joined_by_hand() -> None:
+def test_waits_match_an_independent_join() -> None:
     found: Counter[tuple[str, str]] = Counter()
     for event, execname, _, wait in waits_of(parsed_from(TEXT)):
         found[event, execname] += wait
@@ -81,7 +81,7 @@ def test_each_sample_counts_once() -> None:
     assert wanted > 20
 
 
-def test_a_sleep_is_divided_by_who_woke_it(run: RunCommand) -> None:
+def test_a_sleep_is_split_at_its_wake_up(run: RunCommand) -> None:
     result = run("report", PERF, "-k", "all", "--execname", "^cat$", "--format", "json")
     section = json.loads(result.stdout)["sections"][0]
     (row,) = [row for row in section["rows"] if row["kind"] != "runq"]
@@ -98,13 +98,13 @@ def test_stacks_have_modules_and_a_delimiter_as_everywhere(run: RunCommand) -> N
     assert "kernel`anon_pipe_read" in frames
 
 
-def test_a_part_of_the_run_can_be_cut_out(run: RunCommand) -> None:
+def test_a_window_of_the_run_can_be_kept(run: RunCommand) -> None:
     def total(*window: str) -> int:
         result = run("report", PERF, "-k", "all", *window, "--format", "json")
         assert result.exit_code == 0, result.stderr
         return int(json.loads(result.stdout)["sections"][0]["total"]["value"])
 
-    # samples have no times that are kept: they are told to be left out
+    # the times of samples are not kept: they are left out as a loss
     assert total("--to", "0.1") + total("--from", "0.1") == total()
 
 
@@ -150,7 +150,7 @@ def test_times_are_exact(first: str, second: str, wait: int) -> None:
         *(("D|K", "off-cpu-d"), ("R", "runq-preempted"), ("R+", "runq-preempted")),
     ],
 )
-def test_the_state_tells_why_a_thread_was_switched_out(state: str, event: str) -> None:
+def test_the_state_of_a_thread_gives_the_mechanism(state: str, event: str) -> None:
     parsed = parsed_from(switch("1.000000", 5, 0, state=state) + switch("2.000000", 0, 5))
     assert [one[0] for one in waits_of(parsed)] == [event]
 
@@ -163,7 +163,7 @@ def test_a_thread_that_is_dead_waits_for_nothing() -> None:
 
 
 @pytest.mark.parametrize("cpu", ["[000] ", "", "[127] "])
-def test_the_cpu_may_lack(cpu: str) -> None:
+def test_the_cpu_may_be_missing(cpu: str) -> None:
     parsed = parsed_from(switch("1.000000", 5, 0, cpu=cpu) + switch("2.000000", 0, 5, cpu=cpu))
     assert [one[3] for one in waits_of(parsed)] == [10**9]
 
@@ -202,7 +202,7 @@ def test_a_frame_reads_as_everywhere_else(line: str, frame: str) -> None:
 
 
 @pytest.mark.parametrize("event", ["cycles", "cpu-clock:ppp", "cycles:u", "cpu/cycles/u"])
-def test_what_is_no_tracepoint_is_a_sample(event: str) -> None:
+def test_an_event_that_is_no_tracepoint_is_a_sample(event: str) -> None:
     text = f"a b  5/6 [001] 1.000000:  250000 {event}: \n\tffff f+0x1 ([kernel.kallsyms])\n\n"
     ((key, _, _),) = parsed_from(text).profiles["samples", False]
     assert (key.mechanism, key.execname, key.name) == ("on-cpu", "a b", "")
@@ -214,7 +214,7 @@ def test_samples_of_several_events_are_kept_apart() -> None:
     assert names == {"cycles", "cache-misses"}
 
 
-def test_other_tracepoints_are_counted_and_told() -> None:
+def test_other_tracepoints_are_a_note_with_their_count() -> None:
     text = "sh 5 1.000000: block:block_rq_issue: 8,0 R 4096\n\n" * 3 + switch("1.000000", 5, 0)
     told = {one.kind: one.count for one in parsed_from(text + switch("2.000000", 0, 5)).problems}
     assert told["other-events"] == 3
@@ -230,13 +230,13 @@ def test_lost_events_are_a_loss() -> None:
     assert (problem.kind, problem.count, problem.line) == ("drops", 23, 5)
 
 
-def test_lines_that_are_nothing_are_a_loss_with_the_first_ones_place() -> None:
+def test_unknown_lines_are_one_loss_with_the_first_line() -> None:
     text = switch("1.000000", 5, 0) + "what is this\n\nand this\n\n" + switch("2.000000", 0, 5)
     (problem,) = [one for one in parsed_from(text).problems if one.severity == "loss"]
     assert (problem.kind, problem.count, problem.line) == ("bad-line", 2, 5)
 
 
-def test_waits_without_an_end_are_told_apart() -> None:
+def test_lost_and_open_waits_are_counted_separately() -> None:
     text = switch("1.000000", 5, 0) + switch("2.000000", 5, 0) + switch("3.000000", 0, 5)
     text += switch("4.000000", 6, 0)
     parsed = parsed_from(text)
@@ -258,3 +258,14 @@ def test_a_cut_text_is_a_part_of_the_whole(tids: list[int], cut: int) -> None:
     assert sum(one[3] * n for one, n in found.items()) <= sum(
         one[3] * n for one, n in whole.items()
     )
+
+
+@pytest.mark.parametrize(
+    "arguments", [f"comm=x pid={2**63} prio=120 target_cpu=003", "comm=x pid=-1 prio=120"]
+)
+def test_a_wake_up_of_an_impossible_thread_is_one_loss(arguments: str) -> None:
+    wait = switch("10.000001", 5, 0) + switch("10.000003", 0, 5)
+    wake_up = f"sh  7/7  [001] 10.000002:  1 sched:sched_wakeup: {arguments}\n\n"
+    (problem,) = parsed_from(wait + wake_up).problems
+    assert (problem.kind, problem.count, problem.severity) == ("damaged", 1, "loss")
+    assert problem.line == wait.count("\n") + 1

@@ -1,4 +1,4 @@
-"""What pmcstat(8) prints: call graphs, and the text of its log."""
+"""The output of pmcstat(8): call graphs, and the text of its log."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def stacks_of(parsed: ParseResult) -> Counter[str]:
 # ---- call graphs --------------------------------------------------------------------------------
 
 
-def test_stacks_are_turned_over_and_callers_that_are_not_known_keep_their_samples() -> None:
+def test_stacks_are_inverted_and_unknown_callers_keep_their_samples() -> None:
     parsed = parsed_from(GRAPH)
     assert stacks_of(parsed) == {
         "sh`main;-;tmpfs.ko`tmpfs_open;kernel`__rw_wlock_hard;kernel`lock_delay": 9,
@@ -84,7 +84,7 @@ NAMES = st.sampled_from(["a", "b", "c", "lock_delay"])
         st.lists(NAMES, min_size=1, max_size=5).map(tuple), st.integers(1, 10**9), min_size=1
     )
 )
-def test_a_graph_gives_its_samples_back(chains: dict[tuple[str, ...], int]) -> None:
+def test_a_generated_graph_is_read_back(chains: dict[tuple[str, ...], int]) -> None:
     wanted: Counter[str] = Counter()
     for chain, number in chains.items():
         is_inner = any(other[: len(chain)] == chain and other != chain for other in chains)
@@ -123,7 +123,7 @@ def test_samples_that_pmcstat_could_not_convert_are_a_loss() -> None:
         ("40.00%  [8]        memcpy @ /lib/libc.so.7", 12),
     ],
 )
-def test_a_damaged_line_takes_those_above_it_with_it_and_says_so(line: str, left: int) -> None:
+def test_a_damaged_line_costs_its_callers_and_is_a_loss(line: str, left: int) -> None:
     parsed = parsed_from(GRAPH.replace(line, line.replace("[", "{")))
     losses = Counter(one.kind for one in parsed.problems if one.severity == "loss")
     assert losses["bad-line"] >= 2
@@ -139,14 +139,14 @@ def test_callers_with_more_samples_than_what_they_call_are_a_warning() -> None:
     assert (problem.kind, problem.severity, problem.line) == ("bad-count", "warning", 3)
 
 
-def test_a_section_that_holds_fewer_samples_than_it_says_is_cut_off() -> None:
+def test_a_section_with_too_few_samples_is_cut_off() -> None:
     parsed = parsed_from(GRAPH.partition("40.00%")[0])
     (problem,) = parsed.problems
     assert (problem.kind, problem.line) == ("cut-off", 1)
     assert "12 of 20" in problem.text
 
 
-def test_on_cpu_samples_and_waits_stand_in_one_report(run: RunCommand, tmp_path: Path) -> None:
+def test_a_report_may_have_samples_and_waits(run: RunCommand, tmp_path: Path) -> None:
     place = tmp_path / "oncpu.pmc"
     place.write_text(GRAPH)
     result = run("report", RECORDINGS / "stock-offcpu.out", place, "--format", "json")
@@ -205,7 +205,7 @@ def test_kernel_addresses_of_a_log_get_their_names(run: RunCommand) -> None:
     assert "kernel`" not in plain
 
 
-def test_a_callchain_that_ends_early_is_left_out_and_told() -> None:
+def test_a_callchain_that_ends_early_is_a_loss() -> None:
     parsed = parsed_from(LOG.replace("...       0x201450\n", ""))
     (problem,) = parsed.problems
     assert (problem.kind, problem.line, problem.severity) == ("cut-off", 7, "loss")

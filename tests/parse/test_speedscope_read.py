@@ -64,7 +64,7 @@ def parse(*profiles: Any, **options: Any) -> ParseResult:
 
 
 def sums_of(parsed: ParseResult) -> dict[str, dict[str, int]]:
-    """Return for each unit the value of each stack."""
+    """Map each unit to the value of each stack."""
     return {
         unit: {str(stack): weight.value for _, stack, weight in profile}
         for (unit, _), profile in parsed.profiles.items()
@@ -122,7 +122,7 @@ def test_seconds_since_1970_lose_no_nanosecond() -> None:
     assert sums_of(read(text, "made up", ReadOptions())) == {"ns": {"main": 1}}
 
 
-def test_values_without_a_unit_are_what_the_option_says() -> None:
+def test_values_without_a_unit_have_the_unit_of_the_option() -> None:
     parsed = parse(sampled(unit="none"), sampled(), unit="events")
     assert sums_of(parsed) == {
         "events": {"main": 3, "main;read": 4},
@@ -130,7 +130,7 @@ def test_values_without_a_unit_are_what_the_option_says() -> None:
     }
 
 
-def test_an_unknown_unit_is_taken_for_none_and_said() -> None:
+def test_an_unknown_unit_is_a_warning() -> None:
     parsed = parse(sampled(unit="fortnights"))
     assert list(sums_of(parsed)) == ["samples"]
     assert kinds_of(parsed) == {"bad-unit": 1}
@@ -141,7 +141,7 @@ def test_profiles_of_one_unit_are_added_up_whatever_their_scale() -> None:
     assert sums_of(parsed) == {"ns": {"main": 3 + 3_000 + 5, "main;read": 4 + 4_000}}
 
 
-def test_profiles_of_two_units_are_told_apart(run: RunCommand) -> None:
+def test_profiles_of_two_units_are_separate(run: RunCommand) -> None:
     text = text_of(sampled(), sampled(unit="none", weights=[30, 40]))
     assert run("fold", "-", stdin=text).stdout == "main 3\nmain;read 4\n"
     counted = run("fold", "-", "--measure", "samples", stdin=text)
@@ -183,7 +183,7 @@ def test_names_are_cleaned_as_everywhere() -> None:
         lambda text: b"{\n" + text[1:] + b"\n\n",
     ],
 )
-def test_the_layout_is_recognised_however_the_json_is_written(
+def test_the_layout_is_detected_in_any_json_style(
     change: Callable[[bytes], bytes],
 ) -> None:
     parsed = read(change(text_of(sampled())), "made up", ReadOptions())
@@ -227,8 +227,8 @@ def test_profiles_are_chosen_by_their_names(run: RunCommand) -> None:
 
 def test_a_name_that_no_profile_has_is_an_error_that_lists_the_names(run: RunCommand) -> None:
     text = text_of(*(sampled(name=f"thread {number}") for number in range(7)))
-    result = run("fold", "-", "--profile", "nobody", stdin=text)
-    assert "no profile matches --profile nobody" in assert_is_error(result, 2)
+    result = run("fold", "-", "--profile", "missing", stdin=text)
+    assert "no profile matches --profile missing" in assert_is_error(result, 2)
     assert "'thread 0', " in result.stderr
     assert "2 more" in result.stderr
 
@@ -265,9 +265,7 @@ WHOLE = text_of(sampled(), evented(("O", 0, 1), ("C", 0, 2)))
         text_of(sampled(weights=[0, 0])),
     ],
 )
-def test_a_file_without_a_value_to_be_had_is_one_line_of_error(
-    run: RunCommand, text: bytes
-) -> None:
+def test_a_file_without_values_is_a_one_line_error(run: RunCommand, text: bytes) -> None:
     for command in ("fold", "flamegraph", "report"):
         assert_is_error(run(command, "-", stdin=text))
     with pytest.raises(InputError):
@@ -304,7 +302,7 @@ def test_a_file_without_a_value_to_be_had_is_one_line_of_error(
         (evented(("C", 0, 3)), "bad-event"),
     ],
 )
-def test_what_is_wrong_is_counted_and_leaves_the_rest(profile: Any, problem: str) -> None:
+def test_wrong_parts_are_counted_and_the_rest_is_kept(profile: Any, problem: str) -> None:
     parsed = parse(sampled(), profile, sampled(weights=[30, 40]))
     assert sums_of(parsed) == {"ns": {"main": 33, "main;read": 44}}
     assert list(kinds_of(parsed)) == [problem]
@@ -317,7 +315,7 @@ def test_a_problem_names_its_profile_and_counts_every_sample() -> None:
     assert "profile 'sh'" in problem.text
 
 
-def test_an_event_before_the_one_before_it_is_moved() -> None:
+def test_an_event_out_of_order_is_moved() -> None:
     parsed = parse(evented(("O", 0, 10), ("O", 1, 20), ("C", 1, 19), ("C", 0, 25)))
     assert sums_of(parsed) == {"ns": {"main": 10 + 5}}
     assert kinds_of(parsed) == {"bad-event": 1}

@@ -1,4 +1,4 @@
-"""Totals agree with the input to the nanosecond: plain awk over the raw file is the judge."""
+"""Totals agree with those of awk over the raw file, to the nanosecond."""
 
 from __future__ import annotations
 
@@ -142,14 +142,14 @@ def test_the_last_snapshot_of_running_totals_is_what_counts(run: RunCommand) -> 
         ("lockstat-provider.out", "pmap pv list", "kernel", "pv list (rwlock)"),
     ],
 )
-def test_the_locks_of_the_review_stand_in_the_table_with_kind_and_class(
+def test_the_locks_of_the_review_are_rows_with_kind_and_class(
     recording: str, name: str, kind: str, lock_class: str, run: RunCommand
 ) -> None:
     rows = csv_rows(run("locks", RECORDINGS / recording, "--format", "csv", "-q"))
     assert [(r["kind"], r["class"]) for r in rows if r["name"] == name] == [(kind, lock_class)]
 
 
-def test_spinning_and_blocking_on_the_pv_lists_are_told_apart(run: RunCommand) -> None:
+def test_spinning_and_blocking_on_the_pv_lists_are_separate(run: RunCommand) -> None:
     program = r"""
         /^[a-z]+-(spin|block)\|/ { spins = /^[a-z]+-spin/; ours = /\|pmap pv list$/ }
         /^[0-9]+ [0-9]+$/ && ours { sum[spins] += $1; n[spins] += $2 }
@@ -178,7 +178,7 @@ def test_every_wake_up_counts_also_those_in_a_row(run: RunCommand) -> None:
     assert section["wakers"]["count"] + lone == wanted[0] == 550
 
 
-def test_times_behind_events_stay_times(run: RunCommand) -> None:
+def test_times_after_events_stay_times(run: RunCommand) -> None:
     events = read_recording_bytes("events.out.gz").split(b"\nE ")
     text = b"\nE ".join(events[:20]) + b"\n\nturnstile|vm object\nkernel`x\nkernel`y\n1000 3\n"
     rows = csv_rows(run("report", "-", "--format", "csv", "--name", "^vm object$", stdin=text))
@@ -186,7 +186,7 @@ def test_times_behind_events_stay_times(run: RunCommand) -> None:
     assert [(row["unit"], row["value"], row["count"]) for row in kept] == [("ns", "1000", "3")]
 
 
-def test_quantiles_stand_only_beside_the_waits_they_are_of(run: RunCommand) -> None:
+def test_quantiles_are_only_beside_the_waits_they_belong_to(run: RunCommand) -> None:
     both = [RECORDINGS / "events.out.gz", RECORDINGS / "stock-offcpu.out"]
     pooled = {row["name"]: row for row in csv_rows(run("report", *both, "--format", "csv"))}
     assert pooled["vmpfw"]["count"] == "125"

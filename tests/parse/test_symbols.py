@@ -98,7 +98,7 @@ def test_without_symbols_hex_frames_stay_apart(run: RunCommand) -> None:
     ]
 
 
-def test_kldstat_tells_the_module_of_an_address() -> None:
+def test_kldstat_gives_the_module_of_an_address() -> None:
     text = (RECORDINGS / "host-facts.txt").read_text()
     modules = parse_kldstat(text)
     assert [module.name for module in modules][:3] == ["kernel", "dtraceall.ko", "profile.ko"]

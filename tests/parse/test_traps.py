@@ -126,19 +126,19 @@ def test_an_output_that_begins_with_a_frame_loses_no_frame(fold: Fold) -> None:
 
 @pytest.mark.parametrize("before", ["", HEADER, HEADER + "\n", HEADER * 3, "\n" + HEADER])
 @pytest.mark.parametrize("between", ["", "\n" + HEADER, "\n" + HEADER * 2, "\n\n\n"])
-def test_any_number_of_headers_stands_before_and_between_records(
+def test_any_number_of_headers_may_come_before_and_between_records(
     fold: Fold, before: str, between: str
 ) -> None:
     text = before + classic("kernel`a", value=3) + between + classic("kernel`b", value=4)
     assert fold(text) == ["kernel`a 3", "kernel`b 4"]
 
 
-def test_a_header_may_carry_what_printa_wrote_behind_it(fold: Fold) -> None:
+def test_a_header_may_be_followed_by_output_of_printa(fold: Fold) -> None:
     text = HEADER.rstrip("\n") + "sh\n" + indented("kernel`a") + "   3\n"
     assert fold(text) == ["sh;kernel`a 3"]
 
 
-# D2: nothing but a header is an empty recording: say so, fail, print no result.
+# D2: a header alone is an empty recording: an error, and no result.
 
 
 @pytest.mark.parametrize("text", [HEADER, HEADER * 2, HEADER.split("\n", maxsplit=1)[0] + "\n"])
@@ -175,7 +175,7 @@ def test_a_process_with_a_number_for_a_name_is_a_key_of_printa(fold: Fold) -> No
     assert fold(text) == ["123;kernel`a 5", "sh;kernel`a 1", "sh;kernel`b 1"]
 
 
-def test_a_number_for_a_name_is_a_key_where_no_other_process_was_seen(fold: Fold) -> None:
+def test_a_number_for_a_name_is_a_key_if_it_is_the_only_process(fold: Fold) -> None:
     text = keyed("123", "kernel`a", value=5) + keyed("124", "kernel`a", value=6)
     assert fold(text) == ["123;kernel`a 5", "124;kernel`a 6"]
 
@@ -196,14 +196,14 @@ BOTH = "sh`main;libc.so.7`_fork;-;kernel`sys_fork;kernel`fork1"
 
 
 @pytest.mark.parametrize("parts", [(KERNEL, USER), (USER, KERNEL)])
-def test_user_frames_stand_towards_the_root_whichever_was_printed_first(
+def test_user_frames_are_towards_the_root_in_any_order_of_printing(
     fold: Fold, parts: Sequence[Sequence[str]]
 ) -> None:
     first, second = parts
     assert fold(f"\n{indented(*first)}\n{indented(*second)}   9\n") == [f"{BOTH} 9"]
 
 
-def test_bare_addresses_tell_user_from_kernel_too(fold: Fold) -> None:
+def test_bare_addresses_separate_user_from_kernel(fold: Fold) -> None:
     text = f"\n{indented('0x200123')}\n{indented('0xffffffff80001234', 'kernel`b')}   9\n"
     assert fold(text) == ["0x200123;-;kernel`b;0xffffffff80001234 9"]
 
@@ -446,7 +446,7 @@ def test_the_order_of_records_does_not_matter(fold: Fold, record: Callable[..., 
 
 
 def content(parsed: ParseResult) -> object:
-    """All that a text said, in a form in which order does not count."""
+    """The content of a text, in a form that does not depend on its order."""
     profiles = {
         (unit, key, stack): weight
         for (unit, _), profile in parsed.profiles.items()
@@ -487,15 +487,13 @@ RECORDED = (
 @pytest.mark.parametrize("name", ["mixed", *RECORDED])
 @pytest.mark.parametrize(("jobs", "share_bytes"), [(1, 1), (2, 100), (3, 1), (4, 1)])
 @pytest.mark.parametrize("piece_bytes", [1, 333])
-def test_neither_processes_nor_pieces_change_the_result(
-    monkeypatch: pytest.MonkeyPatch, name: str, jobs: int, share_bytes: int, piece_bytes: int
+def test_the_result_does_not_depend_on_processes_and_pieces(
+    name: str, jobs: int, share_bytes: int, piece_bytes: int
 ) -> None:
     data = MIXED.encode() if name == "mixed" else read_recording_bytes(name)[:20_000]
     whole = read(data, name, ReadOptions(jobs=1))
-    monkeypatch.setattr("pvprof.parse.parallel.MIN_SHARE_BYTES", share_bytes)
-    monkeypatch.setattr("pvprof.parse.read.PIECE_BYTES", piece_bytes)
-    spread = read(data, name, ReadOptions(jobs=jobs))
-    assert content(spread) == content(whole)
+    options = ReadOptions(jobs=jobs, piece_bytes=piece_bytes, min_share_bytes=share_bytes)
+    assert content(read(data, name, options)) == content(whole)
 
 
 # D13: a text that ends inside a stack is an interrupted recording: not an error, and not silence.
@@ -510,7 +508,7 @@ def test_neither_processes_nor_pieces_change_the_result(
         ("\n\nkernel`a\n\nx\n5\n\n", "\n\nkernel`b\nkernel`c\n\nproctree\n"),
     ],
 )
-def test_what_is_whole_is_kept_where_the_text_ends_inside_a_record(
+def test_complete_records_are_kept_if_the_text_ends_inside_one(
     fold: Fold, problems: Problems, whole: str, rest: str
 ) -> None:
     assert fold(whole + rest) == fold(whole)
@@ -524,7 +522,7 @@ def test_an_event_that_was_cut_off_is_left_out(fold: Fold, problems: Problems) -
     assert {"cut-off", "no-end-marker"} <= set(kinds(problems(text)))
 
 
-def test_an_event_recording_without_its_end_marker_says_so(problems: Problems) -> None:
+def test_an_event_recording_without_its_end_marker_is_a_loss(problems: Problems) -> None:
     text = "B 1 2\n" + event("x", "kernel`a")
     assert kinds(problems(text)) == ["no-end-marker"]
     assert kinds(problems(text + "Z 3 4\n")) == []
@@ -575,7 +573,7 @@ def test_a_second_number_that_was_not_measured_is_not_added_up(
 
 @pytest.mark.parametrize("value", [-3, UNSET_MIN, UNSET_MAX])
 @pytest.mark.parametrize("rest", ["", " 1"])
-def test_rows_without_stacks_leave_out_what_was_not_measured(
+def test_rows_without_stacks_leave_out_unmeasured_values(
     fold: Fold, problems: Problems, value: int, rest: str
 ) -> None:
     text = f"sh 5{rest}\nbad {value}{rest}\ncsh 6{rest}\n"
@@ -583,7 +581,7 @@ def test_rows_without_stacks_leave_out_what_was_not_measured(
     assert len(problems(text)) == 1
 
 
-# D16: the key of @[execname, stack()] stands before the frames, where the leaf is.
+# D16: the key of @[execname, stack()] comes before the frames, at the leaf.
 
 
 def test_the_process_that_dtrace_prints_before_the_frames_is_the_root(fold: Fold) -> None:
@@ -592,7 +590,7 @@ def test_the_process_that_dtrace_prints_before_the_frames_is_the_root(fold: Fold
     assert fold(HEADER + "\n" + text) == ["a process;kernel`b;kernel`a 5"]
 
 
-def test_the_process_that_dtrace_prints_behind_the_frames_is_the_root_too(fold: Fold) -> None:
+def test_the_process_that_dtrace_prints_after_the_frames_is_the_root(fold: Fold) -> None:
     text = f"\n\n{indented('kernel`a', 'kernel`b')}  {'a process':50}{5:>17}\n"
     assert fold(text) == ["a process;kernel`b;kernel`a 5"]
 
@@ -705,7 +703,7 @@ def test_messages_inside_the_output_are_problems_and_no_data(
     ],
 )
 @pytest.mark.parametrize("place", ["inside", "NAME.err", "NAME.err.gz"])
-def test_what_dtrace_lost_is_in_the_result(
+def test_losses_of_dtrace_are_in_the_result(
     problems: Problems, tmp_path: Path, place: str, message: str, kind: str, count: int
 ) -> None:
     text = classic("kernel`a")
@@ -734,7 +732,7 @@ def test_drops_of_several_processors_are_one_problem_on_stderr(run: RunCommand) 
 IDLE = ("kernel`cpu_idle+0x9f", "kernel`sched_idletd+0x4e1", "kernel`fork_exit")
 
 
-def test_folding_leaves_nothing_out_unasked(fold: Fold) -> None:
+def test_folding_leaves_nothing_out_by_default(fold: Fold) -> None:
     text = keyed("idle", *IDLE, value=90) + keyed("sh", "kernel`a", value=10)
     assert fold(text) == [
         "idle;kernel`fork_exit;kernel`sched_idletd;kernel`cpu_idle 90",
@@ -742,7 +740,7 @@ def test_folding_leaves_nothing_out_unasked(fold: Fold) -> None:
     ]
 
 
-def test_what_a_report_sets_aside_is_named_and_counted(
+def test_a_report_lists_and_counts_what_it_sets_aside(
     report: Callable[..., dict[str, Any]],
 ) -> None:
     text = keyed("sleepq|nanslp", "kernel`a", value="90 1")
@@ -790,7 +788,7 @@ def test_a_record_without_its_key_keeps_its_leaf(fold: Fold) -> None:
     assert fold(text) == ["kernel`root;kernel`mid;kernel`leaf 7", "sh;kernel`b;kernel`a 5"]
 
 
-def test_a_dash_is_a_wait_message_where_no_stack_follows(fold: Fold) -> None:
+def test_a_dash_without_a_stack_is_a_wait_message(fold: Fold) -> None:
     thread = "\nkernel`a\n\n-\n100\n\n\nkernel`b\n\nwait\n200\n\n"
     assert fold(thread) == ["kernel`a;- 100", "kernel`b;wait 200"]
 

@@ -1,4 +1,4 @@
-"""``--from`` and ``--to``: windows side by side hold what the whole holds."""
+"""``--from`` and ``--to``: adjacent windows add up to the whole."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.waits.wakeups import sum_wakeups
 from pvprof.errors import UsageError
+from pvprof.parse.cut import cut
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
-from pvprof.parse.window import Bound, Window, cut, read_bound
+from pvprof.parse.window import Bound, Window, read_bound
 
 EVENTS = RECORDINGS / "events.out.gz"
 WAKEUPS = RECORDINGS / "events-wakeups.out.gz"
@@ -44,7 +45,7 @@ def window(since: str | None, until: str | None) -> Window:
 
 
 def inside(text: str, since: str | None, until: str | None) -> list[tuple[int, int]]:
-    """Return (start, wait) of what lies in a window, from the begin mark on."""
+    """Return (start, wait) of the waits in a window, from the begin mark on."""
     events = cut(parsed_from(text), window(since, until), "test").events
     assert events is not None
     starts = (events.start_ns - BEGIN_NS).tolist()
@@ -83,7 +84,7 @@ WAITS = st.lists(
 
 
 @given(WAITS, st.lists(st.integers(1, 1999), min_size=1, max_size=5, unique=True))
-def test_windows_side_by_side_add_up_to_the_whole(
+def test_adjacent_windows_add_up_to_the_whole(
     waits: list[tuple[int, int]], edges: list[int]
 ) -> None:
     text = text_of(*waits)
@@ -135,14 +136,14 @@ def test_blocked_and_runnable_of_windows_add_up_too() -> None:
     assert +total == +divided(parsed)
 
 
-def test_how_many_waits_were_cut_is_told(run: RunCommand) -> None:
+def test_the_number_of_cut_waits_is_a_note(run: RunCommand) -> None:
     text = text_of((0, 150), (120, 10), (190, 100), (50, 500))
     result = run("fold", "-", "--from", "100ns", "--to", "200ns", stdin=text.encode())
-    assert "note: stdin: 3 x waits reach over the window's edges" in result.stderr
+    assert "note: stdin: 3 x waits cross the edges of the window" in result.stderr
     assert result.stdout.count("\n") == 4
 
 
-def test_the_window_is_said_and_its_length_is_the_time_that_shares_are_of(run: RunCommand) -> None:
+def test_the_report_shows_the_window_and_its_length(run: RunCommand) -> None:
     args = ("report", EVENTS, "--from", "2", "--to", "3.5", "-k", "all")
     shown = run(*args).stdout
     assert "Window: 2.000000000 s to 3.500000000 s of 12.91 s (2026-11-22T" in shown
@@ -159,7 +160,7 @@ def test_a_comparison_takes_windows_and_their_lengths(run: RunCommand) -> None:
     assert "User-space synchronisation   931.8 ms" in per_second  # of 1.5 s
 
 
-# ---- how a time is said -------------------------------------------------------------------------
+# ---- how a time is written ----------------------------------------------------------------------
 
 S = 1_000_000_000
 
@@ -186,14 +187,14 @@ S = 1_000_000_000
         ),
     ],
 )
-def test_a_time_may_be_said_in_many_ways(text: str, bound: Bound) -> None:
+def test_a_time_may_be_written_in_many_ways(text: str, bound: Bound) -> None:
     assert read_bound(text) == bound
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "1h", "--1", "1e3", "25:00", "2026-13-01", "9" * 30, "ⅷ"]
 )
-def test_what_is_no_time_is_refused_with_what_is_one(run: RunCommand, text: str) -> None:
+def test_a_text_that_is_no_time_is_refused_with_examples(run: RunCommand, text: str) -> None:
     with pytest.raises(UsageError, match="no time"):
         read_bound(text)
     done = run("fold", EVENTS, "--from", text)
@@ -226,14 +227,14 @@ def test_negative_times_are_from_the_end(since: str, until: str, left: int) -> N
     if left:
         assert len(inside(text, since, until)) == left
     else:
-        with pytest.raises(UsageError, match="nothing was recorded then"):
+        with pytest.raises(UsageError, match="nothing was recorded in this window"):
             inside(text, since, until)
 
 
 def test_without_marks_the_first_wait_is_the_beginning() -> None:
     text = text_of((300, 100), (500, 100), marks=False)
     assert inside(text, "150ns", None) == [(500, 100)]
-    with pytest.raises(UsageError, match="time of day"):
+    with pytest.raises(UsageError, match="no wall-clock time"):
         inside(text, "10:00", None)
 
 
@@ -245,8 +246,8 @@ def test_without_marks_the_first_wait_is_the_beginning() -> None:
     [
         ("5", "3", "ends before it begins"),
         ("3", "3", "ends before it begins"),
-        ("100", None, "nothing was recorded then"),
-        (None, "2026-01-01", "nothing was recorded then"),
+        ("100", None, "nothing was recorded in this window"),
+        (None, "2026-01-01", "nothing was recorded in this window"),
     ],
 )
 def test_a_window_without_anything_in_it_is_an_error(
@@ -267,7 +268,7 @@ def test_sums_have_no_times(run: RunCommand, command: str, name: str) -> None:
     assert "pvprof record events" in done.stderr
 
 
-def test_sums_beside_single_waits_are_left_out_and_told() -> None:
+def test_sums_beside_single_waits_are_left_out_as_a_loss() -> None:
     text = text_of((0, 100)) + "\nturnstile|x\nkernel`a\n5 1\n"
     parsed = parsed_from(text)
     assert parsed.profiles

@@ -1,1 +1,1 @@
-"""Readers of what D programs of others print: aggregations, rows, event records."""
+"""Readers of the output of any D program: aggregations, rows, single waits."""

@@ -8,42 +8,44 @@ of one or two integers::
                                                      kernel stack, leaf first (14 blanks, or none)
                   kernel`lock_delay+0x32
                   kernel`trap_pfault+0x1f3
-                                                     user stack, where both were recorded
+                                                     user stack, if both were recorded
                   libc.so.7`_fork+0xa
                  1533                                value, or value and count
 
-With ``printa`` a text line may stand before the stack (``turnstile|vm object``), after it (a wait
-message, ``-> sleeper``, a process) or between kernel and user stack (``-``). What the texts mean is
-for ``keys`` to say.
+With ``printa`` a text line may come before the stack (``turnstile|vm object``), after it (a wait
+message, ``-> sleeper``, a process) or between kernel and user stack (``-``). ``keys`` owns their
+meaning.
 
 The fast path hardly looks into a paragraph: it splits off the last line and adds its value to the
-cell of the head before it. A head seen for the first time is read, by a memory of distinct lines if
-it is nothing but frames, and else by ``records``, line by line.
+cell of the head before it. A head seen for the first time is read through caches of distinct lines
+if it has nothing but frames; otherwise ``records`` reads it line by line.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from dataclasses import replace
+from functools import partial
 
 from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key, weights_of
 from pvprof.model.stacks import Frame, Stack
+from pvprof.parse.dtrace import shapes
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, unit_of
-from pvprof.parse.dtrace.records import (
-    AggregateLayout,
-    Record,
-    RecordReader,
-    Refusal,
-    Values,
-    read_values,
-    why_not_measured,
-)
+from pvprof.parse.dtrace.records import AggregateLayout, Record, RecordReader
+from pvprof.parse.layout import SAMPLE_BYTES, Layout
+from pvprof.parse.line_cache import FallBackError, LineCache
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import parse_diagnostics
 from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.parse.text.values import Refusal, Values, read_values, why_not_measured
 
 _NO_KEY = Key()
+# Whatever came before, a record begins after a blank line that follows a line of values.
+_RECORD_START = re.compile(rb"\n[ \t]*\d+(?: \d+)?\n\n")
 
 Cell = list[int]
 """The sums of one stack, in the order of `Weight`'s fields."""
@@ -51,86 +53,70 @@ Cell = list[int]
 _Groups = defaultdict[tuple[Key, bool], dict[Stack, Cell]]
 """The cells of each key, apart for records with and without a count."""
 
-_MOST_HEADS = 1 << 15
-"""How many heads are remembered. Texts that repeat records, snapshots say, repeat a few thousand;
-in one of 300,000 distinct stacks remembering all would only cost memory, and so time.
+_MAX_HEADS = 1 << 15
+"""Maximum number of heads in the cache. Texts that repeat records, such as snapshots, repeat a few
+thousand; in a text of 300,000 distinct stacks, keeping all would only cost memory, and so time.
 """
 
+_MAX_VALUES = 1 << 16
+"""Maximum number of value lines in the cache: times in nanoseconds hardly ever repeat."""
 
-class _Values(dict[bytes, Values | None]):
-    """`read_values` by raw line, with ``()`` for values that cannot be added up.
 
-    Bounded, as times in nanoseconds hardly ever repeat.
+def _parse_values(line: bytes) -> Values | None:
+    """Return the values of a line, None if it has none, ``()`` if they cannot be added up."""
+    values = read_values(line)
+    return () if values is not None and why_not_measured(values) else values
+
+
+def _parse_frame(frame_names: FrameNames, layout: AggregateLayout, line: bytes) -> Frame:
+    """Return the frame of a line.
+
+    Raises:
+        FallBackError: the line may be something else than one frame.
     """
-
-    _MOST = 1 << 16
-
-    def __missing__(self, line: bytes) -> Values | None:
-        values = read_values(line)
-        if values is not None and why_not_measured(values):
-            values = ()
-        if len(self) < self._MOST:
-            self[line] = values
-        return values
+    if not layout.is_frame(line) or read_values(line) is not None or b"|" in line:
+        raise FallBackError
+    frames = frame_names[line]
+    if len(frames) > 1:
+        raise FallBackError
+    return frames[0]
 
 
-class _NotPlainError(LookupError):
-    """A line may be something else than one frame, so its record is read line by line."""
-
-
-class _PlainFrames(dict[bytes, Frame]):
-    """The frame of a raw line that is one frame and cannot be anything else."""
-
-    def __init__(self, names: FrameNames, layout: AggregateLayout) -> None:
-        self._names = names
-        self._layout = layout
-
-    def __missing__(self, line: bytes) -> Frame:
-        if not self._layout.is_frame(line) or read_values(line) is not None or b"|" in line:
-            raise _NotPlainError
-        frames = self._names[line]
-        if len(frames) > 1:
-            raise _NotPlainError
-        self[line] = frames[0]
-        return frames[0]
-
-
-class _TextGroups(dict[bytes, dict[Stack, Cell]]):
-    """The cells of the key that the text before a stack spells."""
-
-    def __init__(self, groups: _Groups, layout: AggregateLayout, has_counts: bool) -> None:
-        self._groups = groups
-        self._layout = layout
-        self._has_counts = has_counts
-
-    def __missing__(self, text: bytes) -> dict[Stack, Cell]:
-        key = key_from_texts(decode(text), None, self._layout.text_after)
-        group = self[text] = self._groups[key, self._has_counts]
-        return group
+def _parse_text(
+    groups: _Groups, layout: AggregateLayout, has_counts: bool, text: bytes
+) -> dict[Stack, Cell]:
+    """Return the cells of the key that the text before a stack spells."""
+    key = key_from_texts(decode(text), None, layout.text_after)
+    return groups[key, has_counts]
 
 
 class AggregateReader:
-    """Reads the text of one layout, piece by piece, into a `ParseResult`."""
+    """Reads the text of one layout, piece by piece, into a `ParseResult`.
 
-    def __init__(self, layout: AggregateLayout, names: FrameNames, file: str) -> None:
+    Args:
+        source: the whole text.
+        layout: of its records.
+    """
+
+    def __init__(self, source: TextSource, layout: AggregateLayout) -> None:
         self._layout = layout
-        self._file = file
-        self._names = names
-        self._records = RecordReader(layout, names.__getitem__)
-        self._plain = _PlainFrames(names, layout)
-        self._values = _Values()
-        self._width = 0  # how many values each plain record has; told by the first record
+        self._file = source.name
+        self._names = source.frame_names
+        self._records = RecordReader(layout, source.frame_names.__getitem__)
+        self._frame_of = LineCache(partial(_parse_frame, source.frame_names, layout))
+        self._values = LineCache(_parse_values, _MAX_VALUES)
+        self._width = 0  # number of values in each record on the fast path: the first record's
         self._cells: dict[bytes, Cell] = {}
-        self._odd: defaultdict[bytes, list[Values]] = defaultdict(list)
+        self._irregular: defaultdict[bytes, list[Values]] = defaultdict(list)
         self._groups: _Groups = defaultdict(dict)
-        self._texts = _TextGroups(self._groups, layout, False)
+        self._group_of = self._groups_by_text()
         self._pending: list[bytes] = []
         self._ends_blank = False
         self._ticks = 0
-        self._parsed = ParseResult(layout.name)
+        self._parsed = ParseResult()
 
-    def feed(self, piece: bytes) -> None:
-        """Take in the next piece of text, which ends at the end of a paragraph."""
+    def feed(self, piece: bytes, _offset: int) -> None:
+        """Read the next piece, which ends with a paragraph."""
         values_of, cells, pending = self._values, self._cells, self._pending
         width = self._width
         self._ends_blank = piece.endswith(b"\n\n")
@@ -145,8 +131,8 @@ class AggregateReader:
             if cell is None:
                 try:
                     cell = self._cell(head)
-                except _NotPlainError:
-                    self._odd[head].append(values)
+                except FallBackError:
+                    self._irregular[head].append(values)
                     continue
             cell[0] += values[0]
             if width > 1:
@@ -154,8 +140,8 @@ class AggregateReader:
             cell[2] += 1
 
     def finish(self) -> ParseResult:
-        """Read what is left and return the result."""
-        for head, values in self._odd.items():
+        """Return the result."""
+        for head, values in self._irregular.items():
             self._read_head(head, values)
         if self._pending:
             self._read_rest(b"\n\n".join(self._pending))
@@ -169,8 +155,12 @@ class AggregateReader:
             )
         return self._parsed
 
+    def _groups_by_text(self) -> LineCache[bytes, dict[Stack, Cell]]:
+        """Return the cells of a key by the text before a stack, for records on the fast path."""
+        return LineCache(partial(_parse_text, self._groups, self._layout, self._width > 1))
+
     def _set_apart(self, paragraph: bytes, values: Values | None) -> None:
-        """Keep a paragraph that is no plain record for reading it line by line, at the end."""
+        """Keep a paragraph that does not fit the fast path, to read it line by line at the end."""
         if values is None:
             if paragraph:
                 self._pending.append(paragraph)
@@ -180,35 +170,35 @@ class AggregateReader:
             head = b"\n\n".join((*self._pending, head))
             self._pending.clear()
         values = values or read_values(last) or ()
-        self._odd[head].append(values)
+        self._irregular[head].append(values)
         if not self._width:
             self._width = len(values)
-            self._texts = _TextGroups(self._groups, self._layout, self._width > 1)
+            self._group_of = self._groups_by_text()
 
     def _cell(self, head: bytes) -> Cell:
-        """Return the cell of a head that is not remembered.
+        """Return the cell of a head that is not in the cache.
 
         Raises:
-            _NotPlainError: it is more than a key line and frames.
+            FallBackError: the head has more than a key line and frames.
         """
         lines = head.split(b"\n")
         if not lines[0]:
             del lines[0]
         text = lines.pop(0) if self._layout.key_first and lines else b""
         if not lines or (text and self._layout.is_frame(text)):
-            raise _NotPlainError
+            raise FallBackError
         lines.reverse()
-        stack = ";".join(map(self._plain.__getitem__, lines))
-        group = self._texts[text] if text else self._groups[_NO_KEY, self._width > 1]
-        cell = group.get(stack)  # type: ignore[call-overload]
+        stack = Stack(";".join(map(self._frame_of.__getitem__, lines)))
+        group = self._group_of[text] if text else self._groups[_NO_KEY, self._width > 1]
+        cell = group.get(stack)
         if cell is None:
-            cell = group[stack] = [0, 0, 0]  # type: ignore[index]
-        if len(self._cells) < _MOST_HEADS:
+            cell = group[stack] = [0, 0, 0]
+        if len(self._cells) < _MAX_HEADS:
             self._cells[head] = cell
-        return cell  # type: ignore[no-any-return]
+        return cell
 
     def _stack_cell(self, key: Key, stack: Stack, width: int) -> Cell:
-        """Return the cell of a key and stack for records of that many values."""
+        """Return the cell of a key and stack for records of `width` values."""
         return self._groups[key, width > 1].setdefault(stack, [0, 0, 0])
 
     def _add_group(self, key: Key, has_counts: bool, stacks: dict[Stack, Cell]) -> None:
@@ -221,17 +211,17 @@ class AggregateReader:
             self._parsed.profile(unit, has_counts).add_group(key, weights)
 
     def _read_head(self, head: bytes, values: list[Values]) -> None:
-        """Read a head line by line; `values` holds what followed it, each time it was seen."""
+        """Read a head line by line; `values` are the values that followed each occurrence."""
         *closed, last = self._records.read(head.split(b"\n"))
         for record in closed:
             self._add_closed(record, len(values))
         self._add_messages(last, len(values))
-        if not (closed and closed[-1].is_cut):  # else the number is what is left of a row
+        if not (closed and closed[-1].is_cut):  # then the number is the rest of a row
             self._add_values(last, values)
 
-    def _read_rest(self, text: bytes) -> None:
-        """Read what no value line closes: histograms, headers, and a record that was cut off."""
-        lines = text.split(b"\n")
+    def _read_rest(self, rest: bytes) -> None:
+        """Read text that no value line closes: histograms, headers, a record that was cut off."""
+        lines = rest.split(b"\n")
         if self._ends_blank:
             lines.append(b"")  # it ends a histogram
         *closed, last = self._records.read(lines)
@@ -239,8 +229,8 @@ class AggregateReader:
             self._add_closed(record, 1)
         self._add_messages(last, 1)
         if last.has_content:
-            what = f"the text ends inside a record; left out: {last.describe()}"
-            self._problem("cut-off", what)
+            text = f"the text ends inside a record; left out: {last.describe()}"
+            self._problem("cut-off", text)
 
     def _add_closed(self, record: Record, times: int) -> None:
         self._add_messages(record, times)
@@ -257,20 +247,20 @@ class AggregateReader:
     def _add_values(self, record: Record, values: list[Values]) -> None:
         before, after, meaning = record.before, record.after, self._layout.text_after
         if meaning is TextAfter.NAME and after is None:
-            before, after = None, before  # a record of the thread's layout, without a stack
+            before, after = None, before  # a record of the layout ``thread``, without a stack
         key = key_from_texts(before, after, meaning)
-        for one in values:
-            refusal = why_not_measured(one)
+        for numbers in values:
+            refusal = why_not_measured(numbers)
             if refusal:
-                self._refuse(refusal, key, one)
+                self._refuse(refusal, key, numbers)
                 continue
-            cell = self._stack_cell(key, record.stack(), len(one))
-            cell[0] += one[0]
-            cell[1] += one[1] if len(one) > 1 else 0
+            cell = self._stack_cell(key, record.stack(), len(numbers))
+            cell[0] += numbers[0]
+            cell[1] += numbers[1] if len(numbers) > 1 else 0
             cell[2] += 1
 
     def _add_histogram(self, record: Record, times: int) -> None:
-        """Add a histogram; one below a stack also counts that stack's events."""
+        """Add a histogram; one below a stack also adds its count to that stack."""
         key = histogram_key(record.before, record.after)
         if record.is_cut:
             self._problem("cut-off", f"the histogram of {quote(key.name)} is not whole")
@@ -285,8 +275,70 @@ class AggregateReader:
 
     def _refuse(self, refusal: Refusal, key: Key, values: Values) -> None:
         """Note a value that cannot be added up."""
-        what = quote(key.name or key.execname or "a stack")
-        self._parsed.problems.append(refusal.problem(values, what, self._file))
+        subject = quote(key.name or key.execname or "a stack")
+        self._parsed.problems.append(refusal.problem(values, subject, self._file))
 
     def _problem(self, kind: str, text: str) -> None:
         self._parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
+
+
+def _read_aggregates(source: TextSource, layout: AggregateLayout) -> ParseResult:
+    """Read a text of aggregations.
+
+    A last line without a newline counts if it is a whole value, as in files that humans write.
+    """
+    if source.options.unit:
+        layout = replace(layout, unit=source.options.unit)
+    end = source.last_line_start()
+    if read_values(bytes(source.data[end:])) is not None:
+        end = len(source)
+    parsed = source.read_shares(_RECORD_START, end, lambda: AggregateReader(source, layout))
+    # A record that was cut off is at the end of the text.
+    parsed.problems = [
+        replace(problem, line=source.last_line()) if problem.kind == "cut-off" else problem
+        for problem in parsed.problems
+    ]
+    parsed.problems.extend(source.tail_problems(end))
+    return parsed
+
+
+def read_classic(source: TextSource) -> ParseResult:
+    """Read dtrace's own print of stacks."""
+    return _read_aggregates(source, AggregateLayout(indented=True))
+
+
+def read_thread(source: TextSource) -> ParseResult:
+    """Read the output of the script of the D24217 thread."""
+    return _read_aggregates(source, AggregateLayout(text_after=TextAfter.NAME, unit="ns"))
+
+
+def read_keyed(source: TextSource) -> ParseResult:
+    """Read the output of ``printa`` with a key line."""
+    key_first = shapes.has_key_first(bytes(source.data[:SAMPLE_BYTES]))
+    return _read_aggregates(source, AggregateLayout(key_first=key_first))
+
+
+CLASSIC = Layout(
+    name="classic",
+    summary="dtrace's own print of `@[stack()]`, `@[execname, stack()]`, ...",
+    read=read_classic,
+    shape=shapes.is_classic,
+)
+THREAD = Layout(
+    name="thread",
+    summary='the script of the D24217 thread, `printa("%k\\n%s\\n%@d\\n\\n", @)`',
+    read=read_thread,
+    shape=shapes.is_thread,
+)
+HISTOGRAM = Layout(
+    name="histogram",
+    summary="`quantize` and `lquantize`",
+    read=read_classic,
+    shape=shapes.is_histogram,
+)
+KEYED = Layout(
+    name="keyed",
+    summary='`printa("\\n%s|%s%k%@d %@d\\n", ...)`',
+    read=read_keyed,
+    shape=shapes.is_keyed,
+)

@@ -1,7 +1,7 @@
-"""Single waits of one thread at the same time: records that stand twice, and damage.
+"""Waits of one thread at the same time: records that were repeated, or damaged.
 
-Owns what is left out and what is told, with the line of the first such record: the text is searched
-for it only where there is one.
+Owns which waits are left out and which problems are noted, with the line of the first such record.
+The text is searched for that line only if there is one.
 """
 
 from __future__ import annotations
@@ -9,72 +9,73 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pvprof.model.arrays import INT64_MAX
 from pvprof.model.problems import Problem
+from pvprof.model.waits import WaitTable
 from pvprof.parse.result import ParseResult
 from pvprof.parse.text.line_numbers import LineNumbers
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from pvprof.model.waits import WaitTable
-
-_INT64_MAX = (1 << 63) - 1
+    from pvprof.model.arrays import Bools, Ints
 
 
-def without_doubles(parsed: ParseResult, events: WaitTable, data: Any, file: str) -> WaitTable:
-    """Return the events without records that stand there again; note waits at the same time."""
-    import numpy as np  # noqa: PLC0415
+def without_duplicates(parsed: ParseResult, events: WaitTable, data: Any, file: str) -> WaitTable:
+    """Return the waits without repeated records; note these, and waits at the same time.
 
+    Waits are sorted by thread and start. A wait that begins before an earlier one of its thread has
+    ended is inside that one, unless all columns are equal: then it is a repeated record::
+
+        thread 1    |=====A=====|   |==C==|
+                       |=B=|        |==C==|
+                    is_inside: B    is_repeated: the second C
+    """
     order = np.lexsort((events.wait_ns, events.start_ns, events.tid))
     tid, start, wait = (column[order] for column in (events.tid, events.start_ns, events.wait_ns))
     if not ((tid[1:] == tid[:-1]) & (start[1:] - start[:-1] < wait[:-1])).any():
-        return events  # where no wait reaches into the next of its thread, none reaches further
+        return events  # no wait reaches into the next one of its thread, so none reaches further
     is_inside = _begin_inside(tid, start, wait)
     ordered = [getattr(events, name)[order] for name in events.columns()]
-    is_again = np.logical_and.reduce([column[1:] == column[:-1] for column in ordered])
+    is_repeated = np.logical_and.reduce([column[1:] == column[:-1] for column in ordered])
     lines = LineNumbers(data)
-    for kind, is_such, text in (
-        ("duplicate-events", is_again, "records stand in the text again: left out"),
-        ("double-waits", is_inside & ~is_again, "waits of threads that were waiting already"),
+    for kind, is_affected, text in (
+        ("duplicate-events", is_repeated, "records are repeated in the text: left out"),
+        ("double-waits", is_inside & ~is_repeated, "waits of threads that were waiting already"),
     ):
-        some = np.flatnonzero(is_such) + 1
-        if len(some):
-            first = some[np.argmin(order[some])]
+        affected = np.flatnonzero(is_affected) + 1
+        if len(affected):
+            first = affected[np.argmin(order[affected])]
             head = b"E %d %d " % (start[first], wait[first])
-            place = _place_of(data, head, again=kind == "duplicate-events")
-            line = lines.line_of(place) if place >= 0 else 0
-            what = f"{text}, {sum(wait[some].tolist())} ns together"
-            parsed.problems.append(Problem(kind, what, file, line, len(some)))
-    again = np.flatnonzero(is_again) + 1
-    parsed.records -= len(again)
-    return events.take(np.sort(np.delete(order, again)))
+            offset = _offset_of(data, head, 2 if kind == "duplicate-events" else 1)
+            line = lines.line_of(offset) if offset >= 0 else 0
+            total = f"{text}, {sum(wait[affected].tolist())} ns together"
+            parsed.problems.append(Problem(kind, total, file, line, len(affected)))
+    repeated = np.flatnonzero(is_repeated) + 1
+    parsed.records -= len(repeated)
+    return events.take(np.sort(np.delete(order, repeated)))
 
 
-def _begin_inside(
-    tid: npt.NDArray[np.int64], start: npt.NDArray[np.int64], wait: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
-    """Tell of each wait but the first whether an earlier one of its thread still goes on then.
+def _begin_inside(tid: Ints, start: Ints, wait: Ints) -> Bools:
+    """Tell of each wait but the first whether it begins before an earlier one of its thread ends.
 
-    They are in the order of threads and time.
+    Waits are in order of threads and starts.
     """
-    import numpy as np  # noqa: PLC0415
-
-    end = np.minimum(start, _INT64_MAX - wait) + wait  # what fits, at most
+    end = np.minimum(start, INT64_MAX - wait) + wait  # saturates instead of overflowing
     bounds = [0, *(np.flatnonzero(tid[1:] != tid[:-1]) + 1).tolist(), len(tid)]
     for first, last in pairwise(bounds):
         end[first:last] = np.maximum.accumulate(end[first:last])
-    is_inside: npt.NDArray[np.bool_] = (tid[1:] == tid[:-1]) & (start[1:] < end[:-1])
+    is_inside: Bools = (tid[1:] == tid[:-1]) & (start[1:] < end[:-1])
     return is_inside
 
 
-def _place_of(data: Any, head: bytes, again: bool) -> int:
-    """Return where a record stands that begins so, or where it stands again; -1: nowhere."""
-    place = -1
-    for _ in range(2 if again else 1):
-        place = data.find(head, place + 1)
-        while place > 0 and data[place - 1 : place] != b"\n":
-            place = data.find(head, place + 1)
-        if place < 0:
+def _offset_of(data: Any, head: bytes, occurrence: int) -> int:
+    """Return the offset of the nth line that begins with `head`, or -1 if there are fewer."""
+    offset = -1
+    for _ in range(occurrence):
+        offset = data.find(head, offset + 1)
+        while offset > 0 and data[offset - 1 : offset] != b"\n":
+            offset = data.find(head, offset + 1)
+        if offset < 0:
             break
-    return place
+    return offset

@@ -1,7 +1,7 @@
-r"""Lines to records, one by one: the careful way, for all that is more than a stack and its value.
+r"""Read records of aggregations line by line: all that are more than a stack and its value.
 
-``aggregates`` draws the layouts and reads most records without coming here; this module knows each
-kind of line that may stand in one: frames, texts, values, headers, histograms, dtrace's messages.
+``aggregates`` draws the layouts and reads most records without this module, which knows each kind
+of line in them: frames, texts, values, headers, histograms, dtrace's messages.
 """
 
 from __future__ import annotations
@@ -11,27 +11,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from pvprof.errors import quote
-from pvprof.model.problems import Problem
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.dtrace.keys import TextAfter, split_padded
 from pvprof.parse.text.diagnostics import is_diagnostic
 from pvprof.parse.text.frames import decode, is_kernel_frame
 from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
+from pvprof.parse.text.values import Values, read_values
 from pvprof.units import Unit
 
-_VALUES = re.compile(rb"[ \t]*(-?\d+)(?: (-?\d+))?[ \t\r]*$")
 _HEADER = re.compile(rb"CPU\s+ID\s+FUNCTION:NAME\s*$")
-# "  0  28241                         :tick-8s " and what printa wrote behind it on the same line
+# "  0  28241                         :tick-8s " and what printa wrote after it on the same line
 _HEADER_ROW = re.compile(rb"\s*\d+\s+\d+\s+\S*:\S+ ?(.*)$")
-# dtrace's own print of a string key: padded text, then the value if no stack stood between
+# dtrace's own print of a string key: padded text, then the value if there is no stack
 _PADDED_ROW = re.compile(rb"  (\S.*?)  +(-?\d+)\s*$")
 _ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
 _TICK = re.compile(rb"tick \d+\s*$")
 _FRAME_INDENT = b"        "
-
-_INT64_MAX = (1 << 63) - 1
-
-Values = tuple[int, ...]
 
 FramesOf = Callable[[bytes], tuple[Frame, ...]]
 """Returns the clean frames of a raw line, leaf first."""
@@ -39,18 +34,16 @@ FramesOf = Callable[[bytes], tuple[Frame, ...]]
 
 @dataclass(frozen=True, slots=True)
 class AggregateLayout:
-    """How the records of one file are laid out.
+    """The differences between the layouts of aggregations.
 
     Attributes:
-        name: as ``--input-format`` names it.
         indented: frames are indented, so that a text without indentation is a key.
         key_first: each record begins with a text, even one that looks like a number.
-        text_after: what a text between stack and value means.
+        text_after: the meaning of a text between stack and value.
         unit: overrides the unit of single values, or None.
         single: the unit of single values whose key names no wait.
     """
 
-    name: str
     indented: bool = False
     key_first: bool = False
     text_after: TextAfter = TextAfter.EXECNAME
@@ -65,55 +58,24 @@ class AggregateLayout:
 
 
 def is_header(line: bytes) -> bool:
-    """Tell whether a line is dtrace's header, or a row of it with nothing printed behind."""
+    """Tell whether a line is dtrace's header, or a row of it without text after the probe."""
     row = _HEADER_ROW.match(line)
     return _HEADER.match(line) is not None or (row is not None and not row.group(1).strip())
 
 
-def read_values(line: bytes) -> Values | None:
-    """Return the one or two integers that a record ends in, or None for any other line."""
-    match = _VALUES.match(line)
-    if match is None:
-        return None
-    first, second = match.groups()
-    return (int(first),) if second is None else (int(first), int(second))
-
-
-def why_not_measured(values: Values) -> Refusal | None:
-    """Return why values cannot be added up, or None: they can."""
-    if max(map(abs, values)) >= _INT64_MAX:
-        return Refusal("unset-value", "min() or max() of nothing")
-    if min(values) < 0:
-        return Refusal("negative-value", "overflowed or negative")
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why values cannot be added up: the kind of the problem, and in words."""
-
-    kind: str
-    reason: str
-
-    def problem(self, values: Values, what: str, file: str, line: int = 0) -> Problem:
-        """Return the problem of a record of `what`."""
-        text = f"{what}: {self.reason}: {quote(' '.join(map(str, values)))}; left out"
-        return Problem(self.kind, text, file, line, severity="loss")
-
-
 @dataclass(slots=True)
 class Record:
-    """What was read of one record.
+    """One record, or what has been read of it.
 
     Attributes:
-        frames_of: for cleaning texts that turn out to be frames.
+        frames_of: cleans texts that turn out to be frames.
         before, after: the texts before and after the stack, or None.
         segments: the stacks, each leaf first: kernel and user, in the order of the D program.
-        buckets: of a histogram's body, or None for a record that is none.
-        values: what closed it, or None.
-        messages: lines of dtrace's that stood in it.
-        is_cut: a histogram whose end was not seen.
-        ticks: marks between snapshots of running totals that stood in it.
+        buckets: of a histogram's body, or None if the record is no histogram.
+        values: the values that closed it, or None.
+        messages: messages of dtrace inside the record.
+        is_cut: the record is a histogram whose end is missing.
+        ticks: number of marks inside the record, which separate snapshots of running totals.
     """
 
     frames_of: FramesOf
@@ -134,7 +96,7 @@ class Record:
         return bool(self.segments) or self.before is not None or self.after is not None
 
     def describe(self) -> str:
-        """Return what there is, for a message."""
+        """Return the content in words, for a message."""
         frames = sum(map(len, self.segments))
         text = self.before or self.after
         return f"{frames} frames" + (f" of {quote(text)}" if text else "")
@@ -142,8 +104,8 @@ class Record:
     def stack(self) -> Stack:
         """Return the whole stack, root first: user frames, a delimiter, kernel frames.
 
-        The kernel's part is always the leaf side, also where the D program named ``ustack()``
-        before ``stack()``.
+        The kernel's part is always the leaf side, even if the D program named ``ustack()`` before
+        ``stack()``.
         """
         segments = self.segments
         if len(segments) > 1 and is_kernel_frame(segments[-1][0]) > is_kernel_frame(segments[0][0]):
@@ -154,7 +116,7 @@ class Record:
         return stack_of(frames)
 
     def split(self) -> None:
-        """Let the next frame begin another stack."""
+        """Begin another stack with the next frame."""
         self._is_split = bool(self.segments)
 
     def add_frames(self, frames: tuple[Frame, ...]) -> None:
@@ -190,7 +152,7 @@ class RecordReader:
 
     Attributes:
         layout: of the file.
-        frames_of: for cleaning frames.
+        frames_of: cleans frames.
     """
 
     layout: AggregateLayout
@@ -199,7 +161,7 @@ class RecordReader:
     def read(self, lines: list[bytes]) -> Iterator[Record]:
         """Yield each record that a value line or a histogram's end closes, then the open one.
 
-        The last record always comes, however empty: its value may stand behind these lines.
+        The last record always comes, even if it is empty: its value may follow these lines.
         """
         record = Record(self.frames_of)
         for line, following in zip(lines, [*lines[1:], b""], strict=True):
@@ -208,7 +170,7 @@ class RecordReader:
                 if bucket is not None:
                     record.buckets.append(bucket)
                     continue
-                # Only a blank line ends a histogram; anything else is what was left of a row.
+                # Only a blank line ends a histogram; anything else is the rest of a row.
                 record.is_cut = bool(line.strip())
                 yield record
                 record = Record(self.frames_of)
@@ -227,7 +189,7 @@ class RecordReader:
         yield record
 
     def _read_line(self, record: Record, line: bytes, following: bytes) -> bool:
-        """Add a line to the record; tell whether that closed it."""
+        """Add a line to the record; return True if the line closed it."""
         values = read_values(line)
         if values is not None:
             if not self._is_numeric_key(record, following):
@@ -267,13 +229,13 @@ class RecordReader:
         return False
 
     def _may_delimit(self, record: Record, following: bytes) -> bool:
-        """Tell whether ``-`` stands between two stacks; it is also a common wait message."""
+        """Tell whether ``-`` separates two stacks; it is also a common wait message."""
         if self.layout.text_after is TextAfter.NAME:
             return self.layout.is_frame(following)
         return record.has_content or not self.layout.key_first
 
     def _read_padded(self, record: Record, line: bytes, text: str) -> bool:
-        """Read a key as dtrace itself prints it: padded, with the value behind the last one."""
+        """Read a key as dtrace itself prints it: padded strings, then the value."""
         row = _PADDED_ROW.match(line)
         if row is None:
             record.add_text("|".join(split_padded(text)))

@@ -1,4 +1,4 @@
-r"""Aggregations without stacks: one line for each key.
+r"""Aggregations without stacks: one line per key.
 
 ::
 
@@ -6,8 +6,8 @@ r"""Aggregations without stacks: one line for each key.
     sh 1339                             key, count
       sh                    1339        dtrace's own print of the same, with or without header
 
-    tick 871397549923                   running totals: every snapshot repeats what came before,
-    T rw|vm object 17                   so only the last whole one counts
+    tick 871397549923                   running totals: every snapshot includes the ones before,
+    T rw|vm object 17                   so only the last complete one counts
     END
 
 Histograms may follow (``histograms`` reads their bodies).
@@ -23,69 +23,75 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import NO_STACK
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, split_padded
-from pvprof.parse.dtrace.records import is_header, why_not_measured
+from pvprof.parse.dtrace.records import is_header
+from pvprof.parse.dtrace.shapes import is_rows
+from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
-from pvprof.units import Unit
+from pvprof.parse.text.values import why_not_measured
 
 _ROW = re.compile(r"(.*?) (-?\d+)(?: (-?\d+))?\s*$")
 _TOTAL = re.compile(r"T (.*) (-?\d+)\s*$")
 _TICK = re.compile(r"tick (\d+)\s*$")
-_MARK = "END"
+_END = "END"
+_RUN_QUEUE_PROBE = "sched:::enqueue"
 
 
 @dataclass(slots=True)
 class _Snapshot:
     rows: list[tuple[Key, tuple[int, ...]]] = field(default_factory=list)
-    is_whole: bool = False
+    is_complete: bool = False
 
 
 class RowReader:
-    """Reads stack-less aggregations, piece by piece, into a `ParseResult`."""
+    """Reads a whole text into a `ParseResult`; a last line without a newline is left out."""
 
-    def __init__(self, file: str, unit: Unit | None) -> None:
-        self._file = file
-        self._unit = unit
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._file = source.name
         self._snapshots = [_Snapshot()]
         self._ticks = 0
         self._text: str | None = None
         self._buckets: list[tuple[int, int]] | None = None
         self._line = 0
-        self.parsed = ParseResult("rows")
+        self._parsed = ParseResult()
 
-    def feed(self, piece: bytes) -> None:
-        """Take in the next whole lines."""
-        lines = piece.split(b"\n")
-        if not lines[-1]:
-            lines.pop()  # what follows the last newline is no blank line
+    def read(self) -> ParseResult:
+        """Return the result."""
+        end = self._source.last_line_start()
+        lines = bytes(self._source.data[:end]).split(b"\n")
+        lines.pop()  # the empty text after the last newline is no line
         for line in lines:
             self._line += 1
             self._read_line(line)
-
-    def finish(self) -> ParseResult:
-        """Return what was read."""
         if self._buckets is not None:
             self._problem("cut-off", "the text ends inside a histogram")
         self._end_histogram()
         self._forget_text()
-        whole = [snapshot for snapshot in self._snapshots if snapshot.is_whole]
-        last = whole[-1] if self._ticks and whole else self._snapshots[-1]
+        self._add_rows()
+        self._parsed.problems.extend(self._source.tail_problems(end))
+        return self._parsed
+
+    def _add_rows(self) -> None:
+        """Add the rows of the last snapshot that is complete."""
+        complete = [snapshot for snapshot in self._snapshots if snapshot.is_complete]
+        last = complete[-1] if self._ticks and complete else self._snapshots[-1]
         for key, values in last.rows:
             refusal = why_not_measured(values)
             if refusal:
-                what = quote(key.name or key.execname)
-                self.parsed.problems.append(refusal.problem(values, what, self._file))
+                subject = quote(key.name or key.execname)
+                self._parsed.problems.append(refusal.problem(values, subject, self._file))
             else:
-                unit = self._unit or ("ns" if len(values) > 1 else "events")
-                self.parsed.add(unit, key, NO_STACK, values, 1)
+                unit = self._source.options.unit or ("ns" if len(values) > 1 else "events")
+                self._parsed.add(unit, key, NO_STACK, values, 1)
         if self._ticks > 1:
             text = f"running totals: {self._ticks} snapshots, of which the last whole one is used"
-            self.parsed.problems.append(
+            self._parsed.problems.append(
                 Problem("running-totals", text, self._file, severity="note")
             )
-        return self.parsed
 
     def _read_line(self, line: bytes) -> None:
         if is_histogram_head(line):
@@ -104,15 +110,15 @@ class RowReader:
     def _read_text(self, text: str) -> None:
         row = _ROW.match(text)
         if _TICK.match(text):
-            self._snapshots[-1].is_whole = True
+            self._snapshots[-1].is_complete = True
             self._snapshots.append(_Snapshot())
             self._ticks += 1
-        elif text.strip() == _MARK:
-            self._snapshots[-1].is_whole = True
+        elif text.strip() == _END:
+            self._snapshots[-1].is_complete = True
         elif is_header(text.encode()):
             return
         elif is_diagnostic(text):
-            self.parsed.problems.extend(parse_diagnostics([text], self._file))
+            self._parsed.problems.extend(parse_diagnostics([text], self._file))
         elif row is None:
             self._forget_text()
             self._text = text.strip()
@@ -135,15 +141,29 @@ class RowReader:
         if self._buckets is None:
             return
         key = histogram_key(self._text, None)
-        self.parsed.histograms.append(Histogram(key, tuple(self._buckets)))
-        self.parsed.records += 1
+        self._parsed.histograms.append(Histogram(key, tuple(self._buckets)))
+        self._parsed.records += 1
         self._buckets = self._text = None
 
     def _forget_text(self) -> None:
-        """Report a text that turned out to be the key of nothing."""
+        """Note a text that is no key, since neither a histogram nor a value followed it."""
         if self._text is not None:
             self._problem("bad-line", f"no row and no key: {quote(self._text)}; left out")
             self._text = None
 
     def _problem(self, kind: str, text: str) -> None:
-        self.parsed.problems.append(Problem(kind, text, self._file, self._line))
+        self._parsed.problems.append(Problem(kind, text, self._file, self._line))
+
+
+def _mechanism_of(program: str) -> str:
+    """Return the mechanism that a D program measured: time on the run queue, or unknown."""
+    return "runq" if _RUN_QUEUE_PROBE in program else ""
+
+
+LAYOUT = Layout(
+    name="rows",
+    summary="aggregations without stacks, also running totals (`tick`, `T class|name count`)",
+    read=lambda source: RowReader(source).read(),
+    shape=is_rows,
+    mechanism_of=_mechanism_of,
+)

@@ -1,1 +1,1 @@
-"""Readers of files that profilers exchange: folded stacks, speedscope, HTML reports."""
+"""Readers of files of other formats: folded stacks, speedscope, HTML reports."""

@@ -1,8 +1,8 @@
-r"""Folded stacks, pvprof's own and other tools'.
+r"""Folded stacks, of pvprof and of other tools.
 
 ::
 
-    # a comment, with a blank behind its #; empty lines are passed over too
+    # a comment, with a blank after its #; empty lines are skipped, too
     sh;kernel`fork1;proctree 221141
     main;operator new 3 17              two numbers: the two sides of a differential file
 
@@ -20,31 +20,35 @@ from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key, Profile, Weight, weights_of
 from pvprof.model.stacks import Stack, clean_frame, stack_of
+from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
-from pvprof.units import Unit
 
-_MOST_DIGITS = 30  # far above any weight, far below what int() refuses
+_MAX_DIGITS = 30  # far above any weight, far below what int() refuses
 _FRACTION = re.compile(r"(.*\S)\s+(\d{1,30})\.(\d*)\s*$")
 _PADDED = re.compile(r"(.*\S)\s+(\d{1,30})\s*$")
-# A process may be called #1: without a blank behind it, # begins a comment only of what ends in no
-# number.
+# A process may be called #1: without a blank after it, # begins a comment only if the line does not
+# end in a number.
 _COMMENT = re.compile(r"#(?:[\s#!]|$)")
+_JOINED = re.compile(rb"\s*\S.*;.*\s\d+(?:\.\d*)?\s*$")
+_NUMBERED = re.compile(rb"\s*\S.*\s\d+(?:\.\d*)?\s*$")
 _FIRST_COLUMN = re.compile(r"(.*\S) +\d+(?:\.\d*)?$")
 _VISIBLE = bytes(range(ord(" ") + 1, 127))
-# Makes blanks and lines' ends separators of frames, so that one search finds an empty frame, or a
-# blank beside one, wherever it is.
+# Turns blanks and newlines into separators of frames, so that one search finds any empty frame and
+# any blank beside a separator.
 _GAPS_TO_FRAMES = bytes.maketrans(b" \n", b";;")
-_MOST_LOCATED = 20
-# What another tool folded is not the rules' to sort: a key of its own says so.
+_MAX_LOCATED = 20
+# A key of their own keeps the rules from classifying stacks that another tool folded.
 _KEY = Key("folded")
 
 
 def _split_plain(text: bytes) -> tuple[list[str], list[str]] | None:
-    """Return what is before and after the last blank of each line; quick where that is all.
+    """Split each line at its last blank, with few calls to C for the whole text.
 
     Returns:
-        None where a line is a comment or empty, or `clean_frame` would change one of its frames.
+        The stacks and the digits; None if a line is a comment or empty, or `clean_frame` would
+        change one of its frames.
     """
     gaps = text.translate(None, _VISIBLE)
     if gaps.translate(None, b" \n") or text.startswith((b";", b" ")):
@@ -57,31 +61,30 @@ def _split_plain(text: bytes) -> tuple[list[str], list[str]] | None:
         words = text.decode("ascii").split()
         return words[::2], words[1::2]
     parts = [line.rpartition(" ") for line in text.decode("ascii").split("\n")]
-    return [tower for tower, _, _ in parts], [digits for _, _, digits in parts]
+    return [stack for stack, _, _ in parts], [digits for _, _, digits in parts]
 
 
 class FoldedReader:
     """Reads folded lines, piece by piece, into a `ParseResult`.
 
     Args:
-        file: the name for problems.
-        unit: what the numbers are; the text does not say.
-        differential: each line has two numbers; the second, the new side, is read.
+        source: the whole text.
+        is_differential: each line has two numbers; the second, the new side, is read.
     """
 
-    def __init__(self, file: str, unit: Unit | None, differential: bool) -> None:
-        self._file = file
-        self._differential = differential
-        self._profile = Profile(unit or "samples", False)
+    def __init__(self, source: TextSource, is_differential: bool = False) -> None:
+        self._file = source.name
+        self._is_differential = is_differential
+        self._profile = Profile(source.options.unit or "samples", False)
         self._lines_before = 0
         self._unreadable = 0
         self._rounded = 0
-        self.parsed = ParseResult("folded")
+        self._parsed = ParseResult("folded")
 
-    def feed(self, piece: bytes) -> None:
-        """Take in the next whole lines."""
+    def feed(self, piece: bytes, _offset: int) -> None:
+        """Read the next lines."""
         text = piece.removesuffix(b"\n")
-        count = 0 if self._differential else self._add_plain(text)
+        count = 0 if self._is_differential else self._add_plain(text)
         if not count:
             lines = decode(text).split("\n")
             count = len(lines)
@@ -90,54 +93,54 @@ class FoldedReader:
         self._lines_before += count
 
     def _add_plain(self, text: bytes) -> int:
-        """Add lines that are all a stack, one blank and digits; return how many, or 0 if not.
+        """Add lines if all are a stack, one blank and digits; return their number, or 0 if not.
 
-        That is nearly every file. Each step runs over all lines in C, many times as fast as a loop.
+        Nearly every file is like that. Each step is a call to C for all lines, many times as fast
+        as a loop.
         """
         plain = _split_plain(text)
         if plain is None:
             return 0
-        towers, digits = plain
-        together = "".join(digits)
-        if not (all(towers) and all(digits) and together.isdecimal()):
+        stacks, digits = plain
+        if not (all(stacks) and all(digits) and "".join(digits).isdecimal()):
             return 0
-        if len(max(digits, key=len)) > _MOST_DIGITS:
+        if len(max(digits, key=len)) > _MAX_DIGITS:
             return 0
         weights = weights_of(zip(map(int, digits), repeat(0), repeat(1), strict=False))
-        group = dict(zip(cast("list[Stack]", towers), weights, strict=True))
-        if len(group) < len(towers):
+        group = dict(zip(cast("list[Stack]", stacks), weights, strict=True))
+        if len(group) < len(stacks):
             return 0
         self._profile.add_group(_KEY, group)
-        self.parsed.records += len(towers)
+        self._parsed.records += len(stacks)
         return len(group)
 
     def _read_line(self, line: str, number: int) -> None:
-        found = self._split(line, number)
-        if found is None:
+        split = self._split(line, number)
+        if split is None:
             return
-        tower, value = found
-        if self._differential:
-            match = _FIRST_COLUMN.match(tower)
-            tower = match.group(1) if match else tower
-        self.parsed.records += 1
-        self._profile.add(_KEY, stack_of(map(clean_frame, tower.split(";"))), Weight(value, 0, 1))
+        frames, value = split
+        if self._is_differential:
+            match = _FIRST_COLUMN.match(frames)
+            frames = match.group(1) if match else frames
+        self._parsed.records += 1
+        self._profile.add(_KEY, stack_of(map(clean_frame, frames.split(";"))), Weight(value, 0, 1))
 
     def finish(self) -> ParseResult:
-        """Return what was read."""
-        if self.parsed.records:
-            self.parsed.profiles[self._profile.unit, False] = self._profile
+        """Return the result."""
+        if self._parsed.records:
+            self._parsed.profiles[self._profile.unit, False] = self._profile
         if self._rounded:
             text = "weights had a fraction: rounded to integers"
             self._problem("rounded", text, 0, self._rounded)
-        if self._unreadable > _MOST_LOCATED:
-            more = self._unreadable - _MOST_LOCATED
+        if self._unreadable > _MAX_LOCATED:
+            more = self._unreadable - _MAX_LOCATED
             self._problem("bad-line", "more lines that are not folded stacks; left out", 0, more)
-        if self._differential:
+        if self._is_differential:
             self._problem("two-columns", "a differential file: its second column was read", 0, 1)
-        return self.parsed
+        return self._parsed
 
     def _split(self, line: str, number: int) -> tuple[str, int] | None:
-        """Return the tower and the value of a line, or None if it has none."""
+        """Return the frames and the value of a line, or None if it has none."""
         if not line.strip() or _COMMENT.match(line):
             return None
         padded = _PADDED.match(line)
@@ -148,14 +151,55 @@ class FoldedReader:
             if line.startswith("#"):
                 return None
             self._unreadable += 1
-            if self._unreadable <= _MOST_LOCATED:
+            if self._unreadable <= _MAX_LOCATED:
                 self._problem("bad-line", f"not a folded stack: {quote(line)}; left out", number, 1)
             return None
-        tower, whole, fraction = match.groups()
+        frames, whole, fraction = match.groups()
         exact = Decimal(f"{whole}.{fraction or 0}")
         value = int(exact.to_integral_value())
         self._rounded += value != exact
-        return tower, value
+        return frames, value
 
     def _problem(self, kind: str, text: str, line: int, count: int) -> None:
-        self.parsed.problems.append(Problem(kind, text, self._file, line, count))
+        self._parsed.problems.append(Problem(kind, text, self._file, line, count))
+
+
+def _read_lines(source: TextSource, is_differential: bool) -> ParseResult:
+    reader = FoldedReader(source, is_differential)
+    parsed = source.read_pieces(re.compile(rb"\n"), (0, len(source)), reader)
+    parsed.problems.extend(source.tail_problems(len(source)))
+    return parsed
+
+
+def read_folded(source: TextSource) -> ParseResult:
+    """Read folded stacks."""
+    return _read_lines(source, is_differential=False)
+
+
+def read_differential(source: TextSource) -> ParseResult:
+    """Read folded stacks with two numbers."""
+    return _read_lines(source, is_differential=True)
+
+
+def _is_folded(sample: Sample) -> bool:
+    """Tell whether most lines have a ``;`` and a number, or all a number and any a ``;``.
+
+    In a text of few stacks, most may have one frame only; rows of names have no ``;`` in them.
+    """
+    lines = [line for line in sample.lines if not line.startswith(b"#")]
+    joined = sum(1 for line in lines if _JOINED.match(line))
+    return joined * 2 > len(lines) or (joined > 0 and all(map(_NUMBERED.match, lines)))
+
+
+LAYOUT = Layout(
+    name="folded",
+    summary="folded stacks of pvprof, FlameGraph, inferno, bcc, ...",
+    read=read_folded,
+    shape=_is_folded,
+)
+# Never detected, since a frame may end in a number.
+DIFFERENTIAL = Layout(
+    name="differential",
+    summary="folded stacks with two numbers",
+    read=read_differential,
+)

@@ -1,57 +1,73 @@
-"""Reports in HTML that pvprof wrote, back to the data that they were made from.
+"""HTML reports of pvprof: the data that they were made from.
 
-Owns where in the page the data stand::
+Owns the position of the data in the page::
 
     <!DOCTYPE html>
     ...
     <script type="application/gzip" id="pvprof-data">H4sIAAAA...</script>
 
-A browser that saves the page may write the tag otherwise, so only the id is asked for. What the
-data hold is ``snapshot``'s to know.
+A browser that saves the page may write the tag differently, so only the id counts. ``snapshot``
+owns the content of the data.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from pvprof.errors import InputError
+from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.recording.snapshot import Snapshot, decode
 
 _DOCTYPE = re.compile(rb"\s*<!doctype html\b|\s*<html\b", re.I)
 _DATA = re.compile(rb"<script\b[^>]*\bid=[\"']?pvprof-data\b[^>]*>([^<]*)(</script>)?")
 
 
-def is_page(sample: bytes) -> bool:
+def _is_page(sample: Sample) -> bool:
     """Tell whether a text is an HTML page, pvprof's or not."""
-    return _DOCTYPE.match(sample.removeprefix(b"\xef\xbb\xbf")) is not None
+    return _DOCTYPE.match(sample.text.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
-def read_page(data: Any) -> ParseResult:
-    """Return what a page of pvprof's was made from.
+def read_page(source: TextSource) -> ParseResult:
+    """Return the data that a page was made from.
 
     Raises:
-        InputError: it holds no data, or they are damaged.
+        InputError: it has no data, or they are damaged.
     """
-    found = None
-    for found in _DATA.finditer(data):  # noqa: B007 (the last one counts: names come before it)
+    match = None
+    for match in _DATA.finditer(source.data):  # noqa: B007 (the last one: names come before it)
         pass
-    if found is None:
+    if match is None:
         raise InputError(
             "an HTML page without data of pvprof's", "pvprof report REC -o X.html writes such pages"
         )
-    if found[2] is None:
+    if match[2] is None:
         raise InputError("the page ends inside its data: it was cut off")
-    return parsed_from(decode(found[1]))
+    return parsed_from(decode(match[1]))
 
 
 def parsed_from(snapshot: Snapshot) -> ParseResult:
-    """Return a snapshot as the other parsers return what they read."""
-    parsed = ParseResult("html", records=snapshot.records, endings=snapshot.endings)
+    """Return a snapshot as the result of a reader."""
+    parsed = ParseResult(records=snapshot.records, endings=snapshot.endings)
     for profile in snapshot.profiles:
         parsed.profiles[profile.unit, profile.has_counts] = profile
     parsed.histograms.extend(snapshot.histograms)
     parsed.problems.extend(snapshot.problems)
     parsed.recordings.extend(snapshot.recordings)
     return parsed
+
+
+def _is_complete(_parsed: ParseResult) -> bool:
+    """Tell that a page without records is no error: its recording was complete."""
+    return True
+
+
+LAYOUT = Layout(
+    name="html",
+    summary="`pvprof report -o X.html`",
+    read=read_page,
+    signature=_is_page,
+    states_units="a report in HTML",
+    is_complete=_is_complete,
+)

@@ -1,4 +1,4 @@
-r"""Files of www.speedscope.app, pvprof's own and other tools'.
+r"""Files of www.speedscope.app, of pvprof and of other tools.
 
 ::
 
@@ -13,8 +13,8 @@ r"""Files of www.speedscope.app, pvprof's own and other tools'.
 A frame is its index in the table; samples are root first; events open a frame on top of the open
 ones, or close the top one. Units of time become nanoseconds, everything else samples.
 
-The viewer refuses a file in which any event or weight is wrong. Here what is wrong is left out or
-mended, and counted.
+The viewer refuses a file in which any event or weight is wrong. This reader leaves it out or mends
+it, and counts it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from pvprof.errors import InputError, UsageError, first_line, quote
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import Stack, clean_frame
+from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.units import Unit
 
 _NS_PER = {
@@ -40,38 +42,38 @@ _NS_PER = {
     "seconds": 1_000_000_000,
 }
 _OTHER_UNITS = ("none", "bytes")
-# What no measurement reaches and Python would take minutes to write out: 1e999999999.
-_MOST_DIGITS, _MOST_BITS = 60, 200
+# Far above any measurement; Python would take minutes to print 1e999999999.
+_MAX_DIGITS, _MAX_BITS = 60, 200
 _NAMES_SHOWN = 5
 _KEY = Key("folded")
+
+_DOCUMENT = re.compile(
+    rb"\s*(?:\xef\xbb\xbf)?\s*\{.*(?:www\.speedscope\.app/file-format-schema\.json"
+    rb'|"profiles"\s*:|"shared"\s*:\s*\{\s*"frames"\s*:)',
+    re.S,
+)
 
 Number = int | Decimal
 
 
 class SpeedscopeReader:
-    """Reads a whole file into a `ParseResult`.
+    """Reads a whole file into a `ParseResult`."""
 
-    Args:
-        file: the name for problems.
-        unit: what values are whose unit is no time.
-        wanted: searched in the names of the profiles; None for all of them.
-    """
-
-    def __init__(self, file: str, unit: Unit | None, wanted: re.Pattern[str] | None) -> None:
-        self._file = file
-        self._unit: Unit = unit or "samples"
-        self._wanted = wanted
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._file = source.name
+        self._unit: Unit = source.options.unit or "samples"
         self._frames: dict[Hashable, str] = {}
-        self.parsed = ParseResult("speedscope")
+        self._parsed = ParseResult()
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what the text of a file holds.
+    def read(self) -> ParseResult:
+        """Return the result.
 
         Raises:
             InputError: it is not JSON, or no speedscope file.
-            UsageError: no profile has a name that was asked for.
+            UsageError: no profile matches ``--profile``.
         """
-        document = _load(data)
+        document = _load(self._source.text())
         profiles = document.get("profiles") if isinstance(document, dict) else None
         if not isinstance(profiles, list):
             raise InputError("no speedscope file: it has no list of profiles")
@@ -81,7 +83,7 @@ class SpeedscopeReader:
                 self._read_profile(profile, quote(_name_of(profile) or f"#{number}"))
             else:
                 self._problem("bad-profile", f"profile {number} is no object", 1, "loss")
-        return self.parsed
+        return self._parsed
 
     def _read_frames(self, shared: Any) -> None:
         table = shared.get("frames") if isinstance(shared, dict) else None
@@ -96,15 +98,16 @@ class SpeedscopeReader:
             self._problem("bad-frame", "frames without a name: shown by their index", nameless)
 
     def _chosen(self, profiles: list[Any]) -> list[Any]:
-        if self._wanted is None:
+        pattern = self._source.options.profile
+        if pattern is None:
             return profiles
-        chosen = [one for one in profiles if self._wanted.search(_name_of(one))]
+        chosen = [profile for profile in profiles if pattern.search(_name_of(profile))]
         if not chosen:
-            names = [quote(_name_of(one)) for one in profiles[:_NAMES_SHOWN]]
+            names = [quote(_name_of(profile)) for profile in profiles[:_NAMES_SHOWN]]
             more = len(profiles) - len(names)
             names += [f"{more:,} more"] if more else []
             raise UsageError(
-                f"{self._file}: no profile matches --profile {self._wanted.pattern}",
+                f"{self._file}: no profile matches --profile {pattern.pattern}",
                 "profiles: " + ", ".join(names),
             )
         return chosen
@@ -129,14 +132,14 @@ class SpeedscopeReader:
             exact = value * factor
             whole = int(exact if isinstance(exact, int) else exact.to_integral_value())
             rounded += whole != exact
-            self.parsed.profile(unit, False).add(_KEY, stack, Weight(whole, 0, records))
-            self.parsed.records += records
+            self._parsed.profile(unit, False).add(_KEY, stack, Weight(whole, 0, records))
+            self._parsed.records += records
         if rounded:
             text = "weights had a fraction: rounded to integers"
             self._problem("rounded", f"profile {name}: {text}", rounded)
 
     def _unit_of(self, unit: Any, name: str) -> tuple[Unit, int]:
-        """Return pvprof's unit, and by how much to multiply values to be in it."""
+        """Return pvprof's unit, and the factor that converts values to it."""
         if isinstance(unit, str) and unit in _NS_PER:
             return "ns", _NS_PER[unit]
         if unit == "bytes":
@@ -150,7 +153,7 @@ class SpeedscopeReader:
         self, kind: str, text: str, count: int = 1, severity: Severity = "warning"
     ) -> None:
         problem = Problem(kind, text, self._file, count=count, severity=severity)
-        self.parsed.problems.append(problem)
+        self._parsed.problems.append(problem)
 
 
 def _load(data: bytes) -> Any:
@@ -178,20 +181,20 @@ def _name_of(profile: Any) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    """Tell whether a JSON value is a number that can be worked with."""
+    """Tell whether a JSON value is a number of a possible size."""
     if isinstance(value, int):
-        return not isinstance(value, bool) and value.bit_length() < _MOST_BITS
-    return isinstance(value, Decimal) and value.adjusted() < _MOST_DIGITS
+        return not isinstance(value, bool) and value.bit_length() < _MAX_BITS
+    return isinstance(value, Decimal) and value.adjusted() < _MAX_DIGITS
 
 
 @dataclass(slots=True)
 class _Sums:
-    """What one profile holds.
+    """The sums of one profile.
 
     Attributes:
-        frames: the frames' names by index.
-        stacks: for each stack its value, in the file's unit, and how many records it sums up.
-        wrong: how often (kind, text, severity) was seen.
+        frames: names of frames by index.
+        stacks: for each stack its value, in the file's unit, and its number of records.
+        wrong: number of problems by kind, text and severity.
     """
 
     frames: Mapping[Hashable, str]
@@ -199,19 +202,19 @@ class _Sums:
     wrong: dict[tuple[str, str, Severity], int] = field(default_factory=dict)
 
     def add(self, names: Iterable[str], value: Number) -> None:
-        """Add the value of one record; its frames are given root first."""
+        """Add the value of one record; `names` are its frames, root first."""
         stack = Stack(";".join(names))
         known, records = self.stacks.get(stack, (0, 0))
         self.stacks[stack] = (known + value, records + 1)
 
     def count(self, kind: str, text: str, severity: Severity = "loss", times: int = 1) -> None:
-        """Count something that is wrong."""
-        what = (kind, text, severity)
-        self.wrong[what] = self.wrong.get(what, 0) + times
+        """Count a problem."""
+        problem = (kind, text, severity)
+        self.wrong[problem] = self.wrong.get(problem, 0) + times
 
 
 def _read_samples(profile: Mapping[str, Any], sums: _Sums) -> str:
-    """Add up the samples of a profile; return why there are none to be had, or empty."""
+    """Add up the samples of a profile; return why that is impossible, or an empty text."""
     samples, weights = profile.get("samples"), profile.get("weights")
     if not isinstance(samples, list) or not isinstance(weights, list):
         return "no list of samples and weights"
@@ -234,19 +237,19 @@ def _read_samples(profile: Mapping[str, Any], sums: _Sums) -> str:
 
 
 def _read_events(profile: Mapping[str, Any], sums: _Sums) -> str:
-    """Add up the times between the events of a profile; return why there are none, or empty."""
+    """Add up the times between the events of a profile; return as `_read_samples` does."""
     events = profile.get("events")
     if not isinstance(events, list):
         return "no list of events"
     replay = _Replay(sums)
     for event in events:
-        replay.take(event)
+        replay.add(event)
     replay.end(profile.get("endValue"))
     return ""
 
 
 class _Replay:
-    """The stack that is open while events are taken in, one after the other."""
+    """The stack of open frames while events are added, one after the other."""
 
     def __init__(self, sums: _Sums) -> None:
         self._sums = sums
@@ -254,8 +257,8 @@ class _Replay:
         self._names: list[str] = []
         self._now: Number | None = None
 
-    def take(self, event: Any) -> None:
-        """Take in the next event; count it where it is none or comes at the wrong place."""
+    def add(self, event: Any) -> None:
+        """Add the next event; count it if it is damaged or out of order."""
         try:
             kind, frame, at = event["type"], event["frame"], event["at"]
             is_fit = frame in self._sums.frames and _is_number(at)
@@ -272,7 +275,7 @@ class _Replay:
             self._close(frame)
 
     def end(self, at: Any) -> None:
-        """Close what is still open, at the end of the profile."""
+        """Close the frames that are still open at the end of the profile."""
         if not self._open:
             return
         self._sums.count("cut-off", "frames that were never closed", times=len(self._open))
@@ -289,13 +292,26 @@ class _Replay:
         self._now = at
 
     def _close(self, frame: Hashable) -> None:
-        """Close a frame with all that is open above it."""
+        """Close a frame, and all frames that are open above it."""
         if self._open and self._open[-1] == frame:
-            place = len(self._open) - 1
+            index = len(self._open) - 1
         elif frame in self._open:
             self._sums.count("bad-event", "frames closed with others open above them", "warning")
-            place = len(self._open) - 1 - self._open[::-1].index(frame)
+            index = len(self._open) - 1 - self._open[::-1].index(frame)
         else:
             self._sums.count("bad-event", "frames closed that were not open; left out", "warning")
             return
-        del self._open[place:], self._names[place:]
+        del self._open[index:], self._names[index:]
+
+
+def _is_document(sample: Sample) -> bool:
+    return _DOCUMENT.match(sample.start) is not None
+
+
+LAYOUT = Layout(
+    name="speedscope",
+    summary="speedscope JSON of any tool, sampled and evented",
+    read=lambda source: SpeedscopeReader(source).read(),
+    signature=_is_document,
+    has_profiles=True,
+)

@@ -1,1 +1,1 @@
-"""Readers of FreeBSD's own lock and counter profilers."""
+"""Readers of FreeBSD's lock and counter profilers."""

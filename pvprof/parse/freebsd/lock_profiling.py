@@ -1,4 +1,4 @@
-r"""What a kernel with ``options LOCK_PROFILING`` counted: ``sysctl debug.lock.prof.stats``.
+r"""The counters of a kernel with ``options LOCK_PROFILING``: ``sysctl debug.lock.prof.stats``.
 
 ::
 
@@ -6,13 +6,13 @@ r"""What a kernel with ``options LOCK_PROFILING`` counted: ``sysctl debug.lock.p
       max wait_max total wait_total count avg wait_avg cnt_hold cnt_lock name
      2722     6404 20183      31845  2312   8       13        0       16 FILE:LINE (CLASS:NAME)
 
-One row for each place that acquires a lock. `total` is how long it was held from there, in `count`
-acquisitions; `wait_total` how long acquiring took when another thread held it: `cnt_lock` says
-how often (``sys/kern/subr_lock.c``; LOCK_PROFILING(9)). Times are whole microseconds, cut off
-row by row. Waits spun and waits blocked are one sum there.
+One row for each line of code that acquires a lock. `total` is the time for which it was held, in
+`count` acquisitions; `wait_total` is the time that `cnt_lock` acquisitions took, in which another
+thread held the lock (``sys/kern/subr_lock.c``; LOCK_PROFILING(9)). Times are microseconds, rounded
+down in each row. Spinning and blocking are one sum.
 
-What was waited for becomes weights; a place that never waited holds none. Holding is not waiting:
-it is left out, and said with its total.
+Waits become weights; a row without waits has none. Holding is not waiting: it is left out, and a
+note reports its total.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import clean_frame, stack_of
+from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 
-TITLE = b"debug.lock.prof.stats"
-HEADING = re.compile(rb"\s*max\s+wait_max\s+total\s+wait_total\s+count\s")
+_HEADING = re.compile(rb"debug\.lock\.prof\.stats|\s*max\s+wait_max\s+total\s+wait_total\s+count\s")
 
 _NS_IN_US = 1000
-_MOST_DIGITS = 20  # of an uintmax_t
+_MAX_DIGITS = 20  # of an uintmax_t
 _ROW = re.compile(
     r"\s*((?:\d+\s+){9})(\S.*:\d+) \((sleep mutex|spin mutex|[a-z][a-z ]*?):(.*)\)\s*$"
 )
@@ -41,27 +42,28 @@ _SOURCES = re.compile(r".*?/sys/(?=[a-z0-9_]+/)")
 class LockProfilingReader:
     """Reads the whole table into a `ParseResult`."""
 
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self.parsed = ParseResult("lock-profiling")
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._file = source.name
+        self._parsed = ParseResult()
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what a text holds."""
+    def read(self) -> ParseResult:
+        """Return the result."""
         held_us = held_count = idle_rows = 0
-        lines = data.split(b"\n")
+        lines = self._source.text().split(b"\n")
         for number, raw in enumerate(lines, 1):
-            if not raw.strip() or raw.startswith(TITLE) or HEADING.match(raw):
+            if not raw.strip() or _HEADING.match(raw):
                 continue
             text = decode(raw)
             if is_diagnostic(text):
-                self.parsed.problems.extend(parse_diagnostics([text], self._file))
+                self._parsed.problems.extend(parse_diagnostics([text], self._file))
                 continue
             row = _ROW.match(text)
-            if row is None or any(len(word) > _MOST_DIGITS for word in row.group(1).split()):
-                kind, what = "bad-line", "no row of the table"
-                if number == len(lines):  # no line end behind it
-                    kind, what = "cut-off", "the text ends within a row"
-                self._problem(kind, f"{what}: {quote(text)}; left out", number)
+            if row is None or any(len(word) > _MAX_DIGITS for word in row.group(1).split()):
+                kind, reason = "bad-line", "no row of the table"
+                if number == len(lines):  # without a newline
+                    kind, reason = "cut-off", "the text ends within a row"
+                self._problem(kind, f"{reason}: {quote(text)}; left out", number)
                 continue
             _, _, total_us, wait_us, count, *_, contested = map(int, row.group(1).split())
             held_us += total_us
@@ -70,26 +72,35 @@ class LockProfilingReader:
                 self._add(row, wait_us, contested)
             else:
                 idle_rows += 1
-                self.parsed.records += 1
+                self._parsed.records += 1
         if idle_rows:
             text = "places that acquire a lock never waited for it"
             self._note("never-waited", text, idle_rows)
         if held_count:
             text = (
                 f"locks were held for {held_us} µs in {held_count} acquisitions:"
-                " that is no waiting, and in no total"
+                " holding is not waiting, and in no total"
             )
             self._note("held", text, 1)
-        return self.parsed
+        return self._parsed
 
     def _add(self, row: re.Match[str], wait_us: int, contested: int) -> None:
         lock_class, name = row.group(3), row.group(4)
         caller = clean_frame(_SOURCES.sub("", row.group(2), count=1))
         key = Key(mechanism=lock_class, name=name, lock_class=lock_class)
-        self.parsed.add("ns", key, stack_of([caller]), (wait_us * _NS_IN_US, contested), 1)
+        self._parsed.add("ns", key, stack_of([caller]), (wait_us * _NS_IN_US, contested), 1)
 
     def _problem(self, kind: str, text: str, line: int) -> None:
-        self.parsed.problems.append(Problem(kind, text, self._file, line, severity="loss"))
+        self._parsed.problems.append(Problem(kind, text, self._file, line, severity="loss"))
 
     def _note(self, kind: str, text: str, count: int) -> None:
-        self.parsed.problems.append(Problem(kind, text, self._file, count=count, severity="note"))
+        self._parsed.problems.append(Problem(kind, text, self._file, count=count, severity="note"))
+
+
+LAYOUT = Layout(
+    name="lock-profiling",
+    summary="`sysctl debug.lock.prof.stats` of a kernel with LOCK_PROFILING",
+    read=lambda source: LockProfilingReader(source).read(),
+    line=_HEADING,
+    states_units="LOCK_PROFILING",
+)

@@ -1,4 +1,4 @@
-r"""What lockstat(1) reports.
+r"""Reports of lockstat(1).
 
 ::
 
@@ -11,14 +11,14 @@ r"""What lockstat(1) reports.
        2097152 |@@@                            1         vm_fault_trap+0x6d
        4194304 |                               0         trap_pfault+0x1f3
 
-Without a histogram the rows of a section stand below one heading. ``nsec`` is the mean, cut off: a
-row's time is less than one ns an event more than what comes of it. Bounds of the histogram are
-upper ones: the row 2097152 counts what took less, and at least half of it (
-``cddl/contrib/opensolaris/cmd/lockstat/lockstat.c``: what quantize has from 1 to 2 is printed as
-2). ``-D N`` prints N rows a section: what lacks to the sum in its title is a loss.
+Without a histogram a section has one heading for all rows. ``nsec`` is the mean, rounded down, so
+the total of a row is too low by less than one ns per event. Bounds of the histogram are upper ones:
+the row 2097152 counts events that took less, and at least half of it
+(``cddl/contrib/opensolaris/cmd/lockstat/lockstat.c``: the bucket of quantize from 1 to 2 is printed
+as 2). ``-D N`` prints N rows per section: events of the title that are in no row are a loss.
 
-A caller is the innermost frame; the stack names who called it. Text of the workload, which lockstat
-starts, may stand before.
+The caller is the innermost frame; the stack has its callers. Output of the workload, which lockstat
+starts, may come first.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import Frame, Stack, stack_of
+from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
-from pvprof.parse.text.frames import FrameNames, decode
-
-HEADING = b"Count indv cuml rcnt"
+from pvprof.parse.text.frames import decode
 
 _TITLE = re.compile(r"(\S.*?): (\d+) events in [\d.]+ seconds \(\d+ events/sec\)\s*$")
 _HEADING = re.compile(
@@ -50,9 +50,9 @@ _BUCKET = re.compile(r"\s*(\d{1,20}) \|[@ ]*?(\d{1,20})(?:\s+(\S.*?))?\s*$")
 _STACK_ONLY = re.compile(r"\s{40,}(\S.*?)\s*$")
 _RULE = re.compile(r"-{40,}\s*$")
 
-# What the title of a section begins with (g_event_info in lockstat.c), the probes of it, and the
-# class that the kernel gives such locks.
-_EVENTS = {
+# By the beginning of a section's title (g_event_info in lockstat.c): the mechanism, and the class
+# that the kernel gives to such locks.
+_MECHANISMS = {
     "Adaptive mutex spin": ("adaptive-spin", "sleep mutex"),
     "Adaptive mutex block": ("adaptive-block", "sleep mutex"),
     "Spin lock spin": ("spin-spin", "spin mutex"),
@@ -68,13 +68,24 @@ _EVENTS = {
     "lockmgr writer blocked": ("lockmgr-block", "lockmgr"),
     "lockmgr reader blocked": ("lockmgr-block", "lockmgr"),
 }
+_NOT_A_WAIT = "not a wait"
 _INCLUSIVE = "lockstat -g counts an event for each of its callers: no sum of that means anything"
 _RATES = "lockstat -R prints rates, not how often"
 
 
 @dataclass(slots=True)
 class _Section:
-    """One kind of event: its title, how many there were, how many of them the rows account for."""
+    """One kind of event.
+
+    Attributes:
+        title: names the events.
+        events: number of events, by the title.
+        line: number of the title's line.
+        seen: number of events in the rows.
+        rows: number of rows.
+        refusal: reason why the rows cannot be added up, or empty.
+        has_times: whether rows have a mean time.
+    """
 
     title: str
     events: int
@@ -97,19 +108,21 @@ class _Row:
 class LockstatReader:
     """Reads a whole report into a `ParseResult`."""
 
-    def __init__(self, names: FrameNames, file: str) -> None:
-        self._names = names
-        self._file = file
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._names = source.frame_names
+        self._file = source.name
         self._section: _Section | None = None
         self._row: _Row | None = None
         self._in_body = False
-        self._is_ruled = False  # a rule stands below what was read last: it is whole
+        self._is_ruled = False  # a horizontal rule follows the last row: it is complete
         self._foreign = 0
         self._foreign_line = 0
-        self.parsed = ParseResult("lockstat")
+        self._parsed = ParseResult()
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what a text holds."""
+    def read(self) -> ParseResult:
+        """Return the result."""
+        data = self._source.text()
         for number, raw in enumerate(data.split(b"\n"), 1):
             text = decode(raw)
             if _RULE.match(text):
@@ -123,9 +136,9 @@ class LockstatReader:
             problem = Problem(
                 "foreign", text, self._file, self._foreign_line, self._foreign, "note"
             )
-            self.parsed.problems.append(problem)
-        self.parsed.hex_frames |= self._names.hex_frames
-        return self.parsed
+            self._parsed.problems.append(problem)
+        self._parsed.hex_frames |= self._names.hex_frames
+        return self._parsed
 
     def _read_line(self, text: str, number: int) -> None:
         title = _TITLE.match(text)
@@ -134,7 +147,7 @@ class LockstatReader:
             self._section = _Section(title.group(1), int(title.group(2)), number)
             self._is_ruled = False
         elif is_diagnostic(text):
-            self.parsed.problems.extend(parse_diagnostics([text], self._file))
+            self._parsed.problems.extend(parse_diagnostics([text], self._file))
         elif self._section is None:
             self._skip(number)
         elif _FOREIGN_HEADING.match(text):
@@ -147,13 +160,13 @@ class LockstatReader:
 
     def _note_cut(self, number: int) -> None:
         if self._section is not None and not self._is_ruled:
-            text = "no rule stands below the last row: the text was cut off there"
-            self.parsed.problems.append(
+            text = "no rule below the last row: the text was cut off there"
+            self._parsed.problems.append(
                 Problem("cut-off", text, self._file, number, severity="loss")
             )
 
     def _read_heading(self, text: str) -> None:
-        """See whether the rows below mean what the layout says."""
+        """Check whether the rows below have the expected columns."""
         assert self._section is not None
         heading = _HEADING.match(text)
         if heading is None:
@@ -166,7 +179,7 @@ class LockstatReader:
             self._section.has_times = False
 
     def _read_body(self, text: str) -> bool:
-        """Take in a line of a histogram and of a stack beside it; tell whether it is one."""
+        """Read a line of a histogram and a stack; return False for any other line."""
         if self._row is None:
             return False
         bucket = _BUCKET.match(text)
@@ -200,7 +213,7 @@ class LockstatReader:
         self._foreign_line = self._foreign_line or number
 
     def _end_row(self) -> None:
-        """Add what is known of a row to the result."""
+        """Add the last row, with its stack and histogram, to the result."""
         row, section = self._row, self._section
         self._row, self._in_body = None, False
         if row is None or section is None:
@@ -209,33 +222,33 @@ class LockstatReader:
         if section.refusal:
             return
         section.seen += row.count
-        event, lock_class = next(
-            (found for start, found in _EVENTS.items() if section.title.startswith(start)),
+        mechanism, lock_class = next(
+            (names for start, names in _MECHANISMS.items() if section.title.startswith(start)),
             ("", ""),
         )
-        if not event:
-            section.refusal = "not a wait"
+        if not mechanism:
+            section.refusal = _NOT_A_WAIT
             return
-        key = Key(mechanism=event, name=row.name, lock_class=lock_class)
+        key = Key(mechanism=mechanism, name=row.name, lock_class=lock_class)
         stack: Stack = stack_of(reversed(row.frames))
         if row.mean_ns is None:
-            self.parsed.add("events", key, stack, (row.count,), 1)
+            self._parsed.add("events", key, stack, (row.count,), 1)
         else:
-            self.parsed.add("ns", key, stack, (row.mean_ns * row.count, row.count), 1)
+            self._parsed.add("ns", key, stack, (row.mean_ns * row.count, row.count), 1)
         if row.buckets:
             end = max(2 * row.buckets[-1][0], 1)
-            self.parsed.histograms.append(Histogram(key, (*row.buckets, (end, 0))))
+            self._parsed.histograms.append(Histogram(key, (*row.buckets, (end, 0))))
 
     def _end_section(self) -> None:
         self._end_row()
         section = self._section
         self._section = None
         if section is not None:
-            self.parsed.problems.extend(self._section_problems(section))
+            self._parsed.problems.extend(self._section_problems(section))
 
     def _section_problems(self, section: _Section) -> Iterator[Problem]:
         if section.refusal:
-            is_hold = section.refusal == "not a wait"
+            is_hold = section.refusal == _NOT_A_WAIT
             text = (
                 f"{section.title}: no waiting, and in no total"
                 if is_hold
@@ -257,3 +270,12 @@ class LockstatReader:
         elif missing < 0:
             text = f"{section.title}: rows hold more events than the section's title says"
             yield Problem("bad-section", text, self._file, section.line, -missing)
+
+
+LAYOUT = Layout(
+    name="lockstat",
+    summary="lockstat(1), also `-h`, `-s`, `-C`",
+    read=lambda source: LockstatReader(source).read(),
+    line=re.compile(rb"Count indv cuml rcnt"),
+    states_units="lockstat(1)",
+)

@@ -1,4 +1,4 @@
-r"""Call graphs that pmcstat(8) prints: ``pmcstat -R LOG -G -``.
+r"""Call graphs of pmcstat(8): ``pmcstat -R LOG -G -``.
 
 ::
 
@@ -9,16 +9,16 @@ r"""Call graphs that pmcstat(8) prints: ``pmcstat -R LOG -G -``.
       100.0%  [9]        pmap_enter
      25.00%  [3]        __mtx_lock_sleep
 
-A section for each event that was counted. A line is a function, one blank deeper than the function
-that it called: the first of a tree is the innermost one. Its number says in how many samples it
-stood there. The image is printed where it is another than on the line before
+There is a section for each counted event. A line is a function, indented one blank more than the
+function that it called: the first of a tree is the innermost one. The number in brackets is its
+number of samples at this position. The image is printed if it differs from the line before
 (``usr.sbin/pmcstat/pmcpl_callgraph.c``).
 
-A stack is each line's way up to its tree's first line. What a line counts beyond its callers ended
-there, or the callers were cut (``-z``, or no map of the code): where a line has other callers it
-stands under `PRUNED`, so that the samples add up.
+A stack is the path from a line up to the first line of its tree. Samples of a line that are in none
+of its callers ended there, or their callers were cut (``-z``, or no map of the code): if the line
+has any callers, such samples get `PRUNED` as caller, so that samples add up.
 
-Text of pmcstat's own, also its statistics of what it could not convert, may stand around.
+Other text of pmcstat, such as statistics of samples that it could not convert, may come between.
 """
 
 from __future__ import annotations
@@ -31,14 +31,16 @@ from pvprof.errors import quote
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, stack_of
+from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
-from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.parse.text.frames import decode
 
-SECTION = re.compile(rb"@ (\S.*?) \[(\d{1,20}) samples\]\s*$")
+_SECTION = re.compile(rb"@ (\S.*?) \[(\d{1,20}) samples\]\s*$")
 
 PRUNED: Frame = "[pruned]"
-"""Stands for the callers that are not known of some samples of a function."""
+"""In place of the callers of samples whose callers are not known."""
 
 _LINE = re.compile(r"( *)(?:\d+\.\d+)%\s+\[(\d{1,20})\]\s+(\S+)(?: @ (\S.*?))?\s*$")
 _STATISTIC = re.compile(r" #(samples|callchain)/(\S+)\s+(\d{1,20})\s*$")
@@ -48,7 +50,7 @@ _KERNEL = "/boot/"
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A line: where it is, and how many samples it counts."""
+    """A line of a graph."""
 
     line: int
     depth: int
@@ -60,55 +62,56 @@ class _Node:
 class CallGraphReader:
     """Reads the call graphs of a whole text into a `ParseResult`."""
 
-    def __init__(self, names: FrameNames, file: str) -> None:
-        self._names = names
-        self._file = file
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._names = source.frame_names
+        self._file = source.name
         self._image = ""
         self._path: list[_Node] = []
         self._has_events = False
-        self._covered: list[int] = []  # of each line of the path: samples of callers
+        self._covered: list[int] = []  # for each line of the path: samples of its callers
         self._section: tuple[str, int, int] | None = None  # event, samples, line
         self._seen = 0
-        self.parsed = ParseResult("pmcstat")
+        self._parsed = ParseResult()
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what a text holds."""
-        lines = data.split(b"\n")
-        self._has_events = sum(1 for line in lines if SECTION.match(line)) > 1
+    def read(self) -> ParseResult:
+        """Return the result."""
+        lines = self._source.text().split(b"\n")
+        self._has_events = sum(1 for line in lines if _SECTION.match(line)) > 1
         for number, raw in enumerate(lines, 1):
-            section = SECTION.match(raw)
+            section = _SECTION.match(raw)
             text = decode(raw)
             if section:
                 self._end_section()
                 self._section = (decode(section.group(1)), int(section.group(2)), number)
             elif is_diagnostic(text):
-                self.parsed.problems.extend(parse_diagnostics([text], self._file))
+                self._parsed.problems.extend(parse_diagnostics([text], self._file))
             elif self._section is not None and text.strip():
                 self._read_line(text, number, is_last=number == len(lines))
         if lines[-1].strip():
             text = "the last line may have been cut short"
-            self.parsed.problems.append(Problem("no-final-newline", text, self._file, len(lines)))
+            self._parsed.problems.append(Problem("no-final-newline", text, self._file, len(lines)))
         self._end_section()
-        self.parsed.hex_frames |= self._names.hex_frames
-        return self.parsed
+        self._parsed.hex_frames |= self._names.hex_frames
+        return self._parsed
 
     def _read_line(self, text: str, number: int, is_last: bool) -> None:
-        found = _LINE.match(text)
-        if found is None:
+        match = _LINE.match(text)
+        if match is None:
             self._read_other(text, number, is_last)
             return
-        depth = len(found.group(1))
-        if depth > len(self._path):  # the line that it stands below was damaged
-            text = f"a line stands below none: {quote(text.strip())}; left out"
+        depth = len(match.group(1))
+        if depth > len(self._path):  # the line of the function that it called was damaged
+            text = f"a line without the one that it called: {quote(text.strip())}; left out"
             self._problem("bad-line", text, number)
             return
         self._unwind(depth)
-        image = found.group(4)
+        image = match.group(4)
         self._image = image if image else "" if depth == 0 else self._image
         is_kernel = self._image.startswith(_KERNEL)
-        raw = f"{self._image.rpartition('/')[2]}`{found.group(3)}" if self._image else found[3]
+        raw = f"{self._image.rpartition('/')[2]}`{match.group(3)}" if self._image else match[3]
         (frame, *_) = self._names[raw.encode()]
-        samples = int(found.group(2))
+        samples = int(match.group(2))
         if depth:
             self._covered[-1] += samples
         else:
@@ -117,7 +120,7 @@ class CallGraphReader:
         self._covered.append(0)
 
     def _unwind(self, depth: int) -> None:
-        """Leave all lines of the path that are as deep, or deeper; take in what is theirs alone."""
+        """Remove the lines from `depth` on from the path; add the samples that ended in them."""
         while len(self._path) > depth:
             node, covered = self._path[-1], self._covered[-1]
             if covered > node.samples:
@@ -132,7 +135,7 @@ class CallGraphReader:
         assert self._section is not None
         key = Key(mechanism="on-cpu", name=self._section[0] if self._has_events else "")
         stack = stack_of(reversed([*self._frames(), *([PRUNED] if is_pruned else [])]))
-        self.parsed.add("samples", key, stack, (samples,), 1)
+        self._parsed.add("samples", key, stack, (samples,), 1)
 
     def _frames(self) -> Iterator[Frame]:
         """Yield the frames of the path, leaf first, user frames set off from the kernel's."""
@@ -152,18 +155,27 @@ class CallGraphReader:
         self._section, self._seen = None, 0
 
     def _read_other(self, text: str, number: int, is_last: bool) -> None:
-        """Take in pmcstat's statistics; whatever else it is, it is no line of a graph."""
-        found = _STATISTIC.match(text)
-        if found and found.group(2) in _LOST and int(found.group(3)):
-            what = f"pmcstat: {found.group(1)}: {found.group(2)}"
-            self.parsed.problems.append(
-                Problem("unconverted", what, self._file, number, int(found.group(3)), "loss")
+        """Read a statistic of pmcstat; note any other line."""
+        match = _STATISTIC.match(text)
+        if match and match.group(2) in _LOST and int(match.group(3)):
+            statistic = f"pmcstat: {match.group(1)}: {match.group(2)}"
+            self._parsed.problems.append(
+                Problem("unconverted", statistic, self._file, number, int(match.group(3)), "loss")
             )
-        elif not found and "%" in text:
-            what = "the text ends within a line" if is_last else "no line of a call graph"
+        elif not match and "%" in text:
+            reason = "the text ends within a line" if is_last else "no line of a call graph"
             kind = "cut-off" if is_last else "bad-line"
-            self._unwind(len(text) - len(text.lstrip(" ")))  # what it calls is not another's
-            self._problem(kind, f"{what}: {quote(text.strip())}; left out", number)
+            self._unwind(len(text) - len(text.lstrip(" ")))  # its callers are no other line's
+            self._problem(kind, f"{reason}: {quote(text.strip())}; left out", number)
 
     def _problem(self, kind: str, text: str, line: int, severity: Severity = "loss") -> None:
-        self.parsed.problems.append(Problem(kind, text, self._file, line, severity=severity))
+        self._parsed.problems.append(Problem(kind, text, self._file, line, severity=severity))
+
+
+LAYOUT = Layout(
+    name="pmcstat",
+    summary="call graphs of pmcstat(8), `pmcstat -R LOG -G -`",
+    read=lambda source: CallGraphReader(source).read(),
+    line=_SECTION,
+    states_units="a call graph of pmcstat(8)",
+)

@@ -1,4 +1,4 @@
-r"""What pmcstat(8) makes of a log as text: ``pmcstat -R LOG``, which goes to stderr without ``-o``.
+r"""Logs of pmcstat(8) as text: ``pmcstat -R LOG``, which goes to stderr without ``-o``.
 
 ::
 
@@ -10,13 +10,13 @@ r"""What pmcstat(8) makes of a log as text: ``pmcstat -R LOG``, which goes to st
     ...       0xffffffff80c1d2a4
     ...       0xffffffff80bfc101
 
-One line for each thing that happened (``usr.sbin/pmcstat/pmcstat_log.c``, `pmcstat_print_log`): of
-those that matter here, ``callchain PID [TID] PMC CPU NUMBER u|s`` with that many addresses below,
-innermost first; ``sample PMC PID ADDRESS u|s`` without callers; which image is mapped where
-(process -1: the kernel), and which process runs what.
+One line per event (``usr.sbin/pmcstat/pmcstat_log.c``, `pmcstat_print_log`). These are read:
+``callchain PID [TID] PMC CPU NUMBER u|s``, followed by that many addresses, innermost first;
+``sample PMC PID ADDRESS u|s``, without callers; the addresses of images (process -1: the kernel),
+and the program of each process.
 
-The kernel's addresses get their names from symbols, as everywhere. Of a user address the log says
-the image only: it becomes ``libc.so.7`0x1d2a4``, the same in each process and run.
+The kernel's addresses get their names from symbols, as in all layouts. Of a user address only the
+image is known: it becomes ``libc.so.7`0x1d2a4``, the same in each process and run.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, clean_frame, stack_of
+from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
-from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.parse.text.frames import decode
 
-FIRST = re.compile(
+_SAMPLE_LINE = re.compile(
     rb'initlog\s+0x[0-9a-f]+ "|callchain\s+-?\d+ (?:-?\d+ )?0x[0-9a-f]+ \d'
     rb"|sample\s+0x[0-9a-f]+ -?\d+ 0x"
 )
@@ -52,24 +54,25 @@ _KERNEL_HALF = 1 << 63
 class PmcLogReader:
     """Reads the text of a whole log into a `ParseResult`."""
 
-    def __init__(self, names: FrameNames, file: str) -> None:
-        self._names = names
-        self._file = file
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._names = source.frame_names
+        self._file = source.name
         self._events: dict[str, str] = {}
         self._process: dict[str, str] = {}
         self._maps: dict[str, list[tuple[int, str]]] = {}
         self._addresses: list[int] = []
-        self._wanted = 0  # addresses that the callchain above still lacks
+        self._missing = 0  # number of addresses that the current callchain still lacks
         self._head: tuple[str, str] = ("", "")  # its process and event
         self._head_line = 0
-        self.parsed = ParseResult("pmcstat-log")
+        self._parsed = ParseResult()
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what a text holds."""
-        lines = data.split(b"\n")
+    def read(self) -> ParseResult:
+        """Return the result."""
+        lines = self._source.text().split(b"\n")
         texts = [decode(line) for line in lines if line.startswith(b"allocate")]
-        found = [match for text in texts if (match := _ALLOCATE.match(text))]
-        self._events = {match.group(1): match.group(2) for match in found}
+        matches = [match for text in texts if (match := _ALLOCATE.match(text))]
+        self._events = {match.group(1): match.group(2) for match in matches}
         if len(set(self._events.values())) < 2:
             self._events = {}
         for number, raw in enumerate(lines, 1):
@@ -77,72 +80,72 @@ class PmcLogReader:
                 self._read_line(decode(raw), number)
         if lines[-1].strip():
             text = "the last line may have been cut short"
-            self.parsed.problems.append(Problem("no-final-newline", text, self._file, len(lines)))
-        if self._wanted:
+            self._parsed.problems.append(Problem("no-final-newline", text, self._file, len(lines)))
+        if self._missing:
             self._end_short(len(lines))
-        self.parsed.hex_frames |= self._names.hex_frames
-        return self.parsed
+        self._parsed.hex_frames |= self._names.hex_frames
+        return self._parsed
 
     def _read_line(self, text: str, number: int) -> None:
         address = _ADDRESS.match(text)
         if is_diagnostic(text):
-            self.parsed.problems.extend(parse_diagnostics([text], self._file))
+            self._parsed.problems.extend(parse_diagnostics([text], self._file))
             return
-        if address and self._wanted:
+        if address and self._missing:
             self._addresses.append(int(address.group(1), 16))
-            self._wanted -= 1
-            if not self._wanted:
+            self._missing -= 1
+            if not self._missing:
                 self._add(*self._head, self._addresses)
             return
-        if self._wanted:
+        if self._missing:
             self._end_short(number)
         tag = _TAG.match(text)
         if not self._understand(text, tag.group(1) if tag else "", number):
             self._loss("bad-line", f"damaged: {quote(text.strip())}; left out", number)
 
     def _understand(self, text: str, tag: str, number: int) -> bool:
-        """Take in a line; tell whether it is one."""
+        """Read a line; return False if it is damaged."""
         if tag == "callchain":
             return self._begin(_CALLCHAIN.match(text), number)
         if tag == "sample":
-            return self._take_sample(_SAMPLE.match(text))
+            return self._add_sample(_SAMPLE.match(text))
         if tag == "drop" or text.strip() == "drop":
             self._loss("drops", "pmcstat: the kernel dropped records of the log", number)
         elif tag == "map-in":
             return self._map(_MAP_IN.match(text))
         elif tag in ("exec", "proc-create", "proccreate"):
-            found = _EXEC.match(text) or _CREATED.match(text)
-            if found:
-                self._process[found.group(1)] = found.group(2).rpartition("/")[2]
-            return found is not None
+            match = _EXEC.match(text) or _CREATED.match(text)
+            if match:
+                self._process[match.group(1)] = match.group(2).rpartition("/")[2]
+            return match is not None
         elif tag == "fork":
-            found = _FORK.match(text)
-            if found:
-                self._fork(*found.groups())
-            return found is not None
-        return not text.startswith("...")  # other lines say nothing of samples
+            match = _FORK.match(text)
+            if match:
+                self._fork(*match.groups())
+            return match is not None
+        return not text.startswith("...")  # other lines have no samples
 
-    def _begin(self, found: re.Match[str] | None, number: int) -> bool:
-        if found is None:
+    def _begin(self, match: re.Match[str] | None, number: int) -> bool:
+        if match is None:
             return False
-        pid, pmc, size = found.groups()
+        pid, pmc, size = match.groups()
         self._head, self._head_line = (pid, pmc), number
-        self._wanted, self._addresses = int(size), []
-        if not self._wanted:
+        self._missing, self._addresses = int(size), []
+        if not self._missing:
             self._add(pid, pmc, [])
         return True
 
-    def _take_sample(self, found: re.Match[str] | None) -> bool:
-        if found is None:
+    def _add_sample(self, match: re.Match[str] | None) -> bool:
+        if match is None:
             return False
-        pmc, pid, address = found.groups()
+        pmc, pid, address = match.groups()
         self._add(pid, pmc, [int(address, 16)])
         return True
 
-    def _map(self, found: re.Match[str] | None) -> bool:
-        if found is None:
+    def _map(self, match: re.Match[str] | None) -> bool:
+        if match is None:
             return False
-        pid, start, path = found.groups()
+        pid, start, path = match.groups()
         insort(self._maps.setdefault(pid, []), (int(start, 16), path.rpartition("/")[2]))
         return True
 
@@ -163,22 +166,31 @@ class PmcLogReader:
             frames.append(self._frame(pid, address, is_kernel))
         execname = self._process.get(pid, f"pid {pid}" if int(pid) > 0 else "")
         key = Key(mechanism="on-cpu", name=self._events.get(pmc, ""), execname=execname)
-        self.parsed.add("samples", key, stack_of(reversed(frames)), (1,), 1)
+        self._parsed.add("samples", key, stack_of(reversed(frames)), (1,), 1)
 
     def _frame(self, pid: str, address: int, is_kernel: bool) -> Frame:
         if is_kernel:
             return self._names[f"{address:#x}".encode()][0]
         maps = self._maps.get(pid, [])
-        place = bisect_right(maps, address, key=lambda one: one[0]) - 1
-        if place < 0:
+        index = bisect_right(maps, address, key=lambda mapping: mapping[0]) - 1
+        if index < 0:
             return f"{address:#x}"
-        start, image = maps[place]
+        start, image = maps[index]
         return clean_frame(f"{image}`{address - start:#x}")
 
     def _end_short(self, number: int) -> None:
-        text = f"a callchain ends {self._wanted} addresses early; left out"
+        text = f"a callchain ends {self._missing} addresses early; left out"
         self._loss("cut-off", text, self._head_line or number)
-        self._wanted = 0
+        self._missing = 0
 
     def _loss(self, kind: str, text: str, line: int) -> None:
-        self.parsed.problems.append(Problem(kind, text, self._file, line, severity="loss"))
+        self._parsed.problems.append(Problem(kind, text, self._file, line, severity="loss"))
+
+
+LAYOUT = Layout(
+    name="pmcstat-log",
+    summary="the log of pmcstat(8) as text, `pmcstat -R LOG`",
+    read=lambda source: PmcLogReader(source).read(),
+    line=_SAMPLE_LINE,
+    states_units="a log of pmcstat(8)",
+)

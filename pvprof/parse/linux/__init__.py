@@ -1,1 +1,1 @@
-"""Readers of what Linux tools print: bpftrace and perf script."""
+"""Readers of the output of Linux tools: bpftrace and perf script."""

@@ -1,38 +1,40 @@
-r"""What pvprof's own bpftrace programs print: a JSON object a line, ``bpftrace -f json``.
+r"""The output of pvprof's own bpftrace programs: one JSON object per line, ``bpftrace -f json``.
 
 ::
 
     {"type": "printf", "data": "#pvprof 1 offcpu linux ns 0.1.0 frames=32\n"}   the header and
                                                                 the marks of pvprof's own grammar
-    {"type": "printf", "data": "#map off_cpu stack exec\n"}     what the keys of a map are made of
+    {"type": "printf", "data": "#map off_cpu stack exec\n"}     the parts of a map's keys
     {"type": "printf", "data": "S 26181 1001 1001 0 2\n        __schedule+1560\n.sh"}
-            a thread goes to wait: time, tid, pid, CPU, 2 if it cannot be interrupted; stack; name
+            a thread begins to wait: time, tid, pid, CPU, 2 if uninterruptible; stack; process
     {"type": "printf", "data": "R 26185 1001 0"}                it runs again: time, tid, CPU
     {"type": "printf", "data": "W 26184 1001 7 1\n        try_to_wake_up+932\n.cc"}
                                                         it is woken: time, sleeper, waker, CPU; ...
     {"type": "stats", "data": {"@off_cpu": {"\n    __schedule+1560\n,sh": {"count": 2, ...,
         "total": 43041770}}}}                                   (one line) values and counts by key
     {"type": "hist", "data": {"@lock_hist": {"1,0": [{"min": 1024, "max": 2047, "count": 2}]}}}
-    {"type": "lost_events", "data": {"events": 31}}             what was lost
+    {"type": "lost_events", "data": {"events": 31}}             a loss
     {"type": "helper_error", "helper": "map_update_elem", "retcode": -7, "line": 59, "col": 2}
 
-A name of a process stands last, so that it may hold anything; before a name in a record stands a
-dot, which no frame begins with. Everything becomes records of pvprof's own grammar, which
-``native`` reads; how bpftrace spells things is for ``tracejson``.
+The name of a process comes last, so that it may hold anything; in a record a dot precedes it, with
+which no frame begins. ``bpftrace_json`` owns how bpftrace spells things.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from pvprof.errors import InputError
+from pvprof.errors import InputError, quote
 from pvprof.model.problems import Problem, Severity
-from pvprof.model.profile import Key
+from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import DELIMITER, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
+from pvprof.parse.layout import Layout
+from pvprof.parse.line_cache import LineCache
 from pvprof.parse.linux.bpftrace_json import (
     FRAMES,
     DamagedLineError,
@@ -40,55 +42,62 @@ from pvprof.parse.linux.bpftrace_json import (
     frames_in,
     load_line,
     lock_kind,
+    pairs_of,
     raw_bytes,
     read_key,
+    whole_number,
 )
-from pvprof.parse.native.header import Header, read_header
-from pvprof.parse.native.reader import NativeReader, end_notes, settle
+from pvprof.parse.native.fields import record_key
+from pvprof.parse.native.header import Header, Marks, Tally, read_header, read_mark
+from pvprof.parse.native.settle import has_both_marks, note_end, settle
+from pvprof.parse.native.wait_records import Sleep, WaitRecorder, Wake
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.parse.text.values import Values, why_not_measured
 
-FIRST = re.compile(rb'\{"type": ?"(?:printf|attached_probes|map|stats|hist)", ?"data": ?')
-_MOST_LINES_BEFORE = 100
-_PIECE_RECORDS = 4096
+_MAX_LINES_BEFORE = 100
 _SLEEP = re.compile(
     rb"(?s)S ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,9}) ([0-9]{1,9})"
     + FRAMES
     + rb"\.(.*)"
 )
-_RETURN = re.compile(rb"R [0-9]{1,19} [0-9]{1,19} [0-9]{1,9}")
-_WAKE = re.compile(rb"(?s)W ([0-9]{1,19} [0-9]{1,19} [0-9]{1,19} [0-9]{1,9})" + FRAMES + rb"\.(.*)")
-_KEY_STACK = re.compile(FRAMES)
-_KEY_NUMBER = re.compile(rb"-?[0-9]{1,20}")
-_MARK = re.compile(rb"#(?:begin|end) [0-9]{1,19} [0-9]{1,19}")
-_INDENT = b"              "
-_TAKEN_STACK = -17  # EEXIST: another stack has the place of this one
-_MISSING_STACK = re.compile(r"ERROR: failed to look up stack id (-?\d+).*")
+_RETURN = re.compile(rb"R ([0-9]{1,19}) ([0-9]{1,19}) [0-9]{1,9}")
+_WAKE = re.compile(
+    rb"(?s)W ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,9})" + FRAMES + rb"\.(.*)"
+)
+_CLOCKS = re.compile(rb"#(?:begin|end) [0-9]{1,19} [0-9]{1,19}")
+_MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
+_STACK_COLLISION = -17  # EEXIST: another stack has its place in the map
 _USUAL_STDERR = re.compile(r".*RLIMIT_MEMLOCK.*|ERROR: failed to look up stack id .*")
 
 
 class TraceReader:
     """Reads a whole text into a `ParseResult`."""
 
-    def __init__(self, names: FrameNames, file: str) -> None:
-        self._names = names
-        self._file = file
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._names = source.frame_names
         self._maps: dict[str, tuple[str, ...]] = {}
         self._header: Header | None = None
-        self._reader: NativeReader | None = None
-        self._pending: list[bytes] = []
-        self._fed = 0
-        self._endings: list[tuple[WakeupKey, WaitSplit]] = []
-        self._told: Counter[str] = Counter()
+        self._recorder = WaitRecorder(source.frame_names)
+        self._marks = Marks()
+        self._tally = Tally(source.name)
+        self._wakeup_sums: list[tuple[WakeupKey, WaitSplit]] = []
+        self._counts: Counter[str] = Counter()
         self._first: dict[str, int] = {}
-        self._frames: dict[bytes, bytes] = {}
+        self._stacks = LineCache(partial(_parse_stack, source.frame_names))
+        self._sleep_keys = LineCache(_parse_sleep_key)
+        self._wake_keys = LineCache(_parse_wake_key)
+        self._parsed = ParseResult()
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what a text holds.
+    def read(self) -> ParseResult:
+        """Return the result.
 
         Raises:
-            InputError: it is of another program: there is no header in it.
+            InputError: the text is another program's: it has no header.
         """
+        data = self._source.text()
         lines = data.removesuffix(b"\n").split(b"\n")
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -98,7 +107,7 @@ class TraceReader:
                 self._read_line(line, number)
             except DamagedLineError:
                 self._note("cut-off" if is_cut else "damaged", number)
-            if self._reader is None and number > _MOST_LINES_BEFORE:
+            if self._header is None and number > _MAX_LINES_BEFORE:
                 break
         return self._finish(len(lines))
 
@@ -108,11 +117,11 @@ class TraceReader:
         if kind == "printf" and isinstance(data, str):
             self._read_printed(raw_bytes(data), number)
         elif kind == "lost_events":
-            self._note("drops", number, int(dict(data or ()).get("events", 0)))
+            self._note("drops", number, whole_number(dict(pairs_of(data)).get("events", 0)))
         elif kind == "helper_error":
-            self._read_helper(document, number)
-        elif kind in ("stats", "map", "hist") and isinstance(data, list):
-            for name, entries in data:
+            self._read_helper_error(document, number)
+        elif kind in ("stats", "map", "hist"):
+            for name, entries in pairs_of(data):
                 self._read_map(name.removeprefix("@"), entries, number)
         elif kind != "attached_probes":
             raise DamagedLineError
@@ -120,44 +129,68 @@ class TraceReader:
     def _read_printed(self, text: bytes, number: int) -> None:
         if text.startswith(b"#"):
             self._read_mark(text.rstrip(b"\n"), number)
-        elif _RETURN.fullmatch(text):
-            self._put(text + b"\n")
-        elif found := _SLEEP.fullmatch(text):
-            time, tid, pid, cpu, state, frames, name = found.groups()
-            event = b"off-cpu-d" if state != b"0" else b"off-cpu"
-            head = b"S %b %b %b %b %b 0 0" % (time, tid, pid, cpu, event)
-            self._put(self._moment(head, frames, name))
-        elif found := _WAKE.fullmatch(text):
-            words, frames, name = found.groups()
-            self._put(self._moment(b"W " + words, frames, name))
+        elif match := _RETURN.fullmatch(text):
+            self._add_wait(self._add_return, match, number)
+        elif match := _SLEEP.fullmatch(text):
+            self._add_wait(self._add_sleep, match, number)
+        elif match := _WAKE.fullmatch(text):
+            self._add_wait(self._add_wake, match, number)
         else:
             raise DamagedLineError
 
+    def _add_wait(
+        self, add: Callable[[re.Match[bytes]], bool], match: re.Match[bytes], number: int
+    ) -> None:
+        if self._has_header() and not add(match):
+            text = "events were left out: a number is too large"
+            self._tally.add("damaged", text, "loss", lambda: number)
+
+    def _add_return(self, match: re.Match[bytes]) -> bool:
+        time, tid = match.groups()
+        return self._recorder.add_return(int(time), int(tid))
+
+    def _add_sleep(self, match: re.Match[bytes]) -> bool:
+        time, tid, pid, cpu, state, frames, name = match.groups()
+        key = self._sleep_keys[name, state != b"0"]
+        sleep = Sleep(int(time), int(tid), int(pid), int(cpu))
+        return self._recorder.add_sleep(sleep, key, self._stacks[frames])
+
+    def _add_wake(self, match: re.Match[bytes]) -> bool:
+        time, sleeper, waker, cpu, frames, name = match.groups()
+        wake = Wake(int(time), int(sleeper), int(waker), int(cpu))
+        return self._recorder.add_wake(wake, self._wake_keys[name], self._stacks[frames])
+
     def _read_mark(self, text: bytes, number: int) -> None:
-        if text.startswith(b"#pvprof ") and self._reader is None:
-            header = self._header = read_header(text + b"\n", self._file)
-            self._reader = NativeReader(header, self._names, self._file, lambda _place: 0)
+        if text.startswith(b"#pvprof ") and self._header is None:
+            self._header = read_header(text + b"\n", self._source.name)
         elif text.startswith(b"#map "):
             name, *parts = decode(text).split(" ")[1:]
             self._maps[name] = tuple(parts)
-        elif _MARK.fullmatch(text):
-            self._put(text + b"\n")
+        elif _CLOCKS.fullmatch(text):
+            if self._has_header():
+                read_mark(text, 0, self._marks)
         elif not text.startswith(b"#workload-exit "):
             self._note("unknown-mark", number)
 
-    def _read_helper(self, document: dict[str, Any], number: int) -> None:
+    def _has_header(self) -> bool:
+        """Tell whether the header was seen; note that a record before it is left out."""
+        if self._header is None:
+            self._note("before-header", 0)
+        return self._header is not None
+
+    def _read_helper_error(self, document: dict[str, Any], number: int) -> None:
         helper, code = document.get("helper"), document.get("retcode")
         if helper == "map_update_elem":
             self._note("map-full", number)
-        elif helper == "get_stackid" and code == _TAKEN_STACK:
+        elif helper == "get_stackid" and code == _STACK_COLLISION:
             self._note("lost-stacks", number)
 
     def _read_map(self, name: str, entries: Any, number: int) -> None:
-        if name not in self._maps:  # what the program did not say it would print
+        if name not in self._maps:  # the program did not announce it
             self._note("other-maps", number)
             return
         parts = self._maps[name]
-        if not parts:  # a histogram without keys stands there itself
+        if not parts:  # a histogram without keys
             entries = [("", entries)]
         for spelled, value in entries:
             try:
@@ -170,97 +203,132 @@ class TraceReader:
 
     def _read_entry(self, name: str, key: TraceKey, value: Any) -> None:
         if name == "missed":
-            self._told["missed-ends"] += int(value)
+            self._counts["missed-ends"] += whole_number(value)
         elif name == "short" or name.startswith("short_"):
-            # Programs of older versions have one map, with the event as its key.
-            event = key.names.get("event", name.removeprefix("short_").encode())
-            event = event.replace(b"_", b"-")
-            total = dict(value)
-            self._put(b"#set-aside short %b %d %d\n" % (event, total["total"], total["count"]))
+            self._add_left_out(name, key, dict(value))
         elif name.endswith("_hist"):
-            head = self._head(b"?", name.removesuffix("_hist"), key)
-            self._put(head + b"\n" + _buckets(value) + b".\n")
+            self._add_histogram(name.removesuffix("_hist"), key, [dict(row) for row in value])
         elif "waker_stack" in key.stacks:
-            self._add_ending(name, key, dict(value))
+            self._add_wakeup_sum(name, key, dict(value))
+        elif isinstance(value, int):
+            self._add_values(name, key, (value,))
         else:
-            end = b"= %d\n" % value if isinstance(value, int) else _values(dict(value))
-            self._put(self._head(b">", name, key) + b"\n" + _body(key) + end)
+            sums = dict(value)
+            self._add_values(name, key, (whole_number(sums["total"]), whole_number(sums["count"])))
 
-    def _head(self, mark: bytes, name: str, key: TraceKey) -> bytes:
-        event, lock_class, lock = name.replace("_", "-").encode(), b"", b""
+    def _add_left_out(self, name: str, key: TraceKey, sums: dict[str, Any]) -> None:
+        # Programs of older versions have one map, with the mechanism in its key.
+        mechanism = key.names.get("event", name.removeprefix("short_").encode())
+        mechanism = mechanism.replace(b"_", b"-")
+        wait_ns, count = whole_number(sums["total"]), whole_number(sums["count"])
+        if not _MECHANISM.fullmatch(mechanism) or min(wait_ns, count) < 0:
+            raise DamagedLineError
+        if self._has_header():
+            self._marks.add_left_out(("short", decode(mechanism)), wait_ns, count)
+
+    def _add_histogram(self, name: str, key: TraceKey, rows: list[dict[str, Any]]) -> None:
+        buckets = tuple(
+            (whole_number(row.get("min", 0)), whole_number(row["count"])) for row in rows
+        )
+        # The kernel keeps these for each sort of lock: without a stack, its class is its name.
+        histogram = Histogram(self._key(name, key, names_class=True), buckets)
+        if self._has_header():
+            self._parsed.histograms.append(histogram)
+            self._parsed.records += 1
+
+    def _add_values(self, name: str, trace_key: TraceKey, values: Values) -> None:
+        key = self._key(name, trace_key, names_class=False)
+        stacks = (trace_key.stacks.get("user_stack", []), trace_key.stacks["stack"])
+        stack = Stack(
+            f";{DELIMITER};".join(_stack(self._names, frames) for frames in stacks if frames)
+        )
+        if not self._has_header():
+            return
+        assert self._header is not None
+        refusal = why_not_measured(values)
+        if refusal is None:
+            self._parsed.add(self._header.unit, key, stack or stack_of(()), values, 1)
+        else:
+            subject = quote(key.name or key.execname or "a stack")
+            self._parsed.problems.append(refusal.problem(values, subject, self._source.name))
+
+    def _key(self, name: str, key: TraceKey, names_class: bool) -> Key:
+        """Return the key of a map's entry.
+
+        Args:
+            name: of the map: the mechanism, unless the entry is of a lock.
+            key: of the entry.
+            names_class: give a lock without a name its class as name.
+        """
+        mechanism, lock_class, lock = name.replace("_", "-").encode(), b"", b""
         if "flags" in key.numbers:
-            event, lock_class = lock_kind(key.numbers["flags"])
+            mechanism, lock_class = lock_kind(key.numbers["flags"])
             lock = self._names.symbols.variable(key.numbers["address"]).encode()
-            if mark == b"?":  # kept for each sort of lock: no stack will tell a name
+            if names_class:
                 lock = lock or lock_class
         if name == "on_cpu" and not key.stacks["stack"] and key.stacks.get("user_stack"):
-            event = b"user"
-        fields = ((b"name", lock), (b"class", lock_class), (b"exec", key.names.get("exec", b"")))
-        shown = [b"%b=%d:%b" % (part, len(text), text) for part, text in fields if text]
-        return b" ".join([mark, event, *shown])
+            mechanism = b"user"
+        execname = key.names.get("exec", b"")
+        return record_key(mechanism, {b"name": lock, b"class": lock_class, b"exec": execname})
 
-    def _add_ending(self, name: str, key: TraceKey, value: dict[str, int]) -> None:
-        """Keep waits that somebody ended, added up: the stack is the sleeper's."""
-        event = "off-cpu-d" if name.endswith("_d") else "off-cpu"
-        stack, waker = (self._stack(key.stacks[part]) for part in ("stack", "waker_stack"))
-        waits = Key(event, execname=decode(key.names["exec"]))
-        ending = WakeupKey(waits, stack, decode(key.names["waker"]), waker)
-        division = WaitSplit(value["total"], 0, value["count"])
-        self._endings.append((ending, division))
-
-    def _stack(self, frames: list[bytes]) -> Stack:
-        return stack_of(reversed([one for frame in frames for one in self._names[frame]]))
-
-    def _moment(self, head: bytes, frames: bytes, name: bytes) -> bytes:
-        if frames not in self._frames:
-            found = frames_in(frames, is_kernel=True)
-            self._frames[frames] = b"".join(_INDENT + frame + b"\n" for frame in found)
-        return b"%b exec=%d:%b\n%b.\n" % (head, len(name), name, self._frames[frames])
-
-    def _put(self, record: bytes) -> None:
-        """Hand over a record, many at a time: pieces of one sort of record are read faster."""
-        if self._reader is None:
-            self._note("before-header", 0)
-            return
-        self._pending.append(record)
-        if len(self._pending) >= _PIECE_RECORDS:
-            self._feed(is_last=False)
-
-    def _feed(self, is_last: bool) -> None:
-        piece = b"".join(self._pending)
-        self._pending.clear()
-        assert self._reader is not None
-        self._reader.feed(piece, self._fed, is_last)
-        self._fed += len(piece)
+    def _add_wakeup_sum(self, name: str, key: TraceKey, sums: dict[str, int]) -> None:
+        """Keep a sum of waits that one process ended; the stack is the sleeper's."""
+        mechanism = "off-cpu-d" if name.endswith("_d") else "off-cpu"
+        stack, waker = (_stack(self._names, key.stacks[part]) for part in ("stack", "waker_stack"))
+        waits = Key(mechanism, execname=decode(key.names["exec"]))
+        wakeup_key = WakeupKey(waits, stack, decode(key.names["waker"]), waker)
+        split = WaitSplit(whole_number(sums["total"]), 0, whole_number(sums["count"]))
+        self._wakeup_sums.append((wakeup_key, split))
 
     def _finish(self, last_line: int) -> ParseResult:
-        if self._header is None or self._reader is None:
+        if self._header is None:
             raise InputError(
                 "bpftrace's JSON, but no #pvprof header in the first lines",
                 "what other programs print is read as text: run them without -f json",
             )
-        self._feed(is_last=True)
-        parsed = self._reader.finish()
-        parsed.layout = "bpftrace"
-        settle(parsed, self._header, b"", self._file)
-        for ending, division in self._endings:
-            parsed.add("ns", ending.key, ending.stack, (division.blocked_ns, division.count), 1)
+        parsed, file = self._parsed, self._source.name
+        parsed.problems.extend(self._tally.problems())
+        self._marks.switches = self._recorder.finish()
+        parsed.marks = self._marks
+        parsed.has_begin = self._marks.begin is not None
+        parsed.has_end = self._marks.end is not None
+        settle(parsed, self._header, b"", file)
+        for key, split in self._wakeup_sums:
+            parsed.add("ns", key.key, key.stack, (split.blocked_ns, split.count), 1)
             parsed.endings = {} if parsed.endings is None else parsed.endings
-            add_wakeup_sums(parsed.endings, {ending: division})
+            add_wakeup_sums(parsed.endings, {key: split})
         parsed.problems.extend(self._problems())
-        end_notes(parsed, self._header, self._file, last_line)
+        note_end(parsed, self._header, file, last_line)
         parsed.hex_frames |= self._names.hex_frames
         return parsed
 
     def _note(self, kind: str, line: int, count: int = 1) -> None:
-        self._told[kind] += count
+        self._counts[kind] += count
         self._first.setdefault(kind, line)
 
     def _problems(self) -> Iterator[Problem]:
         for kind, (text, severity) in _PROBLEMS.items():
-            if self._told[kind]:
+            if self._counts[kind]:
                 line = self._first.get(kind, 0)
-                yield Problem(kind, text, self._file, line, self._told[kind], severity)
+                yield Problem(kind, text, self._source.name, line, self._counts[kind], severity)
+
+
+def _stack(frame_names: FrameNames, frames: list[bytes]) -> Stack:
+    """Return a stack of raw frames, leaf first."""
+    return stack_of(reversed([name for frame in frames for name in frame_names[frame]]))
+
+
+def _parse_stack(frame_names: FrameNames, frames: bytes) -> Stack:
+    return _stack(frame_names, frames_in(frames, is_kernel=True))
+
+
+def _parse_sleep_key(spelled: tuple[bytes, bool]) -> Key:
+    execname, is_uninterruptible = spelled
+    return Key("off-cpu-d" if is_uninterruptible else "off-cpu", execname=decode(execname))
+
+
+def _parse_wake_key(execname: bytes) -> Key:
+    return Key("wakeup", execname=decode(execname))
 
 
 _PROBLEMS: dict[str, tuple[str, Severity]] = {
@@ -274,37 +342,33 @@ _PROBLEMS: dict[str, tuple[str, Severity]] = {
     "damaged": ("lines or keys were damaged and left out", "loss"),
     "cut-off": ("the text ends inside a line, which is left out", "loss"),
     "before-header": ("records before the header were left out", "loss"),
-    "ambiguous-names": ("names of processes with commas: where one ends is guessed", "warning"),
-    "unknown-mark": ("lines of an unknown word behind # were skipped", "note"),
+    "ambiguous-names": (
+        "process names with commas: the end of the first name is a guess",
+        "warning",
+    ),
+    "unknown-mark": ("lines with an unknown word after # were skipped", "note"),
     "other-maps": ("maps that the program did not announce were skipped", "note"),
 }
 
 
-def parse_bpftrace_stderr(lines: list[str], file: str) -> Iterator[Problem]:
-    """Yield what bpftrace said on stderr besides what it always says.
+def parse_bpftrace_stderr(lines: Iterable[str], file: str) -> Iterator[Problem]:
+    """Yield a problem for each unusual message of bpftrace on stderr.
 
     Stacks that were lost while it ran are in its output, and counted there.
     """
-    said = Counter(line.strip() for line in lines if line.strip())
-    for line, count in said.items():
+    messages = Counter(line.strip() for line in lines if line.strip())
+    for line, count in messages.items():
         if not _USUAL_STDERR.fullmatch(line):
             text = f"bpftrace: {line.removeprefix('ERROR: ').removeprefix('WARNING: ')}"
             yield Problem("bpftrace-message", text, file, count=count)
 
 
-def _body(key: TraceKey) -> bytes:
-    kernel, user = key.stacks["stack"], key.stacks.get("user_stack", [])
-    between = [DELIMITER.encode()] if kernel and user else []
-    return b"".join(line + b"\n" for line in (*kernel, *between, *user))
-
-
-def _values(value: dict[str, int]) -> bytes:
-    return b"= %d %d\n" % (value["total"], value["count"])
-
-
-def _buckets(rows: Any) -> bytes:
-    head = b"           value  ------------- Distribution ------------- count\n"
-    found = [dict(row) for row in rows]
-    return head + b"".join(
-        b"%16d |%40s %d\n" % (row.get("min", 0), b"", row["count"]) for row in found
-    )
+LAYOUT = Layout(
+    name="bpftrace",
+    summary="the bpftrace programs that pvprof generates, `bpftrace -q -k -f json`",
+    read=lambda source: TraceReader(source).read(),
+    line=re.compile(rb'\{"type": ?"(?:printf|attached_probes|map|stats|hist)", ?"data": ?'),
+    states_units="a program of pvprof's",
+    is_complete=has_both_marks,
+    read_stderr=parse_bpftrace_stderr,
+)

@@ -1,4 +1,4 @@
-r"""The maps that bpftrace prints when it ends, of anybody's program.
+r"""The maps that any bpftrace program prints when it ends.
 
 ::
 
@@ -9,13 +9,13 @@ r"""The maps that bpftrace prints when it ends, of anybody's program.
         0x7f91ec57fad7                           another
     , sleep]: 39824
     @n[kworker/0:1, 17603]: 3                    keys of other parts
-    @stats[dd]: count 4, average 9, total 37     what stats() counted
+    @stats[dd]: count 4, average 9, total 37     the result of stats()
     @usecs:                                      a histogram
     [4K, 8K)     2 |@@@@      |
 
-Of maps whose keys have stacks one is read; of those with none, one by its keys. A program says
-nowhere what its numbers are, so a map of that is told apart by its name only where that is plain.
-Keys are not quoted: a part that holds ``, `` becomes several.
+One map is read: one whose keys have stacks, or, if there is none, one without. A program does not
+state the unit of its numbers: a map holds times only if its name ends in ``ns``. Keys are not
+quoted: a part that holds ``, `` becomes several.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from pvprof.errors import UsageError
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
+from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
-from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.parse.source import TextSource
+from pvprof.parse.text.frames import decode
 from pvprof.units import Unit
 
-ENTRY = re.compile(rb"@(\w*)\[")
+_ENTRY = re.compile(rb"@(\w*)\[")
 _SCALAR = re.compile(rb"@\w*: ?-?[0-9]*\s*$")
 _VALUE = re.compile(
     rb"(?s)(.*)\]: (?:(-?[0-9]{1,20})"
@@ -46,6 +48,7 @@ _NUMBER = re.compile(r"-?[0-9]+|0x[0-9a-f]+")
 _LOST = re.compile(rb"Lost ([0-9]+) events")
 _LOST_STACK = b"ailed to look up stack id"
 _BANNER = re.compile(rb"Attaching [0-9]+ probes?\.\.\.|.*RLIMIT_MEMLOCK.*")
+_MECHANISMS: dict[Unit, str] = {"ns": "off-cpu", "samples": "on-cpu", "events": ""}
 _NAMED_NS = re.compile(r"(?:.*_)?(?:ns|nsecs?)(?:_.*)?")
 
 
@@ -63,43 +66,39 @@ class _Entry:
 class MapReader:
     """Reads all maps of a text into a `ParseResult`."""
 
-    def __init__(
-        self, names: FrameNames, file: str, unit: Unit | None, wanted: re.Pattern[str] | None
-    ) -> None:
-        """Make a reader; `wanted` is searched in the names of maps."""
-        self._names = names
-        self._file = file
-        self._unit = unit
-        self._wanted = wanted
-        self._told: Counter[str] = Counter()
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._names = source.frame_names
+        self._file = source.name
+        self._counts: Counter[str] = Counter()
         self._first: dict[str, int] = {}
-        self.parsed = ParseResult("bpftrace-map")
+        self._parsed = ParseResult()
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what a text holds.
+    def read(self) -> ParseResult:
+        """Return the result.
 
         Raises:
-            UsageError: several maps could be meant, or none is of the name that is wanted.
+            UsageError: several maps are possible, or no map matches ``--profile``.
         """
         by_map: dict[str, list[_Entry]] = {}
-        for entry in self._entries(data):
+        for entry in self._entries(self._source.text()):
             by_map.setdefault(entry.name, []).append(entry)
         if by_map:
-            self._take(by_map[self._chosen(by_map)])
-        self._tell()
-        self.parsed.hex_frames |= self._names.hex_frames
-        return self.parsed
+            self._add_map(by_map[self._choose(by_map)])
+        self._parsed.problems.extend(self._problems())
+        self._parsed.hex_frames |= self._names.hex_frames
+        return self._parsed
 
     def _entries(self, data: bytes) -> Iterator[_Entry]:
-        """Yield the entries of all maps; note whatever is none."""
+        """Yield the entries of all maps; note all other lines."""
         pending: list[bytes] = []
         start = 0
         lines = data.removesuffix(b"\n").split(b"\n")
         for number, line in enumerate(lines, 1):
-            if pending and ENTRY.match(line):  # an entry begins in the middle of another
+            if pending and _ENTRY.match(line):  # an entry begins in the middle of another
                 self._note("damaged", start)
                 pending = []
-            if not pending and not ENTRY.match(line):
+            if not pending and not _ENTRY.match(line):
                 self._read_other(line, number)
                 continue
             start = start if pending else number
@@ -115,13 +114,13 @@ class MapReader:
             self._note("no-final-newline", len(lines))
 
     def _entry(self, text: bytes) -> _Entry | None:
-        """Return a whole entry; None where it is not whole yet."""
-        found = _VALUE.fullmatch(text)
-        if found is None:
+        """Return the entry that a text spells, or None if it is not complete."""
+        match = _VALUE.fullmatch(text)
+        if match is None:
             return None
-        head, value, count, total = found.groups()
+        head, value, count, total = match.groups()
         name, _, inner = head.partition(b"[")
-        blocks = [self._frames(match.group(1)) for match in _STACK.finditer(inner)]
+        blocks = [self._frames(block.group(1)) for block in _STACK.finditer(inner)]
         rest = decode(_STACK.sub(b"", inner))
         texts = [part.strip("\n") for part in rest.split(", ")]
         words = [part for part in texts if part.strip() and not _NUMBER.fullmatch(part)]
@@ -152,9 +151,10 @@ class MapReader:
         else:
             self._note("bad-line", number)
 
-    def _chosen(self, by_map: dict[str, list[_Entry]]) -> str:
-        names = [name for name in by_map if self._wanted is None or self._wanted.search(name)]
-        with_stacks = [name for name in names if any(one.stack for one in by_map[name])]
+    def _choose(self, by_map: dict[str, list[_Entry]]) -> str:
+        pattern = self._source.options.profile
+        names = [name for name in by_map if pattern is None or pattern.search(name)]
+        with_stacks = [name for name in names if any(entry.stack for entry in by_map[name])]
         candidates = with_stacks or names
         known = ", ".join(by_map)
         if not candidates:
@@ -167,32 +167,31 @@ class MapReader:
                 self._note("other-maps", 0, len(entries))
         return candidates[0]
 
-    def _take(self, entries: list[_Entry]) -> None:
-        unit = self._unit
+    def _add_map(self, entries: list[_Entry]) -> None:
+        unit = self._source.options.unit
         if unit is None:
             unit = "ns" if _NAMED_NS.fullmatch(entries[0].name.lstrip("@")) else "samples"
             text = f"{entries[0].name} is taken for {unit}; --unit overrides that"
-            self.parsed.problems.append(Problem("unit", text, self._file, severity="note"))
-        event = {"ns": "off-cpu", "samples": "on-cpu"}.get(unit, "")
-        for one in entries:
-            if one.value < 0:
+            self._parsed.problems.append(Problem("unit", text, self._file, severity="note"))
+        mechanism = _MECHANISMS[unit]
+        for entry in entries:
+            if entry.value < 0:
                 self._note("negative", 0)
                 continue
-            values = (one.value,) if one.count is None or unit != "ns" else (one.value, one.count)
-            stack = one.stack or stack_of(())
-            self.parsed.add(unit, one.key._replace(mechanism=event), stack, values, 1)
+            has_count = entry.count is not None and unit == "ns"
+            values = (entry.value, entry.count or 0) if has_count else (entry.value,)
+            key = entry.key._replace(mechanism=mechanism)
+            self._parsed.add(unit, key, entry.stack or stack_of(()), values, 1)
 
     def _note(self, kind: str, line: int, count: int = 1) -> None:
-        self._told[kind] += count
+        self._counts[kind] += count
         self._first.setdefault(kind, line)
 
-    def _tell(self) -> None:
+    def _problems(self) -> Iterator[Problem]:
         for kind, (text, severity) in _PROBLEMS.items():
-            if self._told[kind]:
+            if self._counts[kind]:
                 line = self._first[kind]
-                self.parsed.problems.append(
-                    Problem(kind, text, self._file, line, self._told[kind], severity)
-                )
+                yield Problem(kind, text, self._file, line, self._counts[kind], severity)
 
 
 _PROBLEMS: dict[str, tuple[str, Severity]] = {
@@ -208,7 +207,7 @@ _PROBLEMS: dict[str, tuple[str, Severity]] = {
 
 
 def _joined(blocks: list[list[Frame]]) -> Stack:
-    """Return stacks as one: of two the first is the kernel's, as programs mostly have it."""
+    """Return the stacks of a key as one; the first is taken for the kernel's, as is usual."""
     if not blocks:
         return Stack("")
     kernel, *others = blocks
@@ -216,3 +215,12 @@ def _joined(blocks: list[list[Frame]]) -> Stack:
     if not user:
         return stack_of(reversed(kernel))
     return stack_of(reversed([*kernel, DELIMITER, *user]))
+
+
+LAYOUT = Layout(
+    name="bpftrace-map",
+    summary="the maps that any bpftrace program prints when it ends",
+    read=lambda source: MapReader(source).read(),
+    line=_ENTRY,
+    has_profiles=True,
+)

@@ -1,4 +1,4 @@
-r"""What ``perf script`` prints, of ``sched:sched_switch`` (off-CPU) and of samples (on-CPU).
+r"""The output of ``perf script``: ``sched:sched_switch`` (off-CPU) and samples (on-CPU).
 
 ::
 
@@ -9,14 +9,14 @@ r"""What ``perf script`` prints, of ``sched:sched_switch`` (off-CPU) and of samp
 
     dash  9545 [001] 48783.114000000:    2004008 cpu-clock:ppp:
 
-Process, thread, CPU, seconds, period, event, what the event tells; then the stack, leaf first. The
-process id, CPU and period may lack; so may all but three digits of the nanoseconds (``--ns`` prints
+Process, thread, CPU, seconds, period, event, the event's arguments; then the stack, leaf first. The
+process id, CPU and period may be missing, as may the last three digits of the time (``--ns`` prints
 them). Older versions print switches as ``dash:9545 [120] S ==> sleep:9546 [120]``.
 
-A thread that is switched out (but by preemption, which is waiting for a CPU) waits until it is
-switched in; ``sched:sched_wakeup`` says who ended that. Switches become moments of pvprof's own
-grammar, which ``native`` reads: so they are joined and judged by the same code. Everything that is
-no tracepoint is a sample of what ran. A name of a process may hold anything but a newline.
+A thread that is switched out waits until it is switched in: off-CPU, or, if it was preempted, for a
+CPU. ``sched:sched_wakeup`` tells which thread ended that. Switches go to the recorder of waits that
+pvprof's own grammar fills, so the same code joins and judges them. All other events but tracepoints
+are samples of the code that ran. A name of a process may hold anything but a newline.
 """
 
 from __future__ import annotations
@@ -29,18 +29,21 @@ from pvprof.errors import quote
 from pvprof.model.clocks import Clocks
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
-from pvprof.model.stacks import DELIMITER, Frame, stack_of
-from pvprof.parse.native.header import Header
-from pvprof.parse.native.reader import NativeReader, settle
+from pvprof.model.stacks import DELIMITER, Stack, stack_of
+from pvprof.parse.layout import Layout
+from pvprof.parse.line_cache import LineCache
+from pvprof.parse.native.header import Tally
+from pvprof.parse.native.settle import join_waits
+from pvprof.parse.native.wait_records import Sleep, WaitRecorder, Wake
 from pvprof.parse.result import ParseResult
-from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.parse.source import TextSource
+from pvprof.parse.text.frames import decode
 
-_HEAD = (
+_HEAD = re.compile(
     rb"[ ]*(\S.*?)\s+(-?[0-9]+)(?:/(-?[0-9]+))?\s+(?:\[([0-9]+)\]\s+)?"
     rb"([0-9]{1,10})\.([0-9]{6,9}):\s+(?:([0-9]+)\s+)?"
     rb"([A-Za-z_][\w.,=/-]*(?::[\w.,=/-]+)*):(?:[ \t]|$)"
 )
-HEAD = re.compile(_HEAD)
 _SWITCH = re.compile(
     rb"\s*prev_comm=(.*) prev_pid=(-?[0-9]+) prev_prio=-?[0-9]+ prev_state=(\S+)"
     rb" ==> next_comm=.* next_pid=(-?[0-9]+) next_prio=-?[0-9]+\s*"
@@ -54,12 +57,13 @@ _LOST = re.compile(
 _MODULE = re.compile(rb"\[([\w-]+)\]")
 _MODULE_FILE = re.compile(rb"(?:.*/)?([^/]+)\.ko(?:\.[a-z0-9]+)?")
 _VMLINUX = b"vmlinux"
+_DELIMITER = DELIMITER.encode()
+_MAX_FRAME_LINES = 1 << 17  # lines that are no frames are looked up, too, and hardly repeat
 _NO_MODULES = (b"[vdso]", b"[vsyscall]", b"[unknown]", b"[heap]", b"[stack]", b"//anon")
-_INDENT = b"              "
-_SWITCHES = b"sched:sched_switch"
+_SWITCH_EVENT = b"sched:sched_switch"
 _WAKEUP_EVENT = b"sched:sched_wakeup"
-_MODIFIED = re.compile(rb"[^:]+:[ukhGHpPSDIeW]+")  # a sample's event with modifiers, no tracepoint
-_GONE = (b"X", b"Z", b"x")
+_MODIFIED = re.compile(rb"[^:]+:[ukhGHpPSDIeW]+")  # an event of samples with its modifiers
+_EXITED = (b"X", b"Z", b"x")
 
 
 @dataclass(slots=True)
@@ -72,28 +76,33 @@ class _Record:
     cpu: int
     time_ns: int
     event: bytes
-    told: bytes
+    arguments: bytes
     line: int
     frames: list[bytes] = field(default_factory=list)
-    kernel: int = 0  # how many of the frames are the kernel's
+    kernel_count: int = 0  # number of frames of the kernel, which come first
 
 
 class PerfReader:
     """Reads a whole text into a `ParseResult`."""
 
-    def __init__(self, names: FrameNames, file: str) -> None:
-        self._names = names
-        self._file = file
-        self._frames: dict[bytes, tuple[list[bytes], bool] | None] = {}
-        self._moments: list[bytes] = []
-        self._samples: list[tuple[bytes, bytes, tuple[Frame, ...]]] = []
+    def __init__(self, source: TextSource) -> None:
+        self._source = source
+        self._names = source.frame_names
+        self._file = source.name
+        self._frames = LineCache(_frames_of, _MAX_FRAME_LINES)
+        self._keys = LineCache(_parse_key)
+        self._stacks: dict[bytes, Stack] = {}
+        self._recorder = WaitRecorder(source.frame_names)
+        self._tally = Tally(source.name)
+        self._samples: list[tuple[bytes, bytes, Stack]] = []
         self._tracepoints: Counter[str] = Counter()
         self._damage: dict[str, Problem] = {}
         self._first_ns = self._last_ns = -1
         self._seen = 0
 
-    def read(self, data: bytes) -> ParseResult:
-        """Return what a text holds."""
+    def read(self) -> ParseResult:
+        """Return the result."""
+        data = self._source.text()
         record: _Record | None = None
         lines = data.removesuffix(b"\n").split(b"\n")
         for number, line in enumerate(lines, 1):
@@ -101,11 +110,11 @@ class PerfReader:
             if is_frame or line.startswith(b"#"):
                 continue
             if record is not None:
-                self._take(record)
+                self._add(record)
             is_last = number == len(lines)
             record = self._read_head(line, number, is_last) if line.strip() else None
         if record is not None:
-            self._take(record)
+            self._add(record)
             if record.frames or b"" in lines:  # records with stacks end in an empty line
                 text = "the last record is not closed: its stack may have been cut short"
                 self._damage["open"] = Problem("cut-off", text, self._file, len(lines))
@@ -122,77 +131,88 @@ class PerfReader:
             text = "perf lost events: record with larger buffers (-m)"
             self._note("drops", text, number, count)
             return None
-        found = HEAD.match(line)
-        if found is None:
+        head = _HEAD.match(line)
+        if head is None:
             kind = "cut-off" if is_last else "bad-line"
-            what = f"neither an event nor a frame: {quote(decode(line.strip()))}; left out"
-            self._note(kind, what, number)
+            text = f"neither an event nor a frame: {quote(decode(line.strip()))}; left out"
+            self._note(kind, text, number)
             return None
-        execname, pid, tid, cpu, seconds, fraction, _, event = found.groups()
+        execname, pid, tid, cpu, seconds, fraction, _, event = head.groups()
         time_ns = int(seconds) * 1_000_000_000 + int(fraction.ljust(9, b"0"))
-        told = line[found.end() :]
+        arguments = line[head.end() :]
         cpu_number = -1 if cpu is None else int(cpu)
         thread = int(tid if tid is not None else pid)
         return _Record(
-            execname, thread, int(pid), cpu_number, time_ns, event.rstrip(b":"), told, number
+            execname, thread, int(pid), cpu_number, time_ns, event.rstrip(b":"), arguments, number
         )
 
     def _read_frame(self, record: _Record, line: bytes) -> bool:
-        """Take in a line of a stack; tell whether it is one."""
-        if line not in self._frames:
-            self._frames[line] = _frames_of(line)
-        known = self._frames[line]
-        if known is None:
+        """Add a line of a stack to its record; return False for any other line."""
+        parsed = self._frames[line]
+        if parsed is None:
             return False
-        frames, is_kernel = known
+        frames, is_kernel = parsed
         record.frames += frames
         if is_kernel:
-            record.kernel = len(record.frames)
+            record.kernel_count = len(record.frames)
         return True
 
-    def _take(self, record: _Record) -> None:
+    def _add(self, record: _Record) -> None:
         self._seen += 1
         self._last_ns = max(self._last_ns, record.time_ns)
         first = self._first_ns
         self._first_ns = record.time_ns if first < 0 else min(first, record.time_ns)
-        if record.event == _SWITCHES:
-            self._switch(record)
+        if record.event == _SWITCH_EVENT:
+            self._add_switch(record)
         elif record.event == _WAKEUP_EVENT:
-            self._wakeup(record)
+            self._add_wakeup(record)
         elif b":" in record.event and not _MODIFIED.fullmatch(record.event):
             self._tracepoints[decode(record.event)] += 1
         else:
-            stack = tuple(one for raw in _with_delimiter(record) for one in self._names[raw])
-            self._samples.append((record.execname, record.event, stack))
+            self._samples.append((record.execname, record.event, self._stack(record)))
 
-    def _switch(self, record: _Record) -> None:
-        found = _SWITCH.fullmatch(record.told) or _OLD_SWITCH.fullmatch(record.told)
-        if found is None:
-            text = f"a switch that tells nothing: {quote(decode(record.told))}; left out"
+    def _add_switch(self, record: _Record) -> None:
+        match = _SWITCH.fullmatch(record.arguments) or _OLD_SWITCH.fullmatch(record.arguments)
+        if match is None:
+            text = f"a switch without arguments: {quote(decode(record.arguments))}; left out"
             self._note("bad-line", text, record.line)
             return
-        execname, prev, state, following = found.groups()
-        cpu = max(record.cpu, 0)
-        if int(prev) > 0 and not state.startswith(_GONE):
-            event = b"off-cpu-d" if state.startswith(b"D") else b"off-cpu"
-            event = b"runq-preempted" if state.startswith(b"R") else event
-            head = b"S %d %d %d %d %b 0 0" % (
-                *(record.time_ns, int(prev), max(record.pid, 0), cpu),
-                event,
-            )
-            self._moments.append(_moment(head, execname, record))
-        if int(following) > 0:
-            self._moments.append(b"R %d %d %d\n" % (record.time_ns, int(following), cpu))
+        execname, prev, state, following = match.groups()
+        prev_tid, next_tid, cpu = int(prev), int(following), max(record.cpu, 0)
+        if prev_tid > 0 and not state.startswith(_EXITED):
+            mechanism = "off-cpu-d" if state.startswith(b"D") else "off-cpu"
+            mechanism = "runq-preempted" if state.startswith(b"R") else mechanism
+            sleep = Sleep(record.time_ns, prev_tid, max(record.pid, 0), cpu)
+            key = self._keys[mechanism, execname]
+            self._check(self._recorder.add_sleep(sleep, key, self._stack(record)), record)
+        if next_tid > 0:
+            self._check(self._recorder.add_return(record.time_ns, next_tid), record)
 
-    def _wakeup(self, record: _Record) -> None:
-        found = _WAKEUP.fullmatch(record.told)
-        if found is None:
+    def _add_wakeup(self, record: _Record) -> None:
+        match = _WAKEUP.fullmatch(record.arguments)
+        if match is None:
             return
-        head = b"W %d %d %d %d" % (
-            *(record.time_ns, int(found.group(1)), max(record.tid, 0)),
-            max(record.cpu, 0),
-        )
-        self._moments.append(_moment(head, record.execname, record))
+        sleeper, waker = int(match.group(1)), max(record.tid, 0)
+        wake = Wake(record.time_ns, sleeper, waker, max(record.cpu, 0))
+        key = self._keys["wakeup", record.execname]
+        self._check(self._recorder.add_wake(wake, key, self._stack(record)), record)
+
+    def _check(self, is_added: bool, record: _Record) -> None:
+        if not is_added:
+            text = "events were left out: a number is too large"
+            self._tally.add("damaged", text, "loss", lambda: record.line)
+
+    def _stack(self, record: _Record) -> Stack:
+        """Return the stack of a record, root first, user frames set off from the kernel's."""
+        kernel, user = record.frames[: record.kernel_count], record.frames[record.kernel_count :]
+        between = [_DELIMITER] if kernel and user else []
+        frames = [*kernel, *between, *user]
+        raw = b"\n".join(frames)
+        stack = self._stacks.get(raw)
+        if stack is None:
+            names = [name for frame in frames for name in self._names[frame]]
+            stack = self._stacks[raw] = stack_of(reversed(names))
+        return stack
 
     def _note(self, kind: str, text: str, line: int, count: int = 1) -> None:
         known = self._damage.get(kind)
@@ -203,24 +223,19 @@ class PerfReader:
             self._damage[kind] = Problem(kind, known.text, self._file, known.line, total, "loss")
 
     def _finish(self) -> ParseResult:
-        header = Header("ns", "events", "linux", "perf", 0, 0, ())
-        reader = NativeReader(header, self._names, self._file, lambda _place: 0)
-        text = b"".join(self._moments)
-        reader.feed(text, 0, is_last=True)
-        parsed = reader.finish()
-        parsed.layout = "perf"
-        settle(parsed, header, b"", self._file)
-        if not self._moments:
-            parsed.events = None
+        parsed = ParseResult()
+        parsed.problems.extend(self._tally.problems())
+        switches = self._recorder.finish()
+        if switches is not None:
+            join_waits(parsed, switches, self._file)
         events = {event for _, event, _ in self._samples}
-        for execname, event, frames in self._samples:
+        for execname, event, stack in self._samples:
             name = decode(event) if len(events) > 1 else ""
-            key = Key("on-cpu", name, decode(execname))
-            parsed.add("samples", key, stack_of(reversed(frames)), (1,), 1)
+            parsed.add("samples", Key("on-cpu", name, decode(execname)), stack, (1,), 1)
         for name, count in sorted(self._tracepoints.items()):
-            what = f"records of the tracepoint {name}: nothing is made of them"
+            text = f"records of the tracepoint {name}: nothing is made of them"
             parsed.problems.append(
-                Problem("other-events", what, self._file, count=count, severity="note")
+                Problem("other-events", text, self._file, count=count, severity="note")
             )
         parsed.problems.extend(self._damage.values())
         if self._seen:
@@ -230,41 +245,48 @@ class PerfReader:
         return parsed
 
 
-def _moment(head: bytes, execname: bytes, record: _Record) -> bytes:
-    frames = b"".join(_INDENT + frame + b"\n" for frame in _with_delimiter(record))
-    return b"%b exec=%d:%b\n%b.\n" % (head, len(execname), execname, frames)
-
-
-def _with_delimiter(record: _Record) -> list[bytes]:
-    """Return the frames, leaf first, the user's set off from the kernel's."""
-    kernel, user = record.frames[: record.kernel], record.frames[record.kernel :]
-    between = [DELIMITER.encode()] if kernel and user else []
-    return [*kernel, *between, *user]
+def _parse_key(spelled: tuple[str, bytes]) -> Key:
+    mechanism, execname = spelled
+    return Key(mechanism, execname=decode(execname))
 
 
 def _frames_of(line: bytes) -> tuple[list[bytes], bool] | None:
-    """Return a frame as the D programs print it, and whether it is the kernel's."""
-    found = _FRAME.fullmatch(line)
-    if found is None:
+    """Return the frames of a line, as the D programs print them, and whether they are the kernel's.
+
+    Returns:
+        None for a line that is no frame.
+    """
+    match = _FRAME.fullmatch(line)
+    if match is None:
         return None
-    address, symbol, place = found.groups()
-    if place == b"inlined":
+    address, symbol, origin = match.groups()
+    if origin == b"inlined":
         return [symbol + b"_[i]"], False
-    kernel = _kernel_module(place)
+    kernel = _kernel_module(origin)
     if kernel:
         return [b"%b`%b" % (kernel, symbol)], True
-    image = place.rpartition(b"/")[2]
-    if symbol.startswith(b"[unknown]"):  # where the symbol lacks, perf prints the place in the file
-        return [b"0x" + address if place == b"[unknown]" else b"%b`0x%b" % (image, address)], False
+    image = origin.rpartition(b"/")[2]
+    if symbol.startswith(b"[unknown]"):  # then the address is an offset in the file
+        return [b"0x" + address if origin == b"[unknown]" else b"%b`0x%b" % (image, address)], False
     return [b"%b`%b" % (image, symbol)], False
 
 
-def _kernel_module(place: bytes) -> bytes:
-    """Return the kernel's module that a frame's place is, as the D programs name it, or nothing."""
-    if place.startswith((b"[kernel", b"[guest")) or place.rpartition(b"/")[2].startswith(_VMLINUX):
+def _kernel_module(origin: bytes) -> bytes:
+    """Return the kernel module of a frame, as the D programs name it, or an empty text."""
+    is_vmlinux = origin.rpartition(b"/")[2].startswith(_VMLINUX)
+    if origin.startswith((b"[kernel", b"[guest")) or is_vmlinux:
         return b"kernel"
-    module = _MODULE.fullmatch(place)
-    if module and place not in _NO_MODULES:
+    module = _MODULE.fullmatch(origin)
+    if module and origin not in _NO_MODULES:
         return module.group(1) + b".ko"
-    file = _MODULE_FILE.fullmatch(place)
+    file = _MODULE_FILE.fullmatch(origin)
     return file.group(1) + b".ko" if file else b""
+
+
+LAYOUT = Layout(
+    name="perf",
+    summary="`perf script` of Linux",
+    read=lambda source: PerfReader(source).read(),
+    line=_HEAD,
+    states_units="perf script",
+)

@@ -1,1 +1,1 @@
-"""pvprof's own grammar: the header, fields, records, and how waits are joined."""
+"""pvprof's own grammar: its header, fields and records, and the join of its waits."""

@@ -1,13 +1,13 @@
-r"""The head of a record in pvprof's own grammar: an event and fields that say their length.
+r"""The head of a record in pvprof's own grammar: a mechanism, and fields that state their length.
 
 ::
 
     > turnstile name=9:vm object exec=2:sh
     S 261831093548 100159 13373 0 turnstile fffff8004309a880 100107 name=9:vm object exec=2:sh
 
-Exactly so many bytes as a field says follow its colon, whatever they are: a name may hold blanks,
-newlines and whole records. So where a line begins can only be told from where the text begins, or
-by `RecordBoundary`, which finds places that no field can reach.
+The number of bytes that a field states follow its colon, whatever they are: a name may hold blanks,
+newlines and whole records. So the beginnings of lines are known only by reading from the beginning
+of the text, or by `RecordBoundary`, which finds offsets that no field can reach.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pvprof.model.profile import Key
+from pvprof.parse.line_cache import FallBackError
+from pvprof.parse.text.frames import decode
+
 _FIELD = re.compile(rb"([a-z]+)=([0-9]{1,5}):")
-# Lengths that reach far are rare, so that few of those far away need a look.
+# Long fields are rare, so few of the lengths that are far away have to be checked.
 _LENGTHS = (
     (re.compile(rb"=([0-9]{1,3}):"), 999 + len(b"=999:")),
     (re.compile(rb"=([0-9]{4,5}):"), 99_999 + len(b"=99999:")),
 )
 
+_MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
 _HEAD = re.compile(
     rb"(?:([>?]) ([a-z][a-z0-9-]*)"
     rb"|(S) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20})"
@@ -36,7 +41,7 @@ BEGINNING = re.compile(
     rb"|[RW] [0-9]+ [0-9]+ [0-9]+[ \n]"
     rb"|#(?:begin|end) [0-9]+ [0-9]+\n|#set-aside [^`\n]*\n|#pvprof [0-9][^`\n]*\n"
 )
-"""Matches, at the beginning of a line, one that begins a record or is a mark."""
+"""Matches at the beginning of a line that begins a record or is a mark."""
 
 _SAFE = re.compile(
     rb"\n(?=(?:[>?] [a-z][a-z0-9-]*"
@@ -45,7 +50,7 @@ _SAFE = re.compile(
 
 
 class DamagedError(ValueError):
-    """The lengths of a head and its text disagree."""
+    """A stated length and the text disagree."""
 
 
 class CutOffError(ValueError):
@@ -57,10 +62,10 @@ class Head:
     """The head of a record.
 
     Attributes:
-        letter: what begins its line: ``>``, ``?``, ``S`` or ``W``.
-        words: what stands between that and the fields.
+        letter: the first of its line: ``>``, ``?``, ``S`` or ``W``.
+        words: the words between that and the fields.
         fields: the bytes of each field by its key.
-        end: where the line behind it begins.
+        end: offset of the next line.
     """
 
     letter: bytes
@@ -70,7 +75,7 @@ class Head:
 
 
 def read_head(text: bytes, start: int) -> Head | None:
-    """Return the head that begins at `start`, or None: the line there begins no record with fields.
+    """Return the head that begins at `start`, or None if no record with fields begins there.
 
     Raises:
         DamagedError: a length and the text disagree.
@@ -84,48 +89,72 @@ def read_head(text: bytes, start: int) -> Head | None:
     return Head(letter, tuple(words), fields, end)
 
 
-def read_fields(text: bytes, place: int) -> tuple[dict[bytes, bytes], int]:
-    """Return the fields behind `place`, where a blank or the newline stands, and the next line's.
+def read_fields(text: bytes, offset: int) -> tuple[dict[bytes, bytes], int]:
+    """Return the fields at `offset`, a blank or the newline, and the offset of the next line.
 
     Raises:
         DamagedError: a length and the text disagree.
         CutOffError: the text ends before the fields do.
     """
     fields: dict[bytes, bytes] = {}
-    while text[place : place + 1] == b" ":
-        match = _FIELD.match(text, place + 1)
+    while text[offset : offset + 1] == b" ":
+        match = _FIELD.match(text, offset + 1)
         if match is None:
-            if text.find(b"\n", place) < 0:
+            if text.find(b"\n", offset) < 0:
                 raise CutOffError
             raise DamagedError
-        place = match.end() + int(match.group(2))
-        fields[match.group(1)] = text[match.end() : place]
-    if place >= len(text):
+        offset = match.end() + int(match.group(2))
+        fields[match.group(1)] = text[match.end() : offset]
+    if offset >= len(text):
         raise CutOffError
-    if text[place : place + 1] != b"\n":
+    if text[offset : offset + 1] != b"\n":
         raise DamagedError
-    return fields, place + 1
+    return fields, offset + 1
+
+
+def record_key(mechanism: bytes, fields: Mapping[bytes, bytes]) -> Key:
+    """Return the key of a record with this mechanism and these fields."""
+    name, execname, sleeper, lock_class = (
+        decode(fields.get(key, b"")) for key in (b"name", b"exec", b"sleeper", b"class")
+    )
+    return Key(decode(mechanism), name, execname, sleeper, lock_class)
+
+
+def read_plain_head(line: bytes) -> Key:
+    """Return the key of the head of a ``>`` record, without ``> ``.
+
+    Raises:
+        FallBackError: the head may be longer than this line.
+    """
+    mechanism, _, _ = line.partition(b" ")
+    try:
+        fields, end = read_fields(line + b"\n", len(mechanism))
+    except (DamagedError, CutOffError) as error:
+        raise FallBackError from error
+    if not _MECHANISM.fullmatch(mechanism) or end <= len(line):
+        raise FallBackError
+    return record_key(mechanism, fields)
 
 
 class RecordBoundary:
-    """Finds where records begin for certain: no field that stands before may reach so far.
+    """Finds beginnings of records that no field before them can reach.
 
-    It is searched like a compiled pattern; each match ends where a line begins.
+    It is searched like a compiled pattern; each match ends at the beginning of a line.
     """
 
     def search(self, data: Any, start: int, end: int) -> re.Match[bytes] | None:
-        """Return the first boundary at or behind `start`, or None if there is none before `end`."""
+        """Return the first boundary from `start` on, or None if there is none before `end`."""
         match = _SAFE.search(data, start, end)
-        while match is not None and _may_lie_in_a_field(data, match.end()):
+        while match is not None and _may_be_in_a_field(data, match.end()):
             match = _SAFE.search(data, match.end(), end)
         return match
 
 
-def _may_lie_in_a_field(data: Any, place: int) -> bool:
-    """Tell whether the line at `place` may lie in a field, or in what looks like one."""
+def _may_be_in_a_field(data: Any, offset: int) -> bool:
+    """Tell whether the line at `offset` may be in a field, or in text that looks like one."""
     for pattern, reach in _LENGTHS:
-        first = max(0, place - reach)
-        for match in pattern.finditer(bytes(data[first:place])):
-            if first + match.end() + int(match.group(1)) >= place:
+        first = max(0, offset - reach)
+        for match in pattern.finditer(bytes(data[first:offset])):
+            if first + match.end() + int(match.group(1)) >= offset:
                 return True
     return False

@@ -1,6 +1,6 @@
-r"""What a recording in pvprof's own grammar says of itself, in lines that begin with ``#``.
+r"""The ``#`` lines of pvprof's own grammar: the header and the marks.
 
-Owns the header and the marks, and the problems that can only be told once all of a text was read.
+Owns the problems with them that are only known when all of a text has been read.
 """
 
 from __future__ import annotations
@@ -8,20 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import InputError, quote
 from pvprof.model.clocks import Clocks, drift_problems
 from pvprof.model.problems import Problem, Severity
-from pvprof.parse.native.join import Switches
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 from pvprof.units import Unit
 
-GRAMMAR = 1
-"""The version of the grammar that is read."""
+if TYPE_CHECKING:
+    from pvprof.parse.native.join import Switches
 
-_MOST_LINES_BEFORE = 100
+GRAMMAR = 1
+"""The version of the grammar that this package reads."""
+
+_MAX_LINES_BEFORE = 100
 _HEADER_BYTES = 1 << 16
 _ANY_HEADER = re.compile(rb"^#pvprof [^\n]*", re.M)
 _HEADER = re.compile(
@@ -30,8 +32,8 @@ _HEADER = re.compile(
 _VERSION = re.compile(rb"#pvprof ([0-9]{1,9})(?: |$)")
 _CLOCKS = re.compile(rb"#(begin|end) ([0-9]{1,19}) ([0-9]{1,19})")
 _SET_ASIDE = re.compile(rb"#set-aside ([a-z-]+) ([a-z][a-z0-9-]*) ([0-9]{1,20}) ([0-9]{1,20})")
-# What may stand behind the end mark: dtrace says what it lost when all is over.
-_SILENCE = re.compile(rb"(?:[ \t]*(?:\n|\Z)|(?:dtrace|lockstat): [^\n]*(?:\n|\Z))*")
+# What may follow the end mark: dtrace reports losses after everything else.
+_TRAILER = re.compile(rb"(?:[ \t]*(?:\n|\Z)|(?:dtrace|lockstat): [^\n]*(?:\n|\Z))*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,11 @@ class Header:
 
     Attributes:
         unit: of all values.
-        mode, variant, version: what the D program measured, on which kernel, and who made it.
-        frames: how many frames it kept of a stack, or 0 where it does not say.
-        end: where the line behind it begins.
-        problems: of the lines before it.
+        mode, variant, version: what the D program measured, on which kernel, and the pvprof that
+            made the program.
+        frames: maximum number of frames in a stack, or 0 if not stated.
+        end: offset of the next line.
+        problems: with the lines before it.
     """
 
     unit: Unit
@@ -57,74 +60,74 @@ class Header:
 
 @dataclass(slots=True)
 class Marks:
-    """What stands between the records, and what can only be judged when all was read.
+    """The marks between records, and whatever can only be judged when all was read.
 
     Attributes:
-        begin, end: the clocks when tracing began and ended; None where that was not seen.
-        end_place: where the line behind the first end mark begins.
-        short: what the D program left out: nanoseconds and number of waits by event.
-        switches: the events, not yet joined.
+        begin, end: the clocks when tracing began and ended; None if the mark is missing.
+        after_end: offset of the line after the first end mark.
+        left_out: ns and number of the waits that the D program left out, by (reason, mechanism).
+        switches: the halves of waits, not yet joined.
     """
 
     begin: Clocks | None = None
     end: Clocks | None = None
-    end_place: int = 0
-    short: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    after_end: int = 0
+    left_out: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     switches: Switches | None = None
 
     def merge(self, other: Marks) -> None:
-        """Add those of a later part of the same text."""
+        """Add the marks of a later part of the same text."""
         self.begin = self.begin or other.begin
         if self.end is None:
-            self.end, self.end_place = other.end, other.end_place
-        for what, (ns, count) in other.short.items():
-            self.add_short(what, ns, count)
+            self.end, self.after_end = other.end, other.after_end
+        for group, (wait_ns, count) in other.left_out.items():
+            self.add_left_out(group, wait_ns, count)
         if self.switches is None:
             self.switches = other.switches
         elif other.switches is not None:
             self.switches = self.switches.plus(other.switches)
 
-    def add_short(self, what: tuple[str, str], ns: int, count: int) -> None:
-        """Add waits that the D program left out."""
-        known = self.short.get(what, (0, 0))
-        self.short[what] = (known[0] + ns, known[1] + count)
+    def add_left_out(self, group: tuple[str, str], wait_ns: int, count: int) -> None:
+        """Add waits that the D program left out, of one reason and mechanism."""
+        known = self.left_out.get(group, (0, 0))
+        self.left_out[group] = (known[0] + wait_ns, known[1] + count)
 
 
 class Tally:
-    """Problems of one kind and text, counted: a damaged text may have millions."""
+    """Counts problems of equal kind and text: a damaged text may have millions."""
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._found: dict[tuple[str, str, Severity], list[int]] = {}
+        self._counts: dict[tuple[str, str, Severity], list[int]] = {}  # first line, count
 
     def add(self, kind: str, text: str, severity: Severity, line: Callable[[], int]) -> None:
-        """Count a problem; `line` is asked only for the first one."""
-        found = self._found.get((kind, text, severity))
-        if found is None:
-            self._found[kind, text, severity] = [line(), 1]
+        """Count a problem; `line` is called only for the first of its kind and text."""
+        known = self._counts.get((kind, text, severity))
+        if known is None:
+            self._counts[kind, text, severity] = [line(), 1]
         else:
-            found[1] += 1
+            known[1] += 1
 
     def problems(self) -> Iterator[Problem]:
         """Yield one problem for each kind and text."""
-        for (kind, text, severity), (line, count) in self._found.items():
+        for (kind, text, severity), (line, count) in self._counts.items():
             yield Problem(kind, text, self._file, line, count, severity)
 
 
 def find_header(data: Any) -> re.Match[bytes] | None:
-    """Return the first line that looks like a header, if it is among the first lines."""
+    """Return the first line that looks like a header, or None if the first lines have none."""
     sample = bytes(data[:_HEADER_BYTES])
     match = _ANY_HEADER.search(sample)
-    if match is None or sample.count(b"\n", 0, match.start()) > _MOST_LINES_BEFORE:
+    if match is None or sample.count(b"\n", 0, match.start()) > _MAX_LINES_BEFORE:
         return None
     return match
 
 
 def read_header(data: Any, file: str) -> Header:
-    """Return what the header of a text says.
+    """Return the header of a text.
 
     Raises:
-        InputError: there is none, it is damaged, or of a newer version of the grammar.
+        InputError: it is missing, damaged, or of a newer version of the grammar.
     """
     match = find_header(data)
     if match is None:
@@ -139,7 +142,7 @@ def read_header(data: Any, file: str) -> Header:
     words = _HEADER.fullmatch(line)
     if words is None or not version or data[match.end() : match.end() + 1] != b"\n":
         raise InputError(f"the header is damaged: {quote(decode(line))}")
-    mode, variant, unit, made_by = (decode(word) for word in words.groups()[:4])
+    mode, variant, unit, creator = (decode(word) for word in words.groups()[:4])
     frames = int(words.group(5) or 0)
     before = [decode(text) for text in bytes(data[: match.start()]).split(b"\n")]
     problems = list(parse_diagnostics(filter(is_diagnostic, before), file))
@@ -147,41 +150,41 @@ def read_header(data: Any, file: str) -> Header:
     if foreign:
         text = "lines before the header were skipped"
         problems.append(Problem("banner", text, file, 1, foreign, "note"))
-    return Header(unit, mode, variant, made_by, frames, match.end() + 1, tuple(problems))  # type: ignore[arg-type]
+    return Header(unit, mode, variant, creator, frames, match.end() + 1, tuple(problems))  # type: ignore[arg-type]
 
 
 def read_mark(line: bytes, end: int, marks: Marks) -> bool:
-    """Take in a ``#`` line that ends before `end`; return False if its word is not known."""
+    """Add a ``#`` line that ends before `end` to the marks; return False if its word is unknown."""
     clocks = _CLOCKS.fullmatch(line)
     if clocks:
         both = Clocks(int(clocks.group(2)), int(clocks.group(3)))
         if clocks.group(1) == b"begin":
             marks.begin = marks.begin or both
         elif marks.end is None:
-            marks.end, marks.end_place = both, end
+            marks.end, marks.after_end = both, end
         return True
-    aside = _SET_ASIDE.fullmatch(line)
-    if aside is None:
+    set_aside = _SET_ASIDE.fullmatch(line)
+    if set_aside is None:
         return False
-    what, event, ns, count = aside.groups()
-    marks.add_short((decode(what), decode(event)), int(ns), int(count))
+    reason, mechanism, wait_ns, count = set_aside.groups()
+    marks.add_left_out((decode(reason), decode(mechanism)), int(wait_ns), int(count))
     return True
 
 
-def short_problems(marks: Marks, file: str) -> Iterator[Problem]:
-    """Yield a note on the waits of each event that the D program left out."""
-    for (what, event), (ns, count) in sorted(marks.short.items()):
+def left_out_problems(marks: Marks, file: str) -> Iterator[Problem]:
+    """Yield a note on the waits of each mechanism that the D program left out."""
+    for (reason, mechanism), (wait_ns, count) in sorted(marks.left_out.items()):
         if count:
-            reason = "shorter than the minimum" if what == "short" else f"set aside ({what})"
-            text = f"{event} waits {reason}, {ns} ns together, were left out by the recorder"
+            why = "shorter than the minimum" if reason == "short" else f"set aside ({reason})"
+            text = f"{mechanism} waits {why}, {wait_ns} ns together, were left out by the recorder"
             yield Problem("set-aside", text, file, count=count, severity="note")
 
 
 def end_problems(marks: Marks, data: Any, file: str) -> Iterator[Problem]:
-    """Yield what is wrong with the end mark, except that it is missing, and with the clocks."""
+    """Yield problems with the text after the end mark, and with the clocks."""
     if marks.end is None:
         return
-    silence = _SILENCE.match(data, marks.end_place)
-    if silence is None or silence.end() < len(data):
-        yield Problem("after-end", "there is something behind the end mark; it was read", file)
+    trailer = _TRAILER.match(data, marks.after_end)
+    if trailer is None or trailer.end() < len(data):
+        yield Problem("after-end", "text after the end mark was read, too", file)
     yield from drift_problems(marks.begin, marks.end, file)

@@ -1,61 +1,62 @@
-r"""Threads that leave a CPU, run again and are woken: the halves of waits, and how they are joined.
+r"""Join the halves of waits: threads that leave a CPU, run again, and are woken.
 
-Owns the join, which is offline: records stand in the order of the per-CPU buffers, and the sleep
-and the return of one thread may have been read by different processes. For each thread, in the
-order of time (of the file, where times are equal)::
+The join is offline: records are in the order of the per-CPU buffers, and different processes may
+have read the sleep and the return of one thread. For each thread, in order of time (and of the
+file, if times are equal)::
 
     S ... S ... R        the first S lost its R: counted, left out
     S ...... R           a wait
     S ...                still open at the end: counted, in no total
-    R                    the thread had been preempted: says nothing
-    S .. W .. R          who ended the wait
+    R                    the thread had been preempted: no wait
+    S .. W .. R          W ended the wait
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from pvprof.model.arrays import INT64_MAX
+from pvprof.model.column_table import ColumnTable
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack
+from pvprof.model.waits import WaitTable, WakeupTable
+from pvprof.parse.native.wait_records import NO_WAIT
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from pvprof.model.waits import WaitTable, WakeupTable
-
-    Ints = npt.NDArray[np.signedinteger[Any]]
-
-NO_WAIT = -1
-"""Stands for a wait that the kernel did not measure itself."""
+    from pvprof.model.arrays import Addresses, Bools, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Switches:
-    """What was recorded of threads that leave a CPU and run again, column by column.
+class Switches(ColumnTable):
+    """Columns of the records of threads that leave a CPU, run again, and are woken.
 
-    Columns of integers are as narrow as their values let them be, until they are joined.
+    Columns of integers are as narrow as their values allow, until they are joined.
 
     Attributes:
         time_ns, tid, wait_ns, is_sleep: one row for each ``S`` and ``R``, in the order of the file;
-            `wait_ns` is `NO_WAIT` where it was not given.
+            `wait_ns` is `NO_WAIT` if it was not given.
         pid, cpu, owner_tid, object_address, key_id, stack_id: one row for each ``S``.
         wake_ns, wake_tid, waker_tid, wake_cpu, wake_key_id, wake_stack_id: one row for each ``W``:
-            when, the sleeper, the waker, where, in which process and with which stack.
+            its time, the sleeper, the waker, and the waker's CPU, process and stack.
         keys, stacks: the distinct keys and stacks.
     """
+
+    KEY_IDS = ("key_id", "wake_key_id")
+    STACK_IDS = ("stack_id", "wake_stack_id")
 
     time_ns: Ints
     tid: Ints
     wait_ns: Ints
-    is_sleep: npt.NDArray[np.bool_]
+    is_sleep: Bools
     pid: Ints
     cpu: Ints
     owner_tid: Ints
-    object_address: npt.NDArray[np.uint64]
+    object_address: Addresses
     key_id: Ints
     stack_id: Ints
     wake_ns: Ints
@@ -67,40 +68,18 @@ class Switches:
     keys: tuple[Key, ...]
     stacks: tuple[Stack, ...]
 
-    def plus(self, other: Switches) -> Switches:
-        """Return the rows of both, this one's first."""
-        import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 
-        from pvprof.model.column_table import join_distinct  # noqa: PLC0415
-
-        keys, key_places = join_distinct(self.keys, other.keys)
-        stacks, stack_places = join_distinct(self.stacks, other.stacks)
-        key_map, stack_map = np.asarray(key_places, np.int32), np.asarray(stack_places, np.int32)
-        moved = replace(
-            other,
-            key_id=key_map[other.key_id],
-            stack_id=stack_map[other.stack_id],
-            wake_key_id=key_map[other.wake_key_id],
-            wake_stack_id=stack_map[other.wake_stack_id],
-        )
-        return concatenate([self, moved], keys, stacks)
-
-
-COLUMNS = tuple(one.name for one in fields(Switches))[:-2]
+COLUMNS = Switches.columns()
 
 
 def concatenate(parts: Sequence[Any], keys: tuple[Key, ...], stacks: tuple[Stack, ...]) -> Switches:
-    """Return the rows of all parts, which have all `COLUMNS` and share the keys and stacks."""
-    import numpy as np  # noqa: PLC0415
-
+    """Return the rows of all parts, which have all `COLUMNS` and ids into these keys and stacks."""
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
     return Switches(**columns, keys=keys, stacks=stacks)
 
 
 def narrow(values: Ints) -> Ints:
-    """Return a column in four bytes a row where they hold it: there may be millions of rows."""
-    import numpy as np  # noqa: PLC0415
-
+    """Return a column as int32 if its values fit: there may be millions of rows."""
     limit = 1 << 31
     if len(values) and (int(values.max()) >= limit or int(values.min()) < -limit):
         return values
@@ -109,15 +88,16 @@ def narrow(values: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The waits that a join found.
+    """The result of a join.
 
     Attributes:
         events: the waits, in the order in which they were recorded.
-        wakeups: who ended them; None where no wake-up was recorded.
-        lost: waits whose end was not recorded.
-        open: waits still open at the end, and `open_ns`, how long together, at least.
-        lone_wakeups: wake-ups of threads that were in no recorded wait.
-        more_wakeups: wake-ups of threads that were woken again in the same wait.
+        wakeups: the wake-ups that ended them; None if none was recorded.
+        lost: number of waits whose end was not recorded.
+        open: number of waits still open at the end.
+        open_ns: the minimum of their sum.
+        lone_wakeups: number of wake-ups of threads that were in no recorded wait.
+        more_wakeups: number of wake-ups after which the thread was woken again in the same wait.
     """
 
     events: WaitTable
@@ -129,60 +109,97 @@ class Joined:
     more_wakeups: int
 
 
-def join(switches: Switches, end_ns: int | None) -> Joined:
-    """Return the waits that the switches make; `end_ns` is when the recording ended, if known."""
-    import numpy as np  # noqa: PLC0415
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sleeps:
+    """The sleeps (``S``) of a recording, in order of threads and times.
 
-    time, tid, is_sleep = switches.time_ns, switches.tid, switches.is_sleep
-    order = np.lexsort((time, tid))  # stable: the order of the file decides between equal times
-    tids, sleeps = tid[order], is_sleep[order]
-    is_same = np.zeros(len(order), dtype=np.bool_)  # the next row is of the same thread
+    Attributes:
+        row: of each in the columns of `Switches`.
+        number: of each among all sleeps of the file.
+        following: row of its thread's next switch, or any row if there is none.
+        is_closed: that is a return: the two are a wait.
+        is_lost: that is another sleep: the return between them was lost.
+    """
+
+    row: Ints
+    number: Ints
+    following: Ints
+    is_closed: Bools
+    is_lost: Bools
+
+
+def _sleeps_of(switches: Switches) -> _Sleeps:
+    """Return the sleeps of a recording.
+
+    Switches are sorted by thread and time::
+
+        order      .  .  .  .  .  .          rows of `switches`, sorted
+        tids       1  1  1  1  2  2
+        sleeps     S  S  R  R  S  S
+        is_same    T  T  T  F  T  F          the next row is of the same thread
+        ends_next  F  T  T  F  F  F          and it is an R
+
+        index      0  1        4  5          of each S in that order
+        is_closed  F  T        F  F
+        is_lost    T  F        T  F          neither: open at the end of the recording
+    """
+    order = np.lexsort(
+        (switches.time_ns, switches.tid)
+    )  # stable: equal times keep the file's order
+    tids, sleeps = switches.tid[order], switches.is_sleep[order]
+    is_same = np.zeros(len(order), dtype=np.bool_)
     is_same[:-1] = tids[1:] == tids[:-1]
     ends_next = np.zeros(len(order), dtype=np.bool_)
     ends_next[:-1] = is_same[:-1] & ~sleeps[1:]
+    index = np.flatnonzero(sleeps)
+    row = order[index]
+    return _Sleeps(
+        row=row,
+        number=np.cumsum(switches.is_sleep, dtype=np.int32)[row] - 1,
+        following=order[np.minimum(index + 1, len(order) - 1)],
+        is_closed=ends_next[index],
+        is_lost=is_same[index] & ~ends_next[index],
+    )
 
-    place = np.flatnonzero(sleeps)  # of each S in the order of threads and times
-    is_closed = ends_next[place]
-    is_lost = is_same[place] & ~is_closed
-    start = time[order[place]]
-    following = order[np.minimum(place + 1, len(order) - 1)]
-    waited = np.where(is_closed, switches.wait_ns[following], NO_WAIT).astype(np.int64)
-    measured = time[following] - start
-    waited = np.where(waited == NO_WAIT, measured, waited)
+
+def join(switches: Switches, end_ns: int | None) -> Joined:
+    """Return the waits that the switches of a whole recording make up.
+
+    Args:
+        switches: the halves of waits.
+        end_ns: the time at which the recording ended, if known.
+    """
+    time, sleeps = switches.time_ns, _sleeps_of(switches)
+    start, tid = time[sleeps.row], switches.tid[sleeps.row]
+    measured = np.where(sleeps.is_closed, switches.wait_ns[sleeps.following], NO_WAIT)
+    until_next = time[sleeps.following] - start
+    waited = np.where(measured == NO_WAIT, until_next, measured.astype(np.int64))
 
     last = max((int(column.max()) for column in (time, switches.wake_ns) if len(column)), default=0)
     last = last if end_ns is None else end_ns
-    is_open = ~is_closed & ~is_lost
-    still = np.maximum(last - start[is_open], 0).astype(object)
+    is_open = ~sleeps.is_closed & ~sleeps.is_lost
+    open_ns = np.maximum(last - start[is_open], 0).astype(object)  # Python ints: no overflow
 
-    # The number of an S among all S, in the order of the file.
-    number = np.cumsum(is_sleep, dtype=np.int32)[order[place]] - 1
-    picked = np.flatnonzero(is_closed)
-    picked = picked[np.argsort(number[picked], kind="stable")]
-    # An open wait lasts as long as can be; a lost one at most to the thread's next.
-    end = np.where(is_open, np.iinfo(np.int64).max, time[following])
-    row = np.full(len(place), -1, dtype=np.int64)
-    row[picked] = np.arange(len(picked))
-    ended = ends_of(switches.wake_ns, switches.wake_tid, Waits(tids[place], start, end, row))
+    closed = np.flatnonzero(sleeps.is_closed)
+    closed = closed[np.argsort(sleeps.number[closed], kind="stable")]  # in the file's order
+    # An open wait may last forever, a lost one until its thread's next sleep.
+    end = np.where(is_open, INT64_MAX, time[sleeps.following])
+    row = np.full(len(start), -1, dtype=np.int64)
+    row[closed] = np.arange(len(closed))
+    ended = ends_of(switches.wake_ns, switches.wake_tid, Waits(tid, start, end, row))
     return Joined(
-        events=_events(
-            switches, number[picked], start[picked], waited[picked], tids[place[picked]]
-        ),
+        events=_events(switches, sleeps.number[closed], start[closed], waited[closed], tid[closed]),
         wakeups=_wakeups(switches, ended.row) if len(switches.wake_ns) else None,
-        lost=int(is_lost.sum()),
+        lost=int(sleeps.is_lost.sum()),
         open=int(is_open.sum()),
-        open_ns=int(still.sum()),
+        open_ns=int(open_ns.sum()),
         lone_wakeups=ended.lone,
         more_wakeups=ended.more,
     )
 
 
 def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints) -> WaitTable:
-    import numpy as np  # noqa: PLC0415
-
-    from pvprof.model.waits import WaitTable  # noqa: PLC0415
-
-    def column(values: Ints) -> npt.NDArray[np.int64]:
+    def column(values: Ints) -> Ints:
         return values[rows].astype(np.int64)
 
     return WaitTable(
@@ -201,10 +218,6 @@ def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints
 
 
 def _wakeups(switches: Switches, row: Ints) -> WakeupTable:
-    import numpy as np  # noqa: PLC0415
-
-    from pvprof.model.waits import WakeupTable  # noqa: PLC0415
-
     return WakeupTable(
         time_ns=switches.wake_ns.astype(np.int64),
         sleeper_tid=switches.wake_tid.astype(np.int64),
@@ -220,11 +233,11 @@ def _wakeups(switches: Switches, row: Ints) -> WakeupTable:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waits:
-    """Waits by thread and time: starts and ends never go back within a thread.
+    """Waits sorted by thread and time; within a thread neither starts nor ends decrease.
 
     Attributes:
-        tid, start, end: whose, from when, until when.
-        row: of each in the table of waits; -1 for one that is not there, since it has no end.
+        tid, start, end: the thread, and the times in ns.
+        row: of each in the table of waits; -1 if it is not there, since it has no end.
     """
 
     tid: Ints
@@ -235,12 +248,12 @@ class Waits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ended:
-    """Which waits some wake-ups ended.
+    """The waits that wake-ups ended.
 
     Attributes:
-        row: of the wait that each ended; -1 for those that ended none.
-        lone: how many wake-ups are in no wait.
-        more: how many are in one that a later wake-up ended.
+        row: of the wait that each wake-up ended; -1 if it ended none.
+        lone: number of wake-ups in no wait.
+        more: number of wake-ups in a wait that a later one ended.
     """
 
     row: Ints
@@ -249,18 +262,23 @@ class Ended:
 
 
 def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits) -> Ended:
-    """Return which wait each wake-up ended: of several in one wait the last did.
+    """Map each wake-up to the wait that it ended: of several in one wait, the last one.
 
     A wake-up is in the first wait of its sleeper that ends no earlier, if that began no later. Of
-    those at the same time the later one in the file is the last.
+    wake-ups at the same time, the later one in the file is the last. Wake-ups and ends of waits are
+    sorted together, a wake-up before an end at the same time::
+
+        order      w0  w2  e0  w1  e1        of one thread; w: a wake-up, e: the end of a wait
+        of_wake     0   1       3            positions of the wake-ups in that order
+        ends                2       4        positions of the ends
+        nth         0   0       1            the first end after each wake-up
+        is_last     F   T       T            w2 and w1 ended e0 and e1; w0 counts in `more`
 
     Args:
-        wake_ns: when somebody was woken.
-        wake_tid: who was woken.
+        wake_ns: times of the wake-ups.
+        wake_tid: the threads that were woken.
         waits: of all threads.
     """
-    import numpy as np  # noqa: PLC0415
-
     size, count = len(waits.tid), len(wake_ns)
     row = np.full(count, -1, dtype=np.int64)
     if not size or not count:
@@ -276,14 +294,14 @@ def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits) -> Ended:
     wait = order[ends[nth[has_next]]] - count
     is_within = (waits.tid[wait] == wake_tid[wake]) & (waits.start[wait] <= wake_ns[wake])
     wake, wait = wake[is_within], wait[is_within]
-    is_last = np.ones(len(wake), dtype=np.bool_)  # those of one wait stand together, in order
+    is_last = np.ones(len(wake), dtype=np.bool_)  # those of one wait are neighbours
     is_last[:-1] = wait[1:] != wait[:-1]
     row[wake[is_last]] = waits.row[wait[is_last]]
     return Ended(row, count - len(wake), int((~is_last).sum()))
 
 
 def wakeup_problems(lone: int, more: int, file: str) -> Iterator[Problem]:
-    """Yield a note on the wake-ups in no wait, and on those that a later one made idle."""
+    """Yield a note on wake-ups in no wait, and one on wake-ups before the last in a wait."""
     if lone:
         text = "wake-ups of threads that were in no recorded wait were left out"
         yield Problem("lone-wakeups", text, file, count=lone, severity="note")

@@ -1,1 +1,1 @@
-"""What readers share: frames, symbols, line numbers, histograms, diagnostics."""
+"""Text elements that readers share: frames, symbols, line numbers, histograms, diagnostics."""

@@ -1,8 +1,8 @@
-"""What dtrace says on stderr, by kind and with counts.
+"""Messages of dtrace on stderr, by kind and with counts.
 
-Drops and probe errors are reported there and only there: an output file looks complete when it is
-not. The same lines also turn up inside the output of a run with ``2>&1`` or under ``ssh -t``; the
-other parsers hand them here. lockstat(1) prefixes its own with ``lockstat: warning:``.
+Drops and probe errors are reported there and only there: without them, an incomplete output file
+looks complete. With ``2>&1`` or under ``ssh -t`` the same lines are inside the output; readers pass
+them to this module. lockstat(1) has messages of its own, with the prefix ``lockstat: warning:``.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ _PREFIX = re.compile(r"^(?:dtrace|lockstat): (?:warning: )?")
 class _Form:
     """One message of libdtrace.
 
-    `pattern` may name the groups ``n`` (how many) and ``what`` (goes into the text); messages of
-    equal kind and text are added up.
+    Attributes:
+        pattern: matches it; may have the groups ``n`` (a count) and ``what`` (part of the text).
+        kind: of the problem.
+        text: of the problem; messages of equal kind and text are added up.
+        severity: of the problem.
     """
 
     pattern: re.Pattern[str]
@@ -72,14 +75,14 @@ _FORMS = (
 
 
 def is_diagnostic(text: str) -> bool:
-    """Tell whether a line is a message of dtrace's, not data."""
+    """Tell whether a line is a message of dtrace, not data."""
     return _PREFIX.match(text) is not None
 
 
 def parse_diagnostics(lines: Iterable[str], file: str) -> Iterator[Problem]:
     """Yield one `Problem` for each distinct message, with the counts added up.
 
-    Lines that are not dtrace's (the workload's own stderr) are counted in one note.
+    One note counts the lines that are not dtrace's (the workload's stderr).
     """
     totals: Counter[tuple[str, str, Severity]] = Counter()
     foreign = 0
@@ -92,7 +95,7 @@ def parse_diagnostics(lines: Iterable[str], file: str) -> Iterator[Problem]:
             foreign += 1
             continue
         kind, message, severity, count = _read_message(text[prefix.end() :])
-        if kind != "matched":  # dtrace's greeting: says nothing about the data
+        if kind != "matched":  # the greeting of dtrace, not about the data
             totals[kind, message, severity] += count
     for (kind, message, severity), count in totals.items():
         yield Problem(kind, message, file, count=count, severity=severity)

@@ -1,8 +1,8 @@
-"""One printed frame to one frame name.
+"""Clean frames: from a frame as it is printed to a name.
 
-Owns what a frame looks like after cleaning: no offset, no argument list, no character that would
-break a folded line. Cleaning is done once for each distinct raw line (`FrameNames` remembers), so
-that it may be thorough: a recording of millions of lines has a few thousand distinct ones.
+A clean frame has no offset, no argument list, and no character that would break a folded line. Each
+distinct raw line is cleaned once (`FrameNames` is a cache), so cleaning may be thorough: a
+recording of millions of lines has a few thousand distinct ones.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HEX_FRAME = re.compile(r"(?:([^`]*)`)?0x([0-9a-fA-F]{1,16})$")
 # rustc's legacy mangling ends in a hash; the v0 one is demangled elsewhere or not at all.
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
 _LLVM_SUFFIX = re.compile(r" \(\.llvm\.[0-9A-Fa-f]+\)$|\.llvm\.[0-9A-Fa-f]+$")
-# Behind an argument list: qualifiers, and what compilers add: " [mangled]", " [clone .cold]".
+# After an argument list: qualifiers, and what compilers add: " [mangled]", " [clone .cold]".
 _QUALIFIERS = re.compile(r"(?: (?:const|volatile|noexcept|&&?|\[[^][]*\]))+$")
 _RUST_ESCAPES = {
     "$SP$": "@",
@@ -39,14 +39,14 @@ _KERNEL_HALF = 1 << 63
 
 @dataclass(slots=True, eq=False)
 class FrameNames(dict[bytes, tuple[Frame, ...]]):
-    """Cleaned frames by raw line, filled as lines are first asked for.
+    """Clean frames by raw line; a line is cleaned when it is first looked up.
 
-    A line gives one frame, or, for an inlined user frame ``outer->inner``, several, leaf first.
+    A line is one frame, or, for an inlined user frame ``outer->inner``, several, leaf first.
 
     Attributes:
         symbols: names for hex frames.
         keep_offsets: leave ``+0x1f`` at the end of names.
-        hex_frames: those that stayed hex.
+        hex_frames: the frames without a name.
     """
 
     symbols: Symbols = field(default_factory=Symbols)
@@ -70,7 +70,7 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
         return clean_frame(name + offset if self.keep_offsets else name)
 
     def _name_hex(self, text: str) -> str | None:
-        """Return `text`, or the name of a hex frame, or None for a hex frame without one."""
+        """Return the name of a hex frame, None if it has none, or `text` if it is no hex frame."""
         match = _HEX_FRAME.match(text)
         if match is None:
             return text

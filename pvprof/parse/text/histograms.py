@@ -1,4 +1,4 @@
-r"""The bodies that ``quantize`` and ``lquantize`` print.
+r"""The bodies of histograms that ``quantize`` and ``lquantize`` print.
 
 ::
 
@@ -7,7 +7,7 @@ r"""The bodies that ``quantize`` and ``lquantize`` print.
                 1024 |@@@@@@@@@@                               17
              >= 2048 |                                         3
 
-A body never ends in a plain number, so a reader that waits for one swallows it as frames.
+A body never ends in a plain number, so a reader that waits for one would take it for frames.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def is_histogram_head(line: bytes) -> bool:
 
 
 def read_histogram_row(line: bytes) -> tuple[int, int] | None:
-    """Return (lower bound, count) of one row, or None for a line that is no row.
+    """Return (lower bound, count) of a row, or None for any other line.
 
     The underflow row ``< N`` of ``lquantize`` has no lower bound: it is given as ``N - 1``.
     """

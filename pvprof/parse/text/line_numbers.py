@@ -1,4 +1,4 @@
-"""In which line of a text a byte stands: counted only when a problem asks for it."""
+"""Line numbers of bytes in a text, counted only when a problem needs one."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ _PIECE_BYTES = 2_000_000
 
 
 class LineNumbers:
-    """Counts on from where it was asked last, in pieces, as the text may be large and mapped."""
+    """Counts from the last line number on, in pieces, since the text may be large and mapped."""
 
     def __init__(self, data: Any) -> None:
         self._data = data
-        self._place = 0
+        self._offset = 0
         self._line = 1
 
-    def line_of(self, place: int) -> int:
-        """Return the 1-based number of the line that holds the byte at `place`."""
-        if place < self._place:
-            self._place, self._line = 0, 1
-        while self._place < place:
-            following = min(place, self._place + _PIECE_BYTES)
-            self._line += self._data[self._place : following].count(b"\n")
-            self._place = following
+    def line_of(self, offset: int) -> int:
+        """Return the 1-based number of the line that holds the byte at `offset`."""
+        if offset < self._offset:
+            self._offset, self._line = 0, 1
+        while self._offset < offset:
+            following = min(offset, self._offset + _PIECE_BYTES)
+            self._line += self._data[self._offset : following].count(b"\n")
+            self._offset = following
         return self._line

@@ -1,6 +1,6 @@
 """Names for hex frames, from a kernel's symbol list and the target's module list.
 
-Owns ``nm -n`` text and ``kldstat`` text. DTrace leaves a frame in hex when its address lies
+Owns ``nm -n`` text and ``kldstat`` text. DTrace leaves a frame in hex if its address is
 in a symbol without a size (assembly such as ``fast_syscall_common``) or just past a function that
 never returns; both are named by looking up the address minus one, the byte of the call itself.
 """
@@ -24,7 +24,7 @@ _CODE_TYPES = frozenset("tTiwW")
 _DATA_TYPES = frozenset("bBdD")
 # An address further from its symbol than this is in no function that nm knows.
 _MAX_DISTANCE = 1 << 20
-_LARGEST_VARIABLE = 1 << 16
+_MAX_VARIABLE_BYTES = 1 << 16
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -50,29 +50,29 @@ class SymbolTable:
         return self.names[index]
 
     def find_variable(self, address: int) -> str | None:
-        """Return the variable in which an address lies, or None."""
+        """Return the variable that contains an address, or None."""
         index = bisect_right(self.variables, (address, "\U0010ffff")) - 1
-        if index < 0 or address - self.variables[index][0] > _LARGEST_VARIABLE:
+        if index < 0 or address - self.variables[index][0] > _MAX_VARIABLE_BYTES:
             return None
         return self.variables[index][1]
 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """Where ``kldstat`` says that a module was loaded."""
+    """A loaded kernel module, with its addresses by ``kldstat``."""
 
     name: str
     base: int
     size: int
 
     def holds(self, address: int) -> bool:
-        """Tell whether the address lies in the module."""
+        """Tell whether the address is in the module."""
         return self.base <= address < self.base + self.size
 
 
 @dataclass(frozen=True, slots=True)
 class Symbols:
-    """All that is known for naming hex frames.
+    """The names of hex frames.
 
     Attributes:
         tables: symbol tables by module; the kernel's holds absolute addresses, a module's
@@ -84,10 +84,10 @@ class Symbols:
     modules: tuple[Module, ...] = ()
 
     def name(self, module: str, address: int) -> str | None:
-        """Return ``module`function`` for a hex frame, or None where nothing is known.
+        """Return ``module`function`` for a hex frame, or None if nothing is known.
 
-        A frame whose module is known but not its function becomes ``module`0x1281``, the offset
-        in the module, so that it is the same in every run wherever the module was loaded.
+        If only its module is known, a frame becomes ``module`0x1281``, its offset in the module,
+        so that it is the same in every run, whatever the address of the module.
         """
         loaded = next((known for known in self.modules if known.holds(address)), None)
         owner = module or (loaded.name if loaded else "")
@@ -102,16 +102,16 @@ class Symbols:
         return None
 
     def variable(self, address: int) -> str:
-        """Return the kernel's variable in which an address lies, or an empty text."""
+        """Return the kernel's variable that contains an address, or an empty text."""
         table = self.tables.get("kernel")
         return (table.find_variable(address) if table and address else None) or ""
 
 
 def parse_nm(data: bytes, source: str) -> SymbolTable:
-    """Read ``nm`` output, plain or gzip, in any order.
+    """Return the symbols in ``nm`` output, plain or gzip, in any order.
 
-    Where several symbols share an address, a global one wins, then the first by name, so that the
-    same file always names a frame alike.
+    If several symbols share an address, a global one wins, then the first by name, so that the same
+    file always gives the same name.
 
     Raises:
         InputError: it is damaged gzip or holds no symbol.
@@ -144,7 +144,7 @@ def parse_nm(data: bytes, source: str) -> SymbolTable:
 
 
 def parse_kldstat(text: str) -> tuple[Module, ...]:
-    """Read ``kldstat`` output; lines that are no row of it are passed over."""
+    """Return the modules in ``kldstat`` output; lines that are no row of it are skipped."""
     modules = []
     for line in text.splitlines():
         match = _KLD_LINE.match(line)
@@ -155,7 +155,7 @@ def parse_kldstat(text: str) -> tuple[Module, ...]:
 
 
 def load_symbols(specifications: tuple[str, ...], kldstat: str = "") -> Symbols:
-    """Read symbol files named as ``FILE`` (the kernel's) or ``MODULE=FILE``, with or without .ko.
+    """Return the symbols of files: ``FILE`` (the kernel's) or ``MODULE=FILE``, with or without .ko.
 
     Raises:
         InputError: a file cannot be read or holds no symbol.

@@ -1,0 +1,60 @@
+"""The registry of input layouts, in order of detection.
+
+Detection, reading, the choices of ``--input-format`` and the table in docs/formats.md all derive
+from `LAYOUTS`. To add a layout, write a reader module with a `Layout` in it and list that here.
+"""
+
+from __future__ import annotations
+
+from pvprof.errors import UsageError
+from pvprof.parse.dtrace import aggregates, events, rows
+from pvprof.parse.files import folded, html_report, speedscope
+from pvprof.parse.freebsd import lock_profiling, lockstat, pmc_callgraph, pmc_log
+from pvprof.parse.layout import Layout
+from pvprof.parse.linux import bpftrace, bpftrace_maps, perf_script
+from pvprof.parse.native import reader as native
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        # signatures
+        speedscope.LAYOUT,
+        html_report.LAYOUT,
+        native.LAYOUT,
+        # lines of one tool
+        lock_profiling.LAYOUT,
+        lockstat.LAYOUT,
+        pmc_callgraph.LAYOUT,
+        pmc_log.LAYOUT,
+        perf_script.LAYOUT,
+        bpftrace.LAYOUT,
+        bpftrace_maps.LAYOUT,
+        # shapes, from the strictest to the loosest
+        events.LAYOUT,
+        folded.LAYOUT,
+        aggregates.CLASSIC,
+        aggregates.THREAD,
+        rows.LAYOUT,
+        aggregates.HISTOGRAM,
+        aggregates.KEYED,
+        # never detected
+        folded.DIFFERENTIAL,
+    )
+}
+"""Every layout by its name."""
+
+
+def layout_names() -> str:
+    """Return all names, for messages."""
+    return ", ".join(LAYOUTS)
+
+
+def layout_named(name: str) -> Layout:
+    """Return the layout of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in LAYOUTS:
+        raise UsageError(f"no such layout: {name}", f"layouts: {layout_names()}")
+    return LAYOUTS[name]

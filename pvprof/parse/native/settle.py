@@ -1,0 +1,88 @@
+"""Finish a result when all shares of a text were read: join its waits, judge its marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pvprof.model.problems import Problem
+from pvprof.model.stacks import DELIMITER
+from pvprof.parse.native.header import Header, Marks, end_problems, left_out_problems
+from pvprof.parse.result import ParseResult
+
+if TYPE_CHECKING:
+    from pvprof.parse.native.join import Joined, Switches
+
+
+def settle(parsed: ParseResult, header: Header, data: Any, file: str) -> None:
+    """Join the waits of a result and judge its marks."""
+    marks = parsed.marks or Marks()
+    parsed.marks = None
+    parsed.begin, parsed.end = marks.begin, marks.end
+    parsed.problems[:0] = header.problems
+    if marks.switches is not None:
+        join_waits(parsed, marks.switches, file)
+    parsed.problems.extend(_full_stacks(parsed, header.frames, file))
+    parsed.problems.extend(left_out_problems(marks, file))
+    parsed.problems.extend(end_problems(marks, data, file))
+
+
+def join_waits(parsed: ParseResult, switches: Switches, file: str) -> None:
+    """Add the waits that the switches make up, and problems with them, to a result."""
+    from pvprof.parse.native.join import join, wakeup_problems  # noqa: PLC0415 (imports numpy)
+
+    joined = join(switches, None if parsed.end is None else parsed.end.monotonic_ns)
+    parsed.events, parsed.wakeups = joined.events, joined.wakeups
+    parsed.records += int(switches.is_sleep.sum()) + len(switches.wake_ns)
+    parsed.problems.extend(_join_problems(joined, file))
+    parsed.problems.extend(wakeup_problems(joined.lone_wakeups, joined.more_wakeups, file))
+
+
+def has_both_marks(parsed: ParseResult) -> bool:
+    """Tell whether a recording states that nothing is missing: it has both marks and no loss."""
+    has_loss = any(problem.severity == "loss" for problem in parsed.problems)
+    return parsed.has_begin and parsed.has_end and not has_loss
+
+
+def note_end(parsed: ParseResult, header: Header, file: str, last_line: int) -> None:
+    """Note that the end mark is missing, or that nothing was recorded.
+
+    Call it when all other problems are known.
+
+    Args:
+        parsed: the settled result.
+        header: of the text.
+        file: its name.
+        last_line: number of its last line.
+    """
+    if not parsed.has_end:
+        text = "no end mark: the recording was cut off, its last record may be too"
+        problem = Problem("no-end-marker", text, file, last_line, severity="loss")
+        parsed.problems.append(problem)
+    if not parsed.records and has_both_marks(parsed):
+        parsed.profile(header.unit, header.unit == "ns")  # an empty profile: totals of 0
+        text = "nothing was recorded between begin and end"
+        parsed.problems.append(Problem("nothing-recorded", text, file, severity="note"))
+
+
+def _full_stacks(parsed: ParseResult, max_frames: int, file: str) -> Iterator[Problem]:
+    """Yield a note on stacks of the maximum number of frames: DTrace cuts them without a mark."""
+    stacks = {stack for profile in parsed.profiles.values() for _, stack, _ in profile}
+    stacks.update(parsed.events.stacks if parsed.events is not None else ())
+    count = sum(
+        f";{DELIMITER};" not in stack and stack.count(";") + 1 >= max_frames
+        for stack in stacks
+        if max_frames
+    )
+    if count:
+        text = f"stacks have all {max_frames} frames that were kept, and may lack their root"
+        yield Problem("full-stacks", f"{text}: record with more --stack-frames", file, count=count)
+
+
+def _join_problems(joined: Joined, file: str) -> Iterator[Problem]:
+    if joined.lost:
+        text = "waits whose end was not recorded: their thread waited again; left out"
+        yield Problem("lost-waits", text, file, count=joined.lost, severity="loss")
+    if joined.open:
+        text = f"waits still open at the end, at least {joined.open_ns} ns together, are left out"
+        yield Problem("open-waits", text, file, count=joined.open, severity="note")

@@ -1,0 +1,164 @@
+"""The text to read and how to read it: the one argument that every reader takes.
+
+Owns `ReadOptions` and `TextSource`, which cuts a text into shares and pieces for readers that take
+one piece at a time. It refuses to know any layout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pvprof.model.problems import Problem
+from pvprof.parse.parallel import (
+    Boundary,
+    Buffer,
+    Share,
+    core_count,
+    release_pages,
+    run_shares,
+    shares,
+)
+from pvprof.parse.result import ParseResult
+from pvprof.parse.text.frames import FrameNames
+from pvprof.parse.text.line_numbers import LineNumbers
+from pvprof.parse.text.symbols import Symbols
+from pvprof.parse.window import Window
+from pvprof.units import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How to read a text.
+
+    Attributes:
+        layout: a name of `layouts.LAYOUTS`, or empty to detect it.
+        unit: the unit of single values; None to go by the layout.
+        profile: searched in the names of a speedscope file's profiles; None to read all.
+        keep_offsets: leave ``+0x1f`` at the end of frames.
+        symbols: names for hex frames.
+        jobs: maximum number of processes; 0 for one per core.
+        window: keep only the single waits inside; None for all.
+        progress: called after each piece with the number of bytes read of a share, and its size,
+            in the process that reads it. The last share is read in the first process.
+        piece_bytes: size of the pieces that a text is split into, which bounds the memory that
+            splitting takes.
+        min_share_bytes: smallest share worth another process: one costs 0.1 s to start and to
+            hear from.
+    """
+
+    layout: str = ""
+    unit: Unit | None = None
+    profile: re.Pattern[str] | None = None
+    keep_offsets: bool = False
+    symbols: Symbols = field(default_factory=Symbols)
+    jobs: int = 0
+    window: Window | None = None
+    progress: Callable[[int, int], None] | None = None
+    piece_bytes: int = 2_000_000
+    min_share_bytes: int = 24_000_000
+
+
+class PieceReader(Protocol):
+    """Reads a text, or a share of one, piece by piece."""
+
+    def feed(self, piece: bytes, offset: int, /) -> None:
+        """Read the next piece, which begins at byte `offset` of the whole text."""
+
+    def finish(self) -> ParseResult:
+        """Return the result of all pieces."""
+
+
+class TextSource:
+    """A whole text, not compressed.
+
+    Attributes:
+        data: the text.
+        name: its name, for problems.
+        options: how to read it.
+        frame_names: cleans frames; shared by all readers of this text in one process.
+    """
+
+    def __init__(self, data: Buffer, name: str, options: ReadOptions) -> None:
+        self.data = data
+        self.name = name
+        self.options = options
+        self.frame_names = FrameNames(options.symbols, options.keep_offsets)
+        self._line_numbers = LineNumbers(data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def text(self) -> bytes:
+        """Return the whole text as bytes, for readers that cannot take it in pieces."""
+        return bytes(self.data)
+
+    def line_of(self, offset: int) -> int:
+        """Return the 1-based number of the line that holds the byte at `offset`."""
+        return self._line_numbers.line_of(offset)
+
+    def last_line(self) -> int:
+        """Return the number of the last line that ends in a newline."""
+        return self.line_of(len(self.data)) - 1
+
+    def last_line_start(self) -> int:
+        """Return the offset of a last line without its newline; the text's length if it has one."""
+        if self.data[-1:] == b"\n":
+            return len(self.data)
+        start: int = self.data.rfind(b"\n") + 1
+        return start
+
+    def loss(self, kind: str, text: str) -> Problem:
+        """Return a loss at the end of the text."""
+        return Problem(kind, text, self.name, self.last_line(), severity="loss")
+
+    def tail_problems(self, end: int) -> Iterator[Problem]:
+        """Yield a problem if the text, read up to `end`, does not end in a newline."""
+        if end < len(self.data):
+            text = "the text ends inside a line, which is left out with the record it belongs to"
+            yield self.loss("cut-off", text)
+        elif self.data[-1:] != b"\n":
+            yield Problem("no-final-newline", "the last line may have been cut short", self.name)
+
+    def read_shares(
+        self, boundary: Boundary, end: int, make_reader: Callable[[], PieceReader], start: int = 0
+    ) -> ParseResult:
+        """Read the bytes from `start` to `end`, in several processes if that is worth it.
+
+        Args:
+            boundary: finds where records begin.
+            end: offset after the last byte.
+            make_reader: called once in each process.
+            start: offset of the first byte.
+        """
+        max_shares = self.options.jobs or core_count()
+
+        def read_share(share: Share) -> ParseResult:
+            first, last = max(share[0], start), max(share[1], start)
+            return self.read_pieces(boundary, (first, last), make_reader())
+
+        parts = shares(self.data, boundary, end, max_shares, self.options.min_share_bytes)
+        return run_shares(parts, read_share)
+
+    def read_pieces(self, boundary: Boundary, share: Share, reader: PieceReader) -> ParseResult:
+        """Read one share in this process."""
+        for start, end in self._pieces(share, boundary):
+            reader.feed(bytes(self.data[start:end]), start)
+        return reader.finish()
+
+    def _pieces(self, share: Share, boundary: Boundary) -> Iterator[Share]:
+        """Yield the pieces of a share, cut where records begin; release each after it was read."""
+        start, end = share
+        cuts = [start]
+        while cuts[-1] + self.options.piece_bytes < end:
+            match = boundary.search(self.data, cuts[-1] + self.options.piece_bytes, end)
+            if match is None:
+                break
+            cuts.append(match.end())
+        for first, last in zip(cuts, [*cuts[1:], end], strict=True):
+            yield first, last
+            release_pages(self.data, (first, last))
+            if self.options.progress is not None:
+                self.options.progress(last - start, end - start)

@@ -1,0 +1,157 @@
+"""The registry of layouts: detection, reading and help derive from it, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import FIXTURES, RECORDINGS
+from helpers import native_writer as writer
+
+from pvprof.errors import InputError, UsageError
+from pvprof.model.profile import Key
+from pvprof.model.stacks import Stack
+from pvprof.parse.detect import detect
+from pvprof.parse.layout import Layout
+from pvprof.parse.layouts import LAYOUTS, layout_named
+from pvprof.parse.read import ReadOptions, read, read_recording
+from pvprof.parse.result import ParseResult
+from pvprof.parse.source import TextSource
+from pvprof.recording.open import open_recording
+
+TEXT = b"workload says hello\nfake-tool: 5 waits in main\n"
+
+
+def read_fake(source: TextSource) -> ParseResult:
+    parsed = ParseResult()
+    for count, frame in re.findall(rb"fake-tool: (\d+) waits in (\w+)", source.text()):
+        parsed.add("events", Key(), Stack(frame.decode()), (int(count),), 1)
+    return parsed
+
+
+def fake_layout() -> Layout:
+    return Layout(
+        name="fake",
+        summary="a tool that does not exist",
+        read=read_fake,
+        line=re.compile(rb"fake-tool: "),
+        states_units="fake-tool",
+        mechanism_of=lambda program: "measured" if "measure" in program else "",
+    )
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Layout:
+    layout = fake_layout()
+    monkeypatch.setitem(LAYOUTS, layout.name, layout)
+    return layout
+
+
+def test_a_text_of_an_unknown_tool_is_an_error() -> None:
+    with pytest.raises(InputError, match="no stack, event or aggregation"):
+        read(TEXT, "x", ReadOptions())
+
+
+def test_a_new_layout_is_detected_and_read(fake: Layout) -> None:
+    assert detect(TEXT) is fake
+    parsed = read(TEXT, "x", ReadOptions())
+    assert (parsed.layout, parsed.records) == ("fake", 1)
+    assert parsed.profiles["events", False].total == 5
+
+
+def test_a_new_layout_can_be_named(fake: Layout) -> None:
+    assert read(TEXT, "x", ReadOptions(layout="fake")).records == 1
+    with pytest.raises(UsageError, match="fake"):
+        read(TEXT, "x", ReadOptions(layout="fake", unit="ns"))
+
+
+def test_a_new_layout_is_in_the_hint_of_the_error(fake: Layout) -> None:
+    with pytest.raises(InputError) as caught:
+        read(b"prose\n", "x", ReadOptions())
+    assert fake.name in caught.value.hint
+
+
+def test_a_text_without_records_is_an_error_that_names_the_layout(fake: Layout) -> None:
+    with pytest.raises(InputError) as caught:
+        read(b"fake-tool: nothing\n", "x", ReadOptions())
+    assert "read as fake" in caught.value.hint
+
+
+@pytest.mark.parametrize(("program", "mechanism"), [("measure", "measured"), ("other", "")])
+def test_the_program_beside_a_text_may_name_the_mechanism(
+    tmp_path: Path, fake: Layout, program: str, mechanism: str
+) -> None:
+    (tmp_path / "run.out").write_bytes(TEXT)
+    (tmp_path / "run.d").write_text(program)
+    parsed = read_recording(open_recording(str(tmp_path / "run.out")), ReadOptions())
+    assert parsed.layout == fake.name
+    assert list(parsed.profiles["events", False].groups) == [Key(mechanism)]
+
+
+def test_a_new_layout_is_a_choice_of_the_command_line() -> None:
+    code = (
+        "import sys; sys.path[:0] = ['tests', 'tests/parse']\n"
+        "import test_layouts\n"
+        "test_layouts.LAYOUTS['fake'] = test_layouts.fake_layout()\n"
+        "sys.argv = ['pvprof', 'report', '--help']\n"
+        "from pvprof.__main__ import main; main()"
+    )
+    top = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=top
+    )
+    assert re.search(r"\bfake\b", done.stdout)
+
+
+def test_a_layout_without_a_reader_cannot_be_made() -> None:
+    with pytest.raises(TypeError, match="read"):
+        Layout(name="broken", summary="no reader")  # type: ignore[call-arg]
+
+
+def test_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(UsageError, match="nonsense"):
+        layout_named("nonsense")
+    with pytest.raises(UsageError, match="nonsense"):
+        read(TEXT, "x", ReadOptions(layout="nonsense"))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_layout_is_detected_in_one_way_at_most(layout: Layout) -> None:
+    ways = [layout.signature, layout.line, layout.shape]
+    assert sum(way is not None for way in ways) <= 1
+    assert layout.summary
+
+
+def test_the_first_line_of_a_tool_decides() -> None:
+    lock_profiling = b"debug.lock.prof.stats:\n"
+    lockstat = b"Count indv cuml rcnt     nsec Lock                   Caller\n"
+    assert detect(lock_profiling + lockstat).name == "lock-profiling"
+    assert detect(lockstat + lock_profiling).name == "lockstat"
+
+
+@pytest.mark.parametrize(
+    "path", [RECORDINGS / "stock-offcpu.out", FIXTURES / "linux/bpftrace/offcpu.pvprof.tar.gz"]
+)
+def test_sums_are_read_without_numpy(path: Path) -> None:
+    report_without_numpy(path)
+
+
+def test_sums_in_the_own_grammar_are_read_without_numpy(tmp_path: Path) -> None:
+    record = writer.record("turnstile", {"name": b"vm object"}, [b"kernel`f"], (7, 1))
+    path = tmp_path / "sums.out"
+    path.write_bytes(writer.text_of([record]))
+    report_without_numpy(path)
+
+
+def report_without_numpy(path: Path) -> None:
+    code = (
+        "import sys; sys.modules['numpy'] = sys.modules['pandas'] = None\n"
+        f"sys.argv = ['pvprof', 'report', {str(path)!r}]\n"
+        "from pvprof.__main__ import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Off-CPU and lock time" in done.stdout
