@@ -50,7 +50,7 @@ from pvprof.parse.linux.bpftrace_json import (
 from pvprof.parse.native.fields import record_key
 from pvprof.parse.native.header import Header, Marks, Tally, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
-from pvprof.parse.native.wait_records import Sleep, WaitRecorder, Wake
+from pvprof.parse.native.wait_records import Sleep, WaitRecorder, WakeRecord
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import FrameNames, decode
@@ -157,7 +157,7 @@ class TraceReader:
 
     def _add_wake(self, match: re.Match[bytes]) -> bool:
         time, sleeper, waker, cpu, frames, name = match.groups()
-        wake = Wake(int(time), int(sleeper), int(waker), int(cpu))
+        wake = WakeRecord(int(time), int(sleeper), int(waker), int(cpu))
         return self._recorder.add_wake(wake, self._wake_keys[name], self._stacks[frames])
 
     def _read_mark(self, text: bytes, number: int) -> None:

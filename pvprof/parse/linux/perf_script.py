@@ -34,7 +34,7 @@ from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import LineCache
 from pvprof.parse.native.header import Tally
 from pvprof.parse.native.settle import join_waits
-from pvprof.parse.native.wait_records import Sleep, WaitRecorder, Wake
+from pvprof.parse.native.wait_records import Sleep, WaitRecorder, WakeRecord
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
@@ -193,7 +193,7 @@ class PerfReader:
         if match is None:
             return
         sleeper, waker = int(match.group(1)), max(record.tid, 0)
-        wake = Wake(record.time_ns, sleeper, waker, max(record.cpu, 0))
+        wake = WakeRecord(record.time_ns, sleeper, waker, max(record.cpu, 0))
         key = self._keys["wakeup", record.execname]
         self._check(self._recorder.add_wake(wake, key, self._stack(record)), record)
 

@@ -45,7 +45,7 @@ from pvprof.parse.native.fields import (
 )
 from pvprof.parse.native.header import Header, Marks, Tally, find_header, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
-from pvprof.parse.native.wait_records import WaitRecorder, Wake, read_return, sleep_of
+from pvprof.parse.native.wait_records import WaitRecorder, WakeRecord, read_return, sleep_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
@@ -255,7 +255,7 @@ class NativeReader:
             is_added = self._recorder.add_sleep(sleep_of(head.words), key, stack)
         else:
             key = record_key(b"wakeup", head.fields)
-            is_added = self._recorder.add_wake(Wake(*map(int, head.words)), key, stack)
+            is_added = self._recorder.add_wake(WakeRecord(*map(int, head.words)), key, stack)
         if not is_added:
             text = "events were left out: a number is too large"
             self._note("damaged", text, start, "loss")

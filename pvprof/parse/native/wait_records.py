@@ -56,7 +56,7 @@ class Sleep(NamedTuple):
     object_address: int = 0
 
 
-class Wake(NamedTuple):
+class WakeRecord(NamedTuple):
     """A thread is woken by the thread or interrupt that runs as `waker_tid`."""
 
     time_ns: int
@@ -154,7 +154,7 @@ class WaitRecorder:
         self._limit_rows()
         return True
 
-    def add_wake(self, wake: Wake, key: Key, stack: Stack) -> bool:
+    def add_wake(self, wake: WakeRecord, key: Key, stack: Stack) -> bool:
         """Add a wake-up; return False, and add nothing, if a number does not fit."""
         time, sleeper, waker, cpu = wake
         if (time | sleeper | waker | cpu) >> 63:
