@@ -1,0 +1,115 @@
+"""The worked examples of CONTRIBUTING.md: applied to a copy of the tree, and used.
+
+A fenced block of an example names its file, and how the block goes there::
+
+    ```python new pvprof/parse/files/x.py          the whole file
+    ```python pvprof/parse/layouts.py after LINE   below the one line that is LINE
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+TOP = Path(__file__).parent.parent
+TEXT = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8")
+COPIED = ("pvprof", "kernel-patches", "dscripts", "btscripts", "docs", "tests")
+_BLOCK = re.compile(r"^```\w+ (new )?(\S+\.\w+)(?: after ([^\n]*))?\n(.*?)^```$", re.M | re.S)
+
+
+class Block(NamedTuple):
+    """One block of an example: its file, the line it goes below (None: a new file), its text."""
+
+    path: str
+    after: str | None
+    text: str
+
+
+def blocks_of(heading: str) -> Iterator[Block]:
+    """Yield the blocks of the example below a heading."""
+    section = TEXT.partition(f"\n### {heading}\n")[2].partition("\n### ")[0].partition("\n## ")[0]
+    assert section, f"no heading {heading!r} in CONTRIBUTING.md"
+    for is_new, path, after, text in _BLOCK.findall(section):
+        yield Block(path, None if is_new else after, text)
+
+
+def apply(heading: str, tree: Path) -> int:
+    """Apply an example to a copy of the tree; return the number of files that it touches."""
+    blocks = list(blocks_of(heading))
+    for block in blocks:
+        path = tree / block.path
+        if block.after is None:
+            assert not path.exists()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        places = [index for index, line in enumerate(lines) if line.strip() == block.after.strip()]
+        assert len(places) == 1, f"{block.path}: {len(places)} lines are {block.after!r}"
+        lines.insert(places[0] + 1, block.text)
+        path.write_text("".join(lines), encoding="utf-8")
+    return len({block.path for block in blocks})
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a copy of what the examples change and use."""
+    for name in COPIED:
+        ignored = shutil.ignore_patterns("__pycache__", "golden")
+        shutil.copytree(TOP / name, tmp_path / name, symlinks=True, ignore=ignored)
+    shutil.copy(TOP / "pyproject.toml", tmp_path)
+    shutil.copy(TOP / "README.md", tmp_path)
+    return tmp_path
+
+
+def pvprof(tree: Path, *args: object, stdin: str = "") -> str:
+    """Return what the pvprof of a tree prints on stdout."""
+    done = python(tree, "-m", "pvprof", *args, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def python(tree: Path, *args: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *map(str, args)],
+        cwd=tree,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+def assert_passes(tree: Path, tests: str) -> None:
+    """Run tests of a tree."""
+    done = python(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.mark.slow
+def test_a_text_layout(tree: Path) -> None:
+    assert apply("A text layout", tree) <= 4
+    printed = "holdtime: vm object 250 us kernel`vm_fault\n" * 2
+    folded = pvprof(tree, "fold", "-", stdin=printed)
+    assert folded == "kernel`vm_fault;vm object 500000\n"
+    assert "holdtime" in pvprof(tree, "report", "--help")
+    own = python(
+        tree, "-m", "pytest", "-q", "tests/parse/test_holdtime.py", "-p", "no:cacheprovider"
+    )
+    assert own.returncode == 0, own.stdout
+
+
+@pytest.mark.slow
+def test_a_lock_class(tree: Path) -> None:
+    assert apply("A lock class", tree) <= 2
+    waits = "\nturnstile|mydrv softc\nkernel`mydrv_read\nkernel`dofileread\n70 1\n"
+    table = pvprof(tree, "locks", "-", "--format", "csv", stdin=waits)
+    assert ",my driver," in table
+    assert_passes(tree, "tests/classify")
