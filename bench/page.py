@@ -19,7 +19,8 @@ from playwright.sync_api import sync_playwright
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import Stack
-from pvprof.render.svg.flamegraph import FlamegraphOptions, render
+from pvprof.render.svg.flamegraph import render
+from pvprof.views.flamegraph import FlamegraphOptions
 
 SEED = 20200329
 DEPTH = 40

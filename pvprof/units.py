@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 Unit = Literal["ns", "samples", "events"]
@@ -10,10 +12,32 @@ UNITS: tuple[Unit, ...] = get_args(Unit)
 NS_PER_S = 1_000_000_000
 
 _TIMES = (("s", NS_PER_S), ("ms", 1_000_000), ("µs", 1_000))
-MEASURED = {"ns": "Off-CPU and lock time", "samples": "CPU samples", "events": "Events"}
-"""The title of what is measured in a unit."""
 
-_UNIT_NAMES = {"ns": "ns", "samples": "samples", "events": "events"}
+
+@dataclass(frozen=True, slots=True)
+class UnitWords:
+    """How outputs name the values of one unit.
+
+    Attributes:
+        measured: the title of a measurement.
+        everything: the title of a picture of all of it.
+        value: the heading of a column of waits, samples or events.
+        quantity: the heading of a column, if it is clear that the values are of waits.
+        speedscope: the unit's name in speedscope files.
+    """
+
+    measured: str
+    everything: str
+    value: str
+    quantity: str
+    speedscope: str
+
+
+UNIT_WORDS: Mapping[Unit, UnitWords] = {
+    "ns": UnitWords("Off-CPU and lock time", "All waits", "Wait", "Time", "nanoseconds"),
+    "samples": UnitWords("CPU samples", "All samples", "Samples", "Samples", "none"),
+    "events": UnitWords("Events", "All events", "Events", "Events", "none"),
+}
 
 
 def format_value(value: int, unit: Unit) -> str:
@@ -34,7 +58,7 @@ def format_ns(value_ns: int) -> str:
 
 def format_exact(value: int, unit: Unit) -> str:
     """Return a value in full with its unit: ``25,702,098,460 ns``."""
-    return f"{value:,} {_UNIT_NAMES[unit]}"
+    return f"{value:,} {unit}"
 
 
 def format_share(part: int, whole: int) -> str:

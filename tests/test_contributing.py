@@ -64,8 +64,8 @@ def tree(tmp_path: Path) -> Path:
     for name in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "golden")
         shutil.copytree(TOP / name, tmp_path / name, symlinks=True, ignore=ignored)
-    shutil.copy(TOP / "pyproject.toml", tmp_path)
-    shutil.copy(TOP / "README.md", tmp_path)
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+        shutil.copy(TOP / name, tmp_path)
     return tmp_path
 
 
@@ -113,3 +113,15 @@ def test_a_lock_class(tree: Path) -> None:
     table = pvprof(tree, "locks", "-", "--format", "csv", stdin=waits)
     assert ",my driver," in table
     assert_passes(tree, "tests/classify")
+
+
+@pytest.mark.slow
+def test_an_output_format(tree: Path) -> None:
+    assert apply("An output format", tree) <= 3
+    waits = "\nturnstile|vm object\nkernel`vm_fault\n70 1\n"
+    table = pvprof(tree, "report", "-", "--format", "tsv", stdin=waits)
+    assert table == "ns\tvm object\t70\n"
+    pvprof(tree, "locks", "-", "-o", "x.tsv", stdin=waits)
+    assert (tree / "x.tsv").read_text() == table
+    assert "lock tables with tabs" in pvprof(tree, "locks", "--help")
+    assert "tsv" not in pvprof(tree, "fold", "--help")

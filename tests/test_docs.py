@@ -17,7 +17,6 @@ from helpers.two_sides import manifest, raw, records_of, write_recording
 from pvprof import __version__
 from pvprof.cli import COMMANDS
 from pvprof.parse.layouts import LAYOUTS
-from pvprof.render.registry import FORMATS
 
 TOP = Path(__file__).parent.parent
 LAYERS = (
@@ -118,11 +117,6 @@ def test_an_installation_has_every_package() -> None:
         for path in (TOP / "pvprof").rglob("__init__.py")
     }
     assert packages <= set(settings["tool"]["setuptools"]["packages"])
-
-
-def test_every_format_has_a_suffix_that_no_other_has() -> None:
-    suffixes = [suffix for made in FORMATS for suffix in made.suffixes]
-    assert len(suffixes) == len(set(suffixes))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda place: str(place.relative_to(TOP)))

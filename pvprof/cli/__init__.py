@@ -1,8 +1,8 @@
 """The command line: options in, one call, a result out.
 
-Owns the commands, what they print on stderr, and the exit codes: 0 ok, 1 failure, 2 usage,
-3 target. Errors of the library are caught here, in one place. Each command's module is imported
-when it runs, so that ``--help`` and the target side never load what only the analysis needs.
+Owns the commands, their messages on stderr, and the exit codes: 0 ok, 1 failure, 2 usage,
+3 target. Errors of the library are caught only here. Each command's module is imported when it
+runs, so that ``--help`` and the target side never load what only the analysis needs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pvprof.errors import PvprofError
 COMMANDS = {
     "record": "Make recordings, here or on another host.",
     "doctor": "Check what a target needs for recording.",
-    "import": "Make a recording of what another tool printed.",
+    "import": "Make a recording from the output of another tool.",
     "report": "Lock tables of recordings, and files made from them.",
     "locks": "The lock table alone.",
     "fold": "Folded stacks.",
@@ -34,7 +34,7 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """The commands, each imported from the module of its name when it is asked for."""
+    """The commands, each imported from the module of its name when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -42,7 +42,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = "import_" if cmd_name == "import" else cmd_name  # a keyword is no module's name
+        module = "import_" if cmd_name == "import" else cmd_name  # a keyword cannot name a module
         command = importlib.import_module(f"pvprof.cli.commands.{module}").command
         assert isinstance(command, click.Command)
         return command
@@ -62,14 +62,14 @@ class _Commands(click.Group):
                 click.echo(f"  {error.hint}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
-            # The reader has seen enough (a pager was quit). Python would complain once more when
-            # it flushes stdout at exit.
+            # The reader has closed the pipe (a pager was quit). Python would complain again when it
+            # flushes stdout at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except OSError as error:
-            # What no closer place expected: a full disk under stdout, say.
-            place = f"{error.filename}: " if error.filename else ""
-            click.echo(f"pvprof: error: {place}{error.strerror or error}", err=True)
+            # An error that nothing else expects, such as a full disk under stdout.
+            file = f"{error.filename}: " if error.filename else ""
+            click.echo(f"pvprof: error: {file}{error.strerror or error}", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("pvprof: interrupted", err=True)
@@ -83,7 +83,7 @@ class _Commands(click.Group):
 )
 @click.version_option(__version__, "-V", "--version", message="pvprof %(version)s")
 def cli() -> None:
-    """Say what a FreeBSD kernel is waiting for, and whether a lock patch helped.
+    """Show what a FreeBSD kernel is waiting for, and whether a lock patch helped.
 
     A recording (REC) is a directory, the same as .tar.gz, or a bare dtrace output file, packed with
     gzip or zstd or not; - is stdin.

@@ -1,4 +1,4 @@
-"""Writing results: to stdout, or to a file that is whole or not there at all."""
+"""Writing results: to stdout, or to a file that is either complete or absent."""
 
 from __future__ import annotations
 
@@ -12,37 +12,29 @@ import click
 
 from pvprof.errors import OutputError, UsageError
 
-output_option = click.option(
-    "-o",
-    "--output",
-    "output",
-    metavar="FILE",
-    default="-",
-    help="Where to write; - is stdout.",
-)
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite files.")
 
 
 def check_output(path: str, force: bool) -> None:
-    """Refuse early what `write` would refuse late, after minutes of reading.
+    """Refuse early what `write` would refuse after minutes of reading.
 
     Raises:
         OutputError: the file exists and `force` is false, or its directory does not exist.
     """
     if path == "-":
         return
-    place = Path(path)
+    target = Path(path)
     try:
-        if place.is_dir():
+        if target.is_dir():
             raise OutputError(f"{path}: is a directory")
-        if place.is_file() and not force:
-            raise OutputError(f"{path}: exists already", "overwrite it with --force")
-        if not place.parent.is_dir():
-            raise OutputError(f"{path}: the directory {place.parent} does not exist")
-    except OSError as error:  # a name too long, a directory that may not be looked into
+        if target.is_file() and not force:
+            raise OutputError(f"{path}: already exists", "overwrite it with --force")
+        if not target.parent.is_dir():
+            raise OutputError(f"{path}: the directory {target.parent} does not exist")
+    except OSError as error:  # a name too long, a directory that cannot be searched
         raise OutputError(f"{path}: {error.strerror}") from error
-    if not place.exists() and not os.access(place.parent, os.W_OK):
-        raise OutputError(f"{path}: no permission to write into {place.parent}")
+    if not target.exists() and not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{path}: no permission to write into {target.parent}")
 
 
 def check_outputs(paths: Sequence[str], force: bool) -> None:
@@ -50,7 +42,7 @@ def check_outputs(paths: Sequence[str], force: bool) -> None:
 
     Raises:
         OutputError: as `check_output`.
-        UsageError: one of them is named twice.
+        UsageError: a path is named twice.
     """
     for path in paths:
         if paths.count(path) > 1:
@@ -59,7 +51,7 @@ def check_outputs(paths: Sequence[str], force: bool) -> None:
 
 
 def write(path: str, text: str, force: bool) -> None:
-    """Write text as UTF-8: to stdout for ``-``, else under a temporary name, renamed when whole.
+    """Write text as UTF-8: to stdout for ``-``, else to a temporary file that is then renamed.
 
     Raises:
         OutputError: the file exists and `force` is false, or cannot be written.
@@ -71,17 +63,17 @@ def write(path: str, text: str, force: bool) -> None:
         sys.stdout.buffer.flush()
         return
     check_output(path, force)
-    place = Path(path)
+    target = Path(path)
     temporary = None
     try:
-        if place.exists() and not place.is_file():  # /dev/null, a pipe: nothing to rename onto
-            place.write_bytes(data)
+        if target.exists() and not target.is_file():  # /dev/null or a pipe cannot be replaced
+            target.write_bytes(data)
             return
-        handle, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, place)
+        os.replace(temporary, target)
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
@@ -89,7 +81,7 @@ def write(path: str, text: str, force: bool) -> None:
 
 
 def deliver(path: str, text: str, force: bool, is_quiet: bool) -> None:
-    """Write a result as `write` does, and say on stderr which file was written."""
+    """Write a result as `write` does, and report on stderr which file was written."""
     write(path, text, force)
     if path != "-" and not is_quiet:
         click.echo(f"pvprof: wrote {path}", err=True)

@@ -1,23 +1,72 @@
-"""The registry of output formats: name, suffixes, and what goes in.
+r"""The registry of output formats: name, suffixes, summary, and how each subject is written.
 
-Names, suffix guessing and help texts of the command line all derive from `FORMATS`.
+One row of `FORMATS` is one format. For each subject that it can hold, the row names the function
+that builds the view and the function that renders it. Everything that a user sees of formats
+derives from the rows: ``--format``, the guess by the suffix, help texts, and
+``docs/output-formats.md``. There is no default: a format without a row for a subject cannot be
+chosen for it.
+
+    subject, options --build--> view --render--> Rendered (text, problems)
+                                    \--draw----> a console of rich, if stdout is a terminal
+
+Functions are named as ``module:function`` and imported when they are used: no command imports what
+only another format needs.
 """
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from pvprof.errors import UsageError
+from pvprof.render.rendered import Rendered
 
 
-class Source(Enum):
-    """What a format is made from: a report, folded stacks, or all that was read."""
+class Subject(Enum):
+    """What an output is about; the comment names the types of the subject and of its options."""
 
-    REPORT = "report"
-    FOLDED = "folded"
-    BOTH = "both"
-    POOL = "pool"
+    TABLES = "tables"  # Report, TableOptions
+    PAGE = "page"  # PageSubject, TableOptions
+    STACKS = "stacks"  # Classified, StackOptions
+    VIEWER = "viewer"  # Classified, StackOptions
+    PICTURE = "picture"  # Classified, PictureOptions
+    DIFFERENCE = "difference"  # two Classified, DifferenceOptions
+    TREE = "tree"  # Classified, TreeOptions
+    HEAT_MAP = "heat map"  # Classified, HeatMapOptions
+    COMPARISON = "comparison"  # Comparison, ComparisonOptions
+    STUDY = "study"  # Study, StudyViewOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How one subject is written in one format; functions are named as ``module:function``.
+
+    Attributes:
+        builder: takes the subject and its options, returns the view.
+        renderer: takes the view, returns a `Rendered`.
+        drawer: takes the view and a console of rich; empty unless the format is for terminals.
+    """
+
+    builder: str
+    renderer: str
+    drawer: str = ""
+
+    def build(self, subject: object, options: object) -> Any:
+        """Return the view of a subject."""
+        return function_of(self.builder)(subject, options)
+
+    def render(self, view: object) -> Rendered:
+        """Return the text of a view."""
+        rendered = function_of(self.renderer)(view)
+        assert isinstance(rendered, Rendered), self.renderer
+        return rendered
+
+    def draw(self, view: object, console: object) -> None:
+        """Draw a view on a terminal."""
+        function_of(self.drawer)(view, console)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,58 +75,189 @@ class Format:
 
     Attributes:
         name: for ``--format``.
-        suffixes: of files that are in it.
-        source: what it is made from.
-        summary: for help texts.
+        suffixes: of files in this format.
+        summary: for help texts and documents.
+        outputs: how each subject that the format can hold is written.
     """
 
     name: str
     suffixes: tuple[str, ...]
-    source: Source
     summary: str
+    outputs: Mapping[Subject, Output]
+
+    def subject_among(self, subjects: Collection[Subject]) -> Subject | None:
+        """Return the first of the subjects that the format can hold, or None."""
+        return next((subject for subject in subjects if subject in self.outputs), None)
 
 
-FORMATS = (
-    Format("terminal", (".txt",), Source.REPORT, "tables for reading"),
-    Format("markdown", (".md",), Source.REPORT, "tables for a code review"),
-    Format("csv", (".csv",), Source.REPORT, "one line a lock, unscaled"),
-    Format("json", (".json",), Source.REPORT, "everything, unscaled"),
-    Format("folded", (".folded", ".collapsed"), Source.FOLDED, "folded stacks"),
-    Format("html", (".html", ".htm"), Source.BOTH, "one page: all of it, with the data"),
-    Format("svg", (".svg",), Source.FOLDED, "flame graph"),
-    Format("speedscope", (".speedscope.json",), Source.POOL, "for www.speedscope.app"),
-    Format("chrome-trace", (".trace.json",), Source.POOL, "single waits for ui.perfetto.dev"),
+def function_of(name: str) -> Callable[..., Any]:
+    """Return the function that is named as ``module:function``.
+
+    Raises:
+        ImportError: there is no such module.
+        AttributeError: the module has no such function.
+    """
+    module, _, function = name.partition(":")
+    target: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return target
+
+
+def _tables(name: str, drawn: str = "") -> dict[Subject, Output]:
+    """Return the rows of a format of tables; `{}` in the names is the subject."""
+    views = {
+        Subject.TABLES: ("pvprof.views.report_view:build", "report"),
+        Subject.COMPARISON: ("pvprof.views.comparison:build", "comparison"),
+        Subject.STUDY: ("pvprof.views.study:build", "study"),
+    }
+    return {
+        subject: Output(builder, name.format(word), drawn.format(word))
+        for subject, (builder, word) in views.items()
+    }
+
+
+_VIEWS, _RENDER = "pvprof.views", "pvprof.render"
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "terminal",
+        (".txt",),
+        "tables for reading",
+        {
+            **_tables(f"{_RENDER}.text.terminal:render_{{}}", f"{_RENDER}.text.terminal:draw_{{}}"),
+            Subject.TREE: Output(
+                f"{_VIEWS}.folded:build_tree",
+                f"{_RENDER}.text.flame_tree:render",
+                f"{_RENDER}.text.flame_tree:draw",
+            ),
+        },
+    ),
+    Format(
+        "markdown",
+        (".md",),
+        "tables for a code review",
+        _tables(f"{_RENDER}.text.markdown:render_{{}}"),
+    ),
+    Format(
+        "csv",
+        (".csv",),
+        "one line a lock, unscaled",
+        _tables(f"{_RENDER}.data.{{}}:render_csv"),
+    ),
+    Format(
+        "json",
+        (".json",),
+        "everything, unscaled",
+        _tables(f"{_RENDER}.data.{{}}:render_json"),
+    ),
+    Format(
+        "folded",
+        (".folded", ".collapsed"),
+        "folded stacks",
+        {Subject.STACKS: Output(f"{_VIEWS}.folded:build", f"{_RENDER}.text.folded:render")},
+    ),
+    Format(
+        "differential",
+        (".folded", ".collapsed"),
+        "folded stacks with two values, base and new",
+        {
+            Subject.COMPARISON: Output(
+                f"{_VIEWS}.comparison:build_differential",
+                f"{_RENDER}.text.folded:render_differential",
+            )
+        },
+    ),
+    Format(
+        "html",
+        (".html", ".htm"),
+        "one page: all of it, with the data",
+        {Subject.PAGE: Output(f"{_VIEWS}.html_page:build", f"{_RENDER}.html.page:render")},
+    ),
+    Format(
+        "svg",
+        (".svg",),
+        "a picture that zooms and searches in any browser",
+        {
+            Subject.PICTURE: Output(
+                f"{_VIEWS}.flamegraph:build", f"{_RENDER}.svg.flamegraph:render_view"
+            ),
+            Subject.DIFFERENCE: Output(
+                f"{_VIEWS}.diff_flamegraph:build", f"{_RENDER}.svg.diff_flamegraph:render_view"
+            ),
+            Subject.HEAT_MAP: Output(
+                f"{_VIEWS}.heat_map:build", f"{_RENDER}.svg.heat_map:render_view"
+            ),
+            Subject.COMPARISON: Output(
+                f"{_VIEWS}.diff_flamegraph:build_from_comparison",
+                f"{_RENDER}.svg.diff_flamegraph:render_view",
+            ),
+        },
+    ),
+    Format(
+        "speedscope",
+        (".speedscope.json",),
+        "for www.speedscope.app",
+        {
+            Subject.VIEWER: Output(
+                f"{_VIEWS}.speedscope:build", f"{_RENDER}.viewers.speedscope:render"
+            )
+        },
+    ),
+    Format(
+        "chrome-trace",
+        (".trace.json",),
+        "single waits for ui.perfetto.dev",
+        {
+            Subject.VIEWER: Output(
+                f"{_VIEWS}.chrome_trace:build", f"{_RENDER}.viewers.chrome_trace:render"
+            )
+        },
+    ),
 )
+"""All formats, in the order in which help texts list them."""
+
+
+def formats_for(subjects: Collection[Subject]) -> tuple[Format, ...]:
+    """Return the formats that can hold one of the subjects."""
+    return tuple(fmt for fmt in FORMATS if fmt.subject_among(subjects))
+
+
+def format_named(name: str) -> Format:
+    """Return the format of that name; there must be one."""
+    return next(fmt for fmt in FORMATS if fmt.name == name)
 
 
 def format_of(
-    path: str, name: str | None, default: str, allowed: tuple[str, ...], any_suffix: bool = False
+    path: str,
+    name: str | None,
+    default: str,
+    subjects: Collection[Subject],
+    any_suffix: bool = False,
 ) -> Format:
-    """Return the format that was named, or else the one of the path's suffix, or `default`.
+    """Return the format of that name, or else the one of the path's suffix, or `default`.
 
     Args:
-        path: where the result goes; ``-`` for stdout.
+        path: the output's path; ``-`` for stdout.
         name: the format asked for, or None.
         default: the format of stdout, and of files without a suffix.
-        allowed: the formats that there are here.
-        any_suffix: `default` is also the format of files whose suffix is of none.
+        subjects: the subjects that can be written here.
+        any_suffix: whether files with a suffix of no format are written in `default`, too.
 
     Raises:
-        UsageError: there is no such format here, or the suffix is of none.
+        UsageError: no format for these subjects has that name or suffix.
     """
-    known = {one.name: one for one in FORMATS if one.name in allowed}
-    choices = ", ".join(f"{one.name} ({'/'.join(one.suffixes)})" for one in known.values())
+    known = {fmt.name: fmt for fmt in formats_for(subjects)}
+    choices = ", ".join(f"{fmt.name} ({'/'.join(fmt.suffixes)})" for fmt in known.values())
     if name is not None:
         if name not in known:
             raise UsageError(f"no such format here: {name}", f"formats: {choices}")
         return known[name]
     if path == "-":
         return known[default]
-    # .speedscope.json and .trace.json also end in .json
-    matching = {suffix: one for one in known.values() for suffix in one.suffixes}
-    found = max((suffix for suffix in matching if path.endswith(suffix)), key=len, default="")
-    if found:
-        return matching[found]
+    # .speedscope.json and .trace.json also end in .json: the longest suffix decides.
+    matches = {suffix: fmt for fmt in known.values() for suffix in fmt.suffixes}
+    suffix = max((suffix for suffix in matches if path.endswith(suffix)), key=len, default="")
+    if suffix:
+        return matches[suffix]
     if any_suffix or "." not in path.rpartition("/")[2]:
         return known[default]
     raise UsageError(f"{path}: no format has that suffix", f"--format NAME: {choices}")

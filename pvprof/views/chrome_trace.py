@@ -1,25 +1,21 @@
 """Single waits as a Chrome trace, for https://ui.perfetto.dev, chrome://tracing, and speedscope.
 
-Owns what is in the file; ``render.chrometrace`` writes it. From Python::
+Owns what is in the file; ``render.viewers.chrome_trace`` writes it.
 
-    from pvprof import chrometrace
-    from pvprof.parse.read import ReadOptions
-    from pvprof.pool import read_pool
-
-    converted = chrometrace.convert(read_pool(["events.out"], ReadOptions()))
-    Path("events.trace.json").write_text(converted.text, encoding="utf-8")
-
-One track for each thread; each wait that was kept is an event of it, so that the lengths of all
-events add up to the report. Where wake-ups were recorded, each stands on the waker's track, with an
-arrow to the wait that it ended. Time begins where ``--from`` counts.
+There is one track for each thread; each wait that was kept is an event of it, so that the lengths
+of all events add up to the report. If wake-ups were recorded, each is on the waker's track, with an
+arrow to the wait that it ended. Time begins where ``--from`` counts from.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from pvprof.analysis.waits.timelines import Tracks, describe_waits, tracks_of
 from pvprof.analysis.waits.wakeups import blocked_ns, wakeup_of_waits
@@ -33,87 +29,166 @@ from pvprof.model.problems import Problem
 from pvprof.model.runs import RunSpan
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable, WakeupTable
-from pvprof.render.viewers.chrome_trace import Slice, Track, Wake, What, render
-from pvprof.render.viewers.speedscope import Rendered
+from pvprof.views.folded import StackOptions
 from pvprof.views.speedscope import NOTHING_KEPT, name_of_thread
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    Ints = npt.NDArray[np.signedinteger[Any]]
+    from pvprof.model.arrays import Ints
 
 _UNKNOWN = -1
 
 
-def convert(classified: Classified) -> Rendered:
-    """Return a dataset as the text of a Chrome trace, with what could not be shown as it is.
+class Track(NamedTuple):
+    """One thread: its numbers, the names of its process and of itself, and its rank."""
 
-    Args:
-        classified: one recording with single waits, sorted and filtered.
+    pid: int
+    tid: int
+    process: str
+    thread: str
+    rank: int
+
+
+class Reason(NamedTuple):
+    """What many waits have in common: name, kind, class, mechanism and stack."""
+
+    name: str
+    kind: str
+    lock_class: str
+    mechanism: str
+    stack: Stack
+
+
+class Slice(NamedTuple):
+    """One wait of a thread; times in ns from the beginning of the file.
+
+    What is not known is 0 (`object_address`) or empty (texts). `runnable_ns` is the part after the
+    wake-up, -1 if no wake-up was recorded.
+    """
+
+    pid: int
+    tid: int
+    start_ns: int
+    wait_ns: int
+    reason: Reason
+    execname: str
+    object_address: int
+    owner: str
+    waker: str
+    runnable_ns: int
+
+
+class Wake(NamedTuple):
+    """One wake-up: its time, the waking thread and its code, and the thread that was woken.
+
+    `ended_ns` is the moment in the wait at which the arrow to it ends.
+    """
+
+    pid: int
+    tid: int
+    time_ns: int
+    execname: str
+    stack: Stack
+    sleeper: str
+    sleeper_pid: int
+    sleeper_tid: int
+    ended_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChromeTraceView:
+    """The events of a file.
+
+    Attributes:
+        facts: about the recording, by label.
+        tracks: the threads, in the order of their ranks.
+        slices: the waits.
+        wakes: the wake-ups.
+        problems: what could not be shown as it was measured.
+    """
+
+    facts: Mapping[str, str]
+    tracks: Sequence[Track]
+    slices: Sequence[Slice]
+    wakes: Sequence[Wake]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no wait was kept."""
+        return not self.slices
+
+
+def build(classified: Classified, options: StackOptions) -> ChromeTraceView:
+    """Return the single waits of one recording that the filters keep, as events of a trace.
 
     Raises:
-        UsageError: there are no single waits, or those of several recordings.
+        UsageError: there are no single waits, those of several recordings, or the options ask for
+            something else.
     """
-    import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
-
-    pool, rules = classified.dataset, classified.rules
-    measurement = pool.measurement("ns")
+    if options.fold.counts or not options.timeline or options.unit not in (None, "ns"):
+        raise UsageError(
+            "a Chrome trace has single waits in time: not --counts, --no-timeline or --measure"
+        )
+    dataset, rules = classified.dataset, classified.rules
+    measurement = dataset.measurement("ns")
     events = measurement.events
     if events is None:
         raise UsageError(
             "a Chrome trace is made of single waits, and none were recorded",
             "pvprof record events records them; -o X.speedscope.json takes sums",
         )
-    if len(pool.names) > 1:
+    if len(dataset.names) > 1:
         raise UsageError(
             "a Chrome trace of several recordings: they have no common clock", "one file for each"
         )
     parts = classified.measurement("ns").kept
-    whats, what = describe_waits(events, parts, lambda part, stack: _what(part, stack, rules))
-    kept = np.flatnonzero(what >= 0)
-    facts = {label: text for label, text in pool.provenance if text}
+    reasons, reason_of = describe_waits(
+        events, parts, lambda part, stack: _reason(part, stack, rules)
+    )
+    kept = np.flatnonzero(reason_of >= 0)
+    facts = {label: text for label, text in dataset.provenance if text}
     problems = list(_left_out(measurement, parts, kept))
     if not len(kept):
         text = "the filters left no wait: the file holds none"
         problems.append(Problem(NOTHING_KEPT, text, severity="note"))
-        return Rendered(render(facts, (), (), ()), tuple(problems))
+        return ChromeTraceView(facts, (), (), (), tuple(problems))
     tracks = tracks_of(events, kept)
     trace = _Trace(measurement, events, tracks, _origin(events, measurement.runs))
-    slices, wakes = trace.slices(whats, what), trace.wakes()
-    text = render(facts, trace.tracks(slices, wakes), slices, wakes)
-    return Rendered(text, (*problems, *tracks.problems))
+    slices, wakes = trace.slices(reasons, reason_of), trace.wakes()
+    return ChromeTraceView(
+        facts, trace.tracks(slices, wakes), slices, wakes, (*problems, *tracks.problems)
+    )
 
 
-def _what(part: Part, stack: Stack, rules: Rules) -> What:
-    """Return what is waited for; what has no name is called by the function that came to wait."""
+def _reason(part: Part, stack: Stack, rules: Rules) -> Reason:
+    """Return the reason of a wait; without a name it gets that of its caller."""
     verdict, key = part.verdict, part.key
     lock_class = "" if verdict.lock_class == OTHER else verdict.lock_class
-    return What(key.name or rules.caller_of(stack), verdict.kind, lock_class, key.mechanism, stack)
+    return Reason(
+        key.name or rules.caller_of(stack), verdict.kind, lock_class, key.mechanism, stack
+    )
 
 
 def _left_out(measurement: Measurement, parts: Sequence[Part], kept: Ints) -> Iterator[Problem]:
-    """Yield what is told of sums beside the single waits: they have no times."""
+    """Yield the problem that sums, recorded beside the single waits, have no times."""
     assert measurement.events is not None
-    singles = sum(measurement.events.wait_ns[kept].tolist())
-    rest = sum(part.weight.value for part in parts) - singles
+    drawn = sum(measurement.events.wait_ns[kept].tolist())
+    rest = sum(part.weight.value for part in parts) - drawn
     if rest:
         yield Problem("without-time", f"sums have no times: {rest:,} ns left out", severity="loss")
 
 
 def _origin(events: WaitTable, runs: Sequence[RunSpan]) -> int:
-    """Return where time begins: where ``--from`` counts, or at the first wait if that is before."""
+    """Return the origin of time: where ``--from`` counts from, or the first wait if earlier."""
     first = int(events.start_ns.min())
     marks = [mark for run in runs for mark in (run.origin_ns, run.begin_ns) if mark is not None]
     return min([first, *marks[:1]])
 
 
 class _Threads:
-    """Whose a thread was at some time: kernels give its number to one after another."""
+    """The process of a thread number at a time: kernels use a number again for another thread."""
 
     def __init__(self, events: WaitTable) -> None:
-        import numpy as np  # noqa: PLC0415
-
         self._events = events
         order = np.lexsort((events.start_ns, events.tid))
         tids, firsts = np.unique(events.tid[order], return_index=True)
@@ -127,27 +202,27 @@ class _Threads:
     def around(self, tid: int, moment: int) -> list[int]:
         """Return a thread's last wait that begins no later than a moment, and its next one."""
         rows = self._rows.get(tid, [])
-        place = bisect_right(self._starts.get(tid, []), moment)
-        return [*rows[max(place - 1, 0) : place], *rows[place : place + 1]]
+        index = bisect_right(self._starts.get(tid, []), moment)
+        return [*rows[max(index - 1, 0) : index], *rows[index : index + 1]]
 
     def owner(self, tid: int, moment: int) -> str:
-        """Return in words who a thread was then, as told by its waits."""
+        """Return the name and number of a thread at that time, taken from its waits."""
         name = next((self.execname(row) for row in self.around(tid, moment)), "")
         return _in_words(name, tid)
 
     def pid(self, tid: int, moment: int, execname: str) -> int:
-        """Return the process of a thread that was called so then; unknown: the thread's number."""
+        """Return the process of a thread of that name at that time; else the thread's number."""
         rows = self.around(tid, moment)
-        found = next((row for row in rows if self.execname(row) == execname), None)
-        return tid if found is None else self.process(found)
+        row = next((row for row in rows if self.execname(row) == execname), None)
+        return tid if row is None else self.process(row)
 
     def process(self, row: int) -> int:
-        """Return the process of a wait; where none is known each thread is its own."""
+        """Return the process of a wait; the thread's number if the process is not known."""
         pid = int(self._events.pid[row])
         return int(self._events.tid[row]) if pid == _UNKNOWN else pid
 
     def execname(self, row: int) -> str:
-        """Return what the process was called that waited."""
+        """Return the name of the process that waited."""
         return self._events.keys[int(self._events.key_id[row])].execname
 
 
@@ -174,7 +249,7 @@ class _Trace:
         sums: dict[tuple[int, int], int] = {}
         of_thread: dict[tuple[int, int], dict[str, None]] = {}
         of_process: dict[int, dict[str, None]] = {}
-        names = [(one.pid, one.tid, one.wait_ns, one.execname) for one in slices]
+        names = [(wait.pid, wait.tid, wait.wait_ns, wait.execname) for wait in slices]
         for pid, tid, wait_ns, name in (*names, *((w.pid, w.tid, 0, w.execname) for w in wakes)):
             sums[pid, tid] = sums.get((pid, tid), 0) + wait_ns
             of_thread.setdefault((pid, tid), {})[name] = None
@@ -191,10 +266,10 @@ class _Trace:
             for rank, ((pid, tid), _) in enumerate(ranked)
         ]
 
-    def slices(self, whats: Sequence[What], what: Ints) -> list[Slice]:
+    def slices(self, reasons: Sequence[Reason], reason_of: Ints) -> list[Slice]:
         """Return the waits, thread by thread."""
         events, drawn = self._events, self._drawn
-        columns = (events.tid, what, events.object_address, events.owner_tid, events.start_ns)
+        columns = (events.tid, reason_of, events.object_address, events.owner_tid, events.start_ns)
         rows = zip(
             drawn.row.tolist(),
             *(column[drawn.row].tolist() for column in columns),
@@ -208,27 +283,27 @@ class _Trace:
                 tid,
                 begin + self._offset,
                 end - begin,
-                whats[number],
+                reasons[reason],
                 self._threads.execname(row),
                 address,
                 self._threads.owner(owner, start_ns) if owner > 0 else "",
                 *ending,
             )
-            for row, tid, number, address, owner, start_ns, begin, end, ending in rows
+            for row, tid, reason, address, owner, start_ns, begin, end, ending in rows
         ]
 
     def _wakers(self) -> list[tuple[str, int]]:
-        """Return of each wait that is drawn who ended it, and how long it was runnable then."""
+        """Return the waker of each wait that is drawn, and its runnable time in ns, -1: unknown."""
         wakeups, row = self._wakeups, self._drawn.row
         if wakeups is None or self._wakeup is None:
             return [("", -1)] * len(row)
-        found = self._wakeup[row]
-        known = found >= 0
+        wakeup = self._wakeup[row]
+        known = wakeup >= 0
         runnable = self._events.wait_ns[row].copy()
-        runnable[known] -= blocked_ns(self._events, wakeups, row[known], found[known])
+        runnable[known] -= blocked_ns(self._events, wakeups, row[known], wakeup[known])
         return [
-            (_waker(wakeups, one), rest) if one >= 0 else ("", -1)
-            for one, rest in zip(found.tolist(), runnable.tolist(), strict=True)
+            (_waker(wakeups, number), rest) if number >= 0 else ("", -1)
+            for number, rest in zip(wakeup.tolist(), runnable.tolist(), strict=True)
         ]
 
     def wakes(self) -> list[Wake]:
@@ -236,12 +311,12 @@ class _Trace:
         wakeups, drawn = self._wakeups, self._drawn
         if wakeups is None or self._wakeup is None:
             return []
-        found = self._wakeup[drawn.row]
-        known = found >= 0
+        wakeup = self._wakeup[drawn.row]
+        known = wakeup >= 0
         rows = zip(
-            found[known].tolist(),
+            wakeup[known].tolist(),
             drawn.row[known].tolist(),
-            *((moment[known]).tolist() for moment in (drawn.begin, drawn.end)),
+            *(moment[known].tolist() for moment in (drawn.begin, drawn.end)),
             strict=True,
         )
         return [
@@ -272,6 +347,3 @@ def _waker(wakeups: WakeupTable, number: int) -> str:
     if is_interrupt(wakeups.stacks[int(wakeups.stack_id[number])]):
         return f"{INTERRUPT} on tid {tid}"
     return _in_words(wakeups.keys[int(wakeups.key_id[number])].execname, tid)
-
-
-__all__ = ["Rendered", "convert"]

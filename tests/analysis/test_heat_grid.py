@@ -27,7 +27,8 @@ from pvprof.errors import UsageError
 from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions
 from pvprof.render.svg.heat_canvas import COLOURS, scale_of, seconds
-from pvprof.render.svg.heat_map import HeatOptions, render, render_inline
+from pvprof.render.svg.heat_map import element, render
+from pvprof.views.heat_map import HeatOptions
 
 EVENTS = RECORDINGS / "events.out.gz"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -358,7 +359,7 @@ def test_sums_beside_single_waits_are_reported_as_missing(run: RunCommand, tmp_p
 
 def test_two_pictures_fit_into_one_page() -> None:
     found = map_of([Wait(0, 10)], RunSpan(1, 0, 100))
-    inline = render_inline([found], HeatOptions())
-    assert "<?xml" not in inline
-    assert " id=" not in inline
-    assert "<script>" not in inline
+    drawn = element([found], HeatOptions())
+    assert "<?xml" not in drawn.text
+    assert " id=" not in drawn.text
+    assert "<script>" not in drawn.markup

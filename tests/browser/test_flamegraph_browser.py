@@ -28,7 +28,8 @@ from playwright.sync_api import Browser, Locator, Page
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import Stack
-from pvprof.render.svg.flamegraph import FlamegraphOptions, render, render_inline
+from pvprof.render.svg.flamegraph import render, render_inline
+from pvprof.views.flamegraph import FlamegraphOptions
 
 # Beyond 2^53, so that any detour over doubles would show: 1000 units are 100 %.
 UNIT = 10**15 + 1

@@ -21,10 +21,12 @@ import pytest
 from conftest import RECORDINGS, require
 from helpers.command_line import RunCommand
 from helpers.viewer_files import check_document, check_trace, sums_of, waits_of
+from helpers.viewer_outputs import speedscope_with
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 
 from pvprof.model.stacks import Stack
-from pvprof.render.viewers.speedscope import MAX_FRAMES, Evented, Sampled, render
+from pvprof.render.viewers.speedscope import MAX_FRAMES
+from pvprof.views.speedscope import Evented, Sampled
 
 pytestmark = pytest.mark.viewer
 
@@ -208,7 +210,7 @@ def test_the_list_of_profiles_shows_each_with_its_total(run: RunCommand, viewer:
 def test_every_frame_of_the_deepest_stack_is_drawn(viewer: Viewer) -> None:
     deep = [f"level{number}" for number in range(25)]
     rows = ((Stack(";".join(deep)), 900), (Stack(";".join([*deep[:3], "other"])), 100))
-    text = render("drawn", [Sampled("x", "ns", rows)]).text
+    text = speedscope_with("drawn", [Sampled("x", "ns", rows)]).text
     viewer.open(text)
     viewer.page.wait_for_function("() => window.labels.has('level24')")
     assert set(viewer.page.evaluate("() => [...window.labels]")) >= {*deep, "other"}
@@ -221,7 +223,7 @@ def test_waits_are_drawn_in_time_with_the_pauses_between(viewer: Viewer) -> None
         (400, 500, Stack("cc;kernel`trap;second")),
         (900, 1000, Stack("cc;kernel`trap;first")),
     )
-    text = render("timeline", [Evented("cc (pid 1, tid 2)", 1000, waits)]).text
+    text = speedscope_with("timeline", [Evented("cc (pid 1, tid 2)", 1000, waits)]).text
     viewer.open(text)
     viewer.page.wait_for_function("() => window.labels.has('first')")
     exported = assert_viewer_agrees(viewer, text)
@@ -286,7 +288,7 @@ def test_a_stack_as_deep_as_the_file_may_have_is_drawn_in_every_view(
     profile = (
         Sampled("x", "ns", ((deep, 7),)) if kind == "sampled" else Evented("x", 7, ((0, 7, deep),))
     )
-    text = render("deep", [profile]).text
+    text = speedscope_with("deep", [profile]).text
     for view in ("time-ordered", "left-heavy", "sandwich"):
         viewer.open(text, view)
         viewer.page.wait_for_timeout(300)  # an error comes when it draws
@@ -295,7 +297,9 @@ def test_a_stack_as_deep_as_the_file_may_have_is_drawn_in_every_view(
 
 
 def test_a_sum_beyond_the_integers_of_a_double_opens_all_the_same(viewer: Viewer) -> None:
-    text = render("large", [Sampled("x", "ns", ((Stack("a;b"), 1 << 60), (Stack("a;c"), 3)))]).text
+    text = speedscope_with(
+        "large", [Sampled("x", "ns", ((Stack("a;b"), 1 << 60), (Stack("a;c"), 3)))]
+    ).text
     viewer.open(text)
     (profile,) = viewer.export()["profiles"]
     assert profile["endValue"] == pytest.approx(1 << 60, rel=1e-12)
@@ -312,7 +316,7 @@ def test_a_file_in_which_nothing_was_kept_says_so(run: RunCommand, viewer: Viewe
 def test_names_with_any_character_are_shown(viewer: Viewer) -> None:
     names = ['say "x"', "back\\slash", "</script>", "é漢🔬", "__proto__", "x" * 10_000, "\ud800"]
     rows = tuple((Stack(name), 10) for name in names)
-    text = render("nasty & <b>", [Sampled("</title>", "ns", rows)]).text
+    text = speedscope_with("nasty & <b>", [Sampled("</title>", "ns", rows)]).text
     viewer.open(text)
     exported = viewer.export()
     assert [one["name"] for one in exported["shared"]["frames"]][:-1] == names[:-1]
@@ -321,7 +325,7 @@ def test_names_with_any_character_are_shown(viewer: Viewer) -> None:
 
 
 def test_the_check_notices_a_file_that_the_viewer_refuses(viewer: Viewer) -> None:
-    text = render("broken", [Evented("x", 9, ((0, 9, Stack("a;b")),))]).text
+    text = speedscope_with("broken", [Evented("x", 9, ((0, 9, Stack("a;b")),))]).text
     viewer.open(text.replace('"type":"C","frame":1', '"type":"C","frame":0'))
     assert viewer.page.get_by_text("Something went wrong").is_visible()
     assert any("Failed to load format" in one for one in viewer.complaints)

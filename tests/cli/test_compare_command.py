@@ -260,7 +260,7 @@ def test_plain_output_files_are_compared_with_a_note_on_unknown_facts(run: RunCo
     [
         (["A", "--vs"], 2, "no recordings behind --vs"),
         (["--vs", "B"], 2, "no recordings before --vs"),
-        (["A", "--vs", "B", "--vs", "A"], 2, "--vs stands there twice"),
+        (["A", "--vs", "B", "--vs", "A"], 2, "--vs given more than once"),
         (["A"], 2, "two labels make two sides; here: stock"),
         (["A", "B", "--base", "x"], 2, "--base x: no such label"),
         (["A", "--vs", "B", "--base", "stock"], 2, "--base and --vs"),

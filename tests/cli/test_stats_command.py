@@ -166,7 +166,7 @@ def test_warnings_of_machine_formats_are_on_stderr(run: RunCommand) -> None:
         (["iguana", "--alpha", "nan"], 2, "a confidence of nan % cannot be"),
         (["iguana", "--detect", "-1"], 2, "a difference of -1 % cannot be shown"),
         (["iguana", "-o", "x.svg"], 2, "no format has that suffix"),
-        (["iguana", "-o", "iguana.txt"], 1, "exists already"),
+        (["iguana", "-o", "iguana.txt"], 1, "already exists"),
         ([], 2, "Missing argument"),
     ],
 )

@@ -13,11 +13,12 @@ from pvprof.analysis.report import build_report
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.classify.rules_file import load_rules
-from pvprof.cli.page import page_of
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Profile
 from pvprof.render.html.page import render
+from pvprof.views.html_page import build
+from pvprof.views.report_view import PageSubject
 from pvprof.views.tables.table import TableOptions
 
 RULES = load_rules()
@@ -70,7 +71,8 @@ def page_from(
         (),
     )
     classified = Classified.of(pool, RULES, Filters())
-    return render(page_of(classified, build_report(classified)), TableOptions(top))
+    subject = PageSubject(classified, build_report(classified))
+    return render(build(subject, TableOptions(top))).text
 
 
 def parsed(page: str) -> ET.Element:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pvprof.analysis.stacks.diff_layout import VANISHED
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import Stack
-from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS, DiffOptions
-from pvprof.render.svg.flamegraph import FlamegraphOptions
+from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS
+from pvprof.views.diff_flamegraph import DiffOptions
+from pvprof.views.flamegraph import FlamegraphOptions
 
 MS = 1_000_000
 

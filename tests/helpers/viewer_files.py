@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from pvprof.render.viewers.speedscope import Rendered
+from pvprof.render.rendered import Rendered
 
 
 def kinds_of(rendered: Rendered) -> dict[str, int]:

@@ -15,15 +15,15 @@ from helpers.command_line import RunCommand
 from helpers.single_waits import RULES, Wait, pool_of
 from helpers.strategies import wait_rows
 from helpers.viewer_files import check_trace, kinds_of, nanoseconds, waits_of
+from helpers.viewer_outputs import chrome_trace_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.errors import UsageError
+from pvprof.render.rendered import Rendered
 from pvprof.render.viewers.chrome_trace import microseconds
-from pvprof.render.viewers.speedscope import Rendered
-from pvprof.views.chrome_trace import convert
 
 ALL = Filters((ALL_KINDS,))
 REAL = ["events.out.gz", "events-wakeups.out.gz", "build-events.out.gz"]
@@ -35,7 +35,7 @@ def total_ns(document: dict[str, Any]) -> int:
 
 
 def converted(waits: list[Wait]) -> Rendered:
-    return convert(Classified.of(pool_of(waits), RULES, ALL))
+    return chrome_trace_of(Classified.of(pool_of(waits), RULES, ALL))
 
 
 # ---- real recordings -----------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def test_a_thread_without_a_known_process_is_its_own_process() -> None:
     events = pool.measurements[0].events
     assert events is not None
     events.pid[:] = -1
-    document = check_trace(convert(Classified.of(pool, RULES, ALL)).text)
+    document = check_trace(chrome_trace_of(Classified.of(pool, RULES, ALL)).text)
     assert {(wait["pid"], wait["tid"]) for wait in waits_of(document)} == {(70, 70), (80, 80)}
 
 
@@ -198,7 +198,7 @@ def test_a_reused_thread_number_belongs_to_the_process_of_its_time() -> None:
     events = pool.measurements[0].events
     assert events is not None
     events.pid[:] = [7, 8, 9, 8, 8]
-    document = check_trace(convert(Classified.of(pool, RULES, ALL)).text)
+    document = check_trace(chrome_trace_of(Classified.of(pool, RULES, ALL)).text)
     owners = [one["args"]["owner"] for one in waits_of(document) if "owner" in one["args"]]
     assert owners == ["sh (tid 75)", "cc (tid 75)", "tid 99"]
     names = {
@@ -212,7 +212,7 @@ def test_a_reused_thread_number_belongs_to_the_process_of_its_time() -> None:
 def test_the_library_refuses_several_recordings() -> None:
     pool = pool_of([Wait(0, 5, run=0), Wait(0, 5, run=1)])
     with pytest.raises(UsageError, match="no common clock"):
-        convert(Classified.of(replace(pool, names=("a", "b")), RULES, ALL))
+        chrome_trace_of(Classified.of(replace(pool, names=("a", "b")), RULES, ALL))
 
 
 # ---- laws ----------------------------------------------------------------------------------------

@@ -17,11 +17,11 @@ from helpers.two_profiles import AFTER, BASE, OPTIONS, colour, folded
 
 from pvprof.analysis.stacks.diff_layout import NEW, VANISHED, Threshold, WorkScale
 from pvprof.render.svg.diff_flamegraph import (
-    DiffOptions,
     render_diff,
     render_diff_inline,
 )
-from pvprof.render.svg.flamegraph import FlamegraphOptions
+from pvprof.views.diff_flamegraph import DiffOptions
+from pvprof.views.flamegraph import FlamegraphOptions
 
 # ---- the file ------------------------------------------------------------------------------------
 

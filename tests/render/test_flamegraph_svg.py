@@ -35,10 +35,11 @@ from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Box
 from pvprof.errors import UsageError
 from pvprof.model.stacks import Stack
-from pvprof.render.svg.flamegraph import FlamegraphOptions, render, render_inline
+from pvprof.render.svg.flamegraph import render, render_inline
 from pvprof.render.svg.labels import fit, format_percent, format_value, split_annotation
 from pvprof.render.svg.script_data import Names, base36, embed, encode_tree
 from pvprof.units import Unit
+from pvprof.views.flamegraph import FlamegraphOptions
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "flamegraph"
 

@@ -15,7 +15,8 @@ from rich.console import Console
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.errors import UsageError
 from pvprof.model.stacks import Stack
-from pvprof.render.text.flame_tree import TreeOptions, print_tree, tree_lines
+from pvprof.render.text.flame_tree import print_tree, tree_lines
+from pvprof.views.folded import TreeOptions
 
 EVENTS = RECORDINGS / "events.out.gz"
 SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"

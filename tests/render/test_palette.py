@@ -11,19 +11,17 @@ from hypothesis import strategies as st
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import lay_out
 from pvprof.classify.rules_file import load_rules
-from pvprof.cli.commands.flamegraph import PALETTES as CHOICES
 from pvprof.model.stacks import Stack
 from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS
 from pvprof.render.svg.palette import (
     MATCH_COLOUR,
-    PALETTES,
     ROOT_COLOUR,
     Painting,
-    Palette,
     group_of,
     name_colour,
     paint,
 )
+from pvprof.views.flamegraph import PALETTES, Palette
 
 LOCKS = Folded(
     rows=(
@@ -199,10 +197,6 @@ def test_separators_and_missing_stacks_are_grey_in_every_palette() -> None:
             red, green, blue = re.findall("..", grey[1:])
             assert red == green == blue
         assert len(set(greys)) == 3
-
-
-def test_the_command_line_offers_every_palette() -> None:
-    assert CHOICES == PALETTES
 
 
 @pytest.mark.parametrize("palette", PALETTES)

@@ -17,6 +17,7 @@ from helpers.command_line import RunCommand
 from helpers.strategies import rows as weighted_rows
 from helpers.strategies import wait_rows
 from helpers.viewer_files import check_document, kinds_of
+from helpers.viewer_outputs import speedscope_of, speedscope_with
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,11 +33,12 @@ from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
 from pvprof.parse.read import ReadOptions, read
+from pvprof.render.rendered import Rendered
 from pvprof.render.text.folded import render as render_folded
-from pvprof.render.viewers.speedscope import MAX_FRAMES, Evented, Rendered, Sampled, render
+from pvprof.render.viewers.speedscope import MAX_FRAMES
 from pvprof.units import Unit
-from pvprof.views import speedscope
-from pvprof.views.speedscope import SpeedscopeOptions, convert
+from pvprof.views.folded import StackOptions
+from pvprof.views.speedscope import Evented, Sampled
 
 ALL = Filters((ALL_KINDS,))
 RULES = load_rules()
@@ -56,7 +58,7 @@ REAL = [
 def folded_of(text: str, unit: Unit = "ns") -> str:
     """Return the folded stacks of a speedscope file."""
     (profile,) = read(text.encode(), "law", ReadOptions(unit=unit)).profiles.values()
-    return render_folded(fold(profile.groups.items(), unit, FoldOptions()))
+    return render_folded(fold(profile.groups.items(), unit, FoldOptions())).text
 
 
 def pool_of(profile: Profile, events: WaitTable | None = None, *names: str) -> Dataset:
@@ -86,7 +88,7 @@ def events_of(waits: list[tuple[int, int, int, int]], name: str = "vm object") -
 
 
 def convert_events(events: WaitTable, *names: str) -> Rendered:
-    return convert(Classified.of(pool_of(events.profile(), events, *names), RULES, ALL))
+    return speedscope_of(Classified.of(pool_of(events.profile(), events, *names), RULES, ALL))
 
 
 # ---- real recordings -----------------------------------------------------------------------------
@@ -348,8 +350,8 @@ def test_folded_stacks_survive_a_speedscope_file(
     for key, stack, weight in some:
         profile.add(key, stack, weight)
     options = FoldOptions(by, execname, counts)
-    wanted = render_folded(fold(profile.groups.items(), "ns", options))
-    text = convert(Classified.of(pool_of(profile), RULES, ALL), SpeedscopeOptions(options)).text
+    wanted = render_folded(fold(profile.groups.items(), "ns", options)).text
+    text = speedscope_of(Classified.of(pool_of(profile), RULES, ALL), StackOptions(options)).text
     check_document(text)
     if wanted:
         assert folded_of(text) == wanted
@@ -375,8 +377,8 @@ def test_folded_stacks_of_any_tool_survive_a_speedscope_file(
     )
     parsed = read(lines.encode("utf-8", "backslashreplace"), "law", ReadOptions(layout="folded"))
     ((_, profile),) = parsed.profiles.items()
-    wanted = render_folded(fold(profile.groups.items(), "samples", FoldOptions()))
-    text = convert(Classified.of(pool_of(profile), RULES, ALL)).text
+    wanted = render_folded(fold(profile.groups.items(), "samples", FoldOptions())).text
+    text = speedscope_of(Classified.of(pool_of(profile), RULES, ALL)).text
     check_document(text)
     assert folded_of(text, "samples") == wanted
 
@@ -387,7 +389,7 @@ def test_folded_stacks_of_any_tool_survive_a_speedscope_file(
 def test_a_stack_that_is_too_deep_keeps_root_leaf_and_weight() -> None:
     deep = Stack(";".join(f"f{number}" for number in range(5_000)))
     deepest = Stack(";".join(f"f{number}" for number in range(MAX_FRAMES)))
-    rendered = render("deep", [Sampled("x", "ns", ((deep, 7), (deepest, 5)))])
+    rendered = speedscope_with("deep", [Sampled("x", "ns", ((deep, 7), (deepest, 5)))])
     short, whole = check_document(rendered.text)["x"]
     frames = short.split(";")
     assert len(frames) == MAX_FRAMES
@@ -395,14 +397,15 @@ def test_a_stack_that_is_too_deep_keeps_root_leaf_and_weight() -> None:
     assert "[3001 frames left out]" in frames
     assert whole == deepest
     assert kinds_of(rendered) == {"deep-stack": 1}
-    evented = render("deep", [Evented("x", 9, ((0, 7, deep), (8, 9, deep)))])
+    evented = speedscope_with("deep", [Evented("x", 9, ((0, 7, deep), (8, 9, deep)))])
     assert check_document(evented.text)["x"] == {short: 8}
     assert kinds_of(evented) == {"deep-stack": 1}
 
 
 def test_a_sum_beyond_the_integers_of_a_double_is_a_warning() -> None:
-    below = render("x", [Sampled("x", "ns", ((Stack("a"), (1 << 53) - 1),))])
-    above = render("x", [Sampled("x", "ns", ((Stack("a"), (1 << 53) - 1), (Stack("b"), 1)))])
+    largest = (Stack("a"), (1 << 53) - 1)
+    below = speedscope_with("x", [Sampled("x", "ns", (largest,))])
+    above = speedscope_with("x", [Sampled("x", "ns", (largest, (Stack("b"), 1)))])
     assert kinds_of(below) == {}
     assert kinds_of(above) == {"inexact": 1}
     assert check_document(above.text)["x"]["a"] == (1 << 53) - 1
@@ -410,12 +413,12 @@ def test_a_sum_beyond_the_integers_of_a_double_is_a_warning() -> None:
 
 def test_a_sum_too_large_for_a_double_is_refused() -> None:
     with pytest.raises(OutputError, match="too large"):
-        render("x", [Sampled("all", "ns", ((Stack("a"), 10**400),))])
+        speedscope_with("x", [Sampled("all", "ns", ((Stack("a"), 10**400),))])
 
 
 def test_a_file_that_is_slow_in_the_viewer_is_a_note() -> None:
     rows = tuple((Stack(f"{number}{'x' * 10_000_000}"), 1) for number in range(14))
-    rendered = render("x", [Sampled("x", "ns", rows)])
+    rendered = speedscope_with("x", [Sampled("x", "ns", rows)])
     assert kinds_of(rendered) == {"large-file": 1}
     assert "140 MB" in rendered.problems[0].text
     assert "--no-timeline" not in rendered.problems[0].text
@@ -427,7 +430,7 @@ def test_names_with_any_character_make_a_file_that_can_be_read() -> None:
     for number, name in enumerate(nasty, 1):
         profile.add(Key("turnstile", name, name), Stack("kernel`f"), Weight(number, 0, 1))
     pool = pool_of(profile, None, 'a"b\x07')
-    text = convert(Classified.of(pool, RULES, ALL)).text
+    text = speedscope_of(Classified.of(pool, RULES, ALL)).text
     (sums,) = check_document(text).values()
     assert sums.total() == sum(range(len(nasty) + 1))
     assert json.loads(text)["name"] == 'a"b\\x07'
@@ -490,15 +493,15 @@ def test_counts_are_an_error_if_none_were_recorded() -> None:
     profile = Profile("samples", False)
     profile.add(Key(), Stack("a"), Weight(3, 0, 1))
     with pytest.raises(UsageError, match="no counts"):
-        convert(
+        speedscope_of(
             Classified.of(pool_of(profile), RULES, Filters()),
-            options=SpeedscopeOptions(FoldOptions(counts=True)),
+            options=StackOptions(FoldOptions(counts=True)),
         )
 
 
 def test_the_library_converts_a_dataset() -> None:
     pool = load_dataset([str(RECORDINGS / "stock-offcpu.out")], ReadOptions())
-    converted = speedscope.convert(Classified.of(pool, RULES, Filters()))
+    converted = speedscope_of(Classified.of(pool, RULES, Filters()))
     names = list(check_document(converted.text))
     assert names
     assert all(name.startswith("Kernel waiting on itself") for name in names)

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from pvprof import __version__
-from pvprof.cli.options import read_options, say, take_read_options
+from pvprof.cli.input_options import ReadingGroup
+from pvprof.cli.messages import say
+from pvprof.cli.option_groups import takes
 from pvprof.cli.output import check_output, force_option
 from pvprof.errors import OutputError
 from pvprof.parse.read import read_recording
@@ -26,27 +28,27 @@ Examples:
   pvprof import lockstat.txt --symbols kernel.nm --workload 'make -j8 buildkernel'""",
 )
 @click.argument("source", metavar="FILE")
-@read_options
+@takes(ReadingGroup, "reading")
 @click.option("--label", default="", help="What this side of a comparison is called.")
 @click.option("--workload", default="", metavar="TEXT", help="What ran.")
 @click.option("--host", default="", metavar="TEXT", help="Where it ran.")
 @click.option("--kernel", default="", metavar="TEXT", help="Which kernel: the output of uname -v.")
 @click.option("-o", "--output", default="", metavar="DIR", help="Where to; default: FILE.pvprof")
 @force_option
-def command(source: str, output: str, force: bool, **rest: Any) -> None:
+def command(source: str, output: str, force: bool, reading: ReadingGroup, **rest: Any) -> None:
     """Make a recording of a file that another tool made: LOCK_PROFILING's sysctl, lockstat(1), ...
 
     Every command reads such files as they are. A recording also says on which host and kernel they
     were made, and keeps the symbols that name their addresses. FILE is copied as it is.
     """
     facts = {name: rest.pop(name) for name in ("label", "workload", "host", "kernel")}
-    symbols, kldstat = rest["symbols"], rest["kldstat"]
-    options = take_read_options(rest)
+    symbols, kldstat = reading.symbols, reading.kldstat
+    options = reading.read_options()
     opened = open_recording(source)
     place = Path(output or f"{opened.name}{SUFFIX}")
     _check(place, force)
     parsed = read_recording(opened, options)
-    say(parsed.problems, rest["quiet"])
+    say(parsed.problems, reading.quiet)
     manifest = {
         "schema": SCHEMA,
         **{key: value for key, value in opened.manifest.raw.items() if key != "schema"},
@@ -60,7 +62,7 @@ def command(source: str, output: str, force: bool, **rest: Any) -> None:
     files = {"symbols.nm.gz": _kernels(symbols), "kldstat.txt": kldstat}
     companions = {name: file for name, file in files.items() if file}
     write_recording(place, opened, manifest, companions)
-    if not rest["quiet"]:
+    if not reading.quiet:
         what = f"{parsed.records:,} records, layout {parsed.layout}"
         click.echo(f"pvprof: wrote {place}: {what}", err=True)
 

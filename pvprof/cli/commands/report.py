@@ -2,92 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from pvprof.analysis.report import Report, build_report
-from pvprof.classify.classified import Classified
-from pvprof.cli.options import (
-    filter_options,
-    input_options,
-    load_inputs,
-    say,
-    say_others,
-    say_problems,
-)
-from pvprof.cli.output import check_outputs, deliver, force_option
-from pvprof.cli.results import nothing_kept, print_terminal, render_pool, render_result
-from pvprof.render.registry import FORMATS, Format, Source, format_of
-from pvprof.render.viewers.speedscope import Rendered
-from pvprof.views.speedscope import SpeedscopeOptions
+from pvprof.analysis.report import build_report
+from pvprof.cli.destinations import OutputsGroup, Result, formats_epilog, outputs_group
+from pvprof.cli.input_options import InputGroup
+from pvprof.cli.messages import nothing_kept, say, say_others
+from pvprof.cli.option_groups import takes
+from pvprof.render.registry import Subject
+from pvprof.views.flamegraph import PictureOptions
+from pvprof.views.folded import StackOptions
+from pvprof.views.report_view import PageSubject
 from pvprof.views.tables.table import TableOptions
 
-_NAMES = tuple(one.name for one in FORMATS)
-
-
-@click.command(
-    "report",
-    epilog="""\b
+SUBJECTS = (Subject.TABLES, Subject.PAGE, Subject.STACKS, Subject.PICTURE, Subject.VIEWER)
+_EXAMPLES = """\
 Examples:
   pvprof report build.out
   pvprof report run1.tar.gz run2.tar.gz -o locks.md -o offcpu.svg -o stacks.folded
-  dtrace -s offcpu.d | pvprof report - --symbols nm.txt""",
-)
-@input_options
-@filter_options
+  dtrace -s offcpu.d | pvprof report - --symbols nm.txt"""
+
+
+@click.command("report", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
+@takes(InputGroup, "inputs")
 @click.option(
-    "-o",
-    "--output",
-    "outputs",
-    metavar="FILE",
-    multiple=True,
-    help="Write this file, in the format of its suffix (.html .md .csv .json .folded .svg .txt "
-    ".speedscope.json .trace.json); "
-    "repeatable; - is stdout. Without -o: tables on stdout.",
+    "--top",
+    type=click.IntRange(0),
+    default=20,
+    help="Maximum rows per kind of wait (0: no limit).  [default: 20]",
 )
-@click.option("--format", "format_name", type=click.Choice(_NAMES), help="Format of every -o.")
-@click.option("--top", type=click.IntRange(0), default=20, help="Rows a kind; 0: all.")
-@force_option
-def command(
-    outputs: tuple[str, ...], format_name: str | None, top: int, force: bool, **rest: Any
-) -> None:
-    """Say what the kernel waited for: by kind, lock class, and lock, with stacks on request.
+@takes(outputs_group(*SUBJECTS), "outputs")
+def command(inputs: InputGroup, top: int, outputs: OutputsGroup) -> None:
+    """Show what the kernel waited for: by kind, lock class, and lock, with stacks on request.
 
     Several recordings are added up. What is set aside (waits for children, timers, idle threads)
     is listed with its total.
     """
-    wanted = [
-        (path, format_of(path, format_name, "terminal", _NAMES)) for path in outputs or ("-",)
-    ]
-    check_outputs([path for path, _ in wanted], force)
-    inputs = load_inputs(rest)
-    report = build_report(inputs)
-    options = TableOptions(top)
+    destinations = outputs.destinations()
+    classified = inputs.load()
+    report = build_report(classified)
+    tables = TableOptions(top)
+    subjects: dict[Subject, tuple[object, object]] = {
+        Subject.TABLES: (report, tables),
+        Subject.PAGE: (PageSubject(classified, report), tables),
+        Subject.STACKS: (classified, StackOptions()),
+        Subject.PICTURE: (classified, PictureOptions()),
+        Subject.VIEWER: (classified, StackOptions()),
+    }
     # Everything is made before anything is written: all of the files, or none.
     results = [
-        None if _is_terminal(path, made) else _render(made, inputs, report, options)
-        for path, made in wanted
+        Result.of(destination, *subjects[destination.subject]) for destination in destinations
     ]
-    for (path, _), result in zip(wanted, results, strict=True):
-        if result is None:
-            print_terminal(report, options)
-            continue
-        deliver(path, result.text, force, rest["quiet"])
-    if not any(_is_terminal(path, made) for path, made in wanted):
-        say_problems(inputs.dataset, rest["quiet"])
-    say([one for result in results if result for one in result.problems], rest["quiet"])
-    if any(made.source is Source.FOLDED for _, made in wanted):
-        say_others(inputs.dataset, inputs.dataset.measurement(None).profile.unit)
-    if report.is_empty and any(made.source is Source.BOTH for _, made in wanted):
-        raise nothing_kept("show", [inputs.dataset])
-
-
-def _render(made: Format, inputs: Classified, report: Report, options: TableOptions) -> Rendered:
-    if made.source is Source.POOL:
-        return render_pool(made, inputs, SpeedscopeOptions())
-    return Rendered(render_result(made, inputs, report, options), ())
-
-
-def _is_terminal(path: str, made: Format) -> bool:
-    return path == "-" and made.name == "terminal"
+    for result in results:
+        result.write(outputs.force, inputs.quiet)
+    if not any(destination.is_shown for destination in destinations):
+        say(classified.dataset.problems, inputs.quiet)
+    say([problem for result in results for problem in result.problems], inputs.quiet)
+    written = {destination.subject for destination in destinations}
+    if written & {Subject.STACKS, Subject.PICTURE}:
+        say_others(classified.dataset, classified.measurement(None).unit)
+    if report.is_empty and Subject.PAGE in written:
+        raise nothing_kept("show", [classified.dataset])

@@ -1,16 +1,16 @@
-"""A report for machines: CSV and JSON, unscaled, complete; what is missing is empty, never 0."""
+"""A report as CSV and JSON: unscaled, complete; what is missing is empty, never 0."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pvprof.analysis.lock_table import Row
-from pvprof.analysis.report import Report, Section, Singles
+from pvprof.analysis.report import Section, Singles
 from pvprof.analysis.wakers import Wakers
+from pvprof.render.data.encoding import csv_of, json_of
+from pvprof.render.rendered import Rendered
+from pvprof.views.report_view import ReportView
 
 if TYPE_CHECKING:
     from pvprof.analysis.waits.objects import Objects
@@ -52,22 +52,21 @@ CSV_COLUMNS = (
 _SPLIT = ("spin", "spin_count", "block", "block_count")
 
 
-def render_csv(report: Report, only_locks: bool) -> str:
-    """Return every row of every section, one line each; also those set aside, or `only_locks`."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+def render_csv(view: ReportView) -> Rendered:
+    """Return each row of each section as one line; with `only_locks` no rows set aside."""
+    report, only_locks = view.report, view.options.only_locks
+    rows = []
     for section in report.sections:
-        told = _told(section)
-        writer.writerows(_csv_row(row, section, False, told) for row in section.rows)
+        known = _known_split(section)
+        rows += [_csv_row(row, section, False, known) for row in section.rows]
         if not only_locks:
-            writer.writerows(_csv_row(row, section, True, told) for row in section.aside_rows)
-    return out.getvalue()
+            rows += [_csv_row(row, section, True, known) for row in section.aside_rows]
+    return csv_of(CSV_COLUMNS, rows)
 
 
-def _csv_row(row: Row, section: Section, is_aside: bool, told: frozenset[str]) -> list[Any]:
+def _csv_row(row: Row, section: Section, is_aside: bool, known: frozenset[str]) -> list[Any]:
     quantiles = row.quantiles
-    four = (
+    quantile_cells = (
         ["", "", "", ""]
         if quantiles is None
         else [quantiles.p50_ns, quantiles.p90_ns, quantiles.p99_ns, quantiles.max_ns]
@@ -80,25 +79,25 @@ def _csv_row(row: Row, section: Section, is_aside: bool, told: frozenset[str]) -
         row.lock_class,
         row.name,
         row.value,
-        row.spin if "spin" in told else None,
+        row.spin if "spin" in known else None,
         "" if row.count is None else row.count,
         "" if row.mean is None else row.mean,
-        *four,
+        *quantile_cells,
         row.stacks,
         row.records,
         caller,
-        *_singles_cells(row, section.aside_singles if is_aside else section.singles),
-        *(getattr(row, name) if name in told else None for name in _SPLIT[1:]),
+        *_single_wait_cells(row, section.aside_singles if is_aside else section.singles),
+        *(getattr(row, name) if name in known else None for name in _SPLIT[1:]),
         "" if row.blocked is None else row.blocked,
         "" if row.runnable is None else row.runnable,
         _top_waker(row, section.aside_wakers if is_aside else section.wakers),
     ]
 
 
-def _singles_cells(row: Row, singles: Singles | None) -> list[Any]:
-    overlap = singles and singles.overlaps.rows.get(row.id)
-    objects = singles and singles.objects.get(row.id)
-    owners = singles and singles.owners.rows.get(row.id)
+def _single_wait_cells(row: Row, single_waits: Singles | None) -> list[Any]:
+    overlap = single_waits and single_waits.overlaps.rows.get(row.id)
+    objects = single_waits and single_waits.objects.get(row.id)
+    owners = single_waits and single_waits.owners.rows.get(row.id)
     return [
         *((overlap.union_ns, overlap.peak) if overlap else ("", "")),
         *((objects.number, objects.hottest[0].wait_ns) if objects else ("", "")),
@@ -107,12 +106,15 @@ def _singles_cells(row: Row, singles: Singles | None) -> list[Any]:
 
 
 def _top_waker(row: Row, wakers: Wakers | None) -> str:
-    found = None if wakers is None else wakers.rows.get(row.id)
-    return " ".join(filter(None, found.wakers[0][0])) if found and found.wakers else ""
+    row_wakers = None if wakers is None else wakers.rows.get(row.id)
+    return (
+        " ".join(filter(None, row_wakers.wakers[0][0])) if row_wakers and row_wakers.wakers else ""
+    )
 
 
-def render_json(report: Report) -> str:
+def render_json(view: ReportView) -> Rendered:
     """Return the whole report as one JSON object, indented, with a final newline."""
+    report = view.report
     document = {
         "schema": SCHEMA,
         "pvprof": report.version,
@@ -122,23 +124,23 @@ def render_json(report: Report) -> str:
         "sections": [_section(section) for section in report.sections],
         "histograms": [_with_class(asdict(row)) for row in report.histograms],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json_of(document)
 
 
 def _section(section: Section) -> dict[str, Any]:
-    told = _told(section)
+    known = _known_split(section)
     return {
         "unit": section.unit,
         "total": _weight(section.total, section),
         "kept": _weight(section.kept, section),
         "set_aside": [
-            {"reason": one.reason, "title": one.title, **_weight(one.weight, section)}
-            for one in section.set_aside
+            {"reason": aside.reason, "title": aside.title, **_weight(aside.weight, section)}
+            for aside in section.set_aside
         ],
-        "singles": _singles(section.singles),
-        "rows": [_row(row, section.singles, section.wakers, told) for row in section.rows],
+        "singles": _single_waits(section.singles),
+        "rows": [_row(row, section.singles, section.wakers, known) for row in section.rows],
         "set_aside_rows": [
-            _row(row, section.aside_singles, section.aside_wakers, told)
+            _row(row, section.aside_singles, section.aside_wakers, known)
             for row in section.aside_rows
         ],
         **_asleep(section),
@@ -146,7 +148,7 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _asleep(section: Section) -> dict[str, Any]:
-    """Return who ended the waits that were kept; nothing where that was not recorded."""
+    """Return the wakers of the waits that were kept; nothing if they were not recorded."""
     if section.wakers is None:
         return {}
     split = section.wakers.split
@@ -156,28 +158,32 @@ def _asleep(section: Section) -> dict[str, Any]:
             "runnable": split.runnable_ns,
             "not_told_apart": section.kept.value - split.wait_ns,
             "count": split.count,
-            "rows": [_row(row, None, None, _told(section)) for row in section.asleep_rows],
+            "rows": [_row(row, None, None, _known_split(section)) for row in section.asleep_rows],
         }
     }
 
 
-def _singles(singles: Singles | None) -> dict[str, Any] | None:
-    """Return what single waits tell of all rows together."""
-    if singles is None:
+def _single_waits(single_waits: Singles | None) -> dict[str, Any] | None:
+    """Return what single waits add to all rows together."""
+    if single_waits is None:
         return None
-    found = singles.overlaps
+    overlaps = single_waits.overlaps
     return {
-        "wall_ns": singles.wall.wall_ns,
-        "wall_is_marked": singles.wall.is_marked,
-        "began_before": singles.wall.early,
-        "ended_after": singles.wall.late,
-        "overlap": _overlap(found.total),
+        "wall_ns": single_waits.wall.wall_ns,
+        "wall_is_marked": single_waits.wall.is_marked,
+        "began_before": single_waits.wall.early,
+        "ended_after": single_waits.wall.late,
+        "overlap": _overlap(overlaps.total),
         "classes": [
-            {"kind": one.kind, "class": one.lock_class or None, **(_overlap(overlap) or {})}
-            for one, overlap in sorted(found.classes.items())
+            {
+                "kind": class_id.kind,
+                "class": class_id.lock_class or None,
+                **(_overlap(overlap) or {}),
+            }
+            for class_id, overlap in sorted(overlaps.classes.items())
         ],
-        "chains": [asdict(chain) for chain in singles.owners.chains],
-        "chain_number": singles.owners.chain_number,
+        "chains": [asdict(chain) for chain in single_waits.owners.chains],
+        "chain_number": single_waits.owners.chain_number,
     }
 
 
@@ -195,15 +201,15 @@ def _overlap(overlap: Overlap | None) -> dict[str, Any] | None:
     }
 
 
-def _of_row(row: Row, singles: Singles) -> dict[str, Any]:
-    """Return what single waits tell of one row; None for what they do not."""
-    objects = singles.objects.get(row.id)
-    owners = singles.owners.rows.get(row.id)
+def _of_row(row: Row, single_waits: Singles) -> dict[str, Any]:
+    """Return what single waits add to one row; None for what is not known."""
+    objects = single_waits.objects.get(row.id)
+    owners = single_waits.owners.rows.get(row.id)
     return {
-        "overlap": _overlap(singles.overlaps.rows.get(row.id)),
+        "overlap": _overlap(single_waits.overlaps.rows.get(row.id)),
         "stacks_overlap": [
             {"stack": stack, **(_overlap(overlap) or {})}
-            for stack, overlap in singles.overlaps.stacks.get(row.id, ())
+            for stack, overlap in single_waits.overlaps.stacks.get(row.id, ())
         ],
         "objects": objects and _objects(objects),
         "owners": owners and _owners(owners),
@@ -211,20 +217,20 @@ def _of_row(row: Row, singles: Singles) -> dict[str, Any]:
 
 
 def _objects(objects: Objects) -> dict[str, Any]:
-    """Return what is known of objects; addresses in hex, since no double holds them."""
+    """Return the fields of objects; addresses in hex, since doubles cannot hold them."""
     fields = asdict(objects)
     fields["gini"] = None if objects.gini is None else float(objects.gini)
-    for one in fields["hottest"]:
-        one["address"] = f"{one['address']:#x}"
-    for one in fields["ranges"]:
-        one |= {"first": f"{one['first']:#x}", "last": f"{one['last']:#x}"}
+    for entry in fields["hottest"]:
+        entry["address"] = f"{entry['address']:#x}"
+    for entry in fields["ranges"]:
+        entry |= {"first": f"{entry['first']:#x}", "last": f"{entry['last']:#x}"}
     return fields
 
 
 def _owners(owners: RowOwners) -> dict[str, Any]:
     fields = asdict(owners)
-    for one, owner in zip(fields["owners"], owners.owners, strict=True):
-        one["waited_for"] = [
+    for entry, owner in zip(fields["owners"], owners.owners, strict=True):
+        entry["waited_for"] = [
             {"name": hold.name, "stack": hold.stack, "blocked_ns": value}
             for hold, value in owner.waited_for
         ]
@@ -237,36 +243,36 @@ def _weight(weight: Any, section: Section) -> dict[str, int | None]:
 
 
 def _with_class(fields: dict[str, Any]) -> dict[str, Any]:
-    """Name the lock class as the other formats do."""
+    """Return the fields with the lock class named as in other formats."""
     return {"class" if name == "lock_class" else name: value for name, value in fields.items()}
 
 
-def _told(section: Section) -> frozenset[str]:
-    """Return which of the fields of spinning and blocking the recording tells."""
+def _known_split(section: Section) -> frozenset[str]:
+    """Return the names of the fields of spinning and blocking that were recorded."""
     rows = (*section.rows, *section.aside_rows)
     names: tuple[str, ...] = ()
-    if any(one.spin or one.spin_count for one in rows):
+    if any(row.spin or row.spin_count for row in rows):
         names = _SPLIT
-    elif any(one.block or one.block_count for one in rows):
+    elif any(row.block or row.block_count for row in rows):
         names = _SPLIT[2:]
     return frozenset(name for name in names if section.has_counts or "count" not in name)
 
 
 def _row(
-    row: Row, singles: Singles | None, wakers: Wakers | None, told: frozenset[str]
+    row: Row, single_waits: Singles | None, wakers: Wakers | None, known: frozenset[str]
 ) -> dict[str, Any]:
     fields = _with_class(asdict(row))
-    fields |= {name: None for name in _SPLIT if name not in told}
+    fields |= {name: None for name in _SPLIT if name not in known}
     if wakers is None:
         del fields["blocked"], fields["runnable"]
     else:
-        found = wakers.rows.get(row.id)
+        row_wakers = wakers.rows.get(row.id)
         fields["wakers"] = [
             {**waker._asdict(), "value": ended.wait_ns, "count": ended.count}
-            for waker, ended in (found.wakers if found else ())
+            for waker, ended in (row_wakers.wakers if row_wakers else ())
         ]
     fields["mean"] = row.mean
     fields["callers"] = [{"function": name, "value": value} for name, value in row.callers]
-    if singles is not None:
-        fields["singles"] = _of_row(row, singles)
+    if single_waits is not None:
+        fields["singles"] = _of_row(row, single_waits)
     return fields

@@ -1,7 +1,7 @@
-"""The bars of an HTML report: what a section amounts to and where it went, histograms of waits.
+"""The bars of an HTML report: the sum of a section by class and kind, histograms of waits.
 
-Owns lengths, order and wording; refuses to know tags (``html.jinja`` does). All text is still as it
-was recorded: ``html`` makes it safe.
+Owns lengths, order and wording; refuses to know tags (``html.jinja`` does). All text is as it was
+recorded: ``page`` escapes it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Report, Section
 from pvprof.classify.rules import OTHER, WaitKind
 from pvprof.render.html.tables import colour_of_row
-from pvprof.units import MEASURED, Unit, format_share, format_value
+from pvprof.units import UNIT_WORDS, Unit, format_share, format_value
 
-_MOST_BARS = 9
-_MOST_FIGURES = 6
-_FEWEST_WAITS = 5
-"""A histogram of fewer waits than that says little: it is shown only where there is no other."""
+_MAX_BARS = 9
+_MAX_FIGURES = 6
+_MIN_WAITS = 5
+"""A histogram of fewer waits says little: it is shown only if there is no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Bar:
 
     Attributes:
         tone: ``kept``, ``aside`` or ``rest``.
-        colour: ``#rrggbb`` where the flame graph has one for it, or empty.
+        colour: ``#rrggbb``, as in the flame graph, or empty.
     """
 
     label: str
@@ -42,7 +42,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars under one heading; `heads` name the columns for label, value and share."""
+    """Bars under one heading; `heads` are the headings of label, value and share."""
 
     title: str
     heads: tuple[str, str, str]
@@ -51,7 +51,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What a section amounts to: a figure, what it is of, and where it went."""
+    """The sum of a section: a figure, its title, a sentence, and bars."""
 
     title: str
     figure: str
@@ -60,35 +60,35 @@ class Headline:
 
 
 class _Scale(NamedTuple):
-    """What bars are drawn by: the whole that shares are of, the longest bar, the unit."""
+    """The scale of bars: the total of the shares, the longest bar, the unit."""
 
     total: int
-    most: int
+    largest: int
     unit: Unit
 
     def bar(self, label: str, value: int, tone: str = "kept", colour: str = "") -> Bar:
         text, share = format_value(value, self.unit), format_share(value, self.total)
-        return Bar(label, _percent(value, self.most), text, share, tone, colour)
+        return Bar(label, _percent(value, self.largest), text, share, tone, colour)
 
 
 def _percent(part: int, whole: int) -> str:
-    """Return a length in percent of the longest bar; one that is not zero can be seen."""
+    """Return a length in percent of the longest bar; a length above 0 is visible."""
     hundredths = (part * 10_000 + whole // 2) // whole if whole else 0
     return f"{max(hundredths, 20 if part else 0) / 100:.2f}"
 
 
 def headline(section: Section, report: Report, colours: Mapping[str, str]) -> Headline:
-    """Return what a section amounts to: its first kind, by class, and everything by kind."""
+    """Return the headline of a section: its first kind by class, and everything by kind."""
     unit, total = section.unit, section.total.value
     of_kind = _sums((row.kind, row.value) for row in section.rows)
     of_aside = _sums((row.kind, row.value) for row in section.aside_rows)
     kinds = [kind for kind in report.kinds if kind.id in of_kind]
     charts = []
-    value, title, waits = section.kept.value, MEASURED[unit], ""
+    value, title, waits = section.kept.value, UNIT_WORDS[unit].measured, ""
     if kinds:
-        first = kinds[0]
-        value, title = of_kind[first.id], first.title
-        rows = [row for row in section.rows if row.kind == first.id]
+        kind = kinds[0]
+        value, title = of_kind[kind.id], kind.title
+        rows = [row for row in section.rows if row.kind == kind.id]
         if section.has_counts and unit == "ns":
             waits = f"in {sum(row.count or 0 for row in rows):,} waits; "
         charts.append(_class_bars(rows, unit, value, colours))
@@ -107,45 +107,43 @@ def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 
 def _class_bars(rows: Sequence[Row], unit: Unit, total: int, colours: Mapping[str, str]) -> Bars:
-    """Return bars by lock class; by name where there are no classes."""
+    """Return bars by lock class; by name if there are no classes."""
     by_class = any(row.lock_class != OTHER for row in rows)
     names = [row.lock_class if by_class else row.name for row in rows]
     sums = _sums((name, row.value) for name, row in zip(names, rows, strict=True))
     colour_of = {name: colour_of_row(row, colours) for name, row in zip(names, rows, strict=True)}
     ordered = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-    shown, rest = ordered[:_MOST_BARS], [value for _, value in ordered[_MOST_BARS:]]
+    shown, rest = ordered[:_MAX_BARS], [value for _, value in ordered[_MAX_BARS:]]
     scale = _Scale(total, max([value for _, value in ordered] + [sum(rest)]), unit)
     bars = [scale.bar(name, value, colour=colour_of[name]) for name, value in shown]
     if rest:
         bars.append(scale.bar(f"{len(rest):,} more", sum(rest), "rest"))
     title = "By lock class" if by_class else "Largest"
-    heads = ("Lock class" if by_class else "Name", _value_name(unit), "Share")
+    heads = ("Lock class" if by_class else "Name", UNIT_WORDS[unit].quantity, "Share")
     return Bars(title, heads, tuple(bars))
 
 
 def _kind_bars(
     kinds: Sequence[WaitKind], kept: Mapping[str, int], aside: Mapping[str, int], section: Section
 ) -> Bars:
-    """Return bars by kind, over everything recorded; what was set aside says so."""
+    """Return bars by kind, of everything recorded; labels mark what was set aside."""
     parts = [(kind.title, kept.get(kind.id, 0), "kept") for kind in kinds]
     parts += [(f"{kind.title} (set aside)", aside.get(kind.id, 0), "aside") for kind in kinds]
     parts = sorted(
-        (part for part in parts if part[1]), key=lambda one: (one[2] == "aside", -one[1])
+        (part for part in parts if part[1]), key=lambda part: (part[2] == "aside", -part[1])
     )
     scale = _Scale(
         section.total.value, max([value for _, value, _ in parts], default=0), section.unit
     )
     bars = tuple([scale.bar(title, value, tone) for title, value, tone in parts])
-    return Bars("Everything recorded, by kind", ("Kind", _value_name(section.unit), "Share"), bars)
-
-
-def _value_name(unit: Unit) -> str:
-    return {"ns": "Time", "samples": "Samples", "events": "Events"}[unit]
+    return Bars(
+        "Everything recorded, by kind", ("Kind", UNIT_WORDS[section.unit].quantity, "Share"), bars
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One histogram as bars, one for each bucket; `is_name` says that its title was recorded."""
+    """One histogram: a bar for each bucket. `is_name`: its title is a recorded name."""
 
     title: str
     is_name: bool
@@ -154,36 +152,42 @@ class Figure:
 
 
 class Figures(NamedTuple):
-    """Histograms to show at once, and on request."""
+    """Histograms to show at first, and on request."""
 
     shown: tuple[Figure, ...]
     more: tuple[Figure, ...]
 
 
-def figures(some: Sequence[Distribution], report: Report) -> Figures:
+def figures(distributions: Sequence[Distribution], report: Report) -> Figures:
     """Return the histograms of a page."""
-    filled = [one for one in some if one.buckets]
-    shown = [one for one in filled if one.count >= _FEWEST_WAITS][:_MOST_FIGURES]
-    shown = shown or filled[:_MOST_FIGURES]
+    filled = [distribution for distribution in distributions if distribution.buckets]
+    shown = [distribution for distribution in filled if distribution.count >= _MIN_WAITS][
+        :_MAX_FIGURES
+    ]
+    shown = shown or filled[:_MAX_FIGURES]
     return Figures(
-        tuple([_figure(one, report) for one in shown]),
-        tuple([_figure(one, report) for one in filled if one not in shown]),
+        tuple([_figure(distribution, report) for distribution in shown]),
+        tuple(
+            [_figure(distribution, report) for distribution in filled if distribution not in shown]
+        ),
     )
 
 
-def _figure(one: Distribution, report: Report) -> Figure:
-    most = max(bucket.count for bucket in one.buckets)
+def _figure(distribution: Distribution, report: Report) -> Figure:
+    largest = max(bucket.count for bucket in distribution.buckets)
     bars = [
         Bar(
             format_value(bucket.low_ns, "ns"),
-            _percent(bucket.count, most),
+            _percent(bucket.count, largest),
             f"{bucket.count:,}",
-            format_share(bucket.count, one.count),
+            format_share(bucket.count, distribution.count),
         )
-        for bucket in one.buckets
+        for bucket in distribution.buckets
     ]
-    about = [f"{one.count:,} {'wait' if one.count == 1 else 'waits'}"]
-    about += [text for text in (one.lock_class, one.event) if text not in ("", OTHER)]
-    is_name = one.name != ALL
-    title = one.name if is_name else report.title_of(one.kind)
+    about = [f"{distribution.count:,} {'wait' if distribution.count == 1 else 'waits'}"]
+    about += [
+        text for text in (distribution.lock_class, distribution.event) if text not in ("", OTHER)
+    ]
+    is_name = distribution.name != ALL
+    title = distribution.name if is_name else report.title_of(distribution.kind)
     return Figure(title, is_name, ", ".join(about), tuple(bars))

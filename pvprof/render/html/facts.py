@@ -1,7 +1,7 @@
-"""What an HTML report says of its recordings: what was lost, and where, how and what ran.
+"""The facts of an HTML report about its recordings: losses, machine, kernel, workload.
 
-Owns order and wording. A manifest is taken as it comes: whatever is missing or of another type than
-expected is left out. All text is still as it was recorded: ``html`` makes it safe.
+Owns order and wording. What a manifest lacks, or has in an unexpected type, is left out. All text
+is as it was recorded: ``page`` escapes it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pvprof.recording.provenance import Provenance
 from pvprof.render.svg.labels import format_value
 from pvprof.views.tables.problems import problem_lines
 
-_MOST_WARNINGS = 12
+_MAX_WARNINGS = 12
 _COMMON = ("Recording", "Records", "Layout", "Duration")
 _IN_THE_HEAD = (
     "Host",
@@ -32,7 +32,7 @@ _IN_THE_HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Warnings:
-    """What a reader must know first: (severity, text) of each, and whether anything was lost."""
+    """What a reader must know first, as (severity, text), and whether anything was lost."""
 
     shown: tuple[tuple[str, str], ...]
     more: tuple[tuple[str, str], ...]
@@ -44,54 +44,54 @@ def warnings(
     recordings: Sequence[tuple[str, Manifest]],
     notes: Sequence[str],
 ) -> Warnings:
-    """Return the problems of all recordings, losses first, and other things to be known.
+    """Return the problems of all recordings, losses first, and further notes.
 
     Args:
         problems: of all recordings.
-        recordings: (name, manifest) of each: a manifest may know of drops that dtrace's stderr,
-            where the problems come from, does not tell.
-        notes: other things to be known.
+        recordings: (name, manifest) of each: a manifest may list drops that are missing from
+            dtrace's stderr, the source of the problems.
+        notes: further notes.
     """
     lost = [
         ("loss", f"{text} ({name})")
         for name, manifest in recordings
         if (text := Provenance.from_manifest(manifest).lost)
-        and not any(one.severity == "loss" and one.file.startswith(name) for one in problems)
+        and not any(
+            problem.severity == "loss" and problem.file.startswith(name) for problem in problems
+        )
     ]
     lines = problem_lines(problems)
-    told = lost + [
-        (one.severity, line.partition(": ")[2]) for one, line in zip(problems, lines, strict=True)
+    listed = lost + [
+        (problem.severity, line.partition(": ")[2])
+        for problem, line in zip(problems, lines, strict=True)
     ]
     return Warnings(
-        (*told[:_MOST_WARNINGS], *(("note", note) for note in notes)),
-        tuple(told[_MOST_WARNINGS:]),
-        any(severity == "loss" for severity, _ in told),
+        (*listed[:_MAX_WARNINGS], *(("note", note) for note in notes)),
+        tuple(listed[_MAX_WARNINGS:]),
+        any(severity == "loss" for severity, _ in listed),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one recording, as (label, text); `head` is what a page begins with."""
+    """The facts about one recording, as (label, text); a page begins with `head`."""
 
     name: str
     rows: tuple[tuple[str, str], ...]
 
     @property
     def head(self) -> tuple[tuple[str, str], ...]:
-        """Return the rows that a reader wants to see before anything else."""
+        """Return the rows that a reader wants to see first."""
         return tuple([row for row in self.rows if row[0] in _IN_THE_HEAD])
 
 
 def recording_facts(name: str, manifest: Manifest) -> Facts:
-    """Return what a manifest says of the run."""
+    """Return the facts in a manifest."""
     times = (("real", manifest.real_s), ("user", manifest.user_s), ("sys", manifest.sys_s))
-    took = [f"{name} {seconds:,.2f} s" for name, seconds in times if seconds is not None]
+    took = [f"{word} {seconds:,.2f} s" for word, seconds in times if seconds is not None]
     rows = (
         *Provenance.from_manifest(manifest).rows(),
-        (
-            "Workload took",
-            ", ".join(took),
-        ),
+        ("Workload took", ", ".join(took)),
         ("Workload ended", _ending(manifest)),
         ("Program", words(manifest.program)),
         ("Options", words(manifest.options)),
@@ -111,15 +111,15 @@ def _ending(manifest: Manifest) -> str:
 
 
 def common_facts(report: Report) -> tuple[tuple[str, str], ...]:
-    """Return what holds for all recordings together; a text may have several lines."""
+    """Return the facts about all recordings together; a text may have several lines."""
     facts = [row for row in report.provenance if row[0] in _COMMON]
     for section in report.sections:
         unit = section.unit
         facts.append(("Total", format_value(section.total.value, unit)))
         facts.append(("Kept", format_value(section.kept.value, unit)))
         aside = [
-            f"{one.title}: {format_value(one.weight.value, unit)} ({one.reason})"
-            for one in sorted(section.set_aside, key=lambda one: -one.weight.value)
+            f"{aside.title}: {format_value(aside.weight.value, unit)} ({aside.reason})"
+            for aside in sorted(section.set_aside, key=lambda aside: -aside.weight.value)
         ]
         if aside:
             facts.append(("Left out", "\n".join(aside)))

@@ -1,7 +1,7 @@
-"""The tables of locks of an HTML report: cells, what sorts them, and which towers are theirs.
+"""The lock tables of an HTML report: cells, their sort keys, and the stacks of each row.
 
-Owns which rows a page has room for, and how a row finds its towers in the flame graphs; ``tables``
-owns the columns. All text is still as it was recorded: ``html`` makes it safe.
+Owns which rows a page has room for, and how a row finds its stacks in the flame graphs;
+``views.tables`` owns the columns. All text is as it was recorded: ``page`` escapes it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from pvprof.units import Unit, format_exact, format_value
 from pvprof.views.tables.report import lock_columns
 from pvprof.views.tables.table import Column, LockColumn
 
-_MOST_ROWS, _MOST_ASIDE = 500, 100
+_MAX_ROWS, _MAX_ASIDE = 500, 100
 _ARROW = " -> "
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell: its text, and by what its column is sorted (empty: after all others).
+    """One cell: its text, and its sort key (empty: after all others).
 
     Attributes:
-        is_counted: whether that is a number, which the text may only begin with.
+        text: as shown.
+        order: the sort key.
+        is_counted: whether the sort key is a number; the text may only begin with it.
     """
 
     text: str
@@ -35,11 +37,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class LockRow:
-    """One row of a table of locks.
+    """One row of a lock table.
 
     Attributes:
-        unit, kind: of which graphs it has towers in.
-        frames: what a tower must have to be one of its towers; empty where no frame tells.
+        unit, kind: of the graphs that have its stacks.
+        frames: the frames that identify its stacks; empty if no frame does.
         colour: of its class in the flame graph, or empty.
         cells: one for each column.
     """
@@ -53,11 +55,11 @@ class LockRow:
 
 @dataclass(frozen=True, slots=True)
 class LockTable:
-    """A table of locks.
+    """A lock table.
 
     Attributes:
-        sorted_by: the column by which its rows stand, or -1.
-        rest: what rows were left out, since there are too many for a page; or empty.
+        sorted_by: the index of the column by which its rows are sorted, or -1.
+        rest: the sentence on rows that were left out because a page has no room; or empty.
     """
 
     title: str
@@ -70,36 +72,36 @@ class LockTable:
 def lock_table(
     section: Section, report: Report, colours: Mapping[str, str], *, is_aside: bool
 ) -> LockTable | None:
-    """Return the table of what was kept, or of what was set aside; None where that is nothing."""
+    """Return the table of what was kept, or of what was set aside; None if that is nothing."""
     rows = section.aside_rows if is_aside else section.rows
     if not rows:
         return None
-    most = _MOST_ASIDE if is_aside else _MOST_ROWS
+    max_rows = _MAX_ASIDE if is_aside else _MAX_ROWS
     columns = _columns(rows, section, report, is_aside=is_aside)
     headings = tuple([column.heading for column in columns])
     kinds = {row.kind for row in rows}
     titles = [kind.title for kind in report.kinds if kind.id in kinds]
     title = "; ".join(titles) if len(titles) < 4 else f"{len(titles)} kinds"
     value = sum(row.value for row in rows)
-    made = [
+    cells = [
         LockRow(
             unit=section.unit,
             kind=row.kind,
             frames=frames_of_row(row),
             colour=colour_of_row(row, colours),
-            cells=tuple([_cell(one, row) for one in columns]),
+            cells=tuple([_cell(column, row) for column in columns]),
         )
-        for row in _largest(rows, most)
+        for row in _largest(rows, max_rows)
     ]
     return LockTable(
         f"{title}: {format_value(value, section.unit)} ({format_exact(value, section.unit)})",
         headings,
-        # Rows stand by kind, and of each kind the largest first.
-        next(place for place, one in enumerate(headings) if one.is_number)
+        # Rows are sorted by kind, then the largest first.
+        next(index for index, column in enumerate(headings) if column.is_number)
         if len(kinds) == 1
         else -1,
-        tuple(made),
-        _rest_words(rows, most, section),
+        tuple(cells),
+        _rest_words(rows, max_rows, section),
     )
 
 
@@ -115,7 +117,7 @@ def _columns(
         first = columns[0]
         columns[0] = LockColumn(Column("Name"), first.text, first.order)
         columns.insert(1, LockColumn(Column("Kind"), title, title))
-    if is_aside:  # a share of what was kept says nothing of them
+    if is_aside:  # they have no share of what was kept
         columns = [column for column in columns if column.heading.name != "Share"]
     return columns
 
@@ -126,14 +128,14 @@ def _cell(column: LockColumn, row: Row) -> Cell:
     return Cell(column.text(row), "" if order is None else str(order), is_counted)
 
 
-def _largest(rows: Sequence[Row], most: int) -> list[Row]:
-    """Return the largest rows, in the order in which they stand."""
-    places = sorted(range(len(rows)), key=lambda place: -rows[place].value)[:most]
-    return [rows[place] for place in sorted(places)]
+def _largest(rows: Sequence[Row], max_rows: int) -> list[Row]:
+    """Return the largest rows, in their given order."""
+    indices = sorted(range(len(rows)), key=lambda index: -rows[index].value)[:max_rows]
+    return [rows[index] for index in sorted(indices)]
 
 
-def _rest_words(rows: Sequence[Row], most: int, section: Section) -> str:
-    number = len(rows) - most
+def _rest_words(rows: Sequence[Row], max_rows: int, section: Section) -> str:
+    number = len(rows) - max_rows
     if number <= 0:
         return ""
     value = sum(sorted([row.value for row in rows])[:number])
@@ -144,7 +146,7 @@ def _rest_words(rows: Sequence[Row], most: int, section: Section) -> str:
 
 
 def frames_of_row(row: Row) -> tuple[str, ...]:
-    """Return the frames that the towers of a row have and others have not."""
+    """Return the frames that identify the stacks of a row."""
     if row.name == NO_NAME:
         return ()
     waker, sleeper = _both_sides(row)
@@ -154,18 +156,18 @@ def frames_of_row(row: Row) -> tuple[str, ...]:
 
 
 def colour_of_row(row: Row, colours: Mapping[str, str]) -> str:
-    """Return the colour of what a row waited for, as the flame graphs have it, or empty.
+    """Return the colour of a row's cause in the flame graphs, or empty.
 
     Args:
         row: of a table.
-        colours: by what was waited for, in words: a class, or who was woken.
+        colours: by cause: a lock class, or the thread that was woken.
     """
     _, sleeper = _both_sides(row)
     return colours.get(f"woken: {sleeper}" if sleeper else row.lock_class, "")
 
 
 def _both_sides(row: Row) -> tuple[str, str]:
-    """Return waker and sleeper of a wake-up's row; of others nothing."""
+    """Return waker and sleeper of a wake-up's row; two empty texts for other rows."""
     if row.kind != "wakeup" or _ARROW not in row.name:
         return "", ""
     waker, _, sleeper = row.name.partition(_ARROW)

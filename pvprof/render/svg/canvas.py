@@ -1,15 +1,15 @@
-"""The still picture of a flame graph: what a viewer without script, or an ``<img>``, shows.
+"""The static picture of a flame graph: what a viewer without script, or an ``<img>``, shows.
 
 Owns pixels. From the top: title, subtitle, legend, the rows of boxes, a line with the total and
 what was too narrow, the notes. Boxes at least `_OWN_ELEMENT_PX` wide are elements of their own,
-with a tooltip and a label; narrower ones, which no pointer hits, are one path for each colour:
+with a tooltip and a label; narrower boxes, too small for a pointer, are one path for each colour:
 
     <g class="still">
       <path d="..." fill="..."/>
       <g class="row" transform="...">      one per level, the root's first
         <g><title>NAME, newline, VALUE</title><rect/><text/></g>
 
-The script takes the still picture away and draws its own, by the same formulas.
+The script removes the static picture and draws its own, by the same formulas.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _HUNDREDTHS = 100
 
 _OWN_ELEMENT_PX = 3
 _LABELLED_PX = 30
-_MOST_ELEMENTS = 3000
-"""Of those that are narrower than a label; each is a burden to the viewer."""
+_MAX_ELEMENTS = 3000
+"""Of boxes narrower than a label; each slows the viewer down."""
 
 _SWATCH = 12
 
@@ -49,18 +49,18 @@ class Sizes(NamedTuple):
         return self.width - 2 * MARGIN
 
     def cells(self, width: int) -> int:
-        """Return how many characters fit into so many pixels."""
+        """Return the number of characters that fit into `width` pixels."""
         return width * 1000 // (self.font_size * CELL_PERMILLE)
 
 
 class Tile(NamedTuple):
-    """One box to draw: where, in the unit of the values, in which colour, and in which words.
+    """One box to draw: its position in the unit of the values, its colour, and its words.
 
     Attributes:
         depth, start, width, name: of the box.
         colour: of its filling.
-        mark: stands before its label.
-        box: what it was made from; for `REST` its caller's box.
+        mark: printed before its label.
+        box: the box that it draws; for `REST` the caller's box.
     """
 
     depth: int
@@ -78,13 +78,13 @@ def tiles_of(
     rest_colour: Callable[[AnyBox], tuple[str, str]],
     order: Order,
 ) -> Iterator[Tile]:
-    """Yield the tiles of boxes, and after each box one for its callees that are too narrow.
+    """Yield the tile of each box, then a tile for all its callees that are too narrow.
 
     Args:
         boxes: parents first.
         colours: (colour, mark) of each box.
         rest_colour: the same for what is too narrow above a box.
-        order: in which siblings were laid out; it says where the narrow ones stand.
+        order: of the siblings in the layout; it gives the position of the narrow ones.
     """
     for box, (colour, mark) in zip(boxes, colours, strict=True):
         if box.width:
@@ -104,7 +104,7 @@ class Sheet:
 
     @property
     def height(self) -> int:
-        """Return how high the picture is by now."""
+        """Return the height of the picture so far."""
         return self._y + MARGIN
 
     def text(self) -> str:
@@ -119,7 +119,7 @@ class Sheet:
             self.paragraph(subtitle, "subtitle")
 
     def legend(self, items: Sequence[tuple[str, str]]) -> None:
-        """Write what the colours mean, in as many rows as it takes."""
+        """Write the meaning of the colours, in as many rows as needed."""
         if not items:
             return
         sizes = self._sizes
@@ -152,21 +152,21 @@ class Sheet:
             tiles: in any order.
             total: the width of the root.
             is_icicle: the root on top.
-            words: what the second line of a tooltip says.
+            words: gives the second line of a tile's tooltip.
         """
         sizes = self._sizes
         self._y += sizes.font_size // 2
-        every = list(tiles)
-        depth = max(tile.depth for tile in every) + 1
+        all_tiles = list(tiles)
+        depth = max(tile.depth for tile in all_tiles) + 1
         tops = [
             self._y + sizes.row_height * (level if is_icicle else depth - 1 - level)
             for level in range(depth)
         ]
         draw = _Tiles(sizes, total, words)
-        limit = draw.element_limit(every)
+        limit = draw.element_limit(all_tiles)
         rows: list[list[str]] = [[] for _ in range(depth)]
         paths: dict[str, list[str]] = {}
-        for tile in every:
+        for tile in all_tiles:
             if tile.width >= limit:
                 rows[tile.depth].append(draw.element(tile))
             else:
@@ -188,7 +188,7 @@ class Sheet:
         self.paragraph(text, "account")
 
     def drawing(self, height: int, draw: Callable[[int], str]) -> None:
-        """Leave so much height to a drawing, which is told where its top is."""
+        """Add a drawing of that height; `draw` is called with its top."""
         self._parts.append(draw(self._y))
         self._y += height
 
@@ -218,7 +218,7 @@ class Sheet:
         self._parts.append("</g>\n")
 
     def paragraph(self, text: str, kind: str, size: int = 0) -> None:
-        """Add a text over the whole width, in as many lines as it takes."""
+        """Add a text over the whole width, in as many lines as needed."""
         size = size or self._sizes.font_size
         leading = size * 4 // 3
         for line in wrap(text, self._sizes.inner_width * 1000 // (size * CELL_PERMILLE)):
@@ -241,7 +241,7 @@ class Sheet:
 
 
 class _Tiles:
-    """Writes tiles; remembers what depends on the name alone, since names are few."""
+    """Writes tiles; caches what depends on the name alone, since there are few names."""
 
     def __init__(self, sizes: Sizes, total: int, words: Callable[[Tile], str]) -> None:
         self._span = sizes.inner_width * _HUNDREDTHS
@@ -254,22 +254,22 @@ class _Tiles:
         self._titles: dict[str, str] = {}
 
     def element_limit(self, tiles: Sequence[Tile]) -> int:
-        """Return from which width on tiles get elements of their own: not too many may."""
-        least, always = (
+        """Return the smallest width of a tile with its own element, to limit their number."""
+        minimum, always = (
             -(-px * _HUNDREDTHS * self._total // self._span)
             for px in (_OWN_ELEMENT_PX, _LABELLED_PX)
         )
-        widths = sorted([tile.width for tile in tiles if tile.width >= least], reverse=True)
-        if len(widths) <= _MOST_ELEMENTS:
-            return least
-        return min(widths[_MOST_ELEMENTS] + 1, always)
+        widths = sorted([tile.width for tile in tiles if tile.width >= minimum], reverse=True)
+        if len(widths) <= _MAX_ELEMENTS:
+            return minimum
+        return min(widths[_MAX_ELEMENTS] + 1, always)
 
     def element(self, tile: Tile) -> str:
         """Return the element of a wide tile."""
         title = self._titles.get(tile.name)
         if title is None:
             title = self._titles[tile.name] = escape(tile.name)
-        left, width = self._place(tile)
+        left, width = self._edges(tile)
         cells = (width - 2 * LABEL_PAD * _HUNDREDTHS) * 10 // self._cell
         label = fit(split_annotation(tile.name)[0], cells - len(tile.mark))
         text = ""
@@ -284,12 +284,12 @@ class _Tiles:
 
     def path(self, tile: Tile, top: int) -> str:
         """Return the piece of a path that is a narrow tile."""
-        left, width = self._place(tile)
+        left, width = self._edges(tile)
         x, wide = pixels(left + MARGIN * _HUNDREDTHS), pixels(drawn_width(width))
         return f"M{x} {top}h{wide}v{self._height}h-{wide}z"
 
-    def _place(self, tile: Tile) -> tuple[int, int]:
-        """Return the left edge and the width; each edge is rounded once, so neighbours meet."""
+    def _edges(self, tile: Tile) -> tuple[int, int]:
+        """Return left edge and width; each edge is rounded once, so that neighbours touch."""
         left, right = (
             (2 * position * self._span + self._total) // (2 * self._total)
             for position in (tile.start, tile.start + tile.width)
@@ -298,7 +298,7 @@ class _Tiles:
 
 
 def drawn_width(hundredths: int) -> int:
-    """Return how wide a box is drawn: wide ones leave a gap to their neighbour."""
+    """Return the drawn width of a box: wide boxes leave a gap to their neighbour."""
     return hundredths - 50 if hundredths >= 2 * _HUNDREDTHS else hundredths
 
 

@@ -1,15 +1,14 @@
 """Draw two profiles as one flame graph, coloured by what has changed.
 
-Owns the colours and words of a difference; ``difftree`` says which boxes there are and what has
-become of them, ``flamegraph`` how a picture is put together. A frame is coloured by everything that
-stands on it, so that many small changes in one tower show in the whole tower, and the colour says
-by which factor the frame itself has changed, not how much of the total that is.
+Owns the colours and words of a difference; ``analysis.stacks.diff_layout`` decides which boxes
+there are and what has become of them, ``flamegraph`` how a picture is put together. The colour of a
+frame shows its inclusive change, so that many small changes in one stack show along the whole
+stack; it gives the factor by which the frame itself has changed, not its share of the total.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -21,24 +20,26 @@ from pvprof.analysis.stacks.diff_layout import (
     DiffProfile,
     Shape,
     Threshold,
-    WorkScale,
     diff_profiles,
     lay_out_diff,
 )
 from pvprof.analysis.stacks.layout import REST
+from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import AnyBox, Sheet, Tile, tiles_of
 from pvprof.render.svg.flamegraph import (
     XML_HEAD,
-    FlamegraphOptions,
     common_data,
+    cut_of,
     document,
     empty_sheet,
     rest_words,
+    sizes_of,
 )
 from pvprof.render.svg.labels import clean, format_percent, format_value
 from pvprof.render.svg.script_data import Names, encode_tree
 from pvprof.units import count_stacks
 from pvprof.units import format_value as short_value
+from pvprof.views.diff_flamegraph import DiffFlameGraphView, DiffOptions
 
 if TYPE_CHECKING:
     from pvprof.analysis.stacks.diff_layout import DiffLayout
@@ -49,8 +50,8 @@ CHANGE_COLOURS = (
     "#2fb5a8", "#5f9fe0", "#9cc4ee", "#cfe1f5", "#e6e3dc",
     "#f9d5c9", "#f3a58c", "#e8765a", "#f2c230",
 )  # fmt: skip
-"""From `VANISHED` over no change to `NEW`: blues and reds, as far apart with any colour vision, and
-two hues of their own for paths that only one profile has, which are also marked in their labels."""
+"""From `VANISHED` over no change to `NEW`: blues and reds, distinct with any colour vision, and two
+hues of their own for paths that only one profile has, which are also marked in their labels."""
 
 _WHOLES: dict[Shape, str] = {
     "base": "Total of the base:",
@@ -60,28 +61,13 @@ _WHOLES: dict[Shape, str] = {
 _MARKS = {VANISHED: "- ", NEW: "+ "}
 
 
-@dataclass(frozen=True, slots=True)
-class DiffOptions:
-    """What the caller may choose about a differential flame graph.
-
-    Attributes:
-        graph: as for one profile; its palette is not used.
-        shape: what boxes are as wide as, to begin with.
-        threshold: which changes are too small to be coloured.
-        scale: how much work each profile covers; None compares the values as they are.
-        base_name, new_name: what the profiles are called.
-    """
-
-    graph: FlamegraphOptions = field(default_factory=FlamegraphOptions)
-    shape: Shape = "union"
-    threshold: Threshold = field(default_factory=Threshold)
-    scale: WorkScale | None = None
-    base_name: str = "base"
-    new_name: str = "new"
+def render_view(view: DiffFlameGraphView) -> Rendered:
+    """Return the differential flame graph as one SVG file."""
+    return Rendered(render_diff(view.base, view.new, view.options), view.caveats)
 
 
 def render_diff(base: Folded, new: Folded, options: DiffOptions) -> str:
-    """Return the text of an SVG file that shows what has changed from one profile to another.
+    """Return the text of an SVG file that shows the change from one profile to another.
 
     Raises:
         UsageError: the profiles are in different units, or the options contradict each other.
@@ -93,11 +79,11 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
     """Return the same as an element for an HTML page; see `flamegraph.render_inline`.
 
     Raises:
-        UsageError: as `render_diff`, or the prefix is none.
+        UsageError: as `render_diff`, or the prefix is not valid.
     """
     options.graph.check()
     profile = diff_profiles(base, new, options.scale)
-    cut = options.graph.cut(sum(profile.union))
+    cut = cut_of(sum(profile.union), options.graph)
     views = {
         view: lay_out_diff(
             profile, cut, options.shape, options.graph.order, is_reversed=view == "reversed"
@@ -105,7 +91,7 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
         for view in ("normal", "reversed")
     }
     if not profile.stacks:
-        return document(options.graph, prefix, empty_sheet(options.graph), None)
+        return document(options.graph, prefix, empty_sheet(options.graph), None).text
     legend = _legend(options.threshold)
     names = Names()
     data = common_data(options.graph, profile.unit, legend) | {
@@ -125,17 +111,17 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
     data["start"]["shape"] = options.shape
     data |= {"names": names.texts, "nameColours": names.colours}
     layout = views["reversed" if options.graph.is_reversed else "normal"]
-    sheet = Sheet(options.graph.sizes)
+    sheet = Sheet(sizes_of(options.graph))
     sheet.heading(options.graph.title, data["subtitle"])
     sheet.legend(legend)
     if layout.total:
         _draw(sheet, layout, profile.unit, options)
     sheet.notes(options.graph.notes)
-    return document(options.graph, prefix, sheet, data)
+    return document(options.graph, prefix, sheet, data).text
 
 
 def change_words(base: int, new: int, unit: Unit) -> str:
-    """Return both values of a frame and what has become of it."""
+    """Return both values of a frame, and its change."""
     if not base:
         return f"only in new: {short_value(new, unit)}"
     if not new:
@@ -191,7 +177,7 @@ def _values(box: AnyBox) -> tuple[Sequence[int], Sequence[int]]:
 
 
 def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) -> str:
-    """Return what is compared with what, how it was scaled, and what became of the whole."""
+    """Return the sides, how they were scaled, and the change of the whole."""
     parts = [options.graph.subtitle] if options.graph.subtitle else []
     parts.append(f"base: {options.base_name}; new: {options.new_name}")
     if options.scale is None:
@@ -226,5 +212,5 @@ def _legend(threshold: Threshold) -> tuple[tuple[str, str], ...]:
 
 
 def _number(value: Fraction) -> str:
-    """Return a number as people write it, to six digits."""
+    """Return a number in decimal, to six digits."""
     return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"

@@ -1,10 +1,10 @@
-"""Draw folded stacks as one SVG file that zooms, searches and turns round without anything else.
+"""Draw folded stacks as one SVG file that zooms, searches and turns without other files.
 
-Owns how the picture is put together: the still picture (``flamesheet``), the trees from which the
-script draws anew (``flamedata``), the script and the style. It refuses to decide which frames get a
-box (``flame`` does) and which text goes into the title and the notes (callers do).
+Owns how the picture is put together: the static picture (``canvas``), the trees from which the
+script redraws (``script_data``), the script and the style. It refuses to decide which frames get a
+box (``analysis.stacks.layout`` does) and what title and notes say (``views`` does).
 
-What stands in the file:
+The file:
 
     <svg class="pvprof-flame" data-prefix="...">
       <title/> <style/>
@@ -13,8 +13,8 @@ What stands in the file:
       <metadata>                JSON: names, colours, the tree from the root and that from the leaf
       <script>                  the files of `SCRIPTS`, joined
 
-Ids are not used and every style starts at the root's class: several pictures can stand in one HTML
-page.
+No id is used, and every style begins with the class of the root: one HTML page can have several
+pictures.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pvprof.analysis.stacks.layout import REST, Layout, Order, lay_out
+from pvprof.analysis.stacks.layout import REST, Layout, lay_out
 from pvprof.errors import UsageError
+from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import AnyBox, Sheet, Sizes, Tile, tiles_of
+from pvprof.render.svg.element import SvgElement
 from pvprof.render.svg.labels import clean, escape, format_percent, format_value
 from pvprof.render.svg.palette import (
     MATCH_COLOUR,
-    PALETTES,
     ROOT_COLOUR,
     Painting,
-    Palette,
     grey_of,
     paint,
 )
 from pvprof.render.svg.script_data import Names, embed, encode_tree
 from pvprof.units import count_stacks
+from pvprof.views.flamegraph import FlamegraphOptions, FlameGraphView
 
 if TYPE_CHECKING:
     from pvprof.analysis.stacks.fold import Folded
@@ -58,92 +58,49 @@ SCRIPTS = (
 )
 """In the order in which they are joined."""
 
-_MIN_WIDTH = 400
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class FlamegraphOptions:
-    """What the caller may choose about a flame graph.
-
-    Attributes:
-        title: the heading; also names the browser's tab.
-        subtitle: a line below it: what was measured, where, which filters applied.
-        notes: (label, text) pairs shown in a panel at the bottom; a text may have several lines.
-        count_name: the word after a value that is no time, e.g. ``waits``; when empty, the unit.
-        width: of the still picture, in pixels; at least 400. With script it fills its place.
-        row_height: of one level, in pixels; more than `font_size`.
-        font_size: of the labels, in pixels.
-        min_width_px: boxes narrower than this many pixels are drawn together as ``...``; 0 draws
-            all.
-        icicle: the root on top, callees below, to begin with.
-        is_reversed: merged from the leaf, to begin with.
-        order: of siblings, to begin with.
-        palette: what colours mean.
-    """
-
-    title: str = "Flame graph"
-    subtitle: str = ""
-    notes: tuple[tuple[str, str], ...] = ()
-    count_name: str = ""
-    width: int = 1200
-    row_height: int = 16
-    font_size: int = 12
-    min_width_px: float = 0.1
-    icicle: bool = False
-    is_reversed: bool = False
-    order: Order = "name"
-    palette: Palette = "auto"
-
-    def check(self) -> None:
-        """Raise `UsageError` where the choices make no picture."""
-        if self.width < _MIN_WIDTH:
-            raise UsageError(f"a flame graph of {self.width} pixels is narrower than {_MIN_WIDTH}")
-        if self.font_size < 1 or self.row_height <= self.font_size:
-            raise UsageError(
-                f"rows of {self.row_height} pixels cannot hold text of {self.font_size} pixels"
-            )
-        if not (math.isfinite(self.min_width_px) and self.min_width_px >= 0):
-            raise UsageError(f"{self.min_width_px} pixels is no width to cut boxes at")
-        if self.palette not in PALETTES:
-            raise UsageError(f"no palette {self.palette}", f"palettes: {', '.join(PALETTES)}")
-
-    @property
-    def sizes(self) -> Sizes:
-        """Return the sizes of the picture."""
-        return Sizes(self.width, self.row_height, self.font_size)
-
-    def cut(self, total: int) -> int:
-        """Return the narrowest value that gets a box."""
-        return math.ceil(Fraction(str(self.min_width_px)) * total / self.sizes.inner_width)
+def render_view(view: FlameGraphView) -> Rendered:
+    """Return the flame graph as one SVG file."""
+    return Rendered(render(view.folded, view.options))
 
 
 def render(folded: Folded, options: FlamegraphOptions) -> str:
     """Return the text of an SVG file, to be written as UTF-8; it loads nothing from outside.
 
-    The same arguments give the same text. Where nothing was folded, the picture says so.
+    The same arguments give the same text. If nothing was folded, the picture says that.
 
     Raises:
-        UsageError: if the options contradict each other.
+        UsageError: the options contradict each other.
     """
     return XML_HEAD + render_inline(folded, options, "")
 
 
 def render_inline(folded: Folded, options: FlamegraphOptions, prefix: str) -> str:
-    """Return an ``<svg>`` element to stand in an HTML page, beside others if need be.
+    """Return the text of an ``<svg>`` element for an HTML page; see `element`.
+
+    Raises:
+        UsageError: the options contradict each other, or the prefix is not valid.
+    """
+    return element(folded, options, prefix).text
+
+
+def element(folded: Folded, options: FlamegraphOptions, prefix: str) -> SvgElement:
+    """Return an ``<svg>`` element for an HTML page, which may have several.
 
     Args:
         folded: what to draw.
-        options: as of `render`.
-        prefix: stands before what the picture keeps in the address of the page, ``PREFIX.zoom=``;
-            unique in the page, letters, digits, ``-`` and ``_``. Without one the picture in a page
-            keeps nothing there.
+        options: how to draw it.
+        prefix: begins the names of the picture's state in the address of the page,
+            ``PREFIX.zoom=``; unique in the page, letters, digits, ``-`` and ``_``. Without one a
+            picture in a page keeps no state there.
 
     Raises:
-        UsageError: if the options contradict each other, or the prefix is none.
+        UsageError: the options contradict each other, or the prefix is not valid.
     """
     options.check()
-    cut = options.cut(folded.total)
+    cut = cut_of(folded.total, options)
     views = {
         view: lay_out(folded, cut, options.order, is_reversed=view == "reversed")
         for view in ("normal", "reversed")
@@ -167,6 +124,17 @@ def render_inline(folded: Folded, options: FlamegraphOptions, prefix: str) -> st
     return document(options, prefix, sheet, data)
 
 
+def sizes_of(options: FlamegraphOptions) -> Sizes:
+    """Return the sizes of a picture."""
+    return Sizes(options.width, options.row_height, options.font_size)
+
+
+def cut_of(total: int, options: FlamegraphOptions) -> int:
+    """Return the smallest value that gets a box, in a picture of `total`."""
+    share = Fraction(str(options.min_width_px)) / sizes_of(options).inner_width
+    return math.ceil(share * total)
+
+
 def _values(box: AnyBox) -> tuple[Sequence[int], Sequence[int]]:
     return (box.self_value,), (box.rest,)
 
@@ -174,7 +142,7 @@ def _values(box: AnyBox) -> tuple[Sequence[int], Sequence[int]]:
 def _still(
     views: Mapping[str, Layout], painting: Painting, unit: Unit, options: FlamegraphOptions
 ) -> Sheet:
-    """Return the picture that needs no script."""
+    """Return the static picture."""
     number = 1 if options.is_reversed else 0
     layout: Layout = list(views.values())[number]
     rest = grey_of(REST), ""
@@ -190,7 +158,7 @@ def _still(
         stacks = f", {count_stacks(tile.box.rest_stacks)}" if tile.name == REST else ""
         return f"{value}, {format_percent(tile.width, layout.total)}{stacks}"
 
-    sheet = Sheet(options.sizes)
+    sheet = Sheet(sizes_of(options))
     sheet.heading(options.title, options.subtitle)
     sheet.legend(painting.legend)
     sheet.frames(tiles, layout.total, options.icicle, words)
@@ -202,7 +170,7 @@ def _still(
 
 
 def rest_words(stacks: int, value: int, total: int, options: FlamegraphOptions) -> str:
-    """Return what the line below the boxes says of those that were too narrow."""
+    """Return the sentence on the boxes that were too narrow; empty if none were."""
     if not stacks:
         return ""
     return (
@@ -212,8 +180,8 @@ def rest_words(stacks: int, value: int, total: int, options: FlamegraphOptions) 
 
 
 def empty_sheet(options: FlamegraphOptions) -> Sheet:
-    """Return a picture that says that there is none."""
-    sheet = Sheet(options.sizes)
+    """Return a picture with the sentence that there is nothing to draw."""
+    sheet = Sheet(sizes_of(options))
     sheet.heading(options.title, options.subtitle)
     sheet.account("There is nothing to draw: no stack that is shown has any weight.")
     sheet.notes(options.notes)
@@ -223,7 +191,7 @@ def empty_sheet(options: FlamegraphOptions) -> Sheet:
 def common_data(
     options: FlamegraphOptions, unit: Unit, legend: Sequence[tuple[str, str]]
 ) -> dict[str, Any]:
-    """Return what the script is told about any picture."""
+    """Return the data of the script that every picture has."""
     return {
         "title": clean(options.title),
         "subtitle": clean(" ".join(options.subtitle.splitlines())),
@@ -255,28 +223,30 @@ XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 def document(
     options: FlamegraphOptions, prefix: str, sheet: Sheet, data: Mapping[str, Any] | None
-) -> str:
-    """Return the whole element; without data there is nothing for a script to do.
+) -> SvgElement:
+    """Return the whole element; without data it has no script.
 
     Raises:
-        UsageError: the prefix is none.
+        UsageError: the prefix is not valid.
     """
     if prefix and not _PREFIX.fullmatch(prefix):
         raise UsageError(f"{prefix!r} is no prefix: letters, digits, - and _, a letter first")
     width, height = options.width, sheet.height
     named = f' data-prefix="{prefix}"' if prefix else ""
-    head = (
+    opening = (
         '<svg xmlns="http://www.w3.org/2000/svg" class="pvprof-flame" version="1.1"'
         f'{named} width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
         f' font-family="monospace" font-size="{options.font_size}">\n'
         f"<title>{escape(' '.join(options.title.split()))}</title>\n"
-        f"<style><![CDATA[\n{_resource('flame.css')}]]></style>\n"
-        '<rect class="paper" width="100%" height="100%" fill="#fff"/>\n'
     )
-    tail = ""
-    if data is not None:
-        tail = f"<metadata>{embed(data)}</metadata>\n<script><![CDATA[\n{_script()}]]></script>\n"
-    return f"{head}{sheet.text()}{tail}</svg>\n"
+    paper = '<rect class="paper" width="100%" height="100%" fill="#fff"/>\n'
+    metadata = "" if data is None else f"<metadata>{embed(data)}</metadata>\n"
+    return SvgElement(
+        opening=opening,
+        style=_resource("flame.css"),
+        content=f"{paper}{sheet.text()}{metadata}",
+        script="" if data is None else _script(),
+    )
 
 
 @cache

@@ -1,9 +1,9 @@
-"""The still picture of a heat map: cells, axes, legend; what an ``<img>`` shows.
+"""The static picture of a heat map: cells, axes, legend; what an ``<img>`` shows.
 
 Owns pixels, colours and the words of tooltips. A column of the picture is a stretch of time, with
 the earliest cell at the bottom. Cells of one colour are one path, since a browser draws a path of
-ten thousand pieces faster than as many elements; each column has an element that nobody sees, for
-its tooltip.
+ten thousand pieces faster than ten thousand elements; each column has an invisible element for its
+tooltip.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ COLOURS = (
     "#efede8", "#fbe6ae", "#fad07c", "#f6b254", "#ee8e3a", "#df662b", "#c23f22", "#98241d",
     "#651018",
 )  # fmt: skip
-"""Of a cell without any wait, then of more and more waiting: the darker the more. In a dark
-surrounding ``heat.css`` has others, the brighter the more."""
+"""Colours of a cell without a wait, then of more and more waiting: the darker, the more. For dark
+pages ``heat.css`` has others: the brighter, the more."""
 
 _LEVELS = len(COLOURS) - 1
 _FONT = 12
 _AXIS = 64
 _CELL_HEIGHT = 6
-_WIDEST_COLUMN = 24
-_LABEL_APART = 70
+_MAX_COLUMN = 24
+_MIN_LABEL_DISTANCE = 70
 _HUNDREDTHS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From which values on a cell has which colour.
+    """The colour of a cell by its value.
 
     Attributes:
         bounds: the largest value of each level but the last, which has no bound.
-        top: what the last level begins to mean: the largest value, or the one that was asked for.
-        is_fixed: it was asked for, so larger values may be there.
+        top: the value at the top of the scale: the largest value, or the one that was requested.
+        is_fixed: the top was requested, so there may be larger values.
     """
 
     bounds: tuple[int, ...]
@@ -54,23 +54,23 @@ class Scale:
 
 
 def scale_of(maps: Sequence[HeatMap], fixed_threads: float = 0.0) -> Scale:
-    """Return the scale that all maps are drawn with.
+    """Return the scale of all maps.
 
-    Levels grow like squares, so that little waiting is told from none beside a large spike; where
-    most cells that are not empty have much, they are equal steps, which tell those apart.
+    Levels grow like squares, so that little waiting differs from none beside a large spike. If most
+    cells that are not empty have large values, levels are equal steps, which separate those.
     """
-    top = max((max(one.values) for one in maps), default=0)
+    top = max((max(heat_map.values) for heat_map in maps), default=0)
     if fixed_threads and maps:
         top = max(round(fixed_threads * maps[0].grid.cell_ns), 1)
-    some = [value for one in maps for value in one.values if value]
-    power = 1 if 2 * sum(4 * value > top for value in some) > len(some) else 2
+    values = [value for heat_map in maps for value in heat_map.values if value]
+    power = 1 if 2 * sum(4 * value > top for value in values) > len(values) else 2
     bounds = tuple(top * level**power // _LEVELS**power for level in range(1, _LEVELS))
     return Scale(bounds, top, bool(fixed_threads))
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a map stands in the picture: pixels, the width of a column in hundredths of one."""
+class Position:
+    """The position of a map in the picture, in pixels; the width of a column in hundredths."""
 
     left: int
     top: int
@@ -91,24 +91,24 @@ class Place:
         return self.rows * _CELL_HEIGHT
 
 
-def place_of(one: HeatMap, top: int, width: int) -> Place:
-    """Return where the cells of a map stand whose top is there, in a picture of that width."""
+def position_of(heat_map: HeatMap, top: int, width: int) -> Position:
+    """Return the position of a map's cells, by their top and the width of the picture."""
     room = (width - _AXIS - MARGIN) * _HUNDREDTHS
-    column_width = min(room // one.grid.columns, _WIDEST_COLUMN * _HUNDREDTHS)
-    return Place(_AXIS, top, column_width, one.grid.rows)
+    column_width = min(room // heat_map.grid.columns, _MAX_COLUMN * _HUNDREDTHS)
+    return Position(_AXIS, top, column_width, heat_map.grid.rows)
 
 
-def map_height(one: HeatMap) -> int:
+def map_height(heat_map: HeatMap) -> int:
     """Return the height of a map with its axis."""
-    return one.grid.rows * _CELL_HEIGHT + 44
+    return heat_map.grid.rows * _CELL_HEIGHT + 44
 
 
-def draw_map(one: HeatMap, place: Place, scale: Scale) -> str:
+def draw_map(heat_map: HeatMap, position: Position, scale: Scale) -> str:
     """Return the elements of one map."""
     paths: list[list[str]] = [[] for _ in COLOURS]
-    width = pixels(place.column_width)
-    for column, row, cells, level in _stretches(one, scale):
-        x, y, height = place.x(column), place.y(row + cells - 1), cells * _CELL_HEIGHT
+    width = pixels(position.column_width)
+    for column, row, cells, level in _stretches(heat_map, scale):
+        x, y, height = position.x(column), position.y(row + cells - 1), cells * _CELL_HEIGHT
         paths[level].append(f"M{x} {y}h{width}v{height}h-{width}z")
     drawn = [
         f'<path class="l{level}" fill="{colour}" d="{"".join(pieces)}"/>\n'
@@ -116,26 +116,26 @@ def draw_map(one: HeatMap, place: Place, scale: Scale) -> str:
         if pieces
     ]
     columns = [
-        f'<g><title>{_tooltip(one, column)}</title><rect x="{place.x(column)}"'
-        f' y="{place.top}" width="{width}" height="{place.height}"/></g>\n'
-        for column in range(one.grid.columns)
+        f'<g><title>{_tooltip(heat_map, column)}</title><rect x="{position.x(column)}"'
+        f' y="{position.top}" width="{width}" height="{position.height}"/></g>\n'
+        for column in range(heat_map.grid.columns)
     ]
     return (
         f'<g class="cells" shape-rendering="crispEdges">\n{"".join(drawn)}</g>\n'
-        f"{_axes(one, place)}"
+        f"{_axes(heat_map, position)}"
         f'<g class="columns" fill="none" pointer-events="all">\n{"".join(columns)}</g>\n'
     )
 
 
-def _stretches(one: HeatMap, scale: Scale) -> Iterator[tuple[int, int, int, int]]:
-    """Yield cells of one colour above each other: column, lowest row, how many, and their level.
+def _stretches(heat_map: HeatMap, scale: Scale) -> Iterator[tuple[int, int, int, int]]:
+    """Yield stretches of cells of one colour in a column: column, lowest row, length, level.
 
-    Cells outside of what was recorded have none.
+    Cells before and after the recording are in none.
     """
-    grid = one.grid
+    grid = heat_map.grid
     first = (grid.begin_ns - grid.left_ns) // grid.cell_ns
     last = max(-(-(grid.end_ns - grid.left_ns) // grid.cell_ns), first + 1)
-    levels = [scale.level(value) for value in one.values[:last]]
+    levels = [scale.level(value) for value in heat_map.values[:last]]
     begin = first
     for cell in range(first + 1, last + 1):
         if cell < last and cell % grid.rows and levels[cell] == levels[begin]:
@@ -144,21 +144,21 @@ def _stretches(one: HeatMap, scale: Scale) -> Iterator[tuple[int, int, int, int]
         begin = cell
 
 
-def _axes(one: HeatMap, place: Place) -> str:
+def _axes(heat_map: HeatMap, position: Position) -> str:
     """Return the labels of a map: time of columns below it, time within a column beside it."""
-    grid = one.grid
+    grid = heat_map.grid
     texts = []
     for part in (0, 1, 2):
-        y = place.top + place.height - place.height * part // 2 + 4
+        y = position.top + position.height - position.height * part // 2 + 4
         label = format_length(grid.column_ns * part // 2) if part else "0"
         texts.append(_text("axis", _AXIS - 6, y, label, "end"))
     first = grid.left_ns // grid.column_ns
-    step = _step(grid.column_ns, place.column_width)
-    below = place.top + place.height
+    step = _step(grid.column_ns, position.column_width)
+    below = position.top + position.height
     for column in range(grid.columns):
         if (first + column) % step:
             continue
-        x = place.x(column)
+        x = position.x(column)
         texts.append(f'<path class="tick" d="M{x} {below}v4" stroke="#6a655d" fill="none"/>\n')
         label = seconds((first + column) * grid.column_ns)
         texts.append(_text("axis", x, below + 17, label, "middle"))
@@ -171,15 +171,15 @@ def _axes(one: HeatMap, place: Place) -> str:
 
 
 def _step(column_ns: int, column_width: int) -> int:
-    """Return how many columns stand between two labels: of a round length, if there is one."""
-    least = -(-_LABEL_APART * _HUNDREDTHS // column_width)
+    """Return the number of columns between two labels: a round length, if there is one."""
+    minimum = -(-_MIN_LABEL_DISTANCE * _HUNDREDTHS // column_width)
     steps = (length // column_ns for length in round_lengths() if not length % column_ns)
-    return next((step for step in steps if step >= least), least)
+    return next((step for step in steps if step >= minimum), minimum)
 
 
-def draw_legend(one: HeatMap, scale: Scale, top: int, width: int) -> tuple[str, int]:
-    """Return the legend and its height: how many threads each colour stands for."""
-    cell = one.grid.cell_ns
+def draw_legend(heat_map: HeatMap, scale: Scale, top: int, width: int) -> tuple[str, int]:
+    """Return the legend, the number of threads of each colour, and its height."""
+    cell = heat_map.grid.cell_ns
     words = ["none", *(f"to {threads(bound, cell)}" for bound in scale.bounds)]
     words.append(
         f"{threads(scale.top, cell)} or more"
@@ -212,40 +212,41 @@ def _text(kind: str, x: int | str, y: int, text: str, anchor: str) -> str:
     return f'<text class="{kind}" x="{x}" y="{y}"{anchored}>{escape(text)}</text>\n'
 
 
-def _tooltip(one: HeatMap, column: int) -> str:
-    """Return what a tooltip says of a column."""
-    first, last = column * one.grid.rows, (column + 1) * one.grid.rows
-    values = one.values[first:last]
-    words = escape(part_words(one, first, last, sum(values)))
+def _tooltip(heat_map: HeatMap, column: int) -> str:
+    """Return the tooltip of a column."""
+    first, last = column * heat_map.grid.rows, (column + 1) * heat_map.grid.rows
+    values = heat_map.values[first:last]
+    words = escape(part_words(heat_map, first, last, sum(values)))
     if any(values):
         cell = first + values.index(max(values))
-        words += f"\n{escape(f'highest at {cell_words(one, cell)}')}"
+        words += f"\n{escape(f'highest at {cell_words(heat_map, cell)}')}"
     return words
 
 
-def part_words(one: HeatMap, first: int, last: int, value: int) -> str:
-    """Return what is said of the cells from `first` to before `last`."""
-    begin, end = one.grid.edges(first, last)
+def part_words(heat_map: HeatMap, first: int, last: int, value: int) -> str:
+    """Return the words for the cells from `first` to before `last`."""
+    begin, end = heat_map.grid.edges(first, last)
     return (
         f"{seconds(begin)} s to {seconds(end)} s: {format_ns(value)} waited,"
         f" {threads(value, end - begin)} threads on average"
     )
 
 
-def cell_words(one: HeatMap, cell: int) -> str:
-    """Return what is said of the hottest cell of several."""
-    begin, end = one.grid.edges(cell, cell + 1)
-    name = row_words(one.row_ids[one.tops[cell]])
-    return f"{seconds(begin)} s: {threads(one.values[cell], end - begin)} threads, most for {name}"
+def cell_words(heat_map: HeatMap, cell: int) -> str:
+    """Return the words for the hottest cell of several."""
+    begin, end = heat_map.grid.edges(cell, cell + 1)
+    name = row_words(heat_map.row_ids[heat_map.tops[cell]])
+    mean = threads(heat_map.values[cell], end - begin)
+    return f"{seconds(begin)} s: {mean} threads, most for {name}"
 
 
 def row_words(row_id: RowId) -> str:
-    """Return what was waited for, in words."""
+    """Return the lock name or wait message of a row."""
     return row_id[2]
 
 
 def threads(value: int, length_ns: int) -> str:
-    """Return how many threads waited on average: three digits; never 0 where anyone did."""
+    """Return the mean number of waiting threads: three digits; never 0 if any waited."""
     if not value or length_ns <= 0:
         return "0"
     mean = value / length_ns
@@ -262,7 +263,7 @@ def seconds(time_ns: int) -> str:
 
 
 def format_length(length_ns: int) -> str:
-    """Return a length of time, exact, in the largest unit in which it is short."""
+    """Return a length of time, exact, in the largest unit that keeps it short."""
     for factor, unit in ((NS_PER_S, "s"), (1_000_000, "ms"), (1_000, "µs")):
         if length_ns >= factor and not length_ns * 10 % factor:
             return f"{length_ns * 10 // factor / 10:g} {unit}"

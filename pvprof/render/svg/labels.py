@@ -1,7 +1,7 @@
-"""Text as a flame graph shows it: escaped, cut to what fits, values and shares in words.
+"""Text in a flame graph: escaped, cut to what fits, values and shares in words.
 
-Owns wording and fitting; refuses to know where on the picture a text stands. The script of the
-picture repeats `fit`, `format_value` and `format_percent`, so that what it draws reads the same.
+Owns wording and fitting; refuses to know the position of a text. The script of the picture repeats
+`fit`, `format_value` and `format_percent`, so that both read the same.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pvprof.units import Unit
 
 CELL_PERMILLE = 602
-"""Width of a character by the font's size: 0.600 to 0.602 in the usual monospaced fonts."""
+"""Width of a character / size of the font x 1000: 600 to 602 in the usual monospaced fonts."""
 
 _MIN_LABEL = 3
 _SCALED_FROM_NS = 1000
@@ -25,8 +25,8 @@ _SCALED_FROM_NS = 1000
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
 )
-"""What XML 1.0 forbids, a reader would not see, or turns a text round; nor may a name hold a line
-break."""
+"""What XML 1.0 forbids, what is invisible, and what changes the direction of text; line breaks too,
+which a name cannot have."""
 
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"},
@@ -34,16 +34,16 @@ _ESCAPES = str.maketrans(
 
 _ANNOTATION = re.compile(r"(?s)(.+)_\[([kwji])\]")
 ANNOTATIONS = {"k": "kernel", "w": "waker", "j": "JIT", "i": "inlined"}
-"""What other tools hang on to a frame, ``vm_fault_[k]``, and what it means."""
+"""The suffixes of other tools' frames, ``vm_fault_[k]``, and their meaning."""
 
 
 def clean(text: str) -> str:
-    """Return the text with every character that XML forbids, or that is unseen, made visible."""
+    """Return the text with a visible mark for each forbidden or invisible character."""
     return _UNSAFE.sub("\ufffd", text)
 
 
 def escape(text: str) -> str:
-    """Return the text safe to stand in XML, as content or in an attribute."""
+    """Return the text escaped for XML, as content or in an attribute."""
     return clean(text).translate(_ESCAPES)
 
 
@@ -54,9 +54,9 @@ def split_annotation(name: Frame) -> tuple[Frame, str]:
 
 
 def fit(name: str, cells: int) -> str:
-    """Return as much of a label as fits into so many character cells, or nothing.
+    """Return as much of a label as fits into `cells` characters, or nothing.
 
-    The module goes before a letter of the function does: `` kernel` `` tells least.
+    The module is dropped before a letter of the function: `` kernel` `` says least.
     """
     _, tick, function = name.partition("`")
     label = _cut(name, cells)
@@ -64,10 +64,10 @@ def fit(name: str, cells: int) -> str:
 
 
 def _cut(name: str, cells: int) -> str:
-    """Return the beginning of a name, with an ellipsis where that is not all of it.
+    """Return the beginning of a name, with an ellipsis if that is not all of it.
 
-    Outside ASCII a character is taken to be two cells wide: too short is better than drawn over
-    the neighbour.
+    A character outside ASCII counts as two cells: too short is better than drawn over the
+    neighbour.
     """
     if cells < _MIN_LABEL:
         return ""
@@ -85,7 +85,7 @@ def _cut(name: str, cells: int) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """Return the lines of a text, none wider than so many cells."""
+    """Return the lines of a text, each at most `cells` characters wide."""
     width = max(1, cells if text.isascii() else cells // 2)
     return [
         line
@@ -95,7 +95,7 @@ def wrap(text: str, cells: int) -> list[str]:
 
 
 def format_value(value: int, unit: Unit, count_name: str = "") -> str:
-    """Return a value in full, after a scaled one where that is shorter."""
+    """Return a value in full, after a scaled one if that is shorter."""
     if unit == "ns":
         exact = format_exact(value, unit)
         return f"{format_ns(value)} ({exact})" if abs(value) >= _SCALED_FROM_NS else exact

@@ -2,8 +2,8 @@
 
 Owns colours and legend; refuses to draw. A colour follows from a name alone (its place in a list,
 or crc32, never hash order), so that a function, a module or a lock class looks the same in the
-pictures of two days; but for ``safe``, whose colours are too few for that.
-Every colour carries black text at the contrast that WCAG level AA wants.
+pictures of two days; except ``safe``, which has too few colours for that.
+Black text on every colour has the contrast that WCAG level AA requires.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import colorsys
 import re
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from pvprof.analysis.stacks.layout import MIXED, REST, Box
 from pvprof.model.stacks import DELIMITER, NO_STACK, WAKER_DELIMITER
@@ -23,12 +23,7 @@ if TYPE_CHECKING:
 
     from pvprof.analysis.stacks.fold import Folded
     from pvprof.model.stacks import Frame
-
-Palette = Literal["auto", "cause", "module", "name", "hot", "safe"]
-PALETTES: tuple[Palette, ...] = get_args(Palette)
-"""``auto`` takes ``cause`` where it is known what was waited for, else ``module`` where frames name
-several modules, else ``name``. ``safe`` groups like it, in colours that are told apart with
-any colour vision (those of Okabe and Ito, lightened)."""
+    from pvprof.views.flamegraph import Palette
 
 ROOT_COLOUR = "#d9d6cf"
 MATCH_COLOUR = "#e58bf2"
@@ -63,7 +58,7 @@ _GOLDEN_ANGLE = 137.508
 # That of the first place; then all hues but those around `MATCH_COLOUR`.
 _FIRST_HUE, _HUES_FROM, _HUES = 85, 310, 330
 _LIGHT_AND_SATURATION = ((70, 80), (66, 55), (78, 60))
-_MOST_HASHED = 99_991
+_MAX_HASHED = 99_991
 _SAFE_COLOURS = (
     "#e6ab3c", "#72bfe8", "#3fb795", "#f0e442", "#6ca6d9", "#ec8a4f", "#d99cbd", "#b9b3a6",
 )  # fmt: skip
@@ -89,7 +84,7 @@ class Painting:
 
 
 def paint(layouts: Sequence[Sequence[Box]], folded: Folded, palette: Palette) -> Painting:
-    """Return the colours of all boxes of some layouts of one profile."""
+    """Return the colours of all boxes of the layouts of one profile."""
     names = {box.name for boxes in layouts for box in boxes if box.depth}
     chosen = _choose(names, folded) if palette in ("auto", "safe") else palette
     brush: _Brush
@@ -119,7 +114,7 @@ def paint(layouts: Sequence[Sequence[Box]], folded: Folded, palette: Palette) ->
 
 
 def grey_of(name: Frame) -> str:
-    """Return the colour of a frame that is no code, in any palette; empty for the others."""
+    """Return the grey of a frame that is not code, in any palette; empty for other frames."""
     return _GREYS.get(name, "")
 
 
@@ -131,7 +126,7 @@ def _choose(names: Iterable[Frame], folded: Folded) -> Palette:
 
 
 def _colours(boxes: Iterable[Box], brush: _Brush) -> Iterable[str]:
-    """Yield the colour of each box; what stands on a ``--`` belongs to a waker."""
+    """Yield the colour of each box; boxes above a ``--`` belong to a waker."""
     waker_from = 0
     for box in boxes:
         if waker_from and box.depth <= waker_from:
@@ -145,19 +140,19 @@ def _colours(boxes: Iterable[Box], brush: _Brush) -> Iterable[str]:
 
 
 class _Brush:
-    """A palette at work."""
+    """A palette that colours boxes."""
 
     def colour(self, box: Box, of_waker: bool) -> str:
-        """Return the colour of a box that is no root and no separator."""
+        """Return the colour of a box that is neither root nor separator."""
         raise NotImplementedError
 
     def legend(self) -> tuple[tuple[str, str], ...]:
-        """Return what the colours mean."""
+        """Return (colour, meaning) pairs."""
         raise NotImplementedError
 
 
 class _ByCause(_Brush):
-    """What was waited for in full colour, the code that waits for nothing else in a pale one."""
+    """The waited-for frame in full colour, code that leads to one cause only in a pale one."""
 
     def __init__(self, folded: Folded, *, is_safe: bool) -> None:
         self._reasons = folded.reasons
@@ -188,8 +183,8 @@ class _ByModule(_Brush):
     """One hue for each module or annotation, in shades by name."""
 
     def __init__(self, names: Iterable[Frame], *, is_safe: bool) -> None:
-        found = {group_of(name) for name in names} - {_NO_GROUP, ""}
-        groups = sorted(found, key=lambda group: (_place_of(group), group))
+        named = {group_of(name) for name in names} - {_NO_GROUP, ""}
+        groups = sorted(named, key=lambda group: (_place_of(group), group))
         self._groups = _group_colours(groups, is_safe=is_safe)
         self._shades: dict[tuple[str, Frame], str] = {}
         self._waker = self._groups.get(_WAKER) or _group_colours([_WAKER], is_safe=is_safe)[_WAKER]
@@ -230,7 +225,7 @@ class _ByName(_Brush):
 
 
 def name_colour(name: Frame, *, is_hot: bool = False) -> str:
-    """Return the colour of a function: always the same, in whatever module it is."""
+    """Return the colour of a function: the same in every module."""
     mix = _crc(function_of(name))
     if is_hot:
         step = mix % _HOT_STEPS
@@ -246,7 +241,7 @@ def function_of(name: Frame) -> str:
 
 
 def group_of(name: Frame) -> str:
-    """Return the module of a frame, or what its annotation says, or that it has neither."""
+    """Return the module of a frame, the meaning of its annotation, or `_NO_GROUP`."""
     plain, letter = split_annotation(name)
     if letter:
         return ANNOTATIONS[letter]
@@ -259,10 +254,10 @@ def group_of(name: Frame) -> str:
 
 
 def _group_colours(groups: Iterable[str], *, is_safe: bool) -> dict[str, str]:
-    """Return a colour for each group: by its name alone.
+    """Return a colour for each group, by its name alone.
 
-    Colours that are safe for any vision are too few for that: the first groups have one each, in
-    the given order, all others share the last.
+    There are too few safe colours for that: the first groups have one each, in the given order, all
+    others share the last.
     """
     if is_safe:
         last = len(_SAFE_COLOURS) - 1
@@ -271,7 +266,7 @@ def _group_colours(groups: Iterable[str], *, is_safe: bool) -> dict[str, str]:
 
 
 def _place_of(group: str) -> int:
-    return _PLACE_OF.get(group, len(_PLACES) + _crc(group) % _MOST_HASHED)
+    return _PLACE_OF.get(group, len(_PLACES) + _crc(group) % _MAX_HASHED)
 
 
 def _colour_at(place: int) -> str:
@@ -285,7 +280,7 @@ def _legend_of(groups: Mapping[str, str]) -> list[tuple[str, str]]:
     names: dict[str, list[str]] = {}
     for group, colour in groups.items():
         names.setdefault(colour, []).append(group)
-    return [(colour, ", ".join(some)) for colour, some in names.items()]
+    return [(colour, ", ".join(same_colour)) for colour, same_colour in names.items()]
 
 
 def _crc(text: str) -> int:
@@ -298,7 +293,7 @@ def _hsl(hue: float, light: float, saturation: float) -> str:
 
 
 def _mix(colour: str, other: str, percent: int = 100 - _PALE_PERCENT) -> str:
-    """Return so many percent of a colour with the rest of another."""
+    """Return a mix: `percent` of a colour, the rest of another."""
     pairs = zip(bytes.fromhex(colour[1:]), bytes.fromhex(other[1:]), strict=True)
-    mixed = bytes((mine * percent + theirs * (100 - percent) + 50) // 100 for mine, theirs in pairs)
+    mixed = bytes((own * percent + others * (100 - percent) + 50) // 100 for own, others in pairs)
     return f"#{mixed.hex()}"

@@ -1,14 +1,14 @@
-"""What the script of a flame graph is given: the trees and the texts, as small as they get.
+"""The data of the script of a flame graph: trees and texts, as small as possible.
 
-Owns the encoding, of which ``flame_model.js`` is the reader. A tree is one string, its boxes
+Owns the encoding, which ``flame_model.js`` reads. A tree is one string, its boxes
 parents first, joined by blanks. Each is
 
     NAME [.OWN] [~REST*STACKS] [!COLOUR] [^UP]
 
-NAME, STACKS, COLOUR and UP are numbers to the base 36: an index into the names, how many stacks
-are in the rest, an index into the colours where it is not that of the name, and how many levels the
-box stands below being a child of the one before. OWN and REST are values in hex, several joined by
-``,`` where a tree has several columns. What is 0 is left out.
+NAME, STACKS, COLOUR and UP are numbers in base 36: an index into the names, the number of stacks in
+the rest, an index into the colours if it is not that of the name, and the number of levels from
+where a child of the previous box would be up to this box. OWN and REST are values in hex, joined by
+``,`` if a tree has several columns. What is 0 is left out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 class Names:
-    """The distinct names of some trees, each with the colour that most of its boxes may share."""
+    """The distinct names of trees, each with the colour of its first box."""
 
     def __init__(self) -> None:
         self._index: dict[str, int] = {}
@@ -34,11 +34,11 @@ class Names:
 
     def index(self, name: str, colour: int) -> int:
         """Return the number of a name; a new one takes the colour as its own."""
-        found = self._index.get(name)
-        if found is None:
-            found = self._index[name] = len(self._index)
+        number = self._index.get(name)
+        if number is None:
+            number = self._index[name] = len(self._index)
             self._colours.append(colour)
-        return found
+        return number
 
     def colour(self, index: int) -> int:
         """Return the colour of a name."""
@@ -67,7 +67,7 @@ def encode_tree(
         boxes: parents first.
         colours: of each box.
         names: takes the names in.
-        values: gives the own values of a box and those of its rest.
+        values: returns the own values of a box and those of its rest.
     """
     parts = []
     previous = -1
@@ -90,7 +90,7 @@ def encode_tree(
 
 
 def base36(number: int) -> str:
-    """Return a number that is not negative to the base 36."""
+    """Return a number, not negative, in base 36."""
     digits = ""
     while number >= 36:
         number, digit = divmod(number, 36)
@@ -99,6 +99,6 @@ def base36(number: int) -> str:
 
 
 def embed(data: Mapping[str, Any]) -> str:
-    """Return data as JSON that may stand between tags of XML and HTML."""
+    """Return data as JSON that is safe between tags of XML and HTML."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return _NO_MARKUP.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

@@ -1,1 +1,1 @@
-"""Text for people: the terminal, Markdown, folded stacks, a printed tree."""
+"""Text: the terminal, Markdown, folded stacks, a printed tree."""

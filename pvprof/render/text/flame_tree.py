@@ -1,15 +1,14 @@
-"""Folded stacks as a printed tree, by rich: for people on the target, with nothing but a terminal.
+"""Folded stacks as a printed tree, by rich: for a target that has only a terminal.
 
-Owns the tree's shape: heaviest first; a frame that only hands on what its caller got stands below
-it without a number and without indentation, so that 80 columns hold deep stacks. It refuses to
-decide which stacks count and which frames are too small (``flame`` cuts them).
+Owns the shape of the tree: heaviest first; a frame with the same value as its caller is printed
+below it without a number and without indentation, so that 80 columns hold deep stacks. It refuses
+to decide which stacks count and which frames are too small (``analysis.stacks.layout`` cuts them).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -18,37 +17,30 @@ from rich.text import Text
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Box, lay_out
-from pvprof.errors import UsageError
 from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, show_controls
+from pvprof.render.rendered import Rendered
 from pvprof.render.svg.labels import fit
-from pvprof.units import count_stacks, format_share, format_value
+from pvprof.render.text.console import plain_text
+from pvprof.units import UNIT_WORDS, count_stacks, format_share, format_value
+from pvprof.views.folded import TreeOptions, TreeView
 
 _VALUE_CELLS, _SHARE_CELLS = 10, 7
-_LEAST_NAME_CELLS = 16
+_MIN_NAME_CELLS = 16
 _HOT_PERCENT = 10
 
 
-@dataclass(frozen=True, slots=True)
-class TreeOptions:
-    """How much of a tree is printed.
+def render(view: TreeView) -> Rendered:
+    """Return the tree as plain text."""
+    return plain_text(lambda console: draw(view, console))
 
-    Attributes:
-        min_percent: frames below this share of the total are added up in one line.
-        depth: how many forks deep the tree goes; 0 for all.
-    """
 
-    min_percent: float = 1.0
-    depth: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.min_percent <= 100:
-            raise UsageError(f"{self.min_percent} % is no share")
-        if self.depth < 0:
-            raise UsageError(f"no tree has {self.depth} levels")
+def draw(view: TreeView, console: Console) -> None:
+    """Draw the tree on a console."""
+    print_tree(view.folded, console, view.options)
 
 
 class TreeLine(NamedTuple):
-    """One line: its value, or None where that is the caller's; guides; name; what sort it is."""
+    """One line: value, or None if it is the caller's; guides; name; sort (code, reason, rest)."""
 
     value: int | None
     guide: str
@@ -64,7 +56,9 @@ class _Node(NamedTuple):
 def print_tree(folded: Folded, console: Console, options: TreeOptions) -> None:
     """Print the stacks as a tree, as wide as the console is."""
     total = folded.total
-    heading = f"{'of all':>{_SHARE_CELLS}} {_heading(folded):>{_VALUE_CELLS}}"
+    heading = (
+        f"{'of all':>{_SHARE_CELLS}} {UNIT_WORDS[folded.unit].quantity.lower():>{_VALUE_CELLS}}"
+    )
     console.print(Text(f"{heading}  frame", style="dim"))
     for line in tree_lines(folded, options):
         numbers = " " * (_SHARE_CELLS + 1 + _VALUE_CELLS)
@@ -74,7 +68,7 @@ def print_tree(folded: Folded, console: Console, options: TreeOptions) -> None:
             value = format_value(line.value, folded.unit)
             numbers = f"{share:>{_SHARE_CELLS}} {value:>{_VALUE_CELLS}}"
             is_hot = 100 * line.value >= _HOT_PERCENT * total
-        room = max(console.width - len(numbers) - 2 - len(line.guide), _LEAST_NAME_CELLS)
+        room = max(console.width - len(numbers) - 2 - len(line.guide), _MIN_NAME_CELLS)
         text = Text(no_wrap=True, overflow="crop")
         text.append(numbers, style="bold" if is_hot else "")
         text.append(f"  {line.guide}", style="dim")
@@ -87,8 +81,8 @@ _STYLES = {"code": "", "reason": "bold cyan", "rest": "dim"}
 
 def tree_lines(folded: Folded, options: TreeOptions) -> Iterator[TreeLine]:
     """Yield the lines of the tree; the numbers below a frame add up to its own."""
-    least = math.ceil(Fraction(str(options.min_percent)) * folded.total / 100)
-    layout = lay_out(folded, least, "weight")
+    minimum = math.ceil(Fraction(str(options.min_percent)) * folded.total / 100)
+    layout = lay_out(folded, minimum, "weight")
     if not layout.boxes:
         return
     pending: list[tuple[_Node | TreeLine, str, str, int, bool]] = [
@@ -109,9 +103,9 @@ def tree_lines(folded: Folded, options: TreeOptions) -> Iterator[TreeLine]:
             continue
         items = _items(node, is_too_deep=bool(options.depth) and forks >= options.depth)
         last = len(items) - 1
-        for place in range(last, -1, -1):
-            corner, line = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
-            pending.append((items[place], below + corner, below + line, forks + 1, True))
+        for index in range(last, -1, -1):
+            corner, line = ("└─ ", "   ") if index == last else ("├─ ", "│  ")
+            pending.append((items[index], below + corner, below + line, forks + 1, True))
 
 
 def _tree(boxes: tuple[Box, ...]) -> _Node:
@@ -125,7 +119,7 @@ def _tree(boxes: tuple[Box, ...]) -> _Node:
 
 
 def _items(node: _Node, *, is_too_deep: bool) -> list[_Node | TreeLine]:
-    """Return what stands below a frame where the tree forks."""
+    """Return the lines below a frame at which the tree forks."""
     box = node.box
     items: list[_Node | TreeLine] = []
     if is_too_deep:
@@ -138,7 +132,3 @@ def _items(node: _Node, *, is_too_deep: bool) -> list[_Node | TreeLine]:
     if box.self_value and items:
         items.append(TreeLine(box.self_value, "", "[itself]", "rest"))
     return items
-
-
-def _heading(folded: Folded) -> str:
-    return {"ns": "time", "samples": "samples", "events": "events"}[folded.unit]

@@ -7,13 +7,14 @@ from operator import itemgetter
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import Stack
+from pvprof.render.rendered import Rendered
 
 
-def render(folded: Folded) -> str:
+def render(folded: Folded) -> Rendered:
     """Return one line for each stack, in ascending order of their text, each with its newline."""
-    return "".join(map("%s %d\n".__mod__, sorted(folded.rows, key=itemgetter(0))))
+    return Rendered("".join(map("%s %d\n".__mod__, sorted(folded.rows, key=itemgetter(0)))))
 
 
-def render_differential(rows: Iterable[tuple[Stack, int, int]]) -> str:
-    """Return one line for each stack with two numbers, the base's and the new side's."""
-    return "".join(map("%s %d %d\n".__mod__, rows))
+def render_differential(rows: Iterable[tuple[Stack, int, int]]) -> Rendered:
+    """Return one line for each stack with two numbers: of the base and of the new side."""
+    return Rendered("".join(map("%s %d %d\n".__mod__, rows)))

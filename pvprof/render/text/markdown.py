@@ -6,23 +6,25 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from pvprof.analysis.compare.compare import Comparison
-from pvprof.analysis.report import Report
-from pvprof.stats.study import Study
+from pvprof.render.rendered import Rendered
+from pvprof.views.comparison import ComparisonView
+from pvprof.views.report_view import ReportView
+from pvprof.views.study import StudyView
 from pvprof.views.tables import compare as comparison
 from pvprof.views.tables import plot, verdicts
 from pvprof.views.tables import stats as statistics
 from pvprof.views.tables.details import detail_tables, sentences
 from pvprof.views.tables.problems import problem_lines
 from pvprof.views.tables.report import aside_table, heading, histogram_table, lock_tables, summary
-from pvprof.views.tables.table import Table, TableOptions
+from pvprof.views.tables.table import Table
 
 _PLOT_WIDTH = 80
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~#])")
 
 
-def render(report: Report, options: TableOptions) -> str:
-    """Return the report in Markdown, with a final newline."""
+def render_report(view: ReportView) -> Rendered:
+    """Return a report in Markdown."""
+    report, options = view.report, view.options
     parts = [f"# {escape(heading(report))}"]
     facts = [f"- {escape(label)}: {escape(text)}" for label, text in report.provenance[1:]]
     facts += [f"- **{escape(line)}**" for line in problem_lines(report.problems)]
@@ -38,11 +40,12 @@ def render(report: Report, options: TableOptions) -> str:
     histograms = None if options.only_locks else histogram_table(report.histograms, options)
     if histograms:
         parts.append(_table(histograms))
-    return "\n\n".join(parts) + "\n"
+    return _text(parts)
 
 
-def render_study(study: Study, has_plot: bool) -> str:
-    """Return a study in Markdown, with a final newline; plots are code blocks."""
+def render_study(view: StudyView) -> Rendered:
+    """Return a study in Markdown; plots are code blocks."""
+    study, has_plot = view.study, view.options.has_plot
     parts = [f"# {escape(statistics.heading(study))}"]
     facts = [f"- **{escape(line)}**" for line in problem_lines(study.problems)]
     parts.append("\n".join([*facts, f"- pvprof {study.version}"]))
@@ -57,30 +60,29 @@ def render_study(study: Study, has_plot: bool) -> str:
         remarks = [f"- {escape(line)}" for line in statistics.remarks(section)]
         parts += ["\n".join(remarks)] if remarks else []
     parts += [escape(statistics.POWER_LEGEND)] if statistics.has_power(study) else []
-    return "\n\n".join(parts) + "\n"
+    return _text(parts)
 
 
-def render_changes(changes: Comparison, top: int, pictures: Sequence[str]) -> str:
-    """Return a comparison for a code review: one table, a sentence for each verdict, links.
-
-    Args:
-        changes: what is said.
-        top: how many locks; 0 for all. What differs is shown in any case.
-        pictures: files beside this one to link to, relative to it.
-    """
+def render_comparison(view: ComparisonView) -> Rendered:
+    """Return a comparison for a code review: one table, a sentence for each verdict, links."""
+    changes, options = view.comparison, view.options
     parts = [f"# {escape(comparison.heading(changes))}"]
     parts += [escape(comparison.method(changes))]
     problems = problem_lines((*changes.caveats, *changes.problems))
     parts += ["\n".join(f"- **{escape(line)}**" for line in problems)] if problems else []
-    parts.append(_table(comparison.one_table(changes, top)))
-    said = [*verdicts.sentences(changes), verdicts.missing_line(changes)]
-    lines = [f"- {escape(line)}" for line in said if line]
-    lines += [f"- {escape(line)}" for line in comparison.tower_lines(changes)]
+    parts.append(_table(comparison.verdict_table(changes, options.top)))
+    verdict_lines = [*verdicts.sentences(changes), verdicts.missing_line(changes)]
+    lines = [f"- {escape(line)}" for line in verdict_lines if line]
+    lines += [f"- {escape(line)}" for line in comparison.path_lines(changes)]
     lines += [f"- {escape(line)}" for line in comparison.aside_lines(changes)]
     parts += ["\n".join(lines)] if lines else []
-    parts += [f"[{escape(name)}](<{quote(name)}>)" for name in pictures]
+    parts += [f"[{escape(name)}](<{quote(name)}>)" for name in options.pictures]
     parts += [f"pvprof {changes.version}"]
-    return "\n\n".join(parts) + "\n"
+    return _text(parts)
+
+
+def _text(parts: Sequence[str]) -> Rendered:
+    return Rendered("\n\n".join(parts) + "\n")
 
 
 def escape(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A report, a study, a comparison on a terminal, by rich: colour for people, plain into pipes."""
+"""A report, a study or a comparison for a terminal, by rich: in colour, or as plain text."""
 
 from __future__ import annotations
 
@@ -11,26 +11,35 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pvprof.analysis.compare.compare import Comparison
-from pvprof.analysis.report import Report
 from pvprof.model.problems import Problem, Severity
-from pvprof.stats.study import Study, StudySection
+from pvprof.render.rendered import Rendered
+from pvprof.render.text.console import plain_text
+from pvprof.stats.study import StudySection
+from pvprof.views.comparison import ComparisonView
+from pvprof.views.report_view import ReportView
+from pvprof.views.study import StudyView
 from pvprof.views.tables import compare as comparison
 from pvprof.views.tables import plot, verdicts
 from pvprof.views.tables import stats as statistics
 from pvprof.views.tables.details import detail_tables, sentences
 from pvprof.views.tables.problems import problem_lines
 from pvprof.views.tables.report import aside_table, heading, histogram_table, lock_tables, summary
-from pvprof.views.tables.table import Table, TableOptions
+from pvprof.views.tables.table import Table
 
 _GAP = 3
-_WIDEST_PLOT = 120
-_MOST_NAME = 24
+_MAX_PLOT = 120
+_MAX_NAME = 24
 _STYLES: dict[Severity, str] = {"loss": "bold red", "warning": "yellow", "note": "dim"}
 
 
-def print_report(report: Report, console: Console, options: TableOptions) -> None:
-    """Print a report on a console; columns that do not fit are left out and named."""
+def render_report(view: ReportView) -> Rendered:
+    """Return a report as plain text."""
+    return plain_text(lambda console: draw_report(view, console))
+
+
+def draw_report(view: ReportView, console: Console) -> None:
+    """Draw a report on a console; columns that do not fit are left out and named."""
+    report, options = view.report, view.options
     console.print(Text(heading(report), style="bold"))
     for label, text in report.provenance[1:]:
         console.print(Text(f"  {label}: {text}", style="dim"))
@@ -51,8 +60,14 @@ def print_report(report: Report, console: Console, options: TableOptions) -> Non
         _print_table(histograms, console)
 
 
-def print_study(study: Study, console: Console, has_plot: bool) -> None:
-    """Print a study on a console: of each metric a plot, the sets, and the differences."""
+def render_study(view: StudyView) -> Rendered:
+    """Return a study as plain text."""
+    return plain_text(lambda console: draw_study(view, console))
+
+
+def draw_study(view: StudyView, console: Console) -> None:
+    """Draw a study on a console: for each metric a plot, the sets, and the differences."""
+    study, has_plot = view.study, view.options.has_plot
     console.print(Text(statistics.heading(study), style="bold"))
     _print_problems(study.problems, console)
     is_drawn = False
@@ -77,8 +92,14 @@ def print_study(study: Study, console: Console, has_plot: bool) -> None:
         console.print(Text(legend, style="dim"))
 
 
-def print_changes(changes: Comparison, console: Console, top: int) -> None:
-    """Print a comparison on a console: caveats, times, rows, code."""
+def render_comparison(view: ComparisonView) -> Rendered:
+    """Return a comparison as plain text."""
+    return plain_text(lambda console: draw_comparison(view, console))
+
+
+def draw_comparison(view: ComparisonView, console: Console) -> None:
+    """Draw a comparison on a console: caveats, times, rows, code."""
+    changes, top = view.comparison, view.options.top
     console.print(Text(comparison.heading(changes), style="bold"))
     console.print(Text(f"  {comparison.method(changes)}", style="dim"))
     _print_problems(changes.caveats, console)
@@ -92,7 +113,7 @@ def print_changes(changes: Comparison, console: Console, top: int) -> None:
         tables = comparison.row_tables(changes, section, top)
         functions = comparison.functions_table(changes, section)
         tables += [functions] if functions else []
-        for table in [*tables, *comparison.tower_tables(section)]:
+        for table in [*tables, *comparison.path_tables(section)]:
             _print_table(table, console)
         aside = comparison.aside_line(section)
         if aside:
@@ -106,19 +127,19 @@ def print_changes(changes: Comparison, console: Console, top: int) -> None:
 
 
 def _plot(section: StudySection, console: Console) -> list[str]:
-    drawn = plot.draw([row.series for row in section.rows], min(console.width, _WIDEST_PLOT))
+    drawn = plot.draw([row.series for row in section.rows], min(console.width, _MAX_PLOT))
     return ["", *drawn] if drawn else []
 
 
 def _narrow(table: Table) -> Table:
     """Shorten long names of sets, paths mostly, so that the numbers have room."""
-    rows = tuple((plot.shorten(row[0], _MOST_NAME), *row[1:]) for row in table.rows)
+    rows = tuple((plot.shorten(row[0], _MAX_NAME), *row[1:]) for row in table.rows)
     return Table(table.title, table.columns, rows)
 
 
 def _print_problems(problems: Sequence[Problem], console: Console) -> None:
-    for line, one in zip(problem_lines(problems), problems, strict=True):
-        console.print(Text(f"  {line}", style=_STYLES[one.severity]))
+    for line, problem in zip(problem_lines(problems), problems, strict=True):
+        console.print(Text(f"  {line}", style=_STYLES[problem.severity]))
 
 
 def _print_table(table: Table, console: Console) -> None:

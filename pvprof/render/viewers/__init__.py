@@ -1,1 +1,1 @@
-"""Files for viewers of others: speedscope and Chrome traces."""
+"""Files for other tools' viewers: speedscope and Chrome traces."""

@@ -1,4 +1,4 @@
-"""The tables that text outputs share: what a report, a study or a comparison says, cell by cell.
+"""The tables that text outputs share: a report, a study or a comparison, cell by cell.
 
-``table`` is the vocabulary; the other modules each make the tables of one subject.
+``table`` is the vocabulary; each of the other modules makes the tables of one subject.
 """

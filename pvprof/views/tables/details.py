@@ -1,4 +1,4 @@
-"""What a report tells besides its tables of locks: sentences always, tables on demand."""
+"""What a report has beside its lock tables: sentences always, further tables on request."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pvprof.views.tables.waits import (
 )
 from pvprof.views.tables.wakers import waker_sentence
 
-OF_SINGLES = ("overlap", "objects", "owners", "stacks")
-"""Tables of single waits, to be asked for."""
+OF_SINGLE_WAITS = ("overlap", "objects", "owners", "stacks")
+"""Tables of single waits, shown on request."""
 
-DETAILS = ("wakers", "spin", *OF_SINGLES)
-"""All that may be asked for: columns of wakers, then tables in the order in which they stand."""
+DETAILS = ("wakers", "spin", *OF_SINGLE_WAITS)
+"""All that can be requested: columns of wakers, then tables in the order of a report."""
 
 NEEDS = {
     "wakers": (
@@ -29,17 +29,17 @@ NEEDS = {
     ),
     "spin": ("no spinning was recorded", "pvprof record locks, or lockstat(1), records it"),
     **dict.fromkeys(
-        OF_SINGLES,
+        OF_SINGLE_WAITS,
         ("no single waits were recorded", "pvprof record events records them; sums do not tell"),
     ),
 }
-"""For each table what is the matter where there is none, and what helps."""
+"""For each of `DETAILS`: the error if the recording cannot give it, and a hint."""
 
 
 def sentences(section: Section) -> list[str]:
-    """Return what is said of a section below its summary."""
-    said = (spin_sentence(section), overlap_sentence(section), waker_sentence(section))
-    return [text for text in said if text]
+    """Return the sentences below the summary of a section."""
+    texts = (spin_sentence(section), overlap_sentence(section), waker_sentence(section))
+    return [text for text in texts if text]
 
 
 def has_detail(section: Section, name: str) -> bool:
@@ -50,23 +50,23 @@ def has_detail(section: Section, name: str) -> bool:
 
 
 def detail_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
-    """Return the tables that were asked for (`TableOptions.details`), without empty ones.
+    """Return the tables that were requested (`TableOptions.details`), without empty ones.
 
-    Who ended waits stands in every whole report.
+    The table of wakers is in every whole report.
     """
     rows = section.rows[: options.top] if options.top else section.rows
     wakers = waker_table(section, report, options)
-    made: list[Table] = [wakers] if wakers else []
+    tables: list[Table] = [wakers] if wakers else []
     if "spin" in options.details and has_spins(section):
-        made.append(spin_table(section, rows))
-    singles = section.singles
-    if singles is not None:
+        tables.append(spin_table(section, rows))
+    single_waits = section.singles
+    if single_waits is not None:
         if "overlap" in options.details:
-            made.append(overlap_table(singles, rows, report))
+            tables.append(overlap_table(single_waits, rows, report))
         if "objects" in options.details:
-            made.append(objects_table(singles, rows))
+            tables.append(objects_table(single_waits, rows))
         if "owners" in options.details:
-            made += [owners_table(singles, rows), chains_table(singles)]
+            tables += [owners_table(single_waits, rows), chains_table(single_waits)]
         if "stacks" in options.details:
-            made.append(stacks_table(singles, rows))
-    return [table for table in made if table.rows]
+            tables.append(stacks_table(single_waits, rows))
+    return [table for table in tables if table.rows]

@@ -1,8 +1,7 @@
-"""What tracing costs, as far as anybody has measured it: a caution for readers of a report.
+"""The cost of tracing, as measured elsewhere: a caution for readers of a report.
 
-Owns the ratios that ``kernel-patches/README.md`` and ``docs/bench.md`` list, and which program each
-belongs to. They are of experiments on other machines: they say how much to expect, not what this
-recording cost.
+Owns the ratios that ``kernel-patches/README.md`` and ``docs/bench.md`` list, by program. They come
+from experiments on other machines: they say how much to expect, not what this recording cost.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from pvprof.recording.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class _Experiment:
-    """Where ratios were measured.
+    """One experiment that measured ratios of run times.
 
     Attributes:
-        where: in words.
-        ratios: by the name of the program, as the manifest has it: its ratio, and of what.
-        others: the range of all of them.
+        where: machine and workload, in words.
+        ratios: by the program's name in manifests: (ratio, method).
+        others: the range of all ratios.
     """
 
     where: str
@@ -58,7 +57,7 @@ _BPFTRACE = _Experiment(
 
 
 def overhead_notes(manifests: Iterable[Manifest]) -> tuple[str, ...]:
-    """Return one sentence for each program that recorded, on how much tracing may have cost."""
+    """Return one sentence for each program that recorded: the cost that tracing may have had."""
     programs = {(manifest.program, manifest.tracer == "bpftrace"): None for manifest in manifests}
     notes = (_note(program, _BPFTRACE if is_linux else _DTRACE) for program, is_linux in programs)
     return tuple(notes) or (_note("", _DTRACE),)
@@ -66,17 +65,17 @@ def overhead_notes(manifests: Iterable[Manifest]) -> tuple[str, ...]:
 
 def _note(program: str, experiment: _Experiment) -> str:
     if program in experiment.ratios:
-        ratio, what = experiment.ratios[program]
+        ratio, method = experiment.ratios[program]
         return (
             f"Tracing slows down what it measures. Program {program}: {ratio} times the run time"
-            f" for {what} ({experiment.where})."
+            f" for {method} ({experiment.where})."
         )
-    named = (
+    unknown = (
         f"The cost of program {program} is not known"
         if program
         else "Which program recorded is not known"
     )
     return (
-        f"Tracing slows down what it measures. {named}; others took {experiment.others} times the"
+        f"Tracing slows down what it measures. {unknown}; others took {experiment.others} times the"
         f" run time ({experiment.where})."
     )

@@ -1,4 +1,4 @@
-"""Series drawn as text: every run a mark on one common axis, mean and spread below.
+"""Series drawn as text: each run is a mark on a common axis, mean and spread are below.
 
 stock                                                              •   2
                                                                    ├AM┤
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pvprof.stats.series import Series, Summary
 
 LEGEND = "• one run, 2 to 9 that many, # more; ├─┤ stddev about the mean A, M median"
-_MOST_LABEL = 24
-_LEAST_AXIS = 20
+_MAX_LABEL = 24
+_MIN_AXIS = 20
 _MARGIN = 2
 
 
@@ -28,37 +28,37 @@ class _Axis:
     width: int
 
     def cell(self, value: float) -> int:
-        """Return the cell of a value, 0 the leftmost."""
+        """Return the cell of a value; 0 is the leftmost."""
         share = (value - self.low) / (self.high - self.low)
         return min(self.width - 1, max(0, int(share * self.width)))
 
 
-def shorten(text: str, most: int) -> str:
-    """Return text of at most so many characters; its middle gives way."""
-    if len(text) <= most:
+def shorten(text: str, max_length: int) -> str:
+    """Return the text, shortened in its middle to at most `max_length` characters."""
+    if len(text) <= max_length:
         return text
-    head = (most - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+    head = (max_length - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (max_length - 1 - head) :]}"
 
 
 def draw(series: Sequence[Series], width: int) -> list[str]:
-    """Return the lines of the plot, none where all values are the same.
+    """Return the lines of the plot; none if all values are the same.
 
     Args:
         series: of one metric.
-        width: how many characters a line may have.
+        width: maximum number of characters in a line.
     """
-    summaries = [one.summary() for one in series]
-    ends = [end for one in summaries for end in _ends(one)]
+    summaries = [run_set.summary() for run_set in series]
+    ends = [end for run_set in summaries for end in _ends(run_set)]
     low, high = min(ends), max(ends)
     if not low < high:
         return []
-    label = min(max(len(one.name) for one in series), _MOST_LABEL)
-    axis = _Axis(low, high, max(width - label - 2 * _MARGIN, _LEAST_AXIS))
+    label = min(max(len(run_set.name) for run_set in series), _MAX_LABEL)
+    axis = _Axis(low, high, max(width - label - 2 * _MARGIN, _MIN_AXIS))
     lines = []
-    for one, summary in zip(series, summaries, strict=True):
-        name = shorten(one.name, label).ljust(label)
-        lines.append(f"{'':{_MARGIN}}{name}{'':{_MARGIN}}{_marks(one, axis)}".rstrip())
+    for run_set, summary in zip(series, summaries, strict=True):
+        name = shorten(run_set.name, label).ljust(label)
+        lines.append(f"{'':{_MARGIN}}{name}{'':{_MARGIN}}{_marks(run_set, axis)}".rstrip())
         lines.append(f"{'':{label + 2 * _MARGIN}}{_bar(summary, axis)}".rstrip())
     left, right = f"{low:.6g}", f"{high:.6g}"
     gap = max(axis.width - len(left) - len(right), 1)

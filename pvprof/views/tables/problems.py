@@ -1,4 +1,4 @@
-"""Problems of the input in words, one line each: for pictures and tables alike."""
+"""Problems of the input in words, one line each: for pictures, tables and stderr."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from pvprof.model.stacks import show_controls
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:
     """Return one line for each problem: severity, count, text, place."""
-    lines = []
-    for one in problems:
-        times = f"{one.count:,} x " if one.count > 1 else ""
-        place = f" ({one.place})" if one.place else ""
-        lines.append(show_controls(f"{one.severity}: {times}{one.text}{place}"))
-    return lines
+    return [problem_line(problem) for problem in problems]
+
+
+def problem_line(problem: Problem, *, place_first: bool = False) -> str:
+    """Return a problem as one line; the place is last, or before the text as compilers have it."""
+    times = f"{problem.count:,} x " if problem.count > 1 else ""
+    before = f"{problem.place}: " if problem.place and place_first else ""
+    after = f" ({problem.place})" if problem.place and not place_first else ""
+    return show_controls(f"{problem.severity}: {before}{times}{problem.text}{after}")

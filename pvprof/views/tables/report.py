@@ -1,4 +1,4 @@
-"""A report as plain tables of text: what the terminal and Markdown renderers share.
+"""A report as plain tables of text, for the terminal and Markdown renderers.
 
 Owns the wording, the columns and the scaling of values; refuses to know how a table is drawn.
 """
@@ -11,16 +11,14 @@ from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import HistogramRow, Report, Section
 from pvprof.classify.rules import OTHER
 from pvprof.model.stacks import show_controls
-from pvprof.units import MEASURED, Unit, format_exact, format_share, format_value
+from pvprof.units import UNIT_WORDS, Unit, format_exact, format_share, format_value
 from pvprof.views.tables.table import Column, LockColumn, Table, TableOptions
-from pvprof.views.tables.waits import columns_of_singles
+from pvprof.views.tables.waits import columns_of_single_waits
 from pvprof.views.tables.wakers import waker_columns
-
-"""What a profile of each unit is called in headings."""
 
 _NAMES_ASIDE = 4
 _WAITED_FOR = "Lock or wait message"
-# What the rows of these kinds of waits are called by.
+# The headings of rows of these wait kinds.
 _ROW_HEADINGS = {"runq": "Process", "wakeup": "Waker -> sleeper"}
 # Heading, rank, field of `Quantiles`.
 _QUANTILES = (
@@ -37,16 +35,16 @@ def heading(report: Report) -> str:
 
 
 def summary(section: Section, report: Report) -> str:
-    """Return the sentence that says what a section kept of what was measured."""
+    """Return the sentence on what a section kept, and its share of what was measured."""
     kept, total, unit = section.kept, section.total, section.unit
-    what = MEASURED[unit]
+    measured = UNIT_WORDS[unit].measured
     if not total.records:
-        return f"{what}: nothing was recorded"
+        return f"{measured}: nothing was recorded"
     titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
-    named = f" ({'; '.join(titles)})" if titles else ""
+    kinds = f" ({'; '.join(titles)})" if titles else ""
     waits = f" in {kept.count:,} waits" if section.has_counts and unit == "ns" else ""
     return (
-        f"{what}: {format_value(kept.value, unit)}{waits}{named}, "
+        f"{measured}: {format_value(kept.value, unit)}{waits}{kinds}, "
         f"{format_share(kept.value, total.value)} of {format_value(total.value, unit)} recorded"
     )
 
@@ -62,7 +60,7 @@ def lock_tables(section: Section, report: Report, options: TableOptions) -> list
 
 
 def waker_table(section: Section, report: Report, options: TableOptions) -> Table | None:
-    """Return the table of who ended the waits that were kept, or None where nobody is known."""
+    """Return the table of the wakers of the waits that were kept, or None if none is known."""
     rows = list(section.asleep_rows)
     if not rows or options.only_locks:
         return None
@@ -71,27 +69,27 @@ def waker_table(section: Section, report: Report, options: TableOptions) -> Tabl
 
 
 def aside_table(section: Section) -> Table | None:
-    """Return the table of what was set aside, or None where nothing was."""
+    """Return the table of what was set aside, or None if nothing was."""
     if not section.set_aside:
         return None
-    columns = [Column("Set aside"), Column(_value_heading(section.unit), True)]
+    columns = [Column("Set aside"), Column(UNIT_WORDS[section.unit].value, True)]
     columns += [Column("Of all", True)]
     columns += [Column("Count", True)] if section.has_counts else []
     columns += [Column("By", rank=2), Column("Largest", rank=1)]
     rows = []
-    for one in sorted(section.set_aside, key=lambda one: -one.weight.value):
-        cells = [one.title, format_value(one.weight.value, section.unit)]
-        cells += [format_share(one.weight.value, section.total.value)]
-        cells += [f"{one.weight.count:,}"] if section.has_counts else []
-        names = [row.name for row in section.aside_rows if f"kind {row.kind}" == one.reason]
+    for aside in sorted(section.set_aside, key=lambda aside: -aside.weight.value):
+        cells = [aside.title, format_value(aside.weight.value, section.unit)]
+        cells += [format_share(aside.weight.value, section.total.value)]
+        cells += [f"{aside.weight.count:,}"] if section.has_counts else []
+        names = [row.name for row in section.aside_rows if f"kind {row.kind}" == aside.reason]
         more = f", {len(names) - _NAMES_ASIDE} more" if len(names) > _NAMES_ASIDE else ""
-        cells += [one.reason, ", ".join(names[:_NAMES_ASIDE]) + more]
+        cells += [aside.reason, ", ".join(names[:_NAMES_ASIDE]) + more]
         rows.append(tuple(cells))
     return Table("Set aside, not in the tables above", tuple(columns), tuple(rows))
 
 
 def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Table | None:
-    """Return the table of histograms, or None where there are none."""
+    """Return the table of histograms, or None if there are none."""
     if not rows:
         return None
     columns = (
@@ -108,17 +106,13 @@ def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Tabl
     shown_rows = rows[: options.top] if options.top else rows
     for row in shown_rows:
         bounds = (row.p50_below, row.p90_below, row.p99_below, row.max_below)
-        shown = ["-" if bound is None else format_value(bound, "ns") for bound in bounds]
-        cells.append((row.name, row.lock_class, row.event or "-", f"{row.count:,}", *shown))
+        texts = ["-" if bound is None else format_value(bound, "ns") for bound in bounds]
+        cells.append((row.name, row.lock_class, row.event or "-", f"{row.count:,}", *texts))
     rest = rows[len(shown_rows) :]
     if rest:
         count = sum(row.count for row in rest)
         cells.append((f"({len(rest):,} more)", "", "", f"{count:,}", "", "", "", ""))
     return Table("Wait histograms (upper bounds of quantiles)", columns, tuple(cells))
-
-
-def _value_heading(unit: Unit) -> str:
-    return {"ns": "Wait", "samples": "Samples", "events": "Events"}[unit]
 
 
 def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
@@ -142,13 +136,16 @@ def _lock_table(title: str, rows: list[Row], section: Section, options: TableOpt
 def lock_columns(
     rows: Sequence[Row], section: Section, *, is_aside: bool = False
 ) -> list[LockColumn]:
-    """Return the columns of a table of locks: those for which some row has something to say.
+    """Return the columns of a lock table: those in which a row has a value.
 
-    `is_aside`: the rows are of what was set aside.
+    Args:
+        rows: of the table; not empty.
+        section: the section of the rows.
+        is_aside: whether the rows were set aside.
     """
     unit = section.unit
-    what = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
-    columns = [LockColumn(Column(what), lambda row: row.name, lambda row: row.name)]
+    heading = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
+    columns = [LockColumn(Column(heading), lambda row: row.name, lambda row: row.name)]
     if any(row.lock_class != OTHER for row in rows):
         columns.append(
             LockColumn(
@@ -156,7 +153,7 @@ def lock_columns(
             )
         )
     columns += [
-        _number(_value_heading(unit), 0, unit, lambda row: row.value),
+        _number(UNIT_WORDS[unit].value, 0, unit, lambda row: row.value),
         LockColumn(
             Column("Share", True),
             lambda row: format_share(row.value, section.kept.value),
@@ -178,8 +175,12 @@ def lock_columns(
             _number(name, rank, "ns", lambda row, field=field: getattr(row.quantiles, field, None))  # type: ignore[misc]
             for name, rank, field in _QUANTILES
         ]
-    told = columns_of_singles(section.aside_singles if is_aside else section.singles)
-    columns += [one for one in told if any(one.order(row) is not None for row in rows)]
+    of_single_waits = columns_of_single_waits(
+        section.aside_singles if is_aside else section.singles
+    )
+    columns += [
+        column for column in of_single_waits if any(column.order(row) is not None for row in rows)
+    ]
     columns.append(
         LockColumn(
             Column("Stacks", True, rank=6), lambda row: f"{row.stacks:,}", lambda row: row.stacks
@@ -205,11 +206,11 @@ def _caller(row: Row) -> str | None:
 
 
 def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> tuple[str, ...]:
-    """Return the row that adds up those that are not shown."""
+    """Return the row that adds up the rows that are not shown."""
     value = sum(row.value for row in rows)
     known = {
         columns[0].name: f"({len(rows):,} more)",
-        _value_heading(section.unit): format_value(value, section.unit),
+        UNIT_WORDS[section.unit].value: format_value(value, section.unit),
         "Share": format_share(value, section.kept.value),
         "Blocked": _sum_of([row.blocked for row in rows]),
         "Runnable": _sum_of([row.runnable for row in rows]),

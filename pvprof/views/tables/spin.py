@@ -1,4 +1,4 @@
-"""Spinning beside blocking, as a sentence and a table of text: what either alone would miss."""
+"""Spinning beside blocking, as a sentence and a table: either alone misses the other."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _NOTE = (
 
 def has_spins(section: Section) -> bool:
     """Tell whether any wait that was kept was spent spinning, or may have been."""
-    return any(row.spin_count or row.spin or not _is_told(row) for row in section.rows)
+    return any(row.spin_count or row.spin or not _is_separated(row) for row in section.rows)
 
 
 def spin_sentence(section: Section) -> str:
-    """Return how much of what was kept was spun and blocked; empty where nothing was spun."""
+    """Return the sentence on spinning and blocking; empty if no wait was spent spinning."""
     if not any(row.spin_count or row.spin for row in section.rows):
         return ""
     spin, block = (sum(getattr(row, name) for row in section.rows) for name in ("spin", "block"))
@@ -58,19 +58,19 @@ def spin_table(section: Section, rows: Sequence[Row]) -> Table:
     )
 
 
-def _is_told(row: Row) -> bool:
-    """Tell whether the recording tells spinning from blocking there."""
+def _is_separated(row: Row) -> bool:
+    """Tell whether the recording separates spinning from blocking in this row."""
     return bool(row.spin_count or row.block_count or row.spin or row.block)
 
 
 def _cells(row: Row, section: Section) -> tuple[str, ...]:
-    is_told = _is_told(row)
+    is_separated = _is_separated(row)
 
     def value(number: int) -> str:
-        return format_value(number, section.unit) if is_told else "-"
+        return format_value(number, section.unit) if is_separated else "-"
 
     def count(number: int) -> str:
-        return f"{number:,}" if is_told and section.has_counts else "-"
+        return f"{number:,}" if is_separated and section.has_counts else "-"
 
     return (
         row.name,
@@ -80,5 +80,5 @@ def _cells(row: Row, section: Section) -> tuple[str, ...]:
         count(row.spin_count),
         value(row.block),
         count(row.block_count),
-        format_share(row.spin, row.spin + row.block) if is_told else "-",
+        format_share(row.spin, row.spin + row.block) if is_separated else "-",
     )

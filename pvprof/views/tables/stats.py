@@ -1,6 +1,6 @@
-"""A study as plain tables of text: what the terminal and Markdown renderers share.
+"""A study as plain tables of text, for the terminal and Markdown renderers.
 
-Numbers have as many digits as ministat(1) prints, so that the two can be laid side by side.
+Numbers have as many digits as ministat(1) prints, so that both outputs can be compared.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ POWER_LEGEND = (
 
 
 def has_power(study: Study) -> bool:
-    """Tell whether any remark says what runs show."""
+    """Tell whether any remark states the difference that the runs can show."""
     rows = [row for section in study.sections for row in section.rows]
     return any(row.comparison and row.comparison.needed for row in rows)
 
@@ -43,7 +43,7 @@ def heading(study: Study) -> str:
 
 
 def section_title(section: StudySection) -> str:
-    """Return what a section is of: ``sys (s), lower is better``."""
+    """Return the title of a section: ``sys [s], lower is better``."""
     metric = section.metric
     unit = f" [{metric.unit}]" if metric.unit else ""
     better = f", {metric.better} is better" if metric.better else ""
@@ -56,16 +56,16 @@ def summary_table(section: StudySection) -> Table:
     columns = (Column("Set"), *(Column(name, is_number=True) for name in names))
     rows = []
     for row in section.rows:
-        one = row.summary
-        values = (one.min, one.max, one.median, one.mean)
-        stddev = "-" if one.stddev is None else f"{one.stddev:.8g}"
-        cells = (f"{one.n:,}", *(f"{value:.8g}" for value in values), stddev)
+        summary = row.summary
+        values = (summary.min, summary.max, summary.median, summary.mean)
+        stddev = "-" if summary.stddev is None else f"{summary.stddev:.8g}"
+        cells = (f"{summary.n:,}", *(f"{value:.8g}" for value in values), stddev)
         rows.append((row.series.name, *cells))
     return Table("", columns, tuple(rows))
 
 
 def comparison_table(section: StudySection, study: Study) -> Table | None:
-    """Return the table of the differences from the first set, or None where there are none."""
+    """Return the table of the differences from the first set, or None if there are none."""
     compared = [(row, row.comparison) for row in section.rows if row.comparison]
     if not compared:
         return None
@@ -80,12 +80,12 @@ def comparison_table(section: StudySection, study: Study) -> Table | None:
     columns += [Column("Holm's p", is_number=True, rank=1)] if study.options.has_holm else []
     columns += [Column("Verdict")]
     rows = []
-    for row, one in compared:
-        cells = [row.series.name, _difference(one), _percent(one)]
-        cells += [_number(one.pooled_stddev)] if options.method is STUDENT else []
-        cells += [_probability(one.estimate.p if one.estimate else None)]
-        cells += [_probability(one.p_adjusted)] if study.options.has_holm else []
-        rows.append((*cells, verdict(one)))
+    for row, comparison in compared:
+        cells = [row.series.name, _difference(comparison), _percent(comparison)]
+        cells += [_number(comparison.pooled_stddev)] if options.method is STUDENT else []
+        cells += [probability_text(comparison.estimate.p if comparison.estimate else None)]
+        cells += [probability_text(comparison.p_adjusted)] if study.options.has_holm else []
+        rows.append((*cells, verdict(comparison)))
     holm = ", Holm's correction" if study.options.has_holm else ""
     title = (
         f"Against {section.rows[0].series.name}, at {options.confidence:g} % confidence "
@@ -95,13 +95,17 @@ def comparison_table(section: StudySection, study: Study) -> Table | None:
 
 
 def remarks(section: StudySection) -> list[str]:
-    """Return lines about each comparison: what keeps back a verdict, what more runs would show."""
+    """Return lines on each comparison: why there is no verdict, what more runs would show."""
     lines = []
     for row in section.rows:
         if row.comparison is None:
             continue
-        one = row.comparison
-        texts = [text for text in (one.reason, _ratio(one), power_sentence(one)) if text]
+        comparison = row.comparison
+        texts = [
+            text
+            for text in (comparison.reason, _ratio(comparison), power_sentence(comparison))
+            if text
+        ]
         lines += [f"{show_controls(row.series.name)}: {text}" for text in texts]
     return lines
 
@@ -113,45 +117,50 @@ def verdict(comparison: SeriesComparison) -> str:
     return _VERDICTS[comparison.verdict] + quality
 
 
-def _difference(one: SeriesComparison) -> str:
-    text = f"{one.difference:g}"
-    if one.estimate is None:
+def _difference(comparison: SeriesComparison) -> str:
+    text = f"{comparison.difference:g}"
+    if comparison.estimate is None:
         return text
-    return text + _interval(one.difference, one.estimate.low, one.estimate.high, "")
+    return text + _interval(
+        comparison.difference, comparison.estimate.low, comparison.estimate.high, ""
+    )
 
 
-def _percent(one: SeriesComparison) -> str:
-    if one.percent is None:
+def _percent(comparison: SeriesComparison) -> str:
+    if comparison.percent is None:
         return "-"
-    text = f"{one.percent:g}%"
-    interval = one.percent_interval
-    return text + _interval(one.percent, *interval, "%") if interval else text
+    text = f"{comparison.percent:g}%"
+    interval = comparison.percent_interval
+    return text + _interval(comparison.percent, *interval, "%") if interval else text
 
 
 def _interval(value: float, low: float, high: float, unit: str) -> str:
-    """Return the interval as ministat has it, or by its ends where it is not about the value."""
+    """Return the interval as ministat prints it; by its ends if it is not symmetric."""
     above, below = high - value, value - low
     if abs(above - below) <= 1e-9 * max(abs(above), abs(below), abs(value)):
         return f" ± {(high - low) / 2:g}{unit}"
     return f" ({low:g} to {high:g}{unit})"
 
 
-def _ratio(one: SeriesComparison) -> str:
+def _ratio(comparison: SeriesComparison) -> str:
     """Return the ratio as a sentence, or an empty text."""
-    if not one.options.has_ratio:
+    if not comparison.options.has_ratio:
         return ""
-    if one.ratio is None:
+    ratio = comparison.ratio
+    if ratio is None:
         return "no ratio: it needs two runs a side, and values above 0"
-    found = f"{one.ratio.value:.5g} times the base ({one.ratio.low:.5g} to {one.ratio.high:.5g}"
-    few = "; too narrow for so few runs" if min(one.base.n, one.new.n) < MIN_RATIO_RUNS else ""
-    return f"{found} by the bootstrap{few})"
+    runs = min(comparison.base.n, comparison.new.n)
+    few = "; too narrow for so few runs" if runs < MIN_RATIO_RUNS else ""
+    interval = f"{ratio.low:.5g} to {ratio.high:.5g}"
+    return f"{ratio.value:.5g} times the base ({interval} by the bootstrap{few})"
 
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
 
 
-def _probability(value: float | None) -> str:
+def probability_text(value: float | None) -> str:
+    """Return a p value as text."""
     if value is None:
         return "-"
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"

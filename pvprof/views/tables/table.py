@@ -1,4 +1,4 @@
-"""Tables of text, before anybody draws them: columns, cells, what a narrow screen drops."""
+"""Tables of text before they are drawn: columns, cells, and what a narrow screen drops."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pvprof.model.stacks import show_controls
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its heading, its alignment, and how readily a narrow screen drops it.
+    """A column: its heading, its alignment, and when a narrow screen drops it.
 
     Attributes:
         name: the heading.
         is_number: right-aligned.
-        rank: 0 is never dropped; of the others the highest goes first.
+        rank: 0 is never dropped; of the others the highest is dropped first.
     """
 
     name: str
@@ -26,12 +26,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class LockColumn:
-    """A column of a table of locks: what a row's cell says, and by what rows are sorted.
+    """A column of a lock table: the text of a row's cell, and its sort key.
 
     Attributes:
         heading: of the column.
         text: of a row's cell.
-        order: of a row, unscaled; None where there is nothing to sort by.
+        order: sort key of a row, unscaled; None if there is none.
     """
 
     heading: Column
@@ -44,7 +44,7 @@ class Table:
     """A table of text; every row has a cell for each column.
 
     Names come from the recording and may hold anything: control characters are made visible.
-    `note` says below it what its columns mean.
+    `note` explains its columns, below it.
     """
 
     title: str
@@ -62,9 +62,9 @@ class TableOptions:
     """How much a report shows.
 
     Attributes:
-        top: how many rows of each kind; what is below is added up in one row. 0 for all.
+        top: number of rows of each kind; further rows are added up in one. 0 for all.
         only_locks: leave out histograms and what was set aside.
-        details: which further tables to add, of ``render.details.DETAILS``.
+        details: the further tables to add, of ``details.DETAILS``.
     """
 
     top: int = 20

@@ -1,6 +1,6 @@
-"""What is proven of two sides compared, in sentences: what terminal and Markdown renderers share.
+"""What is proven of two sides compared, in sentences, for the terminal and Markdown renderers.
 
-Owns their wording, as ``comparison`` owns that of the tables.
+Owns the wording of sentences; ``compare`` owns that of tables.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from pvprof.views.tables.compare import (
     judged,
     p_of,
     percent_text,
-    probability_text,
     row_name,
 )
+from pvprof.views.tables.stats import probability_text
 
 
 def sentences(changes: Comparison) -> list[str]:
-    """Return a sentence for each verdict: what differs one by one, the rest together."""
+    """Return a sentence for each difference, and one for the rest of each verdict."""
     lines = []
     unproven: list[str] = []
-    without: dict[str, list[str]] = {}
-    for name, one, row in judged(changes):
-        if one.is_different:
-            lines.append(_sentence(name, one, row, changes))
-        elif one.verdict is Verdict.UNPROVEN:
+    without_verdict: dict[str, list[str]] = {}
+    for name, comparison, row in judged(changes):
+        if comparison.is_different:
+            lines.append(_sentence(name, comparison, row, changes))
+        elif comparison.verdict is Verdict.UNPROVEN:
             unproven.append(name)
         else:
-            without.setdefault(one.reason, []).append(name)
+            without_verdict.setdefault(comparison.reason, []).append(name)
     if unproven:
         lines.append(
             f"No difference is proven for {_list(unproven)}; that does not make them equal."
         )
-    for reason, names in without.items():
+    for reason, names in without_verdict.items():
         lines.append(f"No verdict for {_list(names)}: {reason}.")
     return [show_controls(line) for line in lines]
 
 
 def missing_line(changes: Comparison) -> str:
-    """Return what the runs at hand show of the largest kind of wait, or an empty text."""
+    """Return the line on the difference that the runs can show of the largest kind, or empty."""
     for section in changes.sections:
         for row in section.level(KIND):
             text = power_sentence(row.main.comparison) if row.main.comparison else ""
@@ -52,40 +52,46 @@ def missing_line(changes: Comparison) -> str:
     return ""
 
 
-def _sentence(name: str, one: SeriesComparison, row: RowChange | None, changes: Comparison) -> str:
-    word = "less" if one.verdict is Verdict.LESS else "more"
+def _sentence(
+    name: str, comparison: SeriesComparison, row: RowChange | None, changes: Comparison
+) -> str:
+    word = "less" if comparison.verdict is Verdict.LESS else "more"
     size = "something where there was 0,"
-    if one.percent is not None:
-        size = percent_text(abs(one.percent))
-    quality = "" if one.is_better is None else (", better" if one.is_better else ", worse")
+    if comparison.percent is not None:
+        size = percent_text(abs(comparison.percent))
+    judgement = (
+        "" if comparison.is_better is None else (", better" if comparison.is_better else ", worse")
+    )
     if row is None:
-        values = f"{one.new.mean:.6g} against {one.base.mean:.6g} {one.metric.unit}"
+        values = (
+            f"{comparison.new.mean:.6g} against {comparison.base.mean:.6g} {comparison.metric.unit}"
+        )
     else:
-        unit = one.metric.unit.partition("/")[0]
-        values = f"{format_mean(one.new.mean, unit)} against {format_mean(one.base.mean, unit)}"
-        values += f" per {changes.options.basis.name}"
-    interval = one.percent_interval
+        unit = comparison.metric.unit.partition("/")[0]
+        new, base = (format_mean(side.mean, unit) for side in (comparison.new, comparison.base))
+        values = f"{new} against {base} per {changes.options.basis.name}"
+    interval = comparison.percent_interval
     reach = (
-        f"; {one.options.confidence:g} % interval {percent_text(interval[0], signed=True)} to "
-        f"{percent_text(interval[1], signed=True)}"
+        f"; {comparison.options.confidence:g} % interval"
+        f" {percent_text(interval[0], signed=True)} to {percent_text(interval[1], signed=True)}"
         if interval
         else ""
     )
-    p = probability_text(p_of(one))
+    p = probability_text(p_of(comparison))
     p_text = f"p < {p[1:]}" if p.startswith("<") else f"p = {p}"
     further = ""
     if row is not None:
-        told = [
-            f"{further_one.name} {percent_text(abs(found.percent or 0))} "
-            f"{'less' if found.verdict is Verdict.LESS else 'more'}"
-            for further_one in row.measures[1:]
-            if (found := further_one.comparison) and found.is_different
+        texts = [
+            f"{measured.name} {percent_text(abs(further_comparison.percent or 0))} "
+            f"{'less' if further_comparison.verdict is Verdict.LESS else 'more'}"
+            for measured in row.measures[1:]
+            if (further_comparison := measured.comparison) and further_comparison.is_different
         ]
-        further = f" Also {', '.join(told)}." if told else ""
-    return f"{name}: {size} {word}{quality} ({values}{reach}; {p_text}).{further}"
+        further = f" Also {', '.join(texts)}." if texts else ""
+    return f"{name}: {size} {word}{judgement} ({values}{reach}; {p_text}).{further}"
 
 
 def _list(names: Sequence[str]) -> str:
-    most = 8
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    max_names = 8
+    more = f" and {len(names) - max_names} more" if len(names) > max_names else ""
+    return ", ".join(names[:max_names]) + more

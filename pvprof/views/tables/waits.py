@@ -1,7 +1,7 @@
-"""What single waits tell beyond their sums, as sentences, columns and tables of text.
+"""Single waits beyond their sums, as sentences, columns and tables of text.
 
-Owns the wording: of overlap, lock objects, owners and chains. ``tables`` owns what every report
-has; both are drawn by the same renderers.
+Owns the wording of overlap, lock objects, owners and chains. ``report`` owns what every report has;
+the same renderers draw both.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _WORDS_OF_END = {
 
 
 def overlap_sentence(section: Section) -> str:
-    """Return how the waits that were kept lie in time; empty where no single waits were."""
-    singles = section.singles
-    if singles is None or singles.overlaps.total is None:
+    """Return the sentence on the overlap of the waits in time; empty without single waits."""
+    single_waits = section.singles
+    if single_waits is None or single_waits.overlaps.total is None:
         return ""
-    total, wall = singles.overlaps.total, singles.wall
+    total, wall = single_waits.overlaps.total, single_waits.wall
     text = (
         f"At least one thread waited for {format_ns(total.union_ns)},"
         f" {format_share(total.union_ns, wall.wall_ns)} of {format_ns(wall.wall_ns)}"
@@ -60,17 +60,17 @@ def overlap_sentence(section: Section) -> str:
     )
     if total.wait_ns != section.kept.value:
         text += f" (of {format_ns(total.wait_ns)} recorded wait by wait)"
-    for number, what in ((wall.early, "began before"), (wall.late, "ended after")):
-        if number:
-            text += f"; {number:,} {'wait' if number == 1 else 'waits'} {what} the recording"
+    for count, event in ((wall.early, "began before"), (wall.late, "ended after")):
+        if count:
+            text += f"; {count:,} {'wait' if count == 1 else 'waits'} {event} the recording"
     return text
 
 
-def columns_of_singles(singles: Singles | None) -> list[LockColumn]:
-    """Return the columns that a table of locks has besides, where single waits were recorded."""
-    if singles is None:
+def columns_of_single_waits(single_waits: Singles | None) -> list[LockColumn]:
+    """Return the further columns of a lock table; none unless single waits were recorded."""
+    if single_waits is None:
         return []
-    rows = singles.overlaps.rows
+    rows = single_waits.overlaps.rows
 
     def union(row: Row) -> int | None:
         return rows[row.id].union_ns if row.id in rows else None
@@ -79,12 +79,12 @@ def columns_of_singles(singles: Singles | None) -> list[LockColumn]:
         return rows[row.id].peak if row.id in rows else None
 
     def objects(row: Row) -> int | None:
-        found = singles.objects.get(row.id)
-        return None if found is None else found.number
+        entry = single_waits.objects.get(row.id)
+        return None if entry is None else entry.number
 
     def owner(row: Row) -> str | None:
-        found = singles.owners.rows.get(row.id)
-        return _owner_name(found.owners[0]) if found and found.owners else None
+        entry = single_waits.owners.rows.get(row.id)
+        return _owner_name(entry.owners[0]) if entry and entry.owners else None
 
     def written(value: int | None, write: Callable[[int], str]) -> str:
         return "-" if value is None else write(value)
@@ -94,7 +94,7 @@ def columns_of_singles(singles: Singles | None) -> list[LockColumn]:
         LockColumn(Column("Peak", True, 3), lambda row: written(peak(row), "{:,}".format), peak),
         LockColumn(
             Column("Objects", False, 3),
-            lambda row: objects_words(singles.objects.get(row.id)),
+            lambda row: objects_words(single_waits.objects.get(row.id)),
             objects,
         ),
         LockColumn(Column("Top owner", False, 6), lambda row: owner(row) or "-", owner),
@@ -102,14 +102,14 @@ def columns_of_singles(singles: Singles | None) -> list[LockColumn]:
 
 
 def objects_words(objects: Objects | None) -> str:
-    """Return in words how many objects there are, and how hot the hottest is."""
+    """Return the number of objects and the share of the hottest, in words."""
     if objects is None:
         return "-"
-    what = "channel" if objects.are_channels else "object"
+    noun = "channel" if objects.are_channels else "object"
     if objects.number == 1:
-        return f"1 {what}"
+        return f"1 {noun}"
     share = format_share(objects.hottest[0].wait_ns, objects.wait_ns)
-    return f"{objects.number:,} {what}s, hottest {share}"
+    return f"{objects.number:,} {noun}s, hottest {share}"
 
 
 _OVERLAP_COLUMNS = (
@@ -126,12 +126,12 @@ _OVERLAP_COLUMNS = (
 )
 
 
-def _overlap_cells(overlap: Overlap, singles: Singles) -> tuple[str, ...]:
+def _overlap_cells(overlap: Overlap, single_waits: Singles) -> tuple[str, ...]:
     quantiles = overlap.quantiles
     return (
         format_ns(overlap.wait_ns),
         format_ns(overlap.union_ns),
-        format_share(overlap.union_ns, singles.wall.wall_ns),
+        format_share(overlap.union_ns, single_waits.wall.wall_ns),
         _mean(overlap),
         f"{overlap.peak:,}",
         f"{overlap.count:,}",
@@ -139,25 +139,31 @@ def _overlap_cells(overlap: Overlap, singles: Singles) -> tuple[str, ...]:
     )
 
 
-def overlap_table(singles: Singles, rows: Sequence[Row], report: Report) -> Table:
-    """Return kinds, their classes, and locks, each with how its waits lie in time."""
-    found = singles.overlaps
+def overlap_table(single_waits: Singles, rows: Sequence[Row], report: Report) -> Table:
+    """Return the table of overlap in time: kinds, their classes, and locks."""
+    overlaps = single_waits.overlaps
     kinds = dict.fromkeys(row.kind for row in rows)
     cells: list[tuple[str, ...]] = []
     for kind in kinds:
         classes = [
-            (one.lock_class, overlap)
-            for one, overlap in found.classes.items()
-            if one.kind == kind and one.lock_class not in ("", OTHER)
+            (class_id.lock_class, overlap)
+            for class_id, overlap in overlaps.classes.items()
+            if class_id.kind == kind and class_id.lock_class not in ("", OTHER)
         ]
         classes.sort(key=lambda item: (-item[1].wait_ns, item[0]))
-        whole = [overlap for one, overlap in found.classes.items() if one == (kind, "")]
-        cells += [(report.title_of(kind), *_overlap_cells(one, singles)) for one in whole]
-        cells += [(f"  class {name}", *_overlap_cells(one, singles)) for name, one in classes]
+        whole = [
+            overlap for class_id, overlap in overlaps.classes.items() if class_id == (kind, "")
+        ]
         cells += [
-            (f"  {row.name}", *_overlap_cells(found.rows[row.id], singles))
+            (report.title_of(kind), *_overlap_cells(overlap, single_waits)) for overlap in whole
+        ]
+        cells += [
+            (f"  class {name}", *_overlap_cells(overlap, single_waits)) for name, overlap in classes
+        ]
+        cells += [
+            (f"  {row.name}", *_overlap_cells(overlaps.rows[row.id], single_waits))
             for row in rows
-            if row.kind == kind and row.id in found.rows
+            if row.kind == kind and row.id in overlaps.rows
         ]
     return Table(
         "Overlap: how the waits lie in time",
@@ -167,12 +173,16 @@ def overlap_table(singles: Singles, rows: Sequence[Row], report: Report) -> Tabl
     )
 
 
-def stacks_table(singles: Singles, rows: Sequence[Row]) -> Table:
-    """Return the overlap of the stacks with the longest waits of each row."""
+def stacks_table(single_waits: Singles, rows: Sequence[Row]) -> Table:
+    """Return the table of overlap of the stacks with the longest waits of each row."""
     cells = [
-        (row.name, show_controls(singles.callers[stack]), *_overlap_cells(overlap, singles))
+        (
+            row.name,
+            show_controls(single_waits.callers[stack]),
+            *_overlap_cells(overlap, single_waits),
+        )
         for row in rows
-        for stack, overlap in singles.overlaps.stacks.get(row.id, ())
+        for stack, overlap in single_waits.overlaps.stacks.get(row.id, ())
     ]
     return Table(
         "Overlap by stack",
@@ -182,27 +192,27 @@ def stacks_table(singles: Singles, rows: Sequence[Row]) -> Table:
     )
 
 
-def objects_table(singles: Singles, rows: Sequence[Row]) -> Table:
-    """Return which objects bear the name of each row."""
+def objects_table(single_waits: Singles, rows: Sequence[Row]) -> Table:
+    """Return the table of the objects of each row's name."""
     cells = []
     for row in rows:
-        objects = singles.objects.get(row.id)
+        objects = single_waits.objects.get(row.id)
         if objects is None:
             continue
         gini = "-" if objects.gini is None else f"{float(objects.gini):.2f}"
         unknown = f"{objects.unknown_count:,}" if objects.unknown_count else "-"
         first = objects.ranges[0]
-        where = f"{first.objects:,} in {_range(first.first, first.last, first.step)}"
+        addresses = f"{first.objects:,} in {_range(first.first, first.last, first.step)}"
         more = objects.range_number - 1
-        where += f", {more:,} more {'range' if more == 1 else 'ranges'}" if more else ""
+        addresses += f", {more:,} more {'range' if more == 1 else 'ranges'}" if more else ""
         cells.append(
             (
                 row.name,
                 objects_words(objects),
-                ", ".join(_object(one, objects) for one in objects.hottest),
+                ", ".join(_object(lock_object, objects) for lock_object in objects.hottest),
                 gini,
                 unknown,
-                where,
+                addresses,
             )
         )
     return Table(
@@ -220,8 +230,8 @@ def objects_table(singles: Singles, rows: Sequence[Row]) -> Table:
     )
 
 
-def _object(one: LockObject, objects: Objects) -> str:
-    return f"{one.address:#x} {format_share(one.wait_ns, objects.wait_ns)}"
+def _object(lock_object: LockObject, objects: Objects) -> str:
+    return f"{lock_object.address:#x} {format_share(lock_object.wait_ns, objects.wait_ns)}"
 
 
 def _range(first: int, last: int, step: int) -> str:
@@ -230,13 +240,13 @@ def _range(first: int, last: int, step: int) -> str:
     return f"{first:#x}-{last:#x} (steps of {step:,} bytes)"
 
 
-def owners_table(singles: Singles, rows: Sequence[Row]) -> Table:
-    """Return who held the locks of each row."""
+def owners_table(single_waits: Singles, rows: Sequence[Row]) -> Table:
+    """Return the table of the owners of each row's locks."""
     cells: list[tuple[str, ...]] = []
     for row in rows:
-        found = singles.owners.rows.get(row.id)
-        if found is not None and found.count:
-            cells += _owner_rows(row, found)
+        owners = single_waits.owners.rows.get(row.id)
+        if owners is not None and owners.count:
+            cells += _owner_rows(row, owners)
     return Table(
         "Owners: who held the lock",
         (
@@ -252,29 +262,29 @@ def owners_table(singles: Singles, rows: Sequence[Row]) -> Table:
     )
 
 
-def _owner_rows(row: Row, found: RowOwners) -> list[tuple[str, ...]]:
+def _owner_rows(row: Row, owners: RowOwners) -> list[tuple[str, ...]]:
     cells: list[tuple[str, ...]] = []
-    for one in found.owners:
-        hold = one.waited_for[0][0].name if one.waited_for else "-"
+    for owner in owners.owners:
+        hold = owner.waited_for[0][0].name if owner.waited_for else "-"
         cells.append(
             (
                 row.name,
-                _owner_name(one),
-                format_ns(one.wait_ns),
-                f"{one.count:,}",
-                format_ns(one.blocked_ns),
+                _owner_name(owner),
+                format_ns(owner.wait_ns),
+                f"{owner.count:,}",
+                format_ns(owner.blocked_ns),
                 hold,
             )
         )
-    more = found.owner_number - len(found.owners)
+    more = owners.owner_number - len(owners.owners)
     if more:
-        wait = found.wait_ns - sum(one.wait_ns for one in found.owners)
-        count = found.count - sum(one.count for one in found.owners)
-        blocked = found.blocked_ns - sum(one.blocked_ns for one in found.owners)
+        wait = owners.wait_ns - sum(owner.wait_ns for owner in owners.owners)
+        count = owners.count - sum(owner.count for owner in owners.owners)
+        blocked = owners.blocked_ns - sum(owner.blocked_ns for owner in owners.owners)
         name = f"({more:,} more)"
         cells.append((row.name, name, format_ns(wait), f"{count:,}", format_ns(blocked), ""))
-    if found.unknown_count:
-        wait, count = found.unknown_ns, found.unknown_count
+    if owners.unknown_count:
+        wait, count = owners.unknown_ns, owners.unknown_count
         cells.append((row.name, "no owner", format_ns(wait), f"{count:,}", "-", "-"))
     return cells
 
@@ -283,13 +293,18 @@ def _owner_name(owner: Owner) -> str:
     return f"{owner.execname or '[never waited]'} {owner.tid}"
 
 
-def chains_table(singles: Singles) -> Table:
-    """Return the chains of waiting threads, longest first."""
+def chains_table(single_waits: Singles) -> Table:
+    """Return the table of chains of waiting threads, longest first."""
     cells = [
-        (_chain_words(one), format_ns(one.wait_ns), f"{one.count:,}", format_ns(one.together_ns))
-        for one in singles.owners.chains
+        (
+            _chain_words(chain),
+            format_ns(chain.wait_ns),
+            f"{chain.count:,}",
+            format_ns(chain.together_ns),
+        )
+        for chain in single_waits.owners.chains
     ]
-    more = singles.owners.chain_number - len(cells)
+    more = single_waits.owners.chain_number - len(cells)
     if more:
         cells.append((f"({more:,} more)", "", "", ""))
     return Table(

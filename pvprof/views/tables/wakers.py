@@ -1,17 +1,21 @@
-"""Who ended waits, as a sentence and as columns of a table of locks."""
+"""The wakers of waits, as a sentence and as columns of a lock table."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Section
-from pvprof.analysis.wakers import Waker, Wakers
 from pvprof.model.wakeup_sums import WaitSplit
 from pvprof.units import format_share, format_value
 from pvprof.views.tables.table import Column, LockColumn
 
+if TYPE_CHECKING:
+    from pvprof.analysis.wakers import Waker, Wakers
+
 
 def waker_sentence(section: Section) -> str:
-    """Return the sentence that divides what was kept by the wake-ups; empty where none is known."""
+    """Return the sentence on the time before and after the wake-ups; empty if none is known."""
     if section.wakers is None:
         return ""
     split, kept = section.wakers.split, section.kept
@@ -26,19 +30,19 @@ def waker_sentence(section: Section) -> str:
 
 
 def waker_columns(wakers: Wakers) -> list[LockColumn]:
-    """Return the columns of who ended most of a row's wait, and how much of it."""
+    """Return two columns: the waker that ended most of a row's wait, and its share."""
 
-    def most(row: Row) -> tuple[Waker, WaitSplit] | None:
-        found = wakers.rows.get(row.id)
-        return found.wakers[0] if found and found.wakers else None
+    def largest_of(row: Row) -> tuple[Waker, WaitSplit] | None:
+        ended = wakers.rows.get(row.id)
+        return ended.wakers[0] if ended and ended.wakers else None
 
     def name(row: Row) -> str | None:
-        found = most(row)
-        return None if found is None else " ".join(filter(None, found[0]))
+        largest = largest_of(row)
+        return None if largest is None else " ".join(filter(None, largest[0]))
 
     def ended(row: Row) -> int | None:
-        found = most(row)
-        return None if found is None else found[1].wait_ns
+        largest = largest_of(row)
+        return None if largest is None else largest[1].wait_ns
 
     def share(row: Row) -> str:
         value = ended(row)

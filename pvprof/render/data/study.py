@@ -1,15 +1,15 @@
-"""A study for machines: CSV and JSON, in full precision; what is missing is empty, never 0."""
+"""A study as CSV and JSON: in full precision; what is missing is empty, never 0."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from dataclasses import asdict
 from typing import Any
 
+from pvprof.render.data.encoding import csv_of, json_of
+from pvprof.render.rendered import Rendered
 from pvprof.stats.comparison import SeriesComparison
 from pvprof.stats.study import Study, StudyRow, StudySection
+from pvprof.views.study import StudyView
 
 SCHEMA = 1
 _SUMMARY = ("n", "min", "max", "median", "mean", "stddev")
@@ -25,14 +25,11 @@ CSV_COLUMNS = (
 )
 
 
-def render_csv(study: Study) -> str:
+def render_csv(view: StudyView) -> Rendered:
     """Return one line for each set and metric."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for section in study.sections:
-        writer.writerows(_csv_row(row, section, study) for row in section.rows)
-    return out.getvalue()
+    study = view.study
+    rows = (_csv_row(row, section, study) for section in study.sections for row in section.rows)
+    return csv_of(CSV_COLUMNS, rows)
 
 
 def _csv_row(row: StudyRow, section: StudySection, study: Study) -> list[Any]:
@@ -47,8 +44,9 @@ def _csv_row(row: StudyRow, section: StudySection, study: Study) -> list[Any]:
     return [*cells, *(facts[name] for name in COMPARISON_FACTS)]
 
 
-def render_json(study: Study) -> str:
+def render_json(view: StudyView) -> Rendered:
     """Return the whole study as one JSON object, indented, with a final newline."""
+    study = view.study
     options = study.options
     document = {
         "schema": SCHEMA,
@@ -63,7 +61,7 @@ def render_json(study: Study) -> str:
             for section in study.sections
         ],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_of(document)
 
 
 def _row(row: StudyRow) -> dict[str, Any]:
@@ -76,23 +74,23 @@ def _row(row: StudyRow) -> dict[str, Any]:
     }
 
 
-def comparison_facts(one: SeriesComparison) -> dict[str, Any]:
-    """Return what a comparison says, unscaled, under the names `COMPARISON_FACTS`."""
-    estimate, ratio, needed = one.estimate, one.ratio, one.needed
-    interval = one.percent_interval or (None, None)
+def comparison_facts(comparison: SeriesComparison) -> dict[str, Any]:
+    """Map the names `COMPARISON_FACTS` to the values of a comparison, unscaled."""
+    estimate, ratio, needed = comparison.estimate, comparison.ratio, comparison.needed
+    interval = comparison.percent_interval or (None, None)
     return {
-        "verdict": one.verdict.value,
-        "reason": one.reason or None,
-        "better": one.is_better,
-        "difference": one.difference,
+        "verdict": comparison.verdict.value,
+        "reason": comparison.reason or None,
+        "better": comparison.is_better,
+        "difference": comparison.difference,
         "low": estimate.low if estimate else None,
         "high": estimate.high if estimate else None,
-        "percent": one.percent,
+        "percent": comparison.percent,
         "percent_low": interval[0],
         "percent_high": interval[1],
         "p": estimate.p if estimate else None,
-        "p_adjusted": one.p_adjusted,
-        "pooled_stddev": one.pooled_stddev,
+        "p_adjusted": comparison.p_adjusted,
+        "pooled_stddev": comparison.pooled_stddev,
         "ratio": ratio.value if ratio else None,
         "ratio_low": ratio.low if ratio else None,
         "ratio_high": ratio.high if ratio else None,

@@ -1,0 +1,68 @@
+"""The options that say how a heat map is computed and drawn."""
+
+from __future__ import annotations
+
+import click
+
+from pvprof.analysis.waits.heat_map import MAX_ROWS, ROWS, GridOptions
+from pvprof.cli.option_groups import option, option_group
+from pvprof.errors import UsageError
+from pvprof.parse.window import read_bound
+from pvprof.views.flamegraph import MIN_WIDTH
+from pvprof.views.heat_map import HeatMapOptions, HeatOptions
+
+
+@option_group
+class HeatGroup:
+    """How a heat map is computed and drawn."""
+
+    column: str | None = option(
+        "--column",
+        metavar="TIME",
+        help="Length of a column (1s, 500ms).  [default: by the length of the run]",
+    )
+    rows: int = option(
+        "--rows",
+        type=click.IntRange(1, MAX_ROWS),
+        default=ROWS,
+        show_default=True,
+        help="Cells of a column.",
+    )
+    threads: float = option(
+        "--threads",
+        type=click.FloatRange(0),
+        default=0.0,
+        help="Number of waiting threads at the top of the colour scale; fix it to compare"
+        " pictures.  [default: the highest]",
+    )
+    width: int = option(
+        "--width",
+        type=click.IntRange(MIN_WIDTH),
+        default=1200,
+        show_default=True,
+        help="Pixels.",
+    )
+    title: str = option(
+        "--title", default="", help="Heading.  [default: what was measured, and where]"
+    )
+
+    def heat_map(self) -> HeatMapOptions:
+        """Return the options as a value of the library.
+
+        Raises:
+            UsageError: ``--column`` is no length of time, or the options make no grid.
+        """
+        grid = GridOptions(self.rows, self._column_ns())
+        grid.check()
+        look = HeatOptions(title=self.title, width=self.width, threads=self.threads)
+        return HeatMapOptions(grid, look)
+
+    def _column_ns(self) -> int:
+        """Return the length of a column; 0 if none is given."""
+        if self.column is None:
+            return 0
+        length_ns = read_bound(self.column).since_ns
+        if length_ns is None or length_ns <= 0:
+            hint = "a length of time: 1s, 500ms, 2.5s"
+            raise UsageError(f"--column {self.column}: no length of time", hint)
+        return length_ns

@@ -1,0 +1,146 @@
+"""The options that say how a flame graph, a difference and a printed tree look."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import click
+
+from pvprof.analysis.stacks.diff_layout import SHAPES, Shape, Threshold, WorkScale
+from pvprof.cli.option_groups import option, option_group
+from pvprof.errors import UsageError
+from pvprof.views.flamegraph import (
+    MIN_WIDTH,
+    PALETTES,
+    FlamegraphOptions,
+    Palette,
+    PictureOptions,
+)
+from pvprof.views.folded import StackOptions, TreeOptions
+
+if TYPE_CHECKING:
+    from pvprof.views.diff_flamegraph import DifferenceOptions
+
+
+@option_group
+class PictureGroup:
+    """How a flame graph looks."""
+
+    title: str = option(
+        "--title", default="", help="Heading.  [default: what was measured, and where]"
+    )
+    width: int = option(
+        "--width",
+        type=click.IntRange(MIN_WIDTH),
+        default=1200,
+        show_default=True,
+        help="Pixels.",
+    )
+    min_width: float = option(
+        "--min-width",
+        type=click.FloatRange(0),
+        default=0.1,
+        show_default=True,
+        help="Draw frames narrower than this many pixels together, as '...'.",
+    )
+    icicle: bool = option("--icicle", is_flag=True, help="Root on top.")
+    reverse: bool = option("--reverse", is_flag=True, help="Merge from the leaf.")
+    by_weight: bool = option("--by-weight", is_flag=True, help="Widest frames first, not by name.")
+    palette: Palette = option(
+        "--palette",
+        type=click.Choice(PALETTES),
+        default="auto",
+        help="Meaning of colours: the cause of the wait, the module, the name; hot: the classic "
+        "one; safe: for any colour vision.  [default: the first that the stacks allow]",
+    )
+
+    def look(self) -> FlamegraphOptions:
+        """Return the options as a value of the library."""
+        return FlamegraphOptions(
+            title=self.title,
+            width=self.width,
+            min_width_px=self.min_width,
+            icicle=self.icicle,
+            is_reversed=self.reverse,
+            order="weight" if self.by_weight else "name",
+            palette=self.palette,
+        )
+
+    def picture(self, stacks: StackOptions) -> PictureOptions:
+        """Return the options of a flame graph of these stacks."""
+        return PictureOptions(stacks, self.look())
+
+
+@option_group
+class DiffGroup:
+    """How two recordings are compared in one picture."""
+
+    diff: bool = option(
+        "--diff", is_flag=True, help="Compare two: REC... is the base, then the new."
+    )
+    widths: Shape = option(
+        "--widths",
+        type=click.Choice(SHAPES),
+        default="union",
+        help="With --diff: the profile that gives frames their width at first.  [default: union]",
+    )
+    threshold: float = option(
+        "--threshold",
+        type=click.FloatRange(0, 100),
+        default=5.0,
+        show_default=True,
+        help="With --diff: no colour for changes below this % of the frame.",
+    )
+    per: str | None = option(
+        "--per",
+        metavar="UNIT=BASE:NEW",
+        help="With --diff: how much work each covers (builds=3:5); scales the base to it.",
+    )
+
+    def difference(self, stacks: StackOptions, look: FlamegraphOptions) -> DifferenceOptions:
+        """Return the options of a difference of these stacks.
+
+        Raises:
+            UsageError: ``--per`` cannot be understood.
+        """
+        # It imports the statistics, which no other picture needs.
+        from pvprof.views.diff_flamegraph import DifferenceOptions, DiffOptions  # noqa: PLC0415
+
+        threshold = Threshold(Fraction(str(self.threshold)))
+        return DifferenceOptions(stacks, DiffOptions(look, self.widths, threshold, self._scale()))
+
+    def _scale(self) -> WorkScale | None:
+        if self.per is None:
+            return None
+        unit, equals, amounts = self.per.partition("=")
+        base, colon, new = amounts.partition(":")
+        try:
+            if not (unit.strip() and equals and colon):
+                raise ValueError
+            return WorkScale(unit.strip(), Fraction(base.strip()), Fraction(new.strip()))
+        except (ValueError, ZeroDivisionError) as error:
+            raise UsageError(
+                f"--per {self.per}: cannot be understood", "e.g. --per builds=3:5"
+            ) from error
+
+
+@option_group
+class TreeGroup:
+    """How stacks are printed as a tree."""
+
+    tree: bool = option("--tree", is_flag=True, help="Print a tree of text instead of a picture.")
+    min_percent: float = option(
+        "--min-percent",
+        type=click.FloatRange(0, 100),
+        default=1.0,
+        show_default=True,
+        help="With --tree: add up frames below this share.",
+    )
+    depth: int | None = option(
+        "--depth", type=click.IntRange(0), help="With --tree: maximum depth, in forks."
+    )
+
+    def tree_options(self, stacks: StackOptions) -> TreeOptions:
+        """Return the options of a tree of these stacks."""
+        return TreeOptions(self.min_percent, self.depth or 0, stacks)

@@ -1,0 +1,23 @@
+"""Plain text of what rich draws, for files and pipes."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+
+from rich.console import Console
+
+from pvprof.render.rendered import Rendered
+
+_PIPE_WIDTH = 200
+"""Columns of a file or a pipe, unless COLUMNS says otherwise."""
+
+
+def plain_text(draw: Callable[[Console], None]) -> Rendered:
+    """Return what `draw` draws, without colour and without blanks at line ends."""
+    out = io.StringIO()
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and int(columns) else _PIPE_WIDTH
+    draw(Console(file=out, width=width, color_system=None))
+    return Rendered("".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()))

@@ -1,0 +1,169 @@
+"""A differential flame graph: two profiles, and what the picture says about the difference.
+
+Owns title, subtitle, notes and caveats, for two recordings and for two sides of repeated runs. It
+refuses to draw (``render.svg.diff_flamegraph`` does).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from pvprof.analysis.compare.caveats import unnamed_addresses
+from pvprof.analysis.compare.code_changes import scale_of
+from pvprof.analysis.compare.compare import Comparison, SectionChange
+from pvprof.analysis.stacks.diff_layout import Shape, Threshold, WorkScale
+from pvprof.analysis.stacks.fold import Folded
+from pvprof.classify.classified import Classified
+from pvprof.dataset.sides import Side
+from pvprof.model.problems import Problem
+from pvprof.recording.provenance import provenance_rows
+from pvprof.views.comparison import ComparisonOptions, section_of
+from pvprof.views.flamegraph import (
+    Account,
+    FlamegraphOptions,
+    Notes,
+    account_of,
+    has_loss,
+    loss_sentence,
+)
+from pvprof.views.folded import StackOptions, fold_with_causes
+from pvprof.views.tables.compare import heading, section_title
+from pvprof.views.tables.problems import problem_lines
+
+
+@dataclass(frozen=True, slots=True)
+class DiffOptions:
+    """What the caller may choose about a differential flame graph.
+
+    Attributes:
+        graph: as for one profile; its palette is not used.
+        shape: the profile that gives the boxes their width, to begin with.
+        threshold: which changes are too small to be coloured.
+        scale: how much work each profile covers; None compares the values as they are.
+        base_name, new_name: what the profiles are called.
+    """
+
+    graph: FlamegraphOptions = field(default_factory=FlamegraphOptions)
+    shape: Shape = "union"
+    threshold: Threshold = field(default_factory=Threshold)
+    scale: WorkScale | None = None
+    base_name: str = "base"
+    new_name: str = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceOptions:
+    """Which stacks of two recordings are compared, and how the picture looks."""
+
+    stacks: StackOptions
+    diff: DiffOptions
+
+
+@dataclass(frozen=True, slots=True)
+class DiffFlameGraphView:
+    """A differential flame graph, ready to be drawn.
+
+    Attributes:
+        base, new: what is compared.
+        options: title, subtitle, notes, scale and look.
+        caveats: what makes the comparison doubtful; the notes list them, too.
+    """
+
+    base: Folded
+    new: Folded
+    options: DiffOptions
+    caveats: tuple[Problem, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to draw."""
+        return not (self.base.rows or self.new.rows)
+
+
+def build(sides: tuple[Classified, Classified], options: DifferenceOptions) -> DiffFlameGraphView:
+    """Return the difference of two recordings, the base and the new one.
+
+    Raises:
+        UsageError: a side has nothing in the unit, or lacks the counts or the chain asked for.
+    """
+    base_folded, new_folded = (fold_with_causes(side, options.stacks) for side in sides)
+    base = account_of(sides[0], base_folded, options.stacks)
+    new = account_of(sides[1], new_folded, options.stacks)
+    caveats = unnamed_addresses(base_folded, new_folded)
+    notes = (("Base", _indented(base.notes)), ("New", _indented(new.notes)), *_caveats(caveats))
+    look = replace(
+        options.diff.graph,
+        title=options.diff.graph.title or f"{new.measured}: {base.name} → {new.name}",
+        subtitle=_subtitle(base, new),
+        notes=notes,
+    )
+    diff = replace(options.diff, graph=look, base_name=base.name, new_name=new.name)
+    return DiffFlameGraphView(base_folded, new_folded, diff, caveats)
+
+
+def build_from_comparison(comparison: Comparison, options: ComparisonOptions) -> DiffFlameGraphView:
+    """Return the picture of one section of a comparison of repeated runs.
+
+    Raises:
+        UsageError: the comparison has no section of that unit and mode.
+    """
+    section = section_of(comparison, options)
+    title = heading(comparison).partition(": ")[2]
+    subtitle = _amounts_sentence(section, comparison)
+    if has_loss(comparison.caveats):
+        subtitle += f". {loss_sentence('')}"
+    notes = (
+        ("Base", _facts(comparison.base)),
+        ("New", _facts(comparison.new)),
+        *_caveats(comparison.caveats),
+    )
+    diff = DiffOptions(
+        graph=FlamegraphOptions(f"{section_title(section)}: {title}", subtitle, notes),
+        scale=scale_of(comparison.options.basis.names, section.amounts),
+        base_name=comparison.base.name,
+        new_name=comparison.new.name,
+    )
+    return DiffFlameGraphView(section.base_folded, section.new_folded, diff)
+
+
+def _indented(notes: Notes) -> str:
+    """Return notes as one text: a line each, further lines of a note indented."""
+    return "\n".join([f"{label}: {text}".replace("\n", "\n  ") for label, text in notes])
+
+
+def _caveats(caveats: tuple[Problem, ...]) -> Notes:
+    return (("Caveats", "\n".join(problem_lines(caveats))),) if caveats else ()
+
+
+def _subtitle(base: Account, new: Account) -> str:
+    """Return the kinds, the share of each side that is compared, and which side lacks data."""
+    sides = (("base", base), ("new", new))
+    kinds = " or ".join(
+        dict.fromkeys(account.kind_titles for _, account in sides if account.kind_titles)
+    )
+    if base.share or new.share:
+        shares = [f"{side} {account.share or 'all'}" for side, account in sides]
+        kinds = f"{kinds} ({', '.join(shares)} recorded)".lstrip()
+    lossy = [side for side, account in sides if account.has_loss]
+    loss = loss_sentence(" and ".join(lossy)) if lossy else ""
+    return ". ".join(part for part in (kinds, loss) if part)
+
+
+def _amounts_sentence(section: SectionChange, comparison: Comparison) -> str:
+    """Return the sentence on the values: sums of all runs, unlike those of the tables."""
+    base, new = len(section.base_amounts), len(section.new_amounts)
+    if base == new == 1:
+        parts = ["One run a side"]
+    else:
+        runs = f"{base} {'run' if base == 1 else 'runs'}"
+        parts = [f"Sums of all runs: {runs} of the base, {new} of the new side"]
+    basis = comparison.options.basis
+    if basis.kind == "work":
+        parts.append(basis.sentence.partition(": ")[2])
+    return "; ".join(parts)
+
+
+def _facts(side: Side) -> str:
+    names = ", ".join(run.name for run in side.runs)
+    rows = [("Recordings", names), *provenance_rows(run.manifest for run in side.runs)]
+    return "\n".join(f"{label}: {text}" for label, text in rows)

@@ -1,0 +1,140 @@
+"""Folded stacks of what the filters keep, with the cause of each wait.
+
+Owns which measurement is folded and how a cause is worded. It refuses to decide which frames a
+stack gets (``analysis.stacks.fold`` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Part
+from pvprof.classify.rules import OTHER, UNCLASSIFIED, WaitKind
+from pvprof.dataset.dataset import Measurement
+from pvprof.errors import UsageError
+from pvprof.units import Unit
+from pvprof.views.chains import chained
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """Which stacks are shown, and how they are built.
+
+    Attributes:
+        fold: how stacks are built; with `counts`, values are counts, never times.
+        unit: the unit to show; None for the first (files for viewers: for every unit).
+        timeline: files for viewers: draw single waits in time, thread by thread, if they were
+            recorded and come from one recording; else add them up.
+    """
+
+    fold: FoldOptions = field(default_factory=FoldOptions)
+    unit: Unit | None = None
+    timeline: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TreeOptions:
+    """How much of a printed tree is shown.
+
+    Attributes:
+        min_percent: frames below this share of the total are added up in one line.
+        depth: number of forks from the root to the deepest line; 0 for all.
+        stacks: which stacks.
+    """
+
+    min_percent: float = 1.0
+    depth: int = 0
+    stacks: StackOptions = field(default_factory=StackOptions)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_percent <= 100:
+            raise UsageError(f"{self.min_percent} % is no share")
+        if self.depth < 0:
+            raise UsageError(f"no tree has {self.depth} levels")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeView:
+    """Folded stacks, to be printed as a tree."""
+
+    folded: Folded
+    options: TreeOptions
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to print."""
+        return not self.folded.rows
+
+
+def build_tree(classified: Classified, options: TreeOptions) -> TreeView:
+    """Return the stacks of one unit that the filters keep, to be printed as a tree.
+
+    Raises:
+        UsageError: as `build`.
+    """
+    return TreeView(fold_with_causes(classified, options.stacks), options)
+
+
+def build(classified: Classified, options: StackOptions) -> Folded:
+    """Return the folded stacks of one unit that the filters keep.
+
+    Raises:
+        UsageError: nothing was measured in that unit, or the recording lacks the counts or the
+            chain that the options ask for.
+    """
+    if options.fold.chain or not classified.filters.keep_all:
+        return fold_with_causes(classified, options)
+    # All stacks are kept: they need no classification.
+    measurement = classified.dataset.measurement(options.unit)
+    check_counts(measurement, options.fold)
+    profile = measurement.profile
+    return fold(profile.groups.items(), profile.unit, options.fold)
+
+
+def fold_with_causes(classified: Classified, options: StackOptions) -> Folded:
+    """Return the folded stacks of one unit that the filters keep, each with its cause.
+
+    Raises:
+        UsageError: as `build`.
+    """
+    measured = classified.measurement(options.unit)
+    kept = measured.kept
+    check_counts(measured.measurement, options.fold)
+    stacks, fold_options = [part.stacks for part in kept], options.fold
+    if options.fold.chain:
+        stacks, fold_options = chained(measured.measurement, kept, options.fold)
+    groups = zip((part.key for part in kept), stacks, strict=True)
+    causes = causes_of(kept, classified.rules.kinds)
+    return fold(groups, measured.unit, fold_options, causes)
+
+
+def check_counts(measurement: Measurement, options: FoldOptions) -> None:
+    """Refuse to fold counts if none were recorded.
+
+    Raises:
+        UsageError: the options ask for counts, and the measurement has none.
+    """
+    if options.counts and not measurement.profile.has_counts:
+        unit = measurement.profile.unit
+        raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
+
+
+def causes_of(parts: Iterable[Part], kinds: Iterable[WaitKind]) -> Iterable[str]:
+    """Yield the cause of each part's waits: the lock class, else the title of the wait kind.
+
+    The cause is empty if it is not known. A wake-up's cause is the thread that was woken.
+    """
+    titles = {kind.id: kind.title for kind in kinds}
+    return (_cause_of(part, titles) for part in parts)
+
+
+def _cause_of(part: Part, titles: Mapping[str, str]) -> str:
+    kind, lock_class = part.verdict.kind, part.verdict.lock_class
+    if part.key.sleeper:
+        return f"woken: {part.key.sleeper}"
+    if lock_class != OTHER:
+        return lock_class
+    return "" if kind == UNCLASSIFIED else titles[kind]
