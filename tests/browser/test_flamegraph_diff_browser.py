@@ -58,10 +58,11 @@ def test_widths_are_switched_between_base_new_and_both(graph: Page) -> None:
     def widths() -> dict[str, int]:
         return {one["name"]: one["width"] for one in frames(graph)}
 
+    # Each frame as wide as its larger side: of 1200 for 804 ms in all.
     assert widths() == {
-        "all": 1200, "make": 1200, "vm_fault": 751, "pv list": 597, "vm object": 154,
+        "all": 1200, "make": 1200, "vm_fault": 752, "pv list": 597, "vm object": 155,
         "gone": 149, "born": 298,
-    } or widths()["born"] == 2 * widths()["gone"]  # fmt: skip
+    }  # fmt: skip
     button(graph, "shape-base").click()
     assert "born" not in names(graph)
     assert (widths()["pv list"], widths()["gone"]) == (800, 200)
