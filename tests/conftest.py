@@ -47,13 +47,26 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SLOW_FOLDERS = ("live", "collect", "browser")
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder; `ssh`, `viewer` and `slow` are written at the tests."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by their folder; `ssh`, `viewer` and `slow` are written at the tests.
+
+    If several workers run, the longest files come first, so that none is left alone at the end.
+    """
     for item in items:
-        folder = item.path.relative_to(TESTS).parts[0]
+        folder = folder_of(item)
         if folder in ("browser", "live"):
             item.add_marker(folder)
+    if hasattr(config, "workerinput"):
+        order = {folder: rank for rank, folder in enumerate(SLOW_FOLDERS)}
+        items.sort(key=lambda item: order.get(folder_of(item), len(order)))
+
+
+def folder_of(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0]
 
 
 def read_recording_bytes(name: str) -> bytes:
