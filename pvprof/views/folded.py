@@ -7,12 +7,12 @@ stack gets (``analysis.stacks.fold`` does).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
+from pvprof.analysis.stacks.fold import Folded, FoldOptions, Group, fold
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
-from pvprof.classify.rules import OTHER, UNCLASSIFIED, WaitKind
+from pvprof.classify.rules import OTHER, UNCLASSIFIED, Rules, WaitKind
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.units import Unit
@@ -107,8 +107,27 @@ def fold_with_causes(classified: Classified, options: StackOptions) -> Folded:
     if options.fold.chain:
         stacks, fold_options = chained(measured.measurement, kept, options.fold)
     groups = zip((part.key for part in kept), stacks, strict=True)
-    causes = causes_of(kept, classified.rules.kinds)
-    return fold(groups, measured.unit, fold_options, causes)
+    return fold_parts(groups, measured.unit, fold_options, kept, classified.rules)
+
+
+def fold_parts(
+    groups: Iterable[Group],
+    unit: Unit,
+    options: FoldOptions,
+    parts: Iterable[Part],
+    rules: Rules,
+) -> Folded:
+    """Return the folded stacks of parts, with the causes of the waits and the rules' colours.
+
+    Args:
+        groups: (key, stacks) of each part; the stacks may be joined ones.
+        unit: of the weights' values.
+        options: how stacks are built.
+        parts: what the groups were made of.
+        rules: titles and colours.
+    """
+    folded = fold(groups, unit, options, _causes_of(parts, rules.kinds))
+    return replace(folded, hues=rules.colours)
 
 
 def check_counts(measurement: Measurement, options: FoldOptions) -> None:
@@ -122,7 +141,7 @@ def check_counts(measurement: Measurement, options: FoldOptions) -> None:
         raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
 
 
-def causes_of(parts: Iterable[Part], kinds: Iterable[WaitKind]) -> Iterable[str]:
+def _causes_of(parts: Iterable[Part], kinds: Iterable[WaitKind]) -> Iterable[str]:
     """Yield the cause of each part's waits: the lock class, else the title of the wait kind.
 
     The cause is empty if it is not known. A wake-up's cause is the thread that was woken.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pvprof.analysis.histograms import Distribution, distributions
 from pvprof.analysis.report import Report
-from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
+from pvprof.analysis.stacks.fold import Folded, FoldOptions
 from pvprof.analysis.waits.heat_map import GridOptions, HeatMap
 from pvprof.analysis.wakers import wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
@@ -24,7 +24,7 @@ from pvprof.recording.manifest import Manifest
 from pvprof.recording.snapshot import Snapshot, encode
 from pvprof.units import UNIT_WORDS, format_share, format_value
 from pvprof.views.chains import chained
-from pvprof.views.folded import causes_of
+from pvprof.views.folded import fold_parts
 from pvprof.views.heat_map import maps_of, words_of
 from pvprof.views.report_view import PageSubject
 from pvprof.views.tables.table import TableOptions
@@ -131,7 +131,7 @@ def _graphs(measured: ClassifiedMeasurement, classified: Classified) -> Iterator
         name: str, title: str, kinds: Sequence[str], shown: Sequence[Part]
     ) -> Iterator[Graph]:
         groups = ((part.key, part.stacks) for part in shown)
-        folded = fold(groups, unit, FoldOptions(), causes_of(shown, rules.kinds))
+        folded = fold_parts(groups, unit, FoldOptions(), shown, rules)
         if folded.rows:
             about = _about(measurement, shown, total)
             yield Graph(_id(unit, name), title, about, tuple(kinds), folded)
@@ -165,7 +165,7 @@ def _waker_graph(measured: ClassifiedMeasurement, classified: Classified, total:
     unit, kept = measured.unit, measured.kept
     stacks, options = chained(measured.measurement, kept, FoldOptions(chain="wakers"))
     groups = zip((part.key for part in kept), stacks, strict=True)
-    folded = fold(groups, unit, options, causes_of(kept, classified.rules.kinds))
+    folded = fold_parts(groups, unit, options, kept, classified.rules)
     kinds = tuple(dict.fromkeys(part.verdict.kind for part in kept))
     about = _about(measured.measurement, kept, total)
     return Graph(_id(unit, "wakers"), "With their wakers", about, kinds, folded)

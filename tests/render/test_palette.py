@@ -91,7 +91,8 @@ CLASSES = [f"class {number}" for number in range(40)]
 
 def by_cause(causes: list[str]) -> Folded:
     rows = tuple((Stack(f"sh;{cause}"), 100 - index) for index, cause in enumerate(causes))
-    return Folded(rows, "ns", dict(zip(dict(rows), causes, strict=True)), frozenset(causes))
+    of_stacks = dict(zip(dict(rows), causes, strict=True))
+    return Folded(rows, "ns", of_stacks, frozenset(causes), load_rules().colours)
 
 
 def packaged_names() -> list[str]:

@@ -32,12 +32,14 @@ class Folded:
         causes: for each stack its lock class or the title of its wait kind; empty if the stacks
             were not classified.
         reasons: the frames that name a lock or a wait, not a function.
+        hues: for each cause its position on the circle of hues, if the rules give one.
     """
 
     rows: tuple[tuple[Stack, int], ...]
     unit: Unit
     causes: Mapping[Stack, str] = field(default_factory=dict)
     reasons: frozenset[Frame] = frozenset()
+    hues: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:

@@ -33,27 +33,13 @@ _NO_GROUP = "process, lock or message"
 _WAKER = ANNOTATIONS["w"]
 _ADDRESS = re.compile("0x[0-9a-f]+")
 
-# Names in the order in which they go round the hues, far apart for neighbours here: what is often
-# seen together. All classes and kinds of the packaged rules, and some modules.
-_PLACES = (
-    "kernel", "pv list (rwlock)", "pv list (OBM)", "vm object", "vm page busy", "vm page queues",
-    "pv chunk", "vnode/namecache", "vm map", "pmap", "proc tree", "pv list", "zfs.ko",
-    "buffer cache", "file descriptors", "pipe", "select/kqueue", "umtx", "socket/network", "UMA",
-    "swap", "memory shortage", "vm pagers", "scheduler", "disk, GEOM, CAM", "callout and clocks",
-    "ZFS", "mutex pools", "scheduler/turnstile/sleepq chains", "mount", "UFS",
-    "kernel memory arenas", "exec arguments", "smp rendezvous", "advisory file locks", "signals",
-    "tty/console", "devfs", "credentials", "Giant", "taskqueue", "epoch", "interrupts", "AIO",
-    "NFS/RPC", "FUSE", "random", "System V and POSIX IPC", "event handlers", "audit and MAC",
-    "sysctl, modules, environment", "DTrace", "futex", "mutex", "rwsem", "page cache",
-    "file system journal", "select/epoll", "percpu-rwsem", "spinlock", "rwlock", "semaphore",
-    "rtmutex", "RCU", "workqueue", "wait queues", "woken", "preempted", "reverse map", "slab",
-    "cgroup", "block layer", "io_uring", "Kernel waiting on itself", "Running",
-    "Runnable, waiting for a CPU", "Asleep until woken, by waker", "Not classified",
-    "Disk and network I/O", "Waiting for children", "Timers", "IPC and idle",
-    "User-space synchronisation", "Idle kernel threads and CPUs", "libc.so.7", "dtrace.ko",
-    "unresolved", *ANNOTATIONS.values(),
-)  # fmt: skip
-_PLACE_OF = {name: place for place, name in reversed(list(enumerate(_PLACES)))}
+# Positions of modules and annotations on the circle of hues, beside those that rules give to lock
+# classes and wait kinds (`Folded.hues`). Neighbours in this order are far apart in hue.
+_MODULE_HUES = {
+    "kernel": 0, "zfs.ko": 12, "libc.so.7": 84, "dtrace.ko": 85, "unresolved": 86,
+    "waker": 88, "JIT": 89, "inlined": 90,
+}  # fmt: skip
+_FIRST_HASHED = 91  # above the positions that the packaged rules give
 _GOLDEN_ANGLE = 137.508
 # That of the first place; then all hues but those around `MATCH_COLOUR`.
 _FIRST_HUE, _HUES_FROM, _HUES = 85, 310, 330
@@ -162,7 +148,7 @@ class _ByCause(_Brush):
             totals[cause] = totals.get(cause, 0) + value
         totals.pop(MIXED, None)
         causes = sorted(totals, key=lambda cause: (-totals[cause], cause))
-        self._strong = _group_colours(causes, is_safe=is_safe)
+        self._strong = _group_colours(causes, folded.hues, is_safe=is_safe)
         self._pale = {cause: _mix(colour, "#ffffff") for cause, colour in self._strong.items()}
 
     def colour(self, box: Box, of_waker: bool) -> str:
@@ -184,10 +170,11 @@ class _ByModule(_Brush):
 
     def __init__(self, names: Iterable[Frame], *, is_safe: bool) -> None:
         named = {group_of(name) for name in names} - {_NO_GROUP, ""}
-        groups = sorted(named, key=lambda group: (_place_of(group), group))
-        self._groups = _group_colours(groups, is_safe=is_safe)
+        groups = sorted(named, key=lambda group: (_hue_of(group, _MODULE_HUES), group))
+        self._groups = _group_colours(groups, _MODULE_HUES, is_safe=is_safe)
         self._shades: dict[tuple[str, Frame], str] = {}
-        self._waker = self._groups.get(_WAKER) or _group_colours([_WAKER], is_safe=is_safe)[_WAKER]
+        waker = _group_colours([_WAKER], _MODULE_HUES, is_safe=is_safe)[_WAKER]
+        self._waker = self._groups.get(_WAKER, waker)
         self._seen: dict[str, str] = {}
 
     def colour(self, box: Box, of_waker: bool) -> str:
@@ -253,8 +240,10 @@ def group_of(name: Frame) -> str:
     return (module or "unresolved") if tick else _NO_GROUP
 
 
-def _group_colours(groups: Iterable[str], *, is_safe: bool) -> dict[str, str]:
-    """Return a colour for each group, by its name alone.
+def _group_colours(
+    groups: Iterable[str], hues: Mapping[str, int], *, is_safe: bool
+) -> dict[str, str]:
+    """Return a colour for each group, by its name and its position among the hues alone.
 
     There are too few safe colours for that: the first groups have one each, in the given order, all
     others share the last.
@@ -262,11 +251,12 @@ def _group_colours(groups: Iterable[str], *, is_safe: bool) -> dict[str, str]:
     if is_safe:
         last = len(_SAFE_COLOURS) - 1
         return {group: _SAFE_COLOURS[min(place, last)] for place, group in enumerate(groups)}
-    return {group: _colour_at(_place_of(group)) for group in groups}
+    return {group: _colour_at(_hue_of(group, hues)) for group in groups}
 
 
-def _place_of(group: str) -> int:
-    return _PLACE_OF.get(group, len(_PLACES) + _crc(group) % _MAX_HASHED)
+def _hue_of(group: str, hues: Mapping[str, int]) -> int:
+    """Return the position of a group: a given one, else one by a checksum of its name."""
+    return hues.get(group, _FIRST_HASHED + _crc(group) % _MAX_HASHED)
 
 
 def _colour_at(place: int) -> str:
