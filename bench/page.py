@@ -61,12 +61,12 @@ ACTIONS = """async rounds => {
 
 
 def wide_profile(frames: int) -> Folded:
-    """Return a profile of about so many frames, all wide enough to be drawn."""
+    """Return a profile of about this number of frames, all wide enough to be drawn."""
     rng = random.Random(SEED)
-    towers = frames // DEPTH
+    stacks = frames // DEPTH
     rows = {}
-    for tower in range(towers):
-        names = ["one", *(f"f{rng.randrange(400)}" for _ in range(DEPTH - 1)), f"leaf{tower}"]
+    for number in range(stacks):
+        names = ["one", *(f"f{rng.randrange(400)}" for _ in range(DEPTH - 1)), f"leaf{number}"]
         rows[Stack(";".join(names))] = 1000 + rng.randrange(100)
     return Folded(tuple(rows.items()), "ns")
 

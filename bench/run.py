@@ -26,7 +26,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PVPROF = [sys.executable, "-m", "pvprof"]
 DRAWN_STACKS = 185_000
-# As for whoever has installed pvprof: not compiled anew by each process.
+# As in an installation: each process finds pvprof compiled.
 ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -56,7 +56,7 @@ def tree_bytes(root: int) -> int:
         try:
             children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended
             continue
         waiting += map(int, children)
         total += next(int(line.split()[1]) for line in rollup.splitlines() if "Pss:" in line) * 1024
@@ -166,8 +166,8 @@ def tasks_of(inputs: dict[str, Path], scripts: Path | None) -> list[Task]:
     tasks.append(Task("events", source, commands, "pvprof fold"))
     for shape in ("events", "native"):
         source = inputs[shape]
-        singles = [*PVPROF, "locks", "-q", "--overlap", "--objects", "--owners", str(source)]
-        tasks.append(Task(f"single waits, {shape}", source, {"pvprof locks": singles}, "-"))
+        single_waits = [*PVPROF, "locks", "-q", "--overlap", "--objects", "--owners", str(source)]
+        tasks.append(Task(f"single waits, {shape}", source, {"pvprof locks": single_waits}, "-"))
     small = HERE.parent / "tests" / "fixtures" / "freebsd-13.2" / "oncpu-default.out"
     tasks.append(Task("small", small, {"pvprof report": [*PVPROF, "report", str(small)]}, "-"))
     return tasks

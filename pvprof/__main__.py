@@ -37,7 +37,7 @@ def _run() -> int:
     if sys.stdout is None:  # the shell closed it: >&-
         return _fail("stdout is closed")
     try:
-        from pvprof.cli import cli  # noqa: PLC0415 (so that an interrupt meanwhile is caught, too)
+        from pvprof.cli import cli  # noqa: PLC0415 (an interrupt during the import is caught, too)
 
         cli()
     except KeyboardInterrupt:

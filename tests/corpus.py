@@ -238,7 +238,7 @@ def main() -> None:
     also = [directory.resolve() for directory in arguments.also]
     root.mkdir(parents=True)
     os.chdir(Path(__file__).parent.parent)
-    sets = Path("corpus-sets")  # a relative name: it stands in the outputs
+    sets = Path("corpus-sets")  # a relative name: it is in the outputs
     shutil.rmtree(sets, ignore_errors=True)
     try:
         write_sets(sets)

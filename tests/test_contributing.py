@@ -70,7 +70,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def pvprof(tree: Path, *args: object, stdin: str = "") -> str:
-    """Return what the pvprof of a tree prints on stdout."""
+    """Return the stdout of a tree's pvprof."""
     done = python(tree, "-m", "pvprof", *args, stdin=stdin)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -51,7 +51,7 @@ class Detail:
 
 
 @dataclass(frozen=True, slots=True)
-class Singles:
+class SingleWaits:
     """The results from single waits that their sums do not give.
 
     Attributes:
@@ -80,7 +80,7 @@ class Section:
         kept, set_aside: what the filters kept, and each thing that they removed.
         rows: the locks and wait messages that were kept.
         aside_rows: those that were set aside.
-        singles, aside_singles: the results from single waits of either, if they were recorded.
+        single_waits, aside_single_waits: results from the single waits of either, if recorded.
         wakers, aside_wakers: who ended the waits of either, if that was recorded.
         asleep_rows: the blocked time of the kept waits by waker and sleeper. It is part of `rows`,
             and not counted in any total again.
@@ -93,8 +93,8 @@ class Section:
     set_aside: tuple[SetAside, ...]
     rows: tuple[Row, ...]
     aside_rows: tuple[Row, ...]
-    singles: Singles | None = None
-    aside_singles: Singles | None = None
+    single_waits: SingleWaits | None = None
+    aside_single_waits: SingleWaits | None = None
     wakers: Wakers | None = None
     aside_wakers: Wakers | None = None
     asleep_rows: tuple[Row, ...] = ()
@@ -174,14 +174,14 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
     parts, selection = classified.parts, classified.selection
     analyse = _waits(measurement, rules, detail)
 
-    def side(parts: Sequence[Part]) -> tuple[tuple[Row, ...], Singles | None]:
+    def side(parts: Sequence[Part]) -> tuple[tuple[Row, ...], SingleWaits | None]:
         if analyse is None:
             return attribute(parts, profile.unit, profile.has_counts, rules), None
-        singles = analyse(parts)
-        quantiles = {row_id: row.quantiles for row_id, row in singles.overlaps.rows.items()}
+        single_waits = analyse(parts)
+        quantiles = {row_id: row.quantiles for row_id, row in single_waits.overlaps.rows.items()}
         rows = attribute(parts, profile.unit, profile.has_counts, rules, quantiles)
         only_single_waits = {row.id for row in rows if row.quantiles is not None}
-        return rows, replace(singles, overlaps=singles.overlaps.only(only_single_waits))
+        return rows, replace(single_waits, overlaps=single_waits.overlaps.only(only_single_waits))
 
     sums = wakeup_sums_of(measurement)
 
@@ -189,8 +189,8 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         return wakers_of(sums, parts, rules, detail.wakers) if measurement.has_wakers else None
 
     everything = Selection(parts, ()).weight
-    rows, singles = side(selection.kept)
-    aside_rows, aside_singles = side(selection.removed)
+    rows, single_waits = side(selection.kept)
+    aside_rows, aside_single_waits = side(selection.removed)
     wakers, aside_wakers = ended(selection.kept), ended(selection.removed)
     return Section(
         unit=profile.unit,
@@ -200,8 +200,8 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         set_aside=selection.set_aside,
         rows=_split_rows(rows, wakers),
         aside_rows=_split_rows(aside_rows, aside_wakers),
-        singles=singles,
-        aside_singles=aside_singles,
+        single_waits=single_waits,
+        aside_single_waits=aside_single_waits,
         wakers=wakers,
         aside_wakers=aside_wakers,
         asleep_rows=_asleep_rows(wakers, rules),
@@ -210,7 +210,7 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
 
 def _waits(
     measurement: Measurement, rules: Rules, detail: Detail
-) -> Callable[[Sequence[Part]], Singles] | None:
+) -> Callable[[Sequence[Part]], SingleWaits] | None:
     """Return the analysis of single waits, or None if there are none.
 
     Only here are the modules imported that need numpy, which takes 0.2 s.
@@ -224,10 +224,10 @@ def _waits(
 
     timeline = timeline_of(events, runs)
 
-    def analyse(parts: Sequence[Part]) -> Singles:
+    def analyse(parts: Sequence[Part]) -> SingleWaits:
         swept = overlaps(timeline, parts, detail.stacks)
         stacks = (stack for pairs in swept.stacks.values() for stack, _ in pairs)
-        return Singles(
+        return SingleWaits(
             wall=timeline.wall,
             overlaps=swept,
             callers={stack: rules.caller_of(stack) for stack in stacks},

@@ -113,7 +113,7 @@ class _Plan:
     verdicts: dict[int, Classification] = field(default_factory=dict)
 
     def verdict(self, bits: int) -> Classification:
-        """Return what the rules say where the frames that `bits` stands for were seen."""
+        """Return the classification of a stack with the frames of these rule bits."""
         known = self.verdicts.get(bits)
         if known is None:
             kind, lock_class = _decide(self.kinds, bits), _decide(self.classes, bits)

@@ -58,7 +58,7 @@ def _recordings(recording: Recording, parsed: ParseResult) -> Sequence[tuple[str
 
 
 def _run(name: str, parsed: ParseResult) -> RunSpan:
-    """Return how many events were read, and between which marks."""
+    """Return the number of single waits of a recording, and the marks around them."""
     begin, end, origin = (
         None if mark is None else mark.monotonic_ns
         for mark in (parsed.begin, parsed.end, parsed.origin)

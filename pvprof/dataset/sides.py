@@ -20,7 +20,7 @@ class RecordedRun:
     """One recording.
 
     Attributes:
-        name: short, for people.
+        name: a short name.
         pool: what was read from it, and from nothing else.
         manifest: its facts, or empty.
         times: of its workload, in seconds; none where it was not timed, or failed.
@@ -50,7 +50,7 @@ class Side:
     """The runs of one side, at least one.
 
     Attributes:
-        name: for people: ``stock``.
+        name: for messages: ``stock``.
         runs: in the order in which they were made, as far as that is known.
         problems: what was set aside on the way here.
     """

@@ -1,8 +1,8 @@
-"""On and off the CPU in one: samples become the time that they stand for, beside waits.
+"""Waits and samples in one measurement: each sample as the time that it represents.
 
-Owns that conversion. A sample is taken of each CPU so many times a second, so each stands for one
-period of some thread's time on a CPU; waits are time of threads off it. Together they are all the
-time of the threads that were recorded, but for waiting for a CPU, which neither shows.
+Each CPU is sampled at a fixed rate, so one sample represents one period of some thread's time on a
+CPU; waits are threads' time off it. Together they are all the time of the recorded threads, except
+for the time runnable without a CPU, which neither shows.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def on_and_off(pool: Dataset, rate_hz: int | None, usual_hz: int) -> Dataset:
         usual_hz: what a manifest means that does not name it.
 
     Raises:
-        UsageError: waits or samples are missing, or nobody knows the rate.
+        UsageError: waits or samples are missing, or the rate is unknown.
     """
     found = {one.profile.unit: one for one in pool.measurements}
     for unit, what in (("ns", "waits"), ("samples", "samples of what ran on CPUs")):

@@ -242,7 +242,7 @@ def _kernel(document: Mapping[str, Any]) -> Kernel:
 
 
 def _drop_texts(drops: object) -> tuple[str, ...]:
-    """Return what was dropped, kind by kind; a plain number has no kinds."""
+    """Return the dropped records by kind; a plain number has no kinds."""
     if isinstance(drops, Mapping):
         kinds = [(_shown(name), _count(number)) for name, number in drops.items()]
         kinds = [(name, number) for name, number in kinds if number]

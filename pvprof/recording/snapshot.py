@@ -1,7 +1,7 @@
-"""Everything that was read, as one compact text that can be read back: what a page carries along.
+"""Everything that was read, as one compact text that can be read back: the data in an HTML page.
 
 Owns that text, both ways: JSON, packed with gzip, in base64. It holds weights by key and stack, not
-only folded stacks, so that whoever has the page can fold by the root, count, filter and report
+only folded stacks, so that a reader of the page can fold by the root, count, filter and report
 again. It refuses to know the page around it (``render.html`` writes that, ``parse.page`` finds it).
 
 ::
@@ -42,7 +42,7 @@ from pvprof.units import Unit
 
 SCHEMA = 1
 _LINE = 160
-_MOST_BITS = 200
+_MAX_BITS = 200
 """Of a number. A longer one was never measured, and would take long to print."""
 
 
@@ -189,7 +189,7 @@ class _Reader:
         return self.value
 
     def number(self) -> int:
-        if type(self.value) is not int or self.value.bit_length() > _MOST_BITS:
+        if type(self.value) is not int or self.value.bit_length() > _MAX_BITS:
             self.fail("not an integer")
         return self.value
 
@@ -204,12 +204,12 @@ class _Reader:
         return self.value
 
     def weights(self, count: int) -> list[int]:
-        """Return so many integers that are not negative."""
+        """Return this number of integers, none negative."""
         numbers = self.value
         if not isinstance(numbers, list) or len(numbers) != count:
             self.fail("not as many numbers as there are stacks")
         is_sound = all(type(one) is int and one >= 0 for one in numbers)
-        if not is_sound or (numbers and max(numbers).bit_length() > _MOST_BITS):
+        if not is_sound or (numbers and max(numbers).bit_length() > _MAX_BITS):
             self.fail("not a list of counts")
         return numbers
 

@@ -109,9 +109,9 @@ def test_objects_of_sleep_queues_are_channels() -> None:
 def test_pv_lists_of_a_real_kernel_are_an_array_of_64_byte_locks() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     (section,) = build_report(Classified.of(pool, RULES, Filters())).sections
-    assert section.singles is not None
+    assert section.single_waits is not None
     (row,) = [row for row in section.rows if row.name == "pmap pv list"]
-    objects = section.singles.objects[row.id]
+    objects = section.single_waits.objects[row.id]
     assert objects_words(objects) == "4 objects, hottest 62.8%"
     assert (objects.wait_ns, objects.unknown_count) == (row.value, 0)
     (array,) = objects.ranges

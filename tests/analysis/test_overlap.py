@@ -279,10 +279,10 @@ def test_a_real_recording_equals_awk_and_a_scan_of_all_intervals() -> None:
 def test_a_report_on_a_real_recording_has_the_same_rows_with_and_without_overlap() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     (section,) = build_report(Classified.of(pool, RULES, EVERYTHING), Detail(stacks=3)).sections
-    assert section.singles is not None
-    assert set(section.singles.overlaps.rows) == {row.id for row in section.rows}
+    assert section.single_waits is not None
+    assert set(section.single_waits.overlaps.rows) == {row.id for row in section.rows}
     for row in section.rows:
-        one = section.singles.overlaps.rows[row.id]
+        one = section.single_waits.overlaps.rows[row.id]
         assert (one.wait_ns, one.count) == (row.value, row.count)
         assert sum(count for _, count in one.buckets) == row.count
 

@@ -194,10 +194,10 @@ def test_equal_tids_of_two_recordings_are_two_threads() -> None:
 def test_owners_in_a_real_recording_are_named_and_add_up() -> None:
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     (section,) = build_report(Classified.of(pool, RULES, Filters(kinds=(ALL_KINDS,)))).sections
-    assert section.singles is not None
+    assert section.single_waits is not None
     owned = 0
     for row in section.rows:
-        owners = section.singles.owners.rows[row.id]
+        owners = section.single_waits.owners.rows[row.id]
         assert owners.wait_ns + owners.unknown_ns == row.value
         assert owners.count + owners.unknown_count == row.count
         owned += owners.count

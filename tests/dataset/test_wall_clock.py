@@ -28,7 +28,7 @@ def with_manifest(place: Path, **facts: object) -> Path:
 def test_each_sample_is_the_time_that_it_stands_for(run: RunCommand) -> None:
     both = weights(run("fold", OFF, ON, "--wall-clock", "--rate", HZ, "-q").stdout)
     waits, samples = (weights(run("fold", path, "-q").stdout) for path in (OFF, ON))
-    assert not set(waits) & set(samples), "no tower is of both"
+    assert not set(waits) & set(samples), "no stack is of both"
     assert both == waits | {stack: n * 10**9 // HZ for stack, n in samples.items()}
 
 

@@ -9,7 +9,7 @@ INT64_MAX = (1 << 63) - 1
 
 
 def read_waits(*waits: tuple[int, int]) -> ParseResult:
-    """Return what is read of waits (start, length) of one thread, as the old D programs print."""
+    """Return the result of reading waits (start, length) of one thread."""
     records = "".join(
         f"E {start} {wait} 20 100159 0 sh t fffff8004309a880 0 a\n\n              kernel`f+0x3\n"
         for start, wait in waits

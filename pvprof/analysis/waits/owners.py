@@ -63,7 +63,7 @@ class Owner:
         tid: its number.
         execname: its process, according to its last wait before; empty if none was recorded.
         wait_ns, count: of the waits for the lock that it held.
-        blocked_ns: how long it was waiting itself during the waits that began meanwhile.
+        blocked_ns: for how long it was waiting itself during the waits that began in that time.
         waited_for: what it waited for then, and how long both went on, longest first.
     """
 

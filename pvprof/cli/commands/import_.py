@@ -78,7 +78,7 @@ def _check(place: Path, force: bool) -> None:
     elif not (place / RAW).is_file():
         raise OutputError(f"{place}: a directory that is no recording")
     elif not force:
-        raise OutputError(f"{place}: exists already", "overwrite it with --force")
+        raise OutputError(f"{place}: already exists", "overwrite it with --force")
 
 
 def _kernels(symbols: tuple[str, ...]) -> str | None:

@@ -32,7 +32,7 @@ Examples:
 def command() -> None:
     """Add the probes kernel:profile:{sleepq,turnstile}:{block,wakeup} to a kernel's source.
 
-    The branch is told from the tree. Build and install a kernel afterwards;
+    The tree tells the branch. Build and install a kernel afterwards;
     kernel-patches/README.md says how, and what the probes carry and cost.
     """
 

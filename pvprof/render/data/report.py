@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pvprof.analysis.lock_table import Row
-from pvprof.analysis.report import Section, Singles
+from pvprof.analysis.report import Section, SingleWaits
 from pvprof.analysis.wakers import Wakers
 from pvprof.render.data.encoding import csv_of, json_of
 from pvprof.render.rendered import Rendered
@@ -86,7 +86,7 @@ def _csv_row(row: Row, section: Section, is_aside: bool, known: frozenset[str]) 
         row.stacks,
         row.records,
         caller,
-        *_single_wait_cells(row, section.aside_singles if is_aside else section.singles),
+        *_single_wait_cells(row, section.aside_single_waits if is_aside else section.single_waits),
         *(getattr(row, name) if name in known else None for name in _SPLIT[1:]),
         "" if row.blocked is None else row.blocked,
         "" if row.runnable is None else row.runnable,
@@ -94,7 +94,7 @@ def _csv_row(row: Row, section: Section, is_aside: bool, known: frozenset[str]) 
     ]
 
 
-def _single_wait_cells(row: Row, single_waits: Singles | None) -> list[Any]:
+def _single_wait_cells(row: Row, single_waits: SingleWaits | None) -> list[Any]:
     overlap = single_waits and single_waits.overlaps.rows.get(row.id)
     objects = single_waits and single_waits.objects.get(row.id)
     owners = single_waits and single_waits.owners.rows.get(row.id)
@@ -137,10 +137,10 @@ def _section(section: Section) -> dict[str, Any]:
             {"reason": aside.reason, "title": aside.title, **_weight(aside.weight, section)}
             for aside in section.set_aside
         ],
-        "singles": _single_waits(section.singles),
-        "rows": [_row(row, section.singles, section.wakers, known) for row in section.rows],
+        "singles": _single_waits(section.single_waits),
+        "rows": [_row(row, section.single_waits, section.wakers, known) for row in section.rows],
         "set_aside_rows": [
-            _row(row, section.aside_singles, section.aside_wakers, known)
+            _row(row, section.aside_single_waits, section.aside_wakers, known)
             for row in section.aside_rows
         ],
         **_asleep(section),
@@ -163,8 +163,8 @@ def _asleep(section: Section) -> dict[str, Any]:
     }
 
 
-def _single_waits(single_waits: Singles | None) -> dict[str, Any] | None:
-    """Return what single waits add to all rows together."""
+def _single_waits(single_waits: SingleWaits | None) -> dict[str, Any] | None:
+    """Return the results of single waits for all rows together."""
     if single_waits is None:
         return None
     overlaps = single_waits.overlaps
@@ -201,8 +201,8 @@ def _overlap(overlap: Overlap | None) -> dict[str, Any] | None:
     }
 
 
-def _of_row(row: Row, single_waits: Singles) -> dict[str, Any]:
-    """Return what single waits add to one row; None for what is not known."""
+def _of_row(row: Row, single_waits: SingleWaits) -> dict[str, Any]:
+    """Return the cells of single waits for one row; None if unknown."""
     objects = single_waits.objects.get(row.id)
     owners = single_waits.owners.rows.get(row.id)
     return {
@@ -259,7 +259,7 @@ def _known_split(section: Section) -> frozenset[str]:
 
 
 def _row(
-    row: Row, single_waits: Singles | None, wakers: Wakers | None, known: frozenset[str]
+    row: Row, single_waits: SingleWaits | None, wakers: Wakers | None, known: frozenset[str]
 ) -> dict[str, Any]:
     fields = _with_class(asdict(row))
     fields |= {name: None for name in _SPLIT if name not in known}

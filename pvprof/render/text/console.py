@@ -15,7 +15,7 @@ _PIPE_WIDTH = 200
 
 
 def plain_text(draw: Callable[[Console], None]) -> Rendered:
-    """Return what `draw` draws, without colour and without blanks at line ends."""
+    """Return the drawn text, without colour and without blanks at the ends of lines."""
     out = io.StringIO()
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() and int(columns) else _PIPE_WIDTH

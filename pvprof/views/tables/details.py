@@ -46,7 +46,7 @@ def has_detail(section: Section, name: str) -> bool:
     """Tell whether a section has what one of `DETAILS` needs."""
     if name == "spin":
         return has_spins(section)
-    return (section.wakers if name == "wakers" else section.singles) is not None
+    return (section.wakers if name == "wakers" else section.single_waits) is not None
 
 
 def detail_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
@@ -59,7 +59,7 @@ def detail_tables(section: Section, report: Report, options: TableOptions) -> li
     tables: list[Table] = [wakers] if wakers else []
     if "spin" in options.details and has_spins(section):
         tables.append(spin_table(section, rows))
-    single_waits = section.singles
+    single_waits = section.single_waits
     if single_waits is not None:
         if "overlap" in options.details:
             tables.append(overlap_table(single_waits, rows, report))

@@ -176,7 +176,7 @@ def lock_columns(
             for name, rank, field in _QUANTILES
         ]
     of_single_waits = columns_of_single_waits(
-        section.aside_singles if is_aside else section.singles
+        section.aside_single_waits if is_aside else section.single_waits
     )
     columns += [
         column for column in of_single_waits if any(column.order(row) is not None for row in rows)

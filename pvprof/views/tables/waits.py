@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pvprof.analysis.lock_table import Row
-from pvprof.analysis.report import Report, Section, Singles
+from pvprof.analysis.report import Report, Section, SingleWaits
 from pvprof.classify.rules import OTHER
 from pvprof.model.stacks import show_controls
 from pvprof.units import format_ns, format_share
@@ -48,7 +48,7 @@ _WORDS_OF_END = {
 
 def overlap_sentence(section: Section) -> str:
     """Return the sentence on the overlap of the waits in time; empty without single waits."""
-    single_waits = section.singles
+    single_waits = section.single_waits
     if single_waits is None or single_waits.overlaps.total is None:
         return ""
     total, wall = single_waits.overlaps.total, single_waits.wall
@@ -66,7 +66,7 @@ def overlap_sentence(section: Section) -> str:
     return text
 
 
-def columns_of_single_waits(single_waits: Singles | None) -> list[LockColumn]:
+def columns_of_single_waits(single_waits: SingleWaits | None) -> list[LockColumn]:
     """Return the further columns of a lock table; none unless single waits were recorded."""
     if single_waits is None:
         return []
@@ -126,7 +126,7 @@ _OVERLAP_COLUMNS = (
 )
 
 
-def _overlap_cells(overlap: Overlap, single_waits: Singles) -> tuple[str, ...]:
+def _overlap_cells(overlap: Overlap, single_waits: SingleWaits) -> tuple[str, ...]:
     quantiles = overlap.quantiles
     return (
         format_ns(overlap.wait_ns),
@@ -139,7 +139,7 @@ def _overlap_cells(overlap: Overlap, single_waits: Singles) -> tuple[str, ...]:
     )
 
 
-def overlap_table(single_waits: Singles, rows: Sequence[Row], report: Report) -> Table:
+def overlap_table(single_waits: SingleWaits, rows: Sequence[Row], report: Report) -> Table:
     """Return the table of overlap in time: kinds, their classes, and locks."""
     overlaps = single_waits.overlaps
     kinds = dict.fromkeys(row.kind for row in rows)
@@ -173,7 +173,7 @@ def overlap_table(single_waits: Singles, rows: Sequence[Row], report: Report) ->
     )
 
 
-def stacks_table(single_waits: Singles, rows: Sequence[Row]) -> Table:
+def stacks_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     """Return the table of overlap of the stacks with the longest waits of each row."""
     cells = [
         (
@@ -192,7 +192,7 @@ def stacks_table(single_waits: Singles, rows: Sequence[Row]) -> Table:
     )
 
 
-def objects_table(single_waits: Singles, rows: Sequence[Row]) -> Table:
+def objects_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     """Return the table of the objects of each row's name."""
     cells = []
     for row in rows:
@@ -240,7 +240,7 @@ def _range(first: int, last: int, step: int) -> str:
     return f"{first:#x}-{last:#x} (steps of {step:,} bytes)"
 
 
-def owners_table(single_waits: Singles, rows: Sequence[Row]) -> Table:
+def owners_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     """Return the table of the owners of each row's locks."""
     cells: list[tuple[str, ...]] = []
     for row in rows:
@@ -293,7 +293,7 @@ def _owner_name(owner: Owner) -> str:
     return f"{owner.execname or '[never waited]'} {owner.tid}"
 
 
-def chains_table(single_waits: Singles) -> Table:
+def chains_table(single_waits: SingleWaits) -> Table:
     """Return the table of chains of waiting threads, longest first."""
     cells = [
         (
