@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvprof.classify.filters import Part
-from pvprof.classify.rules import Rules
+from pvprof.classify.matcher import Matcher
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack
@@ -98,7 +98,7 @@ class _Sums:
     stacks: set[Stack] = field(default_factory=set)
     callers: Counter[Frame] = field(default_factory=Counter)
 
-    def add(self, part: Part, rules: Rules) -> None:
+    def add(self, part: Part, rules: Matcher) -> None:
         weight = part.weight
         self.value += weight.value
         state = mechanism_of(part.key.mechanism).state
@@ -120,7 +120,7 @@ def attribute(
     parts: Sequence[Part],
     unit: Unit,
     has_counts: bool,
-    rules: Rules,
+    rules: Matcher,
     quantiles: Mapping[RowId, Quantiles] | None = None,
 ) -> tuple[Row, ...]:
     """Return one row for each kind, class and name, kinds in the rules' order, largest first.

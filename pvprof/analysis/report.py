@@ -20,7 +20,8 @@ from pvprof.classify.filters import (
     SetAside,
     classify,
 )
-from pvprof.classify.rules import Rules, WaitKind
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import WaitKind
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Histogram, Weight
 from pvprof.model.stacks import Frame, Stack
@@ -209,7 +210,7 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
 
 
 def _waits(
-    measurement: Measurement, rules: Rules, detail: Detail
+    measurement: Measurement, rules: Matcher, detail: Detail
 ) -> Callable[[Sequence[Part]], SingleWaits] | None:
     """Return the analysis of single waits, or None if there are none.
 
@@ -251,7 +252,7 @@ def _split_rows(rows: tuple[Row, ...], wakers: Wakers | None) -> tuple[Row, ...]
     )
 
 
-def _asleep_rows(wakers: Wakers | None, rules: Rules) -> tuple[Row, ...]:
+def _asleep_rows(wakers: Wakers | None, rules: Matcher) -> tuple[Row, ...]:
     if wakers is None:
         return ()
     return attribute(classify(wakers.asleep, rules), "ns", True, rules)

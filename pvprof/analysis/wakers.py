@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pvprof.analysis.lock_table import RowId, rows_of_parts
 from pvprof.classify.filters import Part
-from pvprof.classify.rules import Rules
+from pvprof.classify.matcher import Matcher
 from pvprof.dataset.dataset import Measurement
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack, frames_of
@@ -73,7 +73,7 @@ class Wakers:
     asleep: Profile
 
 
-def wakers_of(sums: WakeupSums, parts: Sequence[Part], rules: Rules, max_wakers: int) -> Wakers:
+def wakers_of(sums: WakeupSums, parts: Sequence[Part], rules: Matcher, max_wakers: int) -> Wakers:
     """Return the wakers that ended the waits of the parts, at most `max_wakers` for each row."""
     row_of = rows_of_parts(parts)
     by_row: dict[RowId, dict[Waker, WaitSplit]] = {}
@@ -93,7 +93,7 @@ def wakers_of(sums: WakeupSums, parts: Sequence[Part], rules: Rules, max_wakers:
     return Wakers(total, rows, asleep)
 
 
-def _waker(wakeup_key: WakeupKey, rules: Rules) -> Waker:
+def _waker(wakeup_key: WakeupKey, rules: Matcher) -> Waker:
     stack = wakeup_key.waker
     execname = INTERRUPT if is_interrupt(stack) else wakeup_key.execname
     return Waker(execname, "" if stack == NO_STACK else rules.caller_of(stack))

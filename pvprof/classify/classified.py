@@ -13,8 +13,9 @@ from functools import cached_property
 
 from pvprof.classify.filters import Filters, Part, Selection, classify, rejected_by, select
 from pvprof.classify.filters import wanted_kinds as kinds_to_keep
+from pvprof.classify.matcher import Matcher
 from pvprof.classify.name_waits import name_waits
-from pvprof.classify.rules import Classification, Rules
+from pvprof.classify.rules import Classification
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Histogram, merge_histograms
 from pvprof.model.stacks import NO_STACK
@@ -31,7 +32,7 @@ class ClassifiedMeasurement:
     """
 
     measurement: Measurement
-    rules: Rules
+    rules: Matcher
     filters: Filters
 
     @property
@@ -70,12 +71,12 @@ class Classified:
     """
 
     dataset: Dataset
-    rules: Rules
+    rules: Matcher
     filters: Filters
     measurements: tuple[ClassifiedMeasurement, ...]
 
     @classmethod
-    def of(cls, dataset: Dataset, rules: Rules, filters: Filters) -> Classified:
+    def of(cls, dataset: Dataset, rules: Matcher, filters: Filters) -> Classified:
         """Name the waits of a dataset that have no name, and prepare its sorting."""
         named = name_waits(dataset, rules)
         measurements = tuple(

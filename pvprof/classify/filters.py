@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pvprof.classify.rules import Classification, Rules
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import Classification
 from pvprof.errors import UsageError
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack, frames_of
@@ -78,7 +79,7 @@ class Selection:
         return Weight(*map(sum, zip(_NOTHING, *(part.weight for part in self.kept), strict=True)))
 
 
-def classify(profile: Profile, rules: Rules) -> tuple[Part, ...]:
+def classify(profile: Profile, rules: Matcher) -> tuple[Part, ...]:
     """Return the parts of a profile, each of one key and one classification; no weight is lost."""
     return tuple(
         Part(verdict, key, alike)
@@ -87,7 +88,7 @@ def classify(profile: Profile, rules: Rules) -> tuple[Part, ...]:
     )
 
 
-def select(parts: Iterable[Part], rules: Rules, filters: Filters) -> Selection:
+def select(parts: Iterable[Part], rules: Matcher, filters: Filters) -> Selection:
     """Keep the parts that pass the filters.
 
     Raises:
@@ -131,7 +132,7 @@ def has_frame(stack: Stack, pattern: re.Pattern[str]) -> bool:
     return any(map(pattern.search, frames_of(stack)))
 
 
-def wanted_kinds(rules: Rules, kinds: tuple[str, ...]) -> frozenset[str]:
+def wanted_kinds(rules: Matcher, kinds: tuple[str, ...]) -> frozenset[str]:
     """Return the ids of the kinds to keep.
 
     Raises:

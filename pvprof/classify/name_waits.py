@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pvprof.classify.rules import Rules
+from pvprof.classify.matcher import Matcher
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Key, Profile
 from pvprof.model.stacks import Stack
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pvprof.model.waits import WaitTable
 
 
-def name_waits(dataset: Dataset, rules: Rules) -> Dataset:
+def name_waits(dataset: Dataset, rules: Matcher) -> Dataset:
     """Return the dataset with its nameless waits named; the same object if there are none."""
     measurements = tuple(_named(measurement, rules) for measurement in dataset.measurements)
     if all(new is old for new, old in zip(measurements, dataset.measurements, strict=True)):
@@ -26,7 +26,7 @@ def name_waits(dataset: Dataset, rules: Rules) -> Dataset:
     return replace(dataset, measurements=measurements)
 
 
-def _named(measurement: Measurement, rules: Rules) -> Measurement:
+def _named(measurement: Measurement, rules: Matcher) -> Measurement:
     if not any(map(rules.may_name, measurement.profile.groups)):
         return measurement
     return replace(
@@ -37,11 +37,11 @@ def _named(measurement: Measurement, rules: Rules) -> Measurement:
     )
 
 
-def _name(key: Key, stack: Stack, rules: Rules) -> Key:
+def _name(key: Key, stack: Stack, rules: Matcher) -> Key:
     return key._replace(name=rules.name_of(key, stack))
 
 
-def _named_profile(profile: Profile, rules: Rules) -> Profile:
+def _named_profile(profile: Profile, rules: Matcher) -> Profile:
     named = Profile(profile.unit, profile.has_counts)
     for key, stacks in profile.groups.items():
         if not rules.may_name(key):
@@ -52,7 +52,7 @@ def _named_profile(profile: Profile, rules: Rules) -> Profile:
     return named
 
 
-def _named_endings(endings: WakeupSums, rules: Rules) -> WakeupSums:
+def _named_endings(endings: WakeupSums, rules: Matcher) -> WakeupSums:
     named: WakeupSums = {}
     for ending, division in endings.items():
         key = _name(ending.key, ending.stack, rules)
@@ -60,7 +60,7 @@ def _named_endings(endings: WakeupSums, rules: Rules) -> WakeupSums:
     return named
 
 
-def _named_events(events: WaitTable, rules: Rules) -> WaitTable:
+def _named_events(events: WaitTable, rules: Matcher) -> WaitTable:
     """Return the waits with named keys: a new key for each (key, stack) pair that needs one."""
     import numpy as np  # noqa: PLC0415 (0.2 s to import: only events need it)
 

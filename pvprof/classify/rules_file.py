@@ -1,4 +1,4 @@
-"""Read files of rules, the packaged ones and a user's: TOML to `Rules`.
+"""Read files of rules, the packaged ones and a user's: TOML to `Matcher`.
 
 Owns the syntax of such a file. Every mistake in one is an error that names the file and the rule.
 """
@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pvprof.classify.rules import UNCLASSIFIED, Rule, Rules, WaitKind
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import UNCLASSIFIED, Rule, WaitKind
 from pvprof.errors import PvprofError
 
 _PACKAGED = ("linux.toml", "freebsd.toml")
@@ -48,17 +49,17 @@ class RulesError(PvprofError):
     """A file of rules cannot be read, or a rule in it cannot be used."""
 
 
-def load_rules(path: Path | None = None) -> Rules:
-    """Return the packaged rules, extended or replaced by a user's file.
+def load_rules(path: Path | None = None) -> Matcher:
+    """Return a matcher of the packaged rules, extended or replaced by a user's file.
 
     Raises:
         RulesError: the file cannot be read, or has a mistake.
     """
-    return Rules(*(_packaged() if path is None else _combined(_packaged_tables(), path)))
+    return Matcher(*(_packaged() if path is None else _combined(_packaged_tables(), path)))
 
 
 _Parts = tuple[tuple[WaitKind, ...], tuple[Rule, ...], tuple[re.Pattern[str], ...]]
-"""The first three fields of `Rules`. `Rules` itself remembers frames, so it is never shared."""
+"""Kinds, rules and machinery, to share; a `Matcher` remembers frames: each caller has one."""
 
 
 @cache

@@ -11,7 +11,7 @@ import click
 
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
-from pvprof.classify.rules import Rules
+from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.cli.progress import Progress
@@ -79,7 +79,7 @@ class Settings:
     """How recordings are read, classified and filtered."""
 
     read: ReadOptions
-    rules: Rules
+    rules: Matcher
     filters: Filters
 
 

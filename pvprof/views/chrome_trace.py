@@ -22,7 +22,8 @@ from pvprof.analysis.waits.wakeups import blocked_ns, wakeup_of_waits
 from pvprof.analysis.wakers import INTERRUPT, is_interrupt
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
-from pvprof.classify.rules import OTHER, Rules
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import OTHER
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
@@ -160,7 +161,7 @@ def build(classified: Classified, options: StackOptions) -> ChromeTraceView:
     )
 
 
-def _reason(part: Part, stack: Stack, rules: Rules) -> Reason:
+def _reason(part: Part, stack: Stack, rules: Matcher) -> Reason:
     """Return the reason of a wait; without a name it gets that of its caller."""
     verdict, key = part.verdict, part.key
     lock_class = "" if verdict.lock_class == OTHER else verdict.lock_class

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, Group, fold
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
-from pvprof.classify.rules import OTHER, UNCLASSIFIED, Rules, WaitKind
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import OTHER, UNCLASSIFIED, WaitKind
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.units import Unit
@@ -115,7 +116,7 @@ def fold_parts(
     unit: Unit,
     options: FoldOptions,
     parts: Iterable[Part],
-    rules: Rules,
+    rules: Matcher,
 ) -> Folded:
     """Return the folded stacks of parts, with the causes of the waits and the rules' colours.
 

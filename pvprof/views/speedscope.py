@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pvprof.analysis.stacks.fold import FoldOptions, fold, frames_around
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
-from pvprof.classify.rules import OTHER, UNCLASSIFIED, Rules
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import OTHER, UNCLASSIFIED
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Profile, Weight
@@ -142,7 +143,7 @@ def _has_timeline(
 
 
 def _sums(
-    parts: Iterable[Part], unit: Unit, rules: Rules, options: FoldOptions
+    parts: Iterable[Part], unit: Unit, rules: Matcher, options: FoldOptions
 ) -> list[SpeedscopeProfile]:
     """Return one profile for each kind, class and mechanism: kinds in order, largest first."""
     order = {kind.id: number for number, kind in enumerate(rules.kinds)}

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from pvprof.analysis.stacks.diff_layout import DiffBox, WorkScale, diff_profiles, lay_out_diff
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.classify.rules import Rules
+from pvprof.classify.matcher import Matcher
 from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, Frame, Stack, frames_of
 from pvprof.units import Unit
 
@@ -89,7 +89,7 @@ def add_folded(folded_runs: Iterable[Folded], unit: Unit) -> Folded:
 
 
 def functions_of(
-    runs: Sequence[Folded], reasons: frozenset[Frame], rules: Rules
+    runs: Sequence[Folded], reasons: frozenset[Frame], rules: Matcher
 ) -> tuple[Function, ...]:
     """Return the functions with at least a hundredth of the total, the largest first.
 
@@ -147,7 +147,7 @@ class _PathNode(NamedTuple):
 
 
 def changed_paths(
-    base: Folded, new: Folded, amounts: tuple[Fraction, Fraction], rules: Rules
+    base: Folded, new: Folded, amounts: tuple[Fraction, Fraction], rules: Matcher
 ) -> PathChanges:
     """Return the call paths that changed.
 
@@ -220,7 +220,7 @@ def _largest_changes_of_callees(nodes: Sequence[_PathNode]) -> list[Fraction]:
     return largest
 
 
-def _call_path(node: _PathNode, innermost: _PathNode, rules: Rules) -> CallPath:
+def _call_path(node: _PathNode, innermost: _PathNode, rules: Matcher) -> CallPath:
     frames = innermost.frames
     outer = [frame for frame in frames[:-1] if not rules.is_machinery(frame)]
     shown = (*outer, frames[-1])

@@ -38,7 +38,8 @@ from pvprof.analysis.report import Report, Section, build_report
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
-from pvprof.classify.rules import Rules, WaitKind
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import WaitKind
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
@@ -157,7 +158,7 @@ class _Sides(NamedTuple):
 
 
 def compare(
-    base: Side, new: Side, rules: Rules, filters: Filters, options: CompareOptions | None = None
+    base: Side, new: Side, rules: Matcher, filters: Filters, options: CompareOptions | None = None
 ) -> Comparison:
     """Return the comparison of two sides.
 
@@ -295,7 +296,7 @@ def _series_of_times(side: Side) -> dict[Metric, Series]:
 
 
 def _section(
-    mode: str, unit: Unit, sides: _Sides, rules: Rules, options: CompareOptions
+    mode: str, unit: Unit, sides: _Sides, rules: Matcher, options: CompareOptions
 ) -> SectionChange:
     base_amounts = options.basis.amounts([run.run for run in sides.base], is_new=False)
     new_amounts = options.basis.amounts([run.run for run in sides.new], is_new=True)

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from pvprof.analysis.compare.basis import Basis
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Section
-from pvprof.classify.rules import OTHER, Rules
+from pvprof.classify.matcher import Matcher
+from pvprof.classify.rules import OTHER
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series, with_holm
 from pvprof.stats.series import Metric, Series
 from pvprof.units import Unit
@@ -136,7 +137,7 @@ class Measurer:
 
 
 def rows_of(
-    sections: Sequence[Section | None], measurer: Measurer, rules: Rules
+    sections: Sequence[Section | None], measurer: Measurer, rules: Matcher
 ) -> list[RowChange]:
     """Return a row for each kind, class and lock that any run has."""
     rows_by_run: dict[_RowKey, list[list[Row]]] = {}

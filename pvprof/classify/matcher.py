@@ -1,0 +1,256 @@
+"""Apply rules to keys and stacks: wait kind, lock class, name, and the function that waited.
+
+A profile has few distinct mechanisms and names, and few distinct frames. `Matcher` works out once
+what each decides, and remembers it: most stacks cost one look-up. It refuses to add anything up
+(``filters``).
+
+Each rule with a condition on frames has a bit, and each with a condition on the caller another one,
+so that everything that the frames of a stack decide is one number::
+
+    frames of the stack   trap, vm_fault, obm_lock_slow     0b0100  (rule 2 wants obm_.*)
+    its caller            vm_fault                          0b1000  (rule 9 wants vm_.*)
+    candidates of the key [(0b0100, rule 2), (0b0001, rule 5), (0, rule 7)]
+    decision              the first candidate whose bits are all seen: rule 2
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar
+
+from pvprof.classify.rules import OTHER, UNCLASSIFIED, Classification, Rule, WaitKind
+from pvprof.model.profile import Key
+from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
+
+_T = TypeVar("_T")
+_OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the stack must still decide once mechanism, name and recorded class are known.
+
+    `kinds`, `classes` and `names` are (bit of a rule that needs a frame, or 0; rule), in order, up
+    to the first rule that needs no frame. `verdicts` has one classification for each set of bits.
+    """
+
+    kinds: tuple[tuple[int, Rule], ...]
+    classes: tuple[tuple[int, Rule], ...]
+    names: tuple[tuple[int, Rule], ...]
+    bits: int
+    has_callers: bool
+    verdicts: dict[int, Classification] = field(default_factory=dict)
+
+    def verdict(self, bits: int) -> Classification:
+        """Return the classification of a stack with the frames of these rule bits."""
+        known = self.verdicts.get(bits)
+        if known is None:
+            kind, lock_class = _decide(self.kinds, bits), _decide(self.classes, bits)
+            known = self.verdicts[bits] = Classification(
+                (kind.kind if kind else None) or UNCLASSIFIED,
+                (lock_class.lock_class if lock_class else None) or OTHER,
+            )
+        return known
+
+
+class _Condition:
+    """A condition of several rules on a function's name: which of them a function meets.
+
+    Attributes:
+        bits: by the index of a rule, its bit.
+    """
+
+    def __init__(self, patterns: Mapping[int, tuple[re.Pattern[str], ...]], first_bit: int) -> None:
+        """Give each rule with patterns a bit, from `first_bit` on."""
+        conditional = [index for index, wanted in patterns.items() if wanted]
+        self.bits = {index: 1 << place for place, index in enumerate(conditional, first_bit)}
+        self._patterns = [(patterns[index], self.bits[index]) for index in conditional]
+
+    def bits_of(self, function: str) -> int:
+        """Return the bits of the rules whose condition a function meets."""
+        bits = 0
+        for patterns, bit in self._patterns:
+            if any(pattern.search(function) for pattern in patterns):
+                bits |= bit
+        return bits
+
+
+class Matcher:
+    """Rules, ready to be applied.
+
+    Attributes:
+        kinds: the wait kinds, in the order of reports.
+        rules: the rules, in the order in which they are tried.
+        machinery: patterns that match whole names of functions that wait on behalf of their caller.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[WaitKind],
+        rules: Sequence[Rule],
+        machinery: Sequence[re.Pattern[str]] = (),
+    ) -> None:
+        self.kinds = tuple(kinds)
+        self.rules = tuple(rules)
+        self.machinery = tuple(machinery)
+        self._frames = _Condition({i: rule.frames for i, rule in enumerate(rules)}, 0)
+        by_caller = {i: rule.callers for i, rule in enumerate(rules)}
+        self._callers = _Condition(by_caller, len(self._frames.bits))
+        # What was worked out already.
+        self._plans: dict[tuple[str, str, str], _Plan] = {}
+        self._machinery: dict[Frame, bool] = {}
+        self._frame_bits: dict[Frame, int] = {}
+        self._mute_frames: set[Frame] = set()
+        self._bits_of_caller: dict[Frame, int] = {}
+
+    @cached_property
+    def colours(self) -> Mapping[str, int]:
+        """Map lock classes and titles of kinds to their positions on the circle of hues."""
+        kinds = {kind.title: kind.colour for kind in self.kinds}
+        classes = {rule.lock_class: rule.colour for rule in self.rules if rule.colour is not None}
+        both = (kinds | classes).items()
+        return {name: colour for name, colour in both if name is not None and colour is not None}
+
+    def classify(self, key: Key, stack: Stack) -> Classification:
+        """Return the wait kind and the lock class of a key and stack."""
+        plan = self._plan_of(key)
+        return plan.verdict(self._bits_in(plan, stack))
+
+    def partition(
+        self, key: Key, stacks: Mapping[Stack, _T]
+    ) -> dict[Classification, Mapping[Stack, _T]]:
+        """Return the stacks of a key, grouped by their classification."""
+        plan = self._plan_of(key)
+        if not plan.bits:
+            return {plan.verdict(0): stacks}
+        by_bits: dict[int, dict[Stack, _T]] = {}
+        for stack, item in stacks.items():
+            bits = self._bits_in(plan, stack)
+            if bits not in by_bits:
+                by_bits[bits] = {}
+            by_bits[bits][stack] = item
+        by_verdict: dict[Classification, dict[Stack, _T]] = {}
+        for bits, some in by_bits.items():
+            by_verdict.setdefault(plan.verdict(bits), {}).update(some)
+        return dict(by_verdict)
+
+    def name_of(self, key: Key, stack: Stack) -> str:
+        """Return the name of a wait: the recorded one, else the rules' one, or nothing."""
+        if key.name:
+            return key.name
+        plan = self._plan_of(key)
+        if not plan.names:
+            return ""
+        rule = _decide(plan.names, self._bits_in(plan, stack))
+        if rule is None or rule.name is None:
+            return ""
+        if "{caller}" not in rule.name:
+            return rule.name
+        return rule.name.replace("{caller}", _function(self.caller_of(stack)))
+
+    def may_name(self, key: Key) -> bool:
+        """Tell whether rules may give the waits of a key a name."""
+        return not key.name and bool(self._plan_of(key).names)
+
+    def caller_of(self, stack: Stack) -> Frame:
+        """Return the innermost frame that is not machinery (``turnstile_wait`` and such)."""
+        frames = frames_of(stack)
+        for frame in reversed(frames):
+            if frame == DELIMITER:
+                break
+            if not self.is_machinery(frame):
+                return frame
+        return frames[-1]
+
+    def is_machinery(self, frame: Frame) -> bool:
+        """Tell whether a frame only waits on behalf of its caller, like ``turnstile_wait``."""
+        known = self._machinery.get(frame)
+        if known is None:
+            function = _function(frame)
+            known = any(pattern.fullmatch(function) for pattern in self.machinery)
+            self._machinery[frame] = known
+        return known
+
+    def explain(self, key: Key, stack: Stack) -> tuple[Rule | None, Rule | None]:
+        """Return the rules that decide the kind and the lock class; None if none applies."""
+        plan = self._plan_of(key)
+        bits = self._bits_in(plan, stack)
+        return _decide(plan.kinds, bits), _decide(plan.classes, bits)
+
+    def _plan_of(self, key: Key) -> _Plan:
+        what = (key.mechanism, key.name, key.lock_class)
+        plan = self._plans.get(what)
+        if plan is None:
+            plan = self._plans[what] = self._plan(key)
+        return plan
+
+    def _bits_in(self, plan: _Plan, stack: Stack) -> int:
+        """Return the bits of a plan's rules whose frame or caller the stack has."""
+        if not plan.bits:
+            return 0
+        seen = self._bits_of_frames(frames_of(stack))
+        if plan.has_callers:
+            caller = self.caller_of(stack)
+            bits = self._bits_of_caller.get(caller)
+            if bits is None:
+                bits = self._bits_of_caller[caller] = self._callers.bits_of(_function(caller))
+            seen |= bits
+        return seen & plan.bits
+
+    def _bits_of_frames(self, frames: list[Frame]) -> int:
+        # Most stacks have no frame that any rule looks for: one call that runs in C finds that
+        # out, three times as fast as the loop.
+        if self._mute_frames.issuperset(frames):
+            return 0
+        seen = 0
+        for frame in _kernel_frames(frames):
+            bits = self._frame_bits.get(frame)
+            if bits is None:
+                bits = self._frames.bits_of(_function(frame))
+                self._frame_bits[frame] = bits
+                if not bits:
+                    self._mute_frames.add(frame)
+            seen |= bits
+        return seen
+
+    def _plan(self, key: Key) -> _Plan:
+        kinds: list[tuple[int, Rule]] = []
+        classes: list[tuple[int, Rule]] = []
+        names: list[tuple[int, Rule]] = []
+        for number, rule in enumerate(self.rules):
+            if not rule.may_apply(key):
+                continue
+            bit = self._frames.bits.get(number, 0) | self._callers.bits.get(number, 0)
+            given = ((kinds, rule.kind), (classes, rule.lock_class), (names, rule.name))
+            for wanted, what in given:
+                if what is not None and not (wanted and wanted[-1][0] == 0):
+                    wanted.append((bit, rule))
+        if key.name:
+            names.clear()
+        bits = 0
+        for bit, _ in (*kinds, *classes, *names):
+            bits |= bit
+        has_callers = any(rule.callers for _, rule in (*kinds, *classes, *names))
+        return _Plan(tuple(kinds), tuple(classes), tuple(names), bits, has_callers)
+
+
+def _decide(candidates: tuple[tuple[int, Rule], ...], bits: int) -> Rule | None:
+    for bit, rule in candidates:
+        if bit & bits == bit:
+            return rule
+    return None
+
+
+def _kernel_frames(frames: list[Frame]) -> list[Frame]:
+    """Return the kernel frames of a stack that has both; user frames may have any name."""
+    if DELIMITER not in frames:
+        return frames
+    return frames[len(frames) - frames[::-1].index(DELIMITER) :]
+
+
+def _function(frame: Frame) -> str:
+    _, tick, function = frame.partition("`")
+    return _OFFSET.sub("", function if tick else frame)
