@@ -398,7 +398,7 @@ def test_escape_clears_the_search_and_leaves_the_field(graph: Page) -> None:
     assert not graph.locator(".bar input").evaluate("one => one === document.activeElement")
 
 
-# ---- hide and keep towers ------------------------------------------------------------------------
+# ---- hide and keep stacks ------------------------------------------------------------------------
 
 
 def test_only_the_towers_that_match_are_kept_and_shares_stay_those_of_all(graph: Page) -> None:
@@ -406,7 +406,7 @@ def test_only_the_towers_that_match_are_kept_and_shares_stay_those_of_all(graph:
     button(graph, "keep").click()
     assert names(graph) == ["all", "a", "b", "lock", "lock", "lock", "d", "lock"]
     assert look(graph, "d")["width"] == 600
-    assert text_of(graph, "filtered") == "Shown: only towers with lock: 50.00% of all"
+    assert text_of(graph, "filtered") == "Shown: only stacks with lock: 50.00% of all"
     frame(graph, "d").hover()
     assert "25.00% of all · 50.00% of what is shown" in text_of(graph, "numbers")
 

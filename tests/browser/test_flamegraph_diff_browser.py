@@ -105,7 +105,7 @@ def test_with_both_widths_shares_are_those_of_each_profile(graph: Page) -> None:
     button(graph, "reset").click()
     button(graph, "keep").click()
     assert text_of(graph, "filtered") == (
-        "Shown: only towers with pv list: 66.67% of base, 24.75% of new"
+        "Shown: only stacks with pv list: 66.67% of base, 24.75% of new"
     )
     button(graph, "undo").click()
     search_for(graph, "pv list")

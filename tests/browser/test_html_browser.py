@@ -234,7 +234,7 @@ def test_a_click_on_a_lock_shows_only_its_towers(events: Page) -> None:
     assert not {"vmpfw", "tmpfs", "vm object"} & set(shown)
     assert events.locator("tr.chosen .lock").inner_text() == "pmap pv list"
     assert lock(events, "pmap pv list").get_attribute("aria-pressed") == "true"
-    assert "Only towers of “pmap pv list” are shown." in events.locator("p.chosen").inner_text()
+    assert "Only stacks of “pmap pv list” are shown." in events.locator("p.chosen").inner_text()
     assert "6.48% of all" in text_of(graph(events, "ns-kernel"), "filtered")
     lock(events, "pmap pv list").click()
     assert names(graph(events, "ns-kernel")) == before
@@ -550,7 +550,7 @@ def test_on_paper_a_graph_says_that_it_is_filtered_searched_and_zoomed(events: P
     events.emulate_media(media="print")
     said = printed(events, "ns-kernel").split("\n")
     assert said[0] == "Zoomed into: kernel`vm_fault, 50.20% of all"
-    assert said[1] == "Shown: only towers with vm_fault$: 50.20% of all"
+    assert said[1] == "Shown: only stacks with vm_fault$: 50.20% of all"
     assert re.match(r"Search: lock\. Matched: [\d.]+% of the zoomed frame", said[2])
     assert printed(events, "ns-all") == ""
     line = kernel.locator(".on-paper").bounding_box()
@@ -569,7 +569,7 @@ def test_on_paper_the_chosen_lock_is_told_only_where_it_is_the_only_one(events: 
     assert events.locator(".graph > .only:visible").count() == 0
     events.emulate_media(media="print")
     assert events.locator(".graph > .only:visible").all_inner_texts() == [
-        "Only towers of “uwait” are shown."
+        "Only stacks of “uwait” are shown."
     ]
     assert events.locator("#graph-ns-all > .only").is_visible()
     assert not events.locator("p.control.chosen").is_visible()
@@ -578,7 +578,7 @@ def test_on_paper_the_chosen_lock_is_told_only_where_it_is_the_only_one(events: 
     events.emulate_media(media="print")
     assert (
         events.locator(".graph > .only:visible").all_inner_texts()
-        == ["Only towers of “pmap pv list” are shown."] * 2
+        == ["Only stacks of “pmap pv list” are shown."] * 2
     )
 
 

@@ -32,7 +32,7 @@ const graphs = findAll(".graph").map((panel) => {
       && (!kinds.length || kinds.includes(row.dataset.kind)),
   };
 });
-let open = null;
+let openGraph = null;
 let isOnPaper = false;
 
 function show(graph, wanted) {
@@ -42,7 +42,7 @@ function show(graph, wanted) {
 // ---- tabs ---------------------------------------------------------------------------------------
 
 function openTab(graph, takesFocus) {
-  open = graph;
+  openGraph = graph;
   for (const one of graphs) {
     const isOpen = one === graph;
     one.panel.classList.toggle("closed", !isOpen);
@@ -59,7 +59,7 @@ function addressParts() {
 // The graphs keep their own state in the address, under their names; here it is which one is open.
 function keepTab() {
   const others = addressParts().filter((part) => !part.startsWith("tab="));
-  const mine = open === graphs[0] ? [] : ["tab=" + open.tab.dataset.name];
+  const mine = openGraph === graphs[0] ? [] : ["tab=" + openGraph.tab.dataset.name];
   const hash = mine.concat(others).join("&");
   try {
     history.replaceState(history.state, "", hash ? "#" + hash : location.pathname + location.search);
@@ -86,7 +86,7 @@ if (graphs.length > 1) {
     });
   }
   list.addEventListener("keydown", (event) => {
-    const at = graphs.indexOf(open);
+    const at = graphs.indexOf(openGraph);
     const to = {
       ArrowRight: (at + 1) % graphs.length, ArrowLeft: (at + graphs.length - 1) % graphs.length,
       Home: 0, End: graphs.length - 1,
@@ -104,7 +104,7 @@ if (graphs.length > 1) {
 }
 if (graphs.length) openTab(tabInAddress() || graphs[0]);
 
-// ---- from a lock to its towers ------------------------------------------------------------------
+// ---- from a lock to its stacks ------------------------------------------------------------------
 
 const rows = findAll(".locks tbody tr");
 const chosenLine = find("p.chosen");
@@ -123,7 +123,7 @@ function choose(row) {
     else if (graph.locks) show(graph, { lock: [] });
   }
   isChoosing = false;
-  if (row && !open.holds(row)) {
+  if (row && !openGraph.holds(row)) {
     const graph = graphs.find((one) => one.holds(row));
     openTab(graph);
     keepTab();
@@ -139,17 +139,17 @@ function markChoice() {
     button.setAttribute("aria-pressed", row === chosen ? "true" : "false");
   }
   chosenLine.hidden = !chosen;
-  find("span", chosenLine).textContent = chosen ? choiceWords(chosen, open) : "";
+  find("span", chosenLine).textContent = chosen ? choiceWords(chosen, openGraph) : "";
 }
 
 function choiceWords(row, graph) {
   const name = find(".lock", row).textContent;
   const isNowhere = graph.holds(row) && !find(".boxes g:not([display])", graph.svg);
-  return "Only towers of \u201c" + (name.length > 200 ? name.slice(0, 200) + "\u2026" : name) + "\u201d are shown."
+  return "Only stacks of \u201c" + (name.length > 200 ? name.slice(0, 200) + "\u2026" : name) + "\u201d are shown."
     + (isNowhere ? " Here it has none that is wide enough to be drawn." : "");
 }
 
-// The row of which a graph shows only the towers, whoever asked it to.
+// The row of which a graph shows only the stacks, whoever asked it to.
 function rowOf(graph) {
   return (graph.locks && rows.find((row) => framesOf(row).length && graph.holds(row)
     && patternsOf(framesOf(row)) === graph.locks)) || null;
@@ -161,16 +161,16 @@ function patternsOf(names) {
 
 // What the open graph shows may have been changed there, or come from the address.
 function readChoice() {
-  const sources = open.locks;
-  if (chosen && open.holds(chosen) && patternsOf(framesOf(chosen)) === sources) {
+  const sources = openGraph.locks;
+  if (chosen && openGraph.holds(chosen) && patternsOf(framesOf(chosen)) === sources) {
     markChoice();
     return;
   }
-  if (chosen && !sources && open.holds(chosen)) {
+  if (chosen && !sources && openGraph.holds(chosen)) {
     choose(null);
     return;
   }
-  chosen = rowOf(open);
+  chosen = rowOf(openGraph);
   markChoice();
 }
 
@@ -181,7 +181,7 @@ for (const graph of graphs) {
     const row = rowOf(graph);
     graph.only.hidden = !row;
     graph.only.textContent = row ? choiceWords(row, graph) : "";
-    if (!isChoosing && graph === open) readChoice();
+    if (!isChoosing && graph === openGraph) readChoice();
     if (isOnPaper) forPaper(true); // it was drawn anew, for another width
   });
 }
@@ -205,7 +205,7 @@ for (const row of rows) {
   const button = document.createElement("button");
   button.type = "button";
   button.setAttribute("aria-pressed", "false");
-  button.title = "Show only its towers in the flame graphs";
+  button.title = "Show only its stacks in the flame graphs";
   button.append(...place.childNodes);
   place.append(button);
   row.addEventListener("click", () => {
@@ -217,7 +217,8 @@ if (chosenLine) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !chosen || event.target.matches("input")) return;
+  if (event.key !== "Escape" || !chosen) return;
+  if (event.target instanceof Element && event.target.matches("input")) return;
   const focused = document.activeElement;
   // a graph undoes its own things: its search, its zoom, then this
   if (find(".pvprof-flame:hover") || (focused && focused.closest(".pvprof-flame"))) return;
@@ -365,8 +366,8 @@ function forPaper(isPaper) {
   }
 }
 
-const print = matchMedia("print");
-print.addEventListener("change", () => forPaper(print.matches));
+const printing = matchMedia("print");
+printing.addEventListener("change", () => forPaper(printing.matches));
 window.addEventListener("beforeprint", () => forPaper(true));
 window.addEventListener("afterprint", () => forPaper(false));
 })();

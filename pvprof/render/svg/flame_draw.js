@@ -2,48 +2,55 @@
 // reaches and a screen reader reads; the others, which may be ten thousands, are one path for each
 // colour. Which box lies under the pointer is computed, so both kinds answer alike.
 
-const SVG = svg.namespaceURI;
-const MARGIN = 10;
-const LABEL_PAD = 3;
-const OWN_ELEMENT_PX = 3;
-const LABELLED_PX = 30;
-const MOST_ELEMENTS = 3000;
-const GAP_FROM_PX = 2;
-const GAP_PX = 0.5;
-const boxHeight = data.row - 1;
-const baseline = String((10 * boxHeight + 7 * data.font) / 20);
+import { svg } from "./flame_picture.js";
+import { changeOf, data, diff, shownName } from "./flame_model.js";
+import { cellPixels, fit } from "./flame_text.js";
+import { state } from "./flame_state.js";
+import { pageWidth } from "./flame_page.js";
+import { placeCursor, spokenOf } from "./flame_main.js";
 
-function add(parent, tag, attributes) {
+export const SVG = svg.namespaceURI;
+export const MARGIN = 10;
+export const LABEL_PAD = 3;
+export const OWN_ELEMENT_PX = 3;
+export const LABELLED_PX = 30;
+export const MAX_ELEMENTS = 3000;
+export const GAP_FROM_PX = 2;
+export const GAP_PX = 0.5;
+export const boxHeight = data.row - 1;
+export const baseline = String((10 * boxHeight + 7 * data.font) / 20);
+
+export function add(parent, tag, attributes) {
   const element = document.createElementNS(SVG, tag);
   for (const key of Object.keys(attributes || {})) element.setAttribute(key, attributes[key]);
   return parent.appendChild(element);
 }
 
-const frames = add(svg, "g", {
+export const frames = add(svg, "g", {
   class: "frames", role: "tree", "aria-label": "Frames: arrows walk, Enter zooms",
 });
-const ground = add(frames, "rect", { class: "ground", fill: "none", "pointer-events": "all" });
-const pathGroup = add(frames, "g", {
+export const ground = add(frames, "rect", { class: "ground", fill: "none", "pointer-events": "all" });
+export const pathGroup = add(frames, "g", {
   class: "narrow", "aria-hidden": "true", transform: "scale(0.01,1)",
 });
-const boxGroup = add(frames, "g", { class: "boxes" });
-const hoverMark = add(frames, "rect", { class: "hover", display: "none" });
-const cursorMark = add(frames, "g", { class: "cursor", role: "treeitem", tabindex: "-1" });
-const cursorRect = add(cursorMark, "rect", {});
-const pool = []; // elements of wide boxes, in the order of the tree
-const paths = new Map(); // by colour
+export const boxGroup = add(frames, "g", { class: "boxes" });
+export const hoverMark = add(frames, "rect", { class: "hover", display: "none" });
+export const cursorMark = add(frames, "g", { class: "cursor", role: "treeitem", tabindex: "-1" });
+export const cursorRect = add(cursorMark, "rect", {});
+export const pool = []; // elements of wide boxes, in the order of the tree
+export const paths = new Map(); // by colour
 
 // What was drawn last: where the zoomed frame starts, and pixels for each unit.
-const drawn = { origin: 0, scale: 1, inner: 0, above: [], elements: new Map() };
+export const drawn = { origin: 0, scale: 1, inner: 0, above: [], elements: new Map() };
 
-const roundPx = (x) => Math.round(x * 100) / 100;
+export const roundPx = (x) => Math.round(x * 100) / 100;
 
-function rowTop(depth) {
+export function rowTop(depth) {
   const levels = state.layout.rows.length;
   return data.row * (state.icicle ? depth : levels - 1 - depth);
 }
 
-function colourOf(node) {
+export function colourOf(node) {
   const { tree } = state.layout;
   if (state.hit && state.hit(tree, node)) return data.matchColour;
   if (diff) return diff.colours[changeOf(state.layout, node) + 4];
@@ -52,7 +59,7 @@ function colourOf(node) {
 }
 
 // A change that only one profile has is marked in the label too, not by colour alone.
-function labelOf(node, cells) {
+export function labelOf(node, cells) {
   const name = shownName(state.layout.tree, node);
   const change = diff ? changeOf(state.layout, node) : 0;
   const sign = change === 4 ? "+ " : change === -4 ? "- " : "";
@@ -60,7 +67,7 @@ function labelOf(node, cells) {
   return label && sign + label;
 }
 
-function newElement() {
+export function newElement() {
   const group = add(boxGroup, "g", { role: "treeitem", tabindex: "0" });
   const rect = add(group, "rect", { height: boxHeight });
   const text = add(group, "text", { x: LABEL_PAD, y: baseline, "aria-hidden": "true" });
@@ -68,14 +75,14 @@ function newElement() {
 }
 
 // Writes only what has changed: that is what makes a click quick.
-function put(box, element, key, value) {
+export function put(box, element, key, value) {
   const id = element === box.group ? key : "r" + key;
   if (box.known[id] === value) return;
   box.known[id] = value;
   element.setAttribute(key, value);
 }
 
-function putElement(box, node, left, width, isAbove) {
+export function putElement(box, node, left, width, isAbove) {
   box.node = node;
   drawn.elements.set(node, box);
   put(box, box.group, "transform", "translate(" + left + "," + rowTop(state.layout.tree.depth[node]) + ")");
@@ -97,23 +104,23 @@ function putElement(box, node, left, width, isAbove) {
 }
 
 // Edges are rounded, not widths, so that neighbours meet.
-function edgesOf(node) {
+export function edgesOf(node) {
   const left = roundPx((state.layout.start[node] - drawn.origin) * drawn.scale);
   const right = roundPx((state.layout.start[node] + state.layout.width[node] - drawn.origin) * drawn.scale);
   return [left, roundPx(right - left)];
 }
 
 // From which width on boxes get elements: not too many may.
-function elementLimit(nodes) {
+export function elementLimit(nodes) {
   const limit = OWN_ELEMENT_PX / drawn.scale;
   const wide = nodes.filter((node) => state.layout.width[node] >= limit);
-  if (wide.length <= MOST_ELEMENTS) return limit;
+  if (wide.length <= MAX_ELEMENTS) return limit;
   const widths = Float64Array.from(wide, (node) => state.layout.width[node]).sort();
-  const justWider = widths[widths.length - 1 - MOST_ELEMENTS] * (1 + Number.EPSILON);
+  const justWider = widths[widths.length - 1 - MAX_ELEMENTS] * (1 + Number.EPSILON);
   return Math.min(justWider, LABELLED_PX / drawn.scale);
 }
 
-function draw() {
+export function draw() {
   const { layout } = state;
   const { tree } = layout;
   drawn.inner = pageWidth() - 2 * MARGIN;
@@ -153,7 +160,7 @@ function draw() {
 // The pieces of the paths of all narrow boxes. This is where a click spends its time, so nothing
 // is looked up twice, and x is in whole hundredths: the group scales it, and writing whole numbers
 // takes a third of the time.
-function gather(nodes, limit, pieces) {
+export function gather(nodes, limit, pieces) {
   const { start, width, rows, tree: { depth } } = state.layout;
   const tops = rows.map((_, level) => rowTop(level));
   const { origin, scale } = drawn;
@@ -171,7 +178,7 @@ function gather(nodes, limit, pieces) {
   }
 }
 
-function drawPaths(pieces) {
+export function drawPaths(pieces) {
   for (const [colour, path] of paths) {
     if (!pieces.has(colour)) path.setAttribute("d", "");
   }
@@ -183,19 +190,19 @@ function drawPaths(pieces) {
 
 // ---- where a frame is, and which frame is where -------------------------------------------------
 
-function isDrawn(node) {
+export function isDrawn(node) {
   if (node < 0 || state.layout.place[node] < 0) return false;
   const place = state.layout.place[node];
   return drawn.above.includes(node)
     || (place >= state.layout.place[state.zoomed] && place < state.layout.last[state.zoomed]);
 }
 
-function rectOf(node) {
+export function rectOf(node) {
   const [left, width] = drawn.above.includes(node) ? [0, drawn.inner] : edgesOf(node);
   return { x: left, y: rowTop(state.layout.tree.depth[node]), width };
 }
 
-function nodeAt(x, y) {
+export function nodeAt(x, y) {
   const { layout } = state;
   const level = Math.floor(y / data.row);
   const depth = state.icicle ? level : layout.rows.length - 1 - level;
@@ -215,7 +222,7 @@ function nodeAt(x, y) {
   return isDrawn(node) ? node : -1;
 }
 
-function nodeUnder(event) {
+export function nodeUnder(event) {
   const matrix = frames.getScreenCTM();
   if (!matrix) return -1;
   const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
@@ -223,7 +230,7 @@ function nodeUnder(event) {
 }
 
 // Outlines a frame; one narrower than a line stays visible.
-function mark(rect, node) {
+export function mark(rect, node) {
   if (!isDrawn(node)) {
     rect.setAttribute("display", "none");
     return;

@@ -1,21 +1,28 @@
 // What happens when: mouse, keyboard, address, other parts of the page.
 
+import { svg } from "./flame_picture.js";
+import { BASE, NEW, annotationOf, data, diff, pathOf, shownName, sum, treeOf, unionOf } from "./flame_model.js";
+import { counted, formatValue, percent, shortValue } from "./flame_text.js";
+import { applySettings, column, filterOf, isBoth, keepsAddress, readAddress, recompute, runSearch, setTotals, settings, standalone, start, state, totals, writeAddress, written, zoomTo } from "./flame_state.js";
+import { cursorMark, cursorRect, draw, drawn, frames, hoverMark, isDrawn, mark, nodeUnder, pool, rectOf } from "./flame_draw.js";
+import { bar, caseButton, copyName, copyStack, detailName, detailNumbers, filtered, follow, hideButton, icicleButton, input, keepButton, matched, measureWidth, nextButton, onPaper, orderButton, place, press, previousButton, resetButton, reversedButton, setTheme, shapeButtons, showAccount, undoButton } from "./flame_page.js";
+
 // ---- words about one frame ----------------------------------------------------------------------
 
 // How much a part is of a whole, both by column: of a diff drawn as wide as the larger of both, that
 // is no share of either profile, so each side gets its own.
-function shareOf(part, whole, of) {
+export function shareOf(part, whole, of) {
   if (!isBoth()) return percent(part[column()], whole[column()]) + (of ? " of " + of : "");
   const [base, now] = [BASE, NEW].map((side) => percent(part[side], whole[side]));
   if (of === "all" || !of) return base + " of base, " + now + " of new";
   return base + " of " + of + " in base, " + now + " in new";
 }
 
-function sumsOf(node) {
+export function sumsOf(node) {
   return state.layout.summed.sums.map((one) => one[node]);
 }
 
-function shareWords(node) {
+export function shareWords(node) {
   const { layout } = state;
   const value = layout.value[node];
   const words = [percent(value, totals[column()]) + " of all"];
@@ -26,7 +33,7 @@ function shareWords(node) {
   return words;
 }
 
-function spokenOf(node) {
+export function spokenOf(node) {
   const { layout } = state;
   const words = [shownName(layout.tree, node)];
   if (diff) words.push(changeWords(node));
@@ -35,7 +42,7 @@ function spokenOf(node) {
   return words.join(", ");
 }
 
-function changeWords(node) {
+export function changeWords(node) {
   const [base, now] = [BASE, NEW].map((side) => state.layout.summed.sums[side][node]);
   if (!base) return "only in new: " + shortValue(now);
   if (!now) return "vanished, in base: " + shortValue(base) + " (-100.00%)";
@@ -45,7 +52,7 @@ function changeWords(node) {
     + percent(delta, base) + ")";
 }
 
-function numbersOf(node) {
+export function numbersOf(node) {
   const { layout } = state;
   const { tree } = layout;
   const words = [];
@@ -74,7 +81,7 @@ function numbersOf(node) {
   return words.join(" \u00b7 ");
 }
 
-function describe() {
+export function describe() {
   // The root is described like others when it is pointed at, but a picture that is not zoomed is
   // not zoomed into it.
   const wanted = [state.hovered, state.cursor, state.zoomed || -1].find(isDrawn);
@@ -86,7 +93,7 @@ function describe() {
 
 // ---- after any change ---------------------------------------------------------------------------
 
-function refresh() {
+export function refresh() {
   if (input.value !== state.search) input.value = state.search;
   runSearch();
   const held = hasFocus() && state.layout.order.length > 0;
@@ -113,7 +120,7 @@ function refresh() {
   writeAddress();
 }
 
-function showMatched() {
+export function showMatched() {
   matched.classList.toggle("wrong", state.problem !== "");
   if (state.problem || !state.hit) {
     matched.textContent = state.problem;
@@ -125,8 +132,8 @@ function showMatched() {
     + counted(state.matches.length, "frame") + ")";
 }
 
-function showFiltered() {
-  const words = state.filters.map((one) => (one.mode === "keep" ? "only towers with " : "no towers with ") + one.source);
+export function showFiltered() {
+  const words = state.filters.map((one) => (one.mode === "keep" ? "only stacks with " : "no stacks with ") + one.source);
   if (!words.length) {
     filtered.textContent = "";
     return;
@@ -135,7 +142,7 @@ function showFiltered() {
 }
 
 // Paper has no search field and no zoomed frame to click away: what is shown is said in words.
-function showOnPaper() {
+export function showOnPaper() {
   const lines = [];
   if (state.zoomed) {
     lines.push("Zoomed into: " + shownName(state.layout.tree, state.zoomed) + ", "
@@ -149,13 +156,13 @@ function showOnPaper() {
   onPaper.textContent = lines.join("\n");
 }
 
-function zoom(node) {
+export function zoom(node) {
   zoomTo(node);
   state.cursor = node || -1;
   refresh();
 }
 
-function filter(mode) {
+export function filter(mode) {
   const one = filterOf(mode, state.search, state.matchCase);
   if (!one || !state.search) return;
   state.filters = state.filters.concat([one]);
@@ -166,20 +173,20 @@ function filter(mode) {
 
 // ---- the frame that the keyboard is at ----------------------------------------------------------
 
-function hasFocus() {
+export function hasFocus() {
   return frames.contains(document.activeElement);
 }
 
-function current() {
+export function current() {
   return isDrawn(state.cursor) ? state.cursor : state.zoomed;
 }
 
-function placeCursor() {
+export function placeCursor() {
   const show = state.cursor > 0 && isDrawn(state.cursor) && state.cursorShown;
   mark(cursorRect, show ? state.cursor : -1);
 }
 
-function focusNode(node) {
+export function focusNode(node) {
   const box = drawn.elements.get(node);
   if (!box) {
     cursorMark.setAttribute("aria-label", spokenOf(node));
@@ -188,7 +195,7 @@ function focusNode(node) {
   (box ? box.group : cursorMark).focus({ preventScroll: true });
 }
 
-function goTo(node, takesFocus) {
+export function goTo(node, takesFocus) {
   state.cursor = node;
   state.cursorShown = true;
   state.hovered = -1; // what was done last is what is described
@@ -201,7 +208,7 @@ function goTo(node, takesFocus) {
 }
 
 // Scrolls a tall picture so that a frame is seen, below the controls.
-function reveal(node) {
+export function reveal(node) {
   const matrix = frames.getScreenCTM();
   const { y } = rectOf(node);
   const top = new DOMPoint(0, y).matrixTransform(matrix).y;
@@ -210,7 +217,7 @@ function reveal(node) {
   else if (top > window.innerHeight - 2 * data.row) window.scrollBy(0, top - window.innerHeight + 2 * data.row);
 }
 
-function walk(step) {
+export function walk(step) {
   const count = state.matches.length;
   if (!count) return;
   state.match = state.match < 0 ? (step > 0 ? 0 : count - 1) : (state.match + step + count) % count;
@@ -218,7 +225,7 @@ function walk(step) {
   showMatched();
 }
 
-function neighbour(node, key) {
+export function neighbour(node, key) {
   const { tree, rows, value } = state.layout;
   const outward = key === (state.icicle ? "ArrowDown" : "ArrowUp");
   if (key === "ArrowUp" || key === "ArrowDown") {
@@ -234,7 +241,7 @@ function neighbour(node, key) {
 
 // ---- copying ------------------------------------------------------------------------------------
 
-function copy(node, wholeStack) {
+export function copy(node, wholeStack) {
   if (node <= 0) return;
   const { tree } = state.layout;
   const path = pathOf(tree, node);
@@ -254,7 +261,7 @@ function copy(node, wholeStack) {
 
 // ---- mouse --------------------------------------------------------------------------------------
 
-function hover(node) {
+export function hover(node) {
   if (node === state.hovered) return;
   state.hovered = node;
   mark(hoverMark, node);
@@ -301,14 +308,14 @@ frames.addEventListener("keydown", (event) => {
 
 // In a page of others, keys belong to the picture that is typed into, else to the one under the
 // pointer, else to the focused one.
-function isMine() {
+export function isMine() {
   if (standalone) return true;
   const focused = document.activeElement && document.activeElement.closest(".pvprof-flame");
   const typedInto = document.activeElement && document.activeElement.matches("input") && focused;
   return (typedInto || document.querySelector(".pvprof-flame:hover") || focused) === svg;
 }
 
-function isTyping(target) {
+export function isTyping(target) {
   return target !== input && target.closest && target.closest("input, textarea, select, [contenteditable]");
 }
 
@@ -319,11 +326,11 @@ window.addEventListener("keydown", (event) => {
     event.preventDefault();
     input.focus();
     input.select();
-  } else if (event.key === "Escape") escape();
+  } else if (event.key === "Escape") leave();
 });
 
 // The latest thing is undone first: the search, then the zoom, then the filters.
-function escape() {
+export function leave() {
   if (state.search) state.search = "";
   else if (state.zoomed) {
     const left = state.zoomed;
@@ -356,7 +363,7 @@ input.addEventListener("keydown", (event) => {
 
 // What a page may ask for; docs/formats.md lists it.
 svg.addEventListener("pvprof:show", (event) => {
-  const wanted = event.detail || {};
+  const wanted = (event instanceof CustomEvent && event.detail) || {};
   const list = wanted.reset ? [] : settings().filter(([key]) => !(key in wanted)
     && !((wanted.lock || wanted.keep || wanted.hide) && /^(keep|hide)/.test(key))
     && !(wanted.lock && key === "zoom"));
@@ -368,7 +375,7 @@ svg.addEventListener("pvprof:show", (event) => {
   if (wanted.zoom) list.push(["zoom", [].concat(wanted.zoom).join(";")]);
   if (wanted.keep) list.push(["keep", String(wanted.keep)]);
   if (wanted.hide) list.push(["hide", String(wanted.hide)]);
-  for (const lock of [].concat(wanted.lock || [])) { // of several, towers have all; of none, all are shown
+  for (const lock of [].concat(wanted.lock || [])) { // of several, stacks have all; of none, all are shown
     list.push(["keep-case", "^" + String(lock).replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&") + "$"]);
   }
   if (wanted.theme) setTheme(wanted.theme);
@@ -383,13 +390,13 @@ window.addEventListener("hashchange", () => {
 });
 window.addEventListener("scroll", follow, { passive: true, capture: true });
 
-function boot() {
+export function boot() {
   svg.classList.add("live");
   for (const still of svg.querySelectorAll(":scope > .still")) still.remove();
   svg.removeAttribute("viewBox");
   svg.setAttribute("width", "100%");
   setTheme("auto");
-  totals = sum(treeOf(start.view), []).sums.map((one) => one[0]);
+  setTotals(sum(treeOf(start.view), []).sums.map((one) => one[0]));
   measureWidth();
   applySettings(keepsAddress ? readAddress().mine : []);
   refresh();
@@ -401,5 +408,5 @@ function boot() {
 boot();
 
 // The other tree is read while nobody waits for it.
-const whenIdle = window.requestIdleCallback || ((action) => setTimeout(action, 500));
+export const whenIdle = window.requestIdleCallback || ((action) => setTimeout(action, 500));
 whenIdle(() => Object.keys(data.trees).forEach(treeOf));

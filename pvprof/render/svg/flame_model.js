@@ -1,29 +1,25 @@
 // The tree of one flame graph: decoding, filters, sums, positions. Nothing here knows of elements.
 //
-// The files flame_*.js are joined, in the order that flamegraph.py lists, inside one function in
-// strict mode. Nothing is looked up by id and nothing is kept outside of that function, so that
-// several pictures can share a page.
-//
 // Values are BigInt, since sums pass 2^53; positions are doubles, which is enough for pixels.
 
-const svg = document.currentScript && document.currentScript.closest(".pvprof-flame");
-if (!svg || svg.classList.contains("live")) return;
-const data = JSON.parse(svg.querySelector("metadata").textContent);
-const diff = data.diff;
+import { svg } from "./flame_picture.js";
 
-const REST = "...";
-const ROOT = "all";
-const BASE = 0;
-const NEW = 1;
-const UNION = 2;
-const SHAPES = { base: BASE, new: NEW, union: UNION };
-const COLUMNS = diff ? 3 : 1;
+export const data = JSON.parse(svg.querySelector("metadata").textContent);
+export const diff = data.diff;
 
-const larger = (a, b) => (a > b ? a : b);
+export const REST = "...";
+export const ROOT = "all";
+export const BASE = 0;
+export const NEW = 1;
+export const UNION = 2;
+export const SHAPES = { base: BASE, new: NEW, union: UNION };
+export const COLUMNS = diff ? 3 : 1;
+
+export const larger = (a, b) => (a > b ? a : b);
 
 // Reads what flamedata.py writes. What is too narrow above a box becomes its last child, so that
 // from here on it is a box like others, but for its name.
-function decode(text) {
+export function decode(text) {
   const tree = {
     name: [], depth: [], parent: [], kids: [], colour: [], restStacks: [],
     own: [], // by column: the value that ends in a node
@@ -70,38 +66,38 @@ function decode(text) {
   return tree;
 }
 
-const trees = {};
+export const trees = {};
 
-function treeOf(view) {
+export function treeOf(view) {
   if (!trees[view]) trees[view] = decode(data.trees[view]);
   return trees[view];
 }
 
-const ANNOTATION = /^([^]+)_\[([kwji])\]$/;
-const ANNOTATIONS = { k: "kernel", w: "waker", j: "JIT", i: "inlined" };
-const shownNames = data.names.map((name) => name.replace(ANNOTATION, "$1"));
+export const ANNOTATION = /^([^]+)_\[([kwji])\]$/;
+export const ANNOTATIONS = { k: "kernel", w: "waker", j: "JIT", i: "inlined" };
+export const shownNames = data.names.map((name) => name.replace(ANNOTATION, "$1"));
 
 // Names as recorded are for paths and searching; annotations are not for people.
-function rawName(tree, node) {
+export function rawName(tree, node) {
   return tree.name[node] < 0 ? REST : data.names[tree.name[node]];
 }
 
-function shownName(tree, node) {
+export function shownName(tree, node) {
   return tree.name[node] < 0 ? REST : shownNames[tree.name[node]];
 }
 
-function annotationOf(tree, node) {
+export function annotationOf(tree, node) {
   const found = ANNOTATION.exec(rawName(tree, node));
   return found ? ANNOTATIONS[found[2]] : "";
 }
 
-function pathOf(tree, node) {
+export function pathOf(tree, node) {
   const names = [];
   for (let at = node; at > 0; at = tree.parent[at]) names.unshift(rawName(tree, at));
   return names;
 }
 
-function nodeAtPath(tree, names) {
+export function nodeAtPath(tree, names) {
   let node = 0;
   for (const name of names) {
     node = tree.kids[node].find((kid) => rawName(tree, kid) === name);
@@ -111,13 +107,13 @@ function nodeAtPath(tree, names) {
 }
 
 // For each name whether a pattern finds it. Names are few, nodes are many.
-function hitsOf(pattern) {
+export function hitsOf(pattern) {
   const hits = data.names.map((name) => pattern.test(name));
   return (tree, node) => node > 0 && tree.name[node] >= 0 && hits[tree.name[node]];
 }
 
 // A tower is a path to a node where something ends; it matches if any frame on it does.
-function keptBy(tree, filters) {
+export function keptBy(tree, filters) {
   const kept = new Uint8Array(tree.size).fill(1);
   for (const filter of filters) {
     const hit = hitsOf(filter.pattern);
@@ -131,7 +127,7 @@ function keptBy(tree, filters) {
 }
 
 // The sums over what stands on each node, by column, and its own part of them.
-function sum(tree, filters) {
+export function sum(tree, filters) {
   const kept = filters.length ? keptBy(tree, filters) : null;
   const own = kept ? tree.own.map((column) => column.map((one, node) => (kept[node] ? one : 0n)))
     : tree.own;
@@ -143,7 +139,7 @@ function sum(tree, filters) {
 }
 
 // Where every node that has any width starts, in drawing order.
-function layOut(tree, summed, shape, order) {
+export function layOut(tree, summed, shape, order) {
   const value = summed.sums[shape];
   const own = summed.own[shape];
   const ranking = summed.sums[COLUMNS - 1]; // of a diff the union: siblings keep their places
@@ -157,7 +153,7 @@ function layOut(tree, summed, shape, order) {
     rows: [],
   };
   const heavier = (a, b) => {
-    const rest = (tree.name[a] < 0) - (tree.name[b] < 0);
+    const rest = Number(tree.name[a] < 0) - Number(tree.name[b] < 0);
     return rest || (ranking[b] > ranking[a] ? 1 : ranking[b] < ranking[a] ? -1 : a - b);
   };
   const pending = value.length && value[0] > 0n ? [0] : [];
@@ -191,7 +187,7 @@ function layOut(tree, summed, shape, order) {
 }
 
 // The same classes as difftree.Threshold.change, from -4 (vanished) to 4 (new).
-function changeOf(layout, node) {
+export function changeOf(layout, node) {
   const base = Number(layout.summed.sums[BASE][node]);
   const now = Number(layout.summed.sums[NEW][node]);
   const most = Math.max(base, now);
@@ -206,7 +202,7 @@ function changeOf(layout, node) {
 
 // How much matching frames take, by column, each part counted once: a match inside a match is
 // skipped with everything that stands on it.
-function unionOf(layout, node, hit) {
+export function unionOf(layout, node, hit) {
   const { order, last, tree, summed: { sums } } = layout;
   const counted = sums.map(() => 0n);
   const matches = [];

@@ -1,28 +1,35 @@
 // Everything around the boxes: heading, legend, controls, details, provenance. HTML, since that
 // wraps text, has real buttons, and is what a screen reader knows.
 
-const XHTML = "http://www.w3.org/1999/xhtml";
-const NARROWEST = 320;
-// Below these widths the details need more lines; a diff has more to say.
-const SLIM = diff ? 1400 : 950;
-const SLIMMEST = 640;
+import { svg } from "./flame_picture.js";
+import { data, diff } from "./flame_model.js";
+import { counted, formatValue, percent } from "./flame_text.js";
+import { column, recompute, relayout, setView, state, totals } from "./flame_state.js";
+import { MARGIN, add, frames } from "./flame_draw.js";
+import { copy, current, filter, refresh, walk, zoom } from "./flame_main.js";
 
-function html(parent, tag, attributes, text) {
+export const XHTML = "http://www.w3.org/1999/xhtml";
+export const NARROWEST = 320;
+// Below these widths the details need more lines; a diff has more to say.
+export const SLIM = diff ? 1400 : 950;
+export const SLIMMEST = 640;
+
+export function html(parent, tag, attributes, text) {
   const element = document.createElementNS(XHTML, tag);
   for (const key of Object.keys(attributes || {})) element.setAttribute(key, attributes[key]);
   if (text !== undefined) element.textContent = text;
   return parent.appendChild(element);
 }
 
-function panel(name) {
+export function panel(name) {
   const holder = add(svg, "foreignObject", { class: "holder " + name + "-holder", x: 0, y: 0, width: 1, height: 1 });
   return { holder, box: html(holder, "div", { class: name }), top: 0, height: 0 };
 }
 
-const head = panel("head");
-const bar = panel("bar");
+export const head = panel("head");
+export const bar = panel("bar");
 svg.append(frames); // Tab comes to the controls first, since there may be thousands of frames
-const foot = panel("foot");
+export const foot = panel("foot");
 
 html(head.box, "div", { class: "title", role: "heading", "aria-level": "1" }, data.title);
 if (data.subtitle) html(head.box, "div", { class: "subtitle" }, data.subtitle);
@@ -37,51 +44,51 @@ if (data.legend.length) {
 
 // ---- controls -----------------------------------------------------------------------------------
 
-const controls = html(bar.box, "div", { class: "controls", role: "toolbar", "aria-label": "Flame graph" });
+export const controls = html(bar.box, "div", { class: "controls", role: "toolbar", "aria-label": "Flame graph" });
 
-function group(name) {
+export function group(name) {
   return html(controls, "span", { class: "group", role: "group", "aria-label": name });
 }
 
-function button(parent, name, label, hint, action) {
+export function button(parent, name, label, hint, action) {
   const made = html(parent, "button", { type: "button", class: name, title: hint }, label);
   made.addEventListener("click", action);
   return made;
 }
 
-function press(made, isPressed) {
+export function press(made, isPressed) {
   made.setAttribute("aria-pressed", isPressed ? "true" : "false");
 }
 
-const finding = group("Search");
-const input = html(finding, "input", {
+export const finding = group("Search");
+export const input = html(finding, "input", {
   type: "text", placeholder: "search: regular expression", spellcheck: "false", autocomplete: "off",
   "aria-label": "Search frames by regular expression",
 });
-const caseButton = button(finding, "case", "Aa", "Match case", () => {
+export const caseButton = button(finding, "case", "Aa", "Match case", () => {
   state.matchCase = !state.matchCase;
   refresh();
 });
-const previousButton = button(finding, "previous", "\u25c0", "Previous match (Shift+Enter)", () => walk(-1));
-const nextButton = button(finding, "next", "\u25b6", "Next match (Enter)", () => walk(1));
-const keepButton = button(finding, "keep", "Keep", "Show only towers with a frame that matches", () => filter("keep"));
-const hideButton = button(finding, "hide", "Hide", "Leave out towers with a frame that matches", () => filter("hide"));
+export const previousButton = button(finding, "previous", "\u25c0", "Previous match (Shift+Enter)", () => walk(-1));
+export const nextButton = button(finding, "next", "\u25b6", "Next match (Enter)", () => walk(1));
+export const keepButton = button(finding, "keep", "Keep", "Show only stacks with a frame that matches", () => filter("keep"));
+export const hideButton = button(finding, "hide", "Hide", "Leave out stacks with a frame that matches", () => filter("hide"));
 
-const viewing = group("View");
-const icicleButton = button(viewing, "icicle", "Icicle", "Root on top", () => {
+export const viewing = group("View");
+export const icicleButton = button(viewing, "icicle", "Icicle", "Root on top", () => {
   state.icicle = !state.icicle;
   refresh();
 });
-const reversedButton = button(viewing, "reversed", "Reversed", "Merge stacks from the leaf", () => {
+export const reversedButton = button(viewing, "reversed", "Reversed", "Merge stacks from the leaf", () => {
   setView(state.view === "normal" ? "reversed" : "normal");
   refresh();
 });
-const orderButton = button(viewing, "weight", "By weight", "Widest frames first, instead of by name", () => {
+export const orderButton = button(viewing, "weight", "By weight", "Widest frames first, instead of by name", () => {
   state.order = state.order === "name" ? "weight" : "name";
   relayout();
   refresh();
 });
-const shapeButtons = {};
+export const shapeButtons = {};
 if (diff) {
   const shaping = group("Widths");
   for (const [shape, label, hint] of [
@@ -97,42 +104,42 @@ if (diff) {
   }
 }
 
-const copying = group("Copy");
-const copyName = button(copying, "copy-name", "Copy name", "The function's name (c, or Ctrl+click a frame)", () => copy(current(), false));
-const copyStack = button(copying, "copy-stack", "Copy stack", "The whole stack (C, or Shift+click a frame)", () => copy(current(), true));
+export const copying = group("Copy");
+export const copyName = button(copying, "copy-name", "Copy name", "The function's name (c, or Ctrl+click a frame)", () => copy(current(), false));
+export const copyStack = button(copying, "copy-stack", "Copy stack", "The whole stack (C, or Shift+click a frame)", () => copy(current(), true));
 
-const resetting = group("Reset");
-const resetButton = button(resetting, "reset", "Reset zoom", "Escape", () => zoom(0));
-const undoButton = button(resetting, "undo", "Undo filter", "Take back the last Keep or Hide", () => {
+export const resetting = group("Reset");
+export const resetButton = button(resetting, "reset", "Reset zoom", "Escape", () => zoom(0));
+export const undoButton = button(resetting, "undo", "Undo filter", "Take back the last Keep or Hide", () => {
   state.filters = state.filters.slice(0, -1);
   recompute();
   refresh();
 });
 
-const THEMES = ["auto", "dark", "light"];
-const themeButton = button(group("Colours of the page"), "theme", "", "Light, dark, or as the system", () => {
+export const THEMES = ["auto", "dark", "light"];
+export const themeButton = button(group("Colours of the page"), "theme", "", "Light, dark, or as the system", () => {
   setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
 });
-let theme = "auto";
+export let theme = "auto";
 
-function setTheme(name) {
+export function setTheme(name) {
   theme = name;
   svg.classList.toggle("dark", name === "dark");
   svg.classList.toggle("light", name === "light");
   themeButton.textContent = { auto: "\u25d0 Auto", dark: "\u25cf Dark", light: "\u25cb Light" }[name];
 }
 
-const details = html(bar.box, "div", { class: "details", "aria-live": "polite" });
-const detailName = html(details, "div", { class: "name" });
-const detailNumbers = html(details, "div", { class: "numbers" });
-const status = html(bar.box, "div", { class: "status" });
-const matched = html(status, "span", { class: "matched", role: "status" });
-const filtered = html(status, "span", { class: "filtered" });
-const onPaper = html(bar.box, "div", { class: "on-paper" }); // instead of all of the bar
+export const details = html(bar.box, "div", { class: "details", "aria-live": "polite" });
+export const detailName = html(details, "div", { class: "name" });
+export const detailNumbers = html(details, "div", { class: "numbers" });
+export const status = html(bar.box, "div", { class: "status" });
+export const matched = html(status, "span", { class: "matched", role: "status" });
+export const filtered = html(status, "span", { class: "filtered" });
+export const onPaper = html(bar.box, "div", { class: "on-paper" }); // instead of all of the bar
 
 // ---- below --------------------------------------------------------------------------------------
 
-const account = html(foot.box, "div", { class: "account" });
+export const account = html(foot.box, "div", { class: "account" });
 if (data.notes.length) {
   const notes = html(foot.box, "details", { class: "notes", open: "open" });
   html(notes, "summary", {}, "Where this comes from");
@@ -144,7 +151,7 @@ if (data.notes.length) {
   notes.addEventListener("toggle", () => place());
 }
 
-function showAccount() {
+export function showAccount() {
   const { layout } = state;
   let stacks = 0;
   let value = 0n;
@@ -163,14 +170,14 @@ function showAccount() {
 
 // ---- sizes and places ---------------------------------------------------------------------------
 
-let width = 0;
-let height = 0;
+export let width = 0;
+export let height = 0;
 
-function pageWidth() {
+export function pageWidth() {
   return width;
 }
 
-function measureWidth() {
+export function measureWidth() {
   const seen = Math.floor(svg.getBoundingClientRect().width);
   // 0: not shown yet, in a closed tab of a page
   const now = Math.max(NARROWEST, seen || data.width);
@@ -181,7 +188,7 @@ function measureWidth() {
   return changed;
 }
 
-function place() {
+export function place() {
   const matrix = frames.getScreenCTM();
   const scale = (matrix && matrix.d) || 1; // on paper the picture is scaled, what is measured too
   for (const one of [head, bar, foot]) {
@@ -198,14 +205,14 @@ function place() {
   const now = foot.top + foot.height;
   if (now !== height) {
     height = now;
-    svg.setAttribute("height", height);
+    svg.setAttribute("height", String(height));
   }
   follow();
 }
 
 // A tall picture scrolls: the controls and the details stay in the window. Frames come later in the
 // document and would be painted over them, so those below are cut off, and get no clicks.
-function follow() {
+export function follow() {
   const scrolled = -svg.getBoundingClientRect().top;
   const top = Math.max(bar.top, Math.min(scrolled, foot.top - bar.height));
   const cut = Math.max(0, top - bar.top - 4);

@@ -2,11 +2,14 @@
 // fragment of the page's address. Paths are kept, not pixels, so they survive another width, order
 // or profile.
 
-const start = data.start;
-const prefix = svg.dataset.prefix || "";
-const standalone = document.documentElement === svg;
+import { svg } from "./flame_picture.js";
+import { COLUMNS, SHAPES, UNION, data, diff, hitsOf, layOut, nodeAtPath, pathOf, sum, treeOf, unionOf } from "./flame_model.js";
 
-const state = {
+export const start = data.start;
+export const prefix = svg.dataset.prefix || "";
+export const standalone = svg === document.querySelector(":root");
+
+export const state = {
   view: start.view, order: start.order, icicle: start.icicle, shape: start.shape,
   filters: [], // each {mode: keep or hide, source, matchCase, pattern}
   search: "", matchCase: false, problem: "", hit: null,
@@ -16,21 +19,25 @@ const state = {
   searched: {}, // what they were found by, and in which tree
   layout: null,
 };
-const zoomPaths = { normal: [], reversed: [] };
+export const zoomPaths = { normal: [], reversed: [] };
 
-let summed = null;
-let totals = null; // of everything, before any filter, by column
+export let summed = null;
+export let totals = null; // of everything, before any filter, by column
 
-function column() {
+export function setTotals(sums) {
+  totals = sums;
+}
+
+export function column() {
   return diff ? SHAPES[state.shape] : 0;
 }
 
-function isBoth() {
+export function isBoth() {
   return column() === UNION;
 }
 
 // Tells whether text is a regular expression, and which.
-function compile(source, matchCase) {
+export function compile(source, matchCase) {
   try {
     return new RegExp(source, matchCase ? "u" : "iu");
   } catch (error) {
@@ -42,19 +49,19 @@ function compile(source, matchCase) {
   }
 }
 
-function filterOf(mode, source, matchCase) {
+export function filterOf(mode, source, matchCase) {
   const pattern = compile(source, matchCase);
   return pattern && { mode, source, matchCase, pattern };
 }
 
 // Computes everything anew; keeps the zoomed frame if it is still there.
-function recompute(path) {
+export function recompute(path) {
   const tree = treeOf(state.view);
   summed = sum(tree, state.filters);
   relayout(path);
 }
 
-function relayout(path) {
+export function relayout(path) {
   const tree = treeOf(state.view);
   state.layout = layOut(tree, summed, column(), state.order);
   const found = nodeAtPath(tree, path || zoomPaths[state.view]);
@@ -63,7 +70,7 @@ function relayout(path) {
   if (state.cursor >= tree.size || state.layout.place[state.cursor] < 0) state.cursor = -1;
 }
 
-function setView(view) {
+export function setView(view) {
   if (view === state.view) return;
   // Paths from the root mean nothing from the leaf, but a function does.
   const last = zoomPaths[state.view].slice(-1);
@@ -73,12 +80,12 @@ function setView(view) {
   recompute();
 }
 
-function zoomTo(node) {
+export function zoomTo(node) {
   state.zoomed = node;
   zoomPaths[state.view] = pathOf(state.layout.tree, node);
 }
 
-function runSearch() {
+export function runSearch() {
   const { tree } = state.layout;
   const { searched } = state;
   const isSame = searched.text === state.search && searched.matchCase === state.matchCase
@@ -103,10 +110,10 @@ function runSearch() {
 // ---- the fragment -------------------------------------------------------------------------------
 
 // In a page of others a picture without a name of its own must leave the address alone.
-const keepsAddress = standalone || prefix !== "";
-const keyOf = (name) => (prefix ? prefix + "." + name : name);
+export const keepsAddress = standalone || prefix !== "";
+export const keyOf = (name) => (prefix ? prefix + "." + name : name);
 
-function settings() {
+export function settings() {
   const list = [];
   const path = zoomPaths[state.view];
   if (path.length) list.push(["zoom", path.join(";")]);
@@ -120,10 +127,10 @@ function settings() {
   return list;
 }
 
-const NAMES = ["zoom", "search", "case", "keep", "hide", "keep-case", "hide-case", "view", "order",
+export const NAMES = ["zoom", "search", "case", "keep", "hide", "keep-case", "hide-case", "view", "order",
   "icicle", "shape"];
 
-function readAddress() {
+export function readAddress() {
   const mine = [];
   const others = [];
   for (const part of location.hash.slice(1).split("&").filter(Boolean)) {
@@ -141,9 +148,9 @@ function readAddress() {
   return { mine, others };
 }
 
-let written = "";
+export let written = "";
 
-function writeAddress() {
+export function writeAddress() {
   svg.dispatchEvent(new CustomEvent("pvprof:change", {
     bubbles: true, detail: { settings: settings() },
   }));
@@ -160,7 +167,7 @@ function writeAddress() {
 }
 
 // Takes over settings as `settings` gives them; what is not among them goes back to the start.
-function applySettings(list) {
+export function applySettings(list) {
   const one = (name) => (list.find(([key]) => key === name) || [])[1];
   const among = (name, allowed, otherwise) => (allowed.includes(one(name)) ? one(name) : otherwise);
   state.view = among("view", ["normal", "reversed"], start.view);

@@ -1,17 +1,19 @@
 // Text: labels cut to what fits, values and shares in words. Reads the same as flametext.py.
 
-const CELL_PERMILLE = 602;
-const MIN_LABEL = 3;
-const cellPixels = data.font * CELL_PERMILLE / 1000;
+import { data } from "./flame_model.js";
 
-function fit(name, cells) {
+export const CELL_PERMILLE = 602;
+export const MIN_LABEL = 3;
+export const cellPixels = data.font * CELL_PERMILLE / 1000;
+
+export function fit(name, cells) {
   const label = cut(name, cells);
   const tick = name.indexOf("`");
   if (label === name || tick < 0 || tick === name.length - 1) return label;
   return cut(name.slice(tick + 1), cells);
 }
 
-function cut(name, cells) {
+export function cut(name, cells) {
   if (cells < MIN_LABEL) return "";
   let used = 0;
   let end = 0;
@@ -23,14 +25,17 @@ function cut(name, cells) {
   return name;
 }
 
-function grouped(value) {
+export function grouped(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** @type {[string, number][]} */
+export const TIMES = [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]];
+
 // To four significant digits in the largest unit that fits.
-function scaledTime(ns) {
+export function scaledTime(ns) {
   const size = ns < 0n ? -ns : ns;
-  for (const [name, factor] of [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]]) {
+  for (const [name, factor] of TIMES) {
     if (size < BigInt(factor)) continue;
     const scaled = Number(size) / factor;
     const decimals = [3, 2, 1].find((n) => Number(scaled.toFixed(n)) < 10 ** (4 - n)) || 0;
@@ -40,11 +45,11 @@ function scaledTime(ns) {
   return ns + " ns";
 }
 
-function shortValue(value) {
+export function shortValue(value) {
   return data.unit === "ns" ? scaledTime(value) : grouped(value);
 }
 
-function formatValue(value) {
+export function formatValue(value) {
   const size = value < 0n ? -value : value;
   if (data.unit === "ns") {
     const exact = grouped(value) + " ns";
@@ -54,7 +59,7 @@ function formatValue(value) {
     + (data.countName || (size === 1n ? data.unit.replace(/s$/, "") : data.unit));
 }
 
-function percent(part, whole) {
+export function percent(part, whole) {
   if (part < 0n) return "-" + percent(-part, whole);
   if (!whole) return "-";
   const hundredths = (part * 20000n + whole) / (2n * whole);
@@ -62,6 +67,6 @@ function percent(part, whole) {
   return hundredths / 100n + "." + String(hundredths % 100n).padStart(2, "0") + "%";
 }
 
-function counted(number, thing) {
+export function counted(number, thing) {
   return grouped(number) + " " + thing + (Number(number) === 1 ? "" : "s");
 }

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pvprof.units import Unit
 
 SCRIPTS = (
+    "flame_picture.js",
     "flame_model.js",
     "flame_text.js",
     "flame_state.js",
@@ -56,7 +57,10 @@ SCRIPTS = (
     "flame_page.js",
     "flame_main.js",
 )
-"""In the order in which they are joined."""
+"""ES modules, in the order in which they are joined."""
+
+_GUARD = 'if (!svg || svg.classList.contains("live")) return;'
+"""Follows the first script: the joined script does nothing if another run has the picture."""
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -251,10 +255,21 @@ def document(
 
 @cache
 def _script() -> str:
-    """Return the script: its files in one function, without indentation and lines of comment."""
-    lines = [line.strip() for name in SCRIPTS for line in _resource(name).splitlines()]
-    kept = [line for line in lines if line and not line.startswith("//")]
-    return '(function () {\n"use strict";\n' + "\n".join(kept) + "\n})();\n"
+    """Return the script: its modules in one function, without indentation and lines of comment."""
+    first, *others = [joinable_lines(_resource(name)) for name in SCRIPTS]
+    lines = [*first, _GUARD, *(line for module in others for line in module)]
+    return '(function () {\n"use strict";\n' + "\n".join(lines) + "\n})();\n"
+
+
+def joinable_lines(module: str) -> list[str]:
+    """Return the lines of an ES module as they go into one function with other modules.
+
+    They lack import lines, comment lines, indentation and the word ``export``. In a module, each
+    import is one line, and each export begins a line.
+    """
+    lines = [line.strip() for line in module.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("//", "/**", "import "))]
+    return [line.removeprefix("export ") for line in kept]
 
 
 def _resource(name: str) -> str:

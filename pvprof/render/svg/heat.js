@@ -22,8 +22,11 @@ function seconds(ns) {
   return (ns < 0 ? "-" : "") + (whole + "." + part).replace(/\.?0+$/, "");
 }
 
+/** @type {[string, number][]} */
+const TIMES = [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]];
+
 function time(ns) {
-  const [name, factor] = [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]].find(([, one]) => ns >= one) || ["ns", 1];
+  const [name, factor] = TIMES.find(([, size]) => ns >= size) || ["ns", 1];
   if (factor === 1) return ns + " ns";
   const scaled = ns / factor;
   const decimals = [3, 2, 1].find((digits) => Number(scaled.toFixed(digits)) < 10 ** (4 - digits)) || 0;

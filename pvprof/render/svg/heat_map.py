@@ -201,7 +201,7 @@ def _data(
 def _script() -> str:
     """Return the script of all heat maps of a document."""
     lines = [line.strip() for line in _resource("heat.js").splitlines()]
-    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+    return "\n".join(line for line in lines if line and not line.startswith(("//", "/**"))) + "\n"
 
 
 def _resource(name: str) -> str:

@@ -1,0 +1,23 @@
+// How eslint checks the scripts of pictures and pages: scripts/check runs it, from .node.
+const js = require("@eslint/js");
+const globals = require("globals");
+
+module.exports = [
+  js.configs.recommended,
+  {
+    files: ["pvprof/render/**/*.js"],
+    languageOptions: { ecmaVersion: 2022, globals: globals.browser },
+    rules: {
+      "no-restricted-globals": ["error", "name", "event", "status", "open", "close", "print", "find"],
+      "no-shadow": "error",
+      "no-unused-vars": ["error", { caughtErrors: "none" }],
+      "prefer-const": "error",
+      eqeqeq: "error",
+    },
+  },
+  { files: ["pvprof/render/svg/flame_*.js"], languageOptions: { sourceType: "module" } },
+  {
+    files: ["pvprof/render/svg/heat.js", "pvprof/render/html/html.js"],
+    languageOptions: { sourceType: "script" },
+  },
+];
