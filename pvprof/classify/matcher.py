@@ -57,7 +57,7 @@ class _Plan:
 
 
 class _Condition:
-    """A condition of several rules on a function's name: which of them a function meets.
+    """One kind of condition on a function's name, for all rules that have it.
 
     Attributes:
         bits: by the index of a rule, its bit.

@@ -81,7 +81,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def typed(page: Page) -> str:
-    """Return what stands in the search field."""
+    """Return the text of the search field."""
     return str(page.locator(".bar input").evaluate("one => one.value"))
 
 

@@ -34,7 +34,7 @@ def drawn(page: Page, tmp_path: Path, svg: str) -> Page:
 
 
 def point(page: Page, column: int, row: int) -> tuple[float, float]:
-    """Return where the middle of a cell is on the screen."""
+    """Return the position of a cell's middle on the screen."""
     data = json.loads(page.locator("metadata").text_content() or "")["maps"][0]
     x = data["x"] + (column + 0.5) * data["columnWidth"]
     y = data["y"] + (data["rows"] - 1 - row + 0.5) * data["cellHeight"]

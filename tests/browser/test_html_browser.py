@@ -424,7 +424,7 @@ def test_the_page_follows_the_system_until_the_button_says_otherwise(
 
 
 def contrasts(page: Page) -> list[Any]:
-    """Return every text that stands out too little from the ground that it stands on."""
+    """Return every text with too little contrast to its background."""
     return list(
         page.evaluate(
             """() => {
@@ -534,7 +534,7 @@ def test_on_paper_there_is_every_graph_and_no_control(
 
 
 def printed(page: Page, name: str) -> str:
-    """Return what is seen on paper of the controls of a graph."""
+    """Return the controls of a graph that are visible on paper."""
     return graph(page, name).locator(".bar .on-paper").inner_text()
 
 

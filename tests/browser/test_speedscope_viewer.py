@@ -70,7 +70,7 @@ class Viewer:
 
     Attributes:
         page: with the viewer's tool bar once a file is open.
-        complaints: whatever the viewer's page complained of, or asked of anybody but our server.
+        complaints: errors of the viewer's page, and its requests to other servers.
     """
 
     page: Page
@@ -92,7 +92,7 @@ class Viewer:
         )
 
     def export(self) -> dict[str, Any]:
-        """Return what the viewer saves of the file that it has open."""
+        """Return the file that the viewer saves."""
         with self.page.expect_download() as download:
             self.page.keyboard.press("Control+s")
         made: dict[str, Any] = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
@@ -307,7 +307,12 @@ def test_a_sum_beyond_the_integers_of_a_double_opens_all_the_same(viewer: Viewer
 
 def test_a_file_in_which_nothing_was_kept_says_so(run: RunCommand, viewer: Viewer) -> None:
     text = run(
-        "report", RECORDINGS / "stock-offcpu.out", "--name", "nobody", "--format", "speedscope"
+        "report",
+        RECORDINGS / "stock-offcpu.out",
+        "--name",
+        "no such lock",
+        "--format",
+        "speedscope",
     ).stdout
     viewer.open(text)
     assert viewer.page.get_by_text("Nothing: no stack was kept").is_visible()

@@ -13,7 +13,7 @@ for (const control of findAll(".control[hidden]")) {
 
 // ---- flame graphs -------------------------------------------------------------------------------
 
-// One copy of their script serves all of them: each run takes over the picture that it stands in.
+// One copy of their script serves all of them: each run takes over the picture around it.
 const code = find("#flame-script");
 const graphs = findAll(".graph").map((panel) => {
   const svg = find(".pvprof-flame", panel);
@@ -149,7 +149,7 @@ function choiceWords(row, graph) {
     + (isNowhere ? " Here it has none that is wide enough to be drawn." : "");
 }
 
-// The row of which a graph shows only the stacks, whoever asked it to.
+// The row that a graph is limited to, chosen here or in the graph.
 function rowOf(graph) {
   return (graph.locks && rows.find((row) => framesOf(row).length && graph.holds(row)
     && patternsOf(framesOf(row)) === graph.locks)) || null;
@@ -209,7 +209,7 @@ for (const row of rows) {
   button.append(...place.childNodes);
   place.append(button);
   row.addEventListener("click", () => {
-    if (!String(getSelection())) toggle(row); // whoever marks text wants to copy it
+    if (!String(getSelection())) toggle(row); // the user is selecting text to copy it
   });
 }
 if (chosenLine) {

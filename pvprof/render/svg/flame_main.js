@@ -141,7 +141,7 @@ export function showFiltered() {
   filtered.textContent = "Shown: " + words.join(", ") + ": " + shareOf(sumsOf(0), totals, "all");
 }
 
-// Paper has no search field and no zoomed frame to click away: what is shown is said in words.
+// Paper has no search field and no zoomed frame: words state what is shown.
 export function showOnPaper() {
   const lines = [];
   if (state.zoomed) {
@@ -407,6 +407,6 @@ export function boot() {
 
 boot();
 
-// The other tree is read while nobody waits for it.
+// The other tree is read while the page is idle.
 export const whenIdle = window.requestIdleCallback || ((action) => setTimeout(action, 500));
 whenIdle(() => Object.keys(data.trees).forEach(treeOf));

@@ -26,7 +26,7 @@ export function decode(text) {
   };
   for (let column = 0; column < COLUMNS; column++) tree.own.push([]);
   const open = []; // nodes from the root to the latest one
-  const pending = []; // the rest of each of them, to be added when it closes
+  const pending = []; // the rest of each node, added when the node closes
 
   function add(name, own, colour, restStacks) {
     const node = tree.name.length;
@@ -112,7 +112,7 @@ export function hitsOf(pattern) {
   return (tree, node) => node > 0 && tree.name[node] >= 0 && hits[tree.name[node]];
 }
 
-// A tower is a path to a node where something ends; it matches if any frame on it does.
+// A stack is a path to a node where a value ends; it matches if any of its frames does.
 export function keptBy(tree, filters) {
   const kept = new Uint8Array(tree.size).fill(1);
   for (const filter of filters) {
@@ -126,7 +126,7 @@ export function keptBy(tree, filters) {
   return kept;
 }
 
-// The sums over what stands on each node, by column, and its own part of them.
+// The inclusive and the own value of each node, by column.
 export function sum(tree, filters) {
   const kept = filters.length ? keptBy(tree, filters) : null;
   const own = kept ? tree.own.map((column) => column.map((one, node) => (kept[node] ? one : 0n)))
@@ -201,7 +201,7 @@ export function changeOf(layout, node) {
 }
 
 // How much matching frames take, by column, each part counted once: a match inside a match is
-// skipped with everything that stands on it.
+// skipped with its whole subtree.
 export function unionOf(layout, node, hit) {
   const { order, last, tree, summed: { sums } } = layout;
   const counted = sums.map(() => 0n);

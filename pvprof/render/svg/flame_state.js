@@ -15,7 +15,7 @@ export const state = {
   search: "", matchCase: false, problem: "", hit: null,
   zoomed: 0, cursor: -1, hovered: -1,
   matches: [], // drawn ones, in drawing order
-  match: -1, // which of them was last walked to
+  match: -1, // the match last walked to
   searched: {}, // what they were found by, and in which tree
   layout: null,
 };

@@ -1,8 +1,8 @@
 (function () {
 "use strict";
 
-// Takes over every heat map of the document: what is under the pointer is said above the maps, and
-// a part that is dragged over, or marked by keys, becomes the options that cut it out.
+// Takes over every heat map of the document: a line above the maps describes the cell under the
+// pointer, and a part that is dragged over, or marked by keys, becomes the options that cut it out.
 
 const SVG = "http://www.w3.org/2000/svg";
 const HTML = "http://www.w3.org/1999/xhtml";
