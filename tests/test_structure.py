@@ -14,8 +14,6 @@ MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__
 MAX_ENTRIES = 12
 
 ALLOWED_CLASSES = {
-    # collect.dtrace and collect.bpftrace have the same interface.
-    *("Capability", "Filter", "Probe", "Program"),
     # parse: private classes of one reader with the name of a public class elsewhere.
     *("Record", "Row", "Section", "Snapshot"),
     # classify
@@ -25,7 +23,7 @@ ALLOWED_CLASSES = {
 }
 ALLOWED_MODULES = {
     # One set for each tracer: collect.dtrace and collect.bpftrace.
-    *("collect/modes", "collect/probes", "collect/programs", "collect/syntax"),
+    *("collect/builders", "collect/programs", "collect/syntax"),
 }
 AT_THE_TOP = {"__init__.py", "__main__.py", "py.typed", "errors.py", "units.py"}
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from pvprof.collect.modes import names
 from pvprof.collect.options import ProgramOptions
-from pvprof.collect.tracers import MODES, TRACERS
+from pvprof.collect.tracers import TRACERS
 from pvprof.errors import UsageError
 
 _USUAL = ProgramOptions()
@@ -146,7 +147,7 @@ def check_modes(modes: tuple[str, ...]) -> None:
         UsageError: one does not; a workload without ``--`` lands here.
     """
     for mode in modes:
-        if mode not in MODES:
+        if mode not in names():
             raise UsageError(
-                f"no such mode: {mode}", f"modes: {', '.join(MODES)}; a workload stands behind --"
+                f"no such mode: {mode}", f"modes: {', '.join(names())}; a workload stands behind --"
             )

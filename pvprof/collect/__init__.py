@@ -1,5 +1,6 @@
-"""The target side: make a recording, here, over ssh, or by a script that the user carries.
+"""The target side: make recordings here, over ssh, or with a script that is carried by hand.
 
-Needs click at most: no numpy, no analysis. ``dtrace`` and ``bpftrace`` write the tracing programs,
-``recorder`` packs them into one sh program, ``session`` runs that on a ``target``.
+Needs no numpy and no analysis. ``modes`` lists what can be recorded and ``tracers`` by what;
+``dtrace`` and ``bpftrace`` write the programs, ``recorder`` packs them into one sh program,
+``session`` runs that on a ``target``, and a ``job`` is several such runs.
 """

@@ -1,15 +1,20 @@
 """What a user may ask of a tracing program, whichever tracer runs it.
 
-Owns the options and which of them a mode has no use for. They are data; the program that follows
-from them is put together in ``dscript.programs`` and ``btscript.programs``.
+Owns the options and the check that a mode takes them. They are data; ``dtrace.programs`` and
+``bpftrace.programs`` build the program that follows from them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from pvprof.collect.modes import MODES, Mode
 from pvprof.errors import UsageError
+
+MAX_FRAMES = 127
+MAX_RATE_HZ = 9999
 
 Scope = Literal["system", "tree"]
 
@@ -20,21 +25,21 @@ class ProgramOptions:
 
     Attributes:
         scope: ``system``: every process; ``tree``: the workload's processes only. ``$1`` is then
-            the process that starts the workload: it is left out itself.
+            the process that starts the workload; it is left out itself.
         ends_with_workload: whether the program ends when process ``$1`` exits.
         duration_ns: how long to trace, or 0 for no limit.
         pid: only this process, or 0.
         execname: only processes of this name, or empty.
-        kernel_processes: whether threads of kernel processes count; None: as suits the mode.
-        min_wait_ns: shorter waits are only counted, not recorded.
+        kernel_processes: whether threads of kernel processes count; None: as the mode has it.
+        min_wait_ns: shorter waits are only counted and summed up, not recorded.
         by_process: whether the process's name is part of an aggregation's key.
-        user_stack: whether the user stack is recorded as well; None: as suits the mode.
+        user_stack: whether the user stack is recorded as well; None: as the mode has it.
         wakers: whether ``events`` records each waker's stack.
-        histogram: whether a histogram of the waits is kept for each name; None: as suits the mode.
-        stack_frames: how many frames of a stack are kept.
-        rate_hz: samples a second and CPU of ``oncpu``.
+        histogram: whether a histogram of the waits is kept per name; None: as the mode has it.
+        stack_frames: maximum number of frames per stack.
+        rate_hz: samples per second and CPU of ``oncpu``.
         buffer_mb: size of each CPU's buffers, or 0 for the mode's own.
-        variable_mb: size of the space for thread-local variables.
+        variable_mb: size of the space for variables.
     """
 
     scope: Scope = "system"
@@ -53,46 +58,44 @@ class ProgramOptions:
     buffer_mb: int = 0
     variable_mb: int = 32
 
-    def check(self, mode: str) -> None:
-        """See that the options fit a mode.
+    def resolved(self, mode: Mode, program: str) -> ProgramOptions:
+        """Return the options with the mode's defaults filled in: none is None any more.
 
         Raises:
-            UsageError: one of them means nothing to it, or cannot be.
+            UsageError: a value is impossible, or the mode does not take an option that is set;
+                the message names `program`.
         """
+        self._check_values()
+        for flag, is_set in RESTRICTED.items():
+            if is_set(self) and flag not in mode.options:
+                modes = ", ".join(other.name for other in MODES.values() if flag in other.options)
+                raise UsageError(f"{flag} does not work with {program}", f"it works with {modes}")
+        return replace(
+            self,
+            kernel_processes=_default(self.kernel_processes, mode.has_kernel_processes),
+            user_stack=_default(self.user_stack, mode.has_user_stack),
+            histogram=_default(self.histogram, mode.has_histogram),
+        )
+
+    def _check_values(self) -> None:
         if self.execname.encode().translate(None, b'"\\\n\0') != self.execname.encode():
             raise UsageError("a process name cannot hold quotes, backslashes or newlines here")
-        if self.stack_frames < 1 or self.stack_frames > _MOST_FRAMES:
-            raise UsageError(f"stack frames: 1 to {_MOST_FRAMES}")
-        if self.rate_hz < 1 or self.rate_hz > _FASTEST_HZ:
-            raise UsageError(f"sampling rate: 1 to {_FASTEST_HZ} a second")
+        if self.stack_frames < 1 or self.stack_frames > MAX_FRAMES:
+            raise UsageError(f"stack frames: 1 to {MAX_FRAMES}")
+        if self.rate_hz < 1 or self.rate_hz > MAX_RATE_HZ:
+            raise UsageError(f"sampling rate: 1 to {MAX_RATE_HZ} a second")
         if self.buffer_mb < 0 or self.variable_mb < 1 or self.min_wait_ns < 0 or self.pid < 0:
             raise UsageError("sizes, times and process ids cannot be negative")
-        for name, (is_set, modes, reason) in self._restricted().items():
-            if is_set and mode not in modes:
-                raise UsageError(f"{name} does not work with {mode}: {reason}")
-
-    def _restricted(self) -> dict[str, tuple[bool, tuple[str, ...], str]]:
-        """Return what only some modes can do: whether it is asked, by which modes, why only."""
-        offcpu = ("offcpu", "offcpu-sdt")
-        return {
-            "--min-wait": (
-                self.min_wait_ns > 0,
-                (*offcpu, "locks"),
-                "only aggregated waits are told apart by length on the target",
-            ),
-            "--wakers": (self.wakers, ("events", "events-sdt"), "it adds to events"),
-            "--user-stack": (
-                self.user_stack is True,
-                (*offcpu, "oncpu", "locks"),
-                "its records have one stack",
-            ),
-            "--histogram": (
-                self.histogram is True,
-                (*offcpu, "locks", "runq"),
-                "it has no waits to put into one",
-            ),
-        }
 
 
-_MOST_FRAMES = 127
-_FASTEST_HZ = 9999
+def _default(value: bool | None, default: bool) -> bool:
+    return default if value is None else value
+
+
+RESTRICTED: dict[str, Callable[[ProgramOptions], bool]] = {
+    "--min-wait": lambda options: options.min_wait_ns > 0,
+    "--wakers": lambda options: options.wakers,
+    "--user-stack": lambda options: options.user_stack is True,
+    "--histogram": lambda options: options.histogram is True,
+}
+"""By flag of an option that only some modes take (`Mode.options`): whether the user set it."""

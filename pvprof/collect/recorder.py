@@ -1,8 +1,8 @@
 """The recorder: one POSIX sh program for one run, the same bytes however it is carried.
 
-Owns the settings that stand above ``recorder.sh``. The program is run by ``sh`` here, sent to
-``ssh HOST sh -s``, or printed for someone to carry by hand; it writes one recording, as a tar
-archive. How it is run and what comes back is the business of ``tracer``.
+Owns the settings above ``recorder.sh``. The program is run by ``sh`` here, sent to ``ssh HOST sh
+-s``, or printed to be carried by hand; it writes one recording, as a tar archive. ``session`` runs
+it and receives the archive.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
 
 from pvprof import __version__
+from pvprof.collect.modes import mode_of
 from pvprof.collect.options import ProgramOptions
-from pvprof.collect.tracers import Tracer, choose
+from pvprof.collect.tracers import SHELL_FILES, TRACERS, Tracer, choose
 from pvprof.errors import UsageError
+from pvprof.recording.manifest import SCHEMA
 
 _END_OF_PROGRAM = "END_OF_PROGRAM"
-_PARTS = ("recorder.sh", "dtrace.sh", "bpftrace.sh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Plan:
     """One run of the recorder.
 
     Attributes:
-        mode: of `pvprof.tracers.MODES`.
+        mode: the name of a mode, or of one program of it.
         options: of the tracing program.
         workload: its words, exactly as it gets them; empty to trace what runs anyway.
-        label: what the user calls this side of a comparison, or empty.
+        label: the user's name for this side of a comparison, or empty.
         run: number of the run, from 1.
-        is_warmup: whether the run is to be set aside.
+        is_warmup: whether comparisons leave the run out.
         has_symbols: whether the kernel's symbols are recorded, to name hex frames later.
-        directory: where the target keeps the recording meanwhile; empty: its TMPDIR or /tmp.
-        tracer: of `pvprof.tracers.TRACERS`; empty: the one of the target's system.
+        directory: for the target's temporary files; empty: its TMPDIR or /tmp.
+        tracer: the name of a tracer; empty: the one of the target's system.
     """
 
     mode: str
@@ -63,48 +63,51 @@ class Plan:
 def recorder(plan: Plan, *, is_carried: bool = False) -> str:
     """Return the recorder's text for a run.
 
-    `is_carried`: somebody runs it by hand: it then writes a file, and heeds signals instead of
-    words on stdin.
+    If `is_carried`, it is run by hand: it writes a file, and obeys signals, not words on stdin.
 
     Raises:
         UsageError: an option does not fit the mode.
     """
-    programs = [_programs_of(one, plan) for one in choose(plan.tracer)]
-    if all(one.refusal for one in programs):
-        raise programs[0].refusal or UsageError(f"nothing serves {plan.mode}")
+    carried = [_carry(tracer, plan) for tracer in choose(plan.tracer)]
+    refusals = [programs.refusal for programs in carried if programs.refusal]
+    if len(refusals) == len(carried):
+        raise refusals[0]
     settings = {
         "action": "record",
         "tracer": plan.tracer,
-        "mode": plan.mode.removesuffix("-sdt"),
+        "mode": mode_of(plan.mode).name,
         "label": plan.label,
         "run": str(plan.run),
         "is_warmup": "true" if plan.is_warmup else "false",
         "scope": plan.options.scope,
         "options": _changed(plan.options),
-        "wanted_s": f"{plan.options.duration_ns / 1e9:g}" if plan.options.duration_ns else "",
-        "wanted_pid": str(plan.options.pid or ""),
+        "duration_s": f"{plan.options.duration_ns / 1e9:g}" if plan.options.duration_ns else "",
+        "traced_pid": str(plan.options.pid or ""),
         "takes_pid": "1" if plan.workload else "0",
         "with_symbols": "1" if plan.has_symbols else "0",
     }
-    return _assemble(settings, programs, plan.workload, plan.directory, is_carried)
+    return _assemble(settings, carried, plan.workload, plan.directory, is_carried)
 
 
 def doctor(directory: str = "") -> str:
     """Return the text that checks a target for all modes instead of recording."""
     settings = {"action": "doctor", "takes_pid": "0", "tracer": ""}
-    programs = [_Programs(one, _texts(one, one.modes, ProgramOptions()), {}) for one in choose("")]
-    return _assemble(settings, programs, (), directory, is_carried=False)
+    carried = [
+        _Carried(tracer, _texts(tracer, tracer.program_names(), ProgramOptions()), {})
+        for tracer in choose("")
+    ]
+    return _assemble(settings, carried, (), directory, is_carried=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Programs:
+class _Carried:
     """The programs of one tracer that a recorder carries.
 
     Attributes:
-        tracer: whose they are.
+        tracer: that runs them.
         texts: by name, in the order in which they are tried.
-        environment: what the tracer is told there.
-        refusal: why there is none.
+        environment: variables to run the tracer with.
+        refusal: why there is no program, or None.
     """
 
     tracer: Tracer
@@ -113,66 +116,69 @@ class _Programs:
     refusal: UsageError | None = None
 
     def functions(self) -> list[str]:
-        """Return functions of sh: one sets what it is told of them, the others print one each."""
+        """Return sh functions: NAME_settings sets variables, each NAME_program_X prints one."""
         name = self.tracer.name
         settings = {
             "programs": " ".join(self.texts),
             "environment": " ".join(f"{key}={value}" for key, value in self.environment.items()),
             "refused": self.refusal.message if self.refusal else "",
         }
-        lines = "\n".join(_settings(settings))
-        found = [f"{name}_settings() {{\n{lines}\n}}"]
+        lines = "\n".join(_assignments(settings))
+        functions = [f"{name}_settings() {{\n{lines}\n}}"]
         for program, text in self.texts.items():
             function = f"{name}_program_{program.replace('-', '_')}"
-            found.append(f"{function}() {{\ncat <<'{_END_OF_PROGRAM}'\n{text}{_END_OF_PROGRAM}\n}}")
-        return found
+            document = f"cat <<'{_END_OF_PROGRAM}'\n{text}{_END_OF_PROGRAM}"
+            functions.append(f"{function}() {{\n{document}\n}}")
+        return functions
 
 
-def _programs_of(tracer: Tracer, plan: Plan) -> _Programs:
-    """Return the programs that serve a plan, or why there are none."""
+def _carry(tracer: Tracer, plan: Plan) -> _Carried:
+    """Return the programs of a tracer that serve a plan, or why there are none."""
     try:
         texts = _texts(tracer, tracer.candidates(plan.mode), plan.options)
     except UsageError as error:
-        return _Programs(tracer, {}, {}, error)
-    return _Programs(tracer, texts, tracer.environment(plan.mode, plan.options))
+        return _Carried(tracer, {}, {}, error)
+    return _Carried(tracer, texts, tracer.environment(mode_of(plan.mode), plan.options))
 
 
 def _texts(tracer: Tracer, names: Iterable[str], options: ProgramOptions) -> dict[str, str]:
     return {name: tracer.program(name, options).text() for name in names}
 
 
-def _settings(settings: Mapping[str, str]) -> list[str]:
+def _assignments(settings: Mapping[str, str]) -> list[str]:
     return [f"{name}={shlex.quote(value)}" for name, value in settings.items()]
 
 
 def _assemble(
     settings: dict[str, str],
-    programs: list[_Programs],
+    carried: list[_Carried],
     workload: tuple[str, ...],
     directory: str,
     is_carried: bool,
 ) -> str:
+    tracers = TRACERS.values()
     settings = {
         **settings,
+        "tracers": " ".join(f"{row.name}:{row.system}:{row.suffix}" for row in tracers),
         "version": __version__,
+        "schema": str(SCHEMA),
         "output": "" if is_carried else "-",
         "control": "0" if is_carried else "1",
     }
-    lines = ["#!/bin/sh", *_settings(settings)]
+    lines = ["#!/bin/sh", *_assignments(settings)]
     if directory:
         lines.append(f"TMPDIR={shlex.quote(directory)}")
-    lines += [function for some in programs for function in some.functions()]
-    lines += [
-        files("pvprof.collect").joinpath("sh", part).read_text(encoding="utf-8") for part in _PARTS
-    ]
+    lines += [function for programs in carried for function in programs.functions()]
+    sh_files = [SHELL_FILES / "recorder.sh", *(tracer.sh_file for tracer in tracers)]
+    lines += [sh_file.read_text(encoding="utf-8") for sh_file in sh_files]
     words = " ".join(["--", *map(shlex.quote, workload)])
     given = '"$@" ' if is_carried else ""
-    # main ends in the same line: nothing behind it is read from a stdin that carries words.
+    # main ends in the same line: nothing after it is read from a stdin that carries words.
     return "\n".join([*lines, f"main {given}{words}; exit"]) + "\n"
 
 
 def _changed(options: ProgramOptions) -> str:
     """Return the options that are not the default, as JSON, for the manifest."""
-    usual = asdict(ProgramOptions())
-    changed = {name: value for name, value in asdict(options).items() if value != usual[name]}
+    defaults = asdict(ProgramOptions())
+    changed = {name: value for name, value in asdict(options).items() if value != defaults[name]}
     return json.dumps(changed, sort_keys=True)

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import itertools
 import re
-from pathlib import Path
 
 import pytest
 from helpers.d_structure import clauses_of, faults_of
+from helpers.programs import D_PROGRAMS, PATCHED_PROBES, ROOT, d_arguments, d_program
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.collect.dtrace.probes import CAPABILITIES, PROBES
-from pvprof.collect.dtrace.programs import MODES, candidates, program
+from pvprof.collect.modes import mode_of
 from pvprof.collect.options import ProgramOptions
+from pvprof.collect.tracers import TRACERS
 from pvprof.errors import UsageError
 
-ROOT = Path(__file__).parent.parent.parent
-RECORDINGS = ROOT / "tests/fixtures/freebsd-13.2"
 
-
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", D_PROGRAMS)
 def test_the_checked_in_program_is_what_the_generator_prints(mode: str) -> None:
-    assert (ROOT / "dscripts" / f"{mode}.d").read_text() == program(mode).text()
+    assert (ROOT / "dscripts" / f"{mode}.d").read_text() == d_program(mode).text()
 
 
 def test_no_other_program_is_checked_in() -> None:
-    assert {place.stem for place in (ROOT / "dscripts").glob("*.d")} == set(MODES)
+    assert {place.stem for place in (ROOT / "dscripts").glob("*.d")} == set(D_PROGRAMS)
 
 
 options = st.builds(
@@ -48,15 +45,15 @@ options = st.builds(
 )
 
 
-@given(mode=st.sampled_from(list(MODES)), wanted=options)
+@given(mode=st.sampled_from(list(D_PROGRAMS)), wanted=options)
 def test_every_program_is_sound_or_refused_with_a_reason(mode: str, wanted: ProgramOptions) -> None:
     try:
-        wanted.check(mode)
+        wanted.resolved(mode_of(mode), mode)
     except UsageError:
         with pytest.raises(UsageError, match=mode):
-            program(mode, wanted)
+            d_program(mode, wanted)
     else:
-        assert faults_of(program(mode, wanted).text()) == []
+        assert faults_of(d_program(mode, wanted).text()) == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +72,7 @@ def test_every_program_is_sound_or_refused_with_a_reason(mode: str, wanted: Prog
     ],
 )
 def test_the_structural_check_finds_what_it_is_for(sound: str, broken: str, fault: str) -> None:
-    text = program("offcpu").text()
+    text = d_program("offcpu").text()
     assert sound in text
     faults = faults_of(text.replace(sound, broken))
     assert any(fault in one for one in faults), faults
@@ -83,49 +80,34 @@ def test_the_structural_check_finds_what_it_is_for(sound: str, broken: str, faul
 
 @pytest.mark.parametrize("mode", ["offcpu-sdt", "events", "events-sdt", "oncpu", "locks"])
 def test_programs_whose_probes_carry_all_values_need_no_variable(mode: str) -> None:
-    text = program(mode).text()
+    text = d_program(mode).text()
     assert "self->" not in text
     assert not re.search(r"^\t\w+\[.*\] = ", text, re.M)
     assert "dynvarsize" not in text
 
 
 def test_offcpu_of_a_stock_kernel_has_two_thread_local_variables() -> None:
-    text = program("offcpu").text()
+    text = d_program("offcpu").text()
     assert set(re.findall(r"self->\w+", text)) == {"self->start", "self->why"}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", D_PROGRAMS)
 def test_no_program_uses_fbt(mode: str) -> None:
-    assert not [probe for probe in program(mode).probes if probe.startswith("fbt")]
+    assert not [probe for probe in d_program(mode).probes if probe.startswith("fbt")]
 
 
-def test_every_stock_probe_is_listed_by_a_real_kernel() -> None:
-    listed = set()
-    for line in (RECORDINGS / "dtrace-l.nofbt").read_text().splitlines():
-        fields = line.split()
-        if len(fields) == 5:
-            listed.add(f"{fields[1]}:::{fields[4]}")
-    stock = [name for one in CAPABILITIES if one.name != "kernel:profile" for name in one.probes]
-    wanted = {one.name for one in stock if not re.search(r"RATE|TIME|^dtrace:", one.name)}
-    assert wanted - listed == set()
-    assert len(wanted) > 15
+def test_the_structural_check_knows_the_probes_of_a_real_kernel_and_of_the_patch() -> None:
+    probes = {probe for name in D_PROGRAMS for probe in d_program(name).probes}
+    assert {probe: d_arguments(probe) for probe in probes if d_arguments(probe) is None} == {}
+    assert {probe for probe in probes if probe.startswith("kernel:")} == set(PATCHED_PROBES)
+    assert d_arguments("kernel:profile:turnstile:wakeup") == 3
+    assert d_arguments("sched:::sleep") == 0
+    assert d_arguments("sched:::slep") is None
 
 
-def test_the_patched_probes_have_the_arguments_that_the_patches_give_them() -> None:
-    patch = (ROOT / "kernel-patches/stable-13.patch").read_text().replace("\n+    ", " ")
-    for name, probe in PROBES.items():
-        if not name.startswith("kernel:profile"):
-            continue
-        function, event = name.split(":")[2:]
-        pattern = rf"SDT_PROBE_DEFINE\d\(kernel, profile, {function}, {event}, (.*?)\);"
-        types = re.search(pattern, patch)
-        assert types is not None, name
-        assert tuple(re.findall(r'"(.*?)"', types[1])) == probe.arguments
-
-
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", D_PROGRAMS)
 def test_each_program_prints_header_clocks_and_end(mode: str) -> None:
-    begin, *_, end = clauses_of(program(mode).text())
+    begin, *_, end = clauses_of(d_program(mode).text())
     base, _, variant = mode.partition("-")
     assert f"#pvprof 1 {base} {variant or 'stock'} " in begin.body[0]
     assert begin.body[1] == r'printf("#begin %d %d\n", timestamp, walltimestamp)'
@@ -133,29 +115,29 @@ def test_each_program_prints_header_clocks_and_end(mode: str) -> None:
 
 
 def test_offcpu_tries_the_patched_kernel_first() -> None:
-    assert candidates("offcpu") == ("offcpu-sdt", "offcpu")
-    assert candidates("events") == ("events-sdt", "events")
-    assert candidates("locks") == ("locks",)
+    assert TRACERS["dtrace"].candidates("offcpu") == ("offcpu-sdt", "offcpu")
+    assert TRACERS["dtrace"].candidates("events") == ("events-sdt", "events")
+    assert TRACERS["dtrace"].candidates("locks") == ("locks",)
 
 
-@pytest.mark.parametrize("mode", [mode for mode in MODES if not mode.endswith("-sdt")])
+@pytest.mark.parametrize("mode", [mode for mode in D_PROGRAMS if not mode.endswith("-sdt")])
 def test_a_tree_is_the_workload_without_the_process_that_starts_it(mode: str) -> None:
-    tree = program(mode, ProgramOptions(scope="tree", ends_with_workload=True))
+    tree = d_program(mode, ProgramOptions(scope="tree", ends_with_workload=True))
     text = tree.text()
     assert "pid != $1 && progenyof($1)" in text
     assert "proc:::exit\n/pid == $1/\n{\n\texit(0);\n}" in text
     assert "$pid" not in text
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", D_PROGRAMS)
 def test_the_whole_system_is_traced_without_dtrace_itself(mode: str) -> None:
-    assert "pid != $pid" in program(mode).text()
-    assert "$1" not in program(mode).text()  # dtrace refuses an argument that is not used
+    assert "pid != $pid" in d_program(mode).text()
+    assert "$1" not in d_program(mode).text()  # dtrace refuses an argument that is not used
 
 
 @pytest.mark.parametrize("mode", ["offcpu", "offcpu-sdt", "locks"])
 def test_short_waits_are_summed_up_instead_of_recorded(mode: str) -> None:
-    text = program(mode, ProgramOptions(min_wait_ns=10_000)).text()
+    text = d_program(mode, ProgramOptions(min_wait_ns=10_000)).text()
     assert 'printa("#set-aside short %s %@d %@d\\n", @short_ns, @short_n)' in text
     assert " >= 10000" in text
     assert " < 10000" in text
@@ -179,29 +161,29 @@ def test_what_cannot_be_is_refused_with_a_reason(
     wanted: ProgramOptions, mode: str, reason: str
 ) -> None:
     with pytest.raises(UsageError, match=reason):
-        program(mode, wanted)
+        d_program(mode, wanted)
 
 
 def test_durations_become_tick_probes_without_loss() -> None:
     for ns, name in [(10**9, "1s"), (2_500_000_000, "2500ms"), (1_500, "1500ns"), (7_000, "7us")]:
         assert (
-            f"profile:::tick-{name}\n" in program("offcpu", ProgramOptions(duration_ns=ns)).text()
+            f"profile:::tick-{name}\n" in d_program("offcpu", ProgramOptions(duration_ns=ns)).text()
         )
 
 
 def test_cheap_conditions_come_before_dear_ones() -> None:
     order = ["p_flag", "pid ==", "execname ==", "pid != $1", "progenyof"]
     wanted = ProgramOptions(scope="tree", pid=7, execname="cc", kernel_processes=False)
-    for mode in MODES:
-        for clause in clauses_of(program(mode, wanted).text()):
+    for mode in D_PROGRAMS:
+        for clause in clauses_of(d_program(mode, wanted).text()):
             places = [clause.predicate.find(word) for word in order]
             found = [place for place in places if place >= 0]
             assert found == sorted(found)
 
 
 def test_programs_are_readable_lines_of_one_statement() -> None:
-    for mode, wanted in itertools.product(MODES, [ProgramOptions()]):
-        text = program(mode, wanted).text()
+    for mode, wanted in itertools.product(D_PROGRAMS, [ProgramOptions()]):
+        text = d_program(mode, wanted).text()
         assert text.startswith("/*\n * ")
         assert "Usage: dtrace -s" in text
         assert all(line.count(";") <= 1 for line in text.splitlines() if line.startswith("\t"))

@@ -247,7 +247,7 @@ def test_a_host_that_is_no_freebsd_is_named(client: Client) -> None:
     done = client.run("record", "-o", "out", "--", "true")
     assert (done.status, done.said) == (
         3,
-        "pvprof: error: target runs SunOS, neither FreeBSD nor Linux",
+        "pvprof: error: target runs SunOS; pvprof records on FreeBSD, Linux",
     )
 
 

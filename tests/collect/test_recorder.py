@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from conftest import RECORDINGS, SYMBOLS
+from helpers.programs import D_PROGRAMS, d_program
 from target import replay
 from target.harness import SHELLS, StandIn, plan_for
 
-from pvprof.collect.dtrace.programs import MODES, program
 from pvprof.collect.recorder import Plan, doctor, recorder
 from pvprof.errors import UsageError
 
@@ -46,7 +46,7 @@ def target(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandIn]:
         yield machine
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", D_PROGRAMS)
 def test_every_mode_gives_a_recording_that_opens_and_is_complete(
     target: StandIn, mode: str
 ) -> None:
@@ -58,7 +58,7 @@ def test_every_mode_gives_a_recording_that_opens_and_is_complete(
     assert recording.manifest.raw["mode"] == mode.removesuffix("-sdt")
     assert recording.manifest.raw["program"] == mode
     assert recording.manifest.raw["complete"] is True
-    assert recording.script == program(mode, plan_for(mode, "true").options).text()
+    assert recording.script == d_program(mode, plan_for(mode, "true").options).text()
     data = bytes(recording.data).decode()
     assert data.startswith("#pvprof 1 ")
     assert re.search(r"^[>S] ", data, re.M)
@@ -344,7 +344,7 @@ def test_doctor_finds_nothing_bad_on_a_good_target(target: StandIn) -> None:
     target.dtrace(patched=True)
     found = findings(target)
     assert {what for what, (state, _, _) in found.items() if state == "bad"} == set()
-    assert set(MODES) <= set(found)
+    assert set(D_PROGRAMS) <= set(found)
     assert found["system"][1] == "FreeBSD 13.2-RELEASE amd64, PVLOCKPROF"
     assert found["dtrace"] == ("ok", "dtrace: Sun D 1.13", "")
 
@@ -373,7 +373,7 @@ def test_doctor_has_a_hint_for_everything_bad(target: StandIn) -> None:
 def test_doctor_says_that_a_system_without_tracer_is_none(target: StandIn) -> None:
     target.set(system="SunOS\n")
     state, detail, hint = findings(target)["system"]
-    assert (state, detail) == ("bad", "target runs SunOS, neither FreeBSD nor Linux")
+    assert (state, detail) == ("bad", "target runs SunOS; pvprof records on FreeBSD, Linux")
     assert "--host" in hint
 
 

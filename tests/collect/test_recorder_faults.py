@@ -91,7 +91,8 @@ def test_a_process_that_is_not_there_is_no_recording_of_nothing(target: StandIn)
 def test_another_system_is_refused(target: StandIn) -> None:
     target.set(system="SunOS\n")
     assert_refused(
-        target.run(plan_for("offcpu", "true")), "target runs SunOS, neither FreeBSD nor Linux"
+        target.run(plan_for("offcpu", "true")),
+        "target runs SunOS; pvprof records on FreeBSD, Linux",
     )
 
 

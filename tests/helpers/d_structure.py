@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pvprof.collect.dtrace.probes import PROBES
+from helpers.programs import d_arguments
 
 OPTIONS = {
     "quiet", "strsize", "stackframes", "ustackframes", "switchrate", "bufsize", "aggsize",
@@ -78,9 +78,7 @@ def faults_of(text: str) -> list[str]:
 
 def _check_clause(check: _Check, clause: Clause, number: int) -> None:
     for probe in clause.probes:
-        known = re.sub(r"profile-\d+$", "profile-RATE", probe)
-        known = re.sub(r"tick-\d+(?:s|ms|us|ns)$", "tick-TIME", known)
-        if known not in PROBES:
+        if d_arguments(probe) is None:
             check.faults.append(f"unknown probe: {probe}")
     for text in [clause.predicate, *clause.body]:
         bare = _STRING.sub("", text)
@@ -99,10 +97,10 @@ def _check_clause(check: _Check, clause: Clause, number: int) -> None:
 
 
 def _check_arguments(check: _Check, clause: Clause, text: str) -> None:
-    for path in map(int, re.findall(r"\bargs\[(\d)\]", text)):
+    for index in map(int, re.findall(r"\bargs\[(\d)\]", text)):
         for probe in clause.probes:
-            if path >= len(PROBES[probe].arguments):
-                check.faults.append(f"{probe} has no args[{path}]")
+            if index >= (d_arguments(probe) or 0):
+                check.faults.append(f"{probe} has no args[{index}]")
     if text.startswith("printf"):
         form = _STRING.search(text)
         assert form is not None

@@ -23,8 +23,8 @@ from typing import Any
 import pytest
 from conftest import require
 from helpers.command_line import RunCommand
+from helpers.programs import BPFTRACE_PROGRAMS, bpftrace_program
 
-from pvprof.collect.bpftrace.programs import MODES, program
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.recorder import Plan, recorder
 from pvprof.recording.open import open_recording
@@ -222,7 +222,7 @@ def test_an_exec_by_a_later_thread_is_still_the_workload(record: Record, run: Ru
     assert found == pytest.approx(known(path)["sleep"], rel=TOLERANCE)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BPFTRACE_PROGRAMS)
 def test_the_whole_system_is_recorded_for_a_while(
     mode: str, tmp_path: Path, run: RunCommand
 ) -> None:
@@ -236,7 +236,7 @@ def test_the_whole_system_is_recorded_for_a_while(
     assert "bpftrace" not in run("fold", path, "-k", "all").stdout.split(";")
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BPFTRACE_PROGRAMS)
 @pytest.mark.parametrize(
     "options",
     [
@@ -250,7 +250,7 @@ def test_the_whole_system_is_recorded_for_a_while(
 @pytest.mark.usefixtures("_tracefs")
 def test_bpftrace_accepts_every_program(mode: str, options: ProgramOptions, tmp_path: Path) -> None:
     path = tmp_path / "program.bt"
-    path.write_text(program(mode, options).text())
+    path.write_text(bpftrace_program(mode, options).text())
     words = ["bpftrace", "-d", str(path), *(["1"] if options.scope == "tree" else [])]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -261,7 +261,7 @@ def test_bpftrace_accepts_every_program(mode: str, options: ProgramOptions, tmp_
 def test_bpftrace_accepts_every_option_of_a_mode(mode: str, tmp_path: Path) -> None:
     options = ProgramOptions(min_wait_ns=1000, by_process=True, user_stack=True, histogram=True)
     path = tmp_path / "program.bt"
-    path.write_text(program(mode, options).text())
+    path.write_text(bpftrace_program(mode, options).text())
     done = subprocess.run(
         ["bpftrace", "-d", str(path)], capture_output=True, text=True, check=False
     )
@@ -559,4 +559,4 @@ def test_doctor_finds_no_fault() -> None:
     done = pvprof("doctor")
     assert done.returncode == 0, done.stdout
     assert "BAD" not in done.stdout
-    assert all(f"ok    {mode} " in done.stdout for mode in MODES)
+    assert all(f"ok    {mode} " in done.stdout for mode in BPFTRACE_PROGRAMS)

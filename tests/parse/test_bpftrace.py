@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
 from pathlib import Path
 
 import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
+from helpers.programs import BPFTRACE_PROGRAMS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.collect.bpftrace.probes import PROBES
-from pvprof.collect.bpftrace.programs import MODES, environment, program
-from pvprof.collect.options import ProgramOptions
-from pvprof.errors import InputError, UsageError
+from pvprof.errors import InputError
 from pvprof.model.stacks import NO_STACK
 from pvprof.parse.read import ReadOptions, read, read_recording
 from pvprof.parse.result import ParseResult
@@ -62,68 +58,11 @@ def kinds(parsed: ParseResult) -> dict[str, int]:
     return {problem.kind: problem.count for problem in parsed.problems}
 
 
-# ---- programs -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_the_default_programs_are_checked_in(mode: str) -> None:
-    assert (ROOT / "btscripts" / f"{mode}.bt").read_text() == program(mode).text()
-
-
-def test_there_is_no_other_program_in_the_folder() -> None:
-    assert {place.stem for place in (ROOT / "btscripts").glob("*.bt")} == set(MODES)
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_no_program_needs_a_kprobe(mode: str) -> None:
-    names = [name for probe in program(mode).probes for name in probe.names]
-    assert {re.sub(r":(?:ms:)?\d+$", "", name) for name in names} <= PROBES
-    assert all(
-        name.startswith(("tracepoint:", "BEGIN", "END", "interval:", "profile:")) for name in names
-    )
-
-
-def test_in_tree_scope_new_threads_count_and_new_processes_do_not() -> None:
-    probes = {
-        name: one for one in program("runq", ProgramOptions(pid=7)).probes for name in one.names
-    }
-    assert set(probes) - PROBES == {"interval:ms:10"}
-    assert probes["tracepoint:sched:sched_wakeup_new"].predicate == ("@seen[args->pid]",)
-    born = probes["tracepoint:task:task_newtask"]
-    assert "pid == 7" in born.predicate
-    assert "(args->clone_flags & 0x10000) != 0" in born.predicate
-
-
-def test_drops_are_reported_even_if_the_counter_has_no_room(tmp_path: Path) -> None:
-    lost = '{"type": "lost_events", "data": {"events": 31}}\n'
-    (tmp_path / "raw.out").write_text(lost)
-    (tmp_path / "dropped").symlink_to("/dev/full")
-    script = f'work=. record=.; . "{ROOT}/pvprof/collect/sh/bpftrace.sh"; bpftrace_drops'
-    done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.stderr) == ("31\n", "")
-
-
-def test_bpftrace_gets_sizes_in_its_own_units() -> None:
-    found = environment("events", ProgramOptions(buffer_mb=3, variable_mb=2))
-    assert found == {
-        "BPFTRACE_MAP_KEYS_MAX": "4096",
-        "BPFTRACE_MAX_MAP_KEYS": "4096",
-        "BPFTRACE_PERF_RB_PAGES": "512",  # a power of two, 2 MB of the 3
-    }
-
-
-def test_a_mode_that_only_dtrace_has_is_refused() -> None:
-    with pytest.raises(UsageError, match="no such mode: offcpu-sdt"):
-        program("offcpu-sdt")
-
-
 # ---- real recordings ----------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BPFTRACE_PROGRAMS)
 def test_a_real_recording_is_complete(mode: str, run: RunCommand) -> None:
     place = LIVE / f"{mode}.pvprof.tar.gz"
     report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)

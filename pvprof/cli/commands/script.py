@@ -13,7 +13,8 @@ from pvprof.cli.program_options import (
     options_from,
     program_options,
 )
-from pvprof.collect.tracers import MODES, TRACERS
+from pvprof.collect.modes import names, programs_named
+from pvprof.collect.tracers import choose
 from pvprof.errors import UsageError
 
 
@@ -46,9 +47,10 @@ def command(mode: str | None, is_list: bool, workload: tuple[str, ...], **params
     script that does all that pvprof record does: sh rec.sh [-o OUT.tar.gz].
     """
     if is_list or mode is None:
-        for name, purpose in MODES.items():
-            tracers = [one.name for one in TRACERS.values() if name in one.modes]
-            click.echo(f"{name:11} {' '.join(tracers):16} {purpose}")
+        for name in names():
+            programs = programs_named(name)
+            tracers = " ".join(program.tracer for program in programs)
+            click.echo(f"{name:11} {tracers:16} {programs[0].purpose}")
         return
     check_modes((mode,))
     is_standalone, label = params.pop("standalone"), params.pop("label")
@@ -72,5 +74,4 @@ def command(mode: str | None, is_list: bool, workload: tuple[str, ...], **params
         plan = Plan(mode, options, workload, label, tracer=tracer)
         click.echo(recorder(plan, is_carried=True), nl=False)
     else:
-        made = (TRACERS[tracer] if tracer else next(iter(TRACERS.values()))).program(mode, options)
-        click.echo(made.text(), nl=False)
+        click.echo(choose(tracer)[0].program(mode, options).text(), nl=False)

@@ -1,55 +1,38 @@
-"""One whole bpftrace program for each mode: header, probes, end.
+"""One whole bpftrace program: header, probes, end.
 
-What is measured in between is said in ``modes``.
+What is measured in between is in ``builders``.
 """
 
 from __future__ import annotations
 
 from pvprof import __version__
-from pvprof.collect.bpftrace.modes import BUILDERS, Filter, Parts
-from pvprof.collect.bpftrace.syntax import Lines, Probe, Program, block
+from pvprof.collect.bpftrace.builders import BUILDERS, BpftraceFilter, Parts
+from pvprof.collect.bpftrace.syntax import BpftraceProgram, Lines, Probe, block
+from pvprof.collect.modes import Mode, TracerProgram
 from pvprof.collect.options import ProgramOptions
-from pvprof.errors import UsageError
-
-MODES = {
-    "offcpu": "Off-CPU time of a Linux kernel, by stack, aggregated.",
-    "events": "One record for every time a thread waited.",
-    "oncpu": "Where the CPUs run: kernel and user stacks.",
-    "locks": "Time spent spinning on locks and blocked on them, with the callers' stacks.",
-    "wakeup": "Who wakes sleeping threads: both stacks, and how long the other one slept.",
-    "runq": "How long runnable threads wait for a CPU: preemption is not contention.",
-}
-"""Every mode and its purpose."""
 
 _POLL_MS = 10
-_KEYS_A_MEGABYTE = 2048
+_KEYS_PER_MB = 2048
 _PAGE_BYTES = 4096
+_EVENT_BUFFER_MB = 8
+_SUM_BUFFER_MB = 1
 _CLOCKS = r'printf("#{0} %llu %s000\n", {1}, strftime("%s%f", {1}));'
 
 
-def candidates(mode: str) -> tuple[str, ...]:
-    """Return the programs that serve a mode: the one of its name."""
-    return (mode,)
-
-
-def program(mode: str, options: ProgramOptions | None = None) -> Program:
-    """Return the bpftrace program of a mode.
+def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> BpftraceProgram:
+    """Return the bpftrace program of a row of the table of modes, for resolved options.
 
     Raises:
-        UsageError: there is no such mode, or an option does not fit it.
+        LookupError: it has no builder.
     """
-    if mode not in MODES:
-        raise UsageError(f"no such mode: {mode}", "modes: " + ", ".join(MODES))
-    options = options or ProgramOptions()
-    options.check(mode)
-    who = Filter(mode, options)
-    parts = BUILDERS[mode](who, options)
-    return Program(
-        mode=mode,
-        purpose=MODES[mode],
-        notes=_notes(mode, options),
+    if program.name not in BUILDERS:
+        raise LookupError(f"bpftrace.builders.BUILDERS has no {program.name}")
+    parts = BUILDERS[program.name](BpftraceFilter(options), options)
+    return BpftraceProgram(
+        purpose=program.purpose,
+        notes=_notes(mode, program, options),
         probes=(
-            _begin(mode, options, parts),
+            _begin(mode, program, options, parts),
             _ready_first(),
             *_workload(options),
             *parts.probes,
@@ -59,10 +42,10 @@ def program(mode: str, options: ProgramOptions | None = None) -> Program:
     )
 
 
-def environment(mode: str, options: ProgramOptions) -> dict[str, str]:
-    """Return what bpftrace is to be told of its sizes; older and newer ones use other names."""
-    keys = str(options.variable_mb * _KEYS_A_MEGABYTE)
-    buffer_mb = options.buffer_mb or (8 if mode == "events" else 1)
+def environment(mode: Mode, options: ProgramOptions) -> dict[str, str]:
+    """Return the variables that set bpftrace's sizes, as older and newer releases name them."""
+    keys = str(options.variable_mb * _KEYS_PER_MB)
+    buffer_mb = options.buffer_mb or (_EVENT_BUFFER_MB if mode.is_event_log else _SUM_BUFFER_MB)
     pages = 1 << (buffer_mb * (1 << 20) // _PAGE_BYTES).bit_length() - 1
     return {
         "BPFTRACE_MAP_KEYS_MAX": keys,
@@ -71,10 +54,10 @@ def environment(mode: str, options: ProgramOptions) -> dict[str, str]:
     }
 
 
-def _begin(mode: str, options: ProgramOptions, parts: Parts) -> Probe:
-    unit = "samples" if mode == "oncpu" else "ns"
-    header = f"#pvprof 1 {mode} linux {unit} {__version__} frames={options.stack_frames}"
-    maps = [f"#map {' '.join([one.name, *one.parts])}" for one in parts.results]
+def _begin(mode: Mode, program: TracerProgram, options: ProgramOptions, parts: Parts) -> Probe:
+    kind = f"{mode.name} {program.variant} {mode.unit}"
+    header = f"#pvprof 1 {kind} {__version__} frames={options.stack_frames}"
+    maps = [f"#map {' '.join([result.name, *result.parts])}" for result in parts.results]
     return Probe(
         ("BEGIN",),
         ("@self = pid;", *(f'printf("{line}\\n");' for line in (header, *maps))),
@@ -107,7 +90,7 @@ def _ready_last(options: ProgramOptions) -> Probe:
 
 
 def _workload(options: ProgramOptions) -> tuple[Probe, ...]:
-    """Return the probes that follow the workload: process $1 starts it, and is none of it."""
+    """Return the probes that follow the workload: what process $1 starts, but not $1 itself."""
     probes: list[Probe] = []
     if options.scope == "tree":
         probes.append(
@@ -153,14 +136,14 @@ def _workload(options: ProgramOptions) -> tuple[Probe, ...]:
 
 
 def _end(options: ProgramOptions, parts: Parts) -> Probe:
-    names = [one.name for one in parts.results]
+    names = [result.name for result in parts.results]
     helpers = [*parts.helpers, "self", "ready_now", "begin"]
     helpers += ["tree"] if options.scope == "tree" else []
     end: Lines = (_CLOCKS.format("end", "nsecs"),)
     if options.ends_with_workload:
         helpers.append("over")
     if options.ends_with_workload and options.scope == "tree":
-        # Probes are detached one by one, which takes some 0.1 s; nobody is left to be traced then.
+        # Probes are detached one by one, which takes about 0.1 s; the workload is gone by then.
         end = ("$end = @over != 0 ? @over : nsecs;", _CLOCKS.format("end", "$end"))
     return Probe(
         ("END",),
@@ -173,16 +156,16 @@ def _end(options: ProgramOptions, parts: Parts) -> Probe:
     )
 
 
-def _notes(mode: str, options: ProgramOptions) -> Lines:
+def _notes(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Lines:
     has_argument = options.scope == "tree" or options.ends_with_workload
     argument = " PID" if has_argument else ""
     sizes = " ".join(f"{name}={value}" for name, value in environment(mode, options).items())
     return (
         "Needs: Linux with BTF and the tracepoints below, bpftrace, root.",
         f"Usage: {sizes} \\",
-        f"       bpftrace -q -k -f json -o {mode}.out {mode}.bt{argument}",
+        f"       bpftrace -q -k -f json -o {program.name}.out {program.name}.bt{argument}",
         "Ctrl-C or SIGTERM stops it. Then:",
-        f"       pvprof report {mode}.out",
+        f"       pvprof report {program.name}.out",
         *(["PID: the process that starts the workload."] if has_argument else []),
         "",
         "Output: JSON, see docs/formats.md. A name of a process stands last, whatever it holds.",

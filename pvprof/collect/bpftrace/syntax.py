@@ -1,6 +1,6 @@
-"""How a bpftrace program is written down.
+"""bpftrace programs as values, and their text.
 
-Owns the layout of its text: header comment, probes, bodies. It knows nothing of tracepoints.
+Owns the layout of the text: header comment, probes, bodies. It knows no tracepoints.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Lines = tuple[str, ...]
-"""Of a body, without its indentation; a line that ends in ``{`` opens a block, ``}`` closes it."""
+"""A body without indentation; a line that ends in ``{`` opens a block, ``}`` closes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,10 @@ class Probe:
     """Probes, a predicate and a body.
 
     Attributes:
-        names: that it is bound to.
+        names: of the probes.
         body: lines.
         predicate: conditions that must all hold, cheapest first.
-        comment: why it is as it is; lines.
+        comment: lines above the probes.
     """
 
     names: tuple[str, ...]
@@ -28,7 +28,7 @@ class Probe:
     comment: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Return it as text."""
+        """Return the text."""
         lines = [f"// {line}" for line in self.comment]
         lines.append(",\n".join(self.names))
         if self.predicate:
@@ -37,17 +37,15 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class BpftraceProgram:
     """A whole bpftrace program.
 
     Attributes:
-        mode: of `programs.MODES`.
         purpose: one sentence.
-        notes: what a reader must know besides; lines of the header comment.
+        notes: more lines of the header comment.
         probes: in order.
     """
 
-    mode: str
     purpose: str
     notes: Lines
     probes: tuple[Probe, ...]
@@ -59,7 +57,7 @@ class Program:
 
 
 def block(condition: str, *body: str) -> Lines:
-    """Return lines that run where a condition holds."""
+    """Return lines that run if a condition holds."""
     return (f"if ({condition}) {{", *body, "}")
 
 

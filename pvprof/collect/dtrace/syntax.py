@@ -1,6 +1,6 @@
-"""How a D program is written down.
+"""D programs as values, and their text.
 
-Owns the layout of D text: header comment, options, clauses. It knows nothing of probes and modes.
+Owns the layout of D text: header comment, options, clauses. It knows no probes and no modes.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ class Clause:
     """Probes, a predicate and statements.
 
     Attributes:
-        probes: that it is bound to.
-        body: its statements, without semicolons.
+        probes: names.
+        body: statements, without semicolons.
         predicate: conditions that must all hold, cheapest first.
-        comment: why it is as it is; lines.
+        comment: lines above the clause.
     """
 
     probes: tuple[str, ...]
@@ -33,28 +33,28 @@ class Clause:
         return "\n".join([*lines, "{", *(f"\t{statement};" for statement in self.body), "}"])
 
 
-Key = tuple[tuple[str, str], ...]
-"""Parts of an aggregation's key: (field name, D string); the field name ``""`` is the event's."""
+KeyParts = tuple[tuple[str, str], ...]
+"""Parts of an aggregation's key: (field name, D string); the name ``""`` is the mechanism's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """A value and a count under one key, and how both are printed.
+    """A sum and a count per key, and the statements that print them.
 
     Attributes:
-        name: distinguishes it from the program's others.
-        event: what stands behind ``>``: a word, or ``%s`` where the key begins with a string.
-        key: what is told apart, besides the stacks.
+        name: unique in the program.
+        mechanism: the word after ``>``, or ``%s`` if the key begins with it.
+        key: what separate sums are kept for, besides the stacks.
         stacks: the stack actions, in order.
     """
 
     name: str
-    event: str
-    key: Key
+    mechanism: str
+    key: KeyParts
     stacks: tuple[str, ...]
 
     def update(self, value: str | None) -> list[str]:
-        """Return the statements that add one happening; without a value it is only counted."""
+        """Return the statements that add an event; without a value it is only counted."""
         key = ", ".join([*_parts(self.key), *self.stacks])
         if value is None:
             return [f"@{self.name}_n[{key}] = count()"]
@@ -62,7 +62,7 @@ class Aggregation:
 
     def printing(self, has_value: bool) -> str:
         """Return the statement that prints its records in pvprof's grammar."""
-        head = _head(">", self.event, self.key)
+        head = _head(">", self.mechanism, self.key)
         frames = "-".join("%k" for _ in self.stacks)
         if has_value:
             text, names = f"{head}{frames}= %@d %@d\\n", f"@{self.name}_ns, @{self.name}_n"
@@ -77,17 +77,17 @@ class Aggregation:
 
     def printing_histogram(self) -> str:
         """Return the statement that prints the histograms in pvprof's grammar."""
-        return f'printa("{_head("?", self.event, self._names())}%@d.\\n", @{self.name}_by)'
+        return f'printa("{_head("?", self.mechanism, self._names())}%@d.\\n", @{self.name}_by)'
 
-    def _names(self) -> Key:
-        """Return the key without the process: a histogram is kept for each lock or message."""
+    def _names(self) -> KeyParts:
+        """Return the key without the process: a histogram is kept per lock or wait message."""
         return tuple((name, value) for name, value in self.key if name != "exec")
 
 
-def _parts(key: Key) -> list[str]:
+def _parts(key: KeyParts) -> list[str]:
     """Return the D expressions of a key.
 
-    A length before each name lets the reader take the name as it is, whatever it holds.
+    A length comes before each name, so that the reader can take a name of any characters.
     """
     parts: list[str] = []
     for name, value in key:
@@ -95,23 +95,21 @@ def _parts(key: Key) -> list[str]:
     return parts
 
 
-def _head(mark: str, event: str, key: Key) -> str:
-    return " ".join([mark, event, *(f"{name}=%d:%s" for name, _ in key if name)])
+def _head(mark: str, mechanism: str, key: KeyParts) -> str:
+    return " ".join([mark, mechanism, *(f"{name}=%d:%s" for name, _ in key if name)])
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class DProgram:
     """A whole D program.
 
     Attributes:
-        mode: of `programs.MODES`.
         purpose: one sentence.
-        notes: what a reader must know besides; lines of the header comment.
+        notes: more lines of the header comment.
         pragmas: ``#pragma D option`` lines, as NAME or NAME=VALUE.
         clauses: in order.
     """
 
-    mode: str
     purpose: str
     notes: tuple[str, ...]
     pragmas: tuple[str, ...]
@@ -119,11 +117,11 @@ class Program:
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """Return the probes that must exist on the target, each once, in order."""
+        """Return the probes that the target must have, each once, in order."""
         return tuple(dict.fromkeys(probe for clause in self.clauses for probe in clause.probes))
 
     def text(self) -> str:
-        """Return the program as D text, fit for ``dtrace -s``."""
+        """Return the program as ``dtrace -s`` takes it."""
         header = "\n".join(_comment((self.purpose, "", *self.notes)))
         pragmas = "\n".join(f"#pragma D option {pragma}" for pragma in self.pragmas)
         return "\n\n".join([header, pragmas, *(clause.text() for clause in self.clauses)]) + "\n"

@@ -1,5 +1,5 @@
-# The recorder's part for bpftrace(8) of Linux: what its functions do is said in recorder.sh.
-# The output is a JSON object a line: marks stand in what the program prints.
+# The recorder's part for bpftrace(8) of Linux; recorder.sh describes its functions.
+# The output is one JSON object per line; the marks are in printf objects.
 
 bpftrace_tools() { echo bpftrace mount umount env readlink; }
 
@@ -10,7 +10,7 @@ bpftrace_explain() {
 	hint=''
 	case $problem in
 	'process namespace')
-		problem='processes have other numbers here than in the kernel: this is a container'
+		problem='process ids here differ from those of the kernel: this is a container'
 		hint='record on the host itself' ;;
 	*'running as the root'*)
 		problem="not allowed to trace: $problem"
@@ -25,20 +25,20 @@ bpftrace_explain() {
 		problem="a tracepoint is missing: $problem"
 		hint='mount -t tracefs tracefs /sys/kernel/tracing' ;;
 	*task_struct*)
-		problem="this kernel does not tell its types: $problem"
+		problem="this kernel does not describe its types: $problem"
 		hint='it was built without CONFIG_DEBUG_INFO_BTF' ;;
 	'')
-		problem='bpftrace ended without a word' ;;
+		problem='bpftrace ended without a message' ;;
 	*)
 		problem="bpftrace refused the program: $problem"
 		hint='pvprof script --tracer bpftrace prints the program' ;;
 	esac
 }
 
-# Tracepoints are found through tracefs: mount it meanwhile where nobody did.
+# bpftrace finds tracepoints through tracefs: mount it for the time of the run if it is missing.
 bpftrace_open() {
-	# The kernel numbers processes as its first namespace does (PROC_PID_INIT_INO), so the program
-	# would see none of those that are known here.
+	# Programs see process ids of the kernel's first namespace (PROC_PID_INIT_INO); in another one
+	# they would not match those known here.
 	if [ "$(readlink /proc/self/ns/pid)" != 'pid:[4026531836]' ]; then
 		echo 'ERROR: process namespace' >"$work/trial.txt"
 		return 1
@@ -62,8 +62,8 @@ bpftrace_start() {
 # shellcheck disable=SC2010 # its names are numbers
 bpftrace_attached() { ls -l "/proc/$tracing/fd" 2>/dev/null | grep -c anon_inode; }
 
-# A signal that comes while it reads events is lost; one that comes when its probes are detached,
-# and END prints, cuts that off.
+# bpftrace loses a signal that arrives while it reads events. One that arrives when its probes are
+# detached, and END prints, cuts the output off.
 bpftrace_insist() {
 	[ "$(bpftrace_attached)" -lt "$attached" ] || kill -s TERM "$tracing" 2>/dev/null
 }
@@ -73,7 +73,7 @@ bpftrace_mark() {
 		"$record/raw.out" | tail -n 1
 }
 
-# While it goes on only what has come since is looked at: the output may be large.
+# During the run only new output is searched: the whole may be large.
 bpftrace_drops() {
 	[ -z "${1-}" ] || rm -f "$work/dropped"
 	seen=0 dropped=0
@@ -83,12 +83,12 @@ bpftrace_drops() {
 		/^{"type": "lost_events"/ { gsub(/[^0-9]/, ""); sum += $0 }
 		/^{"type": "helper_error", "helper": "map_update_elem"/ { sum++ }
 		END { printf "%d", sum }')
-	# On a full disk all is counted anew the next time.
+	# On a full disk the next call counts all again.
 	{ echo "$size $((dropped + more))" >"$work/dropped"; } 2>/dev/null || rm -f "$work/dropped"
 	echo $((dropped + more))
 }
 
-# Nothing else may run below it: it would count as the workload's.
+# It starts no other process: that would count as the workload's.
 bpftrace_starter() {
 	cat <<-'END'
 	out=$1
@@ -113,7 +113,7 @@ bpftrace_times() {
 		"$record/time.txt" >"$work/times" && mv "$work/times" "$record/time.txt"
 }
 
-# The program prints what the kernel has noted of the workload's end.
+# The program prints the exit code that the kernel has of the workload.
 bpftrace_killed() {
 	code=$(sed -n 's/^{"type": "printf", "data": "#workload-exit \([0-9]*\)\\n"}$/\1/p' \
 		"$record/raw.out" | tail -n 1)
@@ -122,7 +122,7 @@ bpftrace_killed() {
 
 bpftrace_refusal() { head -n 1 "$record/workload.txt" | grep -F ": $1: " | grep 'starter\.sh: '; }
 
-# first FILE KEY: what stands behind KEY in a file of lines "KEY: VALUE" or "KEY=VALUE"
+# first FILE KEY: the first VALUE in a file of lines "KEY: VALUE" or "KEY=VALUE"
 first() { sed -n "s/^$2[[:space:]]*[:=][[:space:]]*\"\\{0,1\\}\\([^\"]*\\).*/\\1/p" "$1" 2>/dev/null | head -n 1; }
 
 has_file() { if [ -e "$1" ]; then printf true; else printf false; fi; }
@@ -156,13 +156,13 @@ bpftrace_facts() {
 bpftrace_findings() {
 	finding ok system "$(uname -s) $(uname -r) $(uname -m), $(first /etc/os-release PRETTY_NAME)"
 	if [ -e /sys/kernel/btf/vmlinux ]; then finding ok types 'BTF'; else
-		finding note types 'no BTF' 'without it kernel threads cannot be told apart'
+		finding note types 'no BTF' 'without it kernel threads cannot be recognised'
 	fi
 	finding note clock "timecounter $(clock_source), $(count_cpus) CPUs"
 }
 
-# Frames have their names already; these are for the addresses of locks. A kernel without
-# CONFIG_KALLSYMS_ALL knows a few variables only, and any address would seem to be in one of those.
+# Frames have names already; these symbols are for the addresses of locks. A kernel without
+# CONFIG_KALLSYMS_ALL lists only a few variables, and any address would seem to be in one of them.
 bpftrace_symbols() {
 	[ "$(grep -c ' [bBdD] ' /proc/kallsyms 2>/dev/null)" -gt 1000 ] || return 0
 	grep ' [bBdD] ' /proc/kallsyms | sort | gzip -c >"$record/symbols.nm.gz" 2>/dev/null ||

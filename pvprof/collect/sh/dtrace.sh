@@ -1,4 +1,4 @@
-# The recorder's part for dtrace(1) of FreeBSD: what its functions do is said in recorder.sh.
+# The recorder's part for dtrace(1) of FreeBSD; recorder.sh describes its functions.
 
 dtrace_tools() { echo dtrace sysctl kldload kldstat time; }
 
@@ -21,14 +21,14 @@ dtrace_explain() {
 		problem="a probe is missing: $problem"
 		hint='kldload dtraceall; pvprof doctor says which modes work here' ;;
 	'')
-		problem='dtrace ended without a word' ;;
+		problem='dtrace ended without a message' ;;
 	*)
 		problem="dtrace refused the program: $problem"
 		hint='pvprof script prints the program; kernels without CTF data cannot compile it' ;;
 	esac
 }
 
-# Load it if it is not there.
+# Load the kernel module if it is not loaded.
 dtrace_open() {
 	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" && return 0
 	grep -q 'not available' "$work/trial.txt" || return 1
@@ -37,7 +37,7 @@ dtrace_open() {
 	note 'loaded the kernel module dtraceall'
 }
 
-# A module that was loaded stays: whoever records once does it again.
+# The module stays loaded: the next recording needs it too.
 dtrace_undo() { :; }
 
 dtrace_compile() { dtrace -e -s "$@"; }
@@ -60,7 +60,7 @@ dtrace_drops() {
 	awk '/^dtrace: [0-9]+ .*drops?/ { sum += $2 } END { print sum + 0 }' "$record/stderr.txt"
 }
 
-# The words reach exec as they are.
+# exec gets the words unchanged.
 dtrace_starter() {
 	cat <<-'END'
 	times=$1
@@ -78,12 +78,12 @@ dtrace_refusal() { head -n 1 "$record/workload.txt" | grep '^time: '; }
 
 fact() { sysctl -n "$1" 2>/dev/null; }
 
-# has_fact NAME: whether the kernel has a variable at all
+# has_fact NAME: true or false, whether the kernel has the variable
 has_fact() { if fact "$1" >/dev/null; then printf true; else printf false; fi; }
 
 dtrace_facts() {
 	is_patched=false
-	# Its exit status is 0 even where nothing matches.
+	# Its exit status is 0 even if nothing matches.
 	dtrace -l -n kernel:profile:: 2>/dev/null | grep -q ' kernel  *profile ' && is_patched=true
 	kldstat >"$record/kldstat.txt" 2>/dev/null
 	cat <<-END

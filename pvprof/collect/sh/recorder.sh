@@ -1,42 +1,49 @@
 # The recorder: runs on the target, needs nothing but FreeBSD's base system, or Linux and bpftrace.
 #
-# pvprof writes the settings and the programs above this text (pvprof/collect/recorder.py):
-#   action       record or doctor
-#   tracer       dtrace or bpftrace; empty: what the system has
-#   TRACER_settings     sets, for each tracer: programs, names of those to try, best first, of which
-#                TRACER_program_NAME prints one (- as _); refused, why none of them does what was
-#                asked, or empty; environment, what the tracer is told there
-#   takes_pid    1: the programs take the process that starts the workload as $1
-#   output       - for a stream on stdout, else the archive's name, empty for a default one
-#   control      1: words on stdin steer (stop, drop), its end drops everything
-#   mode, label, run, is_warmup, scope, options, wanted_s, version: for the manifest
-#   wanted_pid   the one process that is traced, empty for all
-#   with_symbols 1: the kernel's symbols are part of the recording
-# and below it a call of main, with the workload's words behind --.
+# pvprof writes settings and programs above this text (pvprof/collect/recorder.py):
+#   action        record or doctor
+#   tracers       the known tracers, each as NAME:SYSTEM:SUFFIX
+#   tracer        the name of one of them; empty: the first one of this system
+#   TRACER_settings  a function for each tracer; it sets
+#                 programs: the names of the programs to try, the best first;
+#                     TRACER_program_NAME prints one (- in its name as _)
+#                 refused: why the tracer has no program for what was asked, or empty
+#                 environment: variables to run the tracer with
+#   takes_pid     1: the programs take the process that starts the workload as $1
+#   output        - for stdout, else the archive's name; empty for a default name
+#   control       1: words on stdin control the run (stop, drop), and its end drops the recording
+#   mode, label, run, is_warmup, scope, options, duration_s, version, schema: for the manifest
+#   traced_pid    the only process to trace; empty for all
+#   with_symbols  1: the recording contains the kernel's symbols
+# and below it a call of main, with the workload's words after --.
 #
-# What only one tracer knows stands in a file of its own, dtrace.sh and bpftrace.sh, as functions:
-#   TRACER_tools         prints the programs that it needs besides; _supply: where they come from
-#   TRACER_open          sees that it answers; what it said is in $work/trial.txt
-#   TRACER_undo          takes back what _open did to the system
-#   TRACER_explain FILE  says what its words mean: sets problem and hint
-#   TRACER_compile FILE [PID]  lets it look at a program, without enabling anything
-#   TRACER_start FILE [PID]    becomes the tracer: writes $record/raw.out
-#   TRACER_attached      prints something by which TRACER_insist, which asks it to end once more if
-#                        that does no harm, can tell whether it goes on tracing: it is in attached
-#   TRACER_mark begin|end      prints "MONOTONIC WALL" if the program has come to that mark
-#   TRACER_drops [all]   prints how many records were dropped so far; all: to the last one
-#   TRACER_starter       prints a program of sh: it stops itself, then runs "$@" but for $1, into
-#                        which it writes times; TRACER_times makes them "REAL real USER user SYS sys"
-#   TRACER_killed        tells whether a signal ended the workload
+# What depends on the tracer is in a file of its own, TRACER.sh, as functions:
+#   TRACER_tools         prints the names of the programs that it needs
+#   TRACER_supply        prints where they come from
+#   TRACER_open          makes the tracer usable; if it fails, the reason is in $work/trial.txt
+#   TRACER_undo          undoes what TRACER_open changed on the system
+#   TRACER_explain FILE  explains the tracer's messages: sets problem and hint
+#   TRACER_compile FILE [PID]  compiles a program, without enabling anything
+#   TRACER_start FILE [PID]    becomes the tracer, which writes $record/raw.out
+#   TRACER_attached      prints something that tells TRACER_insist whether it is still tracing;
+#                        the first value is kept in attached
+#   TRACER_insist        asks the tracer to end once more, if that does no harm
+#   TRACER_mark begin|end      prints "MONOTONIC WALL" if the program has printed that mark
+#   TRACER_drops [all]   prints the number of records dropped so far; all: up to the last one
+#   TRACER_starter       prints an sh program that stops itself and then runs "$@" without $1; it
+#                        writes times into $1
+#   TRACER_times         rewrites that file as "REAL real USER user SYS sys"
+#   TRACER_killed        is true if a signal ended the workload
 #   TRACER_refusal WORD  prints why the workload WORD could not be started, if so
-#   TRACER_facts         prints what the manifest says of the machine; TRACER_findings: the doctor
+#   TRACER_facts         prints the manifest's facts about the machine
+#   TRACER_findings      prints the doctor's findings about the machine
 #   TRACER_symbols       makes $record/symbols.nm.gz
 #
-# Everything is said on stderr, one line each: "pvprof: error: ...", "pvprof: hint: ...",
+# All messages go to stderr, one line each: "pvprof: error: ...", "pvprof: hint: ...",
 # "pvprof: note: ...", "pvprof: state: ...", "pvprof: progress: SECONDS BYTES DROPS".
-# Exit status: 0 a recording was made, 3 the target could not do it, 130 dropped on demand.
+# Exit status: 0 if a recording was made, 3 if the target could not, 130 if dropped by the user.
 
-# On 4, our stderr: where 2 is elsewhere to hide what shells say of killed jobs, this still shows.
+# 4 is our stderr. 2 may be redirected, to hide messages of the shell about killed jobs.
 say() { printf 'pvprof: %s\n' "$*" >&4; }
 
 note() {
@@ -75,8 +82,8 @@ tree_of() {
 		}' | sort -n
 }
 
-# Stop a process and all that descend from it; sets tree. Whoever runs may fork meanwhile, and a
-# child whose parent dies is nobody's any more: so all are held still before any is signalled.
+# Stop a process and all that descend from it; sets tree. A running process may fork, and a child
+# whose parent dies is lost from the tree: so all are stopped before any is signalled.
 hold_tree() {
 	held=''
 	tree=$(tree_of "$1")
@@ -87,7 +94,7 @@ hold_tree() {
 	done
 }
 
-# signal_all SIGNAL PID...: a stopped process acts on a signal only when it goes on.
+# signal_all SIGNAL PID...: a stopped process acts on a signal only after it continues.
 signal_all() {
 	signal=$1
 	shift
@@ -107,7 +114,7 @@ kill_tree() {
 # is_any_running PID...
 is_any_running() { ps -o state= -p "$(echo "$*" | tr ' ' ,)" 2>/dev/null | grep -q '^[^Z]'; }
 
-# End the workload: politely, then not. time(1) is left to write down what it saw.
+# End the workload: by TERM, then by KILL. time(1) survives, to write the times.
 end_workload() {
 	is_alive "$workload" || return 0
 	hold_tree "$workload"
@@ -128,7 +135,7 @@ end_workload() {
 	done
 }
 
-# wait that a trapped signal does not end
+# wait, but a trapped signal does not end it
 await() {
 	while :; do
 		wait "$1"
@@ -142,10 +149,10 @@ clean_up() {
 	trap '' HUP INT TERM PIPE USR1 USR2
 	trap - EXIT
 	exec 2>/dev/null
-	# What was started just now may have no name yet: the signal came before the assignment.
+	# A job may be in no variable yet: the signal came before the assignment.
 	newest=$!
 	[ "$(ps -o ppid= -p "${newest:-0}" | tr -d ' ')" = "$$" ] || newest=''
-	for job in "$heartbeat" "$listener" "$tracing" "$workload" "$guard" "$newest"; do
+	for job in "$reporter" "$listener" "$tracing" "$workload" "$guard" "$newest"; do
 		kill_tree "$job"
 	done
 	[ -z "$suffix" ] || "${tracer}_undo"
@@ -162,7 +169,7 @@ drop() {
 	exit 130
 }
 
-# The first wish to stop ends tracing and keeps the recording, the second drops it.
+# The first request to stop ends tracing and keeps the recording, the second drops it.
 stop() {
 	if [ -n "$stopped" ] || [ "$phase" = preparing ]; then drop; fi
 	stopped=1
@@ -170,14 +177,14 @@ stop() {
 	[ "$phase" != recording ] || end_tracing
 }
 
-# Ask the tracer to end, once: asked twice, dtrace is in a hurry and leaves out what END prints.
+# Ask the tracer to end, once: if asked twice, dtrace leaves out what END prints.
 end_tracing() {
 	[ ! -e "$work/asked" ] || return 0
 	mkdir "$work/asked" 2>/dev/null
 	kill -s TERM "$tracing" 2>/dev/null
 }
 
-# --- what the target is and can do --------------------------------------------------------------
+# --- what the target has ------------------------------------------------------------------------
 
 missing_tools() {
 	for tool in awk sed tar gzip mktemp mkfifo ps od dd grep "$@"; do
@@ -185,7 +192,7 @@ missing_tools() {
 	done
 }
 
-# compile NAME: write the program and see whether the tracer takes it, without enabling anything.
+# compile NAME: write the program and have the tracer compile it, without enabling anything.
 compile() {
 	"${tracer}_program_$(printf '%s' "$1" | tr - _)" >"$work/$1.$suffix" || return 1
 	if [ "$takes_pid" = 1 ]; then
@@ -215,25 +222,25 @@ make_work() {
 
 # Only one recorder at a time: two would measure each other.
 take_lock() {
-	place=${PVPROF_LOCK:-/var/run/pvprof.lock}
+	lock_directory=${PVPROF_LOCK:-/var/run/pvprof.lock}
 	for attempt in 1 2; do
-		if mkdir "$place" 2>/dev/null; then
-			lock=$place
+		if mkdir "$lock_directory" 2>/dev/null; then
+			lock=$lock_directory
 			echo "$$" >"$lock/pid"
 			return 0
 		fi
-		[ -d "$place" ] || fail "cannot make the lock $place"
-		holder=$(cat "$place/pid" 2>/dev/null)
+		[ -d "$lock_directory" ] || fail "cannot make the lock $lock_directory"
+		holder=$(cat "$lock_directory/pid" 2>/dev/null)
 		if [ -z "$holder" ]; then # its owner may be about to write it
 			sleep 1
-			holder=$(cat "$place/pid" 2>/dev/null)
+			holder=$(cat "$lock_directory/pid" 2>/dev/null)
 		fi
 		is_alive "$holder" && break
 		[ "$attempt" = 1 ] || break
-		rm -rf "$place" # left by one that was killed
+		rm -rf "$lock_directory" # left by one that was killed
 	done
 	fail "another recorder is at work here (process ${holder:-unknown})" \
-		"wait for it, or remove $place if that is wrong"
+		"wait for it, or remove $lock_directory if that is wrong"
 }
 
 # --- the run -------------------------------------------------------------------------------------
@@ -249,11 +256,11 @@ check_workload() {
 
 start_workload() {
 	[ "$#" -gt 0 ] || return 0
-	# Whoever the workload leaves behind still holds the pipe open.
+	# Processes that the workload leaves behind still hold the pipe open.
 	mkfifo "$work/alive"
 	{ cat "$work/alive" >/dev/null; : >"$work/quiet"; } 3<&- 4>&- &
 	guard=$!
-	# The words reach it as they are; the workload starts only when this is released.
+	# The workload gets its words unchanged; it starts only after this process is continued.
 	"${tracer}_starter" >"$work/starter.sh"
 	sh "$work/starter.sh" "$record/time.txt" "$@" \
 		</dev/null >"$record/workload.txt" 2>&1 3<&- 4>&- 9>"$work/alive" &
@@ -285,8 +292,8 @@ start_tracing() {
 	done
 }
 
-# Tell how it goes, once a second; end tracing when its end was missed, or the wish for it.
-beat() {
+# Report progress every second; end tracing if the tracer missed the end, or the request to end.
+report_progress() {
 	elapsed=0
 	over=0
 	attached=$("${tracer}_attached")
@@ -311,8 +318,8 @@ is_full() {
 	return 0
 }
 
-# Tell whether the workload goes on. Its end is what ends the tracer, which may be faster.
-goes_on() {
+# True if the workload is still running, 3 s after the tracer: its end is what ends the tracer.
+workload_is_running() {
 	[ -n "$workload" ] || return 1
 	patience=30
 	while is_any_running "$workload"; do
@@ -323,39 +330,39 @@ goes_on() {
 	return 1
 }
 
-# Tell whether much less was traced than was asked for: the clocks that began and end it are not
-# quite those that it is measured by.
-is_short() {
-	[ -n "$wanted_s" ] && LC_ALL=C awk -v ns="$(duration)" -v wanted="$wanted_s" \
+# True if much less was traced than was asked for. Not just less: the clock that ends tracing is not
+# the one that measures it.
+is_too_short() {
+	[ -n "$duration_s" ] && LC_ALL=C awk -v ns="$(traced_ns)" -v wanted="$duration_s" \
 		'BEGIN { exit !(ns / 1e9 + 0.2 < 0.9 * wanted) }'
 }
 
 # Wait for the end of tracing, then of the workload; sets incomplete to what went wrong.
-see_out() {
-	beat 3<&- &
-	heartbeat=$!
+wait_for_end() {
+	report_progress 3<&- &
+	reporter=$!
 	await "$tracing" 2>/dev/null
 	tracer_status=$?
 	tracing=''
-	kill_tree "$heartbeat"
-	await "$heartbeat" 2>/dev/null
-	heartbeat=''
+	kill_tree "$reporter"
+	await "$reporter" 2>/dev/null
+	reporter=''
 	[ -n "$("${tracer}_mark" end)" ] && has_end=true
 	if is_full; then
 		incomplete="no space left in $work"
 	elif [ "$tracer_status" -gt 128 ]; then
 		incomplete="$tracer was killed by signal $((tracer_status - 128))"
 	elif [ "$tracer_status" -ne 0 ]; then
-		# Drops come first, what ended it last.
+		# Drops come first, the reason of the end comes last.
 		last_words=$(grep -v '^$' "$record/stderr.txt" | tail -n 1 | sed "s/^$tracer: //")
 		incomplete="$tracer failed with status $tracer_status: $last_words"
 	elif [ "$has_end" = false ]; then
 		incomplete='the end marker is missing'
-	elif [ -n "$stopped" ] && [ -n "$workload$wanted_s" ]; then
+	elif [ -n "$stopped" ] && [ -n "$workload$duration_s" ]; then
 		incomplete='stopped before its end'
-	elif goes_on; then
+	elif workload_is_running; then
 		incomplete="$tracer ended before the workload did"
-	elif is_short; then
+	elif is_too_short; then
 		incomplete="$tracer ended before the time was over"
 	fi
 	[ -n "$workload" ] || return 0
@@ -382,7 +389,7 @@ see_out() {
 		sleep 0.1
 	done
 	[ -e "$work/quiet" ] ||
-		note 'the workload left processes running: what they waited for after its end is not recorded'
+		note 'the workload left processes running: their waits after its end are not recorded'
 }
 
 # --- the manifest --------------------------------------------------------------------------------
@@ -417,7 +424,7 @@ spent() {
 		{ for (i = 2; i <= NF; i++) if ($i == name && !found) { print $(i - 1); found = 1 } }'
 }
 
-# clock begin|end: what the program printed of its clocks, as JSON
+# clock begin|end: the clocks that the program printed at that mark, as JSON
 clock() {
 	line=$("${tracer}_mark" "$1")
 	if [ -n "$line" ]; then
@@ -427,7 +434,7 @@ clock() {
 	fi
 }
 
-duration() {
+traced_ns() {
 	printf '%s\n%s\n' "$("${tracer}_mark" begin)" "$("${tracer}_mark" end)" | LC_ALL=C awk '
 		NR == 1 { begin = $1 } NR == 2 { end = $1 }
 		END { if (begin != "" && end != "") printf "%.0f", end - begin; else printf "null" }'
@@ -447,7 +454,7 @@ write_manifest() {
 	[ -z "$incomplete" ] || is_complete=false
 	cat <<-END
 	{
-	"schema": 1,
+	"schema": $schema,
 	"pvprof": $(json "$version"),
 	"mode": $(json "$mode"),
 	"program": $(json "$program"),
@@ -462,7 +469,7 @@ write_manifest() {
 	"workload": [$(words "$@")],
 	"begin": $(clock begin),
 	"end": $(clock end),
-	"duration_ns": $(duration),
+	"duration_ns": $(traced_ns),
 	"exit_status": $(number "$exit_status"),
 	"exit_signal": $(number "$exit_signal"),
 	"real_s": $(number "$(spent real)"),
@@ -480,16 +487,24 @@ write_manifest() {
 
 # --- commands ------------------------------------------------------------------------------------
 
-# Sets tracer and what belongs to it; or problem, if there is none for this system.
+# Set tracer and what belongs to it; or problem, if there is none for this system.
 choose_tracer() {
 	system=$(uname -s)
-	case $system:$tracer in
-	FreeBSD: | FreeBSD:dtrace) tracer=dtrace suffix=d ;;
-	Linux: | Linux:bpftrace) tracer=bpftrace suffix=bt ;;
-	FreeBSD:* | Linux:*) problem="$(host) runs $system, where there is no $tracer" ;;
-	*) problem="$(host) runs $system, neither FreeBSD nor Linux" ;;
-	esac
-	[ -z "$problem" ] && "${tracer}_settings"
+	systems='' chosen=''
+	for row in $tracers; do
+		row_name=${row%%:*} row_suffix=${row##*:} row_system=${row#*:}
+		row_system=${row_system%:*}
+		systems="$systems${systems:+, }$row_system"
+		[ "$row_system" = "$system" ] || continue
+		case $tracer in '' | "$row_name") chosen=$row_name suffix=$row_suffix && break ;; esac
+		problem="$(host) runs $system, where there is no $tracer"
+	done
+	if [ -z "$chosen" ]; then
+		: "${problem:="$(host) runs $system; pvprof records on $systems"}"
+		return 1
+	fi
+	tracer=$chosen problem=''
+	"${tracer}_settings"
 }
 
 check_target() {
@@ -528,15 +543,15 @@ open_output() {
 record() {
 	name=pvprof-$(host | tr -cd 'A-Za-z0-9.-')-$mode-$(date +%Y%m%dT%H%M%S).pvprof
 	check_target
-	[ -z "$wanted_pid" ] || is_any_running "$wanted_pid" ||
-		fail "no process $wanted_pid on $(host)"
+	[ -z "$traced_pid" ] || is_any_running "$traced_pid" ||
+		fail "no process $traced_pid on $(host)"
 	[ "$#" -eq 0 ] || check_workload "$1"
 	open_output
 	take_lock
 	make_work
 	record=$work/$name
 	mkdir "$record"
-	# Room for the manifest, should the recording fill the disk.
+	# Room for the manifest, if the recording fills the disk.
 	dd if=/dev/zero of="$work/reserve" bs=1024 count=256 2>/dev/null ||
 		fail "no space left in $work" 'set TMPDIR to a larger place'
 	if ! "${tracer}_open"; then
@@ -549,12 +564,12 @@ record() {
 	phase=recording
 	say "state: recording with $program"
 	[ -z "$workload" ] || kill -s CONT "$workload"
-	see_out "$@"
+	wait_for_end "$@"
 	phase=finishing
 	say "state: sending"
 	rm -f "$work/reserve"
 	write_manifest "$@" >"$record/manifest.json"
-	# Last: the room that was kept free may not be enough for them.
+	# Last: the space kept free may not be enough for them.
 	[ "$with_symbols" = 0 ] || "${tracer}_symbols"
 	[ -z "$incomplete" ] || say "note: incomplete: $incomplete"
 	deliver
@@ -607,7 +622,7 @@ doctor() {
 main() {
 	exec 4>&2
 	PATH=$PATH:/sbin:/bin:/usr/sbin:/usr/bin
-	work='' part='' lock='' tracing='' workload='' heartbeat='' listener='' guard='' stopped=''
+	work='' part='' lock='' tracing='' workload='' reporter='' listener='' guard='' stopped=''
 	notes='' incomplete='' exit_status='' exit_signal='' tracer_status=0 has_end=false problem='' hint=''
 	phase=preparing quiet=0 suffix=''
 	trap clean_up EXIT
@@ -619,7 +634,7 @@ main() {
 			while read -r word <&3; do
 				case $word in stop) kill -s USR1 $$ ;; drop) kill -s USR2 $$ ;; esac
 			done
-			kill -s USR2 $$ # not HUP, which nohup has ignored for good
+			kill -s USR2 $$ # not HUP, which stays ignored under nohup
 		} &
 		listener=$!
 	else

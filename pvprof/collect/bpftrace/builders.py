@@ -1,31 +1,33 @@
-"""What each mode measures on Linux: the probes between BEGIN and END, and the maps that END prints.
+"""What each bpftrace program measures: its probes between BEGIN and END, and the maps END prints.
 
-What was decided, and why:
+Decisions:
 
 * **A wait is measured in ``sched_switch``**, once for the thread that leaves the CPU and once for
-  the one that gets it: one program for both halves, the stack taken where the thread waits.
-* **Values are packed into one map where two would do**: an update costs more than a shift. Times
-  lose nothing: 2^58 ns are nine years of uptime.
-* **Two maps of waits, not a key more**: a name in a key is 16 bytes for every entry.
-* **A name of a process stands last**, in a key and in a record. It may hold any byte but NUL; the
-  frames before it cannot be taken for it, nor it for them.
-* **A lock is known by its address if it stands in the kernel's image**: there are few of those,
-  and symbols name them. The others are known by who waits for them.
-* **Spinning for a mutex that ends in blocking is told apart**: contention begins twice then.
-* **``wakeup`` keeps the sleeper's stack in a map**, which D cannot: so it says what the waits were
-  for, too.
+  the one that gets it: one probe for both halves, the stack taken where the thread waits.
+* **Values are packed into one map instead of two**: an update costs more than a shift. Times lose
+  nothing: 2^58 ns are nine years of uptime.
+* **Two maps of waits instead of one more key**: a name in a key is 16 bytes for every entry.
+* **A process name comes last**, in a key and in a record. It may hold any byte but NUL, so that
+  nothing could mark its end.
+* **A lock is known by its address if that is in the kernel's image**: such locks are few, and
+  symbols name them. The others are known by who waits for them.
+* **Spinning for a mutex and then blocking on it are two waits**: contention begins twice then.
+* **``wakeup`` keeps the sleeper's stack in a map**, which D cannot: so it also records what the
+  waits were for.
+* **Tracepoints only, no kprobes**: the arguments of a kernel function may change in any release.
+
+The tracepoints are those of ``include/trace/events/{sched,lock,task}.h`` of Linux 6.18. Not in all
+kernels: ``sched_waking`` came with 4.3, ``contention_begin`` and ``contention_end`` with 5.19.
+Whether a target has them is found out there: the recorder compiles a program before it runs it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
 from pvprof.collect.options import ProgramOptions
-
-_WHOLE_SYSTEM_MODES = ("oncpu", "locks", "runq")
-"""Modes to which kernel threads belong: they run, spin and wait for CPUs like others."""
 
 _SWITCH = "tracepoint:sched:sched_switch"
 _KERNEL_THREAD = "((struct task_struct *)curtask)->flags & 0x200000"  # PF_KTHREAD
@@ -41,7 +43,7 @@ class Map:
 
     Attributes:
         name: as in the program, without ``@``.
-        parts: what its keys are made of, in order, as ``parse.bpftrace`` knows them.
+        parts: names of the parts of its keys, in order, as the parser of maps knows them.
     """
 
     name: str
@@ -50,7 +52,7 @@ class Map:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a mode adds to the frame that all programs share.
+    """What a builder adds to the text that all programs share.
 
     Attributes:
         probes: in order.
@@ -63,13 +65,11 @@ class Parts:
     helpers: tuple[str, ...] = ()
 
 
-class Filter:
+class BpftraceFilter:
     """The conditions under which a thread counts, cheapest first."""
 
-    def __init__(self, mode: str, options: ProgramOptions) -> None:
+    def __init__(self, options: ProgramOptions) -> None:
         self._options = options
-        wanted = options.kernel_processes
-        self.has_kernel = mode in _WHOLE_SYSTEM_MODES if wanted is None else wanted
 
     @property
     def is_tree(self) -> bool:
@@ -77,7 +77,7 @@ class Filter:
         return self._options.scope == "tree"
 
     def current(self) -> tuple[str, ...]:
-        """Return them for the thread in which a probe fires; in a switch the one that goes."""
+        """Return them for the thread in which a probe fires; in a switch, the one that leaves."""
         options = self._options
         conditions = [f"pid == {options.pid}"] if options.pid else []
         if options.execname:
@@ -86,13 +86,13 @@ class Filter:
             return (*conditions, "@tree[tid]")
         if not options.pid:
             conditions.append("pid != @self")
-        if not self.has_kernel:
+        if not options.kernel_processes:
             conditions.append(f"({_KERNEL_THREAD}) == 0")
         return tuple(conditions)
 
 
 def short_name(name: str) -> str:
-    """Return as much of a process's name as the kernel keeps."""
+    """Return the part of a process's name that the kernel keeps."""
     return name.encode()[:_NAME_BYTES].decode("utf-8", "ignore")
 
 
@@ -101,14 +101,14 @@ def _all(*conditions: str) -> str:
 
 
 def _process(options: ProgramOptions) -> tuple[tuple[str, str], ...]:
-    """Return the last part of a key in a switch, where it is wanted, and its name."""
+    """Return (name, expression) of a key's last part in a switch, if processes are kept apart."""
     return (("exec", "args->next_comm"),) if options.by_process else ()
 
 
-def _stacks(options: ProgramOptions, of: str) -> tuple[tuple[str, str], ...]:
-    """Return the stacks that were kept of a thread, as parts of a key."""
-    user = (("user_stack", f"@user[{of}]"),) if options.user_stack else ()
-    return (("stack", f"@stack[{of}]"), *user)
+def _stacks(options: ProgramOptions, tid: str) -> tuple[tuple[str, str], ...]:
+    """Return (name, expression) of the stacks kept for thread `tid`, as parts of a key."""
+    user = (("user_stack", f"@user[{tid}]"),) if options.user_stack else ()
+    return (("stack", f"@stack[{tid}]"), *user)
 
 
 def _keep_stacks(options: ProgramOptions) -> Lines:
@@ -123,13 +123,13 @@ def _begin_of_wait(options: ProgramOptions) -> Lines:
     )
 
 
-def _forget(options: ProgramOptions, of: str, *maps: str) -> Lines:
+def _forget(options: ProgramOptions, tid: str, *maps: str) -> Lines:
     user = ("user",) if options.user_stack else ()
-    return tuple(f"delete(@{name}[{of}]);" for name in (*maps, "stack", *user))
+    return tuple(f"delete(@{name}[{tid}]);" for name in (*maps, "stack", *user))
 
 
 class _Weights:
-    """Maps of values and counts, with what goes with them: histograms, short waits left out."""
+    """Maps of sums, with their histograms and the sums of waits that are too short to record."""
 
     def __init__(self, options: ProgramOptions) -> None:
         self._options = options
@@ -138,7 +138,7 @@ class _Weights:
     def add(self, name: str, key: tuple[tuple[str, str], ...], by: tuple[str, ...] = ()) -> Lines:
         """Return the lines that add ``$ns`` to the map `name`.
 
-        `key` is made of (name of a part, expression); `by` names those that histograms keep.
+        `key` holds (name of a part, expression); histograms are kept by the parts that `by` names.
         """
         options = self._options
         self._declare(name, tuple(part for part, _ in key))
@@ -150,8 +150,8 @@ class _Weights:
             lines = (*lines, f"@{name}_hist{at} = hist($ns);")
         if not options.min_wait_ns:
             return lines
-        # A map each: names of different lengths as keys of one stand unaligned, which the kernel
-        # refuses.
+        # One map per name: in one map with the names as keys, keys of different lengths would be
+        # unaligned, which the kernel refuses.
         self._declare(f"short_{name}", ())
         return (
             f"if ($ns < {options.min_wait_ns}) {{",
@@ -166,14 +166,14 @@ class _Weights:
             self.results.append(Map(name, parts))
 
 
-def _offcpu(who: Filter, options: ProgramOptions) -> Parts:
+def _offcpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     weights = _Weights(options)
     key = (*_stacks(options, "args->next_pid"), *_process(options))
-    # Where it has not been seen that the thread ran again, its wait is lost, not long.
-    stands = block("@since[tid] != 0", "@missed = count();", *_forget(options, "tid", "since"))
+    # If the program missed that the thread ran again, its wait is lost, not long.
+    unfinished = block("@since[tid] != 0", "@missed = count();", *_forget(options, "tid", "since"))
     leave = block(
-        _all(*who.current()),
-        *stands,
+        _all(*threads.current()),
+        *unfinished,
         *block(
             _all(_GOES_TO_WAIT),
             *_begin_of_wait(options),
@@ -202,10 +202,10 @@ def _offcpu(who: Filter, options: ProgramOptions) -> Parts:
     return Parts((Probe((_SWITCH,), (*leave, *come), (), comment),), results, helpers)
 
 
-def _events(who: Filter, options: ProgramOptions) -> Parts:
+def _events(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     depth = options.stack_frames
     leave = block(
-        _all(_GOES_TO_WAIT, *who.current()),
+        _all(_GOES_TO_WAIT, *threads.current()),
         "@waits[tid] = 1;",
         f'printf("S %llu %d %d %d %d%s.%s", nsecs, tid, pid, cpu, args->prev_state & 2,'
         f" kstack({depth}), comm);",
@@ -224,20 +224,18 @@ def _events(who: Filter, options: ProgramOptions) -> Parts:
     return Parts(tuple(probes), (), ("waits",))
 
 
-def _oncpu(who: Filter, options: ProgramOptions) -> Parts:
+def _oncpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     depth = options.stack_frames
-    has_user = options.user_stack is not False
-    user = (f"ustack({depth})",) if has_user else ()
+    user = (f"ustack({depth})",) if options.user_stack else ()
     key = ", ".join([f"kstack({depth})", *user, "comm"])
-    parts = ("stack", *(("user_stack",) if has_user else ()), "exec")
+    parts = ("stack", *(("user_stack",) if options.user_stack else ()), "exec")
     probe = Probe(
-        (f"profile:hz:{options.rate_hz}",), (f"@on_cpu[{key}] = count();",), who.current()
+        (f"profile:hz:{options.rate_hz}",), (f"@on_cpu[{key}] = count();",), threads.current()
     )
     return Parts((probe,), (Map("on_cpu", parts),))
 
 
-def _locks(who: Filter, options: ProgramOptions) -> Parts:
-    options = replace(options, histogram=options.histogram is not False)
+def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     weights = _Weights(options)
     address = "(uint64)args->lock_addr"
     key = (
@@ -250,7 +248,7 @@ def _locks(who: Filter, options: ProgramOptions) -> Parts:
     # Idle threads all have the number 0; an interrupt on one is on its CPU only.
     number = (
         "$who = (uint64)tid;"
-        if who.is_tree
+        if threads.is_tree
         else "$who = tid == 0 ? (uint64)cpu << 32 : (uint64)tid;"
     )
     charge = block(
@@ -263,20 +261,20 @@ def _locks(who: Filter, options: ProgramOptions) -> Parts:
     begin = Probe(
         ("tracepoint:lock:contention_begin",),
         (*head, *charge, f"@since[$who, {address}] = nsecs << 6 | (args->flags & 63);"),
-        who.current(),
+        threads.current(),
         ("A second beginning: the thread that was spinning blocks now, or the other way round.",),
     )
     end = Probe(
         ("tracepoint:lock:contention_end",),
         (*head, *charge, *block("$packed != 0", f"delete(@since[$who, {address}]);")),
-        who.current(),
+        threads.current(),
     )
     return Parts((begin, end), (*weights.results,), ("since",))
 
 
-def _wakeup(who: Filter, options: ProgramOptions) -> Parts:
+def _wakeup(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     leave = block(
-        _all(_GOES_TO_WAIT, *who.current()),
+        _all(_GOES_TO_WAIT, *threads.current()),
         *_begin_of_wait(options),
     )
     parts = ("waker_stack", "stack", "exec", "waker")
@@ -301,13 +299,12 @@ def _wakeup(who: Filter, options: ProgramOptions) -> Parts:
     return Parts(probes, (Map("woken", parts), Map("woken_d", parts)), ("since", "stack"))
 
 
-def _runq(who: Filter, options: ProgramOptions) -> Parts:
-    options = replace(options, histogram=options.histogram is not False)
+def _runq(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     weights = _Weights(options)
     key = (("stack", "@stack[args->next_pid]"), ("exec", "args->next_comm"))
     leave = (
         *block(
-            _all(*who.current()),
+            _all(*threads.current()),
             "@seen[tid] = 1;",
             f"@stack[tid] = kstack({options.stack_frames});",
             *block(_STAYS_RUNNABLE, "@ready[tid] = nsecs << 1 | 1;"),
@@ -336,15 +333,15 @@ def _runq(who: Filter, options: ProgramOptions) -> Parts:
         ("@seen[args->pid]",),
     )
     born: tuple[Probe, ...] = ()
-    is_wanted = ("@tree[args->pid]",) if who.is_tree else who.current()
-    if options.pid and not who.is_tree:
-        # Who makes a process is not who waits for a CPU then: only a new thread is of the same.
+    is_wanted = ("@tree[args->pid]",) if threads.is_tree else threads.current()
+    if options.pid and not threads.is_tree:
+        # The thread that makes a process is not of that process; only a new thread counts.
         is_wanted = ("@seen[args->pid]",)
         born = (
             Probe(
                 ("tracepoint:task:task_newtask",),
                 ("@seen[args->pid] = 1;",),
-                (*who.current(), "(args->clone_flags & 0x10000) != 0"),
+                (*threads.current(), "(args->clone_flags & 0x10000) != 0"),
                 ("CLONE_THREAD: a new thread of the same process.",),
             ),
         )
@@ -357,7 +354,7 @@ def _runq(who: Filter, options: ProgramOptions) -> Parts:
     return Parts((woken, *born, new, switch), (*weights.results,), ("ready", "seen", "stack"))
 
 
-BUILDERS: dict[str, Callable[[Filter, ProgramOptions], Parts]] = {
+BUILDERS: dict[str, Callable[[BpftraceFilter, ProgramOptions], Parts]] = {
     "offcpu": _offcpu,
     "events": _events,
     "oncpu": _oncpu,
@@ -365,4 +362,4 @@ BUILDERS: dict[str, Callable[[Filter, ProgramOptions], Parts]] = {
     "wakeup": _wakeup,
     "runq": _runq,
 }
-"""The builder of each mode's parts."""
+"""By program: the function that builds its parts."""

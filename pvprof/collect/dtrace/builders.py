@@ -1,28 +1,29 @@
-"""What each mode measures: the clauses between BEGIN and END, and what END prints.
+"""What each D program measures: its clauses between BEGIN and END, and what END prints.
 
-What was decided, and why:
+Decisions:
 
-* **No variable where a probe or ``curthread`` has the value.** Each thread-local variable is an
-  entry in a hash table shared by all CPUs: measured, they were the cost, and the source of drops.
-  ``offcpu-sdt``, ``events`` and ``locks`` have none at all.
+* **No variable if a probe or ``curthread`` has the value.** A thread-local variable is an entry of
+  a hash table shared by all CPUs: measured, they were the cost of tracing and the source of drops.
+  ``offcpu-sdt``, ``events`` and ``locks`` have none.
 * **``offcpu`` times every wait with one pair of sched probes** and two variables. lockstat's block
-  probes carry their time and would need none for locks; but they know only the locks that report to
-  lockstat, and a kernel with a new kind of lock (one-byte mutexes) would seem to wait for nothing.
-* **``sched:::remain-cpu`` ends a wait as well**: a thread that was woken before it had left the CPU
-  is chosen again without ``on-cpu``. Left out, its time running would count as waiting.
-* **Sleeping and waking are two records of ``events``**, joined offline, not variables.
-* **Cheap conditions first**: most threads that switch are not in question.
+  probes carry the time and need no variable; but they know only locks that report to lockstat: a
+  kernel with a new kind of lock (one-byte mutexes) would seem to wait for nothing.
+* **``sched:::remain-cpu`` ends a wait as well**: a thread that is woken before it has left the CPU
+  is chosen again without ``on-cpu``. Without this probe its running time would count as waiting.
+* **Going to sleep and waking are two records of ``events``**, joined offline, not variables.
+* **Cheap conditions first**: most threads that switch are filtered out.
+
+The probes are stable ones, never ``fbt``: FreeBSD's sources of 12.1-STABLE, 13.2-RELEASE and 15.1
+have them (``sys/kern``: sched_ule.c, subr_sleepqueue.c, subr_turnstile.c, kern_lockstat.c). Whether
+a target has them is found out there: the recorder compiles a program before it runs it.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 
-from pvprof.collect.dtrace.syntax import Aggregation, Clause, Key
+from pvprof.collect.dtrace.syntax import Aggregation, Clause, KeyParts
 from pvprof.collect.options import ProgramOptions
-
-_WHOLE_SYSTEM_MODES = ("oncpu", "locks", "runq")
-"""Modes to which kernel processes belong: they run, spin and wait for CPUs like others."""
 
 _LOCK_CLASS = (
     "stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)"  # LO_CLASSMASK
@@ -32,20 +33,18 @@ _NO_KERNEL = "({} & 0x4) == 0"  # P_KPROC
 _RUNNING_AGAIN = ("sched:::on-cpu", "sched:::remain-cpu")
 
 
-class Filter:
+class DFilter:
     """The conditions under which a thread counts, cheapest first."""
 
-    def __init__(self, mode: str, options: ProgramOptions) -> None:
+    def __init__(self, options: ProgramOptions) -> None:
         self._options = options
-        wanted = options.kernel_processes
-        self._has_kernel = mode in _WHOLE_SYSTEM_MODES if wanted is None else wanted
 
     def cheap(self) -> tuple[str, ...]:
-        """Return the cheapest of them: enough where a variable tells the rest."""
-        return () if self._has_kernel else (_NO_KERNEL.format("curthread->td_proc->p_flag"),)
+        """Return the cheapest ones: enough if a variable implies the others."""
+        return self._no_kernel("curthread->td_proc->p_flag")
 
     def current(self, *more: str) -> tuple[str, ...]:
-        """Return them for the thread in which the probe fires, `more` before the dear ones."""
+        """Return them for the thread in which the probe fires, `more` before expensive ones."""
         options = self._options
         conditions = [*self.cheap(), *more, *self._named("pid", "execname")]
         if options.scope == "tree":
@@ -55,10 +54,13 @@ class Filter:
         return tuple(conditions)
 
     def argument(self) -> tuple[str, ...]:
-        """Return those that can be told of another thread, ``args[0]``."""
+        """Return those that can be tested for another thread, ``args[0]``."""
         process = "args[0]->td_proc"
-        flags = () if self._has_kernel else (_NO_KERNEL.format(f"{process}->p_flag"),)
+        flags = self._no_kernel(f"{process}->p_flag")
         return (*flags, *self._named(f"{process}->p_pid", f"stringof({process}->p_comm)"))
+
+    def _no_kernel(self, flags: str) -> tuple[str, ...]:
+        return () if self._options.kernel_processes else (_NO_KERNEL.format(flags),)
 
     def _named(self, pid: str, name: str) -> list[str]:
         options = self._options
@@ -67,10 +69,10 @@ class Filter:
 
 
 _Parts = tuple[list[Clause], list[str]]
-"""Clauses, and the statements that print the results in END."""
+"""Clauses, and the statements of END that print the results."""
 
 
-def _offcpu(who: Filter, options: ProgramOptions) -> _Parts:
+def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
     waits = Aggregation(
         "wait",
         "%s",
@@ -89,7 +91,7 @@ def _offcpu(who: Filter, options: ProgramOptions) -> _Parts:
             " -(int64_t)timestamp : (int64_t)timestamp",
             f"self->why = {_WHY}",
         ),
-        who.current(),
+        threads.current(),
         (
             "The sign tells a turnstile (negative) from a sleep queue: one variable less.",
             "The name must be kept, the waker clears it.",
@@ -103,39 +105,44 @@ def _offcpu(who: Filter, options: ProgramOptions) -> _Parts:
     clear = ("self->start = 0", "self->why = 0")
     record = [*waits.update("this->ns"), *_quantize(options, waits, "this->ns")]
     results = [waits.printing(True), *_print_histograms(options, waits)]
+    waited = (*threads.cheap(), "self->start != 0")
     if not options.min_wait_ns:
-        run = Clause(_RUNNING_AGAIN, (*take, *clear, *record), (*who.cheap(), "self->start != 0"))
-        return [sleep, run], results
+        return [sleep, Clause(_RUNNING_AGAIN, (*take, *clear, *record), waited)], results
     short = Clause(
         _RUNNING_AGAIN,
         _set_aside('self->start < 0 ? "turnstile" : "sleepq"', elapsed),
-        (*who.cheap(), "self->start != 0", f"{elapsed} < {options.min_wait_ns}"),
+        (*waited, f"{elapsed} < {options.min_wait_ns}"),
     )
     long = Clause(
-        _RUNNING_AGAIN,
-        (*take, *record),
-        (*who.cheap(), "self->start != 0", f"{elapsed} >= {options.min_wait_ns}"),
+        _RUNNING_AGAIN, (*take, *record), (*waited, f"{elapsed} >= {options.min_wait_ns}")
     )
-    cleared = Clause(_RUNNING_AGAIN, clear, (*who.cheap(), "self->start != 0"))
+    cleared = Clause(_RUNNING_AGAIN, clear, waited)
     return [sleep, short, long, cleared], [*results, _PRINT_SET_ASIDE]
 
 
-def _offcpu_sdt(who: Filter, options: ProgramOptions) -> _Parts:
+def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
     clauses: list[Clause] = []
     results: list[str] = []
-    for event, name in (("turnstile", "args[0]->lo_name"), ("sleepq", "args[1]")):
+    for mechanism, name in (("turnstile", "args[0]->lo_name"), ("sleepq", "args[1]")):
         waits = Aggregation(
-            event, event, (("name", f"stringof({name})"), *_process(options)), _stacks(options)
+            mechanism,
+            mechanism,
+            (("name", f"stringof({name})"), *_process(options)),
+            _stacks(options),
         )
         body = (*waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
         clauses += _by_length(
-            (f"kernel:profile:{event}:wakeup",), body, who, options, ("probefunc", "args[2]")
+            (f"kernel:profile:{mechanism}:wakeup",),
+            body,
+            threads,
+            options,
+            ("probefunc", "args[2]"),
         )
         results += [waits.printing(True), *_print_histograms(options, waits)]
     return clauses, [*results, *([_PRINT_SET_ASIDE] if options.min_wait_ns else [])]
 
 
-def _locks(who: Filter, options: ProgramOptions) -> _Parts:
+def _locks(threads: DFilter, options: ProgramOptions) -> _Parts:
     waits = Aggregation(
         "wait",
         "%s",
@@ -147,7 +154,6 @@ def _locks(who: Filter, options: ProgramOptions) -> _Parts:
         ),
         _stacks(options),
     )
-    options = replace(options, histogram=options.histogram is not False)
     body = (*waits.update("args[1]"), *_quantize(options, waits, "args[1]"))
     clauses: list[Clause] = []
     for names in (  # one clause for each type of args[0]
@@ -157,7 +163,7 @@ def _locks(who: Filter, options: ProgramOptions) -> _Parts:
         ("lockmgr-block",),
     ):
         probes = tuple(f"lockstat:::{name}" for name in names)
-        clauses += _by_length(probes, body, who, options, ("probename", "args[1]"))
+        clauses += _by_length(probes, body, threads, options, ("probename", "args[1]"))
     results = [waits.printing(True), *_print_histograms(options, waits)]
     return clauses, [*results, *([_PRINT_SET_ASIDE] if options.min_wait_ns else [])]
 
@@ -165,22 +171,22 @@ def _locks(who: Filter, options: ProgramOptions) -> _Parts:
 def _by_length(
     probes: tuple[str, ...],
     body: tuple[str, ...],
-    who: Filter,
+    threads: DFilter,
     options: ProgramOptions,
     wait: tuple[str, str],
 ) -> list[Clause]:
-    """Return the clause of a wait whose (event, time) a probe carries, and that of a short one."""
+    """Return the clause of a wait and that of a short one; `wait`: D of its mechanism and ns."""
     if not options.min_wait_ns:
-        return [Clause(probes, body, who.current())]
-    event, elapsed = wait
+        return [Clause(probes, body, threads.current())]
+    mechanism, elapsed = wait
     floor = options.min_wait_ns
     return [
-        Clause(probes, body, who.current(f"{elapsed} >= {floor}")),
-        Clause(probes, _set_aside(event, elapsed), who.current(f"{elapsed} < {floor}")),
+        Clause(probes, body, threads.current(f"{elapsed} >= {floor}")),
+        Clause(probes, _set_aside(mechanism, elapsed), threads.current(f"{elapsed} < {floor}")),
     ]
 
 
-def _events(who: Filter, options: ProgramOptions) -> _Parts:
+def _events(threads: DFilter, options: ProgramOptions) -> _Parts:
     blocked = "curthread->td_blocked"
     owner = f"{blocked}->ts_owner"
     return [
@@ -189,28 +195,28 @@ def _events(who: Filter, options: ProgramOptions) -> _Parts:
             "turnstile",
             (f"(uintptr_t){blocked}->ts_lockobj", f"{owner} != NULL ? {owner}->td_tid : 0"),
             "curthread->td_lockname",
-            who.current(f"{blocked} != NULL"),
+            threads.current(f"{blocked} != NULL"),
         ),
         _sleep_record(
             ("sched:::sleep",),
             "sleepq",
             ("(uintptr_t)curthread->td_wchan", "0"),
             "curthread->td_wmesg",
-            who.current(f"{blocked} == NULL"),
+            threads.current(f"{blocked} == NULL"),
         ),
-        *_waker_records(who, options),
+        *_waker_records(threads, options),
         Clause(
             _RUNNING_AGAIN,
             (r'printf("R %d %d %d\n", timestamp, tid, cpu)',),
-            who.current(),
+            threads.current(),
             ("A thread runs again: the reader joins it with what it waited for.",),
         ),
     ], []
 
 
-def _events_sdt(who: Filter, options: ProgramOptions) -> _Parts:
+def _events_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
     clauses: list[Clause] = []
-    for event, details, name in (
+    for mechanism, details, name in (
         (
             "turnstile",
             ("(uintptr_t)args[0]", "args[1] != NULL ? args[1]->td_tid : 0"),
@@ -218,39 +224,39 @@ def _events_sdt(who: Filter, options: ProgramOptions) -> _Parts:
         ),
         ("sleepq", ("(uintptr_t)args[0]", "0"), "args[1]"),
     ):
-        probe = f"kernel:profile:{event}"
+        probe = f"kernel:profile:{mechanism}"
         clauses += [
-            _sleep_record((f"{probe}:block",), event, details, name, who.current()),
+            _sleep_record((f"{probe}:block",), mechanism, details, name, threads.current()),
             Clause(
                 (f"{probe}:wakeup",),
                 (r'printf("R %d %d %d %d\n", timestamp, tid, cpu, args[2])',),
-                who.current(),
+                threads.current(),
             ),
         ]
-    return [*clauses, *_waker_records(who, options)], []
+    return [*clauses, *_waker_records(threads, options)], []
 
 
 def _sleep_record(
     probes: tuple[str, ...],
-    event: str,
+    mechanism: str,
     details: tuple[str, str],
     name: str,
     predicate: tuple[str, ...],
 ) -> Clause:
-    """Return the clause that prints the record of a thread going to wait.
+    """Return the clause that prints the record of a thread that begins to wait.
 
-    `details` are the object that it waits for and the thread id of its owner.
+    `details` are D expressions of the object that it waits for and of its owner's thread id.
     """
     values = ", ".join(
         ["timestamp", "tid", "pid", "cpu", *details, *_printed(f"stringof({name})", "execname")]
     )
-    line = f"S %d %d %d %d {event} %x %d name=%d:%s exec=%d:%s"
+    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s exec=%d:%s"
     return Clause(
         probes, (f'printf("{line}\\n", {values})', "stack()", r'printf(".\n")'), predicate
     )
 
 
-def _waker_records(who: Filter, options: ProgramOptions) -> list[Clause]:
+def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:
     if not options.wakers:
         return []
     values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *_printed("execname")])
@@ -258,7 +264,7 @@ def _waker_records(who: Filter, options: ProgramOptions) -> list[Clause]:
         Clause(
             ("sched:::wakeup",),
             (f'printf("W %d %d %d %d exec=%d:%s\\n", {values})', "stack()", r'printf(".\n")'),
-            who.argument(),
+            threads.argument(),
         )
     ]
 
@@ -267,20 +273,20 @@ def _printed(*strings: str) -> list[str]:
     return [part for text in strings for part in (f"strlen({text})", text)]
 
 
-def _oncpu(who: Filter, options: ProgramOptions) -> _Parts:
+def _oncpu(threads: DFilter, options: ProgramOptions) -> _Parts:
     probe = (f"profile:::profile-{options.rate_hz}",)
     kernel = Aggregation("kernel", "on-cpu", (("exec", "execname"),), ("stack()",))
     user = Aggregation("user", "user", (("exec", "execname"),), ("ustack()",))
     kinds = [("arg0", kernel)]
-    if options.user_stack is not False:
+    if options.user_stack:
         kinds.append(("arg1", user))
     clauses = [
-        Clause(probe, tuple(kind.update(None)), who.current(f"{pc} != 0")) for pc, kind in kinds
+        Clause(probe, tuple(kind.update(None)), threads.current(f"{pc} != 0")) for pc, kind in kinds
     ]
     return clauses, [kind.printing(False) for _, kind in kinds]
 
 
-def _wakeup(who: Filter, options: ProgramOptions) -> _Parts:
+def _wakeup(threads: DFilter, options: ProgramOptions) -> _Parts:
     wakes = Aggregation(
         "wake",
         "wakeup",
@@ -292,7 +298,7 @@ def _wakeup(who: Filter, options: ProgramOptions) -> _Parts:
         ("stack()",),
     )
     return [
-        Clause(("sched:::sleep",), ("since[curthread] = timestamp",), who.current()),
+        Clause(("sched:::sleep",), ("since[curthread] = timestamp",), threads.current()),
         Clause(
             ("sched:::wakeup",),
             (
@@ -306,19 +312,18 @@ def _wakeup(who: Filter, options: ProgramOptions) -> _Parts:
     ], [wakes.printing(True)]
 
 
-def _runq(who: Filter, options: ProgramOptions) -> _Parts:
+def _runq(threads: DFilter, options: ProgramOptions) -> _Parts:
     kinds = {
         "woken": ("ready[curthread]", ("ready[curthread] = 0",)),
         # The 4BSD scheduler fires enqueue for a preempted thread too: it is counted once.
         "preempted": ("self->preempted", ("self->preempted = 0", "ready[curthread] = 0")),
     }
-    options = replace(options, histogram=options.histogram is not False)
     clauses = [
-        Clause(("sched:::enqueue",), ("ready[args[0]] = timestamp",), who.argument()),
+        Clause(("sched:::enqueue",), ("ready[args[0]] = timestamp",), threads.argument()),
         Clause(
             ("sched:::off-cpu",),
             ("self->preempted = timestamp",),
-            who.current("curthread->td_state == 3"),
+            threads.current("curthread->td_state == 3"),
             ("A thread leaves the CPU, still runnable (TDS_RUNQ).",),
         ),
     ]
@@ -332,15 +337,15 @@ def _runq(who: Filter, options: ProgramOptions) -> _Parts:
             *waits.update("this->ns"),
             *_quantize(options, waits, "this->ns"),
         )
-        clauses.append(Clause(("sched:::on-cpu",), body, who.current(f"{since} != 0")))
+        clauses.append(Clause(("sched:::on-cpu",), body, threads.current(f"{since} != 0")))
         results += [waits.printing(True), *_print_histograms(options, waits)]
-    if options.scope == "tree":  # which enqueue cannot tell of another thread
+    if options.scope == "tree":  # enqueue cannot test that for another thread
         clear_rest = ("ready[curthread] = 0",)
         clauses.append(Clause(("sched:::on-cpu",), clear_rest, ("ready[curthread] != 0",)))
     return clauses, results
 
 
-def _process(options: ProgramOptions) -> Key:
+def _process(options: ProgramOptions) -> KeyParts:
     return (("exec", "execname"),) if options.by_process else ()
 
 
@@ -356,14 +361,14 @@ def _print_histograms(options: ProgramOptions, waits: Aggregation) -> list[str]:
     return [waits.printing_histogram()] if options.histogram else []
 
 
-def _set_aside(event: str, elapsed: str) -> tuple[str, ...]:
-    return (f"@short_ns[{event}] = sum({elapsed})", f"@short_n[{event}] = count()")
+def _set_aside(mechanism: str, elapsed: str) -> tuple[str, ...]:
+    return (f"@short_ns[{mechanism}] = sum({elapsed})", f"@short_n[{mechanism}] = count()")
 
 
 _PRINT_SET_ASIDE = r'printa("#set-aside short %s %@d %@d\n", @short_ns, @short_n)'
 
 
-BUILDERS = {
+BUILDERS: dict[str, Callable[[DFilter, ProgramOptions], _Parts]] = {
     "offcpu": _offcpu,
     "offcpu-sdt": _offcpu_sdt,
     "events": _events,
@@ -373,4 +378,4 @@ BUILDERS = {
     "wakeup": _wakeup,
     "runq": _runq,
 }
-"""The builder of each mode's clauses and printing statements."""
+"""By program: the function that builds its clauses and printing statements."""
