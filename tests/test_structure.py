@@ -19,7 +19,7 @@ ALLOWED_CLASSES = {
     # classify
     *("Plan", "Table"),
     # render, views and cli
-    *("Layout", "Recording", "Scale"),
+    *("Layout", "Scale"),
 }
 ALLOWED_MODULES = {
     # One set for each tracer: collect.dtrace and collect.bpftrace.

@@ -1,7 +1,7 @@
 """One run of the recorder on a target: from its text to a recording on disk.
 
-Owns the talk with the recorder: what it says on stderr, the words that stop it, the archive that
-comes back, and what to do when it does not. It never prints: whoever listens is told.
+Owns the protocol with the recorder: its lines on stderr, the words that stop it, the archive that
+comes back, and what to do if it does not. It prints nothing; a `Listener` hears all messages.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from typing import IO, Any
 
 from pvprof.collect.target import Target
 from pvprof.errors import DroppedError, TargetError
-from pvprof.recording.layout import MANIFEST, MEMBERS
+from pvprof.recording.layout import MANIFEST, MEMBERS, RAW
 from pvprof.recording.manifest import SCHEMA, Manifest, read_manifest
 
 _PROGRESS = re.compile(r"progress: (\d+) (\d+) (\d+)")
-_PIECE_BYTES = 1 << 14  # of a connection that is cut, what came before the last piece is kept
+_PIECE_BYTES = 1 << 14  # if the connection is cut, at most this much of its data is lost
 _PATIENCE_S = 20
 
 
 @dataclass(slots=True)
 class Listener:
-    """What is told while a run goes on; each may be replaced.
+    """Functions that are called during a run.
 
     Attributes:
-        state: what the recorder does now.
-        progress: seconds since tracing began, bytes recorded, records dropped so far.
-        message: a note of the recorder's, or a line of somebody else's (ssh) on stderr.
+        state: with what the recorder does now.
+        progress: with seconds since tracing began, bytes recorded, records dropped so far.
+        message: with a note of the recorder, or with a line of another program (ssh) on stderr.
     """
 
     state: Callable[[str], None] = field(default=lambda _text: None)
@@ -46,29 +46,46 @@ class Listener:
     message: Callable[[str], None] = field(default=lambda _text: None)
 
 
-def record(target: Target, text: str, place: Path, listener: Listener) -> Manifest:
-    """Run a recorder and make the directory `place` of what it sends; return its manifest.
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a doctor says of one subject.
 
-    What was lost on the way leaves a recording that is marked incomplete, if any data came.
+    Attributes:
+        state: ok, bad or note.
+        subject: root, space, tools, a program, ...
+        detail: what was seen.
+        hint: what to do, or empty.
+    """
+
+    state: str
+    subject: str
+    detail: str
+    hint: str
+
+
+def record(target: Target, text: str, directory: Path, listener: Listener) -> Manifest:
+    """Run a recorder, write what it sends to a new directory, and return the manifest.
+
+    If the connection is lost after some data came, the recording is marked as incomplete.
     The first Ctrl-C ends tracing and keeps the recording, the second drops it.
 
     Raises:
         TargetError: the target could not record, or was lost before it sent anything.
         DroppedError: the user dropped the recording.
-        OSError: `place` cannot be written.
+        OSError: the directory cannot be written.
     """
-    part = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    part = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         manifest = _record_into(part, target, text, listener)
         part.chmod(0o755)
-        part.rename(place)
+        part.rename(directory)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return manifest
 
 
-def examine(target: Target, text: str) -> list[tuple[str, str, str, str]]:
-    """Run a doctor and return its findings: (ok, bad or note; what; detail; what to do).
+def examine(target: Target, text: str) -> list[Finding]:
+    """Run a doctor and return its findings.
 
     Raises:
         TargetError: the target cannot be reached.
@@ -77,15 +94,15 @@ def examine(target: Target, text: str) -> list[tuple[str, str, str, str]]:
         output = session.stdout.read().decode("utf-8", "replace")
     session.check()
     rows = [(line + "\t\t\t").split("\t")[:4] for line in output.splitlines() if "\t" in line]
-    return [(state, what, detail, hint) for state, what, detail, hint in rows]
+    return [Finding(*row) for row in rows]
 
 
 def _record_into(part: Path, target: Target, text: str, listener: Listener) -> Manifest:
     with _Session(target, text, listener) as session:
         lost = _receive(session.stdout, part)
-    if session.wishes > 1 and session.status:
+    if session.interrupts > 1 and session.status:
         raise DroppedError("dropped: nothing was kept")
-    if not (part / "raw.out").is_file():
+    if not (part / RAW).is_file():
         session.check()
         hint = "its login shell must print nothing on stdout" if target.host and lost else ""
         raise TargetError(f"{target.name} sent no recording: {lost or 'an empty archive'}", hint)
@@ -97,7 +114,7 @@ def _record_into(part: Path, target: Target, text: str, listener: Listener) -> M
 
 
 def _receive(stream: IO[bytes], part: Path) -> str:
-    """Unpack the members of a recording into `part`; return what ended the stream early, if so.
+    """Unpack a recording into `part`; return why the stream ended early, or an empty text.
 
     Raises:
         OSError: a file cannot be written.
@@ -117,26 +134,26 @@ def _receive(stream: IO[bytes], part: Path) -> str:
     return ""
 
 
-def _mark_incomplete(place: Path, reason: str) -> None:
+def _mark_incomplete(path: Path, reason: str) -> None:
     manifest: dict[str, Any] = {"schema": SCHEMA}
     with contextlib.suppress(OSError, ValueError):
-        manifest = json.loads(_text(place))
+        manifest = json.loads(_text(path))
     manifest |= {"complete": False, "incomplete_reason": reason}
-    place.write_text(json.dumps(manifest, indent=0) + "\n", "utf-8", "surrogateescape")
+    path.write_text(json.dumps(manifest, indent=0) + "\n", "utf-8", "surrogateescape")
 
 
-def _text(place: Path) -> str:
-    return place.read_text("utf-8", "surrogateescape")
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", "surrogateescape")
 
 
 class _Session:
-    """A recorder at work: started on entry, gone on exit, whatever happens between.
+    """A running recorder: started on entry, certainly ended on exit.
 
     Attributes:
-        stdout: what it sends.
-        status: how its shell, or ssh, ended.
-        wishes: how often the user wished for an end.
-        last_words: the last line on stderr that was no note of the recorder's.
+        stdout: the archive, or the findings of a doctor.
+        status: exit status of its shell, or of ssh.
+        interrupts: number of Ctrl-C and other signals received.
+        last_words: the last line on stderr that was not the recorder's.
     """
 
     def __init__(self, target: Target, text: str, listener: Listener) -> None:
@@ -145,7 +162,7 @@ class _Session:
         self._listener = listener
         self._errors: list[str] = []
         self._hints: list[str] = []
-        self.wishes = 0
+        self.interrupts = 0
         self.status = 0
         self.last_words = ""
 
@@ -161,12 +178,12 @@ class _Session:
             number: signal.signal(number, self._interrupted)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         }
-        self._say(self._text)
+        self._send(self._text)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            self._listener = Listener()  # what failed is told already
+            self._listener = Listener()  # the user hears of the exception instead
             self._hang_up()
             with contextlib.suppress(OSError, ValueError):
                 while self.stdout.read(_PIECE_BYTES):
@@ -183,39 +200,39 @@ class _Session:
             signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise what the recorder said went wrong.
+        """Raise the error that the recorder reported.
 
         Raises:
-            TargetError: it said so, or it ended with no word.
-            DroppedError: it was told to drop everything.
+            TargetError: it reported one, or ended without a message.
+            DroppedError: the user dropped the recording.
         """
         if self._errors:
             raise TargetError(self._errors[0], (self._hints or [""])[0])
-        if self.wishes and self.status:
+        if self.interrupts and self.status:
             raise DroppedError("dropped: nothing was kept")
         if self.status:
-            told = self.last_words or f"the shell ended with status {self.status}"
-            raise TargetError(f"lost {self._target.name}: {told}")
+            reason = self.last_words or f"the shell ended with status {self.status}"
+            raise TargetError(f"lost {self._target.name}: {reason}")
 
     def _interrupted(self, number: int, _frame: object) -> None:
         """Ask for an end: the first Ctrl-C keeps the recording, anything else drops it."""
-        self.wishes += 1
-        if number == signal.SIGINT and self.wishes == 1:
+        self.interrupts += 1
+        if number == signal.SIGINT and self.interrupts == 1:
             self._listener.state("stopping; Ctrl-C again drops the recording")
-            self._say(b"stop\n")
-        elif self.wishes < 3:
+            self._send(b"stop\n")
+        elif self.interrupts < 3:
             self._listener.state("dropping the recording")
             self._hang_up()
         else:
             self._process.kill()
 
-    def _say(self, words: bytes) -> None:
-        with contextlib.suppress(OSError, ValueError):  # it is gone: wait() tells how
+    def _send(self, words: bytes) -> None:
+        with contextlib.suppress(OSError, ValueError):  # it has ended: wait() returns how
             self._stdin.write(words)
             self._stdin.flush()
 
     def _hang_up(self) -> None:
-        """Close the recorder's stdin: it drops everything and goes."""
+        """Close the recorder's stdin: it drops the recording and ends."""
         with contextlib.suppress(OSError):
             self._stdin.close()
 
@@ -226,10 +243,10 @@ class _Session:
                 self._hear(line)
 
     def _hear(self, line: str) -> None:
-        said = line.removeprefix("pvprof: ")
-        kind, _, text = said.partition(": ")
-        progress = _PROGRESS.fullmatch(said)
-        if said == line:
+        message = line.removeprefix("pvprof: ")
+        kind, _, text = message.partition(": ")
+        progress = _PROGRESS.fullmatch(message)
+        if message == line:
             self.last_words = line or self.last_words
             self._listener.message(line)
         elif progress:

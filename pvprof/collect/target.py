@@ -1,7 +1,6 @@
 """Where the recorder runs: this machine, or another one through the system's ssh.
 
-Owns the command line that reaches a shell on the target, and nothing of what is said to that shell
-(``tracer`` does that).
+Owns the command line that reaches a shell on the target; ``session`` owns what that shell is sent.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ class Target:
     """A machine on which a shell can be started.
 
     Attributes:
-        host: as ssh takes it, ``user@host`` or an alias of the user's configuration; empty: here.
-        ssh_options: each goes to ssh's ``-o``.
-        root_command: what makes a command run as root there (``sudo -n``, ``doas``), or nothing.
+        host: as ssh takes it, ``user@host`` or an alias in the user's configuration; empty: here.
+        ssh_options: values of ssh's ``-o``.
+        root_command: runs a command as root there (``sudo -n``, ``doas``), or empty.
     """
 
     host: str = ""
@@ -31,15 +30,15 @@ class Target:
         if self.host.startswith("-") or any(map(str.isspace, self.host)):
             raise UsageError(f"not a host: {self.host!r}")
         if self.ssh_options and not self.host:
-            raise UsageError("--ssh-option says how to reach a host, and there is no --host")
+            raise UsageError("--ssh-option needs --host")
 
     @property
     def name(self) -> str:
-        """Return what messages call it."""
+        """Return the name of the target in messages."""
         return self.host or "this machine"
 
     def command(self) -> list[str]:
-        """Return the words that start a shell there, which takes its program from stdin."""
+        """Return the command that starts a shell there, which reads its program from stdin."""
         shell = [*self.root_command, "sh", "-s"]
         if not self.host:
             return shell
@@ -49,12 +48,12 @@ class Target:
     def start(self) -> subprocess.Popen[bytes]:
         """Start the shell, with pipes to its stdin, stdout and stderr.
 
-        Ctrl-C does not reach it: what it means is said on its stdin. A shell here gets a process
-        group of its own. ssh stays in ours, or it could not ask for a passphrase; it leaves SIGINT
-        ignored when it was started so.
+        Ctrl-C must not reach it: the session sends words on its stdin instead. So a shell here gets
+        a process group of its own. ssh stays in ours, or it could not ask for a passphrase; it is
+        started with SIGINT ignored, and keeps that.
 
         Raises:
-            TargetError: there is no such program.
+            TargetError: the program does not exist.
         """
         command = self.command()
         before = signal.signal(signal.SIGINT, signal.SIG_IGN) if self.host else None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pvprof.errors import OutputError
-from pvprof.recording.layout import MANIFEST, RAW, Recording
+from pvprof.recording.layout import MANIFEST, MEMBERS, RAW, Recording
 
 
 def write_recording(
@@ -46,3 +47,15 @@ def write_recording(
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+def pack_recording(directory: Path, stream: BinaryIO) -> None:
+    """Write a recording's directory into a stream, as a tar archive packed with gzip.
+
+    Raises:
+        OSError: the stream cannot be written.
+    """
+    with tarfile.open(fileobj=stream, mode="w|gz") as archive:
+        for member in MEMBERS:
+            if (directory / member).exists():
+                archive.add(directory / member, f"{directory.name}/{member}")

@@ -269,7 +269,7 @@ def test_the_target_side_needs_neither_numpy_nor_pandas(
     ("words", "message"),
     [
         (("make",), "no such mode: make"),
-        (("--",), "nothing behind --"),
+        (("--",), "no workload after --"),
         (("-d", "5", "--", "true"), "either ends the recording"),
         (("-n", "2"), "several runs need a workload or a --duration"),
         (("-n", "2", "-o", "out.tar.gz", "--", "true"), "several runs make a directory"),
@@ -310,7 +310,7 @@ def test_force_does_not_overwrite_a_directory_of_something_else(target: StandIn)
     (target.home / "src" / "precious").write_text("")
     done = run(target, "record", "-o", "src", "--force", "--", "touch", "ran")
     assert done.status == 1
-    assert "no recording of pvprof's" in done.said
+    assert "not a recording of pvprof's" in done.said
     assert (target.home / "src" / "precious").exists()
     assert contents(target) == ["src"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pvprof.collect.session import Listener, examine, record
+from pvprof.collect.session import Finding, Listener, examine, record
 from pvprof.collect.target import Target
 from pvprof.errors import TargetError, UsageError
 from pvprof.recording.open import open_recording
@@ -118,11 +118,11 @@ def test_progress_and_states_are_told_as_they_come(tmp_path: Path) -> None:
     assert told == ["recording", (3, 4096, 12), "a note", "Warning: added a key"]
 
 
-def test_findings_of_a_doctor_are_rows_of_four(tmp_path: Path) -> None:
+def test_findings_of_a_doctor_have_four_parts(tmp_path: Path) -> None:
     data = b"ok\troot\tuid 0\t\nbad\tdtrace\tnone\tload it\nnoise\n"
     assert examine(_target(tmp_path, data, "cat data"), "") == [
-        ("ok", "root", "uid 0", ""),
-        ("bad", "dtrace", "none", "load it"),
+        Finding("ok", "root", "uid 0", ""),
+        Finding("bad", "dtrace", "none", "load it"),
     ]
 
 
@@ -141,5 +141,5 @@ def test_ssh_gets_its_options_and_a_shell_that_reads_stdin() -> None:
     target = Target("root@build13", ("Port=2222", "User=x"), ("doas",))
     words = "ssh -T -o Port=2222 -o User=x -- root@build13 doas sh -s"
     assert target.command() == words.split()
-    with pytest.raises(UsageError, match="no --host"):
+    with pytest.raises(UsageError, match="--ssh-option needs --host"):
         Target(ssh_options=("Port=2222",))

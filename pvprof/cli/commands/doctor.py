@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from pvprof.cli.target_options import target_from, target_options
-from pvprof.collect import recorder
+from pvprof.cli.option_groups import takes
+from pvprof.cli.recording_options import TargetOptions
+from pvprof.collect.recorder import doctor
 from pvprof.collect.session import examine
 from pvprof.errors import TargetError
 
@@ -21,20 +20,20 @@ Examples:
   pvprof doctor
   pvprof doctor --host root@build13""",
 )
-@target_options
-def command(**params: Any) -> None:
+@takes(TargetOptions, "where")
+def command(where: TargetOptions) -> None:
     """Check everything that the modes need on a target, and say what to do for each failure.
 
-    Exits with 3 where something is missing.
+    Exits with 3 if something is missing.
     """
-    directory = params.pop("tmpdir")
-    target = target_from(params)
-    findings = examine(target, recorder.doctor(directory))
-    width = max([len(what) for _, what, _, _ in findings], default=0)
-    for state, what, detail, hint in findings:
-        click.echo(f"{_MARKS.get(state, state)}  {what:{width}}  {detail}".rstrip())
-        if hint:
-            click.echo(f"      {'':{width}}  -> {hint}")
-    missing = [what for state, what, _, _ in findings if state == "bad"]
+    target = where.target()
+    findings = examine(target, doctor(where.tmpdir))
+    width = max([len(finding.subject) for finding in findings], default=0)
+    for finding in findings:
+        mark = _MARKS.get(finding.state, finding.state)
+        click.echo(f"{mark}  {finding.subject:{width}}  {finding.detail}".rstrip())
+        if finding.hint:
+            click.echo(f"      {'':{width}}  -> {finding.hint}")
+    missing = [finding.subject for finding in findings if finding.state == "bad"]
     if missing:
         raise TargetError(f"{target.name}: {', '.join(missing)}")

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from pvprof.cli.program_options import (
-    Duration,
-    WorkloadCommand,
-    check_modes,
-    options_from,
-    program_options,
-)
+from pvprof.cli.option_groups import argument, group, option, option_group, takes
+from pvprof.cli.recording_options import Duration, ProgramChoices, WorkloadCommand, check_modes
 from pvprof.collect.modes import names, programs_named
+from pvprof.collect.options import ProgramOptions
+from pvprof.collect.recorder import Plan, recorder
 from pvprof.collect.tracers import choose
 from pvprof.errors import UsageError
+
+
+@option_group
+class ScriptOptions:
+    """The options of ``pvprof script``."""
+
+    mode: str | None = argument(required=False)
+    is_list: bool = option("--list", is_flag=True, help="List the modes.")
+    is_standalone: bool = option(
+        "--standalone",
+        is_flag=True,
+        help="Print a recorder: a shell script that needs only FreeBSD's base, or Linux with"
+        " bpftrace.",
+    )
+    duration_ns: int = option(
+        "--duration", type=Duration(), default=0, help="Trace for this long (10, 2.5s, 500ms)."
+    )
+    is_tree: bool = option(
+        "--tree", is_flag=True, help="Only the processes below process $1, until it exits."
+    )
+    is_all: bool = option(
+        "--all", is_flag=True, help="With a workload: trace all other processes as well."
+    )
+    label: str = option("--label", default="", help="With --standalone: a name for the manifest.")
+    program: ProgramChoices = group(ProgramChoices)
 
 
 @click.command(
@@ -28,50 +48,39 @@ Examples:
   pvprof script offcpu --standalone -- make -j8 > rec.sh
   pvprof script --list""",
 )
-@click.argument("mode", required=False)
-@click.option("--list", "is_list", is_flag=True, help="List the modes.")
-@click.option(
-    "--standalone",
-    is_flag=True,
-    help="Print a recorder, a shell script that needs FreeBSD's base only, or Linux with bpftrace.",
-)
-@click.option("--duration", "duration_ns", type=Duration(), default=0, help="Trace so long.")
-@click.option("--tree", is_flag=True, help="Only the processes below process $1, until it exits.")
-@click.option("--all", "is_all", is_flag=True, help="With a workload: everybody else as well.")
-@click.option("--label", default="", help="With --standalone: a name for the manifest.")
-@program_options
-def command(mode: str | None, is_list: bool, workload: tuple[str, ...], **params: Any) -> None:
+@takes(ScriptOptions, "wanted")
+def command(wanted: ScriptOptions, workload: tuple[str, ...]) -> None:
     """Print the D program of MODE, to be run on the target with dtrace -s; or that of --tracer.
 
     Its output is a recording that the other commands read. With --standalone it is packed into a
     script that does all that pvprof record does: sh rec.sh [-o OUT.tar.gz].
     """
-    if is_list or mode is None:
-        for name in names():
-            programs = programs_named(name)
-            tracers = " ".join(program.tracer for program in programs)
-            click.echo(f"{name:11} {tracers:16} {programs[0].purpose}")
+    if wanted.is_list or wanted.mode is None:
+        _list_modes()
         return
-    check_modes((mode,))
-    is_standalone, label = params.pop("standalone"), params.pop("label")
-    tracer = params.pop("tracer") or ""
-    tree, is_all = params.pop("tree"), params.pop("is_all")
-    if workload and not is_standalone:
-        raise UsageError("the program starts no workload", "--standalone prints a script that does")
-    is_tree = tree or (bool(workload) and not is_all)
-    options = options_from(
-        params,
-        is_tree=is_tree,
-        has_workload=bool(workload) or tree,
-        duration_ns=params.pop("duration_ns"),
+    check_modes((wanted.mode,))
+    if workload and not wanted.is_standalone:
+        hint = "--standalone prints a script that does"
+        raise UsageError("the program starts no workload", hint)
+    options = wanted.program.program_options(
+        is_tree=wanted.is_tree or (bool(workload) and not wanted.is_all),
+        has_workload=bool(workload) or wanted.is_tree,
+        duration_ns=wanted.duration_ns,
     )
-    if is_standalone:
-        from pvprof.collect.recorder import (  # noqa: PLC0415 (few need it)
-            Plan,
-            recorder,
-        )
+    click.echo(_text(wanted.mode, wanted, workload, options), nl=False)
 
-        plan = Plan(mode, options, workload, label, tracer=tracer)
-        click.echo(recorder(plan, is_carried=True), nl=False)
-    else:
-        click.echo(choose(tracer)[0].program(mode, options).text(), nl=False)
+
+def _list_modes() -> None:
+    for name in names():
+        programs = programs_named(name)
+        tracers = " ".join(program.tracer for program in programs)
+        click.echo(f"{name:11} {tracers:16} {programs[0].purpose}")
+
+
+def _text(
+    mode: str, wanted: ScriptOptions, workload: tuple[str, ...], options: ProgramOptions
+) -> str:
+    tracer = wanted.program.tracer or ""
+    if wanted.is_standalone:
+        return recorder(Plan(mode, options, workload, wanted.label, tracer=tracer), is_carried=True)
+    return choose(tracer)[0].program(mode, options).text()

@@ -1,0 +1,75 @@
+"""What a user sees of a job: progress on a terminal, notes, what was written, what failed."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import click
+
+from pvprof.collect.job import FinishedRun
+from pvprof.collect.session import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class JobMessages:
+    """Writes to stderr how a job goes.
+
+    Attributes:
+        is_set: whether it has several runs.
+        is_quiet: whether progress and notes are left out.
+    """
+
+    is_set: bool
+    is_quiet: bool
+
+    @contextlib.contextmanager
+    def watch(self, title: str) -> Iterator[Listener]:
+        """Yield a listener that shows a run's progress: on a terminal, as a line that changes."""
+        if self.is_quiet or not sys.stderr.isatty():
+            yield Listener(message=self._note)
+            return
+        from rich.console import Console  # noqa: PLC0415 (only on a terminal)
+
+        console = Console(stderr=True)
+        with console.status(f"{title}: starting") as status:
+
+            def progress(seconds: int, size: int, drops: int) -> None:
+                status.update(f"{title}: {seconds} s, {size / 1e6:.1f} MB, {drops:,} drops")
+
+            yield Listener(
+                state=lambda text: status.update(f"{title}: {text}"),
+                progress=progress,
+                message=lambda text: console.print(f"pvprof: {text}", markup=False),
+            )
+
+    def run_ended(self, run: FinishedRun) -> None:
+        """Print the last lines of a failed workload."""
+        for line in run.workload_tail:
+            click.echo(f"  | {line}", err=True)
+
+    def delivered(self, output: str, runs: Sequence[FinishedRun]) -> None:
+        """Print what was written."""
+        if self.is_quiet:
+            return
+        manifests = [run.manifest for run in runs if not run.manifest.is_warmup]
+        seconds = sum(manifest.duration_ns for manifest in manifests) / 1e9
+        drops = sum(manifest.drops for manifest in manifests)
+        count = f"{len(manifests)} recordings, " if self.is_set else ""
+        summary = f"{count}{seconds:.1f} s traced, {drops:,} records dropped"
+        click.echo(f"pvprof: wrote {output}: {summary}", err=True)
+
+    def failure(self, run: FinishedRun) -> str:
+        """Return why the last run of a job failed, or an empty text."""
+        name = f"{run.name}: " if self.is_set else ""
+        if run.manifest.is_complete is not True:
+            return f"{name}incomplete: {run.manifest.incomplete_reason or None}"
+        if run.manifest.exit_status:
+            return f"{name}the workload failed: exit status {run.manifest.exit_status}"
+        return ""
+
+    def _note(self, text: str) -> None:
+        if not self.is_quiet:
+            click.echo(f"pvprof: {text}", err=True)

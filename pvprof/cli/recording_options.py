@@ -1,0 +1,211 @@
+"""Options of the commands that record: the target, the workload and the tracing program."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pvprof.cli.option_groups import option, option_group
+from pvprof.collect.modes import MODES, Mode, names
+from pvprof.collect.options import ProgramOptions
+from pvprof.collect.target import Target
+from pvprof.collect.tracers import TRACERS
+from pvprof.errors import UsageError
+
+_DEFAULTS = ProgramOptions()
+_UNITS_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m)?")
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
+    """A time such as ``2.5s`` or ``10us``, as integer ns; the default unit is seconds."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the ns."""
+        if isinstance(value, int):
+            return value
+        match = _DURATION.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is not a time (10, 2.5s, 500ms, 10us)", param, ctx)
+        return round(float(match.group(1)) * _UNITS_NS[match.group(2) or "s"])
+
+
+class WorkloadCommand(click.Command):
+    """A command whose arguments after ``--`` are a workload's words, kept exactly as they are."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return what click leaves over; take the workload away before click sees the rest.
+
+        Raises:
+            UsageError: ``--`` is the last argument.
+        """
+        words: list[str] = []
+        if "--" in args:
+            index = args.index("--")
+            args, words = args[:index], args[index + 1 :]
+            if not words:
+                raise UsageError("no workload after --")
+        rest = super().parse_args(ctx, args)
+        ctx.params["workload"] = tuple(words)
+        return rest
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words of the usage line, the workload last."""
+        return [*super().collect_usage_pieces(ctx), "[-- CMD ARGS...]"]
+
+
+@option_group
+class TargetOptions:
+    """The target, and where it keeps its temporary files."""
+
+    host: str = option(
+        "--host", metavar="[USER@]HOST", default="", help="Record there, through ssh."
+    )
+    ssh_options: tuple[str, ...] = option(
+        "--ssh-option",
+        metavar="NAME=VALUE",
+        multiple=True,
+        help="Goes to ssh's -o (repeatable).",
+    )
+    root_command: str = option(
+        "--root-command",
+        metavar="CMD",
+        default="",
+        help="Command that runs another one as root there: 'sudo -n', 'doas'.",
+    )
+    tmpdir: str = option(
+        "--tmpdir",
+        metavar="DIR",
+        default="",
+        help="Directory for the target's temporary files.  [default: its TMPDIR, or /tmp]",
+    )
+
+    def target(self) -> Target:
+        """Return the target.
+
+        Raises:
+            UsageError: the host is none, or the options do not fit.
+        """
+        return Target(self.host, self.ssh_options, tuple(shlex.split(self.root_command)))
+
+
+def _default_for(is_default: Callable[[Mode], bool]) -> str:
+    """Return the end of a help text: the modes for which something is on by default."""
+    modes = ", ".join(mode.name for mode in MODES.values() if is_default(mode))
+    return f"  [default: for {modes}]"
+
+
+@option_group
+class ProgramChoices:
+    """What the user chose for the program; `program_options` makes `ProgramOptions` of it."""
+
+    tracer: str | None = option(
+        "--tracer",
+        type=click.Choice(list(TRACERS)),
+        default=None,
+        help="What traces.  [default: "
+        + ", ".join(f"{tracer.name} on {tracer.system}" for tracer in TRACERS.values())
+        + "]",
+    )
+    pid: int = option("-p", "--pid", type=click.IntRange(0), default=0, help="Only this process.")
+    execname: str = option(
+        "-x", "--execname", metavar="NAME", default="", help="Only processes of this name."
+    )
+    kernel_processes: bool | None = option(
+        "--kernel-processes/--no-kernel-processes",
+        default=None,
+        help="Whether threads of kernel processes count."
+        + _default_for(lambda mode: mode.has_kernel_processes),
+    )
+    min_wait_ns: int = option(
+        "--min-wait",
+        type=Duration(),
+        default=0,
+        help="Only count and sum up shorter waits (10us).",
+    )
+    by_process: bool = option("--by-process", is_flag=True, help="Keep processes apart by name.")
+    user_stack: bool | None = option(
+        "--user-stack/--no-user-stack",
+        default=None,
+        help="Whether user stacks are recorded." + _default_for(lambda mode: mode.has_user_stack),
+    )
+    wakers: bool = option("--wakers", is_flag=True, help="events: record each waker's stack too.")
+    histogram: bool | None = option(
+        "--histogram/--no-histogram",
+        default=None,
+        help="Whether histograms of the waits are kept."
+        + _default_for(lambda mode: mode.has_histogram),
+    )
+    stack_frames: int = option(
+        "--stack-frames",
+        type=int,
+        default=_DEFAULTS.stack_frames,
+        show_default=True,
+        help="Maximum number of frames per stack.",
+    )
+    rate_hz: int = option(
+        "--rate",
+        type=int,
+        default=_DEFAULTS.rate_hz,
+        show_default=True,
+        help="oncpu: samples per second.",
+    )
+    buffer_mb: int = option(
+        "--buffer-mb",
+        type=int,
+        default=0,
+        help="Size of each CPU's buffers.  [default: the tracer's]",
+    )
+    variable_mb: int = option(
+        "--variable-mb",
+        type=int,
+        default=_DEFAULTS.variable_mb,
+        show_default=True,
+        help="Space for variables, if the mode has any.",
+    )
+
+    def program_options(
+        self, *, is_tree: bool, has_workload: bool, duration_ns: int
+    ) -> ProgramOptions:
+        """Return the options of a program.
+
+        Args:
+            is_tree: only the workload's processes are traced.
+            has_workload: the program ends with the workload.
+            duration_ns: how long to trace, or 0 for no limit.
+        """
+        return ProgramOptions(
+            scope="tree" if is_tree else "system",
+            ends_with_workload=has_workload,
+            duration_ns=duration_ns,
+            pid=self.pid,
+            execname=self.execname,
+            kernel_processes=self.kernel_processes,
+            min_wait_ns=self.min_wait_ns,
+            by_process=self.by_process,
+            user_stack=self.user_stack,
+            wakers=self.wakers,
+            histogram=self.histogram,
+            stack_frames=self.stack_frames,
+            rate_hz=self.rate_hz,
+            buffer_mb=self.buffer_mb,
+            variable_mb=self.variable_mb,
+        )
+
+
+def check_modes(modes: tuple[str, ...]) -> None:
+    """Check that all modes exist.
+
+    Raises:
+        UsageError: one does not; a workload without ``--`` is taken for modes.
+    """
+    for mode in modes:
+        if mode not in names():
+            hint = f"modes: {', '.join(names())}; a workload comes after --"
+            raise UsageError(f"no such mode: {mode}", hint)
