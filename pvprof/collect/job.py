@@ -121,7 +121,7 @@ class Job:
         path = Path(self.output)
         try:
             if path.exists() and not self.is_overwriting:
-                raise OutputError(f"{path}: exists already", "overwrite it with --force")
+                raise OutputError(f"{path}: already exists", "overwrite it with --force")
             if path.exists() and not _is_recording(path):
                 raise OutputError(f"{path}: exists, and is not a recording of pvprof's")
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}."):

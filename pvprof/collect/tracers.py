@@ -89,7 +89,7 @@ TRACERS: dict[str, Tracer] = {
             "dtrace",
             "FreeBSD",
             "d",
-            "native",
+            "pvprof",
             SHELL_FILES / "dtrace.sh",
             dtrace.build,
             dtrace.environment,

@@ -61,10 +61,10 @@ def manifest_of(place: Path) -> dict[str, Any]:
     return dict(open_recording(str(place)).manifest.raw)
 
 
-# --- what goes well ------------------------------------------------------------------------------
+# --- successful runs -----------------------------------------------------------------------------
 
 
-def test_record_makes_a_recording_that_report_opens(target: StandIn) -> None:
+def test_report_opens_what_record_writes(target: StandIn) -> None:
     done = run(target, "record", "-o", "out.pvprof", "--label", "x", "--", "sh", "-c", "exit 0")
     assert (done.status, done.left) == (0, [])
     assert done.said.startswith("pvprof: wrote out.pvprof: 12.9 s traced, 0 records dropped")
@@ -79,7 +79,7 @@ def test_record_makes_a_recording_that_report_opens(target: StandIn) -> None:
     assert "pmap pv list" in shown.archive.read_text()
 
 
-def test_record_names_its_output_itself(target: StandIn) -> None:
+def test_record_chooses_a_name_for_its_output(target: StandIn) -> None:
     done = run(target, "record", "locks", "-d", "100ms")
     assert done.status == 0
     (name,) = contents(target)
@@ -111,7 +111,7 @@ def test_the_workload_gets_its_words_exactly(target: StandIn) -> None:
     assert manifest_of(target.home / "out")["workload"][4:] == list(words)
 
 
-def test_five_runs_and_a_warmup_make_a_set(target: StandIn) -> None:
+def test_five_runs_and_a_warmup_make_a_run_set(target: StandIn) -> None:
     done = run(
         target, "record", "--repeat", "5", "--warmup", "1", "--label", "stock", "--no-symbols",
         "-o", "stock", "--", "sh", "-c", "sleep 0.1",
@@ -132,7 +132,7 @@ def test_five_runs_and_a_warmup_make_a_set(target: StandIn) -> None:
     assert run(target, "report", "stock").status == 0
     shutil.copytree(target.home / "stock", target.home / "patched")
     for number, place in enumerate(sorted(target.home.glob("*/offcpu-*.pvprof/raw.out*"))):
-        place.write_bytes(place.read_bytes() + b"\n" * number)  # the stand-in prints no new clocks
+        place.write_bytes(place.read_bytes() + b"\n" * number)  # else the runs have equal output
     done = run(target, "compare", "stock", "--vs", "patched", "--format", "json", "-o", "-")
     assert done.status == 0
     compared = json.loads(done.archive.read_text())
@@ -140,7 +140,7 @@ def test_five_runs_and_a_warmup_make_a_set(target: StandIn) -> None:
     assert [one["name"] for one in compared["times"]] == ["real", "user", "sys"]
 
 
-def test_several_modes_make_a_set(target: StandIn) -> None:
+def test_several_modes_make_a_run_set(target: StandIn) -> None:
     done = run(target, "record", "locks", "runq", "--no-symbols", "-o", "set", "--", "true")
     assert done.status == 0
     assert contents(target) == ["set"]
@@ -149,33 +149,33 @@ def test_several_modes_make_a_set(target: StandIn) -> None:
     assert "2 recordings" in done.said
 
 
-def test_an_output_that_ends_in_tar_gz_is_one_file(target: StandIn) -> None:
+def test_an_output_named_tar_gz_is_one_file(target: StandIn) -> None:
     done = run(target, "record", "-o", "out.tar.gz", "--no-symbols", "--", "true")
     assert done.status == 0
     assert manifest_of(target.home / "out.tar.gz")["complete"] is True
 
 
-def test_a_recording_goes_to_stdout(target: StandIn) -> None:
+def test_a_recording_can_go_to_stdout(target: StandIn) -> None:
     done = run(target, "record", "-o", "-", "--no-symbols", "--", "true")
     assert done.status == 0
     assert done.manifest["complete"] is True
     assert contents(target) == []
 
 
-def test_quiet_says_nothing(target: StandIn) -> None:
+def test_quiet_prints_nothing(target: StandIn) -> None:
     target.dtrace(patched=False)
     done = run(target, "record", "-q", "-o", "out", "--no-symbols", "--", "true")
     assert (done.status, done.said) == (0, "")
 
 
-def test_falling_back_to_the_stock_program_is_said(target: StandIn) -> None:
+def test_falling_back_to_the_stock_program_is_a_note(target: StandIn) -> None:
     target.dtrace(patched=False)
     done = run(target, "record", "-o", "out", "--no-symbols", "--", "true")
     assert done.said.splitlines()[0] == FALLEN_BACK
 
 
 def on_terminal(target: StandIn, stream: str, *words: str) -> tuple[int, str]:
-    """Run pvprof with stdout or stderr on a terminal; return the status and what that showed."""
+    """Run pvprof with stdout or stderr on a terminal; return the exit status and the screen."""
     ours, theirs = pty.openpty()
     target.env |= {"TERM": "xterm-256color", "COLUMNS": "100"}
     command = [sys.executable, "-m", "pvprof", *words]
@@ -197,14 +197,14 @@ def test_a_terminal_shows_time_bytes_and_drops(target: StandIn) -> None:
     assert "offcpu: 1 s, 0.0 MB, 1,234 drops" in shown
 
 
-def test_a_recording_is_refused_to_a_terminal(target: StandIn) -> None:
+def test_a_recording_is_not_written_to_a_terminal(target: StandIn) -> None:
     status, shown = on_terminal(target, "stdout", "record", "-o", "-", "--", "touch", "ran")
     assert status == 1
     assert shown == ""
     assert contents(target) == []
 
 
-def test_a_standalone_recorder_records_without_pvprof(target: StandIn) -> None:
+def test_a_standalone_recorder_needs_no_pvprof(target: StandIn) -> None:
     words = ("sh", "-c", "exit 0", "two words")
     done = run(target, "script", "offcpu", "--standalone", "--label", "mine", "--", *words)
     assert done.status == 0
@@ -215,13 +215,13 @@ def test_a_standalone_recorder_records_without_pvprof(target: StandIn) -> None:
     assert (manifest["label"], manifest["complete"]) == ("mine", True)
 
 
-def test_doctor_is_content_with_a_good_target(target: StandIn) -> None:
+def test_doctor_accepts_a_good_target(target: StandIn) -> None:
     done = run(target, "doctor")
     assert (done.status, done.said, done.left) == (0, "", [])
     assert "BAD" not in done.archive.read_text()
 
 
-def test_doctor_says_what_to_do_about_each_failure(target: StandIn) -> None:
+def test_doctor_has_a_hint_for_each_failure(target: StandIn) -> None:
     target.set(uid="1001\n")
     done = run(target, "doctor")
     assert done.status == 3
@@ -254,7 +254,7 @@ main()
     ],
     ids=" ".join,
 )
-def test_the_target_side_needs_neither_numpy_nor_pandas(
+def test_the_target_side_imports_neither_numpy_nor_pandas(
     target: StandIn, words: tuple[str, ...]
 ) -> None:
     done = Running(target, [sys.executable, "-c", WITHOUT, *words], has_stdin=False).wait()
@@ -279,7 +279,7 @@ def test_the_target_side_needs_neither_numpy_nor_pandas(
         (("--host", "-oProxyCommand=id", "--", "true"), "not a host"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(
+def test_options_that_contradict_each_other_are_an_error(
     target: StandIn, words: tuple[str, ...], message: str
 ) -> None:
     done = run(target, "record", *words)
@@ -288,11 +288,11 @@ def test_what_cannot_be_meant_is_refused(
     assert contents(target) == []
 
 
-def test_an_output_that_exists_is_refused_before_anything_runs(target: StandIn) -> None:
+def test_an_output_that_exists_is_an_error_before_the_run(target: StandIn) -> None:
     (target.home / "out").mkdir()
     done = run(target, "record", "-o", "out", "--", "touch", "ran")
     assert done.status == 1
-    assert done.said.startswith("pvprof: error: out: exists already\n")
+    assert done.said.startswith("pvprof: error: out: already exists\n")
     assert "--force" in done.said
     assert contents(target) == ["out"]
 
@@ -315,7 +315,7 @@ def test_force_does_not_overwrite_a_directory_of_something_else(target: StandIn)
     assert contents(target) == ["src"]
 
 
-def test_what_stood_at_the_output_survives_a_run_that_fails(target: StandIn) -> None:
+def test_a_run_that_fails_does_not_remove_the_old_output(target: StandIn) -> None:
     words = ("record", "-o", "out", "--no-symbols")
     assert run(target, *words, "--label", "first", "--", "true").status == 0
     target.set(uid="1001\n")
@@ -325,7 +325,7 @@ def test_what_stood_at_the_output_survives_a_run_that_fails(target: StandIn) -> 
 
 
 @pytest.mark.parametrize("place", ["nowhere/out", "file/out", "/proc/out"])
-def test_an_output_that_cannot_be_made_is_refused_before_anything_runs(
+def test_an_output_that_cannot_be_made_is_an_error_before_the_run(
     target: StandIn, place: str
 ) -> None:
     (target.home / "file").write_text("")
@@ -336,7 +336,7 @@ def test_an_output_that_cannot_be_made_is_refused_before_anything_runs(
 
 
 def mounted(target: StandIn, options: str) -> tuple[str, ...]:
-    """Return what gives a command a file system of its own at `disk`; skip where none may be."""
+    """Return a command prefix that mounts a small file system at `disk`; skip if not permitted."""
     (target.home / "disk").mkdir()
     maps_root = () if os.getuid() == 0 else ("--map-root-user",)
     script = (
@@ -349,7 +349,7 @@ def mounted(target: StandIn, options: str) -> tuple[str, ...]:
     return prefix
 
 
-def test_an_output_without_permission_is_refused_before_anything_runs(target: StandIn) -> None:
+def test_an_output_without_permission_is_an_error_before_the_run(target: StandIn) -> None:
     prefix = mounted(target, "ro")
     done = run(target, "record", "-o", "disk/out", "--", "touch", "ran", prefix=prefix)
     assert (done.status, done.said) == (1, "pvprof: error: disk/out: Read-only file system")
@@ -357,7 +357,7 @@ def test_an_output_without_permission_is_refused_before_anything_runs(target: St
 
 
 @pytest.mark.parametrize("name", ["out", "out.tar.gz"])
-def test_an_output_without_room_is_named_and_leaves_nothing(target: StandIn, name: str) -> None:
+def test_a_full_disk_is_an_error_and_leaves_nothing(target: StandIn, name: str) -> None:
     (target.state / "symbols").write_bytes(os.urandom(2_000_000))
     prefix = mounted(target, "size=1m")
     done = run(target, "record", "-o", f"disk/{name}", "--", "true", prefix=prefix)
@@ -367,7 +367,7 @@ def test_an_output_without_room_is_named_and_leaves_nothing(target: StandIn, nam
     assert done.left == []
 
 
-def test_a_closed_stdout_is_no_traceback(target: StandIn) -> None:
+def test_a_closed_stdout_causes_no_traceback(target: StandIn) -> None:
     script = '"$@" | true'
     words = ("record", "-o", "-", "--", "true")
     done = run(target, *words, prefix=("sh", "-c", script, "sh"))
@@ -378,7 +378,7 @@ def test_a_closed_stdout_is_no_traceback(target: StandIn) -> None:
 # --- the target cannot ---------------------------------------------------------------------------
 
 
-def test_what_the_target_says_is_shown_with_its_hint(target: StandIn) -> None:
+def test_errors_of_the_target_are_shown_with_their_hints(target: StandIn) -> None:
     target.set(uid="1001\n")
     done = run(target, "record", "-o", "out", "--", "true")
     assert done.status == 3
@@ -397,13 +397,13 @@ def test_a_root_command_makes_the_recorder_root(target: StandIn) -> None:
     assert manifest_of(target.home / "out")["complete"] is True
 
 
-def test_a_root_command_that_is_not_there_is_named(target: StandIn) -> None:
+def test_a_missing_root_command_is_an_error(target: StandIn) -> None:
     done = run(target, "record", "--root-command", "doas", "-o", "out", "--", "true")
     assert done.status == 3
     assert done.said.startswith("pvprof: error: cannot start doas: No such file")
 
 
-def test_a_workload_that_fails_is_shown_and_its_recording_kept(target: StandIn) -> None:
+def test_the_recording_of_a_failed_workload_is_kept(target: StandIn) -> None:
     words = ("-o", "out", "--no-symbols", "--", "sh", "-c", "echo it broke >&2; exit 3")
     done = run(target, "record", *words)
     assert done.status == 1
@@ -412,7 +412,7 @@ def test_a_workload_that_fails_is_shown_and_its_recording_kept(target: StandIn) 
     assert manifest_of(target.home / "out")["complete"] is True
 
 
-def test_what_a_failed_workload_printed_cannot_take_over_the_terminal(target: StandIn) -> None:
+def test_output_of_a_failed_workload_cannot_control_the_terminal(target: StandIn) -> None:
     script = r"head -c 400000 /dev/zero; printf '\nit \033[31mbroke\n'; exit 3"
     words = ("-o", "out", "--no-symbols", "--", "sh", "-c", script)
     done = run(target, "record", *words)
@@ -423,7 +423,7 @@ def test_what_a_failed_workload_printed_cannot_take_over_the_terminal(target: St
     assert (target.home / "out" / "workload.txt").stat().st_size > 400_000
 
 
-def test_one_process_and_a_workload_need_all(target: StandIn) -> None:
+def test_pid_and_a_workload_need_all(target: StandIn) -> None:
     done = run(target, "record", "-p", "1", "-o", "out", "--", "true")
     assert done.status == 2
     assert "--pid and a workload" in done.said
@@ -431,7 +431,7 @@ def test_one_process_and_a_workload_need_all(target: StandIn) -> None:
     assert contents(target) == []
 
 
-def test_a_workload_that_dies_ends_a_series_and_keeps_what_was_recorded(target: StandIn) -> None:
+def test_a_workload_that_dies_ends_a_run_set_and_keeps_its_runs(target: StandIn) -> None:
     script = "[ -e second ] && kill -9 $$; touch second"
     words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
     done = run(target, "record", *words)
@@ -445,10 +445,10 @@ def test_a_workload_that_dies_ends_a_series_and_keeps_what_was_recorded(target: 
     assert done.left == []
 
 
-# --- the user has seen enough --------------------------------------------------------------------
+# --- interrupts ----------------------------------------------------------------------------------
 
 
-def test_ctrl_c_keeps_what_was_recorded_and_marks_it_incomplete(target: StandIn) -> None:
+def test_ctrl_c_keeps_the_recording_and_marks_it_as_incomplete(target: StandIn) -> None:
     running = recording(target, "-o", "out", "--no-symbols")
     running.process.send_signal(signal.SIGINT)
     done = running.wait()
@@ -460,13 +460,13 @@ def test_ctrl_c_keeps_what_was_recorded_and_marks_it_incomplete(target: StandIn)
     assert done.left == []
 
 
-def test_ctrl_c_is_the_end_of_a_recording_that_has_no_other(target: StandIn) -> None:
+def test_ctrl_c_completes_a_recording_without_a_limit(target: StandIn) -> None:
     running = start(target, "record", "-o", "out", "--no-symbols")
     target.pid_of("raw.out")
     wait_until(lambda: any(target.tmp.glob("*/*/raw.out")), "raw.out")
     (raw,) = target.tmp.glob("*/*/raw.out")
     wait_until(lambda: b"#begin" in raw.read_bytes(), "the begin of tracing")
-    target.pid_of("sleep 1")  # it has seen that, too
+    target.pid_of("sleep 1")  # the recorder has seen the mark, too
     running.process.send_signal(signal.SIGINT)
     done = running.wait()
     assert (done.status, done.left) == (0, [])
@@ -487,7 +487,7 @@ def test_ctrl_c_twice_drops_the_recording(target: StandIn) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_being_told_to_go_drops_the_recording(target: StandIn, number: signal.Signals) -> None:
+def test_sigterm_and_sighup_drop_the_recording(target: StandIn, number: signal.Signals) -> None:
     running = recording(target, "-o", "out", "--no-symbols")
     running.process.send_signal(number)
     done = running.wait()
@@ -504,7 +504,7 @@ def test_pvprof_killed_leaves_nothing_on_the_target(target: StandIn) -> None:
     assert done.left == []
 
 
-def test_ctrl_c_in_a_series_keeps_the_runs_before_it(target: StandIn) -> None:
+def test_ctrl_c_in_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
     script = "[ -e second ] && touch started && exec sleep 60; touch second"
     words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
     running = start(target, "record", *words)
@@ -517,7 +517,7 @@ def test_ctrl_c_in_a_series_keeps_the_runs_before_it(target: StandIn) -> None:
     assert done.left == []
 
 
-def test_dropping_a_run_of_a_series_keeps_the_runs_before_it(target: StandIn) -> None:
+def test_dropping_a_run_of_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
     script = "[ -e second ] && touch started && exec sleep 60; touch second"
     words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
     running = start(target, "record", *words)
@@ -531,7 +531,7 @@ def test_dropping_a_run_of_a_series_keeps_the_runs_before_it(target: StandIn) ->
     assert done.left == []
 
 
-def test_the_archive_on_stdout_holds_one_directory(target: StandIn) -> None:
+def test_the_archive_on_stdout_contains_one_directory(target: StandIn) -> None:
     done = run(target, "record", "-o", "-", "--no-symbols", "--", "true")
     with tarfile.open(fileobj=io.BytesIO(done.archive.read_bytes())) as archive:
         assert len({name.split("/")[0] for name in archive.getnames()}) == 1
