@@ -1,8 +1,8 @@
-"""Answers which kernel patch a source tree needs, and whether it fits; puts it in, takes it out.
+"""Find the kernel patch for a source tree, check whether it fits, apply it and revert it.
 
-Owns the patches of ``kernel-patches/``, how a tree tells its branch, and changing a tree all or
-nothing. The hunks are placed by the system's patch(1), or ``git apply`` where there is none, on
-copies; what comes out is checked before the tree is touched. It prints nothing.
+Owns the patches of ``kernel-patches/`` and the change of a tree, which is all or nothing. The hunks
+are placed by the system's patch(1), or ``git apply`` if there is none, on copies; the result is
+checked before the tree is touched. It prints nothing.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pvprof.errors import PvprofError, UsageError
 _VERSION_FILE = "sys/conf/newvers.sh"
 _PARAM_FILE = "sys/sys/param.h"
 _PROBE = "(kernel, profile, "
-# The hunks in functions: what each adds there, to tell a hunk that patch(1) put elsewhere.
+# Lines that the hunks in functions add there: they show a hunk that patch(1) put elsewhere.
 _ADDED_IN_FUNCTION = ("\tuint64_t start;", "\tstart = 0;")
 
 
 class PatchError(PvprofError):
-    """The tree is none, cannot be read or written, or the patch does not fit it."""
+    """The tree is not one, cannot be read or written, or the patch does not fit it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class FilePatch:
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """What a patch meets in one file of a tree.
+    """The state of one file of a tree with respect to a patch.
 
     Attributes:
         path: the file, below the top of the tree.
-        state: without the patch and fit for it, with the patch, or neither.
-        note: where the file differs (``offset 3 lines``), or why the patch does not fit.
+        state: ``applies``: the patch fits; ``applied``: it is in the file; ``fails``: neither.
+        note: how the file differs (``offset 3 lines``), or why the patch does not fit.
         result: the file after ``apply`` (state ``applies``) or ``revert`` (state ``applied``).
     """
 
@@ -63,11 +63,11 @@ class FileCheck:
 
 def patches() -> dict[str, str]:
     """Return the text of each patch by the name of its branch."""
-    found = sorted(files("pvprof.kernel_patch.patches").iterdir(), key=lambda place: place.name)
+    entries = sorted(files("pvprof.kernel_patch.patches").iterdir(), key=lambda entry: entry.name)
     return {
-        place.name.removesuffix(".patch"): place.read_text(encoding="utf-8")
-        for place in found
-        if place.name.endswith(".patch")
+        entry.name.removesuffix(".patch"): entry.read_text(encoding="utf-8")
+        for entry in entries
+        if entry.name.endswith(".patch")
     }
 
 
@@ -85,13 +85,13 @@ def patch_for(branch: str) -> str:
 
 
 def branch_of(src: Path) -> str:
-    """Return the name of the patch for a source tree, told from the tree itself.
+    """Return the name of the patch for a source tree.
 
-    The release in ``newvers.sh`` decides. Where it is no FreeBSD release (a derived system counts
-    its own), ``__FreeBSD_version`` does.
+    The release in ``newvers.sh`` decides. If that is not a FreeBSD release (a derived system has
+    its own numbers), ``__FreeBSD_version`` does.
 
     Raises:
-        PatchError: this is no FreeBSD source tree, or of a release without a patch.
+        PatchError: this is not a FreeBSD source tree, or its release has no patch.
     """
     newvers = _text_of(src / _VERSION_FILE)
     param = _text_of(src / _PARAM_FILE)
@@ -117,13 +117,13 @@ def branch_of(src: Path) -> str:
 
 
 def split(patch: str) -> tuple[FilePatch, ...]:
-    """Return a patch's parts, one for each file."""
+    """Return the parts of a patch, one per file."""
     parts = re.split(r"^(?=--- a/)", patch, flags=re.MULTILINE)[1:]
     return tuple(FilePatch(part.split("\n", 1)[0].removeprefix("--- a/"), part) for part in parts)
 
 
 def check(src: Path, patch: str) -> tuple[FileCheck, ...]:
-    """Say for each file whether the patch is in it, or fits it; nothing is changed.
+    """Return the state of each file of the patch; the tree is not changed.
 
     Raises:
         PatchError: a file is missing, cannot be read or has CR LF at the ends of its lines, or
@@ -133,50 +133,48 @@ def check(src: Path, patch: str) -> tuple[FileCheck, ...]:
 
 
 def apply(src: Path, patch: str) -> tuple[FileCheck, ...]:
-    """Put the patch into all of its files, or, on an error, into none; return what was met.
+    """Apply the patch to all of its files, or to none; return their states before.
 
     Raises:
-        PatchError: it does not fit, is in the tree already, or a file cannot be written.
+        PatchError: it does not fit, is already applied, or a file cannot be written.
     """
     checks = check(src, patch)
     refuse(checks)
-    if any(found.state == "applied" for found in checks):
-        raise PatchError(f"{src}: the patch is applied already")
+    if any(file.state == "applied" for file in checks):
+        raise PatchError(f"{src}: the patch is already applied")
     _replace(src, checks)
     return checks
 
 
 def revert(src: Path, patch: str) -> tuple[FileCheck, ...]:
-    """Take the patch out of every file that has it; return those.
+    """Revert the patch in every file that has it; return the states of these before.
 
     Raises:
         PatchError: no file has it, or a file cannot be written.
     """
     checks = check(src, patch)
-    applied = tuple(found for found in checks if found.state == "applied")
+    applied = tuple(file for file in checks if file.state == "applied")
     if not applied:
-        why = "; ".join(f"{found.path}: {found.note}" for found in checks if found.note)
-        raise PatchError(f"{src}: the patch is not applied", why)
+        hint = "; ".join(f"{file.path}: {file.note}" for file in checks if file.note)
+        raise PatchError(f"{src}: the patch is not applied", hint)
     _replace(src, applied)
     return applied
 
 
 def refuse(checks: tuple[FileCheck, ...]) -> None:
-    """Raise where a tree is neither wholly patched nor fit for the patch.
+    """Raise an error unless the whole tree has the patch, or the patch fits the whole tree.
 
     Raises:
         PatchError: a file does not fit, or only some of the files have the patch.
     """
-    for found in checks:
-        if found.state == "fails":
-            raise PatchError(
-                f"{found.path}: {found.note}", "try the patch of another branch with --branch"
-            )
-    if len({found.state for found in checks}) > 1:
-        which = ", ".join(found.path for found in checks if found.state == "applied")
-        raise PatchError(
-            f"half applied: only {which} has the patch", "pvprof patch revert takes it out"
-        )
+    for file in checks:
+        if file.state == "fails":
+            hint = "try the patch of another branch with --branch"
+            raise PatchError(f"{file.path}: {file.note}", hint)
+    if len({file.state for file in checks}) > 1:
+        patched = ", ".join(file.path for file in checks if file.state == "applied")
+        hint = "pvprof patch revert removes it"
+        raise PatchError(f"half applied: only {patched} has the patch", hint)
 
 
 def _check_file(part: FilePatch, original: bytes) -> FileCheck:
@@ -184,22 +182,22 @@ def _check_file(part: FilePatch, original: bytes) -> FileCheck:
     if reverted is not None and _run(part, reverted, is_reverse=False)[0] == original:
         return FileCheck(part.path, "applied", "", reverted)
     if _PROBE.encode() in original:
-        why = "has kernel:profile probes already, but not those of this patch"
+        why = "already has kernel:profile probes, but not those of this patch"
         return FileCheck(part.path, "fails", why, b"")
-    patched, said = _run(part, original, is_reverse=False)
+    patched, output = _run(part, original, is_reverse=False)
     if patched is None:
-        return FileCheck(part.path, "fails", _why_failed(part, said), b"")
+        return FileCheck(part.path, "fails", _reason(part, output), b"")
     misplaced = _misplaced(part, patched)
     if misplaced:
         return FileCheck(part.path, "fails", misplaced, b"")
     if _run(part, patched, is_reverse=True)[0] != original:
         why = "the patch would fit, but could not be reverted"
         return FileCheck(part.path, "fails", why, b"")
-    return FileCheck(part.path, "applies", _difference(said), patched)
+    return FileCheck(part.path, "applies", _difference(output), patched)
 
 
 def _run(part: FilePatch, original: bytes, *, is_reverse: bool) -> tuple[bytes | None, str]:
-    """Patch a copy of a file; return it, or None where it does not fit, and what the tool said."""
+    """Patch a copy of a file; return (the result or None if it does not fit, tool's output)."""
     with tempfile.TemporaryDirectory(prefix="pvprof-patch.") as directory:
         copy = Path(directory, part.path)
         copy.parent.mkdir(parents=True)
@@ -218,15 +216,15 @@ def _run(part: FilePatch, original: bytes, *, is_reverse: bool) -> tuple[bytes |
             stderr=subprocess.STDOUT,
             check=False,
         )
-        said = done.stdout.decode(errors="replace")
-        return (copy.read_bytes() if done.returncode == 0 else None), said
+        output = done.stdout.decode(errors="replace")
+        return (copy.read_bytes() if done.returncode == 0 else None), output
 
 
 def _command(is_reverse: bool) -> list[str]:
-    """Return the command that patches, in both of its dialects: FreeBSD's patch(1) and GNU's."""
+    """Return a command that patches: options that FreeBSD's and GNU's patch(1) share, or git."""
     reverse = ["-R"] if is_reverse else []
     if tool := shutil.which("patch"):
-        # -N: else a file that has the patch is taken for a reverse one, and unpatched.
+        # -N: else patch(1) would revert a file that has the patch.
         return [tool, "-p1", "-f", *([] if is_reverse else ["-N"]), "-F2", *reverse, "-i", "patch"]
     if tool := shutil.which("git"):
         return [tool, "apply", "-p1", "-v", "-C1", *reverse, "patch"]
@@ -235,27 +233,27 @@ def _command(is_reverse: bool) -> list[str]:
     )
 
 
-def _difference(said: str) -> str:
-    """Return how the file differs from the one that the patch was made against.
+def _difference(output: str) -> str:
+    """Return the difference between the file and the one that the patch was made for, as text.
 
-    The tools say ``Hunk #2 succeeded at 611 with fuzz 1 (offset 3 lines).``, git also
+    The tools print ``Hunk #2 succeeded at 611 with fuzz 1 (offset 3 lines).``, git also
     ``Context reduced to (2/2) to apply fragment at 611``.
     """
-    offsets = [int(number) for number in re.findall(r"\(offset (-?\d+) lines?\)", said)]
-    fuzz = [int(number) for number in re.findall(r"with fuzz (\d)", said)]
+    offsets = [int(number) for number in re.findall(r"\(offset (-?\d+) lines?\)", output)]
+    fuzz = [int(number) for number in re.findall(r"with fuzz (\d)", output)]
     notes = []
-    if fuzz or "Context reduced" in said:
+    if fuzz or "Context reduced" in output:
         notes.append(f"fuzz {max(fuzz, default=1)}")
     if offsets:
         notes.append(f"offset {max(offsets, key=abs)} lines")
     return ", ".join(notes)
 
 
-def _why_failed(part: FilePatch, said: str) -> str:
-    """Name the first hunk that found no place: its function, and the line it goes to."""
+def _reason(part: FilePatch, output: str) -> str:
+    """Return a text about the first hunk that failed: its function, and the line it is for."""
     hunks = re.findall(r"^@@ -(\d+),\S+ \S+ @@ ?(.*)\n((?:[ +-].*\n|\n)*)", part.text, re.MULTILINE)
-    numbered = re.search(r"hunk #(\d+) failed", said, re.IGNORECASE)
-    by_line = re.search(r"patch failed: \S+:(\d+)", said)
+    numbered = re.search(r"hunk #(\d+) failed", output, re.IGNORECASE)
+    by_line = re.search(r"patch failed: \S+:(\d+)", output)
     index = 0
     if numbered:
         index = int(numbered[1]) - 1
@@ -265,13 +263,13 @@ def _why_failed(part: FilePatch, said: str) -> str:
     context = [text[1:].strip() for text in body.splitlines() if text.startswith(" ")]
     context = [text for text in context if text]
     anchor = next((text for text in context if text.startswith("mi_switch")), context[0])
-    place = re.match(r"([a-z]\w*)\(", function)
-    where = f"in {place[1]}" if place else "at the top"
-    return f"the patch does not apply: looked {where}, near line {line}, for {anchor}"
+    match = re.match(r"([a-z]\w*)\(", function)
+    location = f"in {match[1]}" if match else "at the top"
+    return f"the patch does not apply: looked {location}, near line {line}, for {anchor}"
 
 
 def _misplaced(part: FilePatch, patched: bytes) -> str:
-    """Say which addition landed in another function than its own, if one did."""
+    """Return a text about an addition that landed in another function, or an empty text."""
     named = re.findall(r"^@@ .* @@ (\w+)\(", part.text, re.MULTILINE)
     if not named:
         return ""
@@ -280,7 +278,7 @@ def _misplaced(part: FilePatch, patched: bytes) -> str:
         if match := re.match(r"(\w+)\(", line):
             function = match[1]
         if line in _ADDED_IN_FUNCTION and function != named[-1]:
-            return f"the patch does not apply: {named[-1]} was not found where {function} is"
+            return f"the patch does not apply: the code of {named[-1]} is in {function} only"
     return ""
 
 
@@ -306,39 +304,39 @@ def _read(src: Path, path: str) -> bytes:
 
 
 def _replace(src: Path, checks: tuple[FileCheck, ...]) -> None:
-    """Replace the files by their results: all of them, or on an error none."""
-    places = [(src / found.path).resolve() for found in checks]
+    """Replace the files by their results: all of them, or none if there is an error."""
+    paths = [(src / file.path).resolve() for file in checks]
     staged: list[Path] = []
-    spare: list[Path] = []
+    backups: list[Path] = []
     replaced = 0
-    place = src
+    path = src
     try:
-        for place, found in zip(places, checks, strict=True):
-            if not place.stat().st_mode & 0o222:  # root may write it, but was not meant to
-                raise PatchError(f"{place}: read-only")
-            staged.append(_stage(place, found.result))
-            spare.append(_stage(place, place.read_bytes()))
-        for place, new in zip(places, staged, strict=True):
-            os.replace(new, place)
+        for path, file in zip(paths, checks, strict=True):
+            if not path.stat().st_mode & 0o222:  # root could write it, but should not
+                raise PatchError(f"{path}: read-only")
+            staged.append(_stage(path, file.result))
+            backups.append(_stage(path, path.read_bytes()))
+        for path, new in zip(paths, staged, strict=True):
+            os.replace(new, path)
             replaced += 1
     except OSError as error:
-        for done, old in zip(places[:replaced], spare, strict=False):
+        for done, old in zip(paths[:replaced], backups, strict=False):
             os.replace(old, done)
-        raise PatchError(f"{place}: {error.strerror}", "no file was changed") from error
+        raise PatchError(f"{path}: {error.strerror}", "no file was changed") from error
     finally:
-        for left in (*staged, *spare):
-            left.unlink(missing_ok=True)
+        for temporary in (*staged, *backups):
+            temporary.unlink(missing_ok=True)
 
 
-def _stage(place: Path, data: bytes) -> Path:
-    """Write what is to replace a file beside it, with its mode and owner."""
-    status = place.stat()
-    handle, name = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+def _stage(path: Path, data: bytes) -> Path:
+    """Write data to a new file beside `path`, with the mode and owner of `path`; return it."""
+    status = path.stat()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     staged = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        with contextlib.suppress(PermissionError):  # only root gives files away
+        with contextlib.suppress(PermissionError):  # only root can change owners
             os.chown(staged, status.st_uid, status.st_gid)
         os.chmod(staged, status.st_mode & 0o7777)
     except BaseException:

@@ -62,7 +62,7 @@ def make_tree(top: Path, branch: str) -> Path:
 
 
 def contents(top: Path) -> dict[str, bytes]:
-    """Return every file below a directory, so that nothing left behind is overlooked."""
+    """Return the contents of every file below a directory, leftovers included."""
     found = (place for place in top.rglob("*") if place.is_file())
     return {str(place.relative_to(top)): place.read_bytes() for place in found}
 
@@ -85,7 +85,7 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["patch", "git"])
 def tool(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Leave one of the two tools, as on a system that has no other."""
+    """Leave only one of the two tools in PATH."""
     name = str(request.param)
     only = tmp_path / "bin"
     only.mkdir()
@@ -142,7 +142,7 @@ def test_a_tree_is_patched_and_reverted_byte_for_byte(
     assert b"kernel, profile, turnstile, wakeup" in after[TURNSTILE]
     again = run("patch", "check", "--src", src)
     assert again.exit_code == 0
-    assert again.stdout.count("applied already") == 2
+    assert again.stdout.count("already applied") == 2
 
     assert run("patch", "revert", "--src", src).exit_code == 0
     assert contents(src) == before
@@ -162,16 +162,16 @@ def test_git_and_patch_by_hand_give_the_same_files(
     assert contents(src) == contents(other) == contents(third)
 
 
-def test_applying_twice_is_refused_and_changes_nothing(tree: Path, run: RunCommand) -> None:
+def test_applying_twice_is_an_error_and_changes_nothing(tree: Path, run: RunCommand) -> None:
     run("patch", "apply", "--src", tree)
     before = contents(tree)
     result = run("patch", "apply", "--src", tree)
     assert result.exit_code == 1
-    assert "applied already" in result.stderr
+    assert "already applied" in result.stderr
     assert contents(tree) == before
 
 
-def test_reverting_what_was_never_applied_is_refused(tree: Path, run: RunCommand) -> None:
+def test_reverting_an_unpatched_tree_is_an_error(tree: Path, run: RunCommand) -> None:
     before = contents(tree)
     result = run("patch", "revert", "--src", tree)
     assert result.exit_code == 1
@@ -179,7 +179,7 @@ def test_reverting_what_was_never_applied_is_refused(tree: Path, run: RunCommand
     assert contents(tree) == before
 
 
-def test_a_half_applied_tree_is_named_and_revert_mends_it(tree: Path, run: RunCommand) -> None:
+def test_a_half_applied_tree_is_an_error_and_revert_repairs_it(tree: Path, run: RunCommand) -> None:
     before = contents(tree)
     run("patch", "apply", "--src", tree)
     (tree / TURNSTILE).write_bytes(before[TURNSTILE])
@@ -193,13 +193,13 @@ def test_a_half_applied_tree_is_named_and_revert_mends_it(tree: Path, run: RunCo
     assert contents(tree) == before
 
 
-def test_other_probes_of_that_name_are_not_patched_over(tree: Path, run: RunCommand) -> None:
+def test_a_tree_with_other_probes_of_that_name_is_not_patched(tree: Path, run: RunCommand) -> None:
     with (tree / QUEUE).open("a") as file:
         file.write("SDT_PROBE_DEFINE0(kernel, profile, sleepq, block);\n")
     for action in ("check", "apply"):
         result = run("patch", action, "--src", tree)
         assert result.exit_code == 1
-        assert f"{QUEUE}: has kernel:profile probes already" in result.stderr
+        assert f"{QUEUE}: already has kernel:profile probes" in result.stderr
 
 
 def test_lines_inserted_above_are_an_offset(tree: Path, run: RunCommand, tool: str) -> None:
@@ -229,7 +229,7 @@ def test_a_changed_context_line_is_fuzz(tree: Path, run: RunCommand, tool: str) 
 
 
 @pytest.mark.parametrize("path", [QUEUE, TURNSTILE])
-def test_where_the_switch_is_gone_file_function_and_line_are_named_and_no_file_changes(
+def test_a_hunk_without_a_place_is_an_error_that_names_file_function_and_line(
     path: str, tree: Path, run: RunCommand, tool: str
 ) -> None:
     edit(tree / path, "\tmi_switch(SW_VOL", "\tmi_switch_to(SW_VOL")
@@ -245,16 +245,16 @@ def test_where_the_switch_is_gone_file_function_and_line_are_named_and_no_file_c
     assert contents(tree) == before
 
 
-def test_a_hunk_that_would_land_in_another_function_is_refused(tree: Path, run: RunCommand) -> None:
+def test_a_hunk_that_fits_another_function_is_an_error(tree: Path, run: RunCommand) -> None:
     edit(tree / QUEUE, "sleepq_switch(void)", "sleepq_other(void)")
     before = contents(tree)
     result = run("patch", "apply", "--src", tree)
     assert result.exit_code == 1
-    assert "sleepq_switch was not found where sleepq_other is" in result.stderr
+    assert "the code of sleepq_switch is in sleepq_other only" in result.stderr
     assert contents(tree) == before
 
 
-def test_carriage_returns_are_an_error_and_stay_as_they_are(tree: Path, run: RunCommand) -> None:
+def test_carriage_returns_are_an_error_and_are_kept(tree: Path, run: RunCommand) -> None:
     place = tree / TURNSTILE
     place.write_bytes(place.read_bytes().replace(b"\n", b"\r\n"))
     before = contents(tree)
@@ -264,7 +264,7 @@ def test_carriage_returns_are_an_error_and_stay_as_they_are(tree: Path, run: Run
     assert contents(tree) == before
 
 
-def test_a_read_only_file_is_left_alone_and_so_is_the_other(tree: Path, run: RunCommand) -> None:
+def test_a_read_only_file_leaves_both_files_unchanged(tree: Path, run: RunCommand) -> None:
     (tree / TURNSTILE).chmod(0o444)
     before = contents(tree)
     result = run("patch", "apply", "--src", tree)
@@ -273,7 +273,7 @@ def test_a_read_only_file_is_left_alone_and_so_is_the_other(tree: Path, run: Run
     assert contents(tree) == before
 
 
-def test_when_the_second_file_cannot_be_replaced_the_first_is_put_back(
+def test_if_the_second_file_cannot_be_replaced_the_first_is_restored(
     tree: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(tree)
@@ -296,7 +296,7 @@ def test_when_the_second_file_cannot_be_replaced_the_first_is_put_back(
     assert contents(tree) == before
 
 
-def test_modes_are_kept(tree: Path, run: RunCommand) -> None:
+def test_file_modes_are_kept(tree: Path, run: RunCommand) -> None:
     (tree / QUEUE).chmod(0o640)
     run("patch", "apply", "--src", tree)
     assert (tree / QUEUE).stat().st_mode & 0o7777 == 0o640
@@ -312,7 +312,7 @@ def test_a_link_stays_a_link(tree: Path, run: RunCommand) -> None:
 
 
 @pytest.mark.parametrize("action", ["show", "check", "apply", "revert"])
-def test_a_directory_that_is_no_source_tree_is_one_line(
+def test_a_directory_without_a_source_tree_is_an_error_of_one_line(
     action: str, tmp_path: Path, run: RunCommand
 ) -> None:
     result = run("patch", action, "--src", tmp_path)
@@ -320,7 +320,7 @@ def test_a_directory_that_is_no_source_tree_is_one_line(
     assert result.stderr.startswith(f"pvprof: error: {tmp_path}: not a FreeBSD source tree")
 
 
-def test_a_tree_without_one_of_the_files_names_it(tree: Path, run: RunCommand) -> None:
+def test_a_missing_file_of_the_tree_is_an_error(tree: Path, run: RunCommand) -> None:
     (tree / TURNSTILE).unlink()
     result = run("patch", "apply", "--src", tree)
     assert result.exit_code == 1
@@ -328,7 +328,7 @@ def test_a_tree_without_one_of_the_files_names_it(tree: Path, run: RunCommand) -
     assert b"(kernel, profile, " not in (tree / QUEUE).read_bytes()
 
 
-def test_neither_tool_installed_is_said(
+def test_an_error_if_neither_patch_nor_git_is_installed(
     tree: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -348,7 +348,7 @@ def test_neither_tool_installed_is_said(
         ('REVISION="0.1"\nBRANCH="CURRENT"\n', "1501502", "stable-15"),
     ],
 )
-def test_the_branch_is_told_from_the_tree(
+def test_the_branch_is_derived_from_the_tree(
     newvers: str, param: str, expected: str, tree: Path
 ) -> None:
     (tree / "sys/conf/newvers.sh").write_text(newvers)
@@ -356,14 +356,14 @@ def test_the_branch_is_told_from_the_tree(
     assert patch.branch_of(tree) == expected
 
 
-def test_a_release_without_a_patch_is_named(tree: Path) -> None:
+def test_a_release_without_a_patch_is_an_error(tree: Path) -> None:
     (tree / "sys/conf/newvers.sh").write_text('REVISION="11.4"\n')
     (tree / "sys/sys/param.h").unlink()
     with pytest.raises(PvprofError, match="FreeBSD 11: there is no patch"):
         patch.branch_of(tree)
 
 
-def test_list_names_every_branch_and_show_prints_a_patch_as_it_is(run: RunCommand) -> None:
+def test_list_prints_every_branch_and_show_the_patch_unchanged(run: RunCommand) -> None:
     listed = run("patch", "list").stdout
     assert [line.split()[0] for line in listed.splitlines()] == list(BRANCHES)
     for name, text in patch.patches().items():
@@ -384,7 +384,7 @@ def test_each_action_has_help_with_an_example(action: str, run: RunCommand) -> N
     assert f"Example: pvprof patch {action}" in result.stdout
 
 
-def test_it_runs_without_numpy_and_pandas(tree: Path) -> None:
+def test_patch_imports_neither_numpy_nor_pandas(tree: Path) -> None:
     program = (
         "import sys; sys.modules['numpy'] = sys.modules['pandas'] = None\n"
         "from pvprof.__main__ import main\n"

@@ -1,4 +1,4 @@
-"""``pvprof patch``: the kernel patches, and putting them into a source tree."""
+"""``pvprof patch``: list the kernel patches, check, apply and revert them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _src_option = click.option(
     help="The FreeBSD source tree.",
 )
 _branch_option = click.option(
-    "--branch", metavar="NAME", help="Take this branch's patch, whatever the tree says."
+    "--branch", metavar="NAME", help="Use the patch of this branch, not of the tree's own."
 )
 
 
@@ -32,8 +32,8 @@ Examples:
 def command() -> None:
     """Add the probes kernel:profile:{sleepq,turnstile}:{block,wakeup} to a kernel's source.
 
-    The tree tells the branch. Build and install a kernel afterwards;
-    kernel-patches/README.md says how, and what the probes carry and cost.
+    The branch is derived from the tree. Build and install a kernel afterwards:
+    kernel-patches/README.md describes how, and the arguments and cost of the probes.
     """
 
 
@@ -56,37 +56,37 @@ def show(src: Path, branch: str | None) -> None:
 @_src_option
 @_branch_option
 def check(src: Path, branch: str | None) -> None:
-    """Say whether the patch applies, or is applied already; the tree stays as it is.
+    """Check whether the patch applies or is already applied; the tree is not changed.
 
-    Exits with 1 where it neither is applied nor applies.
+    Exits with 1 if neither is true.
     """
     name = branch or patch.branch_of(src)
     checks = patch.check(src, patch.patch_for(name))
     patch.refuse(checks)
-    _say(name, {"applies": "applies", "applied": "applied already"}, checks)
+    _print(name, {"applies": "applies", "applied": "already applied"}, checks)
 
 
 @command.command("apply", epilog="Example: pvprof patch apply --src /usr/src")
 @_src_option
 @_branch_option
 def apply(src: Path, branch: str | None) -> None:
-    """Put the patch into the tree: into all of its files, or into none."""
+    """Apply the patch to the tree: to all of its files, or to none."""
     name = branch or patch.branch_of(src)
-    _say(name, {"applies": "patched"}, patch.apply(src, patch.patch_for(name)))
+    _print(name, {"applies": "patched"}, patch.apply(src, patch.patch_for(name)))
 
 
 @command.command("revert", epilog="Example: pvprof patch revert --src /usr/src")
 @_src_option
 @_branch_option
 def revert(src: Path, branch: str | None) -> None:
-    """Take the patch out of the tree again."""
+    """Revert the patch in the tree."""
     name = branch or patch.branch_of(src)
-    _say(name, {"applied": "reverted"}, patch.revert(src, patch.patch_for(name)))
+    _print(name, {"applied": "reverted"}, patch.revert(src, patch.patch_for(name)))
 
 
-def _say(branch: str, words: dict[str, str], checks: tuple[patch.FileCheck, ...]) -> None:
-    """Print a line for each file: what became of it, and where it differs."""
-    for found in checks:
-        note = found.note or ("cleanly" if found.state == "applies" else "")
-        told = f" ({note})" if note else ""
-        click.echo(f"{branch}: {found.path}: {words[found.state]}{told}")
+def _print(branch: str, words: dict[str, str], checks: tuple[patch.FileCheck, ...]) -> None:
+    """Print a line for each file: its state in words, and how it differs."""
+    for file in checks:
+        note = file.note or ("cleanly" if file.state == "applies" else "")
+        suffix = f" ({note})" if note else ""
+        click.echo(f"{branch}: {file.path}: {words[file.state]}{suffix}")
