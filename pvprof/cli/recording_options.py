@@ -40,7 +40,7 @@ class WorkloadCommand(click.Command):
     """A command whose arguments after ``--`` are a workload's words, kept exactly as they are."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Return what click leaves over; take the workload away before click sees the rest.
+        """Return the arguments that click leaves over; the workload is taken off before.
 
         Raises:
             UsageError: ``--`` is the last argument.

@@ -18,7 +18,7 @@ from pvprof.errors import UsageError
 
 
 @pytest.mark.parametrize("mode", D_PROGRAMS)
-def test_the_checked_in_program_is_what_the_generator_prints(mode: str) -> None:
+def test_the_checked_in_program_equals_the_generated_one(mode: str) -> None:
     assert (ROOT / "dscripts" / f"{mode}.d").read_text() == d_program(mode).text()
 
 
@@ -46,7 +46,9 @@ options = st.builds(
 
 
 @given(mode=st.sampled_from(list(D_PROGRAMS)), wanted=options)
-def test_every_program_is_sound_or_refused_with_a_reason(mode: str, wanted: ProgramOptions) -> None:
+def test_every_program_is_sound_or_an_error_with_a_reason(
+    mode: str, wanted: ProgramOptions
+) -> None:
     try:
         wanted.resolved(mode_of(mode), mode)
     except UsageError:
@@ -71,7 +73,7 @@ def test_every_program_is_sound_or_refused_with_a_reason(mode: str, wanted: Prog
         ("curthread->td_wmesg", "curthred->td_wmesg", "unknown name curthred"),
     ],
 )
-def test_the_structural_check_finds_what_it_is_for(sound: str, broken: str, fault: str) -> None:
+def test_the_structural_check_finds_faults(sound: str, broken: str, fault: str) -> None:
     text = d_program("offcpu").text()
     assert sound in text
     faults = faults_of(text.replace(sound, broken))
@@ -79,7 +81,7 @@ def test_the_structural_check_finds_what_it_is_for(sound: str, broken: str, faul
 
 
 @pytest.mark.parametrize("mode", ["offcpu-sdt", "events", "events-sdt", "oncpu", "locks"])
-def test_programs_whose_probes_carry_all_values_need_no_variable(mode: str) -> None:
+def test_programs_whose_probes_carry_all_values_have_no_variable(mode: str) -> None:
     text = d_program(mode).text()
     assert "self->" not in text
     assert not re.search(r"^\t\w+\[.*\] = ", text, re.M)
@@ -121,7 +123,7 @@ def test_offcpu_tries_the_patched_kernel_first() -> None:
 
 
 @pytest.mark.parametrize("mode", [mode for mode in D_PROGRAMS if not mode.endswith("-sdt")])
-def test_a_tree_is_the_workload_without_the_process_that_starts_it(mode: str) -> None:
+def test_a_tree_excludes_the_process_that_starts_the_workload(mode: str) -> None:
     tree = d_program(mode, ProgramOptions(scope="tree", ends_with_workload=True))
     text = tree.text()
     assert "pid != $1 && progenyof($1)" in text
@@ -130,7 +132,7 @@ def test_a_tree_is_the_workload_without_the_process_that_starts_it(mode: str) ->
 
 
 @pytest.mark.parametrize("mode", D_PROGRAMS)
-def test_the_whole_system_is_traced_without_dtrace_itself(mode: str) -> None:
+def test_dtrace_does_not_trace_itself(mode: str) -> None:
     assert "pid != $pid" in d_program(mode).text()
     assert "$1" not in d_program(mode).text()  # dtrace refuses an argument that is not used
 
@@ -157,21 +159,21 @@ def test_short_waits_are_summed_up_instead_of_recorded(mode: str) -> None:
         (ProgramOptions(), "offcup", "no such mode: offcup"),
     ],
 )
-def test_what_cannot_be_is_refused_with_a_reason(
+def test_impossible_options_are_an_error_with_a_reason(
     wanted: ProgramOptions, mode: str, reason: str
 ) -> None:
     with pytest.raises(UsageError, match=reason):
         d_program(mode, wanted)
 
 
-def test_durations_become_tick_probes_without_loss() -> None:
+def test_durations_become_exact_tick_probes() -> None:
     for ns, name in [(10**9, "1s"), (2_500_000_000, "2500ms"), (1_500, "1500ns"), (7_000, "7us")]:
         assert (
             f"profile:::tick-{name}\n" in d_program("offcpu", ProgramOptions(duration_ns=ns)).text()
         )
 
 
-def test_cheap_conditions_come_before_dear_ones() -> None:
+def test_cheap_conditions_come_before_expensive_ones() -> None:
     order = ["p_flag", "pid ==", "execname ==", "pid != $1", "progenyof"]
     wanted = ProgramOptions(scope="tree", pid=7, execname="cc", kernel_processes=False)
     for mode in D_PROGRAMS:
@@ -181,7 +183,7 @@ def test_cheap_conditions_come_before_dear_ones() -> None:
             assert found == sorted(found)
 
 
-def test_programs_are_readable_lines_of_one_statement() -> None:
+def test_programs_have_one_statement_per_line() -> None:
     for mode, wanted in itertools.product(D_PROGRAMS, [ProgramOptions()]):
         text = d_program(mode, wanted).text()
         assert text.startswith("/*\n * ")

@@ -1,6 +1,6 @@
 """``pvprof record --host`` and ``doctor --host`` through a real sshd on loopback.
 
-sshd runs as whoever runs the tests, with keys and configuration of its own. What logs in finds the
+sshd runs as the user of the tests, with keys and configuration of its own. A login finds the
 stand-in for a FreeBSD target.
 """
 
@@ -43,7 +43,7 @@ class Server:
 
     @property
     def options(self) -> dict[str, str]:
-        """Return what ssh must be told to reach it."""
+        """Return the ssh options that reach it."""
         return {
             "Port": str(self.port),
             "IdentityFile": str(self.config / "user"),
@@ -62,7 +62,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     assert sshd, "sshd is missing: scripts/setup dev"
     if os.getuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # where sshd wants to be locked up
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd changes its root to this directory
     for name in ("host", "user", "stranger"):
         keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(config / name)]
         subprocess.run(keygen, check=True)
@@ -115,7 +115,7 @@ class Client:
         self.log_in_with('exec sh -c "$SSH_ORIGINAL_COMMAND"')
 
     def log_in_with(self, text: str) -> None:
-        """Say what a login does, in sh, once the machine looks like the target."""
+        """Set the sh commands of a login, run after the machine looks like the target."""
         env = {name: value for name, value in self.target.env.items() if name != "PYTHONPATH"}
         lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
         lines += [f"cd {shlex.quote(str(self.target.home))}", text]
@@ -135,7 +135,7 @@ class Client:
         return self.start(command, *words).wait()
 
     def recording(self, *words: str) -> Running:
-        """Start a recording of a workload that goes on, and wait until it does."""
+        """Start a recording of a long workload, and wait until it runs."""
         script = "touch started; sleep 60"
         words = ("-o", "out", "--no-symbols", *words, "--", "sh", "-c", script)
         running = self.start("record", *words)
@@ -155,11 +155,11 @@ def client(tmp_path: Path, server: Server, request: pytest.FixtureRequest) -> It
         yield Client(target, server)
 
 
-# --- what goes well ------------------------------------------------------------------------------
+# --- successful runs -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("client", SHELLS, indirect=True)
-def test_a_recording_comes_from_another_host(client: Client) -> None:
+def test_another_host_is_recorded(client: Client) -> None:
     script = 'for word do printf "%s\\0" "$word"; done >got'
     done = client.run("record", "-o", "out", "--", "sh", "-c", script, "sh", *ODD_WORDS)
     assert (done.status, done.left) == (0, [])
@@ -174,7 +174,7 @@ def test_a_recording_comes_from_another_host(client: Client) -> None:
     assert recording.manifest.raw["workload"][4:] == list(ODD_WORDS)
 
 
-def test_a_series_comes_from_another_host(client: Client) -> None:
+def test_a_run_set_is_recorded_on_another_host(client: Client) -> None:
     words = ("-n", "2", "--warmup", "1", "-o", "out", "--no-symbols", "--", "true")
     done = client.run("record", *words)
     assert (done.status, done.left) == (0, [])
@@ -182,14 +182,14 @@ def test_a_series_comes_from_another_host(client: Client) -> None:
     assert names == ["offcpu-1.pvprof", "offcpu-2.pvprof", "set.json", "warmup-1.pvprof"]
 
 
-def test_doctor_looks_at_another_host(client: Client) -> None:
+def test_doctor_checks_another_host(client: Client) -> None:
     done = client.run("doctor")
     assert (done.status, done.said, done.left) == (0, "", [])
     assert "FreeBSD 13.2-RELEASE amd64, PVLOCKPROF" in done.archive.read_text()
 
 
 @pytest.mark.parametrize("shell", ["bash", "tcsh", "busybox sh"])
-def test_any_login_shell_will_do(client: Client, shell: str) -> None:
+def test_the_login_shell_of_the_target_does_not_matter(client: Client, shell: str) -> None:
     """The shell of root was csh until FreeBSD 14."""
     if shutil.which(shell.split(maxsplit=1)[0]) is None:
         pytest.skip(f"no {shell} here")
@@ -201,14 +201,14 @@ def test_any_login_shell_will_do(client: Client, shell: str) -> None:
     assert open_recording(str(client.out)).manifest.raw["complete"] is True
 
 
-def test_what_a_login_says_on_stderr_does_no_harm(client: Client) -> None:
+def test_a_login_may_print_on_stderr(client: Client) -> None:
     client.log_in_with('echo "Welcome to FreeBSD!" >&2; exec sh -c "$SSH_ORIGINAL_COMMAND"')
     done = client.run("record", "-o", "out", "--no-symbols", "--", "true")
     assert (done.status, done.left) == (0, [])
     assert "pvprof: Welcome to FreeBSD!" in done.said.splitlines()
 
 
-def test_a_login_that_talks_on_stdout_is_an_error_that_says_so(client: Client) -> None:
+def test_a_login_that_prints_on_stdout_is_an_error(client: Client) -> None:
     client.log_in_with('echo "Welcome to FreeBSD!"; exec sh -c "$SSH_ORIGINAL_COMMAND"')
     done = client.run("record", "-o", "out", "--no-symbols", "--", "true")
     assert done.status == 3
@@ -218,7 +218,7 @@ def test_a_login_that_talks_on_stdout_is_an_error_that_says_so(client: Client) -
     assert done.left == []
 
 
-def test_the_directory_on_the_target_can_be_chosen(client: Client) -> None:
+def test_tmpdir_names_the_directory_on_the_target(client: Client) -> None:
     place = client.target.top / "large"
     place.mkdir()
     words = ("--tmpdir", str(place), "-o", "out", "--no-symbols", "--")
@@ -231,7 +231,7 @@ def test_the_directory_on_the_target_can_be_chosen(client: Client) -> None:
 # --- the target cannot ---------------------------------------------------------------------------
 
 
-def test_who_is_not_root_there_is_told_so(client: Client) -> None:
+def test_not_root_on_the_other_host_is_an_error(client: Client) -> None:
     client.target.set(uid="1001\n")
     done = client.run("record", "-o", "out", "--", "true")
     assert done.status == 3
@@ -242,7 +242,7 @@ def test_who_is_not_root_there_is_told_so(client: Client) -> None:
     assert done.left == []
 
 
-def test_a_host_that_is_no_freebsd_is_named(client: Client) -> None:
+def test_a_host_of_another_system_is_an_error(client: Client) -> None:
     client.target.set(system="SunOS\n")
     done = client.run("record", "-o", "out", "--", "true")
     assert (done.status, done.said) == (
@@ -255,7 +255,9 @@ def test_a_host_that_is_no_freebsd_is_named(client: Client) -> None:
 
 
 @pytest.mark.parametrize("command", [("record", "-o", "out", "--", "true"), ("doctor",)])
-def test_a_refused_connection_is_ssh_s_to_explain(client: Client, command: tuple[str, ...]) -> None:
+def test_a_refused_connection_shows_the_message_of_ssh(
+    client: Client, command: tuple[str, ...]
+) -> None:
     client.options["Port"] = str(free_port())
     done = client.run(*command)
     assert done.status == 3
@@ -265,7 +267,7 @@ def test_a_refused_connection_is_ssh_s_to_explain(client: Client, command: tuple
     assert done.left == []
 
 
-def test_an_unknown_host_key_is_refused(client: Client) -> None:
+def test_an_unknown_host_key_is_an_error(client: Client) -> None:
     client.options["UserKnownHostsFile"] = "/dev/null"
     done = client.run("record", "-o", "out", "--", "touch", "ran")
     assert done.status == 3
@@ -274,7 +276,7 @@ def test_an_unknown_host_key_is_refused(client: Client) -> None:
     assert done.left == []
 
 
-def test_a_key_that_the_host_does_not_know_is_refused(client: Client) -> None:
+def test_a_key_that_the_host_does_not_know_is_an_error(client: Client) -> None:
     client.options["IdentityFile"] = str(client.server.config / "stranger")
     done = client.run("record", "-o", "out", "--", "touch", "ran")
     assert done.status == 3
@@ -282,21 +284,21 @@ def test_a_key_that_the_host_does_not_know_is_refused(client: Client) -> None:
     assert not (client.target.home / "ran").exists()
 
 
-def test_an_option_that_ssh_does_not_know_is_named(client: Client) -> None:
+def test_an_unknown_ssh_option_is_an_error(client: Client) -> None:
     client.options["NoSuchOption"] = "1"
     done = client.run("record", "-o", "out", "--", "true")
     assert done.status == 3
     assert "nosuchoption" in done.said.lower()
 
 
-def test_a_missing_ssh_is_named(client: Client) -> None:
+def test_a_missing_ssh_is_an_error(client: Client) -> None:
     client.target.env["PATH"] = str(client.target.top)
     done = client.run("record", "-o", "out", "--", "true")
     assert done.status == 3
     assert done.said.startswith("pvprof: error: cannot start ssh: No such file or directory")
 
 
-def test_ssh_killed_in_the_middle_leaves_nothing_on_either_side(client: Client) -> None:
+def test_a_killed_ssh_leaves_nothing_on_either_side(client: Client) -> None:
     running = client.recording()
     os.kill(client.target.pid_of("ssh -T"), signal.SIGKILL)
     done = running.wait()
@@ -307,7 +309,7 @@ def test_ssh_killed_in_the_middle_leaves_nothing_on_either_side(client: Client) 
     assert done.left == []
 
 
-def test_the_other_end_of_ssh_killed_in_the_middle_leaves_nothing(client: Client) -> None:
+def test_a_killed_ssh_server_process_leaves_nothing(client: Client) -> None:
     running = client.recording()
     os.kill(session_of(client.target), signal.SIGKILL)
     done = running.wait()
@@ -318,14 +320,14 @@ def test_the_other_end_of_ssh_killed_in_the_middle_leaves_nothing(client: Client
 
 
 def session_of(target: StandIn) -> int:
-    """Return the process of sshd's that serves what runs on the target."""
+    """Return the sshd process that serves the connection."""
     pid = target.pid_of("fake_dtrace.py")
     while b"sshd" not in Path(f"/proc/{pid}/cmdline").read_bytes():
         pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
     return pid
 
 
-def test_a_connection_cut_while_sending_keeps_what_came(client: Client) -> None:
+def test_a_connection_cut_while_sending_keeps_what_arrived(client: Client) -> None:
     """The kernel's symbols are sent last: they are cut, and the recording opens."""
     (client.target.state / "symbols").write_bytes(os.urandom(2_000_000))
     client.log_in_with('sh -c "$SSH_ORIGINAL_COMMAND" | head -c 500000')
@@ -339,7 +341,7 @@ def test_a_connection_cut_while_sending_keeps_what_came(client: Client) -> None:
     assert done.left == []
 
 
-def test_a_recording_cut_in_its_data_opens_as_far_as_it_came(client: Client) -> None:
+def test_a_recording_with_cut_data_opens(client: Client) -> None:
     client.log_in_with('sh -c "$SSH_ORIGINAL_COMMAND" | head -c 5000')
     done = client.run("record", "events", "-o", "out", "--no-symbols", "--", "true")
     assert done.status == 1
@@ -351,10 +353,10 @@ def test_a_recording_cut_in_its_data_opens_as_far_as_it_came(client: Client) -> 
     assert done.left == []
 
 
-# --- the user has seen enough --------------------------------------------------------------------
+# --- interrupts ----------------------------------------------------------------------------------
 
 
-def test_ctrl_c_keeps_what_was_recorded(client: Client) -> None:
+def test_ctrl_c_keeps_the_recording(client: Client) -> None:
     running = client.recording()
     running.process.send_signal(signal.SIGINT)
     done = running.wait()
@@ -366,7 +368,7 @@ def test_ctrl_c_keeps_what_was_recorded(client: Client) -> None:
     assert done.left == []
 
 
-def test_ctrl_c_on_a_terminal_also_reaches_ssh_and_keeps_what_was_recorded(client: Client) -> None:
+def test_ctrl_c_on_a_terminal_keeps_the_recording(client: Client) -> None:
     running = client.recording()
     os.killpg(running.process.pid, signal.SIGINT)
     done = running.wait()

@@ -1,4 +1,4 @@
-"""The recorder's own text, run by real shells on a stand-in for FreeBSD: what goes well."""
+"""The recorder's text, run by real shells on a stand-in for FreeBSD: successful runs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_every_mode_gives_a_recording_that_opens_and_is_complete(
     assert re.search(r"^#end \d+ \d+$", data, re.M)
 
 
-def test_the_manifest_tells_what_ran_and_where(target: StandIn) -> None:
+def test_the_manifest_has_facts_about_the_run_and_the_target(target: StandIn) -> None:
     plan = plan_for(
         "offcpu",
         "sh",
@@ -131,7 +131,7 @@ def test_the_manifest_tells_what_ran_and_where(target: StandIn) -> None:
     }
 
 
-def test_a_run_without_workload_ends_after_its_duration(target: StandIn) -> None:
+def test_a_run_without_a_workload_ends_after_its_duration(target: StandIn) -> None:
     done = target.run(plan_for("offcpu", options={"duration_ns": 200_000_000}))
     manifest = done.manifest
     assert manifest["complete"] is True
@@ -142,7 +142,7 @@ def test_a_run_without_workload_ends_after_its_duration(target: StandIn) -> None
     assert done.left == []
 
 
-def test_a_patched_kernel_is_recorded_by_its_probes(target: StandIn) -> None:
+def test_a_patched_kernel_is_recorded_with_its_own_probes(target: StandIn) -> None:
     target.dtrace(patched=True)
     done = target.run(plan_for("offcpu", "true"))
     assert done.said == ""
@@ -162,14 +162,14 @@ def test_the_workload_gets_its_words_exactly(target: StandIn) -> None:
     assert [os.fsencode(word) for word in done.manifest["workload"]][4:] == expected
 
 
-def test_the_workload_runs_only_once_tracing_is_on(target: StandIn) -> None:
+def test_the_workload_starts_after_tracing_has_begun(target: StandIn) -> None:
     target.dtrace(begin_s=0.3)
     done = target.run(plan_for("offcpu", "sh", "-c", 'cat "$TMPDIR"/pvprof.*/*/raw.out'))
     assert done.manifest["exit_status"] == 0
     assert b"\n#begin " in done.member("workload.txt")
 
 
-def test_what_the_workload_prints_is_kept_apart(target: StandIn) -> None:
+def test_the_output_of_the_workload_has_a_file_of_its_own(target: StandIn) -> None:
     script = 'echo out; echo err >&2; [ -z "$(cat)" ] && echo no stdin'
     done = target.run(plan_for("offcpu", "sh", "-c", script))
     assert done.manifest["complete"] is True
@@ -186,7 +186,7 @@ def test_the_workloads_times_are_in_the_manifest(target: StandIn) -> None:
     assert manifest["real_s"] >= 0.14
 
 
-def test_an_exit_status_of_the_workload_is_kept(target: StandIn) -> None:
+def test_the_exit_status_of_the_workload_is_in_the_manifest(target: StandIn) -> None:
     done = target.run(plan_for("offcpu", "sh", "-c", "exit 3"))
     assert done.status == 0
     assert done.manifest["exit_status"] == 3
@@ -194,14 +194,14 @@ def test_an_exit_status_of_the_workload_is_kept(target: StandIn) -> None:
     assert done.manifest["complete"] is True
 
 
-def test_the_kernels_symbols_and_modules_come_along(target: StandIn) -> None:
+def test_a_recording_has_the_symbols_and_modules_of_the_kernel(target: StandIn) -> None:
     done = target.run(plan_for("offcpu", "true", has_symbols=True))
     assert gzip.decompress(done.recording.symbols) == gzip.decompress(SYMBOLS.read_bytes())
     assert "dtraceall.ko" in done.recording.kldstat
     assert "symbols.nm.gz" not in target.run(plan_for("offcpu", "true")).members
 
 
-def test_drops_are_counted_and_kept(target: StandIn) -> None:
+def test_drops_are_counted_and_their_messages_kept(target: StandIn) -> None:
     said = (RECORDINGS / "drops.err").read_text()
     drops = sum(int(count) for count in re.findall(r"^dtrace: (\d+) .*drop", said, re.M))
     target.dtrace(stderr=said)
@@ -210,7 +210,7 @@ def test_drops_are_counted_and_kept(target: StandIn) -> None:
     assert done.recording.stderr == said
 
 
-def test_progress_tells_seconds_bytes_and_drops(target: StandIn) -> None:
+def test_progress_lines_have_seconds_bytes_and_drops(target: StandIn) -> None:
     target.dtrace(stderr="dtrace: 13 drops on CPU 5\n")
     running = target.start(recorder(plan_for("events", options={"duration_ns": 0})))
     running.until("pvprof: progress: ").say(b"stop\n")
@@ -220,7 +220,7 @@ def test_progress_tells_seconds_bytes_and_drops(target: StandIn) -> None:
     assert int(match[1]) > 1000
 
 
-def test_a_recording_without_an_end_of_its_own_ends_by_the_word_stop(target: StandIn) -> None:
+def test_a_recording_without_a_limit_ends_with_the_word_stop(target: StandIn) -> None:
     running = target.start(recorder(plan_for("offcpu", options={"duration_ns": 0})))
     running.until("state: recording").say(b"stop\n")
     done = running.wait()
@@ -228,13 +228,13 @@ def test_a_recording_without_an_end_of_its_own_ends_by_the_word_stop(target: Sta
     assert done.manifest["complete"] is True
 
 
-def test_words_that_mean_nothing_are_ignored(target: StandIn) -> None:
+def test_unknown_words_on_stdin_are_ignored(target: StandIn) -> None:
     running = target.start(recorder(plan_for("offcpu", "sleep", "0.3")))
     running.until("state: recording").say(b"\nstopp\nstop it\n")
     assert running.wait().manifest["complete"] is True
 
 
-def test_the_shell_accepts_the_whole_text_and_so_does_shellcheck(target: StandIn) -> None:
+def test_each_shell_parses_the_whole_text(target: StandIn) -> None:
     for text in (recorder(plan_for("offcpu", *ODD_WORDS)), doctor()):
         data = text.encode("utf-8", "surrogateescape")
         checked = subprocess.run(
@@ -252,7 +252,7 @@ def test_shellcheck_finds_nothing_in_the_recorder() -> None:
         assert (checked.returncode, checked.stdout.decode()) == (0, "")
 
 
-def test_a_plan_whose_program_and_workload_do_not_fit_is_refused() -> None:
+def test_a_plan_whose_options_do_not_fit_its_workload_is_an_error() -> None:
     with pytest.raises(UsageError, match="ends with the workload"):
         plan_for("offcpu", options={"ends_with_workload": True})
     with pytest.raises(UsageError, match="no workload"):
@@ -264,7 +264,7 @@ def test_a_plan_whose_program_and_workload_do_not_fit_is_refused() -> None:
     assert "--all" in (refused.value.hint or "")
 
 
-def test_one_process_is_recorded_if_it_is_there(target: StandIn) -> None:
+def test_a_single_process_is_recorded_if_it_exists(target: StandIn) -> None:
     done = target.run(plan_for("offcpu", options={"pid": os.getpid()}))
     assert done.manifest["complete"] is True
     everybody = {"scope": "system", "pid": os.getpid()}
@@ -279,7 +279,7 @@ def carried(*words: str) -> str:
     return recorder(plan_for("offcpu", *words), is_carried=True)
 
 
-def test_a_carried_recorder_writes_one_archive_where_it_is_told(target: StandIn) -> None:
+def test_a_carried_recorder_writes_the_archive_that_o_names(target: StandIn) -> None:
     done = target.start(carried("sleep", "0.1"), "-o", "mine.tar.gz", carried=True).wait()
     assert (done.status, done.left) == (0, [])
     assert [place.name for place in target.home.iterdir()] == ["mine.tar.gz"]
@@ -288,7 +288,7 @@ def test_a_carried_recorder_writes_one_archive_where_it_is_told(target: StandIn)
     assert done.manifest["workload"] == ["sleep", "0.1"]
 
 
-def test_a_carried_recorder_names_its_archive_itself_and_says_so(target: StandIn) -> None:
+def test_a_carried_recorder_chooses_a_name_and_prints_it(target: StandIn) -> None:
     running = target.start(carried("true"), carried=True)
     done = running.wait()
     (made,) = target.home.iterdir()
@@ -308,7 +308,7 @@ def test_a_carried_recorder_overwrites_nothing(target: StandIn) -> None:
 
 
 @pytest.mark.parametrize("place", ["nowhere/mine.tar.gz", "file/mine.tar.gz"])
-def test_a_carried_recorder_says_at_once_that_it_cannot_write(target: StandIn, place: str) -> None:
+def test_a_carried_recorder_checks_its_output_first(target: StandIn, place: str) -> None:
     (target.home / "file").write_text("")
     done = target.start(carried("touch", "ran"), "-o", place, carried=True).wait()
     assert (done.status, done.said) == (3, f"pvprof: error: cannot write {place}")
@@ -316,14 +316,14 @@ def test_a_carried_recorder_says_at_once_that_it_cannot_write(target: StandIn, p
     assert done.left == []
 
 
-def test_a_carried_recorder_knows_its_options(target: StandIn) -> None:
+def test_a_carried_recorder_rejects_unknown_options(target: StandIn) -> None:
     done = target.start(carried("true"), "--fast", carried=True).wait()
     assert done.status == 3
     assert done.said.startswith("pvprof: error: unknown option: --fast\npvprof: hint: usage: sh ")
 
 
-def test_stdin_means_nothing_to_a_carried_recorder(target: StandIn) -> None:
-    """It starts with stdin at its end already: that is no cut connection."""
+def test_a_carried_recorder_does_not_read_stdin(target: StandIn) -> None:
+    """Its stdin is at its end from the start, which is not a cut connection."""
     done = target.start(carried("sleep", "0.2"), "-o", "-", carried=True).wait()
     assert done.status == 0
     assert done.manifest["complete"] is True
@@ -333,7 +333,7 @@ def test_stdin_means_nothing_to_a_carried_recorder(target: StandIn) -> None:
 
 
 def findings(target: StandIn) -> dict[str, tuple[str, str, str]]:
-    """Return the doctor's findings: by what was looked at, state, detail and hint."""
+    """Return the doctor's findings: state, detail and hint by subject."""
     done = target.start(doctor()).wait()
     assert (done.status, done.said, done.left) == (0, "", [])
     rows = [line.split("\t") for line in done.archive.read_text().splitlines()]
@@ -349,7 +349,7 @@ def test_doctor_finds_nothing_bad_on_a_good_target(target: StandIn) -> None:
     assert found["dtrace"] == ("ok", "dtrace: Sun D 1.13", "")
 
 
-def test_doctor_says_what_a_stock_kernel_lacks_without_calling_it_bad(target: StandIn) -> None:
+def test_doctor_notes_what_a_stock_kernel_lacks(target: StandIn) -> None:
     found = findings(target)
     state, detail, hint = found["offcpu-sdt"]
     assert (state, detail) == ("note", "this kernel has no kernel:profile probes")
@@ -363,21 +363,21 @@ def test_doctor_has_a_hint_for_everything_bad(target: StandIn) -> None:
     (target.lock / "pid").write_text(str(os.getpid()))
     lock = [f"lock {target.lock}"]
     done = target.start(doctor()).wait(left=lock)
-    assert done.left == lock  # not the doctor's to take away
+    assert done.left == lock  # the doctor must not remove it
     rows = [line.split("\t") for line in done.archive.read_text().splitlines()]
     bad = {what: hint for state, what, _, hint in rows if state == "bad"}
     assert set(bad) == {"root", "jail", "lock", "dtrace"}
     assert all(bad.values())
 
 
-def test_doctor_says_that_a_system_without_tracer_is_none(target: StandIn) -> None:
+def test_doctor_finds_a_system_without_a_tracer_bad(target: StandIn) -> None:
     target.set(system="SunOS\n")
     state, detail, hint = findings(target)["system"]
     assert (state, detail) == ("bad", "target runs SunOS; pvprof records on FreeBSD, Linux")
     assert "--host" in hint
 
 
-def test_doctor_leaves_a_foreign_lock_of_a_dead_process_alone(target: StandIn) -> None:
+def test_doctor_does_not_remove_the_lock_of_a_dead_recorder(target: StandIn) -> None:
     target.lock.mkdir()
     (target.lock / "pid").write_text("0999999999")
     lock = [f"lock {target.lock}"]
@@ -386,7 +386,7 @@ def test_doctor_leaves_a_foreign_lock_of_a_dead_process_alone(target: StandIn) -
     assert done.left == lock
 
 
-def test_the_options_in_the_manifest_are_those_that_were_given() -> None:
+def test_the_manifest_has_the_options_that_were_given() -> None:
     text = recorder(plan_for("offcpu", options={"execname": "it's"}))
     line = next(line for line in text.splitlines() if line.startswith("options="))
     value = subprocess.run(

@@ -1,6 +1,6 @@
-"""The recorder's own text on a stand-in for a FreeBSD target: what goes wrong.
+"""The recorder's text, run by real shells on a stand-in for FreeBSD: faults.
 
-After each fault: a message that says it, nothing left behind, and whatever data there were open.
+After each fault there is a message, nothing is left behind, and the data that came can be opened.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def target(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandIn]:
 
 
 def assert_refused(done: Outcome, message: str, hint: str = "") -> None:
-    """See that nothing was recorded, why, and that nothing is left."""
+    """Check that nothing was recorded, the reason, and that nothing is left."""
     lines = done.said.splitlines()
     assert lines[0].startswith("pvprof: error: ")
     assert message in lines[0]
@@ -46,7 +46,7 @@ def assert_refused(done: Outcome, message: str, hint: str = "") -> None:
 
 
 def assert_dropped(done: Outcome) -> None:
-    """See that everything was thrown away because somebody wanted it so."""
+    """Check that the recording was dropped on request."""
     assert done.said == "pvprof: note: dropped: nothing is left of the recording"
     assert done.status == 130
     assert done.archive.read_bytes() == b""
@@ -54,7 +54,7 @@ def assert_dropped(done: Outcome) -> None:
 
 
 def assert_incomplete(done: Outcome, reason: str) -> None:
-    """See that a recording came, which opens, and says why it is incomplete."""
+    """Check that a recording came, opens, and has the reason why it is incomplete."""
     assert done.status == 0
     assert done.incomplete_reason() == reason
     assert f"pvprof: note: incomplete: {reason}" in done.said.splitlines()
@@ -71,24 +71,24 @@ def recording(target: StandIn, *words: str, mode: str = "offcpu") -> Running:
 # --- the target cannot ---------------------------------------------------------------------------
 
 
-def test_who_is_not_root_is_told_so(target: StandIn) -> None:
+def test_not_root_is_an_error(target: StandIn) -> None:
     target.set(uid="1001\n")
     assert_refused(target.run(plan_for("offcpu", "true")), "not root on target", "log in as root")
 
 
-def test_root_in_a_jail_is_told_that_dtrace_refuses(target: StandIn) -> None:
+def test_root_in_a_jail_is_an_error(target: StandIn) -> None:
     target.dtrace(denied=True)
     done = target.run(plan_for("offcpu", "true"))
     assert_refused(done, "DTrace requires additional privileges", "not in a jail")
 
 
-def test_a_process_that_is_not_there_is_no_recording_of_nothing(target: StandIn) -> None:
-    nobody = 2**22 + 1  # more than Linux has
-    done = target.run(plan_for("offcpu", options={"pid": nobody}))
-    assert_refused(done, f"no process {nobody} on target")
+def test_a_process_that_does_not_exist_is_an_error(target: StandIn) -> None:
+    missing = 2**22 + 1  # greater than any process id of Linux
+    done = target.run(plan_for("offcpu", options={"pid": missing}))
+    assert_refused(done, f"no process {missing} on target")
 
 
-def test_another_system_is_refused(target: StandIn) -> None:
+def test_another_system_is_an_error(target: StandIn) -> None:
     target.set(system="SunOS\n")
     assert_refused(
         target.run(plan_for("offcpu", "true")),
@@ -106,13 +106,13 @@ def test_a_missing_module_is_loaded(target: StandIn) -> None:
     assert done.left == []
 
 
-def test_a_module_that_cannot_be_loaded_is_asked_for(target: StandIn) -> None:
+def test_a_module_that_cannot_be_loaded_is_an_error(target: StandIn) -> None:
     target.set(loaded=None, no_modules="")
     done = target.run(plan_for("offcpu", "true"))
     assert_refused(done, "DTrace device not available on system", "kldload dtraceall")
 
 
-def test_offcpu_falls_back_to_what_a_stock_kernel_has_and_says_so(target: StandIn) -> None:
+def test_offcpu_falls_back_to_the_stock_program_with_a_note(target: StandIn) -> None:
     target.dtrace(patched=False)
     done = target.run(plan_for("offcpu", "true"))
     assert done.said == FALLEN_BACK
@@ -123,34 +123,34 @@ def test_offcpu_falls_back_to_what_a_stock_kernel_has_and_says_so(target: StandI
 
 
 @pytest.mark.parametrize("mode", ["offcpu-sdt", "events-sdt"])
-def test_a_mode_for_patched_kernels_asks_for_the_patch(target: StandIn, mode: str) -> None:
+def test_a_mode_for_patched_kernels_needs_the_patch(target: StandIn, mode: str) -> None:
     target.dtrace(patched=False)
     done = target.run(plan_for(mode, "true"))
     assert_refused(done, "this kernel has no kernel:profile probes", "apply the kernel patch")
 
 
-def test_a_missing_probe_is_named(target: StandIn) -> None:
+def test_a_missing_probe_is_an_error(target: StandIn) -> None:
     target.dtrace(lacking=["lockstat:::*"])
     done = target.run(plan_for("locks", "true"))
     probe = "probe description lockstat:::adaptive-block does not match any probes"
     assert_refused(done, probe, "kldload dtraceall")
 
 
-def test_what_the_d_compiler_says_is_passed_on(target: StandIn) -> None:
+def test_messages_of_the_d_compiler_are_shown(target: StandIn) -> None:
     target.dtrace(no_member="td_lockname")
     done = target.run(plan_for("offcpu", "true"))
     message = "in action list: td_lockname is not a member of struct thread"
     assert_refused(done, message, "pvprof script prints the program")
 
 
-def test_a_program_that_compiles_and_cannot_be_enabled_stops_no_workload(target: StandIn) -> None:
+def test_a_program_that_cannot_be_enabled_starts_no_workload(target: StandIn) -> None:
     target.dtrace(patched=True, dies="could not enable tracing: Permission denied")
     done = target.run(plan_for("offcpu", "touch", "ran"))
     assert_refused(done, "could not enable tracing: Permission denied", "pvprof script")
     assert not (target.home / "ran").exists()
 
 
-def test_a_directory_that_cannot_be_written_is_named(target: StandIn) -> None:
+def test_a_directory_that_cannot_be_written_is_an_error(target: StandIn) -> None:
     nowhere = f"{target.top}/nowhere"
     done = target.run(plan_for("offcpu", "true", directory=nowhere))
     assert_refused(done, f"cannot make a directory in {nowhere}", "set TMPDIR")
@@ -159,22 +159,22 @@ def test_a_directory_that_cannot_be_written_is_named(target: StandIn) -> None:
 # --- the workload --------------------------------------------------------------------------------
 
 
-def test_a_workload_that_is_not_found_is_named(target: StandIn) -> None:
+def test_a_workload_that_does_not_exist_is_an_error(target: StandIn) -> None:
     done = target.run(plan_for("offcpu", "no such program", "x"))
     assert_refused(done, "workload not found: no such program")
 
 
-def test_a_workload_that_is_not_executable_is_named(target: StandIn) -> None:
+def test_a_workload_that_is_not_executable_is_an_error(target: StandIn) -> None:
     (target.home / "notes.txt").write_text("no program")
     done = target.run(plan_for("offcpu", "./notes.txt"))
     assert_refused(done, "./notes.txt")
 
 
-def test_a_directory_is_no_workload(target: StandIn) -> None:
+def test_a_directory_as_workload_is_an_error(target: StandIn) -> None:
     assert_refused(target.run(plan_for("offcpu", "/")), "workload not executable: /")
 
 
-def test_a_workload_whose_interpreter_is_missing_was_not_started(target: StandIn) -> None:
+def test_a_workload_without_its_interpreter_is_not_started(target: StandIn) -> None:
     script = target.home / "script"
     script.write_text("#!/nowhere/sh\n")
     script.chmod(0o755)
@@ -192,7 +192,7 @@ def test_a_workload_that_dies_by_a_signal_is_reported(target: StandIn, name: str
     assert done.manifest["exit_status"] == 128 + number
 
 
-def test_a_large_exit_status_is_not_taken_for_a_signal(target: StandIn) -> None:
+def test_a_large_exit_status_is_not_a_signal(target: StandIn) -> None:
     words = "echo time: command terminated abnormally here; exit 200"
     done = target.run(plan_for("offcpu", "sh", "-c", words))
     assert done.manifest["exit_status"] == 200
@@ -201,7 +201,7 @@ def test_a_large_exit_status_is_not_taken_for_a_signal(target: StandIn) -> None:
     assert (done.said, done.left) == ("", [])
 
 
-def test_a_workload_that_says_what_time_says_is_believed_by_its_status(target: StandIn) -> None:
+def test_a_workload_that_prints_messages_of_time_is_not_misread(target: StandIn) -> None:
     words = "echo time: command terminated abnormally; exit 3"
     done = target.run(plan_for("offcpu", "sh", "-c", words))
     assert done.manifest["exit_status"] == 3
@@ -216,14 +216,12 @@ DAEMONS = {
 
 
 @pytest.mark.parametrize("script", DAEMONS.values(), ids=DAEMONS)
-def test_a_workload_that_leaves_a_daemon_ends_the_recording_at_once(
-    target: StandIn, script: str
-) -> None:
+def test_a_daemon_of_the_workload_does_not_delay_the_end(target: StandIn, script: str) -> None:
     running = target.start(recorder(plan_for("offcpu", "sh", "-c", script)))
     running.process.wait(60)
     daemon = int((target.home / "pid").read_text())
     wait_until(lambda: [pid for pid, _ in target.processes()] == [daemon], "only the daemon left")
-    os.kill(daemon, signal.SIGKILL)  # it is not the recorder's to end
+    os.kill(daemon, signal.SIGKILL)  # the recorder must not end it
     done = running.wait()
     assert done.manifest["complete"] is True
     assert done.manifest["exit_status"] == 0
@@ -233,14 +231,14 @@ def test_a_workload_that_leaves_a_daemon_ends_the_recording_at_once(
 
 
 def is_static(program: str) -> bool:
-    """Tell whether an ELF file asks for no interpreter: it has no PT_INTERP."""
+    """Tell whether an ELF file needs no interpreter: it has no PT_INTERP."""
     data = Path(program).read_bytes()
     start, size, count = (*struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54))
     kinds = [struct.unpack_from("<I", data, start + n * size)[0] for n in range(count)]
     return data[:4] == b"\x7fELF" and 3 not in kinds
 
 
-def test_a_static_binary_is_a_workload_like_any_other(target: StandIn) -> None:
+def test_a_static_binary_can_be_the_workload(target: StandIn) -> None:
     assert is_static("/sbin/ldconfig")
     assert not is_static("/bin/sleep")
     done = target.run(plan_for("offcpu", "/sbin/ldconfig", "-V"))
@@ -249,7 +247,7 @@ def test_a_static_binary_is_a_workload_like_any_other(target: StandIn) -> None:
     assert (done.said, done.left) == ("", [])
 
 
-def test_a_workload_that_ignores_sigterm_is_ended_all_the_same(target: StandIn) -> None:
+def test_a_workload_that_ignores_sigterm_is_killed(target: StandIn) -> None:
     script = "trap '' TERM; sh -c 'while :; do sleep 0.1; done' & echo $! >child; wait"
     running = recording(target, "sh", "-c", script)
     wait_until((target.home / "child").exists, "the workload's child")
@@ -257,7 +255,7 @@ def test_a_workload_that_ignores_sigterm_is_ended_all_the_same(target: StandIn) 
     assert_incomplete(running.wait(), "stopped before its end")
 
 
-def test_a_stopped_workload_is_ended_too(target: StandIn) -> None:
+def test_a_stopped_workload_is_ended(target: StandIn) -> None:
     running = recording(target, "sh", "-c", "echo $$ >pid; kill -s STOP $$; sleep 60")
     wait_until((target.home / "pid").exists, "the workload")
     running.say(b"stop\n")
@@ -267,7 +265,7 @@ def test_a_stopped_workload_is_ended_too(target: StandIn) -> None:
 # --- the tracer ----------------------------------------------------------------------------------
 
 
-def test_what_dtrace_wrote_before_it_was_killed_is_kept(target: StandIn) -> None:
+def test_the_output_of_a_killed_dtrace_is_kept(target: StandIn) -> None:
     running = recording(target, "sleep", "60", mode="events")
     os.kill(target.pid_of("fake_dtrace.py"), signal.SIGKILL)
     done = running.wait()
@@ -279,11 +277,11 @@ def test_what_dtrace_wrote_before_it_was_killed_is_kept(target: StandIn) -> None
 
 
 def end_dtrace(target: StandIn) -> None:
-    """Ask dtrace to end, as somebody else than the recorder may."""
+    """Ask dtrace to end, as another process than the recorder may."""
     os.kill(target.pid_of("fake_dtrace.py"), signal.SIGTERM)
 
 
-def test_a_tracer_that_ends_while_the_workload_goes_on_leaves_an_incomplete_recording(
+def test_a_tracer_that_ends_before_the_workload_leaves_an_incomplete_recording(
     target: StandIn,
 ) -> None:
     running = recording(target, "sleep", "60")
@@ -293,8 +291,8 @@ def test_a_tracer_that_ends_while_the_workload_goes_on_leaves_an_incomplete_reco
     assert (done.manifest["tracer_status"], done.manifest["end_marker"]) == (0, True)
 
 
-def test_a_workload_that_ends_a_little_after_the_tracer_is_recorded_whole(target: StandIn) -> None:
-    """Its end is what ends the tracer, and it may not be quite gone then."""
+def test_a_workload_may_end_shortly_after_the_tracer(target: StandIn) -> None:
+    """Its end ends the tracer, which may notice before the process is gone."""
     running = recording(target, "sleep", "1")
     end_dtrace(target)
     assert running.wait().manifest["complete"] is True
@@ -309,7 +307,7 @@ def test_a_tracer_that_ends_before_its_time_leaves_an_incomplete_recording(
     assert_incomplete(running.wait(), "dtrace ended before the time was over")
 
 
-def test_dtrace_that_gives_up_by_itself_leaves_an_incomplete_recording(target: StandIn) -> None:
+def test_dtrace_that_aborts_leaves_an_incomplete_recording(target: StandIn) -> None:
     said = (RECORDINGS / "build-events.err").read_text()
     lowered, *drops, gave_up = said.splitlines(keepends=True)
     abort = gave_up.removeprefix("dtrace: processing aborted: ").strip()
@@ -321,14 +319,14 @@ def test_dtrace_that_gives_up_by_itself_leaves_an_incomplete_recording(target: S
     assert lowered == "dtrace: buffer size lowered to 4m\n"
 
 
-def test_an_end_that_dtrace_missed_is_noticed(target: StandIn) -> None:
+def test_tracing_ends_if_dtrace_misses_the_end_of_the_workload(target: StandIn) -> None:
     fast = target.top / "bin" / "sleep"
-    fast.write_text("#!/bin/sh\nexec /bin/sleep 0.1\n")  # so that five seconds do not last long
+    fast.write_text("#!/bin/sh\nexec /bin/sleep 0.1\n")  # makes the five seconds short
     fast.chmod(0o755)
     target.dtrace(patched=True, misses_exit=True, end_s=1)
     done = target.run(plan_for("offcpu", "true"))
     assert done.manifest["complete"] is True
-    assert done.manifest["end_marker"] is True  # told twice to end, dtrace prints no END
+    assert done.manifest["end_marker"] is True  # if asked twice to end, dtrace prints no END
     assert done.left == []
 
 
@@ -343,7 +341,7 @@ exit $status
 
 
 def on_small_disk(target: StandIn, text: str) -> Outcome:
-    """Run a recorder whose temporary directory has one megabyte; see that it leaves that empty."""
+    """Run a recorder whose temporary directory has one megabyte; check that it is left empty."""
     maps_root = () if os.getuid() == 0 else ("--map-root-user",)
     prefix = ("unshare", *maps_root, "--mount", "sh", "-c", SMALL_DISK)
     done = target.start(text, prefix=prefix).wait()
@@ -353,15 +351,15 @@ def on_small_disk(target: StandIn, text: str) -> Outcome:
     return done
 
 
-def test_a_full_disk_on_the_target_leaves_what_fits(target: StandIn) -> None:
+def test_a_full_disk_on_the_target_keeps_what_fits(target: StandIn) -> None:
     target.dtrace(patched=True, floods=True)
     done = on_small_disk(target, recorder(plan_for("events", "sleep", "60")))
     assert_incomplete(done, f"no space left in {done_work(done)}")
     assert len(done.recording.data) > 100_000
 
 
-def test_a_full_disk_that_dtrace_does_not_notice_is_noticed(target: StandIn) -> None:
-    """dtrace clears a failed flush and goes on: its end is missing, and it exits with 0."""
+def test_a_full_disk_that_dtrace_ignores_makes_the_recording_incomplete(target: StandIn) -> None:
+    """dtrace ignores a failed flush: the end mark is missing, and it exits with 0."""
     words = ("dd", "if=/dev/zero", f"of={target.tmp}/hog", "bs=1024", "count=2000")
     done = on_small_disk(target, recorder(plan_for("wakeup", *words)))
     assert_incomplete(done, f"no space left in {done_work(done)}")
@@ -374,7 +372,7 @@ def done_work(done: Outcome) -> str:
     return done.said.rpartition(" ")[2]
 
 
-def test_symbols_for_which_there_is_no_room_cost_nothing_else(target: StandIn) -> None:
+def test_symbols_without_room_are_left_out(target: StandIn) -> None:
     (target.state / "symbols").write_bytes(os.urandom(2_000_000))
     done = on_small_disk(target, recorder(plan_for("offcpu", "true", has_symbols=True)))
     assert done.status == 0
@@ -382,7 +380,7 @@ def test_symbols_for_which_there_is_no_room_cost_nothing_else(target: StandIn) -
     assert "symbols.nm.gz" not in done.members
 
 
-# --- whoever waits for it ------------------------------------------------------------------------
+# --- connections and signals ----------------------------------------------------------------------
 
 
 def test_a_cut_connection_leaves_nothing(target: StandIn) -> None:
@@ -391,10 +389,10 @@ def test_a_cut_connection_leaves_nothing(target: StandIn) -> None:
     assert_dropped(running.wait())
 
 
-def test_what_was_started_the_moment_before_a_cut_is_ended_too(target: StandIn) -> None:
-    """The heartbeat runs, and the shell has not yet written down which process it is."""
+def test_a_cut_connection_ends_a_process_started_just_before(target: StandIn) -> None:
+    """The process runs, and the shell has not yet kept its number in a variable."""
     text = recorder(plan_for("offcpu", "sleep", "60"))
-    moment = "\tbeat 3<&- &\n"
+    moment = "\treport_progress 3<&- &\n"
     assert text.count(moment) == 1
     slow = text.replace(moment, f"{moment}\tsay 'state: at that moment'\n\tsleep 2\n")
     running = target.start(slow)
@@ -403,15 +401,15 @@ def test_what_was_started_the_moment_before_a_cut_is_ended_too(target: StandIn) 
     assert_dropped(running.wait())
 
 
-def test_a_cut_connection_leaves_nothing_under_nohup_either(target: StandIn) -> None:
-    ignoring = ("sh", "-c", "trap '' HUP; exec \"$@\"", "nohup")  # for good: no shell can undo it
+def test_a_cut_connection_leaves_nothing_under_nohup(target: StandIn) -> None:
+    ignoring = ("sh", "-c", "trap '' HUP; exec \"$@\"", "nohup")  # no shell can undo it
     running = target.start(recorder(plan_for("offcpu", "sleep", "60")), prefix=ignoring)
     running.until("state: recording")
     running.hang_up()
     assert_dropped(running.wait())
 
 
-def test_a_connection_cut_before_tracing_began_leaves_nothing(target: StandIn) -> None:
+def test_a_connection_cut_before_tracing_leaves_nothing(target: StandIn) -> None:
     target.dtrace(patched=True, begin_s=60)
     running = target.start(recorder(plan_for("offcpu", "touch", "ran")))
     target.pid_of("raw.out")
@@ -437,7 +435,7 @@ def test_the_second_stop_drops_the_recording(target: StandIn) -> None:
     assert_dropped(running.wait())
 
 
-def test_stop_before_tracing_began_drops_the_recording(target: StandIn) -> None:
+def test_stop_before_tracing_drops_the_recording(target: StandIn) -> None:
     target.dtrace(patched=True, begin_s=60)
     running = target.start(recorder(plan_for("offcpu", "touch", "ran")))
     target.pid_of("raw.out")
@@ -453,7 +451,7 @@ def test_drop_drops_the_recording(target: StandIn) -> None:
 
 
 def carried(target: StandIn, *words: str) -> Running:
-    """Start a recorder as somebody does who carried it there, and wait until it records."""
+    """Start a recorder by hand, and wait until it records."""
     text = recorder(plan_for("offcpu", *words), is_carried=True)
     return target.start(text, "-o", "mine.tar.gz", carried=True).until("state: recording")
 
@@ -470,7 +468,7 @@ def test_a_signal_to_a_carried_recorder_keeps_the_recording(
     assert [place.name for place in target.home.iterdir()] == ["mine.tar.gz"]
 
 
-def test_ctrl_c_on_a_terminal_reaches_all_and_keeps_the_recording(target: StandIn) -> None:
+def test_ctrl_c_on_a_terminal_keeps_a_carried_recording(target: StandIn) -> None:
     running = carried(target, "sleep", "60")
     os.killpg(running.process.pid, signal.SIGINT)
     done = running.wait()
@@ -496,7 +494,7 @@ def test_a_closed_terminal_drops_a_carried_recording(target: StandIn) -> None:
     assert list(target.home.iterdir()) == []
 
 
-def test_an_output_that_runs_out_of_space_is_named(target: StandIn) -> None:
+def test_a_full_disk_under_the_output_is_an_error(target: StandIn) -> None:
     """The archive's own file system is full: ulimit makes every larger file fail."""
     (target.state / "symbols").write_bytes(os.urandom(3_000_000))
     text = recorder(plan_for("offcpu", "true", has_symbols=True), is_carried=True)
@@ -517,7 +515,7 @@ def test_an_output_that_runs_out_of_space_is_named(target: StandIn) -> None:
 # --- other recorders -----------------------------------------------------------------------------
 
 
-def test_a_second_recorder_is_refused_and_does_not_disturb_the_first(target: StandIn) -> None:
+def test_a_second_recorder_is_an_error_and_does_not_disturb_the_first(target: StandIn) -> None:
     first = recording(target, "sleep", "60")
     second = target.start(recorder(plan_for("offcpu", "true")))
     second.process.wait(60)
@@ -531,7 +529,7 @@ def test_a_second_recorder_is_refused_and_does_not_disturb_the_first(target: Sta
     assert_incomplete(first.wait(), "stopped before its end")
 
 
-def test_the_lock_of_a_recorder_that_was_killed_is_taken_over(target: StandIn) -> None:
+def test_the_lock_of_a_killed_recorder_is_taken_over(target: StandIn) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
     target.lock.mkdir()
@@ -541,20 +539,20 @@ def test_the_lock_of_a_recorder_that_was_killed_is_taken_over(target: StandIn) -
     assert done.left == []
 
 
-def test_a_lock_that_names_nobody_is_taken_over(target: StandIn) -> None:
+def test_a_lock_without_a_process_is_taken_over(target: StandIn) -> None:
     target.lock.mkdir()
     done = target.run(plan_for("offcpu", "true"))
     assert done.manifest["complete"] is True
     assert done.left == []
 
 
-def test_a_lock_that_cannot_be_made_is_named(target: StandIn) -> None:
+def test_a_lock_that_cannot_be_made_is_an_error(target: StandIn) -> None:
     target.env["PVPROF_LOCK"] = "/nowhere/lock"
     assert_refused(target.run(plan_for("offcpu", "true")), "cannot make the lock /nowhere/lock")
 
 
 def kill_all_of(target: StandIn) -> None:
-    """Kill what a recorder left running; again and again: one may just have started another."""
+    """Kill all processes of a recorder, repeatedly: one may just have started another."""
 
     def is_empty() -> bool:
         found = target.processes()
@@ -566,11 +564,11 @@ def kill_all_of(target: StandIn) -> None:
     wait_until(is_empty, "nothing that runs")
 
 
-def test_a_recorder_that_was_killed_does_not_keep_the_next_one_from_work(target: StandIn) -> None:
+def test_a_killed_recorder_does_not_block_the_next_one(target: StandIn) -> None:
     running = recording(target, "sleep", "60")
     running.process.kill()
     running.process.wait()
-    kill_all_of(target)  # nobody can clean up after kill -9
+    kill_all_of(target)  # nothing can clean up after kill -9
     for place in target.tmp.iterdir():
         subprocess.run(["rm", "-r", place], check=True)
     done = target.run(plan_for("offcpu", "true"))

@@ -1,4 +1,4 @@
-"""What becomes of a run whose recorder is lost, lies, or cannot be reached."""
+"""Runs whose recorder is lost, sends garbage, or cannot be reached."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from pvprof.collect.target import Target
 from pvprof.errors import TargetError, UsageError
 from pvprof.recording.open import open_recording
 
-RAW = "".join(f"{random.Random(number).random()}\n" for number in range(20_000))  # hard to pack
+RAW = "".join(
+    f"{random.Random(number).random()}\n" for number in range(20_000)
+)  # does not compress well
 
 
 def _archive(members: dict[str, str]) -> bytes:
@@ -30,7 +32,7 @@ def _archive(members: dict[str, str]) -> bytes:
 
 
 def _target(tmp_path: Path, data: bytes, script: str) -> Target:
-    """Return a target whose shell runs a script of the test's, instead of the recorder."""
+    """Return a target whose shell runs a script of the test instead of the recorder."""
     (tmp_path / "data").write_bytes(data)
     text = f"cat >/dev/null & cd {shlex.quote(str(tmp_path))}; {script}"
     return Target(root_command=("sh", "-c", text))
@@ -98,12 +100,12 @@ def test_an_archive_without_output_is_no_recording(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_place_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         record(_target(tmp_path, WHOLE, "cat data"), "", tmp_path / "no/out", Listener())
 
 
-def test_progress_and_states_are_told_as_they_come(tmp_path: Path) -> None:
+def test_listeners_hear_states_progress_and_messages(tmp_path: Path) -> None:
     script = (
         "echo 'pvprof: state: recording' >&2; echo 'pvprof: progress: 3 4096 12' >&2;"
         "echo 'pvprof: note: a note' >&2; echo 'Warning: added a key' >&2; cat data"
@@ -126,7 +128,7 @@ def test_findings_of_a_doctor_have_four_parts(tmp_path: Path) -> None:
     ]
 
 
-def test_a_program_that_is_not_there_is_an_error() -> None:
+def test_a_missing_program_is_an_error() -> None:
     with pytest.raises(TargetError, match="cannot start no-such-program"):
         examine(Target(root_command=("no-such-program",)), "")
 
@@ -137,7 +139,7 @@ def test_a_host_that_ssh_would_take_for_something_else_is_refused(host: str) -> 
         Target(host=host)
 
 
-def test_ssh_gets_its_options_and_a_shell_that_reads_stdin() -> None:
+def test_ssh_gets_its_options_and_starts_a_shell_that_reads_stdin() -> None:
     target = Target("root@build13", ("Port=2222", "User=x"), ("doas",))
     words = "ssh -T -o Port=2222 -o User=x -- root@build13 doas sh -s"
     assert target.command() == words.split()

@@ -1,7 +1,7 @@
-"""What a D program says: clauses, probes, statements. Knows nothing of what they do.
+"""The syntax of a D program: clauses, probes, statements.
 
-This module and those that import it load as little as they can: they start some hundred times
-while the tests run, and dataclasses, pathlib and typing would be most of each start.
+This module and those that import it import as little as they can: they start some hundred times
+during the tests, and dataclasses, pathlib and typing would take most of each start.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _UNITS_S = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "": 1.0}
 
 
 class DError(Exception):
-    """The compiler refuses the program; its text is what libdtrace says."""
+    """The compiler rejects the program, with libdtrace's message."""
 
 
 class Clause:
@@ -103,7 +103,7 @@ def matching(probe: str, probes: list[tuple[str, ...]]) -> list[tuple[str, ...]]
 
 
 def call_of(statement: str) -> Call | None:
-    """Return the printf or printa that a statement is, or None."""
+    """Return the printf or printa of a statement, or None."""
     match = re.fullmatch(r'(printf|printa)\("((?:[^"\\]|\\.)*)"(?:, (.*))?\)', statement, re.S)
     if match is None:
         return None
@@ -112,7 +112,7 @@ def call_of(statement: str) -> Call | None:
 
 
 def _blank(match: re.Match[str]) -> str:
-    """Take out what may hold any character, but keep the place of everything else."""
+    """Return a string or comment, blanked out and of the same length."""
     return re.sub(r"[^\n]", '"' if match[0].startswith('"') else " ", match[0])
 
 
@@ -149,7 +149,7 @@ def _clauses(bare: str, text: str) -> list[Clause]:
 
 
 def _split(text: str, mark: str) -> list[str]:
-    """Split at a character that stands neither in a string nor in brackets."""
+    """Split at a character that is neither in a string nor in brackets."""
     parts = [""]
     depth = 0
     for piece in re.findall(r'"(?:[^"\\]|\\.)*"|.', text, re.S):
@@ -162,7 +162,7 @@ def _split(text: str, mark: str) -> list[str]:
 
 
 def _check_arguments(bare: str, arguments: list[str]) -> None:
-    """See that the macro arguments are those that the program speaks of."""
+    """Check that the macro arguments are those that the program uses."""
     referred: dict[int, int] = {}
     for match in re.finditer(r"\$+(\d+)", bare):
         referred.setdefault(int(match[1]), _line(bare, match.start()))

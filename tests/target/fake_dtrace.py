@@ -1,19 +1,19 @@
-"""dtrace(1), as far as it can be told from outside.
+"""dtrace(1), as seen from outside.
 
-``dtrace.json`` in the stand-in's directory steers it; all may be missing:
+``dtrace.json`` in the stand-in's directory controls it; every setting may be missing:
 
 =============  ==================================================================
 patched        the kernel has the kernel:profile probes
-denied         nobody may trace, not even root: a jail
-lacking        patterns of probes that it lacks, like ``sched:::*``
+denied         tracing is not allowed, not even for root: a jail
+lacking        patterns of probes that it lacks, such as ``sched:::*``
 no_member      a name that no structure of it has
-stderr         lines said while tracing
-dies           said instead of tracing, exit 1
-abort          said at once instead of tracing on, exit 1
-floods         records come without end, until there is no room
-misses_exit    the workload's end goes by unseen
-begin_s        how long it takes until BEGIN
-end_s          how long END takes
+stderr         lines printed to stderr while tracing
+dies           message printed instead of tracing; exit status 1
+abort          message printed after tracing has begun; exit status 1
+floods         it prints records without end, until the disk is full
+misses_exit    it does not notice the end of the workload
+begin_s        time until BEGIN, in seconds
+end_s          time that END takes, in seconds
 =============  ==================================================================
 """
 
@@ -40,7 +40,7 @@ STATE = os.environ["PVPROF_FAKE"]
 OPTIONS = "32:6:aAb:Bc:CD:ef:FGhHi:I:lL:m:n:o:p:P:qs:SU:vVwx:X:Z"
 UNDERSTOOD = "elnoPqsV"
 HEADING = f"{'ID':>5} {'PROVIDER':>10} {'MODULE':>17} {'FUNCTION':>33} NAME"
-_MOST_MB = 4
+MAX_BUFFER_MB = 4
 _BUFFER_BYTES = 32768  # stdio's, on UFS
 
 Probes = list[tuple[str, ...]]
@@ -62,7 +62,7 @@ def usage(text: str) -> NoReturn:
 
 
 def known_probes(settings: dict[str, Any]) -> Probes:
-    """Return the probes of a real 13.2 (its ``dtrace -l``), and what the settings change."""
+    """Return the probes of a real 13.2 (its ``dtrace -l``), as the settings change them."""
     found: Probes = []
     for line in replay.text_of("dtrace-l.nofbt").splitlines():
         match = re.fullmatch(r" *\d+ +(\S+) (.{17}) (.{33}) (\S+)", line)
@@ -83,7 +83,7 @@ def known_probes(settings: dict[str, Any]) -> Probes:
 
 
 class Output:
-    """The stream that -o names: buffered, and on a full disk as careless as stdio."""
+    """The stream that -o names: buffered, and like stdio it ignores a full disk."""
 
     def __init__(self, name: str) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -104,7 +104,7 @@ class Output:
     def flush(self) -> None:
         try:
             self._push()
-        except OSError as error:  # dtrace clears the error and goes on
+        except OSError as error:  # dtrace clears the error and continues
             if error.errno not in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
                 raise
 
@@ -114,7 +114,7 @@ class Output:
 
 
 class Tracer:
-    """A program while it runs."""
+    """A running program."""
 
     def __init__(self, program: Program, arguments: list[str], settings: dict[str, Any]) -> None:
         self._program = program
@@ -149,11 +149,11 @@ class Tracer:
 
     def _say_lowered(self) -> None:
         size = self._program.option("bufsize")
-        if size and int(size.removesuffix("m")) > _MOST_MB:
-            sys.stderr.write(f"dtrace: buffer size lowered to {_MOST_MB}m\n")
+        if size and int(size.removesuffix("m")) > MAX_BUFFER_MB:
+            sys.stderr.write(f"dtrace: buffer size lowered to {MAX_BUFFER_MB}m\n")
 
     def _trace(self, output: Output) -> int:
-        """Go on until something ends it; return the exit status."""
+        """Run until something ends it; return the exit status."""
         begun = time.monotonic()
         sys.stderr.write(self._settings.get("stderr", ""))
         while not self._wishes:
@@ -188,7 +188,7 @@ class Tracer:
                     output.write(printed(clause, event))
 
     def _fits(self, clause: Clause, kind: str) -> bool:
-        """Tell whether a clause is the one for this kind of event."""
+        """Tell whether a clause is for this kind of event."""
         text = " ".join(clause.statements)
         if "printf(" not in text or clause.probes[0].startswith("dtrace:::"):
             return False
@@ -253,7 +253,7 @@ def cell(text: str, record: replay.Record) -> str:
 
 
 def printed(clause: Clause, event: replay.Event) -> str:
-    """Return what the statements of a clause print for an event."""
+    """Return the output of a clause's statements for an event."""
     parts = []
     for statement in clause.statements:
         call = call_of(statement)
@@ -292,7 +292,7 @@ def value_of(expression: str, values: dict[str, Any]) -> Any:
 
 
 def open_device(settings: dict[str, Any], is_compiling: bool) -> bool:
-    """Return whether there are probes; end the program where dtrace_open() fails."""
+    """Tell whether there are probes; end the program if dtrace_open() fails."""
     uid = os.environ.get("PVPROF_FAKE_UID") or content(STATE, "uid").strip()
     if uid != "0" or settings.get("denied"):
         reason = "DTrace requires additional privileges"
@@ -300,13 +300,13 @@ def open_device(settings: dict[str, Any], is_compiling: bool) -> bool:
         reason = "DTrace device not available on system"
     else:
         return True
-    if is_compiling:  # -e does without the device
+    if is_compiling:  # -e does not need the device
         return False
     fatal(f"failed to initialize dtrace: {reason}")
 
 
 def list_probes(descriptions: list[str], probes: Probes) -> None:
-    """Do what -l does; that nothing was found is no failure."""
+    """Do what -l does; to find nothing is not a failure."""
     sys.stdout.write(f"{HEADING}\n")
     for description in descriptions:
         found = matching(description, probes)

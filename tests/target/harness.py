@@ -1,4 +1,4 @@
-"""Runs a recorder on the stand-in, and looks what it leaves behind."""
+"""Run a recorder on the stand-in, and check what it leaves behind."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from pvprof.recording.open import open_recording
 BIN = Path(__file__).parent / "bin"
 SHELLS = ("dash", "busybox")
 LONG_S = 60
-"""Longer than anything lasts that works; who waits so long waits for what will not come."""
+"""Longer than anything takes that works."""
 
 
 def wait_until(is_met: Callable[[], object], what: str, patience_s: float = LONG_S) -> None:
-    """Wait for something, and fail the test that it does not come."""
+    """Wait until a condition holds; fail the test if it does not."""
     deadline = time.monotonic() + patience_s
     while not is_met():
         if time.monotonic() > deadline:
-            pytest.fail(f"waited in vain: {what}")
+            pytest.fail(f"timeout: {what}")
         time.sleep(0.01)
 
 
@@ -43,8 +43,8 @@ def plan_for(
 ) -> Plan:
     """Return the plan of a workload's run as `pvprof record MODE -- WORDS` has it.
 
-    Without words it is a run that lasts half a second. The kernel's symbols take most of a run's
-    time here, and are left out.
+    Without words the run takes half a second. The kernel's symbols are left out: they would take
+    most of a run's time here.
     """
     ends: dict[str, Any] = (
         {"scope": "tree", "ends_with_workload": True} if words else {"duration_ns": 500_000_000}
@@ -59,8 +59,8 @@ class Outcome:
 
     Attributes:
         status: its exit status, negative for a signal.
-        said: its stderr, less the lines that only tell how it goes on.
-        archive: what it sent.
+        said: its stderr, without lines of progress and state.
+        archive: the file with its stdout.
         left: what it left behind: processes, temporary files, a lock.
     """
 
@@ -91,7 +91,7 @@ class Outcome:
             return file.read()
 
     def incomplete_reason(self) -> str:
-        """Return why the recording that it sent is incomplete; it must be, and open."""
+        """Return the reason of an incomplete recording; check that it is one, and opens."""
         manifest = self.manifest
         assert manifest["complete"] is False
         assert [problem.kind for problem in self.recording.problems] == ["incomplete"]
@@ -104,7 +104,7 @@ class StandIn:
 
     Attributes:
         top: a directory of its own.
-        shell: which sh it has: dash or busybox.
+        shell: dash or busybox.
     """
 
     top: Path
@@ -136,7 +136,9 @@ class StandIn:
             capture_output=True,
             check=False,
         )
-        assert told.stdout == b"", "this busybox looks not in PATH: install busybox, not -static"
+        assert told.stdout == b"", (
+            "this busybox does not look in PATH: install busybox, not -static"
+        )
         self.set(system="FreeBSD\n", uid="0\n", jailed="0\n", loaded="")
         self.dtrace()
 
@@ -151,7 +153,7 @@ class StandIn:
             running.end()
 
     def set(self, **facts: str | None) -> None:
-        """Set facts of the machine; None takes one away."""
+        """Set facts of the machine; None removes one."""
         for name, text in facts.items():
             place = self.state / name.replace("_", "-")
             if text is None:
@@ -160,7 +162,7 @@ class StandIn:
                 place.write_text(text)
 
     def dtrace(self, **settings: Any) -> None:
-        """Say how dtrace behaves: see `fake_dtrace`."""
+        """Set how dtrace behaves: see `fake_dtrace`."""
         (self.state / "dtrace.json").write_text(json.dumps(settings))
 
     def start(
@@ -168,7 +170,7 @@ class StandIn:
     ) -> Running:
         """Start a recorder as `sh -s` with a pipe as stdin, or from a file if it is carried.
 
-        `prefix` stands before that command.
+        `prefix` comes before that command.
         """
         script = self.top / "rec.sh"
         script.write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -183,12 +185,12 @@ class StandIn:
         return self.start(recorder(plan)).wait()
 
     def join(self, running: Running) -> int:
-        """Look after a recorder; return its number."""
+        """Register a recorder, to end it later; return its number."""
         self._started.append(running)
         return len(self._started)
 
     def processes(self) -> list[tuple[int, str]]:
-        """Return the processes that descend from what was started here: pid and command."""
+        """Return pid and command of the processes that were started here, and of their children."""
         mark = f"PVPROF_FAKE={self.state}\0".encode()
         found = []
         for place in Path("/proc").iterdir():
@@ -201,7 +203,7 @@ class StandIn:
         return found
 
     def pid_of(self, part: str) -> int:
-        """Return the process whose command holds a text; it must be there soon."""
+        """Return the process whose command contains a text; wait for it."""
         found: list[int] = []
 
         def look() -> bool:
@@ -212,14 +214,14 @@ class StandIn:
         return found[0]
 
     def left(self, expected: Sequence[str] = (), patience_s: float = 10) -> list[str]:
-        """Return what is there besides the machine's own files.
+        """Return processes, files and locks that a recorder left.
 
-        What was killed may take a moment to go, so it waits a while for what is `expected`.
+        Killed processes take a moment to end, so this waits until only the `expected` are left.
         """
         deadline = time.monotonic() + patience_s
         while True:
             found = [f"process {pid}: {command}" for pid, command in self.processes()]
-            # rglob fails where a directory goes away under it; os.walk does not
+            # rglob fails if a directory is removed while it runs; os.walk does not
             for top, directories, files in os.walk(self.tmp):
                 found += [f"file {Path(top) / name}" for name in (*directories, *files)]
             found += [f"lock {self.lock}"] if self.lock.exists() else []
@@ -229,7 +231,7 @@ class StandIn:
 
 
 class Running:
-    """A recorder at work, or pvprof itself."""
+    """A running recorder, or pvprof itself."""
 
     def __init__(
         self,
@@ -239,7 +241,7 @@ class Running:
         has_stdin: bool,
         terminal: dict[str, int] | None = None,
     ) -> None:
-        """Start a command; `terminal` is an open file in place of ``stdout`` or ``stderr``."""
+        """Start a command; `terminal` has open files to use as ``stdout`` or ``stderr``."""
         self._machine = machine
         number = machine.join(self)
         self.archive = machine.top / f"sent-{number}.tar.gz"
@@ -271,7 +273,7 @@ class Running:
         return self._errors.read_text("utf-8", "replace")
 
     def until(self, text: str) -> Running:
-        """Wait until it has said something."""
+        """Wait until its stderr contains a text."""
         wait_until(
             lambda: text in self.said or self.process.poll() is not None, f"{text!r} in {self.said}"
         )
@@ -279,7 +281,7 @@ class Running:
         return self
 
     def wait(self, left: Sequence[str] = ()) -> Outcome:
-        """Wait for its end, and until no more is left than is named."""
+        """Wait for its end, and until only `left` is left behind."""
         try:
             status = self.process.wait(LONG_S)
         except subprocess.TimeoutExpired:
@@ -290,7 +292,7 @@ class Running:
         return Outcome(status, "\n".join(said), self.archive, self._machine.left(left))
 
     def end(self) -> None:
-        """Close its stdin and see that it is gone."""
+        """Close its stdin and wait for its end."""
         if self.process.stdin:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()

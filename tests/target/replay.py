@@ -1,4 +1,4 @@
-"""What a real FreeBSD 13.2 recorded, as records that a D program's own formats print again."""
+"""Records of a real FreeBSD 13.2, for the formats of a D program to print."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ END_NS, END_WALL_NS = 274726812735, 1795372041155037378
 """The clocks in events.out, at its begin and end."""
 
 _FRAMES = r"((?:.*`.*\n)+)"
-_MOST = 300
+MAX_RECORDS = 300
 
 
 class Record:
@@ -34,7 +34,7 @@ class Record:
 
 
 class Event:
-    """One happening: the values of D expressions in its probe, and the stack."""
+    """One event: the values of D expressions in its probe, and the stack."""
 
     def __init__(self, kind: str, values: dict[str, int | str], frames: str = "") -> None:
         self.kind = kind
@@ -49,12 +49,12 @@ def text_of(name: str) -> str:
 
 
 def records(mode: str, variant: str) -> list[Record]:
-    """Return what was recorded in an aggregating mode."""
+    """Return the records of an aggregating mode."""
     return list({"offcpu": _offcpu}.get(mode, _OTHERS.get(mode, _none))(variant))
 
 
 def histograms(mode: str) -> list[Record]:
-    """Return the bodies of quantize() in that mode, as the frames of records."""
+    """Return the bodies of quantize() in a mode, as the frames of records."""
     if mode == "locks":
         found = re.findall(
             r"^Q ([a-z-]+)\|(.*) (\n(?: .*\n)+)", text_of("lockstat-provider.out"), re.M
@@ -92,7 +92,7 @@ def _oncpu(_variant: str) -> Iterator[Record]:
         head, *frames, count = block.split("\n")
         event = "user" if head.startswith("user ") else "on-cpu"
         numbers[event] += 1
-        if numbers[event] <= _MOST:
+        if numbers[event] <= MAX_RECORDS:
             name = head.removeprefix("user ")
             stack = "".join(f"{frame}\n" for frame in frames)
             yield Record(event, {"exec": name}, stack, int(count))
@@ -117,7 +117,7 @@ def _locks(_variant: str) -> Iterator[Record]:
 def _wakeup(_variant: str) -> Iterator[Record]:
     found = re.findall(rf"^(\S.*)\n{_FRAMES}-> (.*)\n(\d+)$", text_of("wakeup.out"), re.M)
     for waker, frames, sleeper, value in found:
-        # What was waited for is not in that recording.
+        # That recording does not have the wait message.
         fields = {"name": "wait", "sleeper": sleeper, "exec": waker}
         yield Record("wakeup", fields, frames, int(value))
 
@@ -134,7 +134,7 @@ _OTHERS = {"oncpu": _oncpu, "locks": _locks, "wakeup": _wakeup, "runq": _runq}
 
 
 def events(has_wakers: bool) -> list[Event]:
-    """Return the sleeps, with the runs that end them, in the order of a kernel's buffers."""
+    """Return the sleeps and the runs that end them, in the order of a kernel's buffers."""
     found: list[Event] = []
     pattern = (
         r"^E (\d+) (\d+) (\d+) (\d+) (\d+) (\S+) ([ts]) ([0-9a-f]+) (\d+) (.*)\n\n((?: +.*\n)+)"
@@ -148,7 +148,7 @@ def events(has_wakers: bool) -> list[Event]:
         found.append(Event(kind, values, match[11]))
         woken = {"timestamp": start + waited, "elapsed": waited, **where}
         found.append(Event("on-cpu", woken))
-        if len(found) >= _MOST:
+        if len(found) >= MAX_RECORDS:
             break
     if has_wakers:
         found += _wakers()
@@ -158,7 +158,7 @@ def events(has_wakers: bool) -> list[Event]:
 def _wakers() -> Iterator[Event]:
     text = text_of("events-wakeups.out.gz")
     pattern = r"^W (\d+) (\d+) (\d+) (\d+) (.*)\n\n((?: +.*\n)+)"
-    for match in list(re.finditer(pattern, text, re.M))[:_MOST]:
+    for match in list(re.finditer(pattern, text, re.M))[:MAX_RECORDS]:
         time_ns, sleeper, waker, cpu = map(int, match.groups()[:4])
         values: dict[str, int | str] = {
             "timestamp": time_ns,
