@@ -2,7 +2,7 @@
 
 Owns one row per mode and, inside it, one per program; everything that depends on a mode looks it up
 here: the generators, the recorder, the options, `pvprof script --list`, the notes on overhead. It
-knows no probes: the builders of the programs are in ``dtrace.modes`` and ``bpftrace.modes``.
+knows no probes: the builders of the programs are in ``dtrace.builders`` and ``bpftrace.builders``.
 """
 
 from __future__ import annotations
@@ -247,7 +247,15 @@ _RUNQ = Mode(
 )
 
 MODES: dict[str, Mode] = {
-    mode.name: mode for mode in (_OFFCPU, _EVENTS, _ONCPU, _LOCK_WAITS, _WAKEUP, _RUNQ)
+    mode.name: mode
+    for mode in (
+        _OFFCPU,
+        _EVENTS,
+        _ONCPU,
+        _LOCK_WAITS,
+        _WAKEUP,
+        _RUNQ,
+    )
 }
 
 
