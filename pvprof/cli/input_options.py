@@ -32,7 +32,8 @@ class ReadingGroup:
     input_format: str | None = option(
         "--input-format",
         type=click.Choice(list(LAYOUTS)),
-        help="Layout of the text, if it is not recognised.",
+        metavar="LAYOUT",
+        help=f"Layout of the text, if it is not detected: {', '.join(LAYOUTS)}.",
     )
     profile: str | None = option(
         "--profile", metavar="REGEX", help="Read these profiles of a speedscope file."
