@@ -50,7 +50,8 @@ from pvprof.parse.linux.bpftrace_json import (
 from pvprof.parse.native.fields import record_key
 from pvprof.parse.native.header import Header, Marks, Tally, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
-from pvprof.parse.native.wait_records import Sleep, WaitRecorder, WakeRecord
+from pvprof.parse.native.wait_records import WaitRecorder
+from pvprof.parse.native.wait_rows import Sleep, WakeRecord
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import FrameNames, decode

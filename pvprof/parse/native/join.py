@@ -25,7 +25,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable, WakeupTable
-from pvprof.parse.native.wait_records import NO_WAIT
+from pvprof.parse.native.wait_rows import NO_WAIT
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Addresses, Bools, Ints

@@ -45,7 +45,8 @@ from pvprof.parse.native.fields import (
 )
 from pvprof.parse.native.header import Header, Marks, Tally, find_header, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
-from pvprof.parse.native.wait_records import WaitRecorder, WakeRecord, read_return, sleep_of
+from pvprof.parse.native.wait_records import WaitRecorder
+from pvprof.parse.native.wait_rows import WakeRecord, read_return, sleep_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics

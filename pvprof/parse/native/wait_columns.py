@@ -16,7 +16,7 @@ import numpy as np
 from pvprof.model.arrays import INT64_MAX
 from pvprof.parse.line_cache import FallBackError
 from pvprof.parse.native.join import COLUMNS, Switches, narrow
-from pvprof.parse.native.wait_records import NO_WAIT, Rows, read_return
+from pvprof.parse.native.wait_rows import NO_WAIT, Rows, read_return
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Addresses, Bools, Ints

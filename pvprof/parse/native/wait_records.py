@@ -21,72 +21,23 @@ The columns are made in ``wait_columns``, which is only imported if there are wa
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack, stack_of
 from pvprof.parse.line_cache import FallBackError, LineCache, Numbering
 from pvprof.parse.native.fields import CutOffError, DamagedError, read_fields, record_key
+from pvprof.parse.native.wait_rows import NO_WAIT, Rows, Sleep, WakeRecord
 from pvprof.parse.text.frames import FrameNames
 
 if TYPE_CHECKING:
     from pvprof.parse.native.join import Switches
 
-NO_WAIT = -1
-"""In place of a wait that the kernel did not measure itself."""
-
 _MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
-_RETURN = re.compile(rb"R ([0-9]{1,19}) ([0-9]{1,19}) [0-9]{1,19}(?: ([0-9]{1,19}))?")
 _INDENT = b"        "
 _ROWS_PER_PART = 1 << 16
-
-
-class Sleep(NamedTuple):
-    """A thread begins to wait; numbers that the kernel did not give are 0."""
-
-    time_ns: int
-    tid: int
-    pid: int
-    cpu: int
-    owner_tid: int = 0
-    object_address: int = 0
-
-
-class WakeRecord(NamedTuple):
-    """A thread is woken by the thread or interrupt that runs as `waker_tid`."""
-
-    time_ns: int
-    sleeper_tid: int
-    waker_tid: int
-    cpu: int
-
-
-def sleep_of(words: Sequence[bytes]) -> Sleep:
-    """Return the sleep of an ``S`` record, by its words after the letter."""
-    time, tid, pid, cpu, _mechanism, address, owner = words
-    return Sleep(int(time), int(tid), int(pid), int(cpu), int(owner), int(address, 16))
-
-
-def read_return(line: bytes) -> tuple[int, int, int] | None:
-    """Return time, thread and wait (or `NO_WAIT`) of an ``R`` line, or None for any other line."""
-    match = _RETURN.fullmatch(line)
-    if match is None:
-        return None
-    time, tid, wait = match.groups()
-    return int(time), int(tid), NO_WAIT if wait is None else int(wait)
-
-
-@dataclass(slots=True)
-class Rows:
-    """Rows that wait to become columns, each in the order of the columns of `Switches`."""
-
-    switches: list[tuple[int, int, int, bool]] = field(default_factory=list)
-    sleeps: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
-    wakes: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
 
 
 def _parse_key(keys: Numbering[Key], spelled: tuple[bytes, bytes]) -> int:
