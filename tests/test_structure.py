@@ -70,6 +70,37 @@ def test_each_allowed_clash_exists() -> None:
     assert ALLOWED_MODULES - clashing_modules() == set()
 
 
+def imports_of(path: Path) -> set[str]:
+    """Return the modules of pvprof that a module imports, anywhere in it, except for types only."""
+    names: set[str] = set()
+    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        nodes.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    modules = {".".join(("pvprof", *p.relative_to(ROOT).with_suffix("").parts)): p for p in MODULES}
+    graph = {name: sorted(imports_of(path) & modules.keys()) for name, path in modules.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, " -> ".join((*trail[trail.index(name) :], name))
+        if name not in done:
+            for imported in graph[name]:
+                visit(imported, (*trail, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+    assert sum(map(len, graph.values())) > 500
+
+
 def test_a_folder_has_at_most_12_modules() -> None:
     modules = defaultdict(list)
     for path in MODULES:
