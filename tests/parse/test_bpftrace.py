@@ -9,7 +9,7 @@ import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
 from helpers.programs import BPFTRACE_PROGRAMS
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pvprof.errors import InputError
@@ -385,6 +385,8 @@ def test_maps_that_were_not_announced_are_skipped() -> None:
     }
 
 
+@example(b"#pvprof 1 offcpu stock ns 0.1.0 frames=32\n")
+@example(b"#pvprof \n")
 @given(st.binary(max_size=300))
 def test_any_bytes_behind_the_header_give_records_or_problems(junk: bytes) -> None:
     parsed = parsed_from(f"{HEADER}\n{BEGIN}\n{sleep(2000, 7)}\n".encode() + junk)

@@ -350,7 +350,9 @@ class NativeReader:
 
 
 def _has_header(sample: Sample) -> bool:
-    return find_header(sample.start) is not None
+    header = find_header(sample.start)
+    # A name in bpftrace's JSON lines may look like a header.
+    return header is not None and b"\n{" not in b"\n" + sample.start[: header.start()]
 
 
 def read_native(source: TextSource) -> ParseResult:
