@@ -1,7 +1,6 @@
-"""What was read from one or several recordings, together: what every analysis is given.
+"""The dataset: everything read from one or more recordings, as every analysis gets it.
 
-Owns the pool of measurements and how its parts are added up. It refuses to read anything
-(``pool`` and ``parse`` do) and to judge anything (``report`` does).
+It refuses to read files (``load``) and to judge anything (``classify``, ``analysis``).
 """
 
 from __future__ import annotations
@@ -23,15 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What is known of one unit, pooled over all recordings.
+    """Everything measured in one unit, added up over all recordings.
 
     Attributes:
         profile: the weights.
-        events: the single waits that the profile was added up from, or None.
-        runs: whose the events are; empty where all are of one run without marks.
-        wakeups: who ended the single waits, or None where that was not recorded.
-        carried: who ended waits that are known by their sums only, as a page carries them along;
-            None where nothing does.
+        events: the single waits that the profile is the sum of, or None.
+        runs: the recordings of `events`, in their order; empty if all are of one without marks.
+        wakeups: the wake-ups that ended the single waits, or None if they were not recorded.
+        carried: sums by waker, if only these are known (from an HTML report), or None.
     """
 
     profile: Profile
@@ -42,21 +40,21 @@ class Measurement:
 
     @property
     def has_wakers(self) -> bool:
-        """Tell whether it was recorded who ended waits."""
+        """Tell whether wake-ups were recorded."""
         return self.wakeups is not None or self.carried is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What was read from one or several recordings, together.
+    """Everything read from one or more recordings, added up.
 
     Attributes:
         names: the recordings' names.
         measurements: by unit, in the order of `UNITS`.
         histograms, problems: of all recordings.
         provenance: facts about the runs, as (label, text).
-        manifests: of the recordings, in the order of their names; empty where there is none.
-        records: how many records were read.
+        manifests: of the recordings, in the order of `names`; empty if there are none.
+        records: number of records read.
     """
 
     names: tuple[str, ...]
@@ -71,7 +69,7 @@ class Dataset:
         """Return the measurement of that unit, or the first.
 
         Raises:
-            InputError: nothing was measured but histograms.
+            InputError: only histograms were recorded.
             UsageError: nothing was measured in that unit.
         """
         if not self.measurements:

@@ -1,7 +1,4 @@
-"""Recordings to one `Dataset`: open, read, and add up what belongs together.
-
-The bridge between the parsers and the analysis, and the only module that sees both.
-"""
+"""Open and read recordings, and add them up into a `Dataset`."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from pvprof.units import UNITS, format_ns
 
 
 def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
-    """Open and read recordings, and pool them.
+    """Return the dataset of these recordings.
 
     Raises:
         InputError: one of them cannot be read.
@@ -31,9 +28,9 @@ def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
 
 
 def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
-    """Add up what was read from several recordings.
+    """Return the dataset of recordings that were read.
 
-    What is in different units stands side by side: no sum of waits and samples means anything.
+    Each unit is a measurement of its own: a sum of waits and samples would mean nothing.
     """
     total = ParseResult("")
     for _, parsed in inputs:
@@ -53,7 +50,7 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
 
 
 def _recordings(recording: Recording, parsed: ParseResult) -> Sequence[tuple[str, Manifest]]:
-    """Return name and manifest of a recording; of a result that was read back, of all its own."""
+    """Return (name, manifest) of a recording, or those that an HTML report was made from."""
     return parsed.recordings or [(recording.name, recording.manifest)]
 
 
@@ -68,7 +65,7 @@ def _run(name: str, parsed: ParseResult) -> RunSpan:
 
 
 def _measurements(parsed: ParseResult, runs: tuple[RunSpan, ...]) -> Iterable[Measurement]:
-    """Yield one measurement for each unit; events are counted with what else is in ns."""
+    """Yield one measurement for each unit; single waits belong to the one in ns."""
     for unit in UNITS:
         profiles = [one for (kind, _), one in parsed.profiles.items() if kind == unit]
         events = parsed.events if unit == "ns" else None

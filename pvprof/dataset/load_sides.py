@@ -1,4 +1,4 @@
-"""Recordings on the command line to the two sides of a comparison."""
+"""Read the recordings of the two sides of a comparison."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pvprof.recording.open import open_recording
 from pvprof.recording.run_set import expand
 from pvprof.stats.runs.manifests import run_from_manifest
 
-_LABEL_HINT = "give the new side behind --vs: pvprof compare BASE... --vs NEW..."
+_LABEL_HINT = "give the new side after --vs: pvprof compare BASE... --vs NEW..."
 
 
 def read_sides(
     base: Sequence[str], new: Sequence[str] | None, base_label: str, options: ReadOptions
 ) -> tuple[Side, Side]:
-    """Read both sides, each recording by itself; warm-ups and copies are set aside, and told.
+    """Read both sides, each recording by itself. Warm-ups and copies are set aside, with a problem.
 
     Args:
-        base: recordings, or sets of them; where `new` is None, of both sides.
+        base: recordings or run sets; of both sides if `new` is None.
         new: those of the new side, or None to go by the labels in the manifests.
         base_label: the label of the base; empty for the first one's.
         options: how recordings are read.
@@ -89,7 +89,7 @@ def _by_label(recordings: Sequence[Recording], base: str) -> list[tuple[str, lis
 def _side(name: str, recordings: Sequence[Recording], options: ReadOptions) -> Side:
     """Read the recordings of one side.
 
-    A copy is left out: counted twice it would make two runs of one, and verdicts of nothing.
+    A copy is left out: two runs made of one would give a verdict made of nothing.
     """
     runs: dict[str, RecordedRun] = {}
     problems: list[Problem] = []
@@ -115,7 +115,7 @@ def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun
     times = run_from_manifest(manifest)
     return RecordedRun(
         name=recording.name,
-        pool=combine([(recording, parsed)]),
+        dataset=combine([(recording, parsed)]),
         manifest=manifest,
         times={} if times.fault else times.values,
         duration_ns=manifest.duration_ns if is_known else parsed.duration_ns,

@@ -1,7 +1,6 @@
-"""The two sides of a comparison: repeated runs, and what their values are taken per.
+"""The two sides of a comparison: repeated runs, each with its own dataset.
 
-Owns the vocabulary that `caveats`, `changes` and `study` share. It refuses to read recordings
-(``cli.sides`` does) and to judge anything.
+It refuses to read recordings (``load_sides``) and to judge anything (``analysis.compare``).
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ class RecordedRun:
 
     Attributes:
         name: a short name.
-        pool: what was read from it, and from nothing else.
-        manifest: its facts, or empty.
-        times: of its workload, in seconds; none where it was not timed, or failed.
-        duration_ns: how long was recorded, or None where nothing says.
+        dataset: everything read from it alone.
+        manifest: its facts; false if there is none.
+        times: of its workload, in seconds; empty if it was not timed, or failed.
+        duration_ns: duration of the recording, or None if unknown.
         script: the D program, or empty.
-        digest: the same for two recordings of the very same output.
-        place: the same for two ways to name one file, or empty (stdin).
+        digest: of the output; equal for a recording and its copy.
+        place: the resolved path, or empty (stdin).
     """
 
     name: str
-    pool: Dataset
+    dataset: Dataset
     manifest: Manifest = field(default_factory=Manifest)
     times: Mapping[Metric, float] = field(default_factory=dict)
     duration_ns: int | None = None
@@ -41,7 +40,7 @@ class RecordedRun:
 
     @property
     def mode(self) -> str:
-        """Return the mode that was recorded, or an empty text where nothing says."""
+        """Return the mode that was recorded, or an empty text if unknown."""
         return self.manifest.mode
 
 
@@ -51,8 +50,8 @@ class Side:
 
     Attributes:
         name: for messages: ``stock``.
-        runs: in the order in which they were made, as far as that is known.
-        problems: what was set aside on the way here.
+        runs: in the order in which they were made, as far as it is known.
+        problems: what was set aside, such as warm-ups.
     """
 
     name: str

@@ -167,7 +167,7 @@ def test_rows_of_each_level_add_up_to_the_report_of_the_same_recordings(
         kept = sum(
             part.kept.value
             for run in side.runs
-            for part in build_report(Classified.of(run.pool, RULES, Filters())).sections
+            for part in build_report(Classified.of(run.dataset, RULES, Filters())).sections
         )
         for level in (KIND, LOCK):
             values = [(r.main.base, r.main.new)[place] for r in section.level(level)]
@@ -380,7 +380,7 @@ def test_a_recording_with_drops_changes_the_caveats_and_no_verdict() -> None:
         manifest=Manifest.from_json({"schema": 1}),
     )
     parsed = read_recording(lossy, READ)
-    extra = replace(base.runs[0], pool=combine([(lossy, parsed)]), name="lossy", digest="x")
+    extra = replace(base.runs[0], dataset=combine([(lossy, parsed)]), name="lossy", digest="x")
     after = compared(replace(base, runs=(*base.runs, extra)), new)
     assert "drops" not in kinds_of(before)
     drops = next(one for one in after.caveats if one.kind == "drops")

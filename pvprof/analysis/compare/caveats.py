@@ -179,7 +179,7 @@ def _losses(base: Side, new: Side) -> Iterable[Problem]:
 
 
 def _losses_of(run: RecordedRun) -> list[Problem]:
-    problems = merge_problems(run.pool.problems)
+    problems = merge_problems(run.dataset.problems)
     return [problem for problem in problems if problem.severity == "loss"]
 
 

@@ -177,7 +177,7 @@ def compare(
     for mode, base_runs, new_runs in _by_mode(base, new):
         sides = _Sides(
             *(
-                [_ReportedRun.of(run, Classified.of(run.pool, rules, filters)) for run in runs]
+                [_ReportedRun.of(run, Classified.of(run.dataset, rules, filters)) for run in runs]
                 for runs in (base_runs, new_runs)
             )
         )

@@ -32,7 +32,7 @@ def _system(run: RecordedRun) -> str:
     """Return the system of a run, from its manifest or else from the mechanisms of its waits."""
     if run.manifest.kernel.system:
         return run.manifest.kernel.system
-    keys = (key for measurement in run.pool.measurements for key in measurement.profile.groups)
+    keys = (key for measurement in run.dataset.measurements for key in measurement.profile.groups)
     return system_of(frozenset(key.mechanism for key in keys))
 
 
