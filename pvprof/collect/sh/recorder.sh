@@ -284,6 +284,8 @@ start_tracing() {
 	tracing=$!
 	until [ -n "$("${tracer}_mark" begin)" ]; do
 		if ! is_alive "$tracing" || case $(state_of "$tracing") in Z*) true ;; *) false ;; esac then
+			# It may have begun and ended between the two looks.
+			[ -z "$("${tracer}_mark" begin)" ] || break
 			"${tracer}_explain" "$record/stderr.txt"
 			is_full && problem="no space left in $work: $problem" hint='set TMPDIR to a larger place'
 			fail "$problem" "$hint"
