@@ -17,7 +17,7 @@ export const COLUMNS = diff ? 3 : 1;
 
 export const larger = (a, b) => (a > b ? a : b);
 
-// Reads what flamedata.py writes. What is too narrow above a box becomes its last child, so that
+// Reads what script_data.py writes. What is too narrow above a box becomes its last child, so that
 // from here on it is a box like others, but for its name.
 export function decode(text) {
   const tree = {

@@ -1,4 +1,4 @@
-// Text: labels cut to what fits, values and shares in words. Reads the same as flametext.py.
+// Text: labels cut to what fits, values and shares in words. Reads the same as labels.py.
 
 import { data } from "./flame_model.js";
 

@@ -14,7 +14,7 @@ function element(space, name, attributes, parent) {
   return made;
 }
 
-// ---- words, as heatsheet.py writes them ----------------------------------------------------------
+// ---- words, as heat_canvas.py writes them ----------------------------------------------------------
 
 function seconds(ns) {
   const whole = Math.floor(Math.abs(ns) / 1e9);
