@@ -8,7 +8,7 @@ module.exports = [
     files: ["pvprof/render/**/*.js"],
     languageOptions: { ecmaVersion: 2022, globals: globals.browser },
     rules: {
-      "no-restricted-globals": ["error", "name", "event", "status", "open", "close", "print", "find"],
+      "no-restricted-globals": ["error", "close", "escape", "event", "find", "length", "name", "open", "parent", "print", "status", "top"],
       "no-shadow": "error",
       "no-unused-vars": ["error", { caughtErrors: "none" }],
       "prefer-const": "error",
