@@ -9,7 +9,6 @@ import click
 from pvprof.analysis.stacks.chains import MAX_DEPTH
 from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.cli.option_groups import option, option_group
-from pvprof.collect.options import ProgramOptions
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.wall_clock import on_and_off
 from pvprof.errors import UsageError
@@ -84,6 +83,9 @@ class StackGroup:
         """Return the dataset, with ``--wall-clock`` each sample as the time that it represents."""
         if not self.wall_clock:
             return dataset
+        # The modes take a while to import, and few need them.
+        from pvprof.collect.options import ProgramOptions  # noqa: PLC0415
+
         return on_and_off(dataset, self.rate, ProgramOptions().rate_hz)
 
     def check(self, subject: Subject, fmt: Format) -> None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pvprof.analysis.stacks.chains import join_stacks
 from pvprof.analysis.stacks.fold import FoldOptions
-from pvprof.analysis.wakers import wakeup_sums_of
 from pvprof.classify.filters import Part
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
@@ -31,12 +29,14 @@ def chained(measurement: Measurement, parts: Sequence[Part], options: FoldOption
 
 
 def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    from pvprof.analysis.stacks.chains import join_stacks  # noqa: PLC0415
     from pvprof.analysis.waits.waker_chains import (  # noqa: PLC0415
         NO_WAKER,
         EndedWaits,
         chains_of_sums,
         chains_of_waits,
     )
+    from pvprof.analysis.wakers import wakeup_sums_of  # noqa: PLC0415
 
     if not parts:
         return [], options
@@ -56,6 +56,7 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
 
 
 def _owner_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
+    from pvprof.analysis.stacks.chains import join_stacks  # noqa: PLC0415
     from pvprof.analysis.waits.owner_chains import (  # noqa: PLC0415
         NO_OWNER,
         chains_of_owners,
