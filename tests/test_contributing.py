@@ -141,3 +141,10 @@ def test_a_mode(tree: Path) -> None:
         "#end 900 1700000000000000900\n"
     )
     assert pvprof(tree, "fold", "-", stdin=printed) == "sh;kernel`sys_execve 7\n"
+
+
+@pytest.mark.slow
+def test_a_tracer(tree: Path) -> None:
+    assert apply("A tracer", tree) <= 8
+    assert "switches" in pvprof(tree, "script", "--list", "--tracer", "illumos")
+    assert_passes(tree, "tests/collect/test_illumos.py")

@@ -82,27 +82,31 @@ class Tracer:
         return self.build(mode, program, (options or ProgramOptions()).resolved(mode, name))
 
 
+_DTRACE = Tracer(
+    "dtrace",
+    "FreeBSD",
+    "d",
+    "pvprof",
+    SHELL_FILES / "dtrace.sh",
+    dtrace.build,
+    dtrace.environment,
+)
+
+_BPFTRACE = Tracer(
+    "bpftrace",
+    "Linux",
+    "bt",
+    "bpftrace",
+    SHELL_FILES / "bpftrace.sh",
+    bpftrace.build,
+    bpftrace.environment,
+)
+
 TRACERS: dict[str, Tracer] = {
     tracer.name: tracer
     for tracer in (
-        Tracer(
-            "dtrace",
-            "FreeBSD",
-            "d",
-            "pvprof",
-            SHELL_FILES / "dtrace.sh",
-            dtrace.build,
-            dtrace.environment,
-        ),
-        Tracer(
-            "bpftrace",
-            "Linux",
-            "bt",
-            "bpftrace",
-            SHELL_FILES / "bpftrace.sh",
-            bpftrace.build,
-            bpftrace.environment,
-        ),
+        _DTRACE,
+        _BPFTRACE,
     )
 }
 """By name; the first one is the default if neither the user nor a target chooses."""
