@@ -42,7 +42,7 @@ def show_controls(text: str) -> str:
 
 
 def stack_of(frames: Iterable[Frame]) -> Stack:
-    """Return the stack of clean frames, root first; `NO_STACK` if there are none."""
+    """Return the stack of frames that are given root first; `NO_STACK` if there are none."""
     return Stack(";".join(frames)) or NO_STACK
 
 

@@ -64,9 +64,10 @@ class Layout:
         summary: what prints such texts, for the table of layouts in docs/formats.md.
         read: reads a whole text.
         signature: tells whether a text has what no other layout can have.
-        line: matches a line that only this tool prints.
+        line: matches the start of a line that only this tool prints.
         shape: tells whether most lines look like this layout's.
-        states_units: the subject of the message that refuses ``--unit``; empty if it is of use.
+        states_units: who states the units, for the message that refuses ``--unit``, e.g.
+            "lockstat(1)"; empty if ``--unit`` may be given.
         has_profiles: whether ``--profile`` selects parts of a text.
         is_complete: tells whether a result without records is no error: the text itself states
             that nothing is missing.
