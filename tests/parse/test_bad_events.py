@@ -162,7 +162,8 @@ def test_an_owner_that_never_appears_is_an_owner_without_a_name(run: RunCommand)
     (row,) = json.loads(result.stdout)["sections"][0]["rows"]
     owners = row["singles"]["owners"]
     (owner,) = owners["owners"]
-    assert (owner["tid"], owner["execname"], owner["wait_ns"]) == (4711, "", 50)
+    expected = {"tid": 4711, "execname": "", "wait_ns": 50, "count": 1}
+    assert owner == {**expected, "blocked_ns": 0, "blocked_count": 0, "waited_for": []}
     assert (owners["unknown_ns"], owners["unknown_count"]) == (60, 1)
 
 

@@ -63,7 +63,8 @@ class Owner:
         tid: its number.
         execname: its process, according to its last wait before; empty if none was recorded.
         wait_ns, count: of the waits for the lock that it held.
-        blocked_ns: for how long it was waiting itself during the waits that began in that time.
+        blocked_ns, blocked_count: of the waits that began while it was waiting itself: for how
+            long both went on, and their number.
         waited_for: what it waited for then, and how long both went on, longest first.
     """
 
@@ -72,6 +73,7 @@ class Owner:
     wait_ns: int
     count: int
     blocked_ns: int
+    blocked_count: int
     waited_for: tuple[tuple[OwnerWait, int], ...]
 
 
@@ -254,6 +256,7 @@ def _owners(shares: Sequence[_OwnerShare], max_waits: int) -> list[Owner]:
                 wait_ns=sum(share.wait_ns for share in own),
                 count=sum(share.count for share in own),
                 blocked_ns=waited.total(),
+                blocked_count=sum(share.count for share in own if share.owner_wait is not None),
                 waited_for=tuple(longest[:max_waits]),
             )
         )
