@@ -48,10 +48,11 @@ from pvprof.parse.linux.bpftrace_json import (
     whole_number,
 )
 from pvprof.parse.native.fields import record_key
-from pvprof.parse.native.header import Header, Marks, Tally, read_header, read_mark
+from pvprof.parse.native.header import Header, Marks, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import Sleep, WakeRecord
+from pvprof.parse.problem_counts import KindCounts, Tally
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import FrameNames, decode
@@ -85,8 +86,7 @@ class TraceReader:
         self._marks = Marks()
         self._tally = Tally(source.name)
         self._wakeup_sums: list[tuple[WakeupKey, WaitSplit]] = []
-        self._counts: Counter[str] = Counter()
-        self._first: dict[str, int] = {}
+        self._problem_counts = KindCounts(source.name, _PROBLEMS)
         self._stacks = LineCache(partial(_parse_stack, source.frame_names))
         self._sleep_keys = LineCache(_parse_sleep_key)
         self._wake_keys = LineCache(_parse_wake_key)
@@ -107,7 +107,7 @@ class TraceReader:
             try:
                 self._read_line(line, number)
             except DamagedLineError:
-                self._note("cut-off" if is_cut else "damaged", number)
+                self._problem_counts.add("cut-off" if is_cut else "damaged", number)
             if self._header is None and number > _MAX_LINES_BEFORE:
                 break
         return self._finish(len(lines))
@@ -118,7 +118,9 @@ class TraceReader:
         if kind == "printf" and isinstance(data, str):
             self._read_printed(raw_bytes(data), number)
         elif kind == "lost_events":
-            self._note("drops", number, whole_number(dict(pairs_of(data)).get("events", 0)))
+            self._problem_counts.add(
+                "drops", number, whole_number(dict(pairs_of(data)).get("events", 0))
+            )
         elif kind == "helper_error":
             self._read_helper_error(document, number)
         elif kind in ("stats", "map", "hist"):
@@ -171,24 +173,24 @@ class TraceReader:
             if self._has_header():
                 read_mark(text, 0, self._marks)
         elif not text.startswith(b"#workload-exit "):
-            self._note("unknown-mark", number)
+            self._problem_counts.add("unknown-mark", number)
 
     def _has_header(self) -> bool:
         """Tell whether the header was seen; note that a record before it is left out."""
         if self._header is None:
-            self._note("before-header", 0)
+            self._problem_counts.add("before-header", 0)
         return self._header is not None
 
     def _read_helper_error(self, document: dict[str, Any], number: int) -> None:
         helper, code = document.get("helper"), document.get("retcode")
         if helper == "map_update_elem":
-            self._note("map-full", number)
+            self._problem_counts.add("map-full", number)
         elif helper == "get_stackid" and code == _STACK_COLLISION:
-            self._note("lost-stacks", number)
+            self._problem_counts.add("lost-stacks", number)
 
     def _read_map(self, name: str, entries: Any, number: int) -> None:
         if name not in self._maps:  # the program did not announce it
-            self._note("other-maps", number)
+            self._problem_counts.add("other-maps", number)
             return
         parts = self._maps[name]
         if not parts:  # a histogram without keys
@@ -198,13 +200,13 @@ class TraceReader:
                 key = read_key(raw_bytes(spelled), parts)
                 self._read_entry(name, key, value)
                 if key.is_ambiguous:
-                    self._note("ambiguous-names", number)
+                    self._problem_counts.add("ambiguous-names", number)
             except (DamagedLineError, ValueError, TypeError, KeyError, AttributeError):
-                self._note("damaged", number)
+                self._problem_counts.add("damaged", number)
 
     def _read_entry(self, name: str, key: TraceKey, value: Any) -> None:
         if name == "missed":
-            self._counts["missed-ends"] += whole_number(value)
+            self._problem_counts.add("missed-ends", 0, whole_number(value))
         elif name == "short" or name.startswith("short_"):
             self._add_left_out(name, key, dict(value))
         elif name.endswith("_hist"):
@@ -298,20 +300,10 @@ class TraceReader:
             parsed.add("ns", key.key, key.stack, (split.blocked_ns, split.count), 1)
             parsed.endings = {} if parsed.endings is None else parsed.endings
             add_wakeup_sums(parsed.endings, {key: split})
-        parsed.problems.extend(self._problems())
+        parsed.problems.extend(self._problem_counts.problems())
         note_end(parsed, self._header, file, last_line)
         parsed.hex_frames |= self._names.hex_frames
         return parsed
-
-    def _note(self, kind: str, line: int, count: int = 1) -> None:
-        self._counts[kind] += count
-        self._first.setdefault(kind, line)
-
-    def _problems(self) -> Iterator[Problem]:
-        for kind, (text, severity) in _PROBLEMS.items():
-            if self._counts[kind]:
-                line = self._first.get(kind, 0)
-                yield Problem(kind, text, self._source.name, line, self._counts[kind], severity)
 
 
 def _stack(frame_names: FrameNames, frames: list[bytes]) -> Stack:

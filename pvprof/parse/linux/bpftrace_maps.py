@@ -21,7 +21,6 @@ quoted: a part that holds ``, `` becomes several.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +29,7 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.layout import Layout
+from pvprof.parse.problem_counts import KindCounts
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
@@ -70,8 +70,7 @@ class MapReader:
         self._source = source
         self._names = source.frame_names
         self._file = source.name
-        self._counts: Counter[str] = Counter()
-        self._first: dict[str, int] = {}
+        self._problem_counts = KindCounts(source.name, _PROBLEMS)
         self._parsed = ParseResult()
 
     def read(self) -> ParseResult:
@@ -85,7 +84,7 @@ class MapReader:
             by_map.setdefault(entry.name, []).append(entry)
         if by_map:
             self._add_map(by_map[self._choose(by_map)])
-        self._parsed.problems.extend(self._problems())
+        self._parsed.problems.extend(self._problem_counts.problems())
         self._parsed.hex_frames |= self._names.hex_frames
         return self._parsed
 
@@ -96,7 +95,7 @@ class MapReader:
         lines = data.removesuffix(b"\n").split(b"\n")
         for number, line in enumerate(lines, 1):
             if pending and _ENTRY.match(line):  # an entry begins in the middle of another
-                self._note("damaged", start)
+                self._problem_counts.add("damaged", start)
                 pending = []
             if not pending and not _ENTRY.match(line):
                 self._read_other(line, number)
@@ -109,9 +108,9 @@ class MapReader:
             if entry is not None or _VALUE.match(line):
                 pending = []
         if pending:
-            self._note("cut-off", start)
+            self._problem_counts.add("cut-off", start)
         elif not data.endswith(b"\n"):
-            self._note("no-final-newline", len(lines))
+            self._problem_counts.add("no-final-newline", len(lines))
 
     def _entry(self, text: bytes) -> _Entry | None:
         """Return the entry that a text spells, or None if it is not complete."""
@@ -143,13 +142,13 @@ class MapReader:
         if not line.strip() or _BANNER.match(line):
             return
         if lost:
-            self._note("drops", number, int(lost.group(1)))
+            self._problem_counts.add("drops", number, int(lost.group(1)))
         elif _LOST_STACK in line:
-            self._note("lost-stacks", number)
+            self._problem_counts.add("lost-stacks", number)
         elif _SCALAR.match(line) or _HISTOGRAM_ROW.match(line):
-            self._note("other-maps", number)
+            self._problem_counts.add("other-maps", number)
         else:
-            self._note("bad-line", number)
+            self._problem_counts.add("bad-line", number)
 
     def _choose(self, by_map: dict[str, list[_Entry]]) -> str:
         pattern = self._source.options.profile
@@ -164,7 +163,7 @@ class MapReader:
             raise UsageError(reason, "choose one: --profile NAME")
         for name, entries in by_map.items():
             if name != candidates[0]:
-                self._note("other-maps", 0, len(entries))
+                self._problem_counts.add("other-maps", 0, len(entries))
         return candidates[0]
 
     def _add_map(self, entries: list[_Entry]) -> None:
@@ -176,22 +175,12 @@ class MapReader:
         mechanism = _MECHANISMS[unit]
         for entry in entries:
             if entry.value < 0:
-                self._note("negative", 0)
+                self._problem_counts.add("negative", 0)
                 continue
             has_count = entry.count is not None and unit == "ns"
             values = (entry.value, entry.count or 0) if has_count else (entry.value,)
             key = entry.key._replace(mechanism=mechanism)
             self._parsed.add(unit, key, entry.stack or stack_of(()), values, 1)
-
-    def _note(self, kind: str, line: int, count: int = 1) -> None:
-        self._counts[kind] += count
-        self._first.setdefault(kind, line)
-
-    def _problems(self) -> Iterator[Problem]:
-        for kind, (text, severity) in _PROBLEMS.items():
-            if self._counts[kind]:
-                line = self._first[kind]
-                yield Problem(kind, text, self._file, line, self._counts[kind], severity)
 
 
 _PROBLEMS: dict[str, tuple[str, Severity]] = {

@@ -32,10 +32,10 @@ from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Stack, stack_of
 from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import LineCache
-from pvprof.parse.native.header import Tally
 from pvprof.parse.native.settle import join_waits
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import Sleep, WakeRecord
+from pvprof.parse.problem_counts import Tally
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode

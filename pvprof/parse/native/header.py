@@ -6,13 +6,13 @@ Owns the problems with them that are only known when all of a text has been read
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pvprof.errors import InputError, quote
 from pvprof.model.clocks import Clocks, drift_problems
-from pvprof.model.problems import Problem, Severity
+from pvprof.model.problems import Problem
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 from pvprof.units import Unit
@@ -91,27 +91,6 @@ class Marks:
         """Add waits that the D program left out, of one reason and mechanism."""
         known = self.left_out.get(group, (0, 0))
         self.left_out[group] = (known[0] + wait_ns, known[1] + count)
-
-
-class Tally:
-    """Counts problems of equal kind and text: a damaged text may have millions."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._counts: dict[tuple[str, str, Severity], list[int]] = {}  # first line, count
-
-    def add(self, kind: str, text: str, severity: Severity, line: Callable[[], int]) -> None:
-        """Count a problem; `line` is called only for the first of its kind and text."""
-        known = self._counts.get((kind, text, severity))
-        if known is None:
-            self._counts[kind, text, severity] = [line(), 1]
-        else:
-            known[1] += 1
-
-    def problems(self) -> Iterator[Problem]:
-        """Yield one problem for each kind and text."""
-        for (kind, text, severity), (line, count) in self._counts.items():
-            yield Problem(kind, text, self._file, line, count, severity)
 
 
 def find_header(data: Any) -> re.Match[bytes] | None:

@@ -43,10 +43,11 @@ from pvprof.parse.native.fields import (
     read_plain_head,
     record_key,
 )
-from pvprof.parse.native.header import Header, Marks, Tally, find_header, read_header, read_mark
+from pvprof.parse.native.header import Header, Marks, find_header, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import WakeRecord, read_return, sleep_of
+from pvprof.parse.problem_counts import Tally
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
