@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 Unit = Literal["ns", "samples", "events"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -76,3 +79,8 @@ def format_share(part: int, whole: int) -> str:
 def count_stacks(number: int) -> str:
     """Return a number of stacks in words."""
     return f"{number:,} {'stack' if number == 1 else 'stacks'}"
+
+
+def format_amount(value: Fraction) -> str:
+    """Return an amount to six significant digits; a whole number in full."""
+    return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pvprof.dataset.sides import RecordedRun
 from pvprof.errors import UsageError
-from pvprof.units import NS_PER_S
+from pvprof.units import NS_PER_S, format_amount
 
 _UNIT_OF_WORK = "unit of work"
 
@@ -74,8 +74,3 @@ class Basis:
                     f"{run.name}: how long it was is not known", "values per second need that"
                 )
         return tuple(Fraction(run.duration_ns or 0, NS_PER_S) for run in runs)
-
-
-def format_amount(value: Fraction) -> str:
-    """Return an amount to six significant digits; a whole number in full."""
-    return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"

@@ -9,7 +9,6 @@ stack; it gives the factor by which the frame itself has changed, not its share 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pvprof.analysis.stacks.diff_layout import (
@@ -37,7 +36,7 @@ from pvprof.render.svg.flamegraph import (
 )
 from pvprof.render.svg.labels import clean, format_percent, format_value
 from pvprof.render.svg.script_data import Names, encode_tree
-from pvprof.units import count_stacks
+from pvprof.units import count_stacks, format_amount
 from pvprof.units import format_value as short_value
 from pvprof.views.diff_flamegraph import DiffFlameGraphView, DiffOptions
 
@@ -184,9 +183,9 @@ def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) ->
         parts.append("values as recorded, not scaled")
     else:
         scale = options.scale
-        base, new = (f"{_number(amount)} {scale.unit}" for amount in (scale.base, scale.new))
+        base, new = (f"{format_amount(amount)} {scale.unit}" for amount in (scale.base, scale.new))
         parts.append(
-            f"the base ({base}) is scaled by {_number(scale.new / scale.base)}"
+            f"the base ({base}) is scaled by {format_amount(scale.new / scale.base)}"
             f" to the {new} of the new profile"
         )
     parts.append(f"all: {change_words(layout.base, layout.new, profile.unit)}")
@@ -194,7 +193,7 @@ def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) ->
 
 
 def _legend(threshold: Threshold) -> tuple[tuple[str, str], ...]:
-    floor = _number(threshold.of_frame_percent), _number(threshold.of_total_percent)
+    floor = format_amount(threshold.of_frame_percent), format_amount(threshold.of_total_percent)
     meanings = {
         VANISHED: "- vanished",
         -3: "at most half",
@@ -209,8 +208,3 @@ def _legend(threshold: Threshold) -> tuple[tuple[str, str], ...]:
     return tuple(
         (CHANGE_COLOURS[change - VANISHED], meaning) for change, meaning in meanings.items()
     )
-
-
-def _number(value: Fraction) -> str:
-    """Return a number in decimal, to six digits."""
-    return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"
