@@ -247,7 +247,7 @@ def document(
     metadata = "" if data is None else f"<metadata>{embed(data)}</metadata>\n"
     return SvgElement(
         opening=opening,
-        style=_resource("flame.css"),
+        style=resource("flame.css"),
         content=f"{paper}{sheet.text()}{metadata}",
         script="" if data is None else _script(),
     )
@@ -256,7 +256,7 @@ def document(
 @cache
 def _script() -> str:
     """Return the script: its modules in one function, without indentation and lines of comment."""
-    first, *others = [joinable_lines(_resource(name)) for name in SCRIPTS]
+    first, *others = [joinable_lines(resource(name)) for name in SCRIPTS]
     lines = [*first, _GUARD, *(line for module in others for line in module)]
     return '(function () {\n"use strict";\n' + "\n".join(lines) + "\n})();\n"
 
@@ -272,5 +272,6 @@ def joinable_lines(module: str) -> list[str]:
     return [line.removeprefix("export ") for line in kept]
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """Return the text of a style or script beside this module."""
     return files("pvprof.render.svg").joinpath(name).read_text(encoding="utf-8")

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from pvprof.analysis.waits.heat_map import HeatMap
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import MARGIN, Sheet, Sizes
 from pvprof.render.svg.element import SvgElement
-from pvprof.render.svg.flamegraph import XML_HEAD
+from pvprof.render.svg.flamegraph import XML_HEAD, joinable_lines, resource
 from pvprof.render.svg.heat_canvas import (
     Position,
     cell_words,
@@ -92,7 +91,7 @@ def element(maps: Sequence[HeatMap], options: HeatOptions) -> SvgElement:
     data = f"<metadata>{embed(_data(drawn, positions, options))}</metadata>\n" if drawn else ""
     return SvgElement(
         opening=opening,
-        style=_resource("heat.css"),
+        style=resource("heat.css"),
         content=f"{paper}{sheet.text()}{data}",
         script=_script() if drawn else "",
     )
@@ -200,9 +199,4 @@ def _data(
 @cache
 def _script() -> str:
     """Return the script of all heat maps of a document."""
-    lines = [line.strip() for line in _resource("heat.js").splitlines()]
-    return "\n".join(line for line in lines if line and not line.startswith(("//", "/**"))) + "\n"
-
-
-def _resource(name: str) -> str:
-    return files("pvprof.render.svg").joinpath(name).read_text(encoding="utf-8")
+    return "\n".join(joinable_lines(resource("heat.js"))) + "\n"
