@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pvprof.analysis.stacks.diff_layout import SHAPES, Shape, Threshold, WorkScale
+from pvprof.analysis.stacks.layout import SHAPES, Shape
 from pvprof.cli.option_groups import option, option_group
 from pvprof.errors import UsageError
 from pvprof.views.flamegraph import (
@@ -20,6 +20,7 @@ from pvprof.views.flamegraph import (
 from pvprof.views.folded import StackOptions, TreeOptions
 
 if TYPE_CHECKING:
+    from pvprof.analysis.stacks.diff_layout import WorkScale
     from pvprof.views.diff_flamegraph import DifferenceOptions
 
 
@@ -104,13 +105,16 @@ class DiffGroup:
         Raises:
             UsageError: ``--per`` cannot be understood.
         """
-        # It imports the statistics, which no other picture needs.
+        # No other picture needs these and the statistics that they import.
+        from pvprof.analysis.stacks.diff_layout import Threshold  # noqa: PLC0415
         from pvprof.views.diff_flamegraph import DifferenceOptions, DiffOptions  # noqa: PLC0415
 
         threshold = Threshold(Fraction(str(self.threshold)))
         return DifferenceOptions(stacks, DiffOptions(look, self.widths, threshold, self._scale()))
 
     def _scale(self) -> WorkScale | None:
+        from pvprof.analysis.stacks.diff_layout import WorkScale  # noqa: PLC0415
+
         if self.per is None:
             return None
         unit, equals, amounts = self.per.partition("=")

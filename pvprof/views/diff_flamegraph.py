@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from pvprof.analysis.compare.caveats import unnamed_addresses
 from pvprof.analysis.compare.code_changes import scale_of
 from pvprof.analysis.compare.compare import Comparison, SectionChange
-from pvprof.analysis.stacks.diff_layout import Shape, Threshold, WorkScale
+from pvprof.analysis.stacks.diff_layout import Threshold, WorkScale
 from pvprof.analysis.stacks.fold import Folded
+from pvprof.analysis.stacks.layout import Shape
 from pvprof.classify.classified import Classified
 from pvprof.dataset.sides import Side
 from pvprof.model.problems import Problem

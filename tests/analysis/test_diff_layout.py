@@ -11,17 +11,15 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.stacks.diff_layout import (
     NEW,
-    SHAPES,
     VANISHED,
     DiffLayout,
-    Shape,
     Threshold,
     WorkScale,
     diff_profiles,
     lay_out_diff,
 )
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.stacks.layout import lay_out
+from pvprof.analysis.stacks.layout import SHAPES, Shape, lay_out
 from pvprof.errors import UsageError
 from pvprof.model.stacks import Stack
 

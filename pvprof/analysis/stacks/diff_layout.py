@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
-from pvprof.analysis.stacks.layout import Order, sort_stacks, spans
+from pvprof.analysis.stacks.layout import Order, Shape, sort_stacks, spans
 from pvprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from pvprof.analysis.stacks.fold import Folded
     from pvprof.model.stacks import Frame, Stack
     from pvprof.units import Unit
-
-Shape = Literal["union", "new", "base"]
-SHAPES: tuple[Shape, ...] = get_args(Shape)
-"""What the width of a box shows: its value in one profile; or the sum of the larger value of each
-stack, so that neither what vanished nor what is new is missing."""
 
 SHAPE_COLUMNS: dict[Shape, int] = {"base": 0, "new": 1, "union": 2}
 """The index of a shape in `DiffBox.rests`."""

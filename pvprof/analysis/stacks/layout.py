@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +28,12 @@ REST: Final = "..."
 
 Order = Literal["name", "weight"]
 """The order of siblings: by name, after the caller's own part; or widest first, before it."""
+
+Shape = Literal["union", "new", "base"]
+SHAPES: tuple[Shape, ...] = get_args(Shape)
+"""What the width of a box shows in a difference: its value in one profile; or the sum of the larger
+value of each stack, so that neither what vanished nor what is new is missing. It is here, not in
+``diff_layout``, since the command line lists the shapes even if no difference is wanted."""
 
 MIXED: Final = ""
 """The cause of a box whose stacks have several causes, none of them nearly all of its value."""

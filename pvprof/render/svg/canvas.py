@@ -15,13 +15,15 @@ The script removes the static picture and draws its own, by the same formulas.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pvprof.analysis.stacks.diff_layout import DiffBox
 from pvprof.analysis.stacks.layout import REST, Box, Order
 from pvprof.render.svg.labels import CELL_PERMILLE, escape, fit, split_annotation, wrap
 
-AnyBox = Box | DiffBox
+if TYPE_CHECKING:
+    from pvprof.analysis.stacks.diff_layout import DiffBox
+
+    AnyBox = Box | DiffBox
 
 MARGIN = 10
 LABEL_PAD = 3

@@ -17,14 +17,13 @@ from pvprof.analysis.stacks.diff_layout import (
     VANISHED,
     DiffBox,
     DiffProfile,
-    Shape,
     Threshold,
     diff_profiles,
     lay_out_diff,
 )
-from pvprof.analysis.stacks.layout import REST
+from pvprof.analysis.stacks.layout import REST, Shape
 from pvprof.render.rendered import Rendered
-from pvprof.render.svg.canvas import AnyBox, Sheet, Tile, tiles_of
+from pvprof.render.svg.canvas import Sheet, Tile, tiles_of
 from pvprof.render.svg.flamegraph import (
     XML_HEAD,
     common_data,
@@ -43,6 +42,7 @@ from pvprof.views.diff_flamegraph import DiffFlameGraphView, DiffOptions
 if TYPE_CHECKING:
     from pvprof.analysis.stacks.diff_layout import DiffLayout
     from pvprof.analysis.stacks.fold import Folded
+    from pvprof.render.svg.canvas import AnyBox
     from pvprof.units import Unit
 
 CHANGE_COLOURS = (

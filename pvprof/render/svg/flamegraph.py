@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from pvprof.analysis.stacks.layout import REST, Layout, lay_out
 from pvprof.errors import UsageError
 from pvprof.render.rendered import Rendered
-from pvprof.render.svg.canvas import AnyBox, Sheet, Sizes, Tile, tiles_of
+from pvprof.render.svg.canvas import Sheet, Sizes, Tile, tiles_of
 from pvprof.render.svg.element import SvgElement
 from pvprof.render.svg.labels import clean, escape, format_percent, format_value
 from pvprof.render.svg.palette import (
@@ -46,6 +46,7 @@ from pvprof.views.flamegraph import FlamegraphOptions, FlameGraphView
 
 if TYPE_CHECKING:
     from pvprof.analysis.stacks.fold import Folded
+    from pvprof.render.svg.canvas import AnyBox
     from pvprof.units import Unit
 
 SCRIPTS = (

@@ -16,10 +16,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pvprof.render.svg.canvas import AnyBox
 from pvprof.render.svg.labels import clean
+
+if TYPE_CHECKING:
+    from pvprof.render.svg.canvas import AnyBox
 
 _NO_MARKUP = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
