@@ -6,9 +6,9 @@ import click
 
 from pvprof.analysis.waits.heat_map import MAX_ROWS, ROWS, GridOptions
 from pvprof.cli.option_groups import option, option_group
+from pvprof.cli.picture_options import title_option, width_option
 from pvprof.errors import UsageError
 from pvprof.parse.window import read_bound
-from pvprof.views.flamegraph import MIN_WIDTH
 from pvprof.views.heat_map import HeatMapOptions, HeatOptions
 
 
@@ -35,16 +35,8 @@ class HeatGroup:
         help="Number of waiting threads at the top of the colour scale; fix it to compare"
         " pictures.  [default: the highest]",
     )
-    width: int = option(
-        "--width",
-        type=click.IntRange(MIN_WIDTH),
-        default=1200,
-        show_default=True,
-        help="Pixels.",
-    )
-    title: str = option(
-        "--title", default="", help="Heading.  [default: what was measured, and where]"
-    )
+    width: int = width_option()
+    title: str = title_option()
 
     def heat_map(self) -> HeatMapOptions:
         """Return the options as a value of the library.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,20 +24,28 @@ if TYPE_CHECKING:
     from pvprof.views.diff_flamegraph import DifferenceOptions
 
 
-@option_group
-class PictureGroup:
-    """How a flame graph looks."""
+def title_option() -> Any:
+    """Return a field for ``--title``, which all pictures have."""
+    return option("--title", default="", help="Heading.  [default: what was measured, and where]")
 
-    title: str = option(
-        "--title", default="", help="Heading.  [default: what was measured, and where]"
-    )
-    width: int = option(
+
+def width_option() -> Any:
+    """Return a field for ``--width``, which all pictures have."""
+    return option(
         "--width",
         type=click.IntRange(MIN_WIDTH),
         default=1200,
         show_default=True,
         help="Pixels.",
     )
+
+
+@option_group
+class PictureGroup:
+    """How a flame graph looks."""
+
+    title: str = title_option()
+    width: int = width_option()
     min_width: float = option(
         "--min-width",
         type=click.FloatRange(0),
