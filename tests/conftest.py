@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import gzip
 import os
 import shutil
@@ -18,7 +19,7 @@ from pvprof.cli import cli
 
 if TYPE_CHECKING:
     from helpers.command_line import RunCommand
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 pytest.register_assert_rewrite("helpers", "target")  # their failures show values too
 
@@ -124,6 +125,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Return an empty page that fails the test if it logs an error or loads anything."""
+    from helpers.browser import watched_page  # noqa: PLC0415 (it imports playwright)
+
+    yield from watched_page(browser)
+
+
 @pytest.fixture(autouse=True)
 def _fixed_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the results independent of the terminal in which the tests run."""
@@ -136,5 +145,12 @@ def assert_golden(text: str, golden: Path) -> None:
     if os.environ.get("PVPROF_BLESS"):
         golden.parent.mkdir(parents=True, exist_ok=True)
         golden.write_text(text, encoding="utf-8")
-    assert golden.is_file(), f"{golden} is missing: make it with PVPROF_BLESS=1 and read it"
-    assert text == golden.read_text(encoding="utf-8")
+    if not golden.is_file():
+        pytest.fail(f"{golden} is missing: make it with PVPROF_BLESS=1 and read it")
+    known = golden.read_text(encoding="utf-8")
+    if text != known:
+        lines = difflib.unified_diff(
+            known.splitlines(), text.splitlines(), str(golden), "now", lineterm=""
+        )
+        hint = "PVPROF_BLESS=1 writes it, for you to review"
+        pytest.fail("\n".join([f"{golden} differs: {hint}", *lines]), pytrace=False)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
-from helpers.command_line import RunCommand
+from helpers.command_line import RunCommand, folded_total
 from helpers.single_waits import RULES, Wait, events_of, parts_of, runs_of
 from helpers.strategies import examples
 from hypothesis import given
@@ -259,12 +259,9 @@ def test_joined_stacks_of_owners_equal_a_walk_by_hand(waits: list[Wait], depth: 
 def test_joined_stacks_of_a_real_recording_add_up_to_it(
     run: RunCommand, depth: int, args: tuple[str, ...]
 ) -> None:
-    def total(text: str) -> int:
-        return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
-
     plain = run("fold", EVENTS, "-q", *args).stdout
     joined = run("fold", EVENTS, "-q", "--chain", "owners", "--chain-depth", depth, *args).stdout
-    assert total(joined) == total(plain)
+    assert folded_total(joined) == folded_total(plain)
     assert all(";--;" in line for line in joined.splitlines())
 
 

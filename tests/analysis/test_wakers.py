@@ -15,10 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from click.testing import Result
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers import native_writer as writer
-from helpers.command_line import RunCommand
+from helpers.command_line import RunCommand, csv_rows, folded_total
 from helpers.single_waits import Wait as SingleWait
 from helpers.single_waits import events_of
 from helpers.strategies import examples
@@ -463,20 +462,11 @@ def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: RunCommand) 
 # ------------------------------------------------------------------------------ real recordings
 
 
-def csv_rows(result: Result) -> list[dict[str, str]]:
-    assert result.exit_code == 0, result.stderr
-    return list(csv.DictReader(io.StringIO(result.stdout)))
-
-
-def total_of(text: str) -> int:
-    return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
-
-
 @pytest.mark.parametrize("depth", [1, 4])
 def test_joined_stacks_of_a_real_recording_add_up_to_its_waits(depth: int, run: RunCommand) -> None:
     plain = run("fold", REAL)
     joined = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
-    assert total_of(joined.stdout) == total_of(plain.stdout) == 25622118821
+    assert folded_total(joined.stdout) == folded_total(plain.stdout) == 25622118821
     assert NO_WAKER not in joined.stdout
 
 
@@ -491,9 +481,9 @@ def test_recordings_with_and_without_wake_ups_pool(run: RunCommand) -> None:
     other = RECORDINGS / "events.out.gz"
     for both in ((REAL, other), (other, REAL)):
         joined = run("fold", *both, "--chain", "wakers").stdout
-        assert total_of(joined) == total_of(run("fold", *both).stdout)
+        assert folded_total(joined) == folded_total(run("fold", *both).stdout)
         without = [line for line in joined.splitlines() if NO_WAKER in line]
-        assert total_of("\n".join(without)) == total_of(run("fold", other).stdout)
+        assert folded_total("\n".join(without)) == folded_total(run("fold", other).stdout)
 
 
 @pytest.mark.slow
@@ -532,7 +522,7 @@ def test_the_picture_of_joined_stacks_shows_wakers(run: RunCommand) -> None:
 def test_filters_choose_waits_before_they_are_joined(run: RunCommand) -> None:
     args = ("--frame", "turnstile_wait", "--symbols", SYMBOLS)
     joined = run("fold", REAL, "--chain", "wakers", *args).stdout
-    assert total_of(joined) == total_of(run("fold", REAL, *args).stdout) > 0
+    assert folded_total(joined) == folded_total(run("fold", REAL, *args).stdout) > 0
     assert all(line.startswith("pvload;") for line in joined.splitlines())
 
 
@@ -575,7 +565,7 @@ def test_a_page_carries_wake_ups_along(options: list[str], run: RunCommand, tmp_
     assert deeper.exit_code == 2
     assert "a page carries no single waits along" in deeper.stderr
     both = run("fold", page, REAL, "--chain", "wakers").stdout
-    assert total_of(both) == 2 * 25622118821
+    assert folded_total(both) == 2 * 25622118821
 
 
 @pytest.mark.parametrize("depth", [0, 9, "x"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,11 +42,6 @@ WEIGHTS = {
     "g": 200,
 }
 OPTIONS = FlamegraphOptions(notes=(("Host", "beastie\nsecond line"),))
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    yield from watched_page(browser)
 
 
 def profile(weights: dict[str, int] | None = None) -> Folded:

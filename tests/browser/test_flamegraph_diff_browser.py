@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,20 +16,14 @@ from helpers.browser import (
     search_for,
     show,
     text_of,
-    watched_page,
 )
 from helpers.command_line import RunCommand
 from helpers.flamegraph_file import frames_in, parse, title_of
 from helpers.two_profiles import AFTER, BASE, OPTIONS, colour, folded
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from pvprof.analysis.stacks.diff_layout import NEW, VANISHED
 from pvprof.render.svg.diff_flamegraph import render_diff
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    yield from watched_page(browser)
 
 
 @pytest.fixture

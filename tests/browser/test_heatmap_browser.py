@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,11 +15,6 @@ from playwright.sync_api import Browser, Page, expect
 
 EVENTS = RECORDINGS / "events.out.gz"
 LEFT, CELL_HEIGHT = 64, 6
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    yield from watched_page(browser)
 
 
 @pytest.fixture

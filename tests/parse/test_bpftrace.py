@@ -9,6 +9,7 @@ import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
 from helpers.programs import BPFTRACE_PROGRAMS
+from helpers.readings import kinds_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -52,10 +53,6 @@ def weights(parsed: ParseResult) -> dict[tuple[str, str, str, str], tuple[int, i
         for profile in profiles
         for key, stack, weight in profile
     }
-
-
-def kinds(parsed: ParseResult) -> dict[str, int]:
-    return {problem.kind: problem.count for problem in parsed.problems}
 
 
 # ---- real recordings ----------------------------------------------------------------------------
@@ -209,7 +206,7 @@ def test_waits_without_an_end_are_a_loss(missed: int) -> None:
     wait = (sleep(2000, 7), printed("R 3000 7 0"))
     counted = json.dumps({"type": "map", "data": {"@missed": missed}})
     parsed = parsed_from(text_of(printed("#map missed\n"), *wait, counted))
-    assert kinds(parsed) == ({"missed-ends": missed} if missed else {})
+    assert kinds_of(parsed) == ({"missed-ends": missed} if missed else {})
 
 
 def test_waits_with_their_wakers_are_added_up_by_both_stacks() -> None:
@@ -226,7 +223,7 @@ def test_waits_with_their_wakers_are_added_up_by_both_stacks() -> None:
 def test_a_comma_in_one_of_two_names_is_a_warning() -> None:
     both = {"count": 2, "average": 9, "total": 18}
     data = sums({f"\n    w+1\n,{STACK},a,b,c": both}, "waker_stack stack exec waker", "woken")
-    assert kinds(parsed_from(data)) == {"ambiguous-names": 1}
+    assert kinds_of(parsed_from(data)) == {"ambiguous-names": 1}
 
 
 # ---- single waits -------------------------------------------------------------------------------
@@ -312,7 +309,7 @@ def test_losses_are_counted_by_kind() -> None:
     lost = '{"type": "lost_events", "data": {"events": 31}}'
     wait = (sleep(2000, 7), printed("R 3000 7 0"))
     parsed = parsed_from(text_of(full, full, taken, none, lost, lost, *wait))
-    assert kinds(parsed) == {"drops": 62, "map-full": 2, "lost-stacks": 1}
+    assert kinds_of(parsed) == {"drops": 62, "map-full": 2, "lost-stacks": 1}
     assert {one.severity for one in parsed.problems} == {"loss"}
     assert parsed.problems[0].line == 7
 
@@ -350,25 +347,25 @@ def test_a_damaged_line_is_left_out_and_its_number_reported(line: str) -> None:
 def test_a_key_of_other_parts_is_damaged(key: str, parts: str) -> None:
     wait = (sleep(2000, 7), printed("R 3000 7 0"))
     parsed = parsed_from(sums({key: {"count": 1, "average": 1, "total": 1}}, parts, more=wait))
-    assert kinds(parsed) == {"damaged": 1}
+    assert kinds_of(parsed) == {"damaged": 1}
     assert len(weights(parsed)) == 1
 
 
 def test_a_value_that_is_no_number_is_damaged() -> None:
     wait = (sleep(2000, 7), printed("R 3000 7 0"))
     for value in (None, "x", {"count": 1}, [1]):
-        assert kinds(parsed_from(sums({STACK: value}, "stack", more=wait))) == {"damaged": 1}
+        assert kinds_of(parsed_from(sums({STACK: value}, "stack", more=wait))) == {"damaged": 1}
 
 
 def test_a_text_that_ends_early_is_a_loss() -> None:
     data = text_of(sleep(2000, 7), printed("R 3000 7 0"), printed("R 4000 8 0"))
     cut = data[: data.index(b"R 4000")]
-    assert kinds(parsed_from(cut)) == {"cut-off": 1, "no-end-marker": 1}
+    assert kinds_of(parsed_from(cut)) == {"cut-off": 1, "no-end-marker": 1}
 
 
 def test_whole_recordings_of_nothing_open() -> None:
     parsed = parsed_from(text_of(printed("#map off_cpu stack\n")))
-    assert kinds(parsed) == {"nothing-recorded": 1}
+    assert kinds_of(parsed) == {"nothing-recorded": 1}
 
 
 def test_json_of_other_programs_is_refused_with_a_hint() -> None:
@@ -380,7 +377,7 @@ def test_json_of_other_programs_is_refused_with_a_hint() -> None:
 
 def test_maps_that_were_not_announced_are_skipped() -> None:
     line = json.dumps({"type": "map", "data": {"@other": {"sh": 3}}})
-    assert kinds(parsed_from(text_of(sleep(2000, 7), printed("R 3000 7 0"), line))) == {
+    assert kinds_of(parsed_from(text_of(sleep(2000, 7), printed("R 3000 7 0"), line))) == {
         "other-maps": 1
     }
 
@@ -390,7 +387,7 @@ def test_maps_that_were_not_announced_are_skipped() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_behind_the_header_give_records_or_problems(junk: bytes) -> None:
     parsed = parsed_from(f"{HEADER}\n{BEGIN}\n{sleep(2000, 7)}\n".encode() + junk)
-    assert "no-end-marker" in kinds(parsed)
+    assert "no-end-marker" in kinds_of(parsed)
 
 
 def test_unusual_messages_of_bpftrace_on_stderr_are_problems(

@@ -9,15 +9,11 @@ from collections import Counter
 import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
+from helpers.readings import parsed_from
 
-from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 
 MAP = FIXTURES / "linux" / "bpftrace-map.txt"
-
-
-def parsed_from(text: str) -> ParseResult:
-    return read(text.encode(), "test", ReadOptions(jobs=1))
 
 
 def rows_of(parsed: ParseResult) -> Counter[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
 from helpers.command_line import RunCommand
+from helpers.readings import parsed_from
 
 from pvprof.model.problems import Problem
 from pvprof.parse.read import ReadOptions, read
@@ -20,10 +21,6 @@ from pvprof.parse.result import ParseResult
 GOLDEN = FIXTURES / "golden"
 LOCKSTAT = RECORDINGS / "lockstat-1.out"
 PROFILING = RECORDINGS / "lock-profiling.sysctl.out"
-
-
-def parsed_from(text: str) -> ParseResult:
-    return read(text.encode(), "test", ReadOptions(jobs=1))
 
 
 def problems_of(parsed: ParseResult, kind: str) -> list[Problem]:

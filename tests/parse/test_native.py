@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 import json
 import re
 from collections import Counter
@@ -12,10 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
 from helpers import native_writer as writer
-from helpers.command_line import RunCommand
+from helpers.command_line import RunCommand, csv_rows
 from helpers.strategies import examples
 from hypothesis import given
 from hypothesis import strategies as st
@@ -820,18 +817,13 @@ def rewritten(name: str) -> bytes:
     return writer.text_of(records, mode, units.pop())
 
 
-def rows_of(result: Result) -> list[dict[str, str]]:
-    assert result.exit_code == 0, result.stderr
-    return list(csv.DictReader(io.StringIO(result.stdout)))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["stock-offcpu.out", "lockstat-provider.out", "events.out.gz", "oncpu.out.gz"]
 )
 def test_a_real_recording_has_the_same_content_in_the_grammar(name: str, run: RunCommand) -> None:
-    original = rows_of(run("report", RECORDINGS / name, "--format", "csv", "-q"))
-    again = rows_of(run("report", "-", "--format", "csv", "-q", stdin=rewritten(name)))
+    original = csv_rows(run("report", RECORDINGS / name, "--format", "csv", "-q"))
+    again = csv_rows(run("report", "-", "--format", "csv", "-q", stdin=rewritten(name)))
     for row in (*original, *again):
         del row["records"]  # equal stacks of several records were one when they were written
     assert again == original
@@ -891,7 +883,7 @@ def test_the_report_shows_the_duration_and_waits_left_out(run: RunCommand) -> No
 def test_the_class_of_a_pv_list_has_its_recorded_class(run: RunCommand) -> None:
     some = {"name": b"pmap pv list", "class": b"rw", "exec": b"sh"}
     text = writer.text_of([writer.record("turnstile", some, [b"kernel`vmspace_exit"], (5, 1))])
-    (row,) = rows_of(run("locks", "-", "--format", "csv", "-q", stdin=text))
+    (row,) = csv_rows(run("locks", "-", "--format", "csv", "-q", stdin=text))
     assert (row["kind"], row["class"]) == ("kernel", "pv list (rwlock)")
 
 
@@ -901,7 +893,7 @@ def test_woken_and_preempted_threads_are_separate_rows(run: RunCommand) -> None:
         [writer.record(event, some, [], (5, 1)) for event in ("runq-woken", "runq-preempted")],
         "runq",
     )
-    rows = rows_of(run("report", "-", "--format", "csv", "-q", stdin=text))
+    rows = csv_rows(run("report", "-", "--format", "csv", "-q", stdin=text))
     assert [(row["kind"], row["class"], row["name"]) for row in rows] == [
         ("runq", "preempted", "cc"),
         ("runq", "woken", "cc"),

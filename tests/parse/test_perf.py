@@ -11,19 +11,15 @@ from itertools import pairwise
 import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
+from helpers.readings import parsed_from
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.stacks import NO_STACK
-from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 
 PERF = FIXTURES / "linux" / "perf-script.txt.gz"
 TEXT = gzip.decompress(PERF.read_bytes()).decode()
-
-
-def parsed_from(text: str) -> ParseResult:
-    return read(text.encode(), "test", ReadOptions(jobs=1))
 
 
 def waits_of(parsed: ParseResult) -> list[tuple[str, str, str, int]]:

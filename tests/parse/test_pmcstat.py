@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import RECORDINGS, SYMBOLS
 from helpers.command_line import RunCommand
+from helpers.readings import parsed_from
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.model.stacks import Stack
 from pvprof.parse.freebsd.pmc_callgraph import PRUNED
-from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 
 GRAPH = """\
@@ -30,10 +30,6 @@ GRAPH = """\
  100.0%  [8]        0x401234 @ /tmp/a.out
 
 """
-
-
-def parsed_from(text: str) -> ParseResult:
-    return read(text.encode(), "test", ReadOptions(jobs=1))
 
 
 def stacks_of(parsed: ParseResult) -> Counter[str]:

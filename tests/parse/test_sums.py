@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import subprocess
 
 import pytest
-from click.testing import Result
 from conftest import RECORDINGS, read_recording_bytes
-from helpers.command_line import RunCommand
+from helpers.command_line import RunCommand, csv_rows
 
 Sums = dict[str, tuple[int, int]]
 
@@ -68,11 +65,6 @@ def awk_sums(program: str, data: bytes) -> Sums:
     done = subprocess.run(["awk", program], input=data, capture_output=True, check=True)
     rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
     return {name: (int(total), int(count)) for name, total, count in rows}
-
-
-def csv_rows(result: Result) -> list[dict[str, str]]:
-    assert result.exit_code == 0, result.stderr
-    return list(csv.DictReader(io.StringIO(result.stdout)))
 
 
 @pytest.mark.parametrize("name", AWK)

@@ -18,6 +18,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from conftest import SYMBOLS, read_recording_bytes
 from helpers.command_line import RunCommand
+from helpers.readings import RECORDED
 
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
@@ -470,16 +471,6 @@ MIXED = (
     + f"\n{indented('kernel`q')}{HISTOGRAM}"
     + classic("kernel`f", value=UNSET_MIN)
     + f"\n{indented('kernel`cut')}"
-)
-RECORDED = (
-    "events.out.gz",
-    "histogram.out",
-    "lockstat-provider.out",
-    "runq.out",
-    "sdt-offcpu.out",
-    "seed-offcpu.out",
-    "stock-offcpu.out",
-    "wakeup.out",
 )
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from conftest import RECORDINGS, read_recording_bytes
 from helpers.command_line import RunCommand
+from helpers.readings import parsed_from
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,10 +35,6 @@ def text_of(*waits: tuple[int, int], marks: bool = True) -> str:
     begin = [f"B {BEGIN_NS} {WALL_NS}\n"] if marks else []
     end = [f"Z {END_NS} {WALL_NS + END_NS - BEGIN_NS}\n"] if marks else []
     return "".join([*begin, *records, *end])
-
-
-def parsed_from(text: str) -> ParseResult:
-    return read(text.encode(), "test", ReadOptions(jobs=1))
 
 
 def window(since: str | None, until: str | None) -> Window:

@@ -6,22 +6,20 @@ the difference before you commit it.
 
 from __future__ import annotations
 
-import difflib
 import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from conftest import assert_golden
 from helpers.flamegraph_file import (
     HOSTILE,
     NAMESPACES,
     data_of,
+    digests_by_hash_seed,
     frames_in,
     parse,
     texts_of,
@@ -76,18 +74,6 @@ def without_code(text: str) -> str:
     return re.sub(r"(<(style|script)><!\[CDATA\[).*?(\]\]></\2>)", r"\1...\3", text, flags=re.S)
 
 
-def compare_with_golden(path: Path, text: str) -> None:
-    if os.environ.get("PVPROF_BLESS") == "1":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    if not path.exists():
-        pytest.fail(f"{path.name} is missing; PVPROF_BLESS=1 writes it")
-    golden = path.read_text(encoding="utf-8")
-    if text != golden:
-        lines = difflib.unified_diff(golden.splitlines(), text.splitlines(), "golden", "now")
-        pytest.fail("\n".join(lines), pytrace=False)
-
-
 # ---- the whole file ------------------------------------------------------------------------------
 
 
@@ -95,7 +81,7 @@ def compare_with_golden(path: Path, text: str) -> None:
 def test_a_small_picture_equals_its_golden_file(icicle: bool) -> None:
     options = replace(SMALL_OPTIONS, icicle=icicle)
     name = "icicle.svg" if icicle else "flame.svg"
-    compare_with_golden(FIXTURES / name, without_code(render(SMALL, options)))
+    assert_golden(without_code(render(SMALL, options)), FIXTURES / name)
 
 
 def test_a_missing_golden_file_is_a_failure(
@@ -103,28 +89,14 @@ def test_a_missing_golden_file_is_a_failure(
 ) -> None:
     monkeypatch.delenv("PVPROF_BLESS", raising=False)
     with pytest.raises(pytest.fail.Exception, match="is missing"):
-        compare_with_golden(tmp_path / "new.svg", "x")
+        assert_golden("x", tmp_path / "new.svg")
     assert not (tmp_path / "new.svg").exists()
 
 
 @pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes_in_every_process() -> None:
-    program = (
-        f"from {Path(__file__).stem} import *; import hashlib;"
-        "print(hashlib.sha256(render(SMALL, SMALL_OPTIONS).encode()).hexdigest())"
-    )
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
-            cwd=Path(__file__).parent,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("0", "1", "4242")
-    }
-    assert len(digests) == 1
+    program = f"from {Path(__file__).stem} import *;picture = render(SMALL, SMALL_OPTIONS)"
+    assert len(digests_by_hash_seed(program)) == 1
 
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
