@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pvprof.classify.classified import Classified
     from pvprof.classify.filters import Filters
     from pvprof.parse.read import ReadOptions
+    from pvprof.render.registry import Subject
     from pvprof.units import Unit
 
 __version__ = "0.1.0"
@@ -206,9 +207,8 @@ def _texts(paths: Iterable[Path]) -> list[str]:
     return [os.fspath(path) for path in paths]
 
 
-def _rendered(format_name: str, subject: object, data: object, options: object) -> str:
-    from pvprof.render.registry import Subject, format_named  # noqa: PLC0415
+def _rendered(format_name: str, subject: Subject, data: object, options: object) -> str:
+    from pvprof.render.registry import format_named  # noqa: PLC0415
 
-    assert isinstance(subject, Subject)
     output = format_named(format_name).outputs[subject]
     return output.render(output.build(data, options)).text
