@@ -1,8 +1,9 @@
 """The manifest: facts about one run, typed. The one owner of ``manifest.json``'s schema.
 
 Recorders of any age, and people, write manifests. So every field tolerates whatever the JSON holds:
-a value of another type than expected counts as missing. `Manifest.raw` is the document itself, for
-those that pass it on unchanged (an HTML report, ``pvprof import``).
+a value of another type than expected counts as missing, and so does an integer of more than 64
+bits. `Manifest.raw` is the document itself, for those that pass it on unchanged (an HTML report,
+``pvprof import``).
 
 Schema history: 1, the first.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +23,9 @@ from pvprof.model.stacks import show_controls
 
 SCHEMA = 1
 _MAX_DROP_TEXTS = 6
+_DECIMAL = re.compile("-?[0-9]{1,9}")
+_MAX_INTEGER = (1 << 63) - 1
+"""The largest that any recorder writes; one that is much longer cannot be shown as a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Manifest:
         is_warmup: the run is to be set aside.
         workload: the command line of what ran; empty if nothing was started, None if unknown.
         real_s, user_s, sys_s: times of the workload.
-        exit_status, exit_signal: how the workload ended.
+        exit_status, exit_signal: how the workload ended; a text if a person wrote one.
         begin_wall_ns: time of day when tracing began, in ns since 1970.
         duration_ns: how long was traced.
         drops: number of records that the tracer dropped.
@@ -87,8 +92,8 @@ class Manifest:
     real_s: float | None = None
     user_s: float | None = None
     sys_s: float | None = None
-    exit_status: int | None = None
-    exit_signal: int | None = None
+    exit_status: int | str | None = None
+    exit_signal: int | str | None = None
     begin_wall_ns: int | None = None
     duration_ns: int = 0
     drops: int = 0
@@ -121,15 +126,15 @@ class Manifest:
             scope=_text(document.get("scope")),
             options=_options(document.get("options")),
             label=show_controls(_text(document.get("label"))),
-            run=_integer(document.get("run")),
+            run=as_integer(document.get("run")),
             is_warmup=document.get("warmup") is True,
             workload=_command_line(document.get("workload")),
             real_s=_number(document.get("real_s")),
             user_s=_number(document.get("user_s")),
             sys_s=_number(document.get("sys_s")),
-            exit_status=_integer(document.get("exit_status")),
-            exit_signal=_integer(document.get("exit_signal")),
-            begin_wall_ns=_integer(begin.get("wall_ns")) if isinstance(begin, Mapping) else None,
+            exit_status=_exit_code(document.get("exit_status")),
+            exit_signal=_exit_code(document.get("exit_signal")),
+            begin_wall_ns=as_integer(begin.get("wall_ns")) if isinstance(begin, Mapping) else None,
             duration_ns=_count(document.get("duration_ns")),
             drops=_count(document.get("drops")),
             drop_texts=_drop_texts(document.get("drops")),
@@ -159,7 +164,7 @@ def read_manifest(text: str, source: str) -> Manifest:
     schema = document.get("schema")
     if schema != SCHEMA:
         raise InputError(
-            f"{source}: manifest.json: unknown schema {quote(_shown(schema))}; {SCHEMA} is known",
+            f"{source}: manifest.json: unknown schema {quote(as_text(schema))}; {SCHEMA} is known",
             "update pvprof",
         )
     return Manifest.from_json(document)
@@ -178,27 +183,41 @@ def words(value: object) -> str:
         return "; ".join(filter(None, map(words, value)))
     if value is None or isinstance(value, bool):
         return ""
-    return " ".join(_shown(value).split())
+    return " ".join(as_text(value).split())
 
 
-def _shown(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return ``str(value)``, or words in its place for an integer that Python does not print."""
     try:
         return str(value)
-    except ValueError:  # an integer with more digits than Python prints
+    except ValueError:
         return "a huge number"
+
+
+def as_integer(value: object) -> int | None:
+    """Return a JSON value that is an integer of at most 64 bits, else None."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if abs(value) <= _MAX_INTEGER else None
 
 
 def _text(value: object) -> str:
     is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return _shown(value).strip() if is_text else ""
+    return as_text(value).strip() if is_text else ""
 
 
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _exit_code(value: object) -> int | str | None:
+    """Return an exit status or a signal: a failure must not get lost because of its type."""
+    if not value:
+        return as_integer(value)
+    if value is True:
+        return 1
+    text = show_controls(words(value))
+    return int(text) if _DECIMAL.fullmatch(text) else text or None
 
 
 def _count(value: object) -> int:
-    return max(_integer(value) or 0, 0)
+    return max(as_integer(value) or 0, 0)
 
 
 def _number(value: object) -> float | None:
@@ -222,7 +241,7 @@ def _options(value: object) -> Mapping[str, object] | str | None:
 
 def _command_line(value: object) -> str | None:
     if isinstance(value, list | tuple):
-        return shlex.join(map(_shown, value))
+        return shlex.join(map(as_text, value))
     return _text(value) or None
 
 
@@ -244,11 +263,11 @@ def _kernel(document: Mapping[str, Any]) -> Kernel:
 def _drop_texts(drops: object) -> tuple[str, ...]:
     """Return the dropped records by kind; a plain number has no kinds."""
     if isinstance(drops, Mapping):
-        kinds = [(_shown(name), _count(number)) for name, number in drops.items()]
+        kinds = [(as_text(name), _count(number)) for name, number in drops.items()]
         kinds = [(name, number) for name, number in kinds if number]
         texts = [f"{name}: {number:,}" for name, number in kinds[:_MAX_DROP_TEXTS]]
         more = len(kinds) - _MAX_DROP_TEXTS
         return (*texts, f"{more} kinds more") if more > 0 else tuple(texts)
     if isinstance(drops, list | tuple):
-        return tuple(" ".join(_shown(text).split()) for text in drops[:_MAX_DROP_TEXTS])
+        return tuple(" ".join(as_text(text).split()) for text in drops[:_MAX_DROP_TEXTS])
     return ()

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pvprof.errors import InputError, first_line
+from pvprof.errors import InputError, first_line, quote
 from pvprof.model.stacks import show_controls
 from pvprof.recording.layout import SET_FILE
-from pvprof.recording.manifest import SCHEMA, Manifest
+from pvprof.recording.manifest import SCHEMA, Manifest, as_integer, as_text
 
 _RUN_FACTS = ("mode", "run", "warmup", "real_s", "user_s", "sys_s", "exit_status", "complete")
 """What ``set.json`` repeats of each run's manifest."""
@@ -73,15 +73,16 @@ def read_run_set(directory: Path) -> RunSetFile:
     path = directory / SET_FILE
     contents = _contents(path)
     if contents.get("schema") != SCHEMA:
-        raise InputError(f"{path}: unknown schema {contents.get('schema')!r}; {SCHEMA} is known")
+        schema = quote(as_text(contents.get("schema")))
+        raise InputError(f"{path}: unknown schema {schema}; {SCHEMA} is known")
     runs = contents.get("runs")
     if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
         raise InputError(f"{path}: not a set of recordings: 'runs' must be a list of objects")
-    label, wanted = contents.get("label"), contents.get("wanted")
+    label = contents.get("label")
     return RunSetFile(
         label=show_controls(label) if isinstance(label, str) else "",
-        wanted=wanted if isinstance(wanted, int) else None,
-        runs=tuple((str(run.get("name")), Manifest.from_json(run)) for run in runs),
+        wanted=as_integer(contents.get("wanted")),
+        runs=tuple((as_text(run.get("name")), Manifest.from_json(run)) for run in runs),
     )
 
 
@@ -93,9 +94,9 @@ def expand(paths: Sequence[str]) -> list[str]:
     """
     expanded: list[str] = []
     for path in paths:
-        place = Path(path) / SET_FILE
-        if _is_file(place):
-            expanded += [str(Path(path) / name) for name in _recordings(place)]
+        set_file = Path(path) / SET_FILE
+        if _is_file(set_file):
+            expanded += [str(Path(path) / name) for name in _recordings(set_file)]
         else:
             expanded.append(path)
     return expanded
@@ -116,8 +117,8 @@ def _recordings(path: Path) -> list[str]:
     if not names:
         raise InputError(f"{path}: no recordings in this set")
     for name in names:
-        if "\0" in name or not name.isprintable():
-            raise InputError(f"{path}: not a set of recordings: {name!r} is not a file name")
+        if not name.isprintable() or PurePosixPath(name).name in ("", ".."):
+            raise InputError(f"{path}: not a set of recordings: {quote(name)} is not a file name")
     return [PurePosixPath(name).name for name in names]
 
 

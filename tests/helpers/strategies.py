@@ -34,3 +34,12 @@ wait_rows = st.lists(
     max_size=25,
 )
 """Rows (tid, start, wait, number of the stack) of single waits; those of one thread may overlap."""
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=20)
+"""Texts of all characters, lone surrogates too."""
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | any_text,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(any_text, values, max_size=3),
+    max_leaves=8,
+)
+"""Any JSON value but NaN, which equals nothing."""

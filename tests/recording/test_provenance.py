@@ -11,6 +11,7 @@ import pytest
 from conftest import RECORDINGS
 from helpers.command_line import RunCommand
 from helpers.flamegraph_file import data_of
+from helpers.strategies import json_values
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,13 +74,6 @@ def test_an_older_manifest_with_plain_texts_is_understood() -> None:
         ("Workload", "make"),
         ("Lost", "3 drops"),
     )
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
 
 
 @given(manifest=st.dictionaries(st.sampled_from(list(MANIFEST)), json_values))

@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from helpers.strategies import any_text as texts
+from helpers.strategies import json_values
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,6 @@ from pvprof.model.wakeup_sums import WaitSplit, WakeupKey
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.snapshot import Snapshot, decode, encode
 
-texts = st.text(st.characters(exclude_categories=()), max_size=20)  # lone surrogates, too
 keys = st.builds(Key, texts, texts, texts, texts, texts)
 stacks = st.lists(texts.map(clean_frame), max_size=5).map(stack_of)
 weights = st.builds(Weight, st.integers(0, 1 << 70), st.integers(0, 1 << 40), st.integers(0, 9))
@@ -38,11 +39,6 @@ problems = st.builds(
     st.integers(0, 99),
     st.integers(1, 99),
     st.sampled_from(["note", "warning", "loss"]),
-)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=8,
 )
 manifests = st.dictionaries(texts, json_values, max_size=3).map(Manifest.from_json)
 snapshots = st.builds(
