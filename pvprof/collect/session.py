@@ -7,7 +7,6 @@ comes back, and what to do if it does not. It prints nothing; a `Listener` hears
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 import signal
@@ -19,12 +18,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 from pvprof.collect.target import Target
 from pvprof.errors import DroppedError, TargetError
 from pvprof.recording.layout import MANIFEST, MEMBERS, RAW
-from pvprof.recording.manifest import SCHEMA, Manifest, read_manifest
+from pvprof.recording.manifest import Manifest, read_manifest
+from pvprof.recording.write import mark_incomplete
 
 _PROGRESS = re.compile(r"progress: (\d+) (\d+) (\d+)")
 _PIECE_BYTES = 1 << 14  # if the connection is cut, at most this much of its data is lost
@@ -109,7 +109,7 @@ def _record_into(part: Path, target: Target, text: str, listener: Listener) -> M
     if lost or session.status:
         reason = f"lost on the way from {target.name}: {lost or session.last_words}"
         listener.message(f"incomplete: {reason}")
-        _mark_incomplete(part / MANIFEST, reason)
+        mark_incomplete(part / MANIFEST, reason)
     return read_manifest(_text(part / MANIFEST), str(part))
 
 
@@ -132,14 +132,6 @@ def _receive(stream: IO[bytes], part: Path) -> str:
     except (tarfile.TarError, EOFError, zlib.error) as error:
         return f"the archive ends early ({error})"
     return ""
-
-
-def _mark_incomplete(path: Path, reason: str) -> None:
-    manifest: dict[str, Any] = {"schema": SCHEMA}
-    with contextlib.suppress(OSError, ValueError):
-        manifest = json.loads(_text(path))
-    manifest |= {"complete": False, "incomplete_reason": reason}
-    path.write_text(json.dumps(manifest, indent=0) + "\n", "utf-8", "surrogateescape")
 
 
 def _text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The manifest: facts about one run, typed. The one owner of ``manifest.json``'s schema.
+"""The manifest: typed facts about one run. The one owner of the schema of ``manifest.json``.
 
 Recorders of any age, and people, write manifests. So every field tolerates whatever the JSON holds:
 a value of another type than expected counts as missing, and so does an integer of more than 64
@@ -51,25 +51,25 @@ class Manifest:
     Attributes:
         pvprof: version of the recorder.
         host, model: name and machine model of the target.
-        ncpu: number of CPUs.
-        memory_bytes: of the target.
-        mode, program, tracer: what was recorded, by which program and tracer.
+        ncpu: number of CPUs of the target.
+        memory_bytes: size of its memory.
+        mode, program, tracer: names of the mode, its program and the tracer.
         scope: ``tree`` or ``system``.
         options: of the program, those that differ from the defaults; a text if a person wrote
             them, None if unknown.
-        label: the side of a comparison: ``stock``.
+        label: the side of a comparison, such as ``stock``.
         run: number of the run, from 1.
         is_warmup: the run is to be set aside.
-        workload: the command line of what ran; empty if nothing was started, None if unknown.
+        workload: the command line; empty if no workload was started, None if unknown.
         real_s, user_s, sys_s: times of the workload.
         exit_status, exit_signal: how the workload ended; a text if a person wrote one.
         begin_wall_ns: time of day when tracing began, in ns since 1970.
-        duration_ns: how long was traced.
+        duration_ns: length of the trace.
         drops: number of records that the tracer dropped.
         drop_texts: the dropped records by kind, for messages.
         is_complete: False if the recorder did not finish; None if unknown.
-        incomplete_reason: why.
-        notes: of the recorder.
+        incomplete_reason: why it is not complete.
+        notes: messages of the recorder.
         layout, unit: of an imported text.
         raw: the JSON document.
     """
@@ -104,6 +104,12 @@ class Manifest:
     layout: str = ""
     unit: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
+
+    def document(self, facts: Mapping[str, object]) -> dict[str, Any]:
+        """Return the JSON document of this manifest with these facts; empty ones are left out."""
+        known = {name: value for name, value in self.raw.items() if name != "schema"}
+        stated = {name: value for name, value in facts.items() if value not in (None, "")}
+        return {"schema": SCHEMA, **known, **stated}
 
     def __bool__(self) -> bool:
         """Tell whether there is a manifest at all."""

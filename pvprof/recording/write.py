@@ -1,7 +1,8 @@
-"""Write the directory of a recording: whole, or not at all."""
+"""Write the directory of a recording, whole or not at all, and pack it."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tarfile
@@ -12,18 +13,19 @@ from typing import Any, BinaryIO
 
 from pvprof.errors import OutputError
 from pvprof.recording.layout import MANIFEST, MEMBERS, RAW, Recording
+from pvprof.recording.manifest import Manifest
 
 
 def write_recording(
     path: Path, recording: Recording, manifest: Mapping[str, Any], companions: Mapping[str, str]
 ) -> None:
-    """Write a recording's directory; one that is there already is replaced.
+    """Write a recording's directory; an old one is replaced.
 
     Args:
-        path: of the directory.
-        recording: its output, stderr and script.
+        path: the directory.
+        recording: gives the output, stderr and script.
         manifest: the JSON document for ``manifest.json``.
-        companions: for each further member the file to copy.
+        companions: the path of the file to copy, by the name of the member.
 
     Raises:
         OutputError: it cannot be written.
@@ -47,6 +49,20 @@ def write_recording(
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+def mark_incomplete(path: Path, reason: str) -> None:
+    """Add to a ``manifest.json`` that the recording is incomplete; replace an unreadable one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    document: object = None
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        document = json.loads(path.read_text("utf-8", "surrogateescape"))
+    known = Manifest.from_json(document) if isinstance(document, dict) else Manifest()
+    marked = known.document({"complete": False, "incomplete_reason": reason})
+    path.write_text(json.dumps(marked, indent=0) + "\n", "utf-8", "surrogateescape")
 
 
 def pack_recording(directory: Path, stream: BinaryIO) -> None:

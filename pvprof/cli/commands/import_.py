@@ -1,4 +1,4 @@
-"""``pvprof import``: a recording of what another tool printed, with the facts that it lacks."""
+"""``pvprof import``: makes a recording of another tool's output and the facts that it lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pvprof.cli.output import check_output, force_option
 from pvprof.errors import OutputError
 from pvprof.parse.read import read_recording
 from pvprof.recording.layout import RAW, SUFFIX
-from pvprof.recording.manifest import SCHEMA
 from pvprof.recording.open import open_recording
 from pvprof.recording.write import write_recording
 
@@ -44,44 +43,44 @@ def command(source: str, output: str, force: bool, reading: ReadingGroup, **rest
     facts = {name: rest.pop(name) for name in ("label", "workload", "host", "kernel")}
     symbols, kldstat = reading.symbols, reading.kldstat
     options = reading.read_options()
-    opened = open_recording(source)
-    place = Path(output or f"{opened.name}{SUFFIX}")
-    _check(place, force)
-    parsed = read_recording(opened, options)
+    recording = open_recording(source)
+    directory = Path(output or f"{recording.name}{SUFFIX}")
+    _check(directory, force)
+    parsed = read_recording(recording, options)
     say(parsed.problems, reading.quiet)
-    manifest = {
-        "schema": SCHEMA,
-        **{key: value for key, value in opened.manifest.raw.items() if key != "schema"},
-        **{name: text for name, text in facts.items() if text},
-        "mode": parsed.layout,
-        **({"layout": options.layout} if options.layout else {}),
-        **({"unit": options.unit} if options.unit else {}),
-        "imported_by": f"pvprof {__version__}",
-        "source": Path(source).name if source != "-" else "stdin",
-    }
-    files = {"symbols.nm.gz": _kernels(symbols), "kldstat.txt": kldstat}
+    manifest = recording.manifest.document(
+        {
+            **facts,
+            "mode": parsed.layout,
+            "layout": options.layout,
+            "unit": options.unit,
+            "imported_by": f"pvprof {__version__}",
+            "source": Path(source).name if source != "-" else "stdin",
+        }
+    )
+    files = {"symbols.nm.gz": _kernel_symbols(symbols), "kldstat.txt": kldstat}
     companions = {name: file for name, file in files.items() if file}
-    write_recording(place, opened, manifest, companions)
+    write_recording(directory, recording, manifest, companions)
     if not reading.quiet:
-        what = f"{parsed.records:,} records, layout {parsed.layout}"
-        click.echo(f"pvprof: wrote {place}: {what}", err=True)
+        size = f"{parsed.records:,} records, layout {parsed.layout}"
+        click.echo(f"pvprof: wrote {directory}: {size}", err=True)
 
 
-def _check(place: Path, force: bool) -> None:
-    """Refuse early to write where something stands already that is no recording.
+def _check(directory: Path, force: bool) -> None:
+    """Refuse to overwrite anything but a recording, and that only with --force.
 
     Raises:
-        OutputError: it does.
+        OutputError: the directory must not be written.
     """
-    if not place.is_dir():
-        check_output(str(place), force)
-    elif not (place / RAW).is_file():
-        raise OutputError(f"{place}: a directory that is no recording")
+    if not directory.is_dir():
+        check_output(str(directory), force)
+    elif not (directory / RAW).is_file():
+        raise OutputError(f"{directory}: a directory that is no recording")
     elif not force:
-        raise OutputError(f"{place}: already exists", "overwrite it with --force")
+        raise OutputError(f"{directory}: already exists", "overwrite it with --force")
 
 
-def _kernels(symbols: tuple[str, ...]) -> str | None:
-    """Return the file of the kernel's own symbols, of those that were named."""
-    named = [one for one in symbols if "=" not in one or "/" in one.partition("=")[0]]
-    return named[-1] if named else None
+def _kernel_symbols(symbols: tuple[str, ...]) -> str | None:
+    """Return the last file of the kernel's symbols; ``MODULE=FILE`` gives those of a module."""
+    files = [value for value in symbols if "=" not in value or "/" in value.partition("=")[0]]
+    return files[-1] if files else None
