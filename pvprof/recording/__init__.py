@@ -1,5 +1,6 @@
 """A recording on disk: the only bridge from the target to the analysis.
 
-``open`` reads its three forms, ``snapshot`` what an HTML report carries along, ``provenance`` turns
-a manifest into labelled lines.
+``layout`` lists its files, ``open`` reads its three forms, ``write`` writes it. ``manifest`` owns
+the facts about a run, ``provenance`` labels them for readers. ``run_set`` owns sets of recordings,
+``snapshot`` the data in an HTML report.
 """

@@ -41,7 +41,7 @@ MEMBERS = (
     RAW,
     "symbols.nm.gz",
 )
-"""The files of a recording's directory, in the order in which an archive has them."""
+"""The files of a recording's directory, in the order of an archive."""
 
 SUFFIX = ".pvprof"
 TAR_SUFFIXES = (".tar.gz", ".tgz", ".tar")
@@ -68,7 +68,7 @@ class Recording:
         symbols: ``nm`` output, plain or gzip, or empty.
         kldstat: ``kldstat`` output, or empty.
         manifest: facts about the run; false if there is none.
-        problems: what is doubtful about the files.
+        problems: doubts about the files.
     """
 
     path: str

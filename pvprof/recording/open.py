@@ -28,24 +28,24 @@ from pvprof.recording.packing import is_tar, map_file, unpack
 
 
 def open_recording(path: str) -> Recording:
-    """Open a recording of any form; ``-`` reads the output of a tracer from stdin.
+    """Return the recording at a path, in any form; ``-`` reads the output of a tracer from stdin.
 
     Raises:
-        InputError: it does not exist, cannot be read, or is not a recording.
+        InputError: the path does not exist, cannot be read, or is not a recording.
     """
     if path == "-":
         data, is_cut = unpack(sys.stdin.buffer.read(), "stdin")
         if is_tar(data):
             return _open_tar("stdin", "stdin", io.BytesIO(data))
         return Recording("stdin", "stdin", data, problems=_cut_off("stdin") if is_cut else ())
-    place = Path(path)
+    file_path = Path(path)
     try:
-        if place.is_dir():
-            return _from_members(place.name, path, _directory_reader(place))
-        if place.name.endswith(TAR_SUFFIXES):
-            with place.open("rb") as file:
-                return _open_tar(place.name, path, file)
-        return _open_bare(place)
+        if file_path.is_dir():
+            return _from_members(file_path.name, path, _directory_reader(file_path))
+        if file_path.name.endswith(TAR_SUFFIXES):
+            with file_path.open("rb") as file:
+                return _open_tar(file_path.name, path, file)
+        return _open_bare(file_path)
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
@@ -56,8 +56,8 @@ Reader = Callable[[str], Buffer | None]
 
 def _directory_reader(directory: Path) -> Reader:
     def read(name: str) -> Buffer | None:
-        place = directory / name
-        return map_file(place) if place.is_file() else None
+        path = directory / name
+        return map_file(path) if path.is_file() else None
 
     return read
 
@@ -65,13 +65,13 @@ def _directory_reader(directory: Path) -> Reader:
 def _open_tar(name: str, source: str, file: BinaryIO) -> Recording:
     try:
         with tarfile.open(fileobj=file, mode="r:*") as archive:
-            found = [
+            named_members = [
                 (PurePosixPath(member.name).name, member)
                 for member in archive.getmembers()
                 if member.isfile() and len(PurePosixPath(member.name).parts) <= 2
             ]
-            members = dict(found)
-            if len(members) < len(found):
+            members = dict(named_members)
+            if len(members) < len(named_members):
                 raise InputError(f"{source}: several recordings in one archive", "unpack it first")
 
             def read(wanted: str) -> Buffer | None:
@@ -130,25 +130,25 @@ def _unfinished(manifest: Manifest, name: str) -> tuple[Problem, ...]:
     return (Problem("incomplete", show_controls(reason), name, severity="loss"),)
 
 
-def _open_bare(place: Path) -> Recording:
-    data, is_cut = unpack(map_file(place), str(place))
+def _open_bare(path: Path) -> Recording:
+    data, is_cut = unpack(map_file(path), str(path))
     if is_tar(data):
-        return _open_tar(place.name, str(place), io.BytesIO(data))
-    stem = short_name(place.name)
+        return _open_tar(path.name, str(path), io.BytesIO(data))
+    stem = short_name(path.name)
     problems = list(_cut_off(stem) if is_cut else ())
 
     def companion(suffix: str) -> str:
         for packed in PACKED_SUFFIXES:
-            other = place.with_name(stem + suffix + packed)
-            if not other.is_file() or other == place:
+            companion_path = path.with_name(stem + suffix + packed)
+            if not companion_path.is_file() or companion_path == path:
                 continue
             try:
-                found, _ = unpack(map_file(other), other.name)
-            except (InputError, OSError) as error:  # the output itself can still be read
+                content, _ = unpack(map_file(companion_path), companion_path.name)
+            except (InputError, OSError) as error:  # the recording can be read without it
                 problems.append(Problem("unreadable-companion", first_line(error), stem))
                 return ""
-            return bytes(found).decode("utf-8", "backslashreplace")
+            return bytes(content).decode("utf-8", "backslashreplace")
         return ""
 
     stderr, script = companion(".err"), companion(".d") or companion(".bt")
-    return Recording(str(place), stem, data, stderr, script, problems=tuple(problems))
+    return Recording(str(path), stem, data, stderr, script, problems=tuple(problems))

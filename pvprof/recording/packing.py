@@ -1,4 +1,4 @@
-"""Bytes of a file: mapped, unpacked from gzip or zstd, with a note if they end early."""
+"""The bytes of a file: mapped, unpacked from gzip or zstd, marked if they end early."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def is_tar(data: Buffer) -> bool:
     return bytes(data[257:262]) == b"ustar"
 
 
-def map_file(place: Path) -> Buffer:
+def map_file(path: Path) -> Buffer:
     """Return the bytes of a file, mapped if possible: big files are not copied."""
-    with place.open("rb") as file:
+    with path.open("rb") as file:
         try:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (ValueError, OSError, io.UnsupportedOperation):  # empty, or a pipe
@@ -33,8 +33,8 @@ def map_file(place: Path) -> Buffer:
 def unpack(data: Buffer, source: str) -> tuple[Buffer, bool]:
     """Return the unpacked bytes of a gzip or zstd file, and whether the packed data end early.
 
-    The first bytes decide; other data are returned unchanged. Data end early if the recorder was
-    killed.
+    The first bytes decide; other data are returned unchanged. Packed data end early if the recorder
+    was killed.
     """
     magic = bytes(data[:4])
     if magic.startswith(_GZIP):
@@ -45,7 +45,11 @@ def unpack(data: Buffer, source: str) -> tuple[Buffer, bool]:
 
 
 def _gunzip(data: Buffer, source: str) -> tuple[bytes, bool]:
-    """Unpack all members. Data before an early end are kept; damaged data are an error."""
+    """Return the data of all members, up to an early end, and whether they end early.
+
+    Raises:
+        InputError: the data are damaged.
+    """
     parts = []
     rest = data
     while bytes(rest[:2]) == _GZIP:
@@ -56,12 +60,18 @@ def _gunzip(data: Buffer, source: str) -> tuple[bytes, bool]:
             raise InputError(f"{source}: damaged gzip file: {error}") from error
         if not member.eof:
             return b"".join(parts), True
-        rest = member.unused_data.lstrip(b"\0")  # padding, which gzip(1) allows, too
+        rest = member.unused_data.lstrip(b"\0")  # gzip(1) allows padding
     return b"".join(parts), False
 
 
 def _unzstd(data: Buffer, source: str) -> tuple[bytes, bool]:
-    """Unpack with the zstd program, which FreeBSD's base and every Linux distribution have."""
+    """Return the unpacked data, and whether they end early.
+
+    The zstd program unpacks them: FreeBSD's base and every Linux distribution have it.
+
+    Raises:
+        InputError: the data are damaged, or there is no zstd program.
+    """
     program = shutil.which("zstd")
     if program is None:
         raise InputError(f"{source}: packed with zstd, and no zstd program here", "install zstd")

@@ -45,7 +45,11 @@ class Provenance:
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """Return (label, text) of the known facts, in reading order."""
-        rows = (
+        return tuple(row for row in self.all_rows() if row[1])
+
+    def all_rows(self) -> tuple[tuple[str, str], ...]:
+        """Return (label, text) of all facts, in reading order; unknown facts have an empty text."""
+        return (
             ("Host", self.host),
             ("Kernel", self.kernel),
             ("CPUs", self.cpus),
@@ -56,17 +60,16 @@ class Provenance:
             ("Recorded by", self.recorder),
             ("Lost", self.lost),
         )
-        return tuple(row for row in rows if row[1])
 
 
 def provenance_rows(manifests: Iterable[Manifest]) -> tuple[tuple[str, str], ...]:
-    """Return (label, text) of several recordings; different texts are on lines of their own."""
-    merged: dict[str, dict[str, None]] = {}
+    """Return (label, text) of several recordings, in reading order; one line for each text."""
+    texts_by_label: dict[str, dict[str, None]] = {}
     for manifest in manifests:
-        for label, text in Provenance.from_manifest(manifest).rows():
-            merged.setdefault(label, {})[text] = None
-    order = [label for label, _ in Provenance(*["x"] * 9).rows()]
-    return tuple((label, "\n".join(merged[label])) for label in order if label in merged)
+        for label, text in Provenance.from_manifest(manifest).all_rows():
+            texts_by_label.setdefault(label, {})[text] = None
+    merged = [(label, "\n".join(filter(None, texts))) for label, texts in texts_by_label.items()]
+    return tuple(row for row in merged if row[1])
 
 
 def _lost(manifest: Manifest) -> str:

@@ -1,8 +1,8 @@
-"""Everything that was read, as one compact text that can be read back: the data in an HTML page.
+"""The data in an HTML page: all that was read, as one compact text that can be read back.
 
 Owns that text, both ways: JSON, packed with gzip, in base64. It holds weights by key and stack, not
-only folded stacks, so that a reader of the page can fold by the root, count, filter and report
-again. It refuses to know the page around it (``render.html`` writes that, ``parse.page`` finds it).
+only folded stacks, so that pvprof can fold, count, filter and report the data of a page again. It
+refuses to know the page around it: ``render.html`` writes it, ``parse.files`` finds the text in it.
 
 ::
 
@@ -10,15 +10,15 @@ again. It refuses to know the page around it (``render.html`` writes that, ``par
      "recordings": [{"name": ..., "manifest": {...}}],
      "records": 2659,
      "profiles": [{"unit": "ns", "has_counts": true, "groups": [
-         {"key": [event, name, execname, sleeper, lock class],
+         {"key": [mechanism, name, execname, sleeper, lock class],
           "stacks": [...], "values": [...], "counts": [...], "records": [...]}]}],
      "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
-                 "rows": [[key, stack, execname, waker's stack, blocked, runnable, number], ...]},
+                 "rows": [[key, stack, execname, waker's stack, blocked, runnable, count], ...]},
      "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
      "problems": [[kind, text, file, line, count, severity], ...]}
 
-``endings`` are there where it was recorded who ended waits; their first four numbers are places in
-the lists before. Schema history: 1, the first.
+``endings`` exists if wakers were recorded. The first four numbers of a row are indices into the
+lists before; ``blocked`` and ``runnable`` are in ns. Schema history: 1, the first.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
 
 SCHEMA = 1
-_LINE = 160
+_LINE_LENGTH = 160
 _MAX_BITS = 200
-"""Of a number. A longer one was never measured, and would take long to print."""
+"""The longest number. A longer one was never measured, and takes long to print."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that was read from some recordings, but for the single events.
+    """All that was read from recordings, except for single waits.
 
     Attributes:
-        recordings: (name, manifest) of each; the manifest is empty where there was none.
-        records: how many records were read.
+        recordings: (name, manifest) of each; the manifest is false if there was none.
+        records: number of records read.
         profiles: at most one for each unit.
         histograms, problems: of all recordings.
-        endings: who ended waits; None where that was not recorded.
+        endings: sums by waker; None if wakers were not recorded.
     """
 
     recordings: tuple[tuple[str, Manifest], ...]
@@ -75,14 +75,22 @@ def encode(snapshot: Snapshot) -> str:
         ],
         "records": snapshot.records,
         "profiles": [_profile_as_json(profile) for profile in snapshot.profiles],
-        "histograms": [{"key": one.key, "buckets": one.buckets} for one in snapshot.histograms],
+        "histograms": [
+            {"key": histogram.key, "buckets": histogram.buckets}
+            for histogram in snapshot.histograms
+        ],
         "problems": [astuple(problem) for problem in snapshot.problems],
     }
     if snapshot.endings is not None:
         document["endings"] = _endings_as_json(snapshot.endings)
     text = json.dumps(document, separators=(",", ":"))
     packed = base64.b64encode(gzip.compress(text.encode("ascii"), 6, mtime=0)).decode("ascii")
-    return "\n".join(packed[at : at + _LINE] for at in range(0, len(packed), _LINE)) + "\n"
+    return (
+        "\n".join(
+            packed[begin : begin + _LINE_LENGTH] for begin in range(0, len(packed), _LINE_LENGTH)
+        )
+        + "\n"
+    )
 
 
 def _endings_as_json(endings: WakeupSums) -> dict[str, Any]:
@@ -91,13 +99,13 @@ def _endings_as_json(endings: WakeupSums) -> dict[str, Any]:
     execnames: dict[str, int] = {}
     rows = [
         (
-            keys.setdefault(one.key, len(keys)),
-            stacks.setdefault(one.stack, len(stacks)),
-            execnames.setdefault(one.execname, len(execnames)),
-            stacks.setdefault(one.waker, len(stacks)),
-            *division,
+            keys.setdefault(wakeup.key, len(keys)),
+            stacks.setdefault(wakeup.stack, len(stacks)),
+            execnames.setdefault(wakeup.execname, len(execnames)),
+            stacks.setdefault(wakeup.waker, len(stacks)),
+            *split,
         )
-        for one, division in endings.items()
+        for wakeup, split in endings.items()
     ]
     return {
         "keys": list(keys),
@@ -124,10 +132,10 @@ def _profile_as_json(profile: Profile) -> dict[str, Any]:
 
 
 def decode(text: bytes) -> Snapshot:
-    """Return the snapshot that a text holds.
+    """Return the snapshot in a text.
 
     Raises:
-        InputError: it is damaged, cut off, or of a schema that is not known.
+        InputError: it is damaged, cut off, or has an unknown schema.
     """
     try:
         packed = base64.b64decode(b"".join(text.split()), validate=True)
@@ -165,23 +173,23 @@ def decode(text: bytes) -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """One value of the document, and where it stands: nothing in it is taken on trust."""
+    """A value of the document that is not yet checked, and its path, such as ``.records[3]``."""
 
     value: Any
-    place: str
+    path: str
 
     def fail(self, reason: str) -> NoReturn:
-        raise InputError(f"its data are damaged: {self.place.lstrip('.') or 'all'}: {reason}")
+        raise InputError(f"its data are damaged: {self.path.lstrip('.') or 'all'}: {reason}")
 
     def field(self, name: str) -> _Reader:
         if not isinstance(self.value, dict) or name not in self.value:
             self.fail(f"{name} is missing")
-        return _Reader(self.value[name], f"{self.place}.{name}")
+        return _Reader(self.value[name], f"{self.path}.{name}")
 
     def items(self) -> list[_Reader]:
         if not isinstance(self.value, list):
             self.fail("not a list")
-        return [_Reader(item, f"{self.place}[{n}]") for n, item in enumerate(self.value)]
+        return [_Reader(item, f"{self.path}[{index}]") for index, item in enumerate(self.value)]
 
     def text(self) -> str:
         if not isinstance(self.value, str):
@@ -199,7 +207,7 @@ class _Reader:
         return self.value
 
     def texts(self) -> list[str]:
-        if not isinstance(self.value, list) or not all(type(one) is str for one in self.value):
+        if not isinstance(self.value, list) or not all(type(item) is str for item in self.value):
             self.fail("not a list of texts")
         return self.value
 
@@ -208,8 +216,8 @@ class _Reader:
         numbers = self.value
         if not isinstance(numbers, list) or len(numbers) != count:
             self.fail("not as many numbers as there are stacks")
-        is_sound = all(type(one) is int and one >= 0 for one in numbers)
-        if not is_sound or (numbers and max(numbers).bit_length() > _MAX_BITS):
+        are_counts = all(type(number) is int and number >= 0 for number in numbers)
+        if not are_counts or (numbers and max(numbers).bit_length() > _MAX_BITS):
             self.fail("not a list of counts")
         return numbers
 
@@ -236,33 +244,42 @@ def _read_profile(item: _Reader) -> Profile:
 
 
 def _read_endings(item: _Reader, profiles: Sequence[Profile]) -> WakeupSums:
-    keys = [one.key() for one in item.field("keys").items()]
+    keys = [key.key() for key in item.field("keys").items()]
     stacks = [_clean_stack(text) for text in item.field("stacks").texts()]
     execnames = item.field("execnames").texts()
-    found: WakeupSums = {}
+    sums: WakeupSums = {}
     for row in item.field("rows").items():
         numbers = row.weights(7)
-        places = numbers[:4]
+        indices = numbers[:4]
         sizes = (len(keys), len(stacks), len(execnames), len(stacks))
-        if any(place >= size for place, size in zip(places, sizes, strict=True)):
+        if any(index >= size for index, size in zip(indices, sizes, strict=True)):
             row.fail("there is no such key or stack")
-        key, stack, execname, waker = places
-        ending = WakeupKey(keys[key], stacks[stack], execnames[execname], stacks[waker])
-        add_wakeup_sums(found, {ending: WaitSplit(*numbers[4:])})
-    waits = next((one for one in profiles if one.unit == "ns"), Profile("ns", True))
-    ended: dict[tuple[Key, Stack], WaitSplit] = {}
-    for one, division in found.items():
-        known = ended.get((one.key, one.stack), NO_SPLIT)
-        ended[one.key, one.stack] = known.plus(division)
-    for (key_of, stack_of_it), division in ended.items():
-        weight = waits.groups.get(key_of, {}).get(stack_of_it, Weight(0, 0, 0))
-        if division.wait_ns > weight.value or division.count > min(weight.count, weight.records):
+        key, stack, execname, waker = indices
+        wakeup = WakeupKey(keys[key], stacks[stack], execnames[execname], stacks[waker])
+        add_wakeup_sums(sums, {wakeup: WaitSplit(*numbers[4:])})
+    waits = next((profile for profile in profiles if profile.unit == "ns"), Profile("ns", True))
+    _check_ended_waits(item, sums, waits)
+    return sums
+
+
+def _check_ended_waits(item: _Reader, sums: WakeupSums, waits: Profile) -> None:
+    """Check that no more waits ended than there were.
+
+    Raises:
+        InputError: more waits ended.
+    """
+    splits: dict[tuple[Key, Stack], WaitSplit] = {}
+    for wakeup, split in sums.items():
+        known = splits.get((wakeup.key, wakeup.stack), NO_SPLIT)
+        splits[wakeup.key, wakeup.stack] = known.plus(split)
+    for (key, stack), split in splits.items():
+        weight = waits.groups.get(key, {}).get(stack, Weight(0, 0, 0))
+        if split.wait_ns > weight.value or split.count > min(weight.count, weight.records):
             item.fail("more waits ended than there were")
-    return found
 
 
 def _clean_stack(text: str) -> Stack:
-    """Return a stack as the model wants it; what pvprof wrote is that already."""
+    """Return a stack of clean frames; text that pvprof wrote is clean, so check that first."""
     is_plain = text.isascii() and text.isprintable() and " " not in text
     if is_plain and ";;" not in f";{text};":
         return Stack(text)
@@ -283,6 +300,6 @@ def _read_problem(item: _Reader) -> Problem:
     fields: Sequence[_Reader] = item.items()
     if len(fields) != 6 or fields[5].value not in get_args(Severity):
         item.fail("not a problem")
-    kind, text, file = (one.text() for one in fields[:3])
+    kind, text, file = (field.text() for field in fields[:3])
     line, count = fields[3].number(), fields[4].number()
     return Problem(kind, text, file, line, count, fields[5].value)
