@@ -115,7 +115,7 @@ def is_interrupt(stack: Stack) -> bool:
 
 def wakeup_sums_of(measurement: Measurement) -> WakeupSums:
     """Return the summed wake-ups of a measurement. It takes time: call it once."""
-    sums = dict(measurement.carried or {})
+    sums = dict(measurement.wakeup_sums or {})
     if measurement.events is not None and measurement.wakeups is not None:
         from pvprof.analysis.waits.wakeups import sum_wakeups  # noqa: PLC0415 (numpy)
 

@@ -33,7 +33,9 @@ def _named(measurement: Measurement, rules: Matcher) -> Measurement:
         measurement,
         profile=_named_profile(measurement.profile, rules),
         events=None if measurement.events is None else _named_events(measurement.events, rules),
-        carried=None if measurement.carried is None else _named_endings(measurement.carried, rules),
+        wakeup_sums=None
+        if measurement.wakeup_sums is None
+        else _named_endings(measurement.wakeup_sums, rules),
     )
 
 

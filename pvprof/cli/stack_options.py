@@ -10,7 +10,7 @@ from pvprof.analysis.stacks.chains import MAX_DEPTH
 from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.cli.option_groups import option, option_group
 from pvprof.dataset.dataset import Dataset
-from pvprof.dataset.wall_clock import on_and_off
+from pvprof.dataset.wall_clock import with_wall_clock
 from pvprof.errors import UsageError
 from pvprof.render.registry import Format, Subject
 from pvprof.units import UNITS, Unit
@@ -86,7 +86,7 @@ class StackGroup:
         # The modes take a while to import, and few need them.
         from pvprof.collect.options import ProgramOptions  # noqa: PLC0415
 
-        return on_and_off(dataset, self.rate, ProgramOptions().rate_hz)
+        return with_wall_clock(dataset, self.rate, ProgramOptions().rate_hz)
 
     def check(self, subject: Subject, fmt: Format) -> None:
         """Refuse to write joined stacks in a format that holds single waits.

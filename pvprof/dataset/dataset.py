@@ -1,6 +1,6 @@
 """The dataset: everything read from one or more recordings, as every analysis gets it.
 
-It refuses to read files (``load``) and to judge anything (``classify``, ``analysis``).
+It refuses to read files (``load`` does) and to judge anything (``classify``, ``analysis``).
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ class Measurement:
 
     Attributes:
         profile: the weights.
-        events: the single waits that the profile is the sum of, or None.
-        runs: the recordings of `events`, in their order; empty if all are of one without marks.
-        wakeups: the wake-ups that ended the single waits, or None if they were not recorded.
-        carried: sums by waker, if only these are known (from an HTML report), or None.
+        events: the single waits that add up to the profile, or None.
+        runs: the recordings of `events`, in their order; empty if they are of one without marks.
+        wakeups: the wake-ups that ended the single waits, or None if none were recorded.
+        wakeup_sums: sums by waker if single waits are not known (HTML reports), or None.
     """
 
     profile: Profile
     events: WaitTable | None
     runs: tuple[RunSpan, ...] = ()
     wakeups: WakeupTable | None = None
-    carried: WakeupSums | None = None
+    wakeup_sums: WakeupSums | None = None
 
     @property
     def has_wakers(self) -> bool:
         """Tell whether wake-ups were recorded."""
-        return self.wakeups is not None or self.carried is not None
+        return self.wakeups is not None or self.wakeup_sums is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Dataset:
         measurements: by unit, in the order of `UNITS`.
         histograms, problems: of all recordings.
         provenance: facts about the runs, as (label, text).
-        manifests: of the recordings, in the order of `names`; empty if there are none.
+        manifests: of the recordings, in the order of `names`; empty if unknown.
         records: number of records read.
     """
 
@@ -75,9 +75,9 @@ class Dataset:
         if not self.measurements:
             names = " + ".join(self.names)
             raise InputError(f"{names}: histograms only, no stacks", "see pvprof report")
-        for one in self.measurements:
-            if unit in (None, one.profile.unit):
-                return one
-        units = ", ".join(one.profile.unit for one in self.measurements)
+        for measurement in self.measurements:
+            if unit in (None, measurement.profile.unit):
+                return measurement
+        units = ", ".join(measurement.profile.unit for measurement in self.measurements)
         names = " + ".join(self.names)
         raise UsageError(f"{names}: nothing measured in {unit}", f"measured here: {units}")

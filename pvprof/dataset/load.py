@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Profile
@@ -35,8 +36,10 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
     total = ParseResult("")
     for _, parsed in inputs:
         total.merge(parsed)
-    recordings = [one for recording, parsed in inputs for one in _recordings(recording, parsed)]
-    runs = tuple(_run(one.name, parsed) for one, parsed in inputs if parsed.events is not None)
+    recordings = list(chain.from_iterable(_recordings(*pair) for pair in inputs))
+    runs = tuple(
+        _run(recording.name, parsed) for recording, parsed in inputs if parsed.events is not None
+    )
     measurements = tuple(_measurements(total, runs))
     return Dataset(
         names=tuple(name for name, _ in recordings),
@@ -50,12 +53,12 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
 
 
 def _recordings(recording: Recording, parsed: ParseResult) -> Sequence[tuple[str, Manifest]]:
-    """Return (name, manifest) of a recording, or those that an HTML report was made from."""
+    """Return (name, manifest) of a recording, or of those in an HTML report."""
     return parsed.recordings or [(recording.name, recording.manifest)]
 
 
 def _run(name: str, parsed: ParseResult) -> RunSpan:
-    """Return the number of single waits of a recording, and the marks around them."""
+    """Return the single waits of a recording by number, and its marks."""
     begin, end, origin = (
         None if mark is None else mark.monotonic_ns
         for mark in (parsed.begin, parsed.end, parsed.origin)
@@ -67,38 +70,39 @@ def _run(name: str, parsed: ParseResult) -> RunSpan:
 def _measurements(parsed: ParseResult, runs: tuple[RunSpan, ...]) -> Iterable[Measurement]:
     """Yield one measurement for each unit; single waits belong to the one in ns."""
     for unit in UNITS:
-        profiles = [one for (kind, _), one in parsed.profiles.items() if kind == unit]
+        profiles = [profile for (kind, _), profile in parsed.profiles.items() if kind == unit]
         events = parsed.events if unit == "ns" else None
         if events is not None:
             profiles.append(events.profile())
         if not profiles:
             continue
-        whole = profiles[0]
+        total = profiles[0]
         if len(profiles) > 1:
-            whole = Profile(unit, all(one.has_counts for one in profiles))
-            for one in profiles:
-                whole.merge(one)
+            total = Profile(unit, all(profile.has_counts for profile in profiles))
+            for profile in profiles:
+                total.merge(profile)
         yield Measurement(
-            profile=whole,
+            profile=total,
             events=events,
             runs=() if events is None else runs,
             wakeups=None if events is None else parsed.wakeups,
-            carried=parsed.endings if unit == "ns" else None,
+            wakeup_sums=parsed.endings if unit == "ns" else None,
         )
 
 
 def _provenance(
-    recordings: Sequence[tuple[str, Manifest]], parsed: Sequence[ParseResult]
+    recordings: Sequence[tuple[str, Manifest]], results: Sequence[ParseResult]
 ) -> tuple[tuple[str, str], ...]:
+    """Return facts about the recordings and how they were read, as (label, text)."""
     facts = [
         ("Recording", ", ".join(_distinct(name for name, _ in recordings))),
-        ("Records", f"{sum(one.records for one in parsed):,}"),
-        ("Layout", ", ".join(_distinct(one.layout for one in parsed))),
+        ("Records", f"{sum(result.records for result in results):,}"),
+        ("Layout", ", ".join(_distinct(result.layout for result in results))),
     ]
-    durations = [one.duration_ns for one in parsed if one.duration_ns is not None]
+    durations = [result.duration_ns for result in results if result.duration_ns is not None]
     if durations:
         facts.append(("Duration", ", ".join(map(format_ns, durations))))
-    windows = [one.window for one in parsed if one.window]
+    windows = [result.window for result in results if result.window]
     if windows:
         facts.append(("Window", ", ".join(_distinct(windows))))
     known = {label for label, _ in facts} | {"Lost"}  # losses are problems, with their counts

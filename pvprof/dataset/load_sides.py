@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pvprof.dataset.load import combine
 from pvprof.dataset.sides import RecordedRun, Side
@@ -16,19 +17,22 @@ from pvprof.recording.open import open_recording
 from pvprof.recording.run_set import expand
 from pvprof.stats.runs.manifests import run_from_manifest
 
+_MAX_NAMED = 4
 _LABEL_HINT = "give the new side after --vs: pvprof compare BASE... --vs NEW..."
 
 
 def read_sides(
     base: Sequence[str], new: Sequence[str] | None, base_label: str, options: ReadOptions
 ) -> tuple[Side, Side]:
-    """Read both sides, each recording by itself. Warm-ups and copies are set aside, with a problem.
+    """Return the base and the new side, each recording as a dataset of its own.
+
+    Warm-ups and copies are set aside, with a problem.
 
     Args:
-        base: recordings or run sets; of both sides if `new` is None.
-        new: those of the new side, or None to go by the labels in the manifests.
-        base_label: the label of the base; empty for the first one's.
-        options: how recordings are read.
+        base: recordings or run sets; those of both sides if `new` is None.
+        new: those of the new side, or None to sort by the labels in the manifests.
+        base_label: the label of the base; empty for that of the first recording.
+        options: how to read recordings.
 
     Raises:
         InputError: a recording cannot be read.
@@ -37,46 +41,50 @@ def read_sides(
     if new is None:
         groups = _by_label([open_recording(path) for path in expand(base)], base_label)
     else:
-        for paths, name in ((base, "before"), (new, "behind")):
+        for paths, position in ((base, "before"), (new, "after")):
             if not paths:
-                raise UsageError(f"no recordings {name} --vs", _LABEL_HINT)
+                raise UsageError(f"no recordings {position} --vs", _LABEL_HINT)
         if base_label:
             raise UsageError("--base and --vs: give one of them")
         groups = [("", [open_recording(path) for path in expand(paths)]) for paths in (base, new)]
-    sides = [_side(label, some, options) for label, some in groups]
-    names = [side_name(side, some) for side, (_, some) in zip(sides, groups, strict=True)]
-    if names[0] == names[1]:
-        names = [f"{name} ({place})" for name, place in zip(names, ("base", "new"), strict=True)]
-    made = [
-        Side(name, side.runs, _renamed(side.problems, name))
-        for side, name in zip(sides, names, strict=True)
-    ]
-    return made[0], made[1]
+    base_side, new_side = (_side(label, recordings, options) for label, recordings in groups)
+    base_name, new_name = base_side.name, new_side.name
+    if base_name == new_name:
+        base_name, new_name = f"{base_name} (base)", f"{new_name} (new)"
+    return _named(base_side, base_name), _named(new_side, new_name)
 
 
-def _renamed(problems: Sequence[Problem], name: str) -> tuple[Problem, ...]:
-    return tuple(
-        Problem(one.kind, f"{name}: {one.text}", count=one.count, severity=one.severity)
-        for one in problems
+def _named(side: Side, name: str) -> Side:
+    """Return the side with its name, which its problems name too."""
+    problems = (
+        replace(problem, text=f"{name}: {problem.text}", file="", line=0)
+        for problem in side.problems
     )
+    return Side(name, side.runs, tuple(problems))
 
 
-def side_name(side: Side, recordings: Sequence[Recording]) -> str:
-    """Return the label that all recordings of a side have, else their names."""
-    labels = {one.manifest.label for one in recordings}
+def _side_name(recordings: Sequence[Recording], runs: Sequence[RecordedRun]) -> str:
+    """Return the label that all recordings of a side have, else the names of its runs."""
+    labels = {recording.manifest.label for recording in recordings}
     if len(labels) == 1 and "" not in labels:
         return labels.pop()
-    names = [run.name for run in side.runs]
+    names = [run.name for run in runs]
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _by_label(recordings: Sequence[Recording], base: str) -> list[tuple[str, list[Recording]]]:
+    """Return (label, recordings) of the base and of the new side.
+
+    Raises:
+        UsageError: the labels do not make two sides.
+    """
     groups: dict[str, list[Recording]] = {}
-    for one in recordings:
-        groups.setdefault(one.manifest.label, []).append(one)
-    without = [one.name for one in groups.get("", [])]
-    if without:
-        raise UsageError(f"{', '.join(without[:4])}: no label says which side it is", _LABEL_HINT)
+    for recording in recordings:
+        groups.setdefault(recording.manifest.label, []).append(recording)
+    unlabelled = [recording.name for recording in groups.get("", [])]
+    if unlabelled:
+        names = ", ".join(unlabelled[:_MAX_NAMED])
+        raise UsageError(f"{names}: no label says which side it is", _LABEL_HINT)
     if len(groups) != 2:
         labels = ", ".join(groups)
         raise UsageError(f"two labels make two sides; here: {labels or 'none'}", _LABEL_HINT)
@@ -86,10 +94,13 @@ def _by_label(recordings: Sequence[Recording], base: str) -> list[tuple[str, lis
     return [(label, groups[label]) for label in order]
 
 
-def _side(name: str, recordings: Sequence[Recording], options: ReadOptions) -> Side:
-    """Read the recordings of one side.
+def _side(label: str, recordings: Sequence[Recording], options: ReadOptions) -> Side:
+    """Return the runs of one side; warm-ups and copies are problems.
 
-    A copy is left out: two runs made of one would give a verdict made of nothing.
+    A copy does not count: it would be a second run that agrees with the first by construction.
+
+    Raises:
+        InputError: a recording cannot be read, or all are warm-ups.
     """
     runs: dict[str, RecordedRun] = {}
     problems: list[Problem] = []
@@ -99,13 +110,14 @@ def _side(name: str, recordings: Sequence[Recording], options: ReadOptions) -> S
             continue
         digest = hashlib.sha256(recording.data).hexdigest()
         if digest in runs:
-            text = f"{recording.name} is {runs[digest].name} once more: counted once"
+            text = f"{recording.name} is a copy of {runs[digest].name}: counted once"
             problems.append(Problem("recording-twice", text))
             continue
         runs[digest] = _run(recording, digest, options)
     if not runs:
-        raise InputError(f"{name or recordings[0].name}: only warm-ups on this side")
-    return Side(name, tuple(runs.values()), tuple(problems))
+        raise InputError(f"{label or recordings[0].name}: only warm-ups on this side")
+    measured = tuple(runs.values())
+    return Side(_side_name(recordings, measured), measured, tuple(problems))
 
 
 def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun:
@@ -121,5 +133,5 @@ def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun
         duration_ns=manifest.duration_ns if is_known else parsed.duration_ns,
         script=recording.script,
         digest=digest,
-        place="" if recording.path in ("-", "stdin") else os.path.realpath(recording.path),
+        real_path="" if recording.path in ("-", "stdin") else os.path.realpath(recording.path),
     )

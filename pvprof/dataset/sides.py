@@ -16,17 +16,17 @@ from pvprof.stats.series import Metric
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """One recording.
+    """One recording, read by itself.
 
     Attributes:
         name: a short name.
         dataset: everything read from it alone.
-        manifest: its facts; false if there is none.
-        times: of its workload, in seconds; empty if it was not timed, or failed.
+        manifest: facts about the run; false if there is none.
+        times: times of the workload, in seconds; empty if it was not timed, or failed.
         duration_ns: duration of the recording, or None if unknown.
         script: the D program, or empty.
-        digest: of the output; equal for a recording and its copy.
-        place: the resolved path, or empty (stdin).
+        digest: hash of the output; equal for a recording and its copy.
+        real_path: the absolute path without symbolic links, or empty (stdin).
     """
 
     name: str
@@ -36,7 +36,7 @@ class RecordedRun:
     duration_ns: int | None = None
     script: str = ""
     digest: str = ""
-    place: str = ""
+    real_path: str = ""
 
     @property
     def mode(self) -> str:
@@ -49,9 +49,9 @@ class Side:
     """The runs of one side, at least one.
 
     Attributes:
-        name: for messages: ``stock``.
-        runs: in the order in which they were made, as far as it is known.
-        problems: what was set aside, such as warm-ups.
+        name: for messages, such as ``stock``.
+        runs: in the order in which the recordings were given.
+        problems: recordings that were set aside, such as warm-ups.
     """
 
     name: str

@@ -13,48 +13,57 @@ from dataclasses import replace
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.errors import UsageError
 from pvprof.model.profile import Profile, Weight
-from pvprof.recording.manifest import Manifest
+from pvprof.recording.manifest import Manifest, as_integer
 from pvprof.units import NS_PER_S
 
 
-def on_and_off(pool: Dataset, rate_hz: int | None, usual_hz: int) -> Dataset:
-    """Return a pool whose waits and samples are one measurement in ns.
+def with_wall_clock(dataset: Dataset, rate_hz: int | None, default_rate_hz: int) -> Dataset:
+    """Return a dataset whose waits and samples are one measurement in ns.
 
-    A stack's time is its samples times the period, cut to whole ns once for each stack. It has no
-    counts: a sample says nothing of how many times something ran.
+    The time of a stack is its samples times the period, rounded down to whole ns once per stack. It
+    has no counts: samples do not show how many times something ran.
 
     Args:
-        pool: recordings of both.
-        rate_hz: samples a second of each CPU; None to go by the manifests.
-        usual_hz: what a manifest means that does not name it.
+        dataset: waits and samples.
+        rate_hz: samples per second on each CPU; None for the rate in the manifests.
+        default_rate_hz: the rate of a recording whose manifest has no rate.
 
     Raises:
         UsageError: waits or samples are missing, or the rate is unknown.
     """
-    found = {one.profile.unit: one for one in pool.measurements}
-    for unit, what in (("ns", "waits"), ("samples", "samples of what ran on CPUs")):
-        if unit not in found:
-            hint = "give an off-CPU and an on-CPU recording of the same workload"
-            raise UsageError(f"--wall-clock: no {what} in these recordings", hint)
-    rate = rate_hz or _recorded_rate(pool.manifests, usual_hz)
+    by_unit = {measurement.profile.unit: measurement for measurement in dataset.measurements}
+    waits, samples = by_unit.pop("ns", None), by_unit.pop("samples", None)
+    if waits is None or samples is None:
+        missing = "waits" if waits is None else "CPU samples"
+        hint = "give an off-CPU and an on-CPU recording of the same workload"
+        raise UsageError(f"--wall-clock: no {missing} in these recordings", hint)
+    rate = rate_hz or _recorded_rate(dataset.manifests, default_rate_hz)
     merged = Profile("ns", has_counts=False)
-    merged.merge(found["ns"].profile)
-    for key, stacks in found["samples"].profile.groups.items():
+    merged.merge(waits.profile)
+    for key, stacks in samples.profile.groups.items():
         for stack, weight in stacks.items():
             value = weight.value * NS_PER_S // rate
             merged.add(key, stack, Weight(value, 0, weight.records))
-    others = [one for one in pool.measurements if one.profile.unit not in ("ns", "samples")]
-    facts = (*pool.provenance, ("Time on CPUs", f"samples at {rate:,} Hz"))
-    return replace(pool, measurements=(Measurement(merged, None), *others), provenance=facts)
+    return replace(
+        dataset,
+        measurements=(Measurement(merged, None), *by_unit.values()),
+        provenance=(*dataset.provenance, ("Time on CPUs", f"samples at {rate:,} Hz")),
+    )
 
 
-def _recorded_rate(manifests: Iterable[Manifest], usual_hz: int) -> int:
-    rates = set()
+def _recorded_rate(manifests: Iterable[Manifest], default_rate_hz: int) -> int:
+    """Return the one sampling rate of all on-CPU recordings, in Hz.
+
+    Raises:
+        UsageError: there is none, or several.
+    """
+    rates: set[int | None] = set()
     for manifest in manifests:
         if manifest.mode == "oncpu" and isinstance(manifest.options, Mapping):
-            rates.add(manifest.options.get("rate_hz", usual_hz))
-    known = [rate for rate in rates if isinstance(rate, int) and rate > 0]
+            rate_hz = as_integer(manifest.options.get("rate_hz", default_rate_hz))
+            rates.add(rate_hz if rate_hz and rate_hz > 0 else None)
+    known = [rate_hz for rate_hz in rates if rate_hz is not None]
     if len(known) != 1 or len(rates) != 1:
-        reason = "several rates" if known else "the recordings do not say how often"
-        raise UsageError(f"--wall-clock: {reason} CPUs were sampled", "say it: --rate 997")
+        reason = "differ in the sampling rate" if known else "do not state the sampling rate"
+        raise UsageError(f"--wall-clock: the recordings {reason}", "give it: --rate 997")
     return known[0]

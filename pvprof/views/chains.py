@@ -47,7 +47,7 @@ def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: Fold
     else:
         waits = EndedWaits(measurement.events, measurement.wakeups, measurement.runs)
         joined = chains_of_waits(waits, options)
-    if options.chain_depth > 1 and measurement.carried is not None:
+    if options.chain_depth > 1 and measurement.wakeup_sums is not None:
         raise UsageError(
             f"--chain-depth {options.chain_depth}: a page carries no single waits along",
             "use the recordings that it was made from, or --chain-depth 1",

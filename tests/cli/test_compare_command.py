@@ -227,7 +227,7 @@ def test_a_recording_given_twice_counts_once(run: RunCommand, sides: Sides) -> N
     one, other = sides[0][0], sides[1][0]
     result = run("compare", one, one, one, "--vs", other, other, other)
     assert "stock (1 run) → patched (1 run)" in result.stdout
-    assert "stock1 once more: counted once" in result.stdout
+    assert "is a copy of stock1: counted once" in result.stdout
     verdicts = re.findall(r"no verdict|none proven|less|more$", result.stdout)
     assert set(verdicts) == {"no verdict"}
 
@@ -258,7 +258,7 @@ def test_plain_output_files_are_compared_with_a_note_on_unknown_facts(run: RunCo
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["A", "--vs"], 2, "no recordings behind --vs"),
+        (["A", "--vs"], 2, "no recordings after --vs"),
         (["--vs", "B"], 2, "no recordings before --vs"),
         (["A", "--vs", "B", "--vs", "A"], 2, "--vs given more than once"),
         (["A"], 2, "two labels make two sides; here: stock"),

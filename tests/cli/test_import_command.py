@@ -1,4 +1,4 @@
-"""``pvprof import``: recordings made from the output of other tools."""
+"""``pvprof import``: recordings of other tools' output."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ PROFILING = RECORDINGS / "lock-profiling.sysctl.out"
 
 
 @pytest.mark.parametrize("source", [LOCKSTAT, PROFILING, RECORDINGS / "events.out.gz"])
-def test_an_import_folds_like_its_source(run: RunCommand, tmp_path: Path, source: Path) -> None:
-    place = tmp_path / "x.pvprof"
-    done = run("import", source, "-o", place)
+def test_an_import_gives_the_same_stacks_as_its_source(
+    run: RunCommand, tmp_path: Path, source: Path
+) -> None:
+    recording = tmp_path / "x.pvprof"
+    done = run("import", source, "-o", recording)
     assert done.exit_code == 0, done.stderr
-    assert f"pvprof: wrote {place}: " in done.stderr
-    assert run("fold", place).stdout == run("fold", source).stdout
-    listed = {path.name for path in place.iterdir()}
-    assert {"raw.out", "manifest.json"} <= listed
+    assert f"pvprof: wrote {recording}: " in done.stderr
+    assert run("fold", recording).stdout == run("fold", source).stdout
+    assert {"raw.out", "manifest.json"} <= {path.name for path in recording.iterdir()}
 
 
 def test_an_import_keeps_facts_and_symbols(run: RunCommand, tmp_path: Path) -> None:
@@ -64,17 +65,15 @@ def test_two_imports_can_be_compared(run: RunCommand, tmp_path: Path) -> None:
     assert "patched" in done.stdout, done.stderr
 
 
-def test_only_recordings_are_overwritten_and_only_with_force(
-    run: RunCommand, tmp_path: Path
-) -> None:
-    place = tmp_path / "x.pvprof"
-    assert run("import", LOCKSTAT, "-o", place).exit_code == 0
-    before = (place / "manifest.json").read_bytes()
-    refused = run("import", PROFILING, "-o", place)
+def test_only_force_overwrites_and_only_recordings(run: RunCommand, tmp_path: Path) -> None:
+    recording = tmp_path / "x.pvprof"
+    assert run("import", LOCKSTAT, "-o", recording).exit_code == 0
+    before = (recording / "manifest.json").read_bytes()
+    refused = run("import", PROFILING, "-o", recording)
     assert (refused.exit_code, "--force" in refused.stderr) == (1, True)
-    assert (place / "manifest.json").read_bytes() == before
-    assert run("import", PROFILING, "-f", "-o", place).exit_code == 0
-    assert b"lock-profiling" in (place / "manifest.json").read_bytes()
+    assert (recording / "manifest.json").read_bytes() == before
+    assert run("import", PROFILING, "-f", "-o", recording).exit_code == 0
+    assert b"lock-profiling" in (recording / "manifest.json").read_bytes()
     other = tmp_path / "letters"
     other.mkdir()
     (other / "mother.txt").write_text("dear")
@@ -85,7 +84,9 @@ def test_only_recordings_are_overwritten_and_only_with_force(
 
 
 @pytest.mark.parametrize("text", [b"", b"hello\n", b"\0\xff" * 100])
-def test_an_empty_input_makes_no_recording(run: RunCommand, tmp_path: Path, text: bytes) -> None:
+def test_an_input_without_records_makes_no_recording(
+    run: RunCommand, tmp_path: Path, text: bytes
+) -> None:
     done = run("import", "-", "-o", tmp_path / "x.pvprof", stdin=text)
     assert done.exit_code == 1
     assert done.stderr.startswith("pvprof: error: ")

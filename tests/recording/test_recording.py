@@ -1,4 +1,4 @@
-"""The three forms of a recording are one: directory, archive, bare file."""
+"""The three forms of a recording give the same results: directory, archive, bare file."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ MANIFEST = {"schema": 1, "mode": "events", "host": "target", "ncpu": 8, "ident":
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    """A recording as the recorder leaves it, made of real output."""
-    place = tmp_path / "run1.pvprof"
-    place.mkdir()
-    (place / "raw.out").write_bytes(read_recording_bytes("stock-offcpu.out"))
-    (place / "stderr.txt").write_text("dtrace: 13 drops on CPU 5\n")
-    (place / "script.d").write_text((RECORDINGS / "stock-offcpu.d").read_text())
-    (place / "manifest.json").write_text(json.dumps(MANIFEST))
-    shutil.copy(SYMBOLS, place / "symbols.nm.gz")
-    return place
+    """Make a recording's directory as the recorder does, from real output."""
+    path = tmp_path / "run1.pvprof"
+    path.mkdir()
+    (path / "raw.out").write_bytes(read_recording_bytes("stock-offcpu.out"))
+    (path / "stderr.txt").write_text("dtrace: 13 drops on CPU 5\n")
+    (path / "script.d").write_text((RECORDINGS / "stock-offcpu.d").read_text())
+    (path / "manifest.json").write_text(json.dumps(MANIFEST))
+    shutil.copy(SYMBOLS, path / "symbols.nm.gz")
+    return path
 
 
 def pack(directory: Path, archive: Path, top: str) -> Path:
@@ -40,6 +40,11 @@ def pack(directory: Path, archive: Path, top: str) -> Path:
     return archive
 
 
+def values_by_stack(folded: str) -> dict[str, int]:
+    rows = (line.rpartition(" ") for line in folded.splitlines())
+    return {stack: int(value) for stack, _, value in rows}
+
+
 def test_a_directory_gives_its_output_with_symbols_drops_and_facts(
     directory: Path, run: RunCommand
 ) -> None:
@@ -47,14 +52,15 @@ def test_a_directory_gives_its_output_with_symbols_drops_and_facts(
     report = json.loads(result.stdout)
     assert report["recordings"] == ["run1"]
     assert {"label": "Kernel", "text": "GENERIC"} in report["provenance"]
-    assert [(one["kind"], one["count"]) for one in report["problems"]] == [("drops", 13)]
+    problems = [(problem["kind"], problem["count"]) for problem in report["problems"]]
+    assert problems == [("drops", 13)]
     folded = run("fold", directory, "-q").stdout
     assert "kernel`fast_syscall_common;" in folded
     assert "0xffffffff8068e64b" not in folded
 
 
 @pytest.mark.parametrize("top", ["run1.pvprof/", ""])
-def test_an_archive_is_the_same_as_its_directory(
+def test_an_archive_gives_the_same_results_as_its_directory(
     directory: Path, top: str, run: RunCommand
 ) -> None:
     archive = pack(directory, directory.parent / "run1.tar.gz", top)
@@ -63,7 +69,9 @@ def test_an_archive_is_the_same_as_its_directory(
 
 
 @pytest.mark.parametrize("packer", ["gzip", "zstd"])
-def test_packed_output_is_the_same_as_plain(directory: Path, packer: str, run: RunCommand) -> None:
+def test_packed_output_gives_the_same_results_as_plain_output(
+    directory: Path, packer: str, run: RunCommand
+) -> None:
     plain = run("fold", directory, "-q").stdout
     raw = directory / "raw.out"
     if packer == "gzip":
@@ -74,7 +82,7 @@ def test_packed_output_is_the_same_as_plain(directory: Path, packer: str, run: R
     assert run("fold", directory, "-q").stdout == plain
 
 
-def test_a_bare_file_finds_stderr_and_script_beside_it(tmp_path: Path) -> None:
+def test_stderr_and_script_may_be_files_beside_a_bare_file(tmp_path: Path) -> None:
     (tmp_path / "x.out").write_bytes(read_recording_bytes("runq.out"))
     (tmp_path / "x.err.gz").write_bytes(gzip.compress(b"dtrace: 7 drops on CPU 0\n"))
     (tmp_path / "x.d").write_text("sched:::enqueue { }")
@@ -84,7 +92,7 @@ def test_a_bare_file_finds_stderr_and_script_beside_it(tmp_path: Path) -> None:
     assert "enqueue" in recording.script
 
 
-def test_the_d_program_beside_a_table_says_that_it_is_of_run_queues(run: RunCommand) -> None:
+def test_the_d_program_beside_a_table_names_the_mechanism(run: RunCommand) -> None:
     result = run("locks", RECORDINGS / "runq.out", "--format", "csv")
     assert {line.split(",")[2] for line in result.stdout.splitlines()[1:]} == {"runq"}
 
@@ -97,24 +105,23 @@ def test_stdin_is_a_recording(run: RunCommand) -> None:
 
 
 def test_several_recordings_are_added_up(run: RunCommand) -> None:
-    one = run("fold", RECORDINGS / "stock-offcpu.out", "-q").stdout.splitlines()
-    twice = run("fold", *[RECORDINGS / "stock-offcpu.out"] * 2, "-q").stdout.splitlines()
-    assert [(t, 2 * int(v)) for t, _, v in (line.rpartition(" ") for line in one)] == [
-        (t, int(v)) for t, _, v in (line.rpartition(" ") for line in twice)
-    ]
+    path = RECORDINGS / "stock-offcpu.out"
+    once = values_by_stack(run("fold", path, "-q").stdout)
+    twice = values_by_stack(run("fold", path, path, "-q").stdout)
+    assert twice == {stack: 2 * value for stack, value in once.items()}
 
 
-def test_times_and_samples_stand_side_by_side_and_are_not_added_up(run: RunCommand) -> None:
+def test_waits_and_samples_are_not_added_up(run: RunCommand) -> None:
     paths = [RECORDINGS / name for name in ("stock-offcpu.out", "oncpu-default.out")]
     both = json.loads(run("report", *paths, "--format", "json").stdout)["sections"]
-    each = [
+    first, second = (
         json.loads(run("report", path, "--format", "json").stdout)["sections"] for path in paths
-    ]
-    assert both == [section for sections in each for section in sections]
+    )
+    assert both == first + second
     assert [section["unit"] for section in both] == ["ns", "samples"]
 
 
-def test_a_recorder_that_did_not_finish_is_said_so(directory: Path, run: RunCommand) -> None:
+def test_an_incomplete_recording_is_a_loss(directory: Path, run: RunCommand) -> None:
     (directory / "manifest.json").write_text(json.dumps({**MANIFEST, "complete": False}))
     result = run("fold", directory)
     assert result.exit_code == 0
@@ -122,7 +129,7 @@ def test_a_recorder_that_did_not_finish_is_said_so(directory: Path, run: RunComm
 
 
 @pytest.mark.parametrize("schema", [2, "one", None])
-def test_a_manifest_of_an_unknown_schema_is_refused(
+def test_a_manifest_of_an_unknown_schema_is_an_error(
     directory: Path, schema: object, run: RunCommand
 ) -> None:
     (directory / "manifest.json").write_text(json.dumps({"schema": schema}))
@@ -131,7 +138,7 @@ def test_a_manifest_of_an_unknown_schema_is_refused(
     assert "unknown schema" in result.stderr
 
 
-def test_a_cut_gzip_file_gives_what_is_left_and_says_so(tmp_path: Path, run: RunCommand) -> None:
+def test_a_cut_gzip_file_is_read_up_to_its_end_with_a_loss(tmp_path: Path, run: RunCommand) -> None:
     whole = read_recording_bytes("lockstat-provider.out")
     packed = gzip.compress(whole)
     cut = tmp_path / "cut.out.gz"
@@ -144,7 +151,7 @@ def test_a_cut_gzip_file_gives_what_is_left_and_says_so(tmp_path: Path, run: Run
     assert len(folded) < len(run("fold", RECORDINGS / "lockstat-provider.out").stdout.splitlines())
 
 
-def test_an_archive_member_outside_its_folder_is_not_taken_for_the_output(tmp_path: Path) -> None:
+def test_the_output_may_not_be_deep_inside_an_archive(tmp_path: Path) -> None:
     archive = tmp_path / "odd.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         member = tarfile.TarInfo("a/b/c/raw.out")
@@ -154,7 +161,7 @@ def test_an_archive_member_outside_its_folder_is_not_taken_for_the_output(tmp_pa
         open_recording(str(archive))
 
 
-def test_an_archive_is_known_by_its_content(directory: Path, run: RunCommand) -> None:
+def test_an_archive_is_recognised_by_its_content(directory: Path, run: RunCommand) -> None:
     archive = pack(directory, directory.parent / "run1.tar.gz", "run1.pvprof/")
     wanted = run("fold", archive, "-q").stdout
     renamed = shutil.copy(archive, directory.parent / "download")
@@ -162,7 +169,7 @@ def test_an_archive_is_known_by_its_content(directory: Path, run: RunCommand) ->
     assert run("fold", "-", "-q", stdin=archive.read_bytes()).stdout == wanted
 
 
-def test_two_recordings_in_one_archive_are_refused(directory: Path, run: RunCommand) -> None:
+def test_two_recordings_in_one_archive_are_an_error(directory: Path, run: RunCommand) -> None:
     archive = directory.parent / "two.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for top in ("a", "b"):
@@ -172,7 +179,9 @@ def test_two_recordings_in_one_archive_are_refused(directory: Path, run: RunComm
     assert "several recordings in one archive" in result.stderr
 
 
-def test_a_modules_symbols_leave_the_kernels_in_place(directory: Path, run: RunCommand) -> None:
+def test_symbols_of_a_module_do_not_replace_those_of_the_kernel(
+    directory: Path, run: RunCommand
+) -> None:
     module = directory.parent / "mod.nm"
     module.write_text("0000000000001000 t dtrace_ioctl\n")
     result = run("fold", directory, "-q", "--symbols", f"dtrace.ko={module}")

@@ -147,14 +147,14 @@ def _named(names: Iterable[str]) -> str:
 
 def _same_runs(base: Side, new: Side) -> Iterable[Problem]:
     shared = _identities(base) & _identities(new)
-    same = [run.name for run in base.runs if {run.digest, run.place} & shared]
+    same = [run.name for run in base.runs if {run.digest, run.real_path} & shared]
     if same:
         text = f"on both sides: {_named(same)}; a recording compared with itself shows nothing"
         yield Problem("same-recording", text)
 
 
 def _identities(side: Side) -> set[str]:
-    return {name for run in side.runs for name in (run.digest, run.place) if name}
+    return {name for run in side.runs for name in (run.digest, run.real_path) if name}
 
 
 def _losses(base: Side, new: Side) -> Iterable[Problem]:
