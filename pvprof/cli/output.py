@@ -12,8 +12,6 @@ import click
 
 from pvprof.errors import OutputError, UsageError
 
-force_option = click.option("-f", "--force", is_flag=True, help="Overwrite files.")
-
 
 def check_output(path: str, force: bool) -> None:
     """Refuse early what `write` would refuse after minutes of reading.

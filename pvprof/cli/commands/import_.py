@@ -3,20 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from pvprof import __version__
 from pvprof.cli.input_options import ReadingGroup
 from pvprof.cli.messages import say
-from pvprof.cli.option_groups import takes
-from pvprof.cli.output import check_output, force_option
+from pvprof.cli.option_groups import argument, group, option, option_group, takes
+from pvprof.cli.output import check_output
 from pvprof.errors import OutputError
 from pvprof.parse.read import read_recording
-from pvprof.recording.layout import RAW, SUFFIX
+from pvprof.recording.layout import RAW, SUFFIX, Recording
 from pvprof.recording.open import open_recording
 from pvprof.recording.write import write_recording
+
+
+@option_group
+class ImportOptions:
+    """The options of ``pvprof import``."""
+
+    source: str = argument(metavar="FILE")
+    reading: ReadingGroup = group(ReadingGroup)
+    label: str = option("--label", default="", help="Name of this side in compare: stock, patched.")
+    workload: str = option("--workload", default="", metavar="TEXT", help="What ran.")
+    host: str = option("--host", default="", metavar="TEXT", help="Name of the machine.")
+    kernel: str = option(
+        "--kernel", default="", metavar="TEXT", help="Kernel: the output of uname -v."
+    )
+    output: str = option(
+        "-o", "--output", default="", metavar="DIR", help="Directory.  [default: FILE.pvprof]"
+    )
+    force: bool = option("-f", "--force", is_flag=True, help="Overwrite a recording.")
+
+    def directory(self, recording: Recording) -> Path:
+        """Return the directory to write.
+
+        Raises:
+            OutputError: it exists, and must not be overwritten.
+        """
+        directory = Path(self.output or f"{recording.name}{SUFFIX}")
+        if not directory.is_dir():
+            check_output(str(directory), self.force)
+        elif not (directory / RAW).is_file():
+            raise OutputError(f"{directory}: a directory that is no recording")
+        elif not self.force:
+            raise OutputError(f"{directory}: already exists", "overwrite it with --force")
+        return directory
+
+    def facts(self) -> dict[str, str]:
+        """Return the facts about the run that the user states, by their names in a manifest."""
+        return {
+            "label": self.label,
+            "workload": self.workload,
+            "host": self.host,
+            "kernel": self.kernel,
+        }
+
+    def companions(self) -> dict[str, str]:
+        """Map the names of further members of the recording to the files to copy."""
+        files = {
+            "symbols.nm.gz": _kernel_symbols(self.reading.symbols),
+            "kldstat.txt": self.reading.kldstat,
+        }
+        return {name: file for name, file in files.items() if file}
 
 
 @click.command(
@@ -26,31 +75,21 @@ Examples:
   sysctl debug.lock.prof.stats | pvprof import - -o stock.pvprof --label stock
   pvprof import lockstat.txt --symbols kernel.nm --workload 'make -j8 buildkernel'""",
 )
-@click.argument("source", metavar="FILE")
-@takes(ReadingGroup, "reading")
-@click.option("--label", default="", help="What this side of a comparison is called.")
-@click.option("--workload", default="", metavar="TEXT", help="What ran.")
-@click.option("--host", default="", metavar="TEXT", help="Where it ran.")
-@click.option("--kernel", default="", metavar="TEXT", help="Which kernel: the output of uname -v.")
-@click.option("-o", "--output", default="", metavar="DIR", help="Where to; default: FILE.pvprof")
-@force_option
-def command(source: str, output: str, force: bool, reading: ReadingGroup, **rest: Any) -> None:
+@takes(ImportOptions, "wanted")
+def command(wanted: ImportOptions) -> None:
     """Make a recording of a file that another tool made: LOCK_PROFILING's sysctl, lockstat(1), ...
 
-    Every command reads such files as they are. A recording also says on which host and kernel they
-    were made, and keeps the symbols that name their addresses. FILE is copied as it is.
+    Every command reads such files as they are. A recording also states the host and the kernel, and
+    keeps the symbols that name their addresses. FILE is copied as it is.
     """
-    facts = {name: rest.pop(name) for name in ("label", "workload", "host", "kernel")}
-    symbols, kldstat = reading.symbols, reading.kldstat
-    options = reading.read_options()
+    source, options = wanted.source, wanted.reading.read_options()
     recording = open_recording(source)
-    directory = Path(output or f"{recording.name}{SUFFIX}")
-    _check(directory, force)
+    directory = wanted.directory(recording)
     parsed = read_recording(recording, options)
-    say(parsed.problems, reading.quiet)
+    say(parsed.problems, wanted.reading.quiet)
     manifest = recording.manifest.document(
         {
-            **facts,
+            **wanted.facts(),
             "mode": parsed.layout,
             "layout": options.layout,
             "unit": options.unit,
@@ -58,26 +97,10 @@ def command(source: str, output: str, force: bool, reading: ReadingGroup, **rest
             "source": Path(source).name if source != "-" else "stdin",
         }
     )
-    files = {"symbols.nm.gz": _kernel_symbols(symbols), "kldstat.txt": kldstat}
-    companions = {name: file for name, file in files.items() if file}
-    write_recording(directory, recording, manifest, companions)
-    if not reading.quiet:
+    write_recording(directory, recording, manifest, wanted.companions())
+    if not wanted.reading.quiet:
         size = f"{parsed.records:,} records, layout {parsed.layout}"
         click.echo(f"pvprof: wrote {directory}: {size}", err=True)
-
-
-def _check(directory: Path, force: bool) -> None:
-    """Refuse to overwrite anything but a recording, and that only with --force.
-
-    Raises:
-        OutputError: the directory must not be written.
-    """
-    if not directory.is_dir():
-        check_output(str(directory), force)
-    elif not (directory / RAW).is_file():
-        raise OutputError(f"{directory}: a directory that is no recording")
-    elif not force:
-        raise OutputError(f"{directory}: already exists", "overwrite it with --force")
 
 
 def _kernel_symbols(symbols: tuple[str, ...]) -> str | None:

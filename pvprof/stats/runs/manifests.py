@@ -1,7 +1,7 @@
 """Times of recordings, from their manifests and from run sets.
 
-The mode that a run was traced in becomes the metrics' condition: tracing costs time, each mode its
-own, so only runs of one mode are compared.
+The mode of a run is the condition of its metrics: each mode of tracing slows a run down by another
+amount, so only runs of one mode are compared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pvprof.stats.series import MAX_VALUE
 def run_from_manifest(manifest: Manifest) -> TimedRun:
     """Return the run that a manifest, or an entry of a ``set.json``, describes.
 
-    A run whose workload failed did something else than the others, so it has a fault.
+    A run whose workload failed has a fault: it did not do the same work as the others.
     """
     run = TimedRun(is_warmup=manifest.is_warmup)
     condition = f"traced: {manifest.mode}" if manifest.mode else "traced"
@@ -45,17 +45,17 @@ def run_from_manifest(manifest: Manifest) -> TimedRun:
 
 
 def read_set(directory: Path) -> tuple[str, list[TimedRun], list[Problem]]:
-    """Return the label, the runs and the problems of a run set.
+    """Return the label, the runs and the problems of the run set in a directory.
 
     Raises:
-        InputError: its ``set.json`` cannot be read.
+        InputError: the ``set.json`` cannot be read.
     """
     run_set = read_run_set(directory)
     runs = [_named_run(name, manifest) for name, manifest in run_set.runs]
     problems = []
-    made = sum(not run.is_warmup for run in runs)
-    if run_set.wanted is not None and made < run_set.wanted:
-        text = f"{made} of {run_set.wanted} runs were made"
+    count = sum(not run.is_warmup for run in runs)
+    if run_set.wanted is not None and count < run_set.wanted:
+        text = f"{count} of {run_set.wanted} runs were made"
         problems.append(Problem("runs-missing", text, directory.name))
     return run_set.label, runs, problems
 
