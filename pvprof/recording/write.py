@@ -39,8 +39,7 @@ def write_recording(
                     (part / name).write_text(text, "utf-8", "surrogateescape")
             for name, source in companions.items():
                 shutil.copyfile(source, part / name)
-            text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-            (part / MANIFEST).write_text(text, "utf-8", "surrogateescape")
+            (part / MANIFEST).write_bytes(_encoded(manifest))
             part.chmod(0o755)
             if path.is_dir():
                 shutil.rmtree(path)
@@ -49,6 +48,15 @@ def write_recording(
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    """Return a JSON document as readable UTF-8, or as ASCII if a text has lone surrogates."""
+    text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return (json.dumps(document, indent=1) + "\n").encode("ascii")
 
 
 def mark_incomplete(path: Path, reason: str) -> None:

@@ -20,10 +20,11 @@ def names_in(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-def test_a_recording_is_read_as_it_was_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["é", "\udcff", "é\ud800"])
+def test_a_recording_is_read_as_it_was_written(tmp_path: Path, host: str) -> None:
     symbols = tmp_path / "kernel.nm"
     symbols.write_text("ffffffff80000000 T start\n")
-    manifest = Manifest().document({"host": "é\udcff", "mode": "folded"})
+    manifest = Manifest().document({"host": host, "mode": "folded"})
     path = tmp_path / "x.pvprof"
     write_recording(path, RECORDING, manifest, {"symbols.nm.gz": str(symbols)})
     opened = open_recording(str(path))
