@@ -103,15 +103,21 @@ def function_of(name: str) -> Callable[..., Any]:
 
 
 def _tables(name: str, drawn: str = "") -> dict[Subject, Output]:
-    """Return the rows of a format of tables; `{}` in the names is the subject."""
-    views = {
-        Subject.TABLES: ("pvprof.views.report_view:build", "report"),
-        Subject.COMPARISON: ("pvprof.views.comparison:build", "comparison"),
-        Subject.STUDY: ("pvprof.views.study:build", "study"),
-    }
+    """Return the outputs of a format that has one renderer for each subject with tables.
+
+    Args:
+        name: the renderers, as ``module:function`` with ``{}`` for the word of the subject:
+            ``report``, ``comparison`` or ``study``.
+        drawn: the drawers, in the same way; empty if there are none.
+    """
+    subjects = (
+        (Subject.TABLES, "report", "pvprof.views.report_view:build"),
+        (Subject.COMPARISON, "comparison", "pvprof.views.comparison:build"),
+        (Subject.STUDY, "study", "pvprof.views.study:build"),
+    )
     return {
         subject: Output(builder, name.format(word), drawn.format(word))
-        for subject, (builder, word) in views.items()
+        for subject, word, builder in subjects
     }
 
 
@@ -217,8 +223,18 @@ FORMATS: tuple[Format, ...] = (
 
 
 def formats_for(subjects: Collection[Subject]) -> tuple[Format, ...]:
-    """Return the formats that can hold one of the subjects."""
-    return tuple(fmt for fmt in FORMATS if fmt.subject_among(subjects))
+    """Return the formats that can hold one of the subjects.
+
+    Raises:
+        ValueError: two of them have the same name or suffix, so that a file would not tell which.
+    """
+    formats = tuple(fmt for fmt in FORMATS if fmt.subject_among(subjects))
+    owners: dict[str, Format] = {}
+    for fmt in formats:
+        for word in (fmt.name, *fmt.suffixes):
+            if owners.setdefault(word, fmt) is not fmt:
+                raise ValueError(f"two output formats for {word}: {owners[word].name}, {fmt.name}")
+    return formats
 
 
 def format_named(name: str) -> Format:

@@ -126,7 +126,8 @@ def test_every_listed_name_is_decided_by_the_rule_that_lists_it() -> None:
         for name in rule.names:
             recorded = min(rule.recorded_classes, default="")
             deciders = DEFAULT.explain(Key(event, name, lock_class=recorded), NO_STACK)
-            assert rule in deciders, f"{name!r} is listed in {rule.label} in vain"
+            labels = [decider.label for decider in deciders if decider]
+            assert rule in deciders, f"{rule.label} lists {name!r}, which {labels} decide first"
 
 
 def test_no_name_is_listed_twice_under_the_same_conditions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from helpers.command_line import RunCommand
 
 from pvprof.cli.commands import compare, flamegraph, fold, heatmap, locks, report, stats
 from pvprof.errors import UsageError
+from pvprof.render import registry
 from pvprof.render.registry import (
     FORMATS,
     Format,
@@ -73,6 +75,19 @@ def test_a_row_without_its_function_fails_loudly(name: str) -> None:
 def test_no_two_formats_of_a_command_share_a_suffix(command: str) -> None:
     suffixes = [suffix for fmt in formats_for(COMMANDS[command]) for suffix in fmt.suffixes]
     assert len(suffixes) == len(set(suffixes))
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "word"), [("mine", ".md", ".md"), ("markdown", ".mine", "markdown")]
+)
+def test_a_row_with_the_name_or_suffix_of_another_fails_loudly(
+    name: str, suffix: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Format(name, (suffix,), "mine", {Subject.TABLES: Output("json:dumps", "json:dumps")})
+    monkeypatch.setattr(registry, "FORMATS", (*FORMATS, row))
+    with pytest.raises(ValueError, match=re.escape(f"two output formats for {word}: markdown")):
+        formats_for([Subject.TABLES])
+    assert formats_for([Subject.STACKS])  # the commands that do not offer the row still work
 
 
 @pytest.mark.parametrize("command", COMMANDS)
