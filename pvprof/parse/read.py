@@ -6,7 +6,7 @@ stderr, notes on hex frames. It refuses to open files (``recording`` does) and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pvprof.errors import EmptyError, InputError, UsageError
@@ -148,9 +148,17 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     parsed = layout.read(TextSource(data, name, options))
     parsed.layout = parsed.layout or layout.name
     if not parsed.records and not layout.is_complete(parsed):
-        reason = parsed.problems[0].text if parsed.problems else "no record in it, header only?"
-        raise InputError(reason, f"read as {layout.name}; --input-format NAME overrides that")
+        hint = f"read as {layout.name}; --input-format NAME overrides that"
+        raise InputError(_why_empty(parsed.problems), hint)
     return layout, parsed
+
+
+def _why_empty(problems: Sequence[Problem]) -> str:
+    """Return why a text has no records: its first problem, and the line that it is in."""
+    if not problems:
+        return "no record in it, header only?"
+    text = problems[0].text.removesuffix("; left out")  # all is
+    return f"line {problems[0].line}: {text}" if problems[0].line else text
 
 
 def _has_crlf(data: Buffer) -> bool:

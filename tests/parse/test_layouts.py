@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 
 import pytest
 from conftest import FIXTURES, RECORDINGS
 from helpers import native_writer as writer
 
+from pvprof import parse
 from pvprof.errors import InputError, UsageError
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack
@@ -80,6 +83,13 @@ def test_a_text_without_records_is_an_error_that_names_the_layout(fake: Layout) 
     assert "read as fake" in caught.value.hint
 
 
+def test_an_error_has_the_line_of_the_first_problem_if_it_left_nothing() -> None:
+    text = b"debug.lock.prof.stats:\n\nno row\nnor this\n"
+    with pytest.raises(InputError) as caught:
+        read(text, "x", ReadOptions())
+    assert caught.value.message == "line 3: no row of the table: 'no row'"
+
+
 @pytest.mark.parametrize(("program", "mechanism"), [("measure", "measured"), ("other", "")])
 def test_the_program_beside_a_text_may_name_the_mechanism(
     tmp_path: Path, fake: Layout, program: str, mechanism: str
@@ -123,6 +133,14 @@ def test_a_layout_is_detected_in_one_way_at_most(layout: Layout) -> None:
     ways = [layout.signature, layout.line, layout.shape]
     assert sum(way is not None for way in ways) <= 1
     assert layout.summary
+
+
+def test_every_layout_of_a_module_is_listed() -> None:
+    modules = [module.name for module in walk_packages(parse.__path__, "pvprof.parse.")]
+    for name in modules:
+        for attribute, value in vars(import_module(name)).items():
+            if isinstance(value, Layout):
+                assert value in LAYOUTS.values(), f"{name}.{attribute} is not in layouts.LAYOUTS"
 
 
 def test_the_first_line_of_a_tool_decides() -> None:
