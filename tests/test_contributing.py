@@ -95,12 +95,13 @@ def assert_passes(tree: Path, *tests: str) -> None:
 
 @pytest.mark.slow
 def test_a_text_layout(tree: Path) -> None:
-    assert apply("A text layout", tree) <= 4
+    assert apply("A text layout", tree) <= 5
     printed = "holdtime: vm object 250 us kernel`vm_fault,kernel`trap\n" * 2
     folded = pvprof(tree, "fold", "-", stdin=printed)
     assert folded == "kernel`trap;kernel`vm_fault;vm object 500000\n"
     assert "holdtime" in pvprof(tree, "report", "--help")
-    assert_passes(tree, "tests/parse/test_holdtime.py")
+    assert_passes(tree, "tests/parse/test_holdtime.py", "tests/parse/test_layouts.py")
+    assert_passes(tree, "tests/parse/test_bad_input.py", "-k", "holdtime or text_to_damage")
     assert_passes(tree, "tests/test_docs.py::test_the_formats_page_lists_every_layout")
 
 

@@ -31,6 +31,7 @@ from helpers.command_line import RunCommand, assert_is_error, assert_is_result
 from helpers.readings import RECORDED
 
 from pvprof.errors import PvprofError
+from pvprof.parse.detect import detect
 from pvprof.parse.layouts import LAYOUTS
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
@@ -137,6 +138,10 @@ TEXTS = {
     b"@ns[second, \n    trap+8\n]: 52\n",
     "perf": b"first 5 [000] 10.000001000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n" * 3
     + b"second 6 [000] 10.000002000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n",
+    "pvprof": b"#pvprof 1 offcpu stock ns 0.1.0 frames=32\n#begin 100 1795372027596348298\n"
+    b"\n> turnstile name=5:first\nkernel`turnstile_wait+0x332\nkernel`trap+0x440\n= 1001 3\n"
+    b"\n> sleepq name=6:second\nkernel`sleepq_switch+0x115\nkernel`trap+0x440\n= 52 1\n"
+    b"\n#end 9000 1795372027596357198\n",
     "pmcstat-log": b'initlog   0x1000000 "INTEL_HASWELL"\n'
     b'exec      0x0 4711 0x201450 "/bin/first"\n'
     + b"callchain 4711 0x2 3 2 s\n...       0x1001\n...       0x1002\n"
@@ -144,9 +149,46 @@ TEXTS = {
     + b'exec      0x0 4712 0x201450 "/bin/second"\n'
     b"callchain 4712 0x2 3 1 s\n...       0x1003\n",
 }
+WITHOUT_TEXT = {
+    "speedscope": "one JSON document, whole or unreadable: tests/parse/test_speedscope_read.py",
+    "html": "one JSON document in a page, whole or unreadable: tests/render/test_html.py",
+    "differential": "never detected; the reader is that of folded",
+}
+"""Layouts without an entry in `TEXTS`, and why."""
+
 WITHOUT_STACKS = ("histogram",)
-LINES_ARE_RECORDS = ("rows", "folded", "differential")
-ONE_LINE_EACH = (*LINES_ARE_RECORDS, "lock-profiling", "pmcstat", "pmcstat-log", "perf")
+NUMBERED_LINES = ("rows", "folded", "differential")
+"""Layouts in which any line that ends in a number is a record."""
+
+LINES_ARE_RECORDS = (
+    "lock-profiling",
+    "rows",
+    "folded",
+)
+"""Layouts in which every record is one line: a text that ends between two lines is not damaged."""
+
+FIRST_LINE_COUNTS = (*LINES_ARE_RECORDS, "pmcstat", "pmcstat-log", "perf")
+"""Layouts in which the line with a record's name holds its value, too."""
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_has_a_text_to_damage(layout: str) -> None:
+    if layout in WITHOUT_TEXT:
+        assert layout not in TEXTS
+        return
+    assert layout in TEXTS, (
+        f"no text of {layout} to damage: add a small one to TEXTS in tests/parse/test_bad_input.py,"
+        " with a record named first, of value 1001, and then one named second, of value 52"
+    )
+
+
+@pytest.mark.parametrize("layout", TEXTS)
+def test_each_text_is_detected_as_its_layout(layout: str) -> None:
+    found = detect(TEXTS[layout]).name
+    assert found == layout, (
+        f"the text of {layout} in TEXTS is detected as {found}: is LAYOUTS right about how"
+        f" {layout} is detected, and in the right order?"
+    )
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -228,7 +270,7 @@ def test_an_empty_file_among_others_makes_no_picture(run: RunCommand, tmp_path: 
 def test_a_file_without_content_is_an_error_in_any_layout(
     run: RunCommand, layout: str, name: str
 ) -> None:
-    if layout in LINES_ARE_RECORDS and name in ("messages", "marks"):
+    if layout in NUMBERED_LINES and name in ("messages", "marks"):
         pytest.skip("any line that ends in a number is a record there")
     assert_is_error(run("report", "-", "--input-format", layout, stdin=NOTHING[name]))
 
@@ -326,8 +368,8 @@ def profiles_of(parsed: ParseResult) -> list[Any]:
 @pytest.mark.parametrize("damage", EXPLAINED)
 @pytest.mark.parametrize("layout", TEXTS)
 def test_a_result_lists_what_was_damaged(run: RunCommand, layout: str, damage: str) -> None:
-    if layout in ONE_LINE_EACH and damage == "cut in mid-record":
-        pytest.skip("a record is a line there: nothing is cut")
+    if layout in FIRST_LINE_COUNTS and damage == "cut in mid-record":
+        pytest.skip("the value is in the line with the name there: nothing is lost")
     text = DAMAGES[damage](TEXTS[layout])
     result = run("report", "-", "-o", "-", "--format", "json", stdin=text)
     found = json.loads(result.stdout)["problems"]
@@ -588,7 +630,7 @@ def sample_of(name: str) -> bytes:
     if name in TEXTS:
         return TEXTS[name]
     data = read_recording_bytes(name)
-    return data if len(data) < MAX_BYTES else data[: [*record_ends(data[:MAX_BYTES])][-1]]
+    return data if len(data) < MAX_BYTES else data[: [*record_ends(name, data[:MAX_BYTES])][-1]]
 
 
 class Reading(NamedTuple):
@@ -620,9 +662,12 @@ def readings(name: str) -> tuple[Reading, ...]:
     return tuple(read_cut(data, cut) for cut in sorted(cuts))
 
 
-def record_ends(data: bytes) -> Iterator[int]:
+def record_ends(name: str, data: bytes) -> Iterator[int]:
     """Yield the offsets at which records are complete, judged by their lines only."""
     yield 0
+    if name in LINES_ARE_RECORDS:
+        yield from (match.end() for match in re.finditer(b"\n", data))
+        return
     end = 0
     is_histogram = is_event = False
     for line in data.splitlines(keepends=True):
@@ -653,7 +698,7 @@ def test_the_total_of_a_cut_text_is_never_higher(name: str) -> None:
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_text_keeps_every_complete_record(name: str) -> None:
     data = sample_of(name)
-    ends = list(record_ends(data))
+    ends = list(record_ends(name, data))
     at_ends = {end: read_cut(data, end).totals for end in ends}
     lost = []
     for one in readings(name):
@@ -667,7 +712,7 @@ def test_a_cut_text_keeps_every_complete_record(name: str) -> None:
 @pytest.mark.parametrize("name", [*TEXTS, *RECORDED])
 def test_a_cut_inside_a_record_is_a_problem(name: str) -> None:
     data = sample_of(name)
-    ends = list(record_ends(data))
+    ends = list(record_ends(name, data))
     *cuts, whole = readings(name)
     silent = []
     for one in cuts:
