@@ -5,7 +5,7 @@
  * Usage: dtrace -s offcpu-sdt.d -o offcpu-sdt.out      Ctrl-C or SIGTERM stops it
  *        pvprof report offcpu-sdt.out
  *
- * Output: pvprof's own grammar, see docs/formats.md. Each name comes after its length.
+ * Output: pvprof's own grammar, see docs/layouts.md. Each name comes after its length.
  */
 
 #pragma D option quiet

@@ -5,7 +5,7 @@
  * Usage: dtrace -s oncpu.d -o oncpu.out      Ctrl-C or SIGTERM stops it
  *        pvprof report oncpu.out
  *
- * Output: pvprof's own grammar, see docs/formats.md. Each name comes after its length.
+ * Output: pvprof's own grammar, see docs/layouts.md. Each name comes after its length.
  */
 
 #pragma D option quiet

@@ -65,7 +65,7 @@ def test_readme_and_changelog_name_every_command(command: str) -> None:
 def test_the_formats_page_lists_every_layout() -> None:
     rows = re.findall(
         r"^\| `([a-z-]+)` \| (.*?) \|(?: .*)? \| `(parse/.*)` \|$",
-        (TOP / "docs/formats.md").read_text(),
+        (TOP / "docs/layouts.md").read_text(),
         re.M,
     )
     assert rows == [

@@ -61,7 +61,7 @@ class Layout:
 
     Attributes:
         name: as ``--input-format`` takes it.
-        summary: what prints such texts, for the table of layouts in docs/formats.md.
+        summary: what prints such texts, for the table of layouts in docs/layouts.md.
         read: reads a whole text.
         signature: tells whether a text has what no other layout can have.
         line: matches the start of a line that only this tool prints.

@@ -1,6 +1,6 @@
 """The registry of input layouts, in order of detection.
 
-Detection, reading, the choices of ``--input-format`` and the table in docs/formats.md all derive
+Detection, reading, the choices of ``--input-format`` and the table in docs/layouts.md all derive
 from `LAYOUTS`. To add a layout, write a reader module with a `Layout` in it and list that here.
 """
 

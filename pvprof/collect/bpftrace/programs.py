@@ -168,5 +168,5 @@ def _notes(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Lines
         f"       pvprof report {program.name}.out",
         *(["PID: the process that starts the workload."] if has_argument else []),
         "",
-        "Output: JSON, see docs/formats.md. A name of a process stands last, whatever it holds.",
+        "Output: JSON, see docs/layouts.md. A name of a process stands last, whatever it holds.",
     )

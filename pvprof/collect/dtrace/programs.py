@@ -104,5 +104,5 @@ def _notes(program: TracerProgram, options: ProgramOptions) -> tuple[str, ...]:
         f"       pvprof report {name}.out",
         *(["PID: the process that starts the workload."] if has_argument else []),
         "",
-        "Output: pvprof's own grammar, see docs/formats.md. Each name comes after its length.",
+        "Output: pvprof's own grammar, see docs/layouts.md. Each name comes after its length.",
     )

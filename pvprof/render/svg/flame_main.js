@@ -361,7 +361,7 @@ input.addEventListener("keydown", (event) => {
 
 // ---- the page around ----------------------------------------------------------------------------
 
-// What a page may ask for; docs/formats.md lists it.
+// What a page may ask for; docs/layouts.md lists it.
 svg.addEventListener("pvprof:show", (event) => {
   const wanted = (event instanceof CustomEvent && event.detail) || {};
   const list = wanted.reset ? [] : settings().filter(([key]) => !(key in wanted)
