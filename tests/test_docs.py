@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -62,20 +63,33 @@ def test_readme_and_changelog_name_every_command(command: str) -> None:
     assert f"`pvprof {command}`" in (TOP / "CHANGELOG.md").read_text()
 
 
-def test_the_formats_page_lists_every_layout() -> None:
-    rows = re.findall(
-        r"^\| `([a-z-]+)` \| (.*?) \|(?: .*)? \| `(parse/.*)` \|$",
-        (TOP / "docs/layouts.md").read_text(),
-        re.M,
-    )
-    assert rows == [
-        (
-            layout.name,
-            layout.summary.replace("|", r"\|"),
-            layout.read.__module__.removeprefix("pvprof.").replace(".", "/") + ".py",
-        )
-        for layout in LAYOUTS.values()
-    ]
+_ROW = re.compile(r"^\| `([a-z-]+)` \| .*? \|(| .*?) \| `parse/.*` \|$", re.M)
+
+
+def layout_table(notes: Mapping[str, str]) -> str:
+    """Return a table of every layout, with notes by its name."""
+    lines = ["| name | what prints it | notes | module |", "|---|---|---|---|"]
+    for layout in LAYOUTS.values():
+        summary = layout.summary.replace("|", r"\|")
+        module = layout.read.__module__.removeprefix("pvprof.").replace(".", "/")
+        note = notes.get(layout.name, "")
+        lines.append(f"| `{layout.name}` | {summary} |{note} | `{module}.py` |")
+    return "\n".join(lines)
+
+
+def test_the_page_of_layouts_lists_every_layout() -> None:
+    page = TOP / "docs/layouts.md"
+    before, table, after = parts_of(page, "layouts")
+    current = layout_table(dict(_ROW.findall(table)))
+    assert_golden(f"{before}{current}{after}", page)
+
+
+def parts_of(page: Path, name: str) -> tuple[str, str, str]:
+    """Return a page in three parts: up to the comment above a table, the table, the rest."""
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+    before, _, rest = page.read_text().partition(begin)
+    table, _, after = rest.partition(end)
+    return before + begin, table, end + after
 
 
 def module_table() -> str:
@@ -103,11 +117,8 @@ def module_order(place: Path) -> tuple[int, list[str]]:
 
 def test_the_architecture_page_has_every_module() -> None:
     page = TOP / "docs/architecture.md"
-    text = page.read_text()
-    before, _, rest = text.partition("<!-- modules -->\n")
-    _, _, after = rest.partition("<!-- end of modules -->")
-    current = f"{before}<!-- modules -->\n{module_table()}\n<!-- end of modules -->{after}"
-    assert_golden(current, page)
+    before, _, after = parts_of(page, "modules")
+    assert_golden(f"{before}{module_table()}{after}", page)
 
 
 def test_an_installation_has_every_package() -> None:
