@@ -14,33 +14,46 @@ from pvprof.parse.layout import Layout
 from pvprof.parse.linux import bpftrace, bpftrace_maps, perf_script
 from pvprof.parse.native import reader as native
 
-LAYOUTS: dict[str, Layout] = {
-    layout.name: layout
-    for layout in (
-        # signatures
-        speedscope.LAYOUT,
-        html_report.LAYOUT,
-        native.LAYOUT,
-        # lines of one tool
-        lock_profiling.LAYOUT,
-        lockstat.LAYOUT,
-        pmc_callgraph.LAYOUT,
-        pmc_log.LAYOUT,
-        perf_script.LAYOUT,
-        bpftrace.LAYOUT,
-        bpftrace_maps.LAYOUT,
-        # shapes, from the strictest to the loosest
-        events.LAYOUT,
-        folded.LAYOUT,
-        aggregates.CLASSIC,
-        aggregates.THREAD,
-        rows.LAYOUT,
-        aggregates.HISTOGRAM,
-        aggregates.KEYED,
-        # never detected
-        folded.DIFFERENTIAL,
-    )
-}
+
+def by_name(*layouts: Layout) -> dict[str, Layout]:
+    """Return layouts by their names.
+
+    Raises:
+        ValueError: two of them have the same name.
+    """
+    named: dict[str, Layout] = {}
+    for layout in layouts:
+        other = named.setdefault(layout.name, layout)
+        if other is not layout:
+            modules = f"{other.read.__module__} and {layout.read.__module__}"
+            raise ValueError(f"two layouts are named {layout.name}: those of {modules}; rename one")
+    return named
+
+
+LAYOUTS: dict[str, Layout] = by_name(
+    # signatures
+    speedscope.LAYOUT,
+    html_report.LAYOUT,
+    native.LAYOUT,
+    # lines of one tool
+    lock_profiling.LAYOUT,
+    lockstat.LAYOUT,
+    pmc_callgraph.LAYOUT,
+    pmc_log.LAYOUT,
+    perf_script.LAYOUT,
+    bpftrace.LAYOUT,
+    bpftrace_maps.LAYOUT,
+    # shapes, from the strictest to the loosest
+    events.LAYOUT,
+    folded.LAYOUT,
+    aggregates.CLASSIC,
+    aggregates.THREAD,
+    rows.LAYOUT,
+    aggregates.HISTOGRAM,
+    aggregates.KEYED,
+    # never detected
+    folded.DIFFERENTIAL,
+)
 """Every layout by its name."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -19,7 +20,7 @@ from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack
 from pvprof.parse.detect import detect
 from pvprof.parse.layout import Layout
-from pvprof.parse.layouts import LAYOUTS, layout_named
+from pvprof.parse.layouts import LAYOUTS, by_name, layout_named
 from pvprof.parse.read import ReadOptions, read, read_recording
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
@@ -119,6 +120,13 @@ def test_a_new_layout_is_a_choice_of_the_command_line() -> None:
 def test_a_layout_without_a_reader_cannot_be_made() -> None:
     with pytest.raises(TypeError, match="read"):
         Layout(name="broken", summary="no reader")  # type: ignore[call-arg]
+
+
+def test_two_layouts_of_one_name_are_refused() -> None:
+    modules = "pvprof.parse.freebsd.lockstat and test_layouts"
+    mine = replace(fake_layout(), name="lockstat")
+    with pytest.raises(ValueError, match=f"two layouts are named lockstat: those of {modules}"):
+        by_name(*LAYOUTS.values(), mine)
 
 
 def test_an_unknown_name_is_an_error() -> None:
