@@ -114,7 +114,9 @@ def test_a_text_layout(tree: Path) -> None:
     assert_passes(tree, "tests/parse/test_bad_input.py", "-k", "holdtime or text_to_damage")
     bless(tree, "tests/test_docs.py")
     page = (tree / "docs/layouts.md").read_text()
-    assert "| `holdtime` | the waits that holdtime(1) prints | | `parse/freebsd/holdtime.py` |" in page
+    assert (
+        "| `holdtime` | the waits that holdtime(1) prints | | `parse/freebsd/holdtime.py` |" in page
+    )
 
 
 @pytest.mark.slow
@@ -137,6 +139,7 @@ def test_an_output_format(tree: Path) -> None:
     assert "lock tables with tabs" in pvprof(tree, "locks", "--help")
     assert "tsv" not in pvprof(tree, "fold", "--help")
     assert_passes(tree, "tests/cli/test_cli.py", "-k", "format and not reviewed")
+    assert_passes(tree, "tests/render/test_every_output.py", "-k", "tsv or module")
 
 
 @pytest.mark.slow

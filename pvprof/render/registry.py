@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -75,19 +75,36 @@ class Format:
 
     Attributes:
         name: for ``--format``.
-        suffixes: of files in this format.
+        suffixes: of files in this format, with their dots.
         summary: for help texts and documents.
         outputs: how each subject that the format can hold is written.
+        for_people: whether people read it as text: it then shows problems and what was set aside.
+
+    Raises:
+        TypeError: `suffixes` is no tuple.
+        ValueError: a suffix does not begin with a dot.
     """
 
     name: str
     suffixes: tuple[str, ...]
     summary: str
     outputs: Mapping[Subject, Output]
+    for_people: bool = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.suffixes, tuple):
+            raise TypeError(f"format {self.name}: suffixes must be a tuple: {self.suffixes!r}")
+        for suffix in self.suffixes:
+            if not suffix.startswith("."):
+                raise ValueError(f"format {self.name}: a suffix begins with a dot: {suffix!r}")
 
     def subject_among(self, subjects: Collection[Subject]) -> Subject | None:
         """Return the first of the subjects that the format can hold, or None."""
         return next((subject for subject in subjects if subject in self.outputs), None)
+
+    def described(self) -> str:
+        """Return the name and a renderer, which distinguishes formats of the same name."""
+        return f"{self.name} ({next(iter(self.outputs.values())).renderer})"
 
 
 def function_of(name: str) -> Callable[..., Any]:
@@ -136,30 +153,35 @@ FORMATS: tuple[Format, ...] = (
                 f"{_RENDER}.text.flame_tree:draw",
             ),
         },
+        for_people=True,
     ),
     Format(
         "markdown",
         (".md",),
         "tables for a code review",
         _tables(f"{_RENDER}.text.markdown:render_{{}}"),
+        for_people=True,
     ),
     Format(
         "csv",
         (".csv",),
         "one line a lock, unscaled",
         _tables(f"{_RENDER}.data.{{}}:render_csv"),
+        for_people=False,
     ),
     Format(
         "json",
         (".json",),
         "everything, unscaled",
         _tables(f"{_RENDER}.data.{{}}:render_json"),
+        for_people=False,
     ),
     Format(
         "folded",
         (".folded", ".collapsed"),
         "folded stacks",
         {Subject.STACKS: Output(f"{_VIEWS}.folded:build", f"{_RENDER}.text.folded:render")},
+        for_people=False,
     ),
     Format(
         "differential",
@@ -171,12 +193,14 @@ FORMATS: tuple[Format, ...] = (
                 f"{_RENDER}.text.folded:render_differential",
             )
         },
+        for_people=False,
     ),
     Format(
         "html",
         (".html", ".htm"),
         "one page: all of it, with the data",
         {Subject.PAGE: Output(f"{_VIEWS}.html_page:build", f"{_RENDER}.html.page:render")},
+        for_people=True,
     ),
     Format(
         "svg",
@@ -197,6 +221,7 @@ FORMATS: tuple[Format, ...] = (
                 f"{_RENDER}.svg.diff_flamegraph:render_view",
             ),
         },
+        for_people=False,
     ),
     Format(
         "speedscope",
@@ -207,6 +232,7 @@ FORMATS: tuple[Format, ...] = (
                 f"{_VIEWS}.speedscope:build", f"{_RENDER}.viewers.speedscope:render"
             )
         },
+        for_people=False,
     ),
     Format(
         "chrome-trace",
@@ -217,6 +243,7 @@ FORMATS: tuple[Format, ...] = (
                 f"{_VIEWS}.chrome_trace:build", f"{_RENDER}.viewers.chrome_trace:render"
             )
         },
+        for_people=False,
     ),
 )
 """All formats, in the order in which help texts list them."""
@@ -233,7 +260,8 @@ def formats_for(subjects: Collection[Subject]) -> tuple[Format, ...]:
     for fmt in formats:
         for word in (fmt.name, *fmt.suffixes):
             if owners.setdefault(word, fmt) is not fmt:
-                raise ValueError(f"two output formats for {word}: {owners[word].name}, {fmt.name}")
+                pair = f"{owners[word].described()} and {fmt.described()}"
+                raise ValueError(f"two output formats have the name or suffix {word}: {pair}")
     return formats
 
 

@@ -185,7 +185,7 @@ KEPT_IN = {
 
 def kept_in(fmt: Format, text: str) -> int:
     """Return the kept time in a text of a format, in ns."""
-    assert fmt.name in KEPT_IN, f"add a function that reads {fmt.name} to KEPT_IN"
+    assert fmt.name in KEPT_IN, f"tests/cli/test_cli.py: add a reader of {fmt.name} to KEPT_IN"
     return KEPT_IN[fmt.name](text)
 
 

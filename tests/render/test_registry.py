@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +49,9 @@ from pvprof.render import registry
 from pvprof.render.registry import Format, Output, Subject
 
 row = Output("pvprof.views.report_view:build", "tsv:render_tsv")
-registry.FORMATS += (Format("tsv", (".tsv",), "tabs between the cells", {Subject.TABLES: row}),)
+registry.FORMATS += (
+    Format("tsv", (".tsv",), "tabs between the cells", {Subject.TABLES: row}, for_people=False),
+)
 from pvprof.cli import cli
 cli(sys.argv[1:])
 """
@@ -77,17 +78,32 @@ def test_no_two_formats_of_a_command_share_a_suffix(command: str) -> None:
     assert len(suffixes) == len(set(suffixes))
 
 
+def row(name: str, suffixes: tuple[str, ...]) -> Format:
+    outputs = {Subject.TABLES: Output("json:load", "json:dumps")}
+    return Format(name, suffixes, "mine", outputs, for_people=False)
+
+
 @pytest.mark.parametrize(
     ("name", "suffix", "word"), [("mine", ".md", ".md"), ("markdown", ".mine", "markdown")]
 )
 def test_a_row_with_the_name_or_suffix_of_another_fails_loudly(
     name: str, suffix: str, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = Format(name, (suffix,), "mine", {Subject.TABLES: Output("json:dumps", "json:dumps")})
-    monkeypatch.setattr(registry, "FORMATS", (*FORMATS, row))
-    with pytest.raises(ValueError, match=re.escape(f"two output formats for {word}: markdown")):
+    monkeypatch.setattr(registry, "FORMATS", (*FORMATS, row(name, (suffix,))))
+    with pytest.raises(ValueError, match="two output formats") as caught:
         formats_for([Subject.TABLES])
+    assert str(caught.value) == (
+        f"two output formats have the name or suffix {word}: markdown"
+        f" (pvprof.render.text.markdown:render_report) and {name} (json:dumps)"
+    )
     assert formats_for([Subject.STACKS])  # the commands that do not offer the row still work
+
+
+def test_suffixes_are_a_tuple_of_texts_that_begin_with_a_dot() -> None:
+    with pytest.raises(TypeError, match=r"format mine: suffixes must be a tuple: '\.org'"):
+        row("mine", (".org"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="format mine: a suffix begins with a dot: 'org'"):
+        row("mine", ("org",))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
