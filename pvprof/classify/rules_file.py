@@ -19,7 +19,10 @@ from pvprof.classify.rules import UNCLASSIFIED, Rule, WaitKind
 from pvprof.errors import PvprofError
 
 _PACKAGED = ("linux.toml", "freebsd.toml")
-"""Linux's rules first: each names mechanisms of Linux, so it applies to nothing else."""
+"""Linux's rules are tried first: each names mechanisms of Linux, so it applies to nothing else.
+
+FreeBSD's rules by name state no mechanism, so they decide what Linux's leave open.
+"""
 
 _TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
 _KIND_KEYS = frozenset({"id", "title", "set_aside", "colour"})

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import FrozenInstanceError, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,9 +19,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.classify.matcher import Matcher
-from pvprof.classify.rules import OTHER, UNCLASSIFIED, Classification, WaitKind
+from pvprof.classify.rules import OTHER, UNCLASSIFIED, Classification, Rule, WaitKind
 from pvprof.classify.rules_file import RulesError, load_rules
 from pvprof.errors import PvprofError
+from pvprof.model.mechanisms import MECHANISMS
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, NO_STACK, Stack, frames_of, stack_of
 
@@ -34,8 +36,21 @@ DOCUMENT = TESTS.parent / "docs" / "rules.md"
 DEFAULT = load_rules()
 
 
+FOLDER = "tests/fixtures/rules"
+"""Where the cases are, for messages."""
+
+
 class Case(NamedTuple):
-    event: str
+    """A wait, and what the rules must say of it.
+
+    Attributes:
+        place: FILE:LINE of the case.
+        mechanism, name, stack, recorded: the wait; `recorded` is the class that the kernel names.
+        verdict: what the rules must say.
+    """
+
+    place: str
+    mechanism: str
     name: str
     stack: Stack
     verdict: Classification
@@ -43,32 +58,48 @@ class Case(NamedTuple):
 
     @property
     def key(self) -> Key:
-        return Key(self.event, self.name, "sh", lock_class=self.recorded)
+        return Key(self.mechanism, self.name, "sh", lock_class=self.recorded)
+
+    @property
+    def label(self) -> str:
+        return f"{self.mechanism}|{self.name}"
+
+
+def fields_of(file: str, names: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield FILE:LINE and the fields of each case of a file; `names` are those of the fields."""
+    for number, line in enumerate((TESTS / "fixtures/rules" / file).read_text().splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        place = f"{FOLDER}/{file}:{number}"
+        fields = [part.strip() for part in line.split("|")]
+        wanted = names.count("|") + 1
+        if len(fields) != wanted:
+            pytest.fail(f"{place}: {len(fields)} fields, not {wanted}: {names}", pytrace=False)
+        yield place, fields
+
+
+def case_of(place: str, waited: str, name: str, frames: str, verdict: tuple[str, str]) -> Case:
+    mechanism, _, recorded = waited.partition(" + ")
+    stack = stack_of(f"kernel`{function}" for function in frames.split())
+    return Case(place, mechanism, name, stack, Classification(*verdict), recorded)
 
 
 def _cases() -> Iterator[Case]:
-    for line in (TESTS / "fixtures/rules/cases.txt").read_text().splitlines():
-        if not line or line.startswith("#"):
-            continue
-        event, name, frames, kind, lock_class = (part.strip() for part in line.split("|"))
-        stack = stack_of(f"kernel`{function}" for function in frames.split())
-        event, _, recorded = event.partition(" + ")
-        yield Case(event, name, stack, Classification(kind, lock_class), recorded)
+    for place, fields in fields_of("cases.txt", "mechanism | name | frames | kind | class"):
+        waited, name, frames, kind, lock_class = fields
+        yield case_of(place, waited, name, frames, (kind, lock_class))
 
 
 def _linux_cases() -> Iterator[tuple[Case, str]]:
     """Yield each case with the name that the rules must give it."""
-    for line in (TESTS / "fixtures/rules/cases-linux.txt").read_text().splitlines():
-        if not line or line.startswith("#"):
-            continue
-        event, frames, name, kind, lock_class = (part.strip() for part in line.split("|"))
-        stack = stack_of(f"kernel`{function}" for function in frames.split())
-        event, _, recorded = event.partition(" + ")
-        yield Case(event, name, stack, Classification(kind, lock_class), recorded), name
+    for place, fields in fields_of("cases-linux.txt", "mechanism | frames | name | kind | class"):
+        waited, frames, name, kind, lock_class = fields
+        yield case_of(place, waited, name, frames, (kind, lock_class)), name
 
 
 LINUX = list(_linux_cases())
 CASES = [*_cases(), *(case for case, _ in LINUX)]
+CASES_OF = {"freebsd.toml": f"{FOLDER}/cases.txt", "linux.toml": f"{FOLDER}/cases-linux.txt"}
 
 
 @pytest.fixture(name="write")
@@ -84,9 +115,20 @@ def _write(tmp_path: Path) -> Callable[[str], Path]:
 # ------------------------------------------------------------------------------ packaged rules
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.event}|{case.name}")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
 def test_each_case_gets_its_kind_and_class(case: Case) -> None:
-    assert DEFAULT.classify(case.key, case.stack) == case.verdict
+    found = DEFAULT.classify(case.key, case.stack)
+    kind, lock_class = (
+        rule.label if rule else "no rule" for rule in DEFAULT.explain(case.key, case.stack)
+    )
+    assert found == case.verdict, (
+        f"{case.place}: kind {found.kind} by {kind}; class {found.lock_class} by {lock_class}"
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
+def test_each_case_has_a_mechanism_of_the_table(case: Case) -> None:
+    assert case.mechanism in MECHANISMS, f"{case.place}: no mechanism is called {case.mechanism!r}"
 
 
 @pytest.mark.parametrize(("case", "name"), LINUX, ids=lambda one: str(one)[:60])
@@ -107,25 +149,35 @@ def test_every_name_that_a_rule_gives_has_a_case() -> None:
         assert rule.name is None or any(re.fullmatch(pattern, name) for name in given), rule.label
 
 
-def test_every_rule_decides_at_least_one_case() -> None:
-    decided_kind, decided_class = set(), set()
-    for case in CASES:
-        kind, lock_class = DEFAULT.explain(case.key, case.stack)
-        decided_kind.add(kind.label if kind else "")
-        decided_class.add(lock_class.label if lock_class else "")
-    for rule in DEFAULT.rules:
-        assert rule.kind is None or rule.label in decided_kind
-        assert rule.lock_class is None or rule.label in decided_class
+@pytest.mark.parametrize("rule", DEFAULT.rules, ids=lambda rule: rule.label)
+def test_every_rule_decides_at_least_one_case(rule: Rule) -> None:
+    kinds, classes = deciders()
+    if rule.kind is not None and rule not in kinds:
+        pytest.fail(needs_case(rule, f"the kind ({rule.kind})"), pytrace=False)
+    if rule.lock_class is not None and rule not in classes:
+        pytest.fail(needs_case(rule, f"the class ({rule.lock_class})"), pytrace=False)
+
+
+@cache
+def deciders() -> tuple[list[Rule | None], list[Rule | None]]:
+    """Return the rules that decide the kind of a case, and those that decide the class of one."""
+    both = [DEFAULT.explain(case.key, case.stack) for case in CASES]
+    return [kind for kind, _ in both], [lock_class for _, lock_class in both]
+
+
+def needs_case(rule: Rule, decided: str) -> str:
+    file = CASES_OF[rule.label.partition(":")[0]]
+    return f"{rule.label} decides {decided} of no case: add one to {file}"
 
 
 def test_every_listed_name_is_decided_by_the_rule_that_lists_it() -> None:
     for rule in DEFAULT.rules:
         if rule.frames or rule.callers:
             continue
-        event = min(rule.mechanisms, default="")
+        mechanism = min(rule.mechanisms, default="")
         for name in rule.names:
             recorded = min(rule.recorded_classes, default="")
-            deciders = DEFAULT.explain(Key(event, name, lock_class=recorded), NO_STACK)
+            deciders = DEFAULT.explain(Key(mechanism, name, lock_class=recorded), NO_STACK)
             labels = [decider.label for decider in deciders if decider]
             assert rule in deciders, f"{rule.label} lists {name!r}, which {labels} decide first"
 
@@ -146,7 +198,7 @@ def test_kinds_that_are_kept_come_before_those_set_aside() -> None:
 
 
 @pytest.mark.parametrize(
-    "event",
+    "mechanism",
     [
         *("turnstile", "adaptive-spin", "adaptive-block", "spin-spin", "thread-spin"),
         *("rw-spin", "rw-block", "sx-spin", "sx-block", "lockmgr-block"),
@@ -155,8 +207,8 @@ def test_kinds_that_are_kept_come_before_those_set_aside() -> None:
 @pytest.mark.parametrize(
     "name", ["", "-", "biord", "nanslp", "select", "uwait", "wait", "never seen"]
 )
-def test_a_wait_for_a_lock_is_of_kind_kernel_with_any_name(event: str, name: str) -> None:
-    assert DEFAULT.classify(Key(event, name), NO_STACK).kind == "kernel"
+def test_a_wait_for_a_lock_is_of_kind_kernel_with_any_name(mechanism: str, name: str) -> None:
+    assert DEFAULT.classify(Key(mechanism, name), NO_STACK).kind == "kernel"
 
 
 def test_trailing_blanks_of_a_name_do_not_count() -> None:
@@ -207,7 +259,7 @@ _KEY_LINE = re.compile(r"@?([a-z]+(?:-[a-z]+)?)\|(.+)")
 _EVENT_LINE = re.compile(r"E \d+ \d+ \d+ \d+ \d+ .+ ([ts]) [0-9a-f]+ \d+ (.*)")
 _PROFILED = re.compile(r"\((sleep mutex|spin mutex|rw|rm|sx|lockmgr):(.*)\)$", re.MULTILINE)
 _LIVE = re.compile(r"^T ([a-z ]+)\|(.*) \d+$", re.MULTILINE)
-_EVENTS = {"t": "turnstile", "s": "sleepq"}
+_QUEUES = {"t": "turnstile", "s": "sleepq"}
 
 
 def _text(name: str) -> str:
@@ -229,7 +281,7 @@ def _keyed_by_a_line() -> Iterator[tuple[str, str]]:
 def _keyed_by_an_event() -> Iterator[tuple[str, str]]:
     for name in ("events.out.gz", "build-events.out.gz"):
         for match in re.finditer(_EVENT_LINE, _text(name)):
-            yield _EVENTS[match[1]], match[2]
+            yield _QUEUES[match[1]], match[2]
 
 
 def _of_lock_classes() -> Iterator[tuple[str, str]]:
@@ -237,7 +289,7 @@ def _of_lock_classes() -> Iterator[tuple[str, str]]:
     yield from _LIVE.findall(_text("lock-classes-live.out"))
 
 
-def _without_an_event() -> Iterator[tuple[str, str]]:
+def _without_a_mechanism() -> Iterator[tuple[str, str]]:
     for record in _text("seed-offcpu.out").split("\n\n"):
         lines = record.strip("\n").split("\n")
         if len(lines) == 2 and lines[1].isdigit() and "`" not in record:
@@ -259,7 +311,7 @@ def _of_lockstat() -> Iterator[tuple[str, str]]:
         (_keyed_by_a_line, 25),
         (_keyed_by_an_event, 22),
         (_of_lock_classes, 100),
-        (_without_an_event, 15),
+        (_without_a_mechanism, 15),
         (_of_lockstat, 25),
     ],
 )
@@ -281,7 +333,7 @@ def test_every_name_of_the_recordings_has_a_class() -> None:
         *_keyed_by_a_line(),
         *_keyed_by_an_event(),
         *_of_lock_classes(),
-        *_without_an_event(),
+        *_without_a_mechanism(),
         *_of_lockstat(),
     }
     other = {key[1] for key in keys if DEFAULT.classify(Key(*key), NO_STACK).lock_class == OTHER}
@@ -523,7 +575,7 @@ def test_a_file_that_is_not_utf_8_is_named_with_the_line(tmp_path: Path) -> None
 
 # ------------------------------------------------------------------------------------ the laws
 
-_EVENT = st.sampled_from(["", "turnstile", "sleepq", "on-cpu", "wakeup", "runq", "rw-spin"])
+_MECHANISM = st.sampled_from(["", "turnstile", "sleepq", "on-cpu", "wakeup", "runq", "rw-spin"])
 _NAME = st.sampled_from(sorted({case.name for case in CASES})) | st.text()
 _FRAME = (
     st.sampled_from(sorted({frame for case in CASES for frame in frames_of(case.stack)}))
@@ -533,27 +585,28 @@ _STACK = st.lists(_FRAME, max_size=8).map(stack_of)
 
 
 @pytest.mark.slow
-@given(event=_EVENT | st.text(), name=_NAME, stack=_STACK)
+@given(mechanism=_MECHANISM | st.text(), name=_NAME, stack=_STACK)
 def test_any_key_and_stack_get_a_declared_kind_and_a_class(
-    event: str, name: str, stack: Stack
+    mechanism: str, name: str, stack: Stack
 ) -> None:
-    verdict = DEFAULT.classify(Key(event, name), stack)
+    verdict = DEFAULT.classify(Key(mechanism, name), stack)
     assert verdict.kind in {kind.id for kind in DEFAULT.kinds}
     assert verdict.lock_class
 
 
 @given(
-    event=_EVENT,
+    mechanism=_MECHANISM,
     name=_NAME,
     stacks=st.lists(_STACK, min_size=1, max_size=5),
 )
 def test_earlier_questions_do_not_change_an_answer(
-    event: str, name: str, stacks: list[Stack]
+    mechanism: str, name: str, stacks: list[Stack]
 ) -> None:
     fresh = [
-        Matcher(DEFAULT.kinds, DEFAULT.rules).classify(Key(event, name), stack) for stack in stacks
+        Matcher(DEFAULT.kinds, DEFAULT.rules).classify(Key(mechanism, name), stack)
+        for stack in stacks
     ]
-    assert [DEFAULT.classify(Key(event, name), stack) for stack in stacks] == fresh
+    assert [DEFAULT.classify(Key(mechanism, name), stack) for stack in stacks] == fresh
 
 
 @pytest.mark.slow

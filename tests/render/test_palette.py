@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import lay_out
-from pvprof.classify.rules_file import load_rules
+from pvprof.classify.rules_file import MAX_COLOUR, load_rules
 from pvprof.model.stacks import Stack
 from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS
 from pvprof.render.svg.palette import (
+    _MODULE_HUES,
     MATCH_COLOUR,
     ROOT_COLOUR,
     Painting,
@@ -106,9 +107,31 @@ PACKAGED = packaged_names()
 KNOWN = [*PACKAGED, "a class of my own"]
 
 
+def free_number() -> int:
+    """Return the first number that no rule, kind or module has."""
+    taken = {*load_rules().colours.values(), *_MODULE_HUES.values()}
+    return next(number for number in range(MAX_COLOUR) if number not in taken)
+
+
+ADVICE = f"Give a rule of one of them a free number: colour = {free_number()} (docs/rules.md)"
+
+
+def test_no_number_is_the_colour_of_two_classes_or_kinds() -> None:
+    rules = load_rules()
+    numbered = [(kind.colour, kind.title, f"kind {kind.id}") for kind in rules.kinds]
+    numbered += [(rule.colour, str(rule.lock_class), rule.label) for rule in rules.rules]
+    owners: dict[int, tuple[str, str]] = {}
+    for number, name, label in numbered:
+        if number is not None:
+            owner, first = owners.setdefault(number, (name, label))
+            assert owner == name, f"{first} and {label} have colour {number}. {ADVICE}"
+
+
 def colours_of(causes: list[str]) -> dict[str, str]:
     """Return the colour that the legend gives for each cause."""
     legend = painted(by_cause(causes), "cause")[0].legend
+    shared = [text for _, text in legend if text not in causes and text.split(", ")[0] in causes]
+    assert not shared, f"{'; '.join(shared)}: one colour. {ADVICE}"
     return {text: colour for colour, text in legend if text in causes}
 
 
