@@ -81,6 +81,11 @@ def count_stacks(number: int) -> str:
     return f"{number:,} {'stack' if number == 1 else 'stacks'}"
 
 
+def count_waits(number: int) -> str:
+    """Return a number of waits in words."""
+    return f"{number:,} {'wait' if number == 1 else 'waits'}"
+
+
 def format_amount(value: Fraction) -> str:
     """Return an amount to six significant digits; a whole number in full."""
     return str(value.numerator) if value.denominator == 1 else f"{float(value):.6g}"

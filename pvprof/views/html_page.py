@@ -22,7 +22,7 @@ from pvprof.dataset.dataset import Measurement
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.snapshot import Snapshot, encode
-from pvprof.units import UNIT_WORDS, format_share, format_value
+from pvprof.units import UNIT_WORDS, count_waits, format_share, format_value
 from pvprof.views.chains import chained
 from pvprof.views.folded import fold_parts
 from pvprof.views.heat_map import maps_of, words_of
@@ -179,7 +179,11 @@ def _id(unit: str, name: str) -> str:
 def _about(measurement: Measurement, shown: Iterable[Part], total: int) -> str:
     weight = Selection(tuple(shown), ()).weight
     unit = measurement.profile.unit
-    waits = f" in {weight.count:,} waits" if measurement.profile.has_counts and unit == "ns" else ""
+    waits = (
+        f" in {count_waits(weight.count)}"
+        if measurement.profile.has_counts and unit == "ns"
+        else ""
+    )
     return (
         f"{format_value(weight.value, unit)}{waits},"
         f" {format_share(weight.value, total)} of {format_value(total, unit)} recorded"

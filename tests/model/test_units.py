@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.units import format_ns, format_share
+from pvprof.units import count_waits, format_ns, format_share
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,7 @@ def test_the_number_shown_is_within_half_a_per_mille(value: int) -> None:
     number, _, unit = format_ns(value).replace(",", "").partition(" ")
     factor = {"s": 10**9, "ms": 10**6, "µs": 10**3, "ns": 1}[unit]
     assert abs(float(number) * factor - value) <= value * 0.00051
+
+
+def test_one_wait_is_in_the_singular() -> None:
+    assert [count_waits(number) for number in (0, 1, 2345)] == ["0 waits", "1 wait", "2,345 waits"]

@@ -15,7 +15,7 @@ from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Report, Section
 from pvprof.classify.rules import OTHER, WaitKind
 from pvprof.render.html.tables import colour_of_row
-from pvprof.units import UNIT_WORDS, Unit, format_share, format_value
+from pvprof.units import UNIT_WORDS, Unit, count_waits, format_share, format_value
 
 _MAX_BARS = 9
 _MAX_FIGURES = 6
@@ -90,7 +90,7 @@ def headline(section: Section, report: Report, colours: Mapping[str, str]) -> He
         value, title = of_kind[kind.id], kind.title
         rows = [row for row in section.rows if row.kind == kind.id]
         if section.has_counts and unit == "ns":
-            waits = f"in {sum(row.count or 0 for row in rows):,} waits; "
+            waits = f"in {count_waits(sum(row.count or 0 for row in rows))}; "
         charts.append(_class_bars(rows, unit, value, colours))
     charts.append(_kind_bars(report.kinds, of_kind, of_aside, section))
     if len(report.sections) > 1:

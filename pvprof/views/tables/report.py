@@ -11,7 +11,7 @@ from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import HistogramRow, Report, Section
 from pvprof.classify.rules import OTHER
 from pvprof.model.stacks import show_controls
-from pvprof.units import UNIT_WORDS, Unit, format_exact, format_share, format_value
+from pvprof.units import UNIT_WORDS, Unit, count_waits, format_exact, format_share, format_value
 from pvprof.views.tables.table import Column, LockColumn, Table, TableOptions
 from pvprof.views.tables.waits import columns_of_single_waits
 from pvprof.views.tables.wakers import waker_columns
@@ -42,7 +42,7 @@ def summary(section: Section, report: Report) -> str:
         return f"{measured}: nothing was recorded"
     titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
     kinds = f" ({'; '.join(titles)})" if titles else ""
-    waits = f" in {kept.count:,} waits" if section.has_counts and unit == "ns" else ""
+    waits = f" in {count_waits(kept.count)}" if section.has_counts and unit == "ns" else ""
     return (
         f"{measured}: {format_value(kept.value, unit)}{waits}{kinds}, "
         f"{format_share(kept.value, total.value)} of {format_value(total.value, unit)} recorded"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Section
 from pvprof.classify.rules import OTHER
-from pvprof.units import format_share, format_value
+from pvprof.units import count_waits, format_share, format_value
 from pvprof.views.tables.table import Column, Table
 
 _NOTE = (
@@ -36,7 +36,7 @@ def spin_sentence(section: Section) -> str:
 def _times(section: Section, field: str) -> str:
     if not section.has_counts:
         return ""
-    return f" in {sum(getattr(row, field) for row in section.rows):,} waits"
+    return f" in {count_waits(sum(getattr(row, field) for row in section.rows))}"
 
 
 def spin_table(section: Section, rows: Sequence[Row]) -> Table:

@@ -13,7 +13,7 @@ from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Report, Section, SingleWaits
 from pvprof.classify.rules import OTHER
 from pvprof.model.stacks import show_controls
-from pvprof.units import format_ns, format_share
+from pvprof.units import count_waits, format_ns, format_share
 from pvprof.views.tables.table import Column, LockColumn, Table
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def overlap_sentence(section: Section) -> str:
         text += f" (of {format_ns(total.wait_ns)} recorded wait by wait)"
     for count, event in ((wall.early, "began before"), (wall.late, "ended after")):
         if count:
-            text += f"; {count:,} {'wait' if count == 1 else 'waits'} {event} the recording"
+            text += f"; {count_waits(count)} {event} the recording"
     return text
 
 

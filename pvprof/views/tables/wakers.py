@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Section
 from pvprof.model.wakeup_sums import WaitSplit
-from pvprof.units import format_share, format_value
+from pvprof.units import count_waits, format_share, format_value
 from pvprof.views.tables.table import Column, LockColumn
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ def waker_sentence(section: Section) -> str:
     )
     if kept.count > split.count:
         rest = format_value(kept.value - split.wait_ns, "ns")
-        text += f"; {rest} in {kept.count - split.count:,} waits without a wake-up not told apart"
+        text += (
+            f"; {rest} in {count_waits(kept.count - split.count)} without a wake-up not told apart"
+        )
     return text
 
 
