@@ -178,7 +178,8 @@ def test_every_layout_has_a_text_to_damage(layout: str) -> None:
         return
     assert layout in TEXTS, (
         f"no text of {layout} to damage: add a small one to TEXTS in tests/parse/test_bad_input.py,"
-        " with a record named first, of value 1001, and then one named second, of value 52"
+        " with a record named first, of value 1001, and then one named second, of value 52,"
+        " both below a frame trap"
     )
 
 
@@ -383,6 +384,18 @@ def test_a_result_lists_what_was_damaged(run: RunCommand, layout: str, damage: s
 def test_a_complete_text_has_no_problem(layout: str) -> None:
     problems = read(TEXTS[layout], "test", ReadOptions(jobs=1)).problems
     assert [one for one in problems if one.kind not in ("held", "unit")] == []
+
+
+_TRAP = re.compile(rb"(?:kernel`)?trap(?:\+0x[0-9a-f]+|\+8|)")
+
+
+@pytest.mark.parametrize(
+    "layout", [name for name, text in TEXTS.items() if _TRAP.search(text) and name != "folded"]
+)
+def test_an_address_without_a_name_is_handed_on(layout: str) -> None:
+    text = _TRAP.sub(b"0xffffffff80123456", TEXTS[layout])
+    found = read(text, "test", ReadOptions(jobs=1)).hex_frames
+    assert found, f"{layout}: its reader does not hand on source.frame_names.hex_frames"
 
 
 @pytest.mark.slow
