@@ -49,7 +49,7 @@ def test_every_mechanism_of_a_real_recording_is_in_the_table(path: Path) -> None
 @pytest.mark.parametrize("name", ["freebsd.toml", "linux.toml"])
 def test_every_mechanism_that_a_packaged_rule_names_is_in_the_table(name: str) -> None:
     rules = tomllib.loads(files("pvprof.classify").joinpath(name).read_text())["rule"]
-    named = {event for rule in rules for event in rule.get("mechanisms", ())}
+    named = {mechanism for rule in rules for mechanism in rule.get("mechanisms", ())}
     assert named
     assert named <= MECHANISMS.keys()
 
