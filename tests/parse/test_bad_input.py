@@ -306,6 +306,8 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "cut before the last line end": lambda data: data.rstrip(b"\n"),
     "NULs": lambda data: damage_second(data, b"\0" * 50),
     "control characters": lambda data: damage_second(data, bytes([*range(1, 9), 11, 12, 27, 127])),
+    "lone carriage returns": lambda data: damage_second(data, b"\r\r"),
+    "a number too large": lambda data: re.sub(rb"\b52\b", b"9" * 25, data),
     "bytes that are not UTF-8": lambda data: damage_second(data, b"\xff\xfe\xf0\x28\x8c\xbc"),
     "a name of 1 MB": lambda data: damage_second(data, b"x" * 1_000_000),
     "a name of 1 MB, cut": lambda data: damage_second(data, b"x" * 1_000_000)[:500_000],
