@@ -16,14 +16,16 @@
 
 dtrace:::BEGIN
 {
-	printf("#pvprof 1 events sdt ns 0.1.0 frames=32\n");
+	printf("#pvprof 2 events sdt ns 0.1.0 frames=32\n");
 	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 
 kernel:profile:turnstile:block
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	printf("S %d %d %d %d turnstile %x %d name=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], args[1] != NULL ? args[1]->td_tid : 0, strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), strlen(execname), execname);
+	this->name = stringof(args[0]->lo_name);
+	this->class = stringof(args[2]);
+	printf("S %d %d %d %d turnstile %x %d name=%d:%s class=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], args[1] != NULL ? args[1]->td_tid : 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname);
 	stack();
 	printf(".\n");
 }
@@ -37,7 +39,9 @@ kernel:profile:turnstile:wakeup
 kernel:profile:sleepq:block
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	printf("S %d %d %d %d sleepq %x %d name=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], 0, strlen(stringof(args[1])), stringof(args[1]), strlen(execname), execname);
+	this->name = stringof(args[1]);
+	this->class = stringof(args[2]);
+	printf("S %d %d %d %d sleepq %x %d name=%d:%s class=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname);
 	stack();
 	printf(".\n");
 }

@@ -16,14 +16,16 @@
 
 dtrace:::BEGIN
 {
-	printf("#pvprof 1 events stock ns 0.1.0 frames=32\n");
+	printf("#pvprof 2 events stock ns 0.1.0 frames=32\n");
 	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 
 sched:::sleep
 /(curthread->td_proc->p_flag & 0x4) == 0 && curthread->td_blocked != NULL && pid != $pid/
 {
-	printf("S %d %d %d %d turnstile %x %d name=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_blocked->ts_lockobj, curthread->td_blocked->ts_owner != NULL ? curthread->td_blocked->ts_owner->td_tid : 0, strlen(stringof(curthread->td_lockname)), stringof(curthread->td_lockname), strlen(execname), execname);
+	this->name = stringof(curthread->td_lockname);
+	this->class = stringof(`lock_classes[(curthread->td_blocked->ts_lockobj->lo_flags >> 24) & 0xf]->lc_name);
+	printf("S %d %d %d %d turnstile %x %d name=%d:%s class=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_blocked->ts_lockobj, curthread->td_blocked->ts_owner != NULL ? curthread->td_blocked->ts_owner->td_tid : 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname);
 	stack();
 	printf(".\n");
 }
@@ -31,7 +33,9 @@ sched:::sleep
 sched:::sleep
 /(curthread->td_proc->p_flag & 0x4) == 0 && curthread->td_blocked == NULL && pid != $pid/
 {
-	printf("S %d %d %d %d sleepq %x %d name=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_wchan, 0, strlen(stringof(curthread->td_wmesg)), stringof(curthread->td_wmesg), strlen(execname), execname);
+	this->name = stringof(curthread->td_wmesg);
+	this->class = ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg ? stringof(`lock_classes[(((struct lock_object *)curthread->td_wchan)->lo_flags >> 24) & 0xf]->lc_name) : "";
+	printf("S %d %d %d %d sleepq %x %d name=%d:%s class=%d:%s exec=%d:%s\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_wchan, 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname);
 	stack();
 	printf(".\n");
 }

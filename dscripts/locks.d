@@ -15,7 +15,7 @@
 
 dtrace:::BEGIN
 {
-	printf("#pvprof 1 locks stock ns 0.1.0 frames=32\n");
+	printf("#pvprof 2 locks stock ns 0.1.0 frames=32\n");
 	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 

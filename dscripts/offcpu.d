@@ -16,36 +16,38 @@
 
 dtrace:::BEGIN
 {
-	printf("#pvprof 1 offcpu stock ns 0.1.0 frames=32\n");
+	printf("#pvprof 2 offcpu stock ns 0.1.0 frames=32\n");
 	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 
 /*
- * The sign tells a turnstile (negative) from a sleep queue: one variable less.
- * The name must be kept, the waker clears it.
+ * The lock, or the wait message, which the waker clears. Which of them, and on
+ * what queue, is in the low bits of the time: each variable costs.
  */
 sched:::sleep
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	self->start = curthread->td_blocked != NULL ? -(int64_t)timestamp : (int64_t)timestamp;
-	self->why = curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg;
+	this->kind = curthread->td_blocked != NULL ? 2 : ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg ? 1 : 0;
+	self->start = (timestamp << 2) | this->kind;
+	self->what = this->kind == 2 ? (uintptr_t)curthread->td_blocked->ts_lockobj : this->kind == 1 ? (uintptr_t)curthread->td_wchan : (uintptr_t)curthread->td_wmesg;
 }
 
 sched:::on-cpu,
 sched:::remain-cpu
 /(curthread->td_proc->p_flag & 0x4) == 0 && self->start != 0/
 {
-	this->start = self->start;
-	this->why = self->why;
-	this->ns = this->start < 0 ? timestamp + this->start : timestamp - this->start;
+	this->ns = timestamp - (self->start >> 2);
+	this->how = (self->start & 3) == 2 ? "turnstile" : "sleepq";
+	this->name = (self->start & 3) == 0 ? stringof((char *)self->what) : stringof(((struct lock_object *)self->what)->lo_name);
+	this->class = (self->start & 3) == 0 ? "" : stringof(`lock_classes[(((struct lock_object *)self->what)->lo_flags >> 24) & 0xf]->lc_name);
 	self->start = 0;
-	self->why = 0;
-	@wait_ns[this->start < 0 ? "turnstile" : "sleepq", strlen(stringof(this->why)), stringof(this->why), stack()] = sum(this->ns);
-	@wait_n[this->start < 0 ? "turnstile" : "sleepq", strlen(stringof(this->why)), stringof(this->why), stack()] = count();
+	self->what = 0;
+	@wait_ns[this->how, strlen(this->name), this->name, strlen(this->class), this->class, stack()] = sum(this->ns);
+	@wait_n[this->how, strlen(this->name), this->name, strlen(this->class), this->class, stack()] = count();
 }
 
 dtrace:::END
 {
-	printa("> %s name=%d:%s%k= %@d %@d\n", @wait_ns, @wait_n);
+	printa("> %s name=%d:%s class=%d:%s%k= %@d %@d\n", @wait_ns, @wait_n);
 	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -16,7 +16,7 @@
 
 dtrace:::BEGIN
 {
-	printf("#pvprof 1 oncpu stock samples 0.1.0 frames=32\n");
+	printf("#pvprof 2 oncpu stock samples 0.1.0 frames=32\n");
 	printf("#begin %d %d\n", timestamp, walltimestamp);
 }
 

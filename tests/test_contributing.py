@@ -148,10 +148,10 @@ def test_a_mode(tree: Path) -> None:
     assert "execs" in pvprof(tree, "script", "--list")
     program = pvprof(tree, "script", "execs", "--tree")
     assert "proc:::exec-success" in program
-    assert 'printf("#pvprof 1 execs stock events ' in program
+    assert 'printf("#pvprof 2 execs stock events ' in program
     assert "dtrace_program_execs()" in pvprof(tree, "script", "execs", "--standalone")
     printed = (
-        "#pvprof 1 execs stock events 0.1.0 frames=32\n#begin 100 1700000000000000100\n"
+        "#pvprof 2 execs stock events 0.1.0 frames=32\n#begin 100 1700000000000000100\n"
         "> exec exec=2:sh\n\n              kernel`sys_execve+0x1\n= 7\n"
         "#end 900 1700000000000000900\n"
     )

@@ -24,7 +24,7 @@ _VERSION_FILE = "sys/conf/newvers.sh"
 _PARAM_FILE = "sys/sys/param.h"
 _PROBE = "(kernel, profile, "
 # Lines that the hunks in functions add there: they show a hunk that patch(1) put elsewhere.
-_ADDED_IN_FUNCTION = ("\tuint64_t start;", "\tstart = 0;")
+_ADDED_IN_FUNCTION = ("\tif (SDT_PROBES_ENABLED()) {", "\t} else")
 
 
 class PatchError(PvprofError):

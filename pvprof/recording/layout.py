@@ -27,6 +27,13 @@ from typing import Any
 from pvprof.model.problems import Problem
 from pvprof.recording.manifest import Manifest
 
+GRAMMAR = 2
+"""The version of the grammar of the output, which the programs write and ``parse.native`` reads.
+
+1: the first. 2: waits on turnstiles and sleep queues have the class of the lock; stacks of patched
+kernels begin with the function that blocked.
+"""
+
 RAW = "raw.out"
 MANIFEST = "manifest.json"
 SET_FILE = "set.json"

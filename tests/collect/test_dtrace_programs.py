@@ -62,11 +62,11 @@ def test_every_program_is_sound_or_an_error_with_a_reason(
     ("sound", "broken", "fault"),
     [
         ("sched:::sleep", "sched:::slep", "unknown probe: sched:::slep"),
-        ("self->why = 0", "this->no = 0", "self->why is never cleared"),
-        ("self->why = curthread", "this->y = curthread", "self->why is used before it is set"),
+        ("self->what = 0", "this->no = 0", "self->what is never cleared"),
+        ("self->what = this", "this->y = this", "self->what is used before it is set"),
         ("@wait_n);", "@wait_m);", "@wait_n is never printed"),
-        ("stringof(this->why), stack()] = count", "stack()] = count", "places for"),
-        ("%s name=%d:%s%k", "%s name=%s%k", "places for 4 keys"),
+        ("this->class, stack()] = count", "stack()] = count", "places for"),
+        ("%s name=%d:%s class", "%s name=%s class", "places for 6 keys"),
         ("timestamp, walltimestamp);", "timestamp);", "printf wants 2 values"),
         ("stack()] = sum", "stack(] = sum", "unbalanced ()"),
         ("#pragma D option quiet", "#pragma D option quite", "unknown pragma"),
@@ -90,7 +90,7 @@ def test_programs_whose_probes_carry_all_values_have_no_variable(mode: str) -> N
 
 def test_offcpu_of_a_stock_kernel_has_two_thread_local_variables() -> None:
     text = d_program("offcpu").text()
-    assert set(re.findall(r"self->\w+", text)) == {"self->start", "self->why"}
+    assert set(re.findall(r"self->\w+", text)) == {"self->start", "self->what"}
 
 
 @pytest.mark.parametrize("mode", D_PROGRAMS)
@@ -102,7 +102,7 @@ def test_the_structural_check_knows_the_probes_of_a_real_kernel_and_of_the_patch
     probes = {probe for name in D_PROGRAMS for probe in d_program(name).probes}
     assert {probe: d_arguments(probe) for probe in probes if d_arguments(probe) is None} == {}
     assert {probe for probe in probes if probe.startswith("kernel:")} == set(PATCHED_PROBES)
-    assert d_arguments("kernel:profile:turnstile:wakeup") == 3
+    assert d_arguments("kernel:profile:turnstile:wakeup") == 4
     assert d_arguments("sched:::sleep") == 0
     assert d_arguments("sched:::slep") is None
 
@@ -111,7 +111,7 @@ def test_the_structural_check_knows_the_probes_of_a_real_kernel_and_of_the_patch
 def test_each_program_prints_header_clocks_and_end(mode: str) -> None:
     begin, *_, end = clauses_of(d_program(mode).text())
     base, _, variant = mode.partition("-")
-    assert f"#pvprof 1 {base} {variant or 'stock'} " in begin.body[0]
+    assert f"#pvprof 2 {base} {variant or 'stock'} " in begin.body[0]
     assert begin.body[1] == r'printf("#begin %d %d\n", timestamp, walltimestamp)'
     assert end.body[-1] == r'printf("#end %d %d\n", timestamp, walltimestamp)'
 

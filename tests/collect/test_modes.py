@@ -49,7 +49,7 @@ def test_a_new_mode_is_listed(fake_mode: Mode, run: RunCommand) -> None:
 def test_the_program_of_a_new_mode_is_printed(fake_mode: Mode, run: RunCommand) -> None:
     printed = run("script", "sleeps").stdout
     assert printed.startswith("/*\n * How often it sleeps.\n")
-    assert 'printf("#pvprof 1 sleeps stock ns ' in printed
+    assert 'printf("#pvprof 2 sleeps stock ns ' in printed
     assert "quantize(" in printed  # the mode keeps histograms by default
 
 

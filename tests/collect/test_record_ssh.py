@@ -348,7 +348,7 @@ def test_a_recording_with_cut_data_opens(client: Client) -> None:
     recording = open_recording(str(client.out))
     assert recording.manifest.raw["complete"] is False
     assert recording.manifest.raw["mode"] == "events"
-    assert bytes(recording.data).startswith(b"#pvprof 1 events ")
+    assert bytes(recording.data).startswith(b"#pvprof 2 events ")
     assert b"#end" not in bytes(recording.data)
     assert done.left == []
 

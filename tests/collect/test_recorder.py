@@ -60,7 +60,7 @@ def test_every_mode_gives_a_recording_that_opens_and_is_complete(
     assert recording.manifest.raw["complete"] is True
     assert recording.script == d_program(mode, plan_for(mode, "true").options).text()
     data = bytes(recording.data).decode()
-    assert data.startswith("#pvprof 1 ")
+    assert data.startswith("#pvprof 2 ")
     assert re.search(r"^[>S] ", data, re.M)
     assert re.search(r"^#end \d+ \d+$", data, re.M)
 
@@ -149,7 +149,7 @@ def test_a_patched_kernel_is_recorded_with_its_own_probes(target: StandIn) -> No
     assert done.manifest["program"] == "offcpu-sdt"
     assert done.manifest["mode"] == "offcpu"
     assert done.manifest["kernel"]["has_profile_probes"] is True
-    assert bytes(done.recording.data).startswith(b"#pvprof 1 offcpu sdt ns ")
+    assert bytes(done.recording.data).startswith(b"#pvprof 2 offcpu sdt ns ")
 
 
 def test_the_workload_gets_its_words_exactly(target: StandIn) -> None:

@@ -58,7 +58,7 @@ def assert_incomplete(done: Outcome, reason: str) -> None:
     assert done.status == 0
     assert done.incomplete_reason() == reason
     assert f"pvprof: note: incomplete: {reason}" in done.said.splitlines()
-    assert bytes(done.recording.data).startswith(b"#pvprof 1 ")
+    assert bytes(done.recording.data).startswith(b"#pvprof 2 ")
     assert done.left == []
 
 
@@ -122,6 +122,25 @@ def test_offcpu_falls_back_to_the_stock_program_with_a_note(target: StandIn) -> 
     assert done.left == []
 
 
+@pytest.mark.parametrize("mode", ["offcpu", "events"])
+def test_a_kernel_with_an_older_patch_is_recorded_with_the_stock_program(
+    target: StandIn, mode: str
+) -> None:
+    target.dtrace(patched=True, older_patch=True)
+    done = target.run(plan_for(mode, "true"))
+    older = "the kernel:profile probes are those of an older patch"
+    assert done.said == f"pvprof: note: recorded with {mode}: {older}"
+    assert done.manifest["program"] == mode
+    assert done.manifest["complete"] is True
+
+
+@pytest.mark.parametrize("mode", ["offcpu-sdt", "events-sdt"])
+def test_a_program_for_patched_kernels_refuses_an_older_patch(target: StandIn, mode: str) -> None:
+    target.dtrace(patched=True, older_patch=True)
+    done = target.run(plan_for(mode, "true"))
+    assert_refused(done, "those of an older patch", "apply the kernel patch of this version")
+
+
 @pytest.mark.parametrize("mode", ["offcpu-sdt", "events-sdt"])
 def test_a_mode_for_patched_kernels_needs_the_patch(target: StandIn, mode: str) -> None:
     target.dtrace(patched=False)
@@ -137,9 +156,9 @@ def test_a_missing_probe_is_an_error(target: StandIn) -> None:
 
 
 def test_messages_of_the_d_compiler_are_shown(target: StandIn) -> None:
-    target.dtrace(no_member="td_lockname")
+    target.dtrace(no_member="td_wmesg")
     done = target.run(plan_for("offcpu", "true"))
-    message = "in action list: td_lockname is not a member of struct thread"
+    message = "in action list: td_wmesg is not a member of struct thread"
     assert_refused(done, message, "pvprof script prints the program")
 
 

@@ -102,26 +102,35 @@ def test_each_branch_has_a_patch_of_the_two_files_that_only_adds_lines(branch: s
     assert [part.path for part in parts] == [QUEUE, TURNSTILE]
     for part in parts:
         assert not re.search(r"^-(?!-- a/)", part.text, re.MULTILINE)
-        assert len(re.findall(r"^@@ ", part.text, re.MULTILINE)) == 3
+        assert len(re.findall(r"^@@ ", part.text, re.MULTILINE)) == 2
 
 
 def test_each_patch_adds_the_four_probes_once_with_their_types(branch: str) -> None:
     text = re.sub(r"\n\+\s+", " ", patch.patches()[branch])
-    lock, thread, chan, wmesg = (
-        '"struct lock_object *"',
-        '"struct thread *"',
-        '"void *"',
-        '"const char *"',
-    )
-    for probe in (
-        f"SDT_PROBE_DEFINE2(kernel, profile, turnstile, block, {lock}, {thread});",
-        f'SDT_PROBE_DEFINE3(kernel, profile, turnstile, wakeup, {lock}, {thread}, "uint64_t");',
-        f"SDT_PROBE_DEFINE2(kernel, profile, sleepq, block, {chan}, {wmesg});",
-        f'SDT_PROBE_DEFINE3(kernel, profile, sleepq, wakeup, {chan}, {wmesg}, "uint64_t");',
-        "SDT_PROVIDER_DEFINE(kernel);",
-        "SDT_PROVIDER_DECLARE(kernel);",
-    ):
-        assert text.count(probe) == 1, probe
+    assert text.count("SDT_PROVIDER_DEFINE(kernel);") == 1
+    assert text.count("SDT_PROVIDER_DECLARE(kernel);") == 1
+    lock = ["struct lock_object *", "struct thread *"]
+    message = ["void *", "const char *"]
+    class_name, elapsed_ns = "const char *", "uint64_t"
+    found = re.findall(r"SDT_PROBE_DEFINE(\d)\(kernel, profile, (\w+, \w+), (.*?)\);", text)
+    assert {probe: re.findall('"(.*?)"', types) for _, probe, types in found} == {
+        "turnstile, block": [*lock, class_name],
+        "turnstile, wakeup": [*lock, elapsed_ns, class_name],
+        "sleepq, block": [*message, class_name],
+        "sleepq, wakeup": [*message, elapsed_ns, class_name],
+    }
+    assert [int(count) for count, _, types in found] == [
+        types.count('"') // 2 for *_, types in found
+    ]
+
+
+def test_the_probes_of_a_patch_fire_in_functions_that_keep_their_frames(branch: str) -> None:
+    for part in patch.split(patch.patches()[branch]):
+        functions = re.findall(r"^\+static void __noinline\n(?:\+.*\n)*?\+}\n", part.text, re.M)
+        assert len(functions) == 1
+        assert len(re.findall(r"\tSDT_PROBE\d\(kernel, profile", functions[0])) == 2
+        assert functions[0].endswith("\t__compiler_membar();\n+}\n")  # else it is a tail call
+        assert len(re.findall(r"^\+\t+SDT_PROBE\d", part.text, re.M)) == 2
 
 
 def test_a_tree_is_patched_and_reverted_byte_for_byte(
@@ -216,7 +225,7 @@ def test_lines_inserted_above_are_an_offset(tree: Path, run: RunCommand, tool: s
 
 
 def test_a_changed_context_line_is_fuzz(tree: Path, run: RunCommand, tool: str) -> None:
-    edit(tree / QUEUE, "(void *)td->td_name);", "td->td_name);")
+    edit(tree / QUEUE, "\tCTR3(KTR_PROC, ", "\tCTR5(KTR_PROC, ")
     edit(tree / QUEUE, "\tthread_lock_set(td, &sc->sc_lock);", "\tthread_lock_moved(td);")
     before = contents(tree)
     checked = run("patch", "check", "--src", tree)

@@ -407,8 +407,8 @@ def test_every_mode_of_another_layout_is_still_that_layout() -> None:
 @pytest.mark.parametrize(
     ("header", "message", "hint"),
     [
-        (b"#pvprof 2 offcpu stock ns 9.0\n", "grammar 2", "update pvprof"),
-        (b"#pvprof 2 quite new words\n", "grammar 2", "update pvprof"),
+        (b"#pvprof 3 offcpu stock ns 9.0\n", "grammar 3", "update pvprof"),
+        (b"#pvprof 3 quite new words\n", "grammar 3", "update pvprof"),
         (b"#pvprof 1 offcpu stock days 0.1.0\n", "damaged", ""),
         (b"#pvprof 1 offcpu\n", "damaged", ""),
         (b"#pvprof x\n", "damaged", ""),

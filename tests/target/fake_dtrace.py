@@ -4,6 +4,7 @@
 
 =============  ==================================================================
 patched        the kernel has the kernel:profile probes
+older_patch    those of an older patch, without the class of the lock
 denied         tracing is not allowed, not even for root: a jail
 lacking        patterns of probes that it lacks, such as ``sched:::*``
 no_member      a name that no structure of it has
@@ -121,7 +122,7 @@ class Tracer:
         self._arguments = arguments
         self._settings = settings
         self._wishes = 0
-        heading = re.search(r"#pvprof 1 (\w+) (\w+) ", program.text)
+        heading = re.search(r"#pvprof \d+ (\w+) (\w+) ", program.text)
         self._mode, self._variant = heading.groups() if heading else ("", "")
 
     def run(self, output: Output) -> int:
@@ -283,8 +284,8 @@ def value_of(expression: str, values: dict[str, Any]) -> Any:
         return int(expression)
     if match := re.fullmatch(r"strlen\((.*)\)", expression):
         return len(value_of(match[1], values).encode())
-    if expression.startswith("stringof("):
-        return values["name"]
+    if expression.startswith("this->"):
+        return values[expression.removeprefix("this->")]
     if expression.startswith("(uintptr_t)"):
         return values["object"]
     name = {"args[2]": "elapsed", "args[0]->td_tid": "sleeper"}.get(expression, "owner")
@@ -359,6 +360,13 @@ def compiled(name: str, probes: Probes, arguments: list[str], settings: dict[str
     try:
         program = compile_program(text, probes, arguments)
         member = settings.get("no_member")
+        if settings.get("older_patch") and (wanted := re.search(r"args\[[23]\]\)", text)):
+            line = text[: wanted.start()].count("\n") + 1
+            index = wanted[0][5]
+            raise DError(
+                f"line {line}: index {index} is out of range for "
+                "kernel:profile:turnstile:wakeup args[ ]"
+            )
         if member and member in text:
             line = text[: text.index(member)].count("\n") + 1
             raise DError(f"line {line}: in action list: {member} is not a member of struct thread")

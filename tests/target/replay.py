@@ -62,11 +62,18 @@ def histograms(mode: str) -> list[Record]:
         return [Record(event, _lock(event, name), body, 0) for event, name, body in found]
     body = re.findall(r"\n +value .*\n(?: .*\n)+", text_of("runq.out"))[0]
     events = ("runq-woken", "runq-preempted") if mode == "runq" else ("sleepq", "turnstile")
-    return [Record(event, {"name": "pipelk"}, body, 0) for event in events]
+    return [Record(event, {"name": "pipelk", "class": ""}, body, 0) for event in events]
 
 
 def user_frames() -> str:
     return next(record.frames for record in _oncpu("") if record.event == "user")
+
+
+def _class_of(event: str, frames: str) -> str:
+    """Return the class of a lock, which these recordings do not have, by who waits for it."""
+    if event != "turnstile":
+        return "sx" if "_sx_" in frames else ""
+    return "rw" if "_rw_" in frames else "sleep mutex"
 
 
 def _none(_variant: str) -> Iterator[Record]:
@@ -79,11 +86,13 @@ def _offcpu(variant: str) -> Iterator[Record]:
     if variant == "sdt":
         found = re.findall(rf"^@{kind}{_FRAMES}(\d+)$", text_of("sdt-offcpu.out"), re.M)
         for event, name, frames, value in found:
-            yield Record(event, {"name": name, **fields}, frames, int(value))
+            key = {"name": name, "class": _class_of(event, frames), **fields}
+            yield Record(event, key, frames, int(value))
         return
     found = re.findall(rf"^{kind}{_FRAMES}\n(\d+) (\d+)$", text_of("stock-offcpu.out"), re.M)
     for event, name, frames, value, count in found:
-        yield Record(event, {"name": name, **fields}, frames, int(value), int(count))
+        key = {"name": name, "class": _class_of(event, frames), **fields}
+        yield Record(event, key, frames, int(value), int(count))
 
 
 def _oncpu(_variant: str) -> Iterator[Record]:
@@ -144,6 +153,7 @@ def events(has_wakers: bool) -> list[Event]:
         where: dict[str, int | str] = {"pid": pid, "tid": tid, "cpu": cpu}
         names = {"execname": match[6], "object": int(match[8], 16), "name": match[10]}
         kind = "turnstile" if match[7] == "t" else "sleepq"
+        names["class"] = _class_of(kind, match[11])
         values = {"timestamp": start, **where, **names, "owner": int(match[9])}
         found.append(Event(kind, values, match[11]))
         woken = {"timestamp": start + waited, "elapsed": waited, **where}

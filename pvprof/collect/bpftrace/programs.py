@@ -10,6 +10,7 @@ from pvprof.collect.bpftrace.builders import BUILDERS, BpftraceFilter, Parts
 from pvprof.collect.bpftrace.syntax import BpftraceProgram, Lines, Probe, block
 from pvprof.collect.modes import Mode, TracerProgram
 from pvprof.collect.options import ProgramOptions
+from pvprof.recording.layout import GRAMMAR
 
 _POLL_MS = 10
 _KEYS_PER_MB = 2048
@@ -56,7 +57,7 @@ def environment(mode: Mode, options: ProgramOptions) -> dict[str, str]:
 
 def _begin(mode: Mode, program: TracerProgram, options: ProgramOptions, parts: Parts) -> Probe:
     kind = f"{mode.name} {program.variant} {mode.unit}"
-    header = f"#pvprof 1 {kind} {__version__} frames={options.stack_frames}"
+    header = f"#pvprof {GRAMMAR} {kind} {__version__} frames={options.stack_frames}"
     maps = [f"#map {' '.join([result.name, *result.parts])}" for result in parts.results]
     return Probe(
         ("BEGIN",),

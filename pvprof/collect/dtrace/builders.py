@@ -11,6 +11,10 @@ Decisions:
 * **``sched:::remain-cpu`` ends a wait as well**: a thread that is woken before it has left the CPU
   is chosen again without ``on-cpu``. Without this probe its running time would count as waiting.
 * **Going to sleep and waking are two records of ``events``**, joined offline, not variables.
+* **The class of the lock is recorded**, not guessed from frames: dtrace leaves the innermost frames
+  of an SDT probe out of its stacks, and with them the functions that tell an rwlock from a mutex.
+  A sleep queue does not say whether its channel is a lock. It is one if the wait message is the
+  lock's name: sx and lockmgr pass on the pointer.
 * **Cheap conditions first**: most threads that switch are filtered out.
 
 The probes are stable ones, never ``fbt``: FreeBSD's sources of 12.1-STABLE, 13.2-RELEASE and 15.1
@@ -25,12 +29,19 @@ from collections.abc import Callable
 from pvprof.collect.dtrace.syntax import Aggregation, Clause, KeyParts
 from pvprof.collect.options import ProgramOptions
 
-_LOCK_CLASS = (
-    "stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)"  # LO_CLASSMASK
-)
 _WHY = "curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg"
+_BLOCKED_ON = "curthread->td_blocked->ts_lockobj"
+_CHANNEL = "((struct lock_object *)curthread->td_wchan)"
+_CHANNEL_IS_LOCK = f"{_CHANNEL}->lo_name == curthread->td_wmesg"
+# What a thread waits for, in the low bits of the time when it began to wait.
+_MESSAGE, _SLEEP_LOCK, _TURNSTILE = 0, 1, 2
 _NO_KERNEL = "({} & 0x4) == 0"  # P_KPROC
 _RUNNING_AGAIN = ("sched:::on-cpu", "sched:::remain-cpu")
+
+
+def _class_of(flags: str) -> str:
+    """Return the D expression of the class of a lock with these ``lo_flags``, such as ``rw``."""
+    return f"stringof(`lock_classes[({flags} >> 24) & 0xf]->lc_name)"  # LO_CLASSMASK
 
 
 class DFilter:
@@ -76,33 +87,36 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
     waits = Aggregation(
         "wait",
         "%s",
-        (
-            ("", 'this->start < 0 ? "turnstile" : "sleepq"'),
-            ("name", "stringof(this->why)"),
-            *_process(options),
-        ),
+        (("", "this->how"), ("name", "this->name"), ("class", "this->class"), *_process(options)),
         _stacks(options),
     )
-    elapsed = "(self->start < 0 ? timestamp + self->start : timestamp - self->start)"
     sleep = Clause(
         ("sched:::sleep",),
         (
-            "self->start = curthread->td_blocked != NULL ?"
-            " -(int64_t)timestamp : (int64_t)timestamp",
-            f"self->why = {_WHY}",
+            f"this->kind = curthread->td_blocked != NULL ? {_TURNSTILE} :"
+            f" {_CHANNEL_IS_LOCK} ? {_SLEEP_LOCK} : {_MESSAGE}",
+            "self->start = (timestamp << 2) | this->kind",
+            f"self->what = this->kind == {_TURNSTILE} ? (uintptr_t){_BLOCKED_ON} :"
+            f" this->kind == {_SLEEP_LOCK} ? (uintptr_t)curthread->td_wchan :"
+            " (uintptr_t)curthread->td_wmesg",
         ),
         threads.current(),
         (
-            "The sign tells a turnstile (negative) from a sleep queue: one variable less.",
-            "The name must be kept, the waker clears it.",
+            "The lock, or the wait message, which the waker clears. Which of them, and on",
+            "what queue, is in the low bits of the time: each variable costs.",
         ),
     )
+    lock = "((struct lock_object *)self->what)"
+    kind = "(self->start & 3)"
+    elapsed = "timestamp - (self->start >> 2)"
     take = (
-        "this->start = self->start",
-        "this->why = self->why",
-        "this->ns = this->start < 0 ? timestamp + this->start : timestamp - this->start",
+        f"this->ns = {elapsed}",
+        f'this->how = {kind} == {_TURNSTILE} ? "turnstile" : "sleepq"',
+        f"this->name = {kind} == {_MESSAGE} ? stringof((char *)self->what) :"
+        f" stringof({lock}->lo_name)",
+        f'this->class = {kind} == {_MESSAGE} ? "" : {_class_of(f"{lock}->lo_flags")}',
     )
-    clear = ("self->start = 0", "self->why = 0")
+    clear = ("self->start = 0", "self->what = 0")
     record = [*waits.update("this->ns"), *_quantize(options, waits, "this->ns")]
     results = [waits.printing(True), *_print_histograms(options, waits)]
     waited = (*threads.cheap(), "self->start != 0")
@@ -110,7 +124,7 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
         return [sleep, Clause(_RUNNING_AGAIN, (*take, *clear, *record), waited)], results
     short = Clause(
         _RUNNING_AGAIN,
-        _set_aside('self->start < 0 ? "turnstile" : "sleepq"', elapsed),
+        _set_aside(f'{kind} == {_TURNSTILE} ? "turnstile" : "sleepq"', elapsed),
         (*waited, f"{elapsed} < {options.min_wait_ns}"),
     )
     long = Clause(
@@ -127,7 +141,7 @@ def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
         waits = Aggregation(
             mechanism,
             mechanism,
-            (("name", f"stringof({name})"), *_process(options)),
+            (("name", f"stringof({name})"), ("class", "stringof(args[3])"), *_process(options)),
             _stacks(options),
         )
         body = (*waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
@@ -149,7 +163,7 @@ def _locks(threads: DFilter, options: ProgramOptions) -> _Parts:
         (
             ("", "probename"),
             ("name", "stringof(args[0]->lock_object.lo_name)"),
-            ("class", _LOCK_CLASS),
+            ("class", _class_of("args[0]->lock_object.lo_flags")),
             *_process(options),
         ),
         _stacks(options),
@@ -193,15 +207,17 @@ def _events(threads: DFilter, options: ProgramOptions) -> _Parts:
         _sleep_record(
             ("sched:::sleep",),
             "turnstile",
-            (f"(uintptr_t){blocked}->ts_lockobj", f"{owner} != NULL ? {owner}->td_tid : 0"),
-            "curthread->td_lockname",
+            (f"(uintptr_t){_BLOCKED_ON}", f"{owner} != NULL ? {owner}->td_tid : 0"),
+            "stringof(curthread->td_lockname)",
+            _class_of(f"{_BLOCKED_ON}->lo_flags"),
             threads.current(f"{blocked} != NULL"),
         ),
         _sleep_record(
             ("sched:::sleep",),
             "sleepq",
             ("(uintptr_t)curthread->td_wchan", "0"),
-            "curthread->td_wmesg",
+            "stringof(curthread->td_wmesg)",
+            f'{_CHANNEL_IS_LOCK} ? {_class_of(f"{_CHANNEL}->lo_flags")} : ""',
             threads.current(f"{blocked} == NULL"),
         ),
         *_waker_records(threads, options),
@@ -220,13 +236,20 @@ def _events_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
         (
             "turnstile",
             ("(uintptr_t)args[0]", "args[1] != NULL ? args[1]->td_tid : 0"),
-            "args[0]->lo_name",
+            "stringof(args[0]->lo_name)",
         ),
-        ("sleepq", ("(uintptr_t)args[0]", "0"), "args[1]"),
+        ("sleepq", ("(uintptr_t)args[0]", "0"), "stringof(args[1])"),
     ):
         probe = f"kernel:profile:{mechanism}"
         clauses += [
-            _sleep_record((f"{probe}:block",), mechanism, details, name, threads.current()),
+            _sleep_record(
+                (f"{probe}:block",),
+                mechanism,
+                details,
+                name,
+                "stringof(args[2])",
+                threads.current(),
+            ),
             Clause(
                 (f"{probe}:wakeup",),
                 (r'printf("R %d %d %d %d\n", timestamp, tid, cpu, args[2])',),
@@ -241,19 +264,25 @@ def _sleep_record(
     mechanism: str,
     details: tuple[str, str],
     name: str,
+    lock_class: str,
     predicate: tuple[str, ...],
 ) -> Clause:
     """Return the clause that prints the record of a thread that begins to wait.
 
-    `details` are D expressions of the object that it waits for and of its owner's thread id.
+    `details` are D expressions of the object that it waits for and of its owner's thread id; `name`
+    and `lock_class` are D strings.
     """
-    values = ", ".join(
-        ["timestamp", "tid", "pid", "cpu", *details, *_printed(f"stringof({name})", "execname")]
+    strings = _printed("this->name", "this->class", "execname")
+    values = ", ".join(["timestamp", "tid", "pid", "cpu", *details, *strings])
+    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s"
+    body = (
+        f"this->name = {name}",
+        f"this->class = {lock_class}",
+        f'printf("{line}\\n", {values})',
+        "stack()",
+        r'printf(".\n")',
     )
-    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s exec=%d:%s"
-    return Clause(
-        probes, (f'printf("{line}\\n", {values})', "stack()", r'printf(".\n")'), predicate
-    )
+    return Clause(probes, body, predicate)
 
 
 def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:

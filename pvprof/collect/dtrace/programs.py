@@ -12,6 +12,7 @@ from pvprof.collect.dtrace.builders import BUILDERS, DFilter
 from pvprof.collect.dtrace.syntax import Clause, DProgram
 from pvprof.collect.modes import Mode, TracerProgram
 from pvprof.collect.options import ProgramOptions
+from pvprof.recording.layout import GRAMMAR
 
 _EVENT_BUFFER_MB = 8
 
@@ -42,7 +43,7 @@ def _begin(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Claus
     return Clause(
         ("dtrace:::BEGIN",),
         (
-            f'printf("#pvprof 1 {mode.name} {program.variant} {mode.unit} {__version__}'
+            f'printf("#pvprof {GRAMMAR} {mode.name} {program.variant} {mode.unit} {__version__}'
             f' frames={options.stack_frames}\\n")',
             r'printf("#begin %d %d\n", timestamp, walltimestamp)',
         ),

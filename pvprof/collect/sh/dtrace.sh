@@ -17,6 +17,9 @@ dtrace_explain() {
 	*kernel:profile*'does not match any probes'*)
 		problem='this kernel has no kernel:profile probes'
 		hint='apply the kernel patch (pvprof patch apply), or record offcpu or events' ;;
+	*'is out of range for kernel:profile'*)
+		problem='the kernel:profile probes are those of an older patch'
+		hint='apply the kernel patch of this version (pvprof patch apply), or record offcpu or events' ;;
 	*'does not match any probes'*)
 		problem="a probe is missing: $problem"
 		hint='kldload dtraceall; pvprof doctor says which modes work here' ;;

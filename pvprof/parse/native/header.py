@@ -15,13 +15,11 @@ from pvprof.model.clocks import Clocks, drift_problems
 from pvprof.model.problems import Problem
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
+from pvprof.recording.layout import GRAMMAR
 from pvprof.units import Unit
 
 if TYPE_CHECKING:
     from pvprof.parse.native.join import Switches
-
-GRAMMAR = 1
-"""The version of the grammar that this package reads."""
 
 _MAX_LINES_BEFORE = 100
 _HEADER_BYTES = 1 << 16
@@ -41,6 +39,7 @@ class Header:
     """The first line of a recording.
 
     Attributes:
+        grammar: the version of the grammar.
         unit: of all values.
         mode, variant, version: what the D program measured, on which kernel, and the pvprof that
             made the program.
@@ -49,6 +48,7 @@ class Header:
         problems: with the lines before it.
     """
 
+    grammar: int
     unit: Unit
     mode: str
     variant: str
@@ -56,6 +56,15 @@ class Header:
     frames: int
     end: int
     problems: tuple[Problem, ...]
+
+    @property
+    def lacks_frames(self) -> bool:
+        """Whether stacks may lack the function that waited.
+
+        They may in sums of kernels with the patch of grammar 1: its last probe was a tail call, so
+        dtrace, which leaves out the innermost frames, left out one more.
+        """
+        return self.grammar == 1 and (self.mode, self.variant) == ("offcpu", "sdt")
 
 
 @dataclass(slots=True)
@@ -129,7 +138,16 @@ def read_header(data: Any, file: str) -> Header:
     if foreign:
         text = "lines before the header were skipped"
         problems.append(Problem("banner", text, file, 1, foreign, "note"))
-    return Header(unit, mode, variant, creator, frames, match.end() + 1, tuple(problems))  # type: ignore[arg-type]
+    return Header(
+        grammar=int(version.group(1)),
+        unit=unit,  # type: ignore[arg-type]
+        mode=mode,
+        variant=variant,
+        version=creator,
+        frames=frames,
+        end=match.end() + 1,
+        problems=tuple(problems),
+    )
 
 
 def read_mark(line: bytes, end: int, marks: Marks) -> bool:
