@@ -18,6 +18,9 @@ send between processes. `frames_of` and `stack_of` convert.
 NO_STACK = Stack("[no stack]")
 """The stack of a record whose ``stack()`` was empty, so that its weight stays visible."""
 
+LOST_FRAMES: Frame = "[frames lost]"
+"""The leaf of a stack whose innermost frames the tracer left out: who called is not known."""
+
 DELIMITER: Frame = "-"
 """The frame between user frames (towards the root) and kernel frames, as in bcc and FlameGraph."""
 

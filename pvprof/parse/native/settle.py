@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pvprof.model.problems import Problem
-from pvprof.model.stacks import DELIMITER
+from pvprof.model.stacks import DELIMITER, LOST_FRAMES, Stack
 from pvprof.parse.native.header import Header, Marks, end_problems, left_out_problems
 from pvprof.parse.result import ParseResult
 
 if TYPE_CHECKING:
     from pvprof.parse.native.join import Joined, Switches
+
+
+_WAITS_FOR_CALLER = re.compile(
+    r"`_*(?:sleep|msleep|pause|cv_|mtx_|rw_|rm_|sx_|lockmgr|turnstile_)[^;`]*\Z"
+)
+"""Matches a stack whose leaf is a function that only waits for its caller."""
 
 
 def settle(parsed: ParseResult, header: Header, data: Any, file: str) -> None:
@@ -23,8 +30,33 @@ def settle(parsed: ParseResult, header: Header, data: Any, file: str) -> None:
     if marks.switches is not None:
         join_waits(parsed, marks.switches, file)
     parsed.problems.extend(_full_stacks(parsed, header.frames, file))
+    if header.lacks_frames:
+        parsed.problems.extend(_mark_lost_frames(parsed, file))
     parsed.problems.extend(left_out_problems(marks, file))
     parsed.problems.extend(end_problems(marks, data, file))
+
+
+def _mark_lost_frames(parsed: ParseResult, file: str) -> Iterator[Problem]:
+    """Append `LOST_FRAMES` to stacks that may lack the caller, and yield how many there are.
+
+    A stack that still begins with a function that only waits for its caller is complete enough.
+    """
+    count = 0
+    for profile in parsed.profiles.values():
+        for key, stacks in profile.groups.items():
+            profile.groups[key] = marked = {}
+            for stack, weight in stacks.items():
+                if _WAITS_FOR_CALLER.search(stack):
+                    marked[stack] = weight
+                else:
+                    marked[Stack(f"{stack};{LOST_FRAMES}")] = weight
+                    count += weight.records
+    if count:
+        text = (
+            "the kernel has an older patch: its stacks may lack the function that waited,"
+            f" shown as {LOST_FRAMES}"
+        )
+        yield Problem("lost-frames", text, file, count=count)
 
 
 def join_waits(parsed: ParseResult, switches: Switches, file: str) -> None:
