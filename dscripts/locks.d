@@ -25,8 +25,8 @@ lockstat:::spin-spin,
 lockstat:::thread-spin
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
 	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
 }
 
@@ -34,8 +34,8 @@ lockstat:::rw-block,
 lockstat:::rw-spin
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
 	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
 }
 
@@ -43,22 +43,22 @@ lockstat:::sx-block,
 lockstat:::sx-spin
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
 	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
 }
 
 lockstat:::lockmgr-block
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), stack()] = count();
+	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
 	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
 }
 
 dtrace:::END
 {
-	printa("> %s name=%d:%s class=%d:%s%k= %@d %@d\n", @wait_ns, @wait_n);
+	printa("> %s name=%d:%s class=%d:%s\n^%a%k= %@d %@d\n", @wait_ns, @wait_n);
 	printa("? %s name=%d:%s class=%d:%s%@d.\n", @wait_by);
 	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -22,20 +22,20 @@ dtrace:::BEGIN
 kernel:profile:turnstile:wakeup
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	@turnstile_ns[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), strlen(stringof(args[3])), stringof(args[3]), stack()] = sum(args[2]);
-	@turnstile_n[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), strlen(stringof(args[3])), stringof(args[3]), stack()] = count();
+	@turnstile_ns[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = sum(args[2]);
+	@turnstile_n[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = count();
 }
 
 kernel:profile:sleepq:wakeup
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	@sleepq_ns[strlen(stringof(args[1])), stringof(args[1]), strlen(stringof(args[3])), stringof(args[3]), stack()] = sum(args[2]);
-	@sleepq_n[strlen(stringof(args[1])), stringof(args[1]), strlen(stringof(args[3])), stringof(args[3]), stack()] = count();
+	@sleepq_ns[strlen(stringof(args[1])), stringof(args[1]), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = sum(args[2]);
+	@sleepq_n[strlen(stringof(args[1])), stringof(args[1]), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = count();
 }
 
 dtrace:::END
 {
-	printa("> turnstile name=%d:%s class=%d:%s%k= %@d %@d\n", @turnstile_ns, @turnstile_n);
-	printa("> sleepq name=%d:%s class=%d:%s%k= %@d %@d\n", @sleepq_ns, @sleepq_n);
+	printa("> turnstile name=%d:%s class=%d:%s\n^%a%k= %@d %@d\n", @turnstile_ns, @turnstile_n);
+	printa("> sleepq name=%d:%s class=%d:%s\n^%a%k= %@d %@d\n", @sleepq_ns, @sleepq_n);
 	printf("#end %d %d\n", timestamp, walltimestamp);
 }

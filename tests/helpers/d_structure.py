@@ -19,14 +19,14 @@ BUILT_IN = {
     "timestamp", "walltimestamp", "curthread", "pid", "tid", "cpu", "execname", "probename",
     "probefunc", "arg0", "arg1", "args", "NULL", "stack", "ustack", "stringof", "strlen",
     "progenyof", "exit", "printf", "printa", "sum", "count", "quantize", "int64_t", "uintptr_t",
-    "char", "struct", "lock_object",
+    "char", "struct", "lock_object", "caller",
 }  # fmt: skip
 _CLAUSE = re.compile(
     r"(?P<probes>[\w:,\n-]+)\n(?:/(?P<predicate>.*)/\n)?\{\n(?P<body>(?:\t.*;\n)+)\}\n"
 )
 _VARIABLE = re.compile(r"(self->\w+|this->\w+|\b[a-z]\w*\[)")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-_FORMAT = re.compile(r"%(?:@?[dxsk]|%)")
+_FORMAT = re.compile(r"%(?:@?[dxska]|%)")
 
 
 @dataclass

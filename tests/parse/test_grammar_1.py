@@ -32,13 +32,19 @@ def test_stacks_of_the_old_patch_that_may_lack_the_caller_say_so() -> None:
     assert leaves(result, "pmap pv list") == {"[frames lost]"}
     assert leaves(result, "vmpfw") == {"[frames lost]"}
     problem = next(problem for problem in result.problems if problem.kind == "lost-frames")
-    assert "older patch" in problem.text
+    assert "older pvprof" in problem.text
     assert problem.count == sum(
         weight.records
         for profile in result.profiles.values()
         for _, stack, weight in profile
         if stack.endswith("[frames lost]")
     )
+
+
+def test_locks_of_that_time_may_lack_the_caller_too() -> None:
+    result = parsed("stock-locks")
+    assert leaves(result, "pmap pv list") == {"[frames lost]"}
+    assert any(problem.kind == "lost-frames" for problem in result.problems)
 
 
 def test_stacks_that_begin_with_a_function_that_sleeps_lack_no_caller() -> None:

@@ -237,39 +237,47 @@ def is_running(pid: str) -> bool:
 
 def cell(text: str, record: replay.Record) -> str:
     """Return one cell as printa prints it."""
-    stacks = iter([record.frames, replay.user_frames() if text.count("%k") > 1 else ""])
+    kernel = record.frames
+    caller, _, rest = kernel.partition("\n")
+    if "%a" in text:  # stack() lacks the caller, as on 13.2
+        kernel = rest
+    stacks = iter([kernel, replay.user_frames() if text.count("%k") > 1 else ""])
     values = iter([record.value, record.count])
 
     def fill(match: re.Match[str]) -> str:
         if match["field"]:
             value = record.fields[match["field"]]
             return f"{match['field']}={len(value.encode())}:{value}"
+        if match[0] == "%a":
+            return caller
         if match[0] == "%k":
             return f"\n{next(stacks)}"
         if match[0] == "%s":
             return record.event
         return record.frames if text.startswith("?") else str(next(values))
 
-    return re.sub(r"(?P<field>\w+)=%d:%s|%k|%s|%@d", fill, text)
+    return re.sub(r"(?P<field>\w+)=%d:%s|%a|%k|%s|%@d", fill, text)
 
 
 def printed(clause: Clause, event: replay.Event) -> str:
     """Return the output of a clause's statements for an event."""
     parts = []
+    caller, _, frames = event.frames.partition("\n")
+    values = {**event.values, "caller": caller.strip()}
     for statement in clause.statements:
         call = call_of(statement)
-        if statement == "stack()":
-            parts.append(f"\n{event.frames}")
+        if statement == "stack()":  # it lacks the caller, as on 13.2
+            parts.append(f"\n{frames}")
         elif call is not None:
-            parts.append(formatted(call, event.values))
+            parts.append(formatted(call, values))
     return "".join(parts)
 
 
 def formatted(call: Call, values: dict[str, Any]) -> str:
     given = iter([value_of(argument, values) for argument in call.arguments])
     text = re.sub(
-        r"%([dxs])",
-        lambda match: format(next(given), match[1] if match[1] != "d" else ""),
+        r"%([dxsa])",
+        lambda match: format(next(given), match[1] if match[1] in "xs" else ""),
         call.format,
     )
     assert not list(given), f"arguments without a conversion: {call}"

@@ -11,10 +11,13 @@ Decisions:
 * **``sched:::remain-cpu`` ends a wait as well**: a thread that is woken before it has left the CPU
   is chosen again without ``on-cpu``. Without this probe its running time would count as waiting.
 * **Going to sleep and waking are two records of ``events``**, joined offline, not variables.
-* **The class of the lock is recorded**, not guessed from frames: dtrace leaves the innermost frames
-  of an SDT probe out of its stacks, and with them the functions that tell an rwlock from a mutex.
-  A sleep queue does not say whether its channel is a lock. It is one if the wait message is the
-  lock's name: sx and lockmgr pass on the pointer.
+* **The stack of an SDT probe begins with ``caller``.** dtrace leaves the frame of the function with
+  the probe out of the stack, and one more where its own compiler inlined dtrace_getpcstack():
+  on a real 13.2 that was the function that wanted the lock. ``caller`` is right on both; the
+  reader drops it if the stack begins with it. ``offcpu`` does without: what it loses is mi_switch.
+* **The class of the lock is recorded**, not guessed from frames. A sleep queue does not say whether
+  its channel is a lock. It is one if the wait message is the lock's name: sx and lockmgr pass on
+  the pointer.
 * **Cheap conditions first**: most threads that switch are filtered out.
 
 The probes are stable ones, never ``fbt``: FreeBSD's sources of 12.1-STABLE, 13.2-RELEASE and 15.1
@@ -26,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvprof.collect.dtrace.syntax import Aggregation, Clause, KeyParts
+from pvprof.collect.dtrace.syntax import CALLER, Aggregation, Clause, KeyParts
 from pvprof.collect.options import ProgramOptions
 
 _WHY = "curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg"
@@ -143,6 +146,7 @@ def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
             mechanism,
             (("name", f"stringof({name})"), ("class", "stringof(args[3])"), *_process(options)),
             _stacks(options),
+            has_caller=True,
         )
         body = (*waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
         clauses += _by_length(
@@ -167,6 +171,7 @@ def _locks(threads: DFilter, options: ProgramOptions) -> _Parts:
             *_process(options),
         ),
         _stacks(options),
+        has_caller=True,
     )
     body = (*waits.update("args[1]"), *_quantize(options, waits, "args[1]"))
     clauses: list[Clause] = []
@@ -273,8 +278,8 @@ def _sleep_record(
     and `lock_class` are D strings.
     """
     strings = _printed("this->name", "this->class", "execname")
-    values = ", ".join(["timestamp", "tid", "pid", "cpu", *details, *strings])
-    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s"
+    values = ", ".join(["timestamp", "tid", "pid", "cpu", *details, *strings, "caller"])
+    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s{CALLER}"
     body = (
         f"this->name = {name}",
         f"this->class = {lock_class}",
@@ -288,11 +293,13 @@ def _sleep_record(
 def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:
     if not options.wakers:
         return []
-    values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *_printed("execname")])
+    strings = (*_printed("execname"), "caller")
+    values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *strings])
+    line = f"W %d %d %d %d exec=%d:%s{CALLER}"
     return [
         Clause(
             ("sched:::wakeup",),
-            (f'printf("W %d %d %d %d exec=%d:%s\\n", {values})', "stack()", r'printf(".\n")'),
+            (f'printf("{line}\\n", {values})', "stack()", r'printf(".\n")'),
             threads.argument(),
         )
     ]
@@ -325,6 +332,7 @@ def _wakeup(threads: DFilter, options: ProgramOptions) -> _Parts:
             ("exec", "execname"),
         ),
         ("stack()",),
+        has_caller=True,
     )
     return [
         Clause(("sched:::sleep",), ("since[curthread] = timestamp",), threads.current()),

@@ -49,6 +49,10 @@ _SAFE = re.compile(
 )
 
 
+CALLER_MARK = b"^"
+_NO_ADDRESS = b"0x0"
+
+
 class DamagedError(ValueError):
     """A stated length and the text disagree."""
 
@@ -158,3 +162,15 @@ def _may_be_in_a_field(data: Any, offset: int) -> bool:
             if first + match.end() + int(match.group(1)) >= offset:
                 return True
     return False
+
+
+def with_caller(lines: list[bytes]) -> list[bytes]:
+    """Return the frames of a stack, leaf first, from lines that may begin with ``^CALLER``.
+
+    The caller is the leaf unless the stack begins with it.
+    """
+    if not lines or not lines[0].startswith(CALLER_MARK):
+        return lines
+    caller = lines[0].removeprefix(CALLER_MARK)
+    is_known = len(lines) > 1 and lines[1].strip() == caller
+    return lines[1:] if is_known or caller == _NO_ADDRESS else [caller, *lines[1:]]

@@ -61,10 +61,12 @@ class Header:
     def lacks_frames(self) -> bool:
         """Whether stacks may lack the function that waited.
 
-        They may in sums of kernels with the patch of grammar 1: its last probe was a tail call, so
-        dtrace, which leaves out the innermost frames, left out one more.
+        Grammar 1 has no ``caller``, and dtrace leaves out one frame more on some kernels. ``locks``
+        of FreeBSD then lacks the function that wanted the lock; so do the sums of the patch of that
+        time, whose last probe was a tail call. In the other programs only lock functions are lost.
         """
-        return self.grammar == 1 and (self.mode, self.variant) == ("offcpu", "sdt")
+        kind = self.mode, self.variant
+        return self.grammar == 1 and kind in {("offcpu", "sdt"), ("locks", "stock")}
 
 
 @dataclass(slots=True)

@@ -53,8 +53,8 @@ def _mark_lost_frames(parsed: ParseResult, file: str) -> Iterator[Problem]:
                     count += weight.records
     if count:
         text = (
-            "the kernel has an older patch: its stacks may lack the function that waited,"
-            f" shown as {LOST_FRAMES}"
+            "recorded with an older pvprof: stacks may lack the function that waited, shown as"
+            f" {LOST_FRAMES}"
         )
         yield Problem("lost-frames", text, file, count=count)
 

@@ -28,7 +28,14 @@ from pvprof.model.arrays import INT64_MAX
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack, stack_of
 from pvprof.parse.line_cache import FallBackError, LineCache, Numbering
-from pvprof.parse.native.fields import CutOffError, DamagedError, read_fields, record_key
+from pvprof.parse.native.fields import (
+    CALLER_MARK,
+    CutOffError,
+    DamagedError,
+    read_fields,
+    record_key,
+    with_caller,
+)
 from pvprof.parse.native.wait_rows import NO_WAIT, Rows, Sleep, WakeRecord
 from pvprof.parse.text.frames import FrameNames
 
@@ -65,13 +72,11 @@ def _parse_tail(
         FallBackError: a line is no frame.
     """
     fields, _, body = tail.partition(b"\n")
-    frames: list[str] = []
-    for line in body.split(b"\n"):
-        if not line:
-            continue
-        if not line.startswith(_INDENT) or not line.strip():
-            raise FallBackError
-        frames.extend(frame_names[line])
+    lines = [line for line in body.split(b"\n") if line]
+    indented = lines[1:] if body.startswith(CALLER_MARK) else lines
+    if not all(line.startswith(_INDENT) and line.strip() for line in indented):
+        raise FallBackError
+    frames = [frame for line in with_caller(lines) for frame in frame_names[line]]
     return fields, stacks[stack_of(reversed(frames))]
 
 

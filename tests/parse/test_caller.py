@@ -1,0 +1,71 @@
+"""``^CALLER`` before a stack: the frame that dtrace may leave out of the stack of an SDT probe."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pvprof.model.stacks import NO_STACK, Stack, stack_of
+from pvprof.parse.read import ReadOptions, read
+
+NAMES = st.sampled_from(["__rw_wlock_hard", "pmap_enter", "vm_fault", "trap"])
+FRAMES = st.lists(NAMES, min_size=1, max_size=5, unique=True)
+HEADER = "#pvprof 2 {mode} sdt ns 0.1.0\n#begin 1000 2000\n"
+END = "#end 9000 10000\n"
+# Neither a message nor a blank line may change the stack: they send the reader another way.
+NOISE = st.sampled_from(["", "dtrace: 1 drops on CPU 0\n", "\n"])
+
+
+def lines(frames: list[str], indent: str) -> str:
+    return "".join(f"{indent}kernel`{name}+0x1f\n" for name in frames)
+
+
+def printed(frames: list[str], lost: int, indent: str) -> str:
+    """Return the caller and the stack as dtrace prints them; the stack lacks `lost` frames."""
+    return f"^kernel`{frames[0]}+0x1f\n{indent and chr(10)}{lines(frames[lost:], indent)}"
+
+
+def expected(frames: list[str]) -> Stack:
+    return stack_of(f"kernel`{name}" for name in reversed(frames))
+
+
+@given(frames=FRAMES, lost=st.sampled_from([0, 1]), noise=NOISE)
+def test_a_sum_has_the_caller_once(frames: list[str], lost: int, noise: str) -> None:
+    record = f"> turnstile name=2:vm class=2:rw\n{printed(frames, lost, '')}= 50 2\n"
+    text = HEADER.format(mode="offcpu") + noise + record + END
+    parsed = read(text.encode(), "x", ReadOptions())
+    assert [stack for _, stack, _ in parsed.profiles["ns", True]] == [expected(frames)]
+
+
+@given(frames=FRAMES, lost=st.sampled_from([0, 1]), noise=NOISE)
+def test_a_single_wait_and_its_wake_up_have_the_caller_once(
+    frames: list[str], lost: int, noise: str
+) -> None:
+    stack = printed(frames, lost, " " * 14)
+    text = (
+        HEADER.format(mode="events")
+        + f"S 2000 1 1 0 turnstile ff 0 name=2:vm class=2:rw exec=1:x\n{stack}{noise}\n.\n"
+        + f"W 2500 1 2 0 exec=1:y\n{stack}\n.\n"
+        + "R 3000 1 0\n"
+        + END
+    )
+    parsed = read(text.encode(), "x", ReadOptions())
+    assert parsed.events is not None
+    assert parsed.wakeups is not None
+    assert [stack for _, stack, _ in parsed.events.profile()] == [expected(frames)]
+    assert list(parsed.wakeups.stacks) == [expected(frames)]
+
+
+@pytest.mark.parametrize("caller", ["^0x0\n", ""])
+def test_without_a_caller_the_stack_is_what_was_printed(caller: str) -> None:
+    record = f"> turnstile name=2:vm class=2:rw\n{caller}{lines(['pmap_enter'], '')}= 50 2\n"
+    parsed = read((HEADER.format(mode="offcpu") + record + END).encode(), "x", ReadOptions())
+    assert [stack for _, stack, _ in parsed.profiles["ns", True]] == [expected(["pmap_enter"])]
+
+
+def test_a_caller_alone_is_a_stack_and_no_address_is_none() -> None:
+    for caller, stack in (("kernel`f+0x1", Stack("kernel`f")), ("0x0", NO_STACK)):
+        text = f"{HEADER.format(mode='offcpu')}> sleepq name=1:x class=0:\n^{caller}\n= 5 1\n{END}"
+        parsed = read(text.encode(), "x", ReadOptions())
+        assert [found for _, found, _ in parsed.profiles["ns", True]] == [stack]
