@@ -345,7 +345,7 @@ def test_doctor_finds_nothing_bad_on_a_good_target(target: StandIn) -> None:
     found = findings(target)
     assert {what for what, (state, _, _) in found.items() if state == "bad"} == set()
     assert set(D_PROGRAMS) <= set(found)
-    assert found["system"][1] == "FreeBSD 13.2-RELEASE amd64, PVLOCKPROF"
+    assert found["system"][1] == "FreeBSD 13.2-RELEASE amd64, PVLOCKPROF, 8 CPUs"
     assert found["dtrace"] == ("ok", "dtrace: Sun D 1.13", "")
 
 
@@ -366,8 +366,29 @@ def test_doctor_has_a_hint_for_everything_bad(target: StandIn) -> None:
     assert done.left == lock  # the doctor must not remove it
     rows = [line.split("\t") for line in done.archive.read_text().splitlines()]
     bad = {what: hint for state, what, _, hint in rows if state == "bad"}
-    assert set(bad) == {"root", "jail", "lock", "dtrace"}
+    assert set(bad) == {"root", "lock", "dtrace"}
     assert all(bad.values())
+    assert [state for state, what, *_ in rows if what == "jail"] == ["note"]
+
+
+def test_doctor_tells_why_dtrace_cannot_be_used(target: StandIn) -> None:
+    target.set(loaded=None, no_modules="")
+    state, detail, hint = findings(target)["dtrace"]
+    assert (state, "does not load: kldload: " in detail, "dmesg" in hint) == ("bad", True, True)
+    target.set(no_hooks="")
+    state, detail, hint = findings(target)["dtrace"]
+    assert (state, detail) == ("bad", "this kernel was built without DTrace")
+    assert "KDTRACE_HOOKS" in hint
+
+
+def test_doctor_tells_how_far_the_clocks_can_be_trusted(target: StandIn) -> None:
+    found = findings(target)
+    state, detail, _ = found["clock"]
+    assert (state, "does not trust the TSC" in detail) == ("note", True)
+    assert found["drift"][:2] == (
+        "ok",
+        "dtrace's clock and the time of day differ by 0.0 % in a second",
+    )
 
 
 def test_doctor_finds_a_system_without_a_tracer_bad(target: StandIn) -> None:

@@ -109,7 +109,19 @@ def test_a_missing_module_is_loaded(target: StandIn) -> None:
 def test_a_module_that_cannot_be_loaded_is_an_error(target: StandIn) -> None:
     target.set(loaded=None, no_modules="")
     done = target.run(plan_for("offcpu", "true"))
-    assert_refused(done, "DTrace device not available on system", "kldload dtraceall")
+    assert_refused(done, "does not load: kldload: can't load dtraceall", "see dmesg")
+
+
+def test_a_kernel_without_dtrace_is_an_error(target: StandIn) -> None:
+    target.set(loaded=None, no_modules="", no_hooks="")
+    done = target.run(plan_for("offcpu", "true"))
+    assert_refused(done, "this kernel was built without DTrace", "KDTRACE_HOOKS")
+
+
+def test_a_kernel_without_ctf_data_is_an_error(target: StandIn) -> None:
+    target.dtrace(no_ctf=True)
+    done = target.run(plan_for("offcpu", "true"))
+    assert_refused(done, "this kernel has no CTF data", "WITH_CTF=1")
 
 
 def test_offcpu_falls_back_to_the_stock_program_with_a_note(target: StandIn) -> None:

@@ -8,6 +8,7 @@ older_patch    those of an older patch, without the class of the lock
 denied         tracing is not allowed, not even for root: a jail
 lacking        patterns of probes that it lacks, such as ``sched:::*``
 no_member      a name that no structure of it has
+no_ctf         the kernel has no CTF data
 stderr         lines printed to stderr while tracing
 dies           message printed instead of tracing; exit status 1
 abort          message printed after tracing has begun; exit status 1
@@ -166,6 +167,7 @@ class Tracer:
             for clause in self._program.clauses:
                 status = clause.exit_status
                 if status is not None and self._is_met(clause, begun):
+                    output.write(printed_at_exit(clause))
                     return status
             time.sleep(0.02)
         return 0
@@ -273,6 +275,13 @@ def printed(clause: Clause, event: replay.Event) -> str:
     return "".join(parts)
 
 
+def printed_at_exit(clause: Clause) -> str:
+    """Return the clocks that a clause prints when it ends tracing, if it prints them."""
+    clocks = {"timestamp": replay.BEGIN_NS + 10**9, "walltimestamp": replay.BEGIN_WALL_NS + 10**9}
+    calls = (call_of(statement) for statement in clause.statements)
+    return "".join(formatted(call, clocks) for call in calls if call is not None)
+
+
 def formatted(call: Call, values: dict[str, Any]) -> str:
     given = iter([value_of(argument, values) for argument in call.arguments])
     text = re.sub(
@@ -367,6 +376,11 @@ def compiled(name: str, probes: Probes, arguments: list[str], settings: dict[str
         fatal(f"failed to open {name}: {error.strerror}")
     try:
         program = compile_program(text, probes, arguments)
+        if settings.get("no_ctf") and "curthread" in text:
+            raise DError(
+                "line 1: failed to resolve type kernel`struct thread * for identifier curthread:"
+                " Module does not contain any CTF data"
+            )
         member = settings.get("no_member")
         if settings.get("older_patch") and (wanted := re.search(r"args\[[23]\]\)", text)):
             line = text[: wanted.start()].count("\n") + 1

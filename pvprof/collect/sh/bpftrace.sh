@@ -161,6 +161,8 @@ bpftrace_findings() {
 	finding note clock "timecounter $(clock_source), $(count_cpus) CPUs"
 }
 
+bpftrace_trial() { :; }
+
 # Frames have names already; these symbols are for the addresses of locks. A kernel without
 # CONFIG_KALLSYMS_ALL lists only a few variables, and any address would seem to be in one of them.
 bpftrace_symbols() {

@@ -12,8 +12,16 @@ dtrace_explain() {
 		problem="not allowed to trace: $problem"
 		hint='run as root, and not in a jail' ;;
 	*'device not available'*)
-		problem="DTrace is not loaded: $problem"
-		hint='kldload dtraceall; a kernel without it was built without KDTRACE_HOOKS' ;;
+		if ! has_hooks; then
+			problem='this kernel was built without DTrace'
+			hint='build it with options KDTRACE_HOOKS and KDTRACE_FRAME, which GENERIC has'
+		else
+			problem="the kernel module dtraceall does not load: $(cat "$work/kldload.txt" 2>/dev/null)"
+			hint='modules must be built with the kernel: see dmesg, and kldstat'
+		fi ;;
+	*'any CTF data'*)
+		problem='this kernel has no CTF data, so dtrace does not know its types'
+		hint='build it with makeoptions WITH_CTF=1, which GENERIC has' ;;
 	*kernel:profile*'does not match any probes'*)
 		problem='this kernel has no kernel:profile probes'
 		hint='apply the kernel patch (pvprof patch apply), or record offcpu or events' ;;
@@ -27,7 +35,7 @@ dtrace_explain() {
 		problem='dtrace ended without a message' ;;
 	*)
 		problem="dtrace refused the program: $problem"
-		hint='pvprof script prints the program; kernels without CTF data cannot compile it' ;;
+		hint='pvprof script prints the program' ;;
 	esac
 }
 
@@ -35,7 +43,7 @@ dtrace_explain() {
 dtrace_open() {
 	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" && return 0
 	grep -q 'not available' "$work/trial.txt" || return 1
-	kldload dtraceall >/dev/null 2>&1 || return 1
+	kldload dtraceall >/dev/null 2>"$work/kldload.txt" || return 1
 	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" || return 1
 	note 'loaded the kernel module dtraceall'
 }
@@ -110,11 +118,51 @@ dtrace_facts() {
 	END
 }
 
+# has_hooks: whether the kernel was built with DTrace.
+has_hooks() { [ "$(fact kern.features.kdtrace_hooks)" = 1 ]; }
+
 dtrace_findings() {
-	finding ok system "$(uname -s) $(uname -r) $(uname -m), $(fact kern.ident)"
+	finding ok system "$(uname -s) $(uname -r) $(uname -m), $(fact kern.ident), $(fact hw.ncpu) CPUs"
 	[ "$(fact security.jail.jailed)" != 1 ] ||
-		finding bad jail 'this is a jail' 'record on the host itself'
-	finding note clock "timecounter $(fact kern.timecounter.hardware), $(fact hw.ncpu) CPUs"
+		finding note jail 'this is a jail' 'if dtrace cannot be used here, record on the host itself'
+	clock=$(fact kern.timecounter.hardware)
+	case $(uname -m) in
+	amd64 | i386)
+		# dtrace counts time by the TSC, whatever the timecounter is.
+		if [ "$(fact kern.timecounter.smp_tsc)" = 1 ] && [ "$(fact kern.timecounter.invariant_tsc)" = 1 ]; then
+			finding ok clock "timecounter $clock; the TSC is invariant, and the same on all CPUs"
+		else
+			finding note clock "timecounter $clock; the kernel does not trust the TSC, by which dtrace counts time" \
+				'times of threads that change CPUs may be wrong; check the drift below'
+		fi ;;
+	*) finding ok clock "timecounter $clock" ;;
+	esac
+}
+
+# How far dtrace's clock and the time of day drift apart in a second: times have that error.
+dtrace_trial() {
+	cat >"$work/drift.d" <<-'END'
+	#pragma D option quiet
+	dtrace:::BEGIN
+	{
+		printf("%d %d\n", timestamp, walltimestamp);
+	}
+	profile:::tick-1s
+	{
+		printf("%d %d\n", timestamp, walltimestamp);
+		exit(0);
+	}
+	END
+	drift=$(dtrace -s "$work/drift.d" 2>/dev/null | awk '
+		NF == 2 { lines++; if (lines == 1) { began = $1; wall = $2 } else { ns = $1 - began; real = $2 - wall } }
+		END { if (lines == 2 && real > 0) printf "%.1f", 100 * (ns > real ? ns - real : real - ns) / real }')
+	case $drift in
+	'') ;;
+	0.*) finding ok drift "dtrace's clock and the time of day differ by $drift % in a second" ;;
+	*)
+		finding note drift "dtrace's clock and the time of day differ by $drift % in a second" \
+			'all times have that error: compare shares, not seconds; usual under emulation' ;;
+	esac
 }
 
 dtrace_symbols() {

@@ -37,6 +37,7 @@
 #   TRACER_refusal WORD  prints why the workload WORD could not be started, if so
 #   TRACER_facts         prints the manifest's facts about the machine
 #   TRACER_findings      prints the doctor's findings about the machine
+#   TRACER_trial         prints those that need the tracer, which is usable now
 #   TRACER_symbols       makes $record/symbols.nm.gz
 #
 # All messages go to stderr, one line each: "pvprof: error: ...", "pvprof: hint: ...",
@@ -610,6 +611,7 @@ doctor() {
 		finding bad "$tracer" "$problem" "$hint"
 		return 0
 	fi
+	"${tracer}_trial"
 	for candidate in $programs; do
 		if compile "$candidate"; then finding ok "$candidate" 'compiles'; else
 			"${tracer}_explain" "$work/trial.txt"
