@@ -33,8 +33,8 @@ class TracerProgram:
     Attributes:
         name: in the manifest, in ``pvprof script NAME`` and among the checked-in programs.
         tracer: the name of the tracer that runs it.
-        variant: the kernel it needs, as its header says: ``stock``, ``sdt`` (with the kernel
-            patch) or ``linux``.
+        variant: the kernel it needs, as its header says: ``stock``, ``amd64``, ``sdt`` (with the
+            kernel patch) or ``linux``.
         purpose: one sentence, at the top of the program and in ``pvprof script --list``.
         mechanisms: the names of the mechanisms it records (`model.mechanisms`).
         cost: as measured, or None.
@@ -157,6 +157,7 @@ _ONCPU = Mode(
     "oncpu",
     "samples",
     (
+        TracerProgram("oncpu-amd64", "dtrace", "amd64", _ON_CPU, ("on-cpu", "user")),
         TracerProgram("oncpu", "dtrace", "stock", _ON_CPU, ("on-cpu", "user")),
         TracerProgram(
             "oncpu",

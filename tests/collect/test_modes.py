@@ -187,4 +187,4 @@ def test_the_readme_of_a_folder_of_programs_lists_each(folder: str, tracer: str)
 
 
 def test_the_names_that_a_user_may_give_begin_with_the_modes() -> None:
-    assert names() == (*MODES, "offcpu-sdt", "events-sdt")
+    assert names() == (*MODES, "offcpu-sdt", "events-sdt", "oncpu-amd64")

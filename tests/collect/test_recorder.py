@@ -50,12 +50,14 @@ def target(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandIn]:
 def test_every_mode_gives_a_recording_that_opens_and_is_complete(
     target: StandIn, mode: str
 ) -> None:
-    target.dtrace(patched=mode.endswith("-sdt"))
+    # Programs are tried, the best first: `oncpu` is for machines without amd64's registers.
+    lacking = {"no_member": "tf_rbp"} if mode == "oncpu" else {}
+    target.dtrace(patched=mode.endswith("-sdt"), **lacking)
     done = target.run(plan_for(mode, "true"))
     assert (done.status, done.left) == (0, [])
     recording = done.recording
     assert recording.problems == ()
-    assert recording.manifest.raw["mode"] == mode.removesuffix("-sdt")
+    assert recording.manifest.raw["mode"] == mode.partition("-")[0]
     assert recording.manifest.raw["program"] == mode
     assert recording.manifest.raw["complete"] is True
     assert recording.script == d_program(mode, plan_for(mode, "true").options).text()

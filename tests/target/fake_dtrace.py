@@ -239,11 +239,14 @@ def is_running(pid: str) -> bool:
 
 def cell(text: str, record: replay.Record) -> str:
     """Return one cell as printa prints it."""
-    kernel = record.frames
-    caller, _, rest = kernel.partition("\n")
-    if "%a" in text:  # stack() lacks the caller, as on 13.2
-        kernel = rest
-    stacks = iter([kernel, replay.user_frames() if text.count("%k") > 1 else ""])
+    frames = record.frames.splitlines(keepends=True)
+    count = text.count("%a")
+    inner = iter([frame.strip() for frame in frames[:count]] + ["0x0"] * count)
+    if count > 1:  # samples: stack() has the first and lacks the next four, as on 13.2
+        del frames[1:5]
+    elif count:  # stack() lacks the caller
+        del frames[0]
+    stacks = iter(["".join(frames), replay.user_frames() if text.count("%k") > 1 else ""])
     values = iter([record.value, record.count])
 
     def fill(match: re.Match[str]) -> str:
@@ -251,7 +254,7 @@ def cell(text: str, record: replay.Record) -> str:
             value = record.fields[match["field"]]
             return f"{match['field']}={len(value.encode())}:{value}"
         if match[0] == "%a":
-            return caller
+            return next(inner)
         if match[0] == "%k":
             return f"\n{next(stacks)}"
         if match[0] == "%s":

@@ -15,6 +15,11 @@ Decisions:
   the probe out of the stack, and one more where its own compiler inlined dtrace_getpcstack():
   on a real 13.2 that was the function that wanted the lock. ``caller`` is right on both; the
   reader drops it if the stack begins with it. ``offcpu`` does without: what it loses is mi_switch.
+* **Samples begin with frames that the program walks itself.** The provider skips a number of frames
+  that is fixed when it is compiled: those of the timer interrupt, it assumes, but in a real 13.2
+  also four of the function that was interrupted, so ``lock_delay`` seemed to be called by
+  ``trap_pfault``. ``oncpu-amd64`` follows the frame pointers from the interrupted registers; a
+  frame pointer outside the thread's kernel stack, as in system call entries, ends that.
 * **The class of the lock is recorded**, not guessed from frames. A sleep queue does not say whether
   its channel is a lock. It is one if the wait message is the lock's name: sx and lockmgr pass on
   the pointer.
@@ -29,7 +34,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvprof.collect.dtrace.syntax import CALLER, Aggregation, Clause, KeyParts
+from pvprof.collect.dtrace.syntax import INNER_FRAME, Aggregation, Clause, KeyParts
 from pvprof.collect.options import ProgramOptions
 
 _WHY = "curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg"
@@ -39,6 +44,8 @@ _CHANNEL_IS_LOCK = f"{_CHANNEL}->lo_name == curthread->td_wmesg"
 # What a thread waits for, in the low bits of the time when it began to wait.
 _MESSAGE, _SLEEP_LOCK, _TURNSTILE = 0, 1, 2
 _NO_KERNEL = "({} & 0x4) == 0"  # P_KPROC
+_CALLER = ("caller",)
+_INNER_FRAMES = 6  # 13.2 loses four
 _RUNNING_AGAIN = ("sched:::on-cpu", "sched:::remain-cpu")
 
 
@@ -146,7 +153,7 @@ def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
             mechanism,
             (("name", f"stringof({name})"), ("class", "stringof(args[3])"), *_process(options)),
             _stacks(options),
-            has_caller=True,
+            inner_frames=_CALLER,
         )
         body = (*waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
         clauses += _by_length(
@@ -171,7 +178,7 @@ def _locks(threads: DFilter, options: ProgramOptions) -> _Parts:
             *_process(options),
         ),
         _stacks(options),
-        has_caller=True,
+        inner_frames=_CALLER,
     )
     body = (*waits.update("args[1]"), *_quantize(options, waits, "args[1]"))
     clauses: list[Clause] = []
@@ -279,7 +286,7 @@ def _sleep_record(
     """
     strings = _printed("this->name", "this->class", "execname")
     values = ", ".join(["timestamp", "tid", "pid", "cpu", *details, *strings, "caller"])
-    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s{CALLER}"
+    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s{INNER_FRAME}"
     body = (
         f"this->name = {name}",
         f"this->class = {lock_class}",
@@ -295,7 +302,7 @@ def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:
         return []
     strings = (*_printed("execname"), "caller")
     values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *strings])
-    line = f"W %d %d %d %d exec=%d:%s{CALLER}"
+    line = f"W %d %d %d %d exec=%d:%s{INNER_FRAME}"
     return [
         Clause(
             ("sched:::wakeup",),
@@ -310,16 +317,36 @@ def _printed(*strings: str) -> list[str]:
 
 
 def _oncpu(threads: DFilter, options: ProgramOptions) -> _Parts:
+    return _samples(threads, options, (), ())
+
+
+def _oncpu_amd64(threads: DFilter, options: ProgramOptions) -> _Parts:
+    numbers = range(1, _INNER_FRAMES + 1)
+    walk = ["this->frame = (uintptr_t)curthread->td_intr_frame->tf_rbp"]
+    for number in numbers:
+        walk += [
+            "this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack"
+            " + curthread->td_kstack_pages * 4096 ? this->frame : 0",
+            f"this->frame{number} = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0",
+            "this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0",
+        ]
+    frames = ("arg0", *(f"this->frame{number}" for number in numbers))
+    return _samples(threads, options, tuple(walk), frames)
+
+
+def _samples(
+    threads: DFilter, options: ProgramOptions, walk: tuple[str, ...], frames: tuple[str, ...]
+) -> _Parts:
+    """Return the clauses of samples; `walk` are the statements that set the inner `frames`."""
     probe = (f"profile:::profile-{options.rate_hz}",)
-    kernel = Aggregation("kernel", "on-cpu", (("exec", "execname"),), ("stack()",))
+    kernel = Aggregation("kernel", "on-cpu", (("exec", "execname"),), ("stack()",), frames)
     user = Aggregation("user", "user", (("exec", "execname"),), ("ustack()",))
-    kinds = [("arg0", kernel)]
+    clauses = [Clause(probe, (*walk, *kernel.update(None)), threads.current("arg0 != 0"))]
+    results = [kernel.printing(False)]
     if options.user_stack:
-        kinds.append(("arg1", user))
-    clauses = [
-        Clause(probe, tuple(kind.update(None)), threads.current(f"{pc} != 0")) for pc, kind in kinds
-    ]
-    return clauses, [kind.printing(False) for _, kind in kinds]
+        clauses.append(Clause(probe, tuple(user.update(None)), threads.current("arg1 != 0")))
+        results.append(user.printing(False))
+    return clauses, results
 
 
 def _wakeup(threads: DFilter, options: ProgramOptions) -> _Parts:
@@ -332,7 +359,7 @@ def _wakeup(threads: DFilter, options: ProgramOptions) -> _Parts:
             ("exec", "execname"),
         ),
         ("stack()",),
-        has_caller=True,
+        inner_frames=_CALLER,
     )
     return [
         Clause(("sched:::sleep",), ("since[curthread] = timestamp",), threads.current()),
@@ -411,6 +438,7 @@ BUILDERS: dict[str, Callable[[DFilter, ProgramOptions], _Parts]] = {
     "events": _events,
     "events-sdt": _events_sdt,
     "oncpu": _oncpu,
+    "oncpu-amd64": _oncpu_amd64,
     "locks": _locks,
     "wakeup": _wakeup,
     "runq": _runq,

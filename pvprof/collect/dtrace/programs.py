@@ -95,7 +95,11 @@ def _pragmas(mode: Mode, program: TracerProgram, options: ProgramOptions) -> tup
 
 
 def _notes(program: TracerProgram, options: ProgramOptions) -> tuple[str, ...]:
-    needs = {"sdt": "the kernel patch (pvprof patch)", "stock": "a stock kernel"}
+    needs = {
+        "sdt": "the kernel patch (pvprof patch)",
+        "amd64": "a kernel for amd64",
+        "stock": "a stock kernel",
+    }
     has_argument = options.scope == "tree" or options.ends_with_workload
     argument = " PID" if has_argument else ""
     name = program.name

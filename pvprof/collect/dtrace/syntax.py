@@ -33,8 +33,8 @@ class Clause:
         return "\n".join([*lines, "{", *(f"\t{statement};" for statement in self.body), "}"])
 
 
-CALLER = r"\n^%a"
-"""How ``caller`` is printed, before the stack."""
+INNER_FRAME = r"\n^%a"
+"""How a frame is printed that the stack may lack, before the stack."""
 
 KeyParts = tuple[tuple[str, str], ...]
 """Parts of an aggregation's key: (field name, D string); the name ``""`` is the mechanism's."""
@@ -49,19 +49,19 @@ class Aggregation:
         mechanism: the word after ``>``, or ``%s`` if the key begins with it.
         key: what separate sums are kept for, besides the stacks.
         stacks: the stack actions, in order.
-        has_caller: whether ``caller`` is kept too, which the kernel's stack may lack.
+        inner_frames: D expressions of the innermost frames, leaf first, which the kernel's stack
+            may lack.
     """
 
     name: str
     mechanism: str
     key: KeyParts
     stacks: tuple[str, ...]
-    has_caller: bool = False
+    inner_frames: tuple[str, ...] = ()
 
     def update(self, value: str | None) -> list[str]:
         """Return the statements that add an event; without a value it is only counted."""
-        caller = ["caller"] if self.has_caller else []
-        key = ", ".join([*_parts(self.key), *caller, *self.stacks])
+        key = ", ".join([*_parts(self.key), *self.inner_frames, *self.stacks])
         if value is None:
             return [f"@{self.name}_n[{key}] = count()"]
         return [f"@{self.name}_ns[{key}] = sum({value})", f"@{self.name}_n[{key}] = count()"]
@@ -69,7 +69,7 @@ class Aggregation:
     def printing(self, has_value: bool) -> str:
         """Return the statement that prints its records in pvprof's grammar."""
         head = _head(">", self.mechanism, self.key)
-        frames = (CALLER if self.has_caller else "") + "-".join("%k" for _ in self.stacks)
+        frames = INNER_FRAME * len(self.inner_frames) + "-".join("%k" for _ in self.stacks)
         if has_value:
             text, names = f"{head}{frames}= %@d %@d\\n", f"@{self.name}_ns, @{self.name}_n"
         else:

@@ -19,6 +19,9 @@ dtrace_explain() {
 			problem="the kernel module dtraceall does not load: $(cat "$work/kldload.txt" 2>/dev/null)"
 			hint='modules must be built with the kernel: see dmesg, and kldstat'
 		fi ;;
+	*tf_rbp*)
+		problem='this kernel is not one for amd64: samples may lack the innermost callers'
+		hint='record oncpu' ;;
 	*'any CTF data'*)
 		problem='this kernel has no CTF data, so dtrace does not know its types'
 		hint='build it with makeoptions WITH_CTF=1, which GENERIC has' ;;

@@ -616,7 +616,7 @@ doctor() {
 		if compile "$candidate"; then finding ok "$candidate" 'compiles'; else
 			"${tracer}_explain" "$work/trial.txt"
 			case $candidate in
-			*-sdt) finding note "$candidate" "$problem" "$hint" ;;
+			*-sdt | *-amd64) finding note "$candidate" "$problem" "$hint" ;;
 			*) finding bad "$candidate" "$problem" "$hint" ;;
 			esac
 		fi

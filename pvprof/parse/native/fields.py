@@ -49,8 +49,9 @@ _SAFE = re.compile(
 )
 
 
-CALLER_MARK = b"^"
+INNER_MARK = b"^"
 _NO_ADDRESS = b"0x0"
+_MAX_ADDRESS_LENGTH = 19  # of libdtrace's buffer for an address without a name
 
 
 class DamagedError(ValueError):
@@ -164,13 +165,45 @@ def _may_be_in_a_field(data: Any, offset: int) -> bool:
     return False
 
 
-def with_caller(lines: list[bytes]) -> list[bytes]:
-    """Return the frames of a stack, leaf first, from lines that may begin with ``^CALLER``.
+def with_inner_frames(lines: list[bytes]) -> list[bytes]:
+    """Return the frames of a stack, leaf first, from lines that may begin with ``^FRAME`` lines.
 
-    The caller is the leaf unless the stack begins with it.
+    These are the innermost frames. The stack may begin anywhere among them, or lack all, and a
+    stack of a sample begins with the first of them in any case::
+
+        ^a ^b ^c    c d e      a b c d e
+        ^a ^b ^c    a c d e    a b c d e
+        ^a          b c        a b c
     """
-    if not lines or not lines[0].startswith(CALLER_MARK):
+    count = 0
+    while count < len(lines) and lines[count].startswith(INNER_MARK):
+        count += 1
+    if not count:
         return lines
-    caller = lines[0].removeprefix(CALLER_MARK)
-    is_known = len(lines) > 1 and lines[1].strip() == caller
-    return lines[1:] if is_known or caller == _NO_ADDRESS else [caller, *lines[1:]]
+    stack = lines[count:]
+    inner = [line.removeprefix(INNER_MARK) for line in lines[:count]]
+    inner = [frame for frame in inner if frame != _NO_ADDRESS]
+    names = [line.strip() for line in stack[: len(inner) + 1]]
+    leaf: list[bytes] = []
+    if inner and names and _is_same(inner[0], names[0]):
+        leaf, inner = stack[:1], inner[1:]
+        stack, names = stack[1:], names[1:]
+    for index in range(len(inner)):
+        overlap = inner[index:]
+        if len(names) >= len(overlap) and all(map(_is_same, overlap, names)):
+            inner = inner[:index]
+            break
+    return [*leaf, *map(_whole, inner), *stack]
+
+
+def _is_same(inner: bytes, frame: bytes) -> bool:
+    """Tell whether two lines are one frame: ``%a`` cuts an address without a name off."""
+    return inner == frame or (_is_cut(inner) and frame.startswith(inner))
+
+
+def _is_cut(inner: bytes) -> bool:
+    return len(inner) == _MAX_ADDRESS_LENGTH and b"`0x" in inner
+
+
+def _whole(inner: bytes) -> bytes:
+    return inner.partition(b"`")[0] + b"`[unknown]" if _is_cut(inner) else inner

@@ -25,7 +25,7 @@ _MAX_LINES_BEFORE = 100
 _HEADER_BYTES = 1 << 16
 _ANY_HEADER = re.compile(rb"^#pvprof [^\n]*", re.M)
 _HEADER = re.compile(
-    rb"#pvprof [0-9]+ ([a-z]+) ([a-z]+) (ns|samples|events) (\S+)(?: frames=([0-9]{1,4}))?"
+    rb"#pvprof [0-9]+ ([a-z]+) ([a-z0-9]+) (ns|samples|events) (\S+)(?: frames=([0-9]{1,4}))?"
 )
 _VERSION = re.compile(rb"#pvprof ([0-9]{1,9})(?: |$)")
 _CLOCKS = re.compile(rb"#(begin|end) ([0-9]{1,19}) ([0-9]{1,19})")

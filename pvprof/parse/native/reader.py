@@ -35,7 +35,7 @@ from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.line_cache import FallBackError, LineCache
 from pvprof.parse.native.fields import (
     BEGINNING,
-    CALLER_MARK,
+    INNER_MARK,
     CutOffError,
     DamagedError,
     Head,
@@ -43,7 +43,7 @@ from pvprof.parse.native.fields import (
     read_head,
     read_plain_head,
     record_key,
-    with_caller,
+    with_inner_frames,
 )
 from pvprof.parse.native.header import Header, Marks, find_header, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
@@ -156,7 +156,7 @@ class NativeReader:
     def _plain_stack(self, text: bytes) -> Stack:
         if not text:
             return stack_of(())
-        lines = with_caller(text.split(b"\n"))[::-1]
+        lines = with_inner_frames(text.split(b"\n"))[::-1]
         if _DELIMITER in lines:
             index = lines.index(_DELIMITER)
             user, kernel = lines[:index], lines[index + 1 :]
@@ -220,7 +220,7 @@ class NativeReader:
         key = record_key(head.words[0], head.fields)
         refusal = why_not_measured(values)
         if refusal is None:
-            self._add(key, self._stack(with_caller(lines)), values)
+            self._add(key, self._stack(with_inner_frames(lines)), values)
         else:
             subject = quote(key.name or key.execname or "a stack")
             line = self._source.line_of(self._offset + start)
@@ -249,14 +249,10 @@ class NativeReader:
         if not isinstance(body, tuple):
             return body
         lines, _, following = body
-        frames = [
-            line
-            for number, line in enumerate(lines)
-            if line.startswith(b" ") or (number == 0 and line.startswith(CALLER_MARK))
-        ]
+        frames = [line for line in lines if line.startswith((b" ", INNER_MARK))]
         for _ in range(len(lines) - len(frames)):  # stack() prints no frame without blanks
             self._note("stray-lines", _STRAY, start, "loss")
-        stack = self._stack(with_caller(frames))
+        stack = self._stack(with_inner_frames(frames))
         if head.letter == b"S":
             key = record_key(head.words[4], head.fields)
             is_added = self._recorder.add_sleep(sleep_of(head.words), key, stack)

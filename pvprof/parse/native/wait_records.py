@@ -29,12 +29,12 @@ from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack, stack_of
 from pvprof.parse.line_cache import FallBackError, LineCache, Numbering
 from pvprof.parse.native.fields import (
-    CALLER_MARK,
+    INNER_MARK,
     CutOffError,
     DamagedError,
     read_fields,
     record_key,
-    with_caller,
+    with_inner_frames,
 )
 from pvprof.parse.native.wait_rows import NO_WAIT, Rows, Sleep, WakeRecord
 from pvprof.parse.text.frames import FrameNames
@@ -73,10 +73,9 @@ def _parse_tail(
     """
     fields, _, body = tail.partition(b"\n")
     lines = [line for line in body.split(b"\n") if line]
-    indented = lines[1:] if body.startswith(CALLER_MARK) else lines
-    if not all(line.startswith(_INDENT) and line.strip() for line in indented):
+    if not all(line.startswith((_INDENT, INNER_MARK)) and line.strip() for line in lines):
         raise FallBackError
-    frames = [frame for line in with_caller(lines) for frame in frame_names[line]]
+    frames = [frame for line in with_inner_frames(lines) for frame in frame_names[line]]
     return fields, stacks[stack_of(reversed(frames))]
 
 

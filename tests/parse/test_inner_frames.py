@@ -1,4 +1,4 @@
-"""``^CALLER`` before a stack: the frame that dtrace may leave out of the stack of an SDT probe."""
+"""``^FRAME`` lines before a stack: innermost frames, which dtrace may leave out of the stack."""
 
 from __future__ import annotations
 
@@ -69,3 +69,32 @@ def test_a_caller_alone_is_a_stack_and_no_address_is_none() -> None:
         text = f"{HEADER.format(mode='offcpu')}> sleepq name=1:x class=0:\n^{caller}\n= 5 1\n{END}"
         parsed = read(text.encode(), "x", ReadOptions())
         assert [found for _, found, _ in parsed.profiles["ns", True]] == [stack]
+
+
+CHAINS = st.lists(
+    st.sampled_from([f"f{number}" for number in range(12)]), min_size=1, max_size=10, unique=True
+)
+
+
+@given(chain=CHAINS, known=st.integers(1, 7), lost=st.integers(0, 4))
+def test_a_sample_has_each_frame_once_however_many_the_provider_skipped(
+    chain: list[str], known: int, lost: int
+) -> None:
+    lost = min(lost, known - 1, len(chain) - 1)
+    inner = [f"^kernel`{name}+0x1f" for name in chain[:known]]
+    inner += ["^0x0"] * (known - len(inner))
+    stack = lines([chain[0], *chain[1 + lost :]], "")
+    record = "\n".join(["> on-cpu exec=1:x", *inner]) + f"\n{stack}= 7\n"
+    text = f"#pvprof 2 oncpu amd64 samples 0.1.0\n#begin 1000 2000\n{record}{END}"
+    parsed = read(text.encode(), "x", ReadOptions())
+    assert [found for _, found, _ in parsed.profiles["samples", False]] == [expected(chain)]
+
+
+def test_an_address_that_dtrace_cut_off_is_the_one_of_the_stack_or_unknown() -> None:
+    cut, whole = "kernel`0xffffffff80", "kernel`0xffffffff8070b968"
+    inner = f"> on-cpu exec=1:x\n^kernel`f+0x1\n^{cut}\n"
+    for stack, frame in ((f"kernel`f+0x1\n{whole}\n", whole), ("", "kernel`[unknown]")):
+        text = f"#pvprof 2 oncpu amd64 samples 0.1.0\n#begin 1 2\n{inner}{stack}= 7\n{END}"
+        parsed = read(text.encode(), "x", ReadOptions())
+        found = [stack for _, stack, _ in parsed.profiles["samples", False]]
+        assert found == [Stack(f"{frame};kernel`f")]
