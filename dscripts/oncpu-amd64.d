@@ -5,7 +5,7 @@
  * Usage: dtrace -s oncpu-amd64.d -o oncpu-amd64.out      Ctrl-C or SIGTERM stops it
  *        pvprof report oncpu-amd64.out
  *
- * Output: pvprof's own grammar, see docs/formats.md. Each name comes after its length.
+ * Output: pvprof's own grammar, see docs/layouts.md. Each name comes after its length.
  */
 
 #pragma D option quiet
