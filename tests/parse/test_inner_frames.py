@@ -98,3 +98,22 @@ def test_an_address_that_dtrace_cut_off_is_the_one_of_the_stack_or_unknown() -> 
         parsed = read(text.encode(), "x", ReadOptions())
         found = [stack for _, stack, _ in parsed.profiles["samples", False]]
         assert found == [Stack(f"{frame};kernel`f")]
+
+
+@pytest.mark.parametrize(
+    ("options", "frames"),
+    [
+        (ReadOptions(), {"[unknown];sh`main"}),
+        (ReadOptions(keep_offsets=True), {"0x201ad0;sh`main+0x1", "0x201ad4;sh`main+0x1"}),
+    ],
+)
+def test_addresses_of_programs_without_a_name_are_one_frame(
+    options: ReadOptions, frames: set[str]
+) -> None:
+    stacks = [f"sh`main+0x1\n{address}\n" for address in ("0x201ad0", "0x201ad4")]
+    records = "".join(f"> user exec=1:x\n{stack}= 7\n" for stack in stacks)
+    text = f"#pvprof 2 oncpu amd64 samples 0.1.0\n#begin 1 2\n{records}{END}"
+    parsed = read(text.encode(), "x", options)
+    assert {stack for _, stack, _ in parsed.profiles["samples", False]} == frames
+    assert parsed.profiles["samples", False].total == 14
+    assert parsed.hex_frames == {"0x201ad0", "0x201ad4"}  # a note counts them in any case

@@ -32,6 +32,9 @@ _RUST_ESCAPES = {
 }
 _RUST_ESCAPE = re.compile(r"\$(?:SP|BP|RF|LT|GT|LP|RP|C|u[0-9a-f]{1,6})\$")
 
+UNKNOWN_FRAME: Frame = "[unknown]"
+"""The frame of an address in a program that has no name, as perf and bcc call it."""
+
 KERNEL_MODULES = frozenset({"kernel", "unix", "genunix", "mach_kernel"})
 # The upper half of a 64-bit address space belongs to the kernel on every FreeBSD architecture.
 _KERNEL_HALF = 1 << 63
@@ -46,11 +49,14 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
     Attributes:
         symbols: names for hex frames.
         keep_offsets: leave ``+0x1f`` at the end of names.
+        merge_unknown: name the bare addresses of programs `UNKNOWN_FRAME`. They differ in each
+            process of a program, so one frame for each would keep equal stacks apart.
         hex_frames: the frames without a name.
     """
 
     symbols: Symbols = field(default_factory=Symbols)
     keep_offsets: bool = False
+    merge_unknown: bool = False
     hex_frames: set[Frame] = field(default_factory=set)
 
     def __missing__(self, raw: bytes) -> tuple[Frame, ...]:
@@ -62,7 +68,8 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
         named = self._name_hex(text)
         if named is None:
             self.hex_frames.add(text)
-            return text
+            is_in_program = "`" not in text and not is_kernel_frame(text)
+            return UNKNOWN_FRAME if self.merge_unknown and is_in_program else text
         match = _OFFSET.search(named)
         offset = match.group() if match else ""
         name = named[: len(named) - len(offset)]
