@@ -25,35 +25,43 @@ lockstat:::spin-spin,
 lockstat:::thread-spin
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
-	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
+	this->name = stringof(args[0]->lock_object.lo_name);
+	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
 lockstat:::rw-block,
 lockstat:::rw-spin
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
-	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
+	this->name = stringof(args[0]->lock_object.lo_name);
+	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
 lockstat:::sx-block,
 lockstat:::sx-spin
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
-	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
+	this->name = stringof(args[0]->lock_object.lo_name);
+	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
 lockstat:::lockmgr-block
 /pid != $pid/
 {
-	@wait_ns[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name), caller, stack()] = count();
-	@wait_by[probename, strlen(stringof(args[0]->lock_object.lo_name)), stringof(args[0]->lock_object.lo_name), strlen(stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)), stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name)] = quantize(args[1]);
+	this->name = stringof(args[0]->lock_object.lo_name);
+	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
 dtrace:::END

@@ -22,15 +22,19 @@ dtrace:::BEGIN
 kernel:profile:turnstile:wakeup
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	@turnstile_ns[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = sum(args[2]);
-	@turnstile_n[strlen(stringof(args[0]->lo_name)), stringof(args[0]->lo_name), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = count();
+	this->name = stringof(args[0]->lo_name);
+	this->class = stringof(args[3]);
+	@turnstile_ns[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[2]);
+	@turnstile_n[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
 }
 
 kernel:profile:sleepq:wakeup
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	@sleepq_ns[strlen(stringof(args[1])), stringof(args[1]), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = sum(args[2]);
-	@sleepq_n[strlen(stringof(args[1])), stringof(args[1]), strlen(stringof(args[3])), stringof(args[3]), caller, stack()] = count();
+	this->name = stringof(args[1]);
+	this->class = stringof(args[3]);
+	@sleepq_ns[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[2]);
+	@sleepq_n[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
 }
 
 dtrace:::END

@@ -36,10 +36,13 @@ sched:::on-cpu,
 sched:::remain-cpu
 /(curthread->td_proc->p_flag & 0x4) == 0 && self->start != 0/
 {
-	this->ns = timestamp - (self->start >> 2);
-	this->how = (self->start & 3) == 2 ? "turnstile" : "sleepq";
-	this->name = (self->start & 3) == 0 ? stringof((char *)self->what) : stringof(((struct lock_object *)self->what)->lo_name);
-	this->class = (self->start & 3) == 0 ? "" : stringof(`lock_classes[(((struct lock_object *)self->what)->lo_flags >> 24) & 0xf]->lc_name);
+	this->start = self->start;
+	this->what = self->what;
+	this->ns = timestamp - (this->start >> 2);
+	this->kind = this->start & 3;
+	this->how = this->kind == 2 ? "turnstile" : "sleepq";
+	this->name = this->kind == 0 ? stringof((char *)this->what) : stringof(((struct lock_object *)this->what)->lo_name);
+	this->class = this->kind == 0 ? "" : stringof(`lock_classes[(((struct lock_object *)this->what)->lo_flags >> 24) & 0xf]->lc_name);
 	self->start = 0;
 	self->what = 0;
 	@wait_ns[this->how, strlen(this->name), this->name, strlen(this->class), this->class, stack()] = sum(this->ns);

@@ -23,6 +23,7 @@ Decisions:
 * **The class of the lock is recorded**, not guessed from frames. A sleep queue does not say whether
   its channel is a lock. It is one if the wait message is the lock's name: sx and lockmgr pass on
   the pointer.
+* **A thread-local variable is read once**: each read searches the table.
 * **Cheap conditions first**: most threads that switch are filtered out.
 
 The probes are stable ones, never ``fbt``: FreeBSD's sources of 12.1-STABLE, 13.2-RELEASE and 15.1
@@ -116,15 +117,17 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
             "what queue, is in the low bits of the time: each variable costs.",
         ),
     )
-    lock = "((struct lock_object *)self->what)"
-    kind = "(self->start & 3)"
+    lock = "((struct lock_object *)this->what)"
     elapsed = "timestamp - (self->start >> 2)"
     take = (
-        f"this->ns = {elapsed}",
-        f'this->how = {kind} == {_TURNSTILE} ? "turnstile" : "sleepq"',
-        f"this->name = {kind} == {_MESSAGE} ? stringof((char *)self->what) :"
+        "this->start = self->start",
+        "this->what = self->what",
+        "this->ns = timestamp - (this->start >> 2)",
+        "this->kind = this->start & 3",
+        f'this->how = this->kind == {_TURNSTILE} ? "turnstile" : "sleepq"',
+        f"this->name = this->kind == {_MESSAGE} ? stringof((char *)this->what) :"
         f" stringof({lock}->lo_name)",
-        f'this->class = {kind} == {_MESSAGE} ? "" : {_class_of(f"{lock}->lo_flags")}',
+        f'this->class = this->kind == {_MESSAGE} ? "" : {_class_of(f"{lock}->lo_flags")}',
     )
     clear = ("self->start = 0", "self->what = 0")
     record = [*waits.update("this->ns"), *_quantize(options, waits, "this->ns")]
@@ -134,7 +137,7 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
         return [sleep, Clause(_RUNNING_AGAIN, (*take, *clear, *record), waited)], results
     short = Clause(
         _RUNNING_AGAIN,
-        _set_aside(f'{kind} == {_TURNSTILE} ? "turnstile" : "sleepq"', elapsed),
+        _set_aside(f'(self->start & 3) == {_TURNSTILE} ? "turnstile" : "sleepq"', elapsed),
         (*waited, f"{elapsed} < {options.min_wait_ns}"),
     )
     long = Clause(
@@ -151,11 +154,12 @@ def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
         waits = Aggregation(
             mechanism,
             mechanism,
-            (("name", f"stringof({name})"), ("class", "stringof(args[3])"), *_process(options)),
+            (("name", "this->name"), ("class", "this->class"), *_process(options)),
             _stacks(options),
             inner_frames=_CALLER,
         )
-        body = (*waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
+        names = (f"this->name = stringof({name})", "this->class = stringof(args[3])")
+        body = (*names, *waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
         clauses += _by_length(
             (f"kernel:profile:{mechanism}:wakeup",),
             body,
@@ -173,22 +177,27 @@ def _locks(threads: DFilter, options: ProgramOptions) -> _Parts:
         "%s",
         (
             ("", "probename"),
-            ("name", "stringof(args[0]->lock_object.lo_name)"),
-            ("class", _class_of("args[0]->lock_object.lo_flags")),
+            ("name", "this->name"),
+            ("class", "this->class"),
             *_process(options),
         ),
         _stacks(options),
         inner_frames=_CALLER,
     )
-    body = (*waits.update("args[1]"), *_quantize(options, waits, "args[1]"))
+    # Each string is copied once, not for every place in a key.
+    names = (
+        "this->name = stringof(args[0]->lock_object.lo_name)",
+        f"this->class = {_class_of('args[0]->lock_object.lo_flags')}",
+    )
+    body = (*names, *waits.update("args[1]"), *_quantize(options, waits, "args[1]"))
     clauses: list[Clause] = []
-    for names in (  # one clause for each type of args[0]
+    for probe_names in (  # one clause for each type of args[0]
         ("adaptive-block", "adaptive-spin", "spin-spin", "thread-spin"),
         ("rw-block", "rw-spin"),
         ("sx-block", "sx-spin"),
         ("lockmgr-block",),
     ):
-        probes = tuple(f"lockstat:::{name}" for name in names)
+        probes = tuple(f"lockstat:::{name}" for name in probe_names)
         clauses += _by_length(probes, body, threads, options, ("probename", "args[1]"))
     results = [waits.printing(True), *_print_histograms(options, waits)]
     return clauses, [*results, *([_PRINT_SET_ASIDE] if options.min_wait_ns else [])]
