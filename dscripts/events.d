@@ -24,7 +24,7 @@ sched:::sleep
 /(curthread->td_proc->p_flag & 0x4) == 0 && curthread->td_blocked != NULL && pid != $pid/
 {
 	this->name = stringof(curthread->td_lockname);
-	this->class = stringof(`lock_classes[(curthread->td_blocked->ts_lockobj->lo_flags >> 24) & 0xf]->lc_name);
+	this->class = (`lock_classes[(curthread->td_blocked->ts_lockobj->lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(curthread->td_blocked->ts_lockobj->lo_flags >> 24) & 0xf]->lc_name) : "");
 	printf("S %d %d %d %d turnstile %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_blocked->ts_lockobj, curthread->td_blocked->ts_owner != NULL ? curthread->td_blocked->ts_owner->td_tid : 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller);
 	stack();
 	printf(".\n");
@@ -34,7 +34,7 @@ sched:::sleep
 /(curthread->td_proc->p_flag & 0x4) == 0 && curthread->td_blocked == NULL && pid != $pid/
 {
 	this->name = stringof(curthread->td_wmesg);
-	this->class = ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg ? stringof(`lock_classes[(((struct lock_object *)curthread->td_wchan)->lo_flags >> 24) & 0xf]->lc_name) : "";
+	this->class = (((uintptr_t)curthread->td_wchan & (sizeof (uintptr_t) - 1)) == 0 && ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg) ? (`lock_classes[(((struct lock_object *)curthread->td_wchan)->lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(((struct lock_object *)curthread->td_wchan)->lo_flags >> 24) & 0xf]->lc_name) : "") : "";
 	printf("S %d %d %d %d sleepq %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_wchan, 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller);
 	stack();
 	printf(".\n");

@@ -26,7 +26,7 @@ lockstat:::thread-spin
 /pid != $pid/
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
-	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
 	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
 	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
@@ -37,7 +37,7 @@ lockstat:::rw-spin
 /pid != $pid/
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
-	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
 	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
 	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
@@ -48,7 +48,7 @@ lockstat:::sx-spin
 /pid != $pid/
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
-	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
 	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
 	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
@@ -58,7 +58,7 @@ lockstat:::lockmgr-block
 /pid != $pid/
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
-	this->class = stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name);
+	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
 	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
 	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);

@@ -27,7 +27,7 @@ dtrace:::BEGIN
 sched:::sleep
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
-	this->kind = curthread->td_blocked != NULL ? 2 : ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg ? 1 : 0;
+	this->kind = curthread->td_blocked != NULL ? 2 : (((uintptr_t)curthread->td_wchan & (sizeof (uintptr_t) - 1)) == 0 && ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg ? 1 : 0);
 	self->start = (timestamp << 2) | this->kind;
 	self->what = this->kind == 2 ? (uintptr_t)curthread->td_blocked->ts_lockobj : this->kind == 1 ? (uintptr_t)curthread->td_wchan : (uintptr_t)curthread->td_wmesg;
 }
@@ -38,13 +38,13 @@ sched:::remain-cpu
 {
 	this->start = self->start;
 	this->what = self->what;
+	self->start = 0;
+	self->what = 0;
 	this->ns = timestamp - (this->start >> 2);
 	this->kind = this->start & 3;
 	this->how = this->kind == 2 ? "turnstile" : "sleepq";
 	this->name = this->kind == 0 ? stringof((char *)this->what) : stringof(((struct lock_object *)this->what)->lo_name);
-	this->class = this->kind == 0 ? "" : stringof(`lock_classes[(((struct lock_object *)this->what)->lo_flags >> 24) & 0xf]->lc_name);
-	self->start = 0;
-	self->what = 0;
+	this->class = this->kind == 0 ? "" : (`lock_classes[(((struct lock_object *)this->what)->lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(((struct lock_object *)this->what)->lo_flags >> 24) & 0xf]->lc_name) : "");
 	@wait_ns[this->how, strlen(this->name), this->name, strlen(this->class), this->class, stack()] = sum(this->ns);
 	@wait_n[this->how, strlen(this->name), this->name, strlen(this->class), this->class, stack()] = count();
 }

@@ -30,8 +30,8 @@ from pvprof.recording.manifest import Manifest
 GRAMMAR = 2
 """The version of the grammar of the output, which the programs write and ``parse.native`` reads.
 
-1: the first. 2: waits on turnstiles and sleep queues have the class of the lock; stacks of patched
-kernels begin with the function that blocked.
+1: the first. 2: waits on turnstiles and sleep queues have the class of the lock, and ``^`` lines
+have innermost frames that a stack may lack.
 """
 
 RAW = "raw.out"

@@ -19,7 +19,7 @@ BUILT_IN = {
     "timestamp", "walltimestamp", "curthread", "pid", "tid", "cpu", "execname", "probename",
     "probefunc", "arg0", "arg1", "args", "NULL", "stack", "ustack", "stringof", "strlen",
     "progenyof", "exit", "printf", "printa", "sum", "count", "quantize", "int64_t", "uintptr_t",
-    "char", "struct", "lock_object", "caller",
+    "char", "struct", "lock_object", "caller", "sizeof",
 }  # fmt: skip
 _CLAUSE = re.compile(
     r"(?P<probes>[\w:,\n-]+)\n(?:/(?P<predicate>.*)/\n)?\{\n(?P<body>(?:\t.*;\n)+)\}\n"

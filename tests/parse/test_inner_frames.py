@@ -76,18 +76,21 @@ CHAINS = st.lists(
 )
 
 
-@given(chain=CHAINS, known=st.integers(1, 7), lost=st.integers(0, 4))
+@given(chain=CHAINS, known=st.integers(1, 7), lost=st.integers(0, 4), limit=st.integers(1, 12))
 def test_a_sample_has_each_frame_once_however_many_the_provider_skipped(
-    chain: list[str], known: int, lost: int
+    chain: list[str], known: int, lost: int, limit: int
 ) -> None:
     lost = min(lost, known - 1, len(chain) - 1)
     inner = [f"^kernel`{name}+0x1f" for name in chain[:known]]
     inner += ["^0x0"] * (known - len(inner))
-    stack = lines([chain[0], *chain[1 + lost :]], "")
+    printed_frames = [chain[0], *chain[1 + lost :]][:limit]
+    reached = max(known, lost + limit) if limit > 1 else known
+    stack = lines(printed_frames, "")
     record = "\n".join(["> on-cpu exec=1:x", *inner]) + f"\n{stack}= 7\n"
     text = f"#pvprof 2 oncpu amd64 samples 0.1.0\n#begin 1000 2000\n{record}{END}"
     parsed = read(text.encode(), "x", ReadOptions())
-    assert [found for _, found, _ in parsed.profiles["samples", False]] == [expected(chain)]
+    whole = expected(chain[:reached])
+    assert [found for _, found, _ in parsed.profiles["samples", False]] == [whole]
 
 
 def test_an_address_that_dtrace_cut_off_is_the_one_of_the_stack_or_unknown() -> None:

@@ -41,7 +41,11 @@ from pvprof.collect.options import ProgramOptions
 _WHY = "curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg"
 _BLOCKED_ON = "curthread->td_blocked->ts_lockobj"
 _CHANNEL = "((struct lock_object *)curthread->td_wchan)"
-_CHANNEL_IS_LOCK = f"{_CHANNEL}->lo_name == curthread->td_wmesg"
+# A channel is any address; a load from one that is not aligned would end the clause.
+_CHANNEL_IS_LOCK = (
+    "((uintptr_t)curthread->td_wchan & (sizeof (uintptr_t) - 1)) == 0 &&"
+    f" {_CHANNEL}->lo_name == curthread->td_wmesg"
+)
 # What a thread waits for, in the low bits of the time when it began to wait.
 _MESSAGE, _SLEEP_LOCK, _TURNSTILE = 0, 1, 2
 _NO_KERNEL = "({} & 0x4) == 0"  # P_KPROC
@@ -51,8 +55,12 @@ _RUNNING_AGAIN = ("sched:::on-cpu", "sched:::remain-cpu")
 
 
 def _class_of(flags: str) -> str:
-    """Return the D expression of the class of a lock with these ``lo_flags``, such as ``rw``."""
-    return f"stringof(`lock_classes[({flags} >> 24) & 0xf]->lc_name)"  # LO_CLASSMASK
+    """Return the D expression of the class of a lock with these ``lo_flags``, such as ``rw``.
+
+    A new kind of lock may have an index without a class.
+    """
+    lock_class = f"`lock_classes[({flags} >> 24) & 0xf]"  # LO_CLASSMASK
+    return f'({lock_class} != NULL ? stringof({lock_class}->lc_name) : "")'
 
 
 class DFilter:
@@ -105,7 +113,7 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
         ("sched:::sleep",),
         (
             f"this->kind = curthread->td_blocked != NULL ? {_TURNSTILE} :"
-            f" {_CHANNEL_IS_LOCK} ? {_SLEEP_LOCK} : {_MESSAGE}",
+            f" ({_CHANNEL_IS_LOCK} ? {_SLEEP_LOCK} : {_MESSAGE})",
             "self->start = (timestamp << 2) | this->kind",
             f"self->what = this->kind == {_TURNSTILE} ? (uintptr_t){_BLOCKED_ON} :"
             f" this->kind == {_SLEEP_LOCK} ? (uintptr_t)curthread->td_wchan :"
@@ -119,9 +127,9 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
     )
     lock = "((struct lock_object *)this->what)"
     elapsed = "timestamp - (self->start >> 2)"
+    copy = ("this->start = self->start", "this->what = self->what")
+    # The variables are cleared before a lock is read: a fault would end the clause.
     take = (
-        "this->start = self->start",
-        "this->what = self->what",
         "this->ns = timestamp - (this->start >> 2)",
         "this->kind = this->start & 3",
         f'this->how = this->kind == {_TURNSTILE} ? "turnstile" : "sleepq"',
@@ -134,14 +142,14 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
     results = [waits.printing(True), *_print_histograms(options, waits)]
     waited = (*threads.cheap(), "self->start != 0")
     if not options.min_wait_ns:
-        return [sleep, Clause(_RUNNING_AGAIN, (*take, *clear, *record), waited)], results
+        return [sleep, Clause(_RUNNING_AGAIN, (*copy, *clear, *take, *record), waited)], results
     short = Clause(
         _RUNNING_AGAIN,
         _set_aside(f'(self->start & 3) == {_TURNSTILE} ? "turnstile" : "sleepq"', elapsed),
         (*waited, f"{elapsed} < {options.min_wait_ns}"),
     )
     long = Clause(
-        _RUNNING_AGAIN, (*take, *record), (*waited, f"{elapsed} >= {options.min_wait_ns}")
+        _RUNNING_AGAIN, (*copy, *take, *record), (*waited, f"{elapsed} >= {options.min_wait_ns}")
     )
     cleared = Clause(_RUNNING_AGAIN, clear, waited)
     return [sleep, short, long, cleared], [*results, _PRINT_SET_ASIDE]
@@ -238,7 +246,7 @@ def _events(threads: DFilter, options: ProgramOptions) -> _Parts:
             "sleepq",
             ("(uintptr_t)curthread->td_wchan", "0"),
             "stringof(curthread->td_wmesg)",
-            f'{_CHANNEL_IS_LOCK} ? {_class_of(f"{_CHANNEL}->lo_flags")} : ""',
+            f'({_CHANNEL_IS_LOCK}) ? {_class_of(f"{_CHANNEL}->lo_flags")} : ""',
             threads.current(f"{blocked} == NULL"),
         ),
         *_waker_records(threads, options),

@@ -16,7 +16,7 @@ dtrace_explain() {
 			problem='this kernel was built without DTrace'
 			hint='build it with options KDTRACE_HOOKS and KDTRACE_FRAME, which GENERIC has'
 		else
-			problem="the kernel module dtraceall does not load: $(cat "$work/kldload.txt" 2>/dev/null)"
+			problem="the kernel module dtraceall does not load: $(head -n 1 "$work/kldload.txt" 2>/dev/null | grep . || echo "$problem")"
 			hint='modules must be built with the kernel: see dmesg, and kldstat'
 		fi ;;
 	*tf_rbp*)
@@ -156,7 +156,7 @@ dtrace_trial() {
 		exit(0);
 	}
 	END
-	drift=$(dtrace -s "$work/drift.d" 2>/dev/null | awk '
+	drift=$(dtrace -s "$work/drift.d" 2>/dev/null | LC_ALL=C awk '
 		NF == 2 { lines++; if (lines == 1) { began = $1; wall = $2 } else { ns = $1 - began; real = $2 - wall } }
 		END { if (lines == 2 && real > 0) printf "%.1f", 100 * (ns > real ? ns - real : real - ns) / real }')
 	case $drift in

@@ -2,7 +2,7 @@ r"""The output of pvprof's own bpftrace programs: one JSON object per line, ``bp
 
 ::
 
-    {"type": "printf", "data": "#pvprof 1 offcpu linux ns 0.1.0 frames=32\n"}   the header and
+    {"type": "printf", "data": "#pvprof 2 offcpu linux ns 0.1.0 frames=32\n"}   the header and
                                                                 the marks of pvprof's own grammar
     {"type": "printf", "data": "#map off_cpu stack exec\n"}     the parts of a map's keys
     {"type": "printf", "data": "S 26181 1001 1001 0 2\n        __schedule+1560\n.sh"}

@@ -51,6 +51,7 @@ _SAFE = re.compile(
 
 INNER_MARK = b"^"
 _NO_ADDRESS = b"0x0"
+_USER_FRAMES = b"-"
 _MAX_ADDRESS_LENGTH = 19  # of libdtrace's buffer for an address without a name
 
 
@@ -168,32 +169,36 @@ def _may_be_in_a_field(data: Any, offset: int) -> bool:
 def with_inner_frames(lines: list[bytes]) -> list[bytes]:
     """Return the frames of a stack, leaf first, from lines that may begin with ``^FRAME`` lines.
 
-    These are the innermost frames. The stack may begin anywhere among them, or lack all, and a
-    stack of a sample begins with the first of them in any case::
+    These are the innermost frames. The stack lacks none, some or all of them. That of a sample has
+    the first in any case. It may also end before they do, if its length is limited::
 
         ^a ^b ^c    c d e      a b c d e
         ^a ^b ^c    a c d e    a b c d e
+        ^a ^b ^c    a b        a b c
         ^a          b c        a b c
+
+    Frames of the program, which follow a ``-``, stay as they are.
     """
     count = 0
     while count < len(lines) and lines[count].startswith(INNER_MARK):
         count += 1
     if not count:
         return lines
-    stack = lines[count:]
     inner = [line.removeprefix(INNER_MARK) for line in lines[:count]]
     inner = [frame for frame in inner if frame != _NO_ADDRESS]
-    names = [line.strip() for line in stack[: len(inner) + 1]]
+    end = lines.index(_USER_FRAMES, count) if _USER_FRAMES in lines else len(lines)
+    stack, rest = lines[count:end], lines[end:]
     leaf: list[bytes] = []
-    if inner and names and _is_same(inner[0], names[0]):
-        leaf, inner = stack[:1], inner[1:]
-        stack, names = stack[1:], names[1:]
+    if inner and stack and _is_same(inner[0], stack[0].strip()):
+        leaf, inner, stack = stack[:1], inner[1:], stack[1:]
     for index in range(len(inner)):
-        overlap = inner[index:]
-        if len(names) >= len(overlap) and all(map(_is_same, overlap, names)):
-            inner = inner[:index]
-            break
-    return [*leaf, *map(_whole, inner), *stack]
+        pairs = [(one, two.strip()) for one, two in zip(inner[index:], stack, strict=False)]
+        is_whole = len(pairs) == len(stack)  # then there is nothing else to tell them apart by
+        is_certain = is_whole or not all(_is_cut(one) for one, _ in pairs)
+        if pairs and is_certain and all(_is_same(*pair) for pair in pairs):
+            beyond = inner[index + len(pairs) :]
+            return [*leaf, *map(_whole, inner[:index]), *stack, *map(_whole, beyond), *rest]
+    return [*leaf, *map(_whole, inner), *stack, *rest]
 
 
 def _is_same(inner: bytes, frame: bytes) -> bool:

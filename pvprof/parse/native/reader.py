@@ -2,7 +2,7 @@ r"""pvprof's own grammar, as the D programs print it that pvprof generates.
 
 ::
 
-    #pvprof 1 offcpu stock ns 0.1.0 frames=32        grammar, mode, variant, unit, version of pvprof
+    #pvprof 2 offcpu stock ns 0.1.0 frames=32        grammar, mode, variant, unit, version of pvprof
                                                      and the maximum number of frames in a stack
     #begin 261815987980 1795372027596348298          monotonic and wall clock, ns
     > turnstile name=9:vm object class=2:rw          a mechanism and fields: `fields`
