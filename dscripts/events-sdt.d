@@ -25,7 +25,7 @@ kernel:profile:turnstile:block
 {
 	this->name = stringof(args[0]->lo_name);
 	this->class = stringof(args[2]);
-	printf("S %d %d %d %d turnstile %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], args[1] != NULL ? args[1]->td_tid : 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller);
+	printf("S %d %d %d %d turnstile %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a %x\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], args[1] != NULL ? args[1]->td_tid : 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller, caller);
 	stack();
 	printf(".\n");
 }
@@ -41,7 +41,7 @@ kernel:profile:sleepq:block
 {
 	this->name = stringof(args[1]);
 	this->class = stringof(args[2]);
-	printf("S %d %d %d %d sleepq %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller);
+	printf("S %d %d %d %d sleepq %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a %x\n", timestamp, tid, pid, cpu, (uintptr_t)args[0], 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller, caller);
 	stack();
 	printf(".\n");
 }

@@ -25,7 +25,7 @@ sched:::sleep
 {
 	this->name = stringof(curthread->td_lockname);
 	this->class = (`lock_classes[(curthread->td_blocked->ts_lockobj->lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(curthread->td_blocked->ts_lockobj->lo_flags >> 24) & 0xf]->lc_name) : "");
-	printf("S %d %d %d %d turnstile %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_blocked->ts_lockobj, curthread->td_blocked->ts_owner != NULL ? curthread->td_blocked->ts_owner->td_tid : 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller);
+	printf("S %d %d %d %d turnstile %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a %x\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_blocked->ts_lockobj, curthread->td_blocked->ts_owner != NULL ? curthread->td_blocked->ts_owner->td_tid : 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller, caller);
 	stack();
 	printf(".\n");
 }
@@ -35,7 +35,7 @@ sched:::sleep
 {
 	this->name = stringof(curthread->td_wmesg);
 	this->class = (((uintptr_t)curthread->td_wchan & (sizeof (uintptr_t) - 1)) == 0 && ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg) ? (`lock_classes[(((struct lock_object *)curthread->td_wchan)->lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(((struct lock_object *)curthread->td_wchan)->lo_flags >> 24) & 0xf]->lc_name) : "") : "";
-	printf("S %d %d %d %d sleepq %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_wchan, 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller);
+	printf("S %d %d %d %d sleepq %x %d name=%d:%s class=%d:%s exec=%d:%s\n^%a %x\n", timestamp, tid, pid, cpu, (uintptr_t)curthread->td_wchan, 0, strlen(this->name), this->name, strlen(this->class), this->class, strlen(execname), execname, caller, caller);
 	stack();
 	printf(".\n");
 }

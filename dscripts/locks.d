@@ -27,8 +27,8 @@ lockstat:::thread-spin
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
 	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
-	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
@@ -38,8 +38,8 @@ lockstat:::rw-spin
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
 	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
-	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
@@ -49,8 +49,8 @@ lockstat:::sx-spin
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
 	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
-	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
@@ -59,14 +59,14 @@ lockstat:::lockmgr-block
 {
 	this->name = stringof(args[0]->lock_object.lo_name);
 	this->class = (`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf] != NULL ? stringof(`lock_classes[(args[0]->lock_object.lo_flags >> 24) & 0xf]->lc_name) : "");
-	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[1]);
-	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@wait_ns[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = sum(args[1]);
+	@wait_n[probename, strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = count();
 	@wait_by[probename, strlen(this->name), this->name, strlen(this->class), this->class] = quantize(args[1]);
 }
 
 dtrace:::END
 {
-	printa("> %s name=%d:%s class=%d:%s\n^%a%k= %@d %@d\n", @wait_ns, @wait_n);
+	printa("> %s name=%d:%s class=%d:%s\n^%a %x%k= %@d %@d\n", @wait_ns, @wait_n);
 	printa("? %s name=%d:%s class=%d:%s%@d.\n", @wait_by);
 	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -24,8 +24,8 @@ kernel:profile:turnstile:wakeup
 {
 	this->name = stringof(args[0]->lo_name);
 	this->class = stringof(args[3]);
-	@turnstile_ns[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[2]);
-	@turnstile_n[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@turnstile_ns[strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = sum(args[2]);
+	@turnstile_n[strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = count();
 }
 
 kernel:profile:sleepq:wakeup
@@ -33,13 +33,13 @@ kernel:profile:sleepq:wakeup
 {
 	this->name = stringof(args[1]);
 	this->class = stringof(args[3]);
-	@sleepq_ns[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = sum(args[2]);
-	@sleepq_n[strlen(this->name), this->name, strlen(this->class), this->class, caller, stack()] = count();
+	@sleepq_ns[strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = sum(args[2]);
+	@sleepq_n[strlen(this->name), this->name, strlen(this->class), this->class, caller, caller, stack()] = count();
 }
 
 dtrace:::END
 {
-	printa("> turnstile name=%d:%s class=%d:%s\n^%a%k= %@d %@d\n", @turnstile_ns, @turnstile_n);
-	printa("> sleepq name=%d:%s class=%d:%s\n^%a%k= %@d %@d\n", @sleepq_ns, @sleepq_n);
+	printa("> turnstile name=%d:%s class=%d:%s\n^%a %x%k= %@d %@d\n", @turnstile_ns, @turnstile_n);
+	printa("> sleepq name=%d:%s class=%d:%s\n^%a %x%k= %@d %@d\n", @sleepq_ns, @sleepq_n);
 	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -42,7 +42,7 @@ profile:::profile-997
 	this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack + curthread->td_kstack_pages * 4096 ? this->frame : 0;
 	this->frame6 = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0;
 	this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0;
-	@kernel_n[strlen(execname), execname, arg0, this->frame1, this->frame2, this->frame3, this->frame4, this->frame5, this->frame6, stack()] = count();
+	@kernel_n[strlen(execname), execname, arg0, arg0, this->frame1, this->frame1, this->frame2, this->frame2, this->frame3, this->frame3, this->frame4, this->frame4, this->frame5, this->frame5, this->frame6, this->frame6, stack()] = count();
 }
 
 profile:::profile-997
@@ -53,7 +53,7 @@ profile:::profile-997
 
 dtrace:::END
 {
-	printa("> on-cpu exec=%d:%s\n^%a\n^%a\n^%a\n^%a\n^%a\n^%a\n^%a%k= %@d\n", @kernel_n);
+	printa("> on-cpu exec=%d:%s\n^%a %x\n^%a %x\n^%a %x\n^%a %x\n^%a %x\n^%a %x\n^%a %x%k= %@d\n", @kernel_n);
 	printa("> user exec=%d:%s%k= %@d\n", @user_n);
 	printf("#end %d %d\n", timestamp, walltimestamp);
 }

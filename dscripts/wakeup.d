@@ -32,12 +32,12 @@ sched:::wakeup
 	this->ns = timestamp - since[args[0]];
 	this->why = args[0]->td_blocked != NULL ? args[0]->td_lockname : args[0]->td_wmesg;
 	since[args[0]] = 0;
-	@wake_ns[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, caller, stack()] = sum(this->ns);
-	@wake_n[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, caller, stack()] = count();
+	@wake_ns[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, caller, caller, stack()] = sum(this->ns);
+	@wake_n[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, caller, caller, stack()] = count();
 }
 
 dtrace:::END
 {
-	printa("> wakeup name=%d:%s sleeper=%d:%s exec=%d:%s\n^%a%k= %@d %@d\n", @wake_ns, @wake_n);
+	printa("> wakeup name=%d:%s sleeper=%d:%s exec=%d:%s\n^%a %x%k= %@d %@d\n", @wake_ns, @wake_n);
 	printf("#end %d %d\n", timestamp, walltimestamp);
 }

@@ -23,7 +23,8 @@ def lines(frames: list[str], indent: str) -> str:
 
 def printed(frames: list[str], lost: int, indent: str) -> str:
     """Return the caller and the stack as dtrace prints them; the stack lacks `lost` frames."""
-    return f"^kernel`{frames[0]}+0x1f\n{indent and chr(10)}{lines(frames[lost:], indent)}"
+    caller = f"^kernel`{frames[0]}+0x1f ffffffff80446640\n"
+    return f"{caller}{indent and chr(10)}{lines(frames[lost:], indent)}"
 
 
 def expected(frames: list[str]) -> Stack:
@@ -81,8 +82,8 @@ def test_a_sample_has_each_frame_once_however_many_the_provider_skipped(
     chain: list[str], known: int, lost: int, limit: int
 ) -> None:
     lost = min(lost, known - 1, len(chain) - 1)
-    inner = [f"^kernel`{name}+0x1f" for name in chain[:known]]
-    inner += ["^0x0"] * (known - len(inner))
+    inner = [f"^kernel`{name}+0x1f ffffffff80446640" for name in chain[:known]]
+    inner += ["^0x0 0"] * (known - len(inner))
     printed_frames = [chain[0], *chain[1 + lost :]][:limit]
     reached = max(known, lost + limit) if limit > 1 else known
     stack = lines(printed_frames, "")
@@ -93,7 +94,7 @@ def test_a_sample_has_each_frame_once_however_many_the_provider_skipped(
     assert [found for _, found, _ in parsed.profiles["samples", False]] == [whole]
 
 
-def test_an_address_that_dtrace_cut_off_is_the_one_of_the_stack_or_unknown() -> None:
+def test_an_address_cut_off_without_its_number_is_the_one_of_the_stack_or_unknown() -> None:
     cut, whole = "kernel`0xffffffff80", "kernel`0xffffffff8070b968"
     inner = f"> on-cpu exec=1:x\n^kernel`f+0x1\n^{cut}\n"
     for stack, frame in ((f"kernel`f+0x1\n{whole}\n", whole), ("", "kernel`[unknown]")):
@@ -101,6 +102,17 @@ def test_an_address_that_dtrace_cut_off_is_the_one_of_the_stack_or_unknown() -> 
         parsed = read(text.encode(), "x", ReadOptions())
         found = [stack for _, stack, _ in parsed.profiles["samples", False]]
         assert found == [Stack(f"{frame};kernel`f")]
+
+
+def test_an_address_without_a_name_is_whole_by_the_number_behind_it() -> None:
+    inner = "> on-cpu exec=1:x\n^kernel`f+0x1 ffffffff80446640\n"
+    inner += "^kernel`0xffffffff80 ffffffff8070b968\n^0x0 0\n"
+    whole = "kernel`0xffffffff8070b968"
+    for stack in ("", "kernel`f+0x1\n", f"{whole}\n", f"kernel`f+0x1\n{whole}\n"):
+        text = f"#pvprof 2 oncpu amd64 samples 0.1.0\n#begin 1 2\n{inner}{stack}= 7\n{END}"
+        parsed = read(text.encode(), "x", ReadOptions())
+        found = [stack for _, stack, _ in parsed.profiles["samples", False]]
+        assert found == [Stack(f"{whole};kernel`f")]
 
 
 @pytest.mark.parametrize(

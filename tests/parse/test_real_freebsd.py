@@ -110,6 +110,14 @@ def test_samples_have_the_callers_of_what_was_interrupted(path: Path) -> None:
     assert [stack for stack in spinning if stack[1] in FAR_CALLERS] == []
 
 
+def test_addresses_without_a_name_are_whole_and_named_by_the_symbols() -> None:
+    path = FIXTURES / "freebsd-13.2-grammar-2" / "patched-oncpu.pvprof"
+    with gzip.open(path / "raw.out.gz", "rt", errors="replace") as file:
+        assert "^kernel`0xffffffff80 ffffffff80" in file.read()
+    names = {name for stack in functions(path) for name in stack}
+    assert not any(re.match(r"\[unknown\]|0x", name) for name in names)
+
+
 def test_three_tools_that_measured_one_run_agree(run: RunCommand) -> None:
     folder = FIXTURES / "freebsd-13.2-three-tools"
     names = ("locks.out.gz", "lockstat.txt.gz", "lock-profiling.txt.gz")

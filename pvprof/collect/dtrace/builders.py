@@ -302,7 +302,7 @@ def _sleep_record(
     and `lock_class` are D strings.
     """
     strings = _printed("this->name", "this->class", "execname")
-    values = ", ".join(["timestamp", "tid", "pid", "cpu", *details, *strings, "caller"])
+    values = ", ".join(["timestamp", "tid", "pid", "cpu", *details, *strings, *_CALLER, *_CALLER])
     line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s{INNER_FRAME}"
     body = (
         f"this->name = {name}",
@@ -317,7 +317,7 @@ def _sleep_record(
 def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:
     if not options.wakers:
         return []
-    strings = (*_printed("execname"), "caller")
+    strings = (*_printed("execname"), *_CALLER, *_CALLER)
     values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *strings])
     line = f"W %d %d %d %d exec=%d:%s{INNER_FRAME}"
     return [

@@ -33,8 +33,11 @@ class Clause:
         return "\n".join([*lines, "{", *(f"\t{statement};" for statement in self.body), "}"])
 
 
-INNER_FRAME = r"\n^%a"
-"""How a frame is printed that the stack may lack, before the stack."""
+INNER_FRAME = r"\n^%a %x"
+"""How a frame is printed that the stack may lack, before the stack; it takes the address twice.
+
+``%a`` cuts an address without a name off, so the number follows it.
+"""
 
 KeyParts = tuple[tuple[str, str], ...]
 """Parts of an aggregation's key: (field name, D string); the name ``""`` is the mechanism's."""
@@ -61,7 +64,8 @@ class Aggregation:
 
     def update(self, value: str | None) -> list[str]:
         """Return the statements that add an event; without a value it is only counted."""
-        key = ", ".join([*_parts(self.key), *self.inner_frames, *self.stacks])
+        inner = [frame for frame in self.inner_frames for _ in ("%a", "%x")]
+        key = ", ".join([*_parts(self.key), *inner, *self.stacks])
         if value is None:
             return [f"@{self.name}_n[{key}] = count()"]
         return [f"@{self.name}_ns[{key}] = sum({value})", f"@{self.name}_n[{key}] = count()"]

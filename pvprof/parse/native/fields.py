@@ -184,7 +184,7 @@ def with_inner_frames(lines: list[bytes]) -> list[bytes]:
         count += 1
     if not count:
         return lines
-    inner = [line.removeprefix(INNER_MARK) for line in lines[:count]]
+    inner = [_inner_frame(line) for line in lines[:count]]
     inner = [frame for frame in inner if frame != _NO_ADDRESS]
     end = lines.index(_USER_FRAMES, count) if _USER_FRAMES in lines else len(lines)
     stack, rest = lines[count:end], lines[end:]
@@ -201,8 +201,16 @@ def with_inner_frames(lines: list[bytes]) -> list[bytes]:
     return [*leaf, *map(_whole, inner), *stack, *rest]
 
 
+def _inner_frame(line: bytes) -> bytes:
+    """Return the frame of a ``^FRAME ADDRESS`` line; ``%a`` cuts an address without a name off."""
+    frame, _, address = line.removeprefix(INNER_MARK).rpartition(b" ")
+    if not frame:  # recordings of before have no number
+        return address
+    return frame.partition(b"`")[0] + b"`0x" + address if _is_cut(frame) else frame
+
+
 def _is_same(inner: bytes, frame: bytes) -> bool:
-    """Tell whether two lines are one frame: ``%a`` cuts an address without a name off."""
+    """Tell whether two lines are one frame, or the first is the beginning of the other."""
     return inner == frame or (_is_cut(inner) and frame.startswith(inner))
 
 
