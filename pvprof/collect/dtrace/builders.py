@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvprof.collect.dtrace.syntax import INNER_FRAME, Aggregation, Clause, KeyParts
+from pvprof.collect.dtrace.syntax import INNER_FRAME, Aggregation, Clause, KeyParts, inner_values
 from pvprof.collect.options import ProgramOptions
 
 _WHY = "curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg"
@@ -61,6 +61,14 @@ def _class_of(flags: str) -> str:
     """
     lock_class = f"`lock_classes[({flags} >> 24) & 0xf]"  # LO_CLASSMASK
     return f'({lock_class} != NULL ? stringof({lock_class}->lc_name) : "")'
+
+
+_LOCK_KEY = (("name", "this->name"), ("class", "this->class"))
+
+
+def _set_names(name: str, lock_class: str) -> tuple[str, str]:
+    """Return the statements that set what `_LOCK_KEY` uses: each string is copied once."""
+    return f"this->name = {name}", f"this->class = {lock_class}"
 
 
 class DFilter:
@@ -106,7 +114,7 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
     waits = Aggregation(
         "wait",
         "%s",
-        (("", "this->how"), ("name", "this->name"), ("class", "this->class"), *_process(options)),
+        (("", "this->how"), *_LOCK_KEY, *_process(options)),
         _stacks(options),
     )
     sleep = Clause(
@@ -126,16 +134,18 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
         ),
     )
     lock = "((struct lock_object *)this->what)"
+    how = f'{{}} == {_TURNSTILE} ? "turnstile" : "sleepq"'
     elapsed = "timestamp - (self->start >> 2)"
     copy = ("this->start = self->start", "this->what = self->what")
     # The variables are cleared before a lock is read: a fault would end the clause.
     take = (
         "this->ns = timestamp - (this->start >> 2)",
         "this->kind = this->start & 3",
-        f'this->how = this->kind == {_TURNSTILE} ? "turnstile" : "sleepq"',
-        f"this->name = this->kind == {_MESSAGE} ? stringof((char *)this->what) :"
-        f" stringof({lock}->lo_name)",
-        f'this->class = this->kind == {_MESSAGE} ? "" : {_class_of(f"{lock}->lo_flags")}',
+        f"this->how = {how.format('this->kind')}",
+        *_set_names(
+            f"this->kind == {_MESSAGE} ? stringof((char *)this->what) : stringof({lock}->lo_name)",
+            f'this->kind == {_MESSAGE} ? "" : {_class_of(f"{lock}->lo_flags")}',
+        ),
     )
     clear = ("self->start = 0", "self->what = 0")
     record = [*waits.update("this->ns"), *_quantize(options, waits, "this->ns")]
@@ -145,7 +155,7 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
         return [sleep, Clause(_RUNNING_AGAIN, (*copy, *clear, *take, *record), waited)], results
     short = Clause(
         _RUNNING_AGAIN,
-        _set_aside(f'(self->start & 3) == {_TURNSTILE} ? "turnstile" : "sleepq"', elapsed),
+        _set_aside(how.format("(self->start & 3)"), elapsed),
         (*waited, f"{elapsed} < {options.min_wait_ns}"),
     )
     long = Clause(
@@ -162,11 +172,11 @@ def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
         waits = Aggregation(
             mechanism,
             mechanism,
-            (("name", "this->name"), ("class", "this->class"), *_process(options)),
+            (*_LOCK_KEY, *_process(options)),
             _stacks(options),
             inner_frames=_CALLER,
         )
-        names = (f"this->name = stringof({name})", "this->class = stringof(args[3])")
+        names = _set_names(f"stringof({name})", "stringof(args[3])")
         body = (*names, *waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
         clauses += _by_length(
             (f"kernel:profile:{mechanism}:wakeup",),
@@ -183,20 +193,12 @@ def _locks(threads: DFilter, options: ProgramOptions) -> _Parts:
     waits = Aggregation(
         "wait",
         "%s",
-        (
-            ("", "probename"),
-            ("name", "this->name"),
-            ("class", "this->class"),
-            *_process(options),
-        ),
+        (("", "probename"), *_LOCK_KEY, *_process(options)),
         _stacks(options),
         inner_frames=_CALLER,
     )
-    # Each string is copied once, not for every place in a key.
-    names = (
-        "this->name = stringof(args[0]->lock_object.lo_name)",
-        f"this->class = {_class_of('args[0]->lock_object.lo_flags')}",
-    )
+    lock = "args[0]->lock_object"
+    names = _set_names(f"stringof({lock}.lo_name)", _class_of(f"{lock}.lo_flags"))
     body = (*names, *waits.update("args[1]"), *_quantize(options, waits, "args[1]"))
     clauses: list[Clause] = []
     for probe_names in (  # one clause for each type of args[0]
@@ -302,11 +304,12 @@ def _sleep_record(
     and `lock_class` are D strings.
     """
     strings = _printed("this->name", "this->class", "execname")
-    values = ", ".join(["timestamp", "tid", "pid", "cpu", *details, *strings, *_CALLER, *_CALLER])
+    values = ", ".join(
+        ["timestamp", "tid", "pid", "cpu", *details, *strings, *inner_values(_CALLER)]
+    )
     line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s{INNER_FRAME}"
     body = (
-        f"this->name = {name}",
-        f"this->class = {lock_class}",
+        *_set_names(name, lock_class),
         f'printf("{line}\\n", {values})',
         "stack()",
         r'printf(".\n")',
@@ -317,7 +320,7 @@ def _sleep_record(
 def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:
     if not options.wakers:
         return []
-    strings = (*_printed("execname"), *_CALLER, *_CALLER)
+    strings = (*_printed("execname"), *inner_values(_CALLER))
     values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *strings])
     line = f"W %d %d %d %d exec=%d:%s{INNER_FRAME}"
     return [

@@ -39,6 +39,12 @@ INNER_FRAME = r"\n^%a %x"
 ``%a`` cuts an address without a name off, so the number follows it.
 """
 
+
+def inner_values(frames: tuple[str, ...]) -> list[str]:
+    """Return the values that `INNER_FRAME` takes for each of these D expressions."""
+    return [value for frame in frames for value in (frame, frame)]
+
+
 KeyParts = tuple[tuple[str, str], ...]
 """Parts of an aggregation's key: (field name, D string); the name ``""`` is the mechanism's."""
 
@@ -64,7 +70,7 @@ class Aggregation:
 
     def update(self, value: str | None) -> list[str]:
         """Return the statements that add an event; without a value it is only counted."""
-        inner = [frame for frame in self.inner_frames for _ in ("%a", "%x")]
+        inner = inner_values(self.inner_frames)
         key = ", ".join([*_parts(self.key), *inner, *self.stacks])
         if value is None:
             return [f"@{self.name}_n[{key}] = count()"]

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvprof.model.profile import Key
+from pvprof.model.stacks import DELIMITER
 from pvprof.parse.line_cache import FallBackError
-from pvprof.parse.text.frames import decode
+from pvprof.parse.text.frames import UNKNOWN_FRAME, decode
 
 _FIELD = re.compile(rb"([a-z]+)=([0-9]{1,5}):")
 # Long fields are rare, so few of the lengths that are far away have to be checked.
@@ -51,7 +52,7 @@ _SAFE = re.compile(
 
 INNER_MARK = b"^"
 _NO_ADDRESS = b"0x0"
-_USER_FRAMES = b"-"
+DELIMITER_LINE = DELIMITER.encode()
 _MAX_ADDRESS_LENGTH = 19  # of libdtrace's buffer for an address without a name
 
 
@@ -186,7 +187,7 @@ def with_inner_frames(lines: list[bytes]) -> list[bytes]:
         return lines
     inner = [_inner_frame(line) for line in lines[:count]]
     inner = [frame for frame in inner if frame != _NO_ADDRESS]
-    end = lines.index(_USER_FRAMES, count) if _USER_FRAMES in lines else len(lines)
+    end = lines.index(DELIMITER_LINE, count) if DELIMITER_LINE in lines else len(lines)
     stack, rest = lines[count:end], lines[end:]
     leaf: list[bytes] = []
     if inner and stack and _is_same(inner[0], stack[0].strip()):
@@ -219,4 +220,6 @@ def _is_cut(inner: bytes) -> bool:
 
 
 def _whole(inner: bytes) -> bytes:
-    return inner.partition(b"`")[0] + b"`[unknown]" if _is_cut(inner) else inner
+    if not _is_cut(inner):
+        return inner
+    return inner.partition(b"`")[0] + f"`{UNKNOWN_FRAME}".encode()

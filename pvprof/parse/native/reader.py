@@ -35,6 +35,7 @@ from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.line_cache import FallBackError, LineCache
 from pvprof.parse.native.fields import (
     BEGINNING,
+    DELIMITER_LINE,
     INNER_MARK,
     CutOffError,
     DamagedError,
@@ -64,7 +65,6 @@ _PLAIN_FRAME = re.compile(rb"[A-Za-z_][^`\n]*`[^\n]*|0x[0-9a-f]+")
 _MESSAGE = (b"dtrace: ", b"lockstat: ")
 _RESUMPTION = re.compile(BEGINNING.pattern + rb"|dtrace: |lockstat: ")
 _STRAY = "lines that belong to no record were left out"
-_DELIMITER = DELIMITER.encode()
 
 Body = tuple[list[bytes], bytes, int]
 """The lines of a record, the line that closes it, and the offset of the next record."""
@@ -158,8 +158,8 @@ class NativeReader:
         if not text:
             return stack_of(())
         lines = with_inner_frames(text.split(b"\n"))[::-1]
-        if _DELIMITER in lines:
-            index = lines.index(_DELIMITER)
+        if DELIMITER_LINE in lines:
+            index = lines.index(DELIMITER_LINE)
             user, kernel = lines[:index], lines[index + 1 :]
             if not user or not kernel:
                 raise FallBackError
@@ -221,7 +221,7 @@ class NativeReader:
         key = record_key(head.words[0], head.fields)
         refusal = why_not_measured(values)
         if refusal is None:
-            self._add(key, self._stack(with_inner_frames(lines)), values)
+            self._add(key, self._stack(lines), values)
         else:
             subject = quote(key.name or key.execname or "a stack")
             line = self._source.line_of(self._offset + start)
@@ -253,7 +253,7 @@ class NativeReader:
         frames = [line for line in lines if line.startswith((b" ", INNER_MARK))]
         for _ in range(len(lines) - len(frames)):  # stack() prints no frame without blanks
             self._note("stray-lines", _STRAY, start, "loss")
-        stack = self._stack(with_inner_frames(frames))
+        stack = self._stack(frames)
         if head.letter == b"S":
             key = record_key(head.words[4], head.fields)
             is_added = self._recorder.add_sleep(sleep_of(head.words), key, stack)
@@ -298,8 +298,8 @@ class NativeReader:
     def _stack(self, lines: list[bytes]) -> Stack:
         """Return the stack of these lines: frames and the delimiter, leaf first."""
         parts: list[list[Frame]] = [[]]
-        for line in lines:
-            if line == _DELIMITER:
+        for line in with_inner_frames(lines):
+            if line == DELIMITER_LINE:
                 parts.append([])
             else:
                 parts[-1].extend(self._names[line])
