@@ -24,22 +24,23 @@ profile:::profile-997
 /arg0 != 0 && pid != $pid/
 {
 	this->frame = (uintptr_t)curthread->td_intr_frame->tf_rbp;
-	this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack + curthread->td_kstack_pages * 4096 ? this->frame : 0;
+	this->top = curthread->td_kstack + curthread->td_kstack_pages * 4096;
+	this->frame = this->frame > curthread->td_kstack && this->frame < this->top ? this->frame : 0;
 	this->frame1 = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0;
 	this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0;
-	this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack + curthread->td_kstack_pages * 4096 ? this->frame : 0;
+	this->frame = this->frame > curthread->td_kstack && this->frame < this->top ? this->frame : 0;
 	this->frame2 = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0;
 	this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0;
-	this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack + curthread->td_kstack_pages * 4096 ? this->frame : 0;
+	this->frame = this->frame > curthread->td_kstack && this->frame < this->top ? this->frame : 0;
 	this->frame3 = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0;
 	this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0;
-	this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack + curthread->td_kstack_pages * 4096 ? this->frame : 0;
+	this->frame = this->frame > curthread->td_kstack && this->frame < this->top ? this->frame : 0;
 	this->frame4 = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0;
 	this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0;
-	this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack + curthread->td_kstack_pages * 4096 ? this->frame : 0;
+	this->frame = this->frame > curthread->td_kstack && this->frame < this->top ? this->frame : 0;
 	this->frame5 = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0;
 	this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0;
-	this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack + curthread->td_kstack_pages * 4096 ? this->frame : 0;
+	this->frame = this->frame > curthread->td_kstack && this->frame < this->top ? this->frame : 0;
 	this->frame6 = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0;
 	this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0;
 	@kernel_n[strlen(execname), execname, arg0, arg0, this->frame1, this->frame1, this->frame2, this->frame2, this->frame3, this->frame3, this->frame4, this->frame4, this->frame5, this->frame5, this->frame6, this->frame6, stack()] = count();

@@ -10,6 +10,7 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +18,12 @@ import pytest
 from conftest import RECORDINGS
 from target.harness import SHELLS, Outcome, Running, StandIn, plan_for, wait_until
 
+from pvprof.collect import recorder as recorder_module
 from pvprof.collect.recorder import recorder
 
 pytestmark = pytest.mark.slow
+
+RECORDER_TEXT = Path(recorder_module.__file__).with_name("sh") / "recorder.sh"
 
 FALLEN_BACK = "pvprof: note: recorded with offcpu: this kernel has no kernel:profile probes"
 
@@ -605,3 +609,33 @@ def test_a_killed_recorder_does_not_block_the_next_one(target: StandIn) -> None:
     done = target.run(plan_for("offcpu", "true"))
     assert done.manifest["complete"] is True
     assert done.left == []
+
+
+SLOW_FORK = """
+import os, pathlib, sys
+held = bytearray(b"x") * (512 << 20)
+pathlib.Path(sys.argv[1]).touch()
+if os.fork() == 0:
+    os.execlp("sleep", "sleep", sys.argv[2])
+os.wait()
+"""
+"""A fork that takes some 10 ms, as the page tables of 512 MiB are copied."""
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"]], ids=SHELLS)
+def test_a_child_that_is_being_forked_while_the_tree_is_stopped_does_not_escape(
+    tmp_path: Path, shell: list[str]
+) -> None:
+    text = RECORDER_TEXT.read_text()
+    program, ready = tmp_path / "fork.py", tmp_path / "ready"
+    program.write_text(SLOW_FORK)
+    seconds = f"60.{os.getpid()}"  # only this test's processes have it
+    for round_number in range(8):
+        ready.unlink(missing_ok=True)
+        wait = f"until [ -e {ready} ]; do :; done; sleep 0.0{round_number:02}"
+        start = f"{sys.executable} {program} {ready} {seconds} & top=$!"
+        subprocess.run([*shell, "-c", f"{text}\n{start}\n{wait}\nkill_tree $top"], check=True)
+    listed = subprocess.check_output(["ps", "-A", "-o", "state=,args="], text=True)
+    left = [line for line in listed.splitlines() if f"sleep {seconds}" in line]
+    subprocess.run(["pkill", "-KILL", "-f", f"sleep {seconds}"], check=False)
+    assert left == []

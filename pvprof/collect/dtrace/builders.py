@@ -342,11 +342,14 @@ def _oncpu(threads: DFilter, options: ProgramOptions) -> _Parts:
 
 def _oncpu_amd64(threads: DFilter, options: ProgramOptions) -> _Parts:
     numbers = range(1, _INNER_FRAMES + 1)
-    walk = ["this->frame = (uintptr_t)curthread->td_intr_frame->tf_rbp"]
+    walk = [
+        "this->frame = (uintptr_t)curthread->td_intr_frame->tf_rbp",
+        "this->top = curthread->td_kstack + curthread->td_kstack_pages * 4096",
+    ]
     for number in numbers:
         walk += [
-            "this->frame = this->frame > curthread->td_kstack && this->frame < curthread->td_kstack"
-            " + curthread->td_kstack_pages * 4096 ? this->frame : 0",
+            "this->frame = this->frame > curthread->td_kstack && this->frame < this->top"
+            " ? this->frame : 0",
             f"this->frame{number} = this->frame != 0 ? *(uintptr_t *)(this->frame + 8) : 0",
             "this->frame = this->frame != 0 ? *(uintptr_t *)this->frame : 0",
         ]

@@ -67,11 +67,12 @@ is_alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
 
 state_of() { ps -o state= -p "$1" 2>/dev/null; }
 
-# Print a process and all that descend from it.
+# Print the state of a process and of all that descend from it: STATE PID.
 tree_of() {
-	ps -A -o pid= -o ppid= | awk -v top="$1" '
-		{ parent[$1] = $2 }
+	ps -A -o pid= -o ppid= -o state= | awk -v top="$1" '
+		{ parent[$1] = $2; state[$1] = substr($3, 1, 1) }
 		END {
+			if (!(top in parent)) exit
 			tree[top] = 1
 			do {
 				grown = 0
@@ -79,19 +80,34 @@ tree_of() {
 					if (!(child in tree) && (parent[child] in tree))
 						grown = tree[child] = 1
 			} while (grown)
-			for (child in tree) print child
-		}' | sort -n
+			for (child in tree) print state[child], child
+		}' | sort -n -k 2
 }
 
 # Stop a process and all that descend from it; sets tree. A running process may fork, and a child
-# whose parent dies is lost from the tree: so all are stopped before any is signalled.
+# whose parent dies is lost from the tree: so all are stopped before any is signalled. A process
+# inside fork(2) stops only afterwards, and ps(1) lists processes before it asks for their states:
+# so one more list is made after all were seen stopped.
 hold_tree() {
-	held=''
-	tree=$(tree_of "$1")
-	while [ "$tree" != "$held" ]; do
-		for process in $tree; do kill -s STOP "$process" 2>/dev/null; done
-		held=$tree
-		tree=$(tree_of "$1")
+	patience=10
+	held='' before=unknown
+	while :; do
+		listed=$(tree_of "$1")
+		tree=$(echo "$listed" | awk '{ print $2 }')
+		running=$(echo "$listed" | grep -v '^[TtZ]')
+		if [ "$tree" != "$held" ]; then
+			# shellcheck disable=SC2086
+			kill -s STOP $tree 2>/dev/null
+			held=$tree
+		elif [ -z "$before$running" ]; then
+			return 0
+		elif [ -n "$running" ]; then
+			# Not for ever: the parent of a vfork(2) cannot stop before its child has begun.
+			[ "$patience" -gt 0 ] || return 0
+			patience=$((patience - 1))
+			sleep 0.1
+		fi
+		before=$running
 	done
 }
 
