@@ -22,24 +22,24 @@ dtrace:::BEGIN
 
 /*
  * The lock, or the wait message, which the waker clears. Which of them, and on
- * what queue, is in the low bits of the time: each variable costs.
+ * what queue, is in the low bits of the time: each variable costs. They are
+ * never set to 0: that frees them, and to allocate them again costs more.
  */
 sched:::sleep
 /(curthread->td_proc->p_flag & 0x4) == 0 && pid != $pid/
 {
 	this->kind = curthread->td_blocked != NULL ? 2 : (((uintptr_t)curthread->td_wchan & (sizeof (uintptr_t) - 1)) == 0 && ((struct lock_object *)curthread->td_wchan)->lo_name == curthread->td_wmesg ? 1 : 0);
-	self->start = (timestamp << 2) | this->kind;
-	self->what = this->kind == 2 ? (uintptr_t)curthread->td_blocked->ts_lockobj : this->kind == 1 ? (uintptr_t)curthread->td_wchan : (uintptr_t)curthread->td_wmesg;
+	start[curthread] = (timestamp << 2) | this->kind;
+	what[curthread] = this->kind == 2 ? (uintptr_t)curthread->td_blocked->ts_lockobj : this->kind == 1 ? (uintptr_t)curthread->td_wchan : (uintptr_t)curthread->td_wmesg;
 }
 
 sched:::on-cpu,
 sched:::remain-cpu
-/(curthread->td_proc->p_flag & 0x4) == 0 && self->start != 0/
+/(curthread->td_proc->p_flag & 0x4) == 0 && start[curthread] > 1/
 {
-	this->start = self->start;
-	this->what = self->what;
-	self->start = 0;
-	self->what = 0;
+	this->start = start[curthread];
+	this->what = what[curthread];
+	start[curthread] = 1;
 	this->ns = timestamp - (this->start >> 2);
 	this->kind = this->start & 3;
 	this->how = this->kind == 2 ? "turnstile" : "sleepq";

@@ -31,25 +31,25 @@ sched:::enqueue
 sched:::off-cpu
 /curthread->td_state == 3 && pid != $pid/
 {
-	self->preempted = timestamp;
+	preempted[curthread] = timestamp;
 }
 
 sched:::on-cpu
-/self->preempted != 0 && pid != $pid/
+/preempted[curthread] > 1 && pid != $pid/
 {
-	this->ns = timestamp - self->preempted;
-	self->preempted = 0;
-	ready[curthread] = 0;
+	this->ns = timestamp - preempted[curthread];
+	preempted[curthread] = 1;
+	ready[curthread] = 1;
 	@preempted_ns[strlen(execname), execname, stack()] = sum(this->ns);
 	@preempted_n[strlen(execname), execname, stack()] = count();
 	@preempted_by = quantize(this->ns);
 }
 
 sched:::on-cpu
-/ready[curthread] != 0 && pid != $pid/
+/ready[curthread] > 1 && pid != $pid/
 {
 	this->ns = timestamp - ready[curthread];
-	ready[curthread] = 0;
+	ready[curthread] = 1;
 	@woken_ns[strlen(execname), execname, stack()] = sum(this->ns);
 	@woken_n[strlen(execname), execname, stack()] = count();
 	@woken_by = quantize(this->ns);

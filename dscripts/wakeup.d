@@ -27,11 +27,11 @@ sched:::sleep
 }
 
 sched:::wakeup
-/since[args[0]] != 0/
+/since[args[0]] > 1/
 {
 	this->ns = timestamp - since[args[0]];
 	this->why = args[0]->td_blocked != NULL ? args[0]->td_lockname : args[0]->td_wmesg;
-	since[args[0]] = 0;
+	since[args[0]] = 1;
 	@wake_ns[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, caller, caller, stack()] = sum(this->ns);
 	@wake_n[strlen(stringof(this->why)), stringof(this->why), strlen(stringof(args[1]->p_comm)), stringof(args[1]->p_comm), strlen(execname), execname, caller, caller, stack()] = count();
 }

@@ -62,8 +62,10 @@ def test_every_program_is_sound_or_an_error_with_a_reason(
     ("sound", "broken", "fault"),
     [
         ("sched:::sleep", "sched:::slep", "unknown probe: sched:::slep"),
-        ("self->what = 0", "this->no = 0", "self->what is never cleared"),
-        ("self->what = this", "this->y = this", "self->what is used before it is set"),
+        ("start[curthread] = 1", "this->no = 1", "start is never reset"),
+        ("start[curthread] = 1", "start[curthread] = 0", "has to allocate the variable again"),
+        ("what[curthread]", "self->what", "a variable by thread id"),
+        ("what[curthread] = this", "this->y = this", "what is used before it is set"),
         ("@wait_n);", "@wait_m);", "@wait_n is never printed"),
         ("this->class, stack()] = count", "stack()] = count", "places for"),
         ("%s name=%d:%s class", "%s name=%s class", "places for 6 keys"),
@@ -88,9 +90,9 @@ def test_programs_whose_probes_carry_all_values_have_no_variable(mode: str) -> N
     assert "dynvarsize" not in text
 
 
-def test_offcpu_of_a_stock_kernel_has_two_thread_local_variables() -> None:
+def test_offcpu_of_a_stock_kernel_has_two_variables_for_each_thread() -> None:
     text = d_program("offcpu").text()
-    assert set(re.findall(r"self->\w+", text)) == {"self->start", "self->what"}
+    assert set(re.findall(r"(\w+)\[curthread\]", text)) == {"start", "what"}
 
 
 @pytest.mark.parametrize("mode", D_PROGRAMS)

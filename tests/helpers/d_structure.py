@@ -126,18 +126,22 @@ def _key(variable: str) -> str:
 
 
 def _check_variables(check: _Check, clauses: list[Clause]) -> None:
-    """Check that variables are set before use, and that lasting ones are cleared."""
-    cleared = set()
+    """Check that variables are set before use, and that those of threads are reset, not freed."""
+    reset, tested = set(), set()
     for number, clause in enumerate(clauses):
         for text in [clause.predicate, *clause.body]:
             bare = re.sub(r"(?:@\w+|args|lock_classes)\[", "(", _STRING.sub("", text))
             for name in map(_key, _VARIABLE.findall(bare)):
                 if check.set_in.get(name, number + 1) > number:
                     check.faults.append(f"{name} is used before it is set: {text}")
-            if re.fullmatch(r"(?:self->\w+|\w+\[.*\]) = 0", text):
-                cleared.add(_key(text.partition(" = ")[0]))
-    lasting = {name for name in check.set_in if not name.startswith("this->")}
-    check.faults += [f"{name} is never cleared" for name in sorted(lasting - cleared)]
+            if "self->" in text:
+                check.faults.append(f"a variable by thread id, of which there are many: {text}")
+            if re.fullmatch(r"\w+\[.*\] = 0", text):
+                check.faults.append(f"the next use has to allocate the variable again: {text}")
+            if re.fullmatch(r"\w+\[.*\] = 1", text):
+                reset.add(_key(text))
+        tested |= set(re.findall(r"(\w+)\[[^]]*(?:\[0\])?\] > 1", clause.predicate))
+    check.faults += [f"{name} is never reset" for name in sorted(tested - reset)]
 
 
 def _check_aggregations(check: _Check, clauses: list[Clause]) -> None:
