@@ -119,22 +119,38 @@ def function_of(name: str) -> Callable[..., Any]:
     return target
 
 
-def _tables(name: str, drawn: str = "") -> dict[Subject, Output]:
-    """Return the outputs of a format that has one renderer for each subject with tables.
+def _data(name: str) -> dict[Subject, Output]:
+    """Return the outputs of a format of data, which has one renderer for each subject with tables.
 
     Args:
-        name: the renderers, as ``module:function`` with ``{}`` for the word of the subject:
-            ``report``, ``comparison`` or ``study``.
-        drawn: the drawers, in the same way; empty if there are none.
+        name: the renderers, as ``module:function`` with ``{}`` for the word of the subject.
     """
     subjects = (
         (Subject.TABLES, "report", "pvprof.views.report_view:build"),
         (Subject.COMPARISON, "comparison", "pvprof.views.comparison:build"),
         (Subject.STUDY, "study", "pvprof.views.study:build"),
     )
+    return {subject: Output(builder, name.format(word)) for subject, word, builder in subjects}
+
+
+def _documents(
+    module: str, comparison: str = "build_summary", drawer: str = ""
+) -> dict[Subject, Output]:
+    """Return the outputs of a format of text, which writes documents of any subject.
+
+    Args:
+        module: has the function ``render``.
+        comparison: the function that builds the document of a comparison.
+        drawer: the function that draws a document, as ``module:function``; empty if there is none.
+    """
+    subjects = (
+        (Subject.TABLES, "report_document:build"),
+        (Subject.COMPARISON, f"comparison_document:{comparison}"),
+        (Subject.STUDY, "study_document:build"),
+    )
     return {
-        subject: Output(builder, name.format(word), drawn.format(word))
-        for subject, word, builder in subjects
+        subject: Output(f"pvprof.views.documents.{builder}", f"{module}:render", drawer)
+        for subject, builder in subjects
     }
 
 
@@ -146,7 +162,7 @@ FORMATS: tuple[Format, ...] = (
         (".txt",),
         "tables for reading",
         {
-            **_tables(f"{_RENDER}.text.terminal:render_{{}}", f"{_RENDER}.text.terminal:draw_{{}}"),
+            **_documents(f"{_RENDER}.text.terminal", "build", f"{_RENDER}.text.terminal:draw"),
             Subject.TREE: Output(
                 f"{_VIEWS}.folded:build_tree",
                 f"{_RENDER}.text.flame_tree:render",
@@ -158,22 +174,36 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "markdown",
         (".md",),
-        "tables for a code review",
-        _tables(f"{_RENDER}.text.markdown:render_{{}}"),
+        "tables for GitHub, GitLab",
+        _documents(f"{_RENDER}.text.markdown"),
+        for_people=True,
+    ),
+    Format(
+        "remarkup",
+        (".remarkup",),
+        "tables for Phabricator (reviews.freebsd.org)",
+        _documents(f"{_RENDER}.text.remarkup"),
+        for_people=True,
+    ),
+    Format(
+        "plain",
+        (".plain.txt",),
+        "72 columns, for mail and commit messages",
+        _documents(f"{_RENDER}.text.plain"),
         for_people=True,
     ),
     Format(
         "csv",
         (".csv",),
         "one line a lock, unscaled",
-        _tables(f"{_RENDER}.data.{{}}:render_csv"),
+        _data(f"{_RENDER}.data.{{}}:render_csv"),
         for_people=False,
     ),
     Format(
         "json",
         (".json",),
         "everything, unscaled",
-        _tables(f"{_RENDER}.data.{{}}:render_json"),
+        _data(f"{_RENDER}.data.{{}}:render_json"),
         for_people=False,
     ),
     Format(

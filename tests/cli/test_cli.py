@@ -20,6 +20,7 @@ from helpers.command_line import RunCommand
 from helpers.flamegraph_file import frames_in, title_of
 from helpers.flamegraph_file import parse as parse_svg
 from helpers.pages import parsed
+from helpers.remarkup import remarkup_tables
 from helpers.viewer_files import check_document, check_trace, nanoseconds, waits_of
 
 from pvprof.cli import COMMANDS
@@ -100,7 +101,7 @@ KEPT_NS = 1_386_252_727  # of EVENTS, by awk too: tests/parse/test_sums.py
 
 
 def kept_in_terminal(text: str) -> int:
-    rule = next(line for line in text.splitlines() if set(line) == {"─"})
+    rule = next(line for line in text.splitlines() if set(line) == {"─", " "})
     heading = text.partition(rule)[0].splitlines()[-1]
     assert heading.startswith("Lock or wait message ")
     assert "|" not in heading
@@ -117,8 +118,24 @@ def kept_in_markdown(text: str) -> int:
     return kept_in_heading(text, "### ")
 
 
-def kept_in_heading(text: str, mark: str) -> int:
-    (value,) = re.findall(rf"^{mark}Kernel waiting on itself: .* s \(([0-9,]+) ns\)$", text, re.M)
+def kept_in_remarkup(text: str) -> int:
+    for table in remarkup_tables(text):
+        assert table.headings
+        assert {len(row) for row in table.rows} == {len(table.headings)}
+    return kept_in_heading(text, "=== ", " ===")
+
+
+def kept_in_plain(text: str) -> int:
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= 72
+    assert text.isascii()
+    assert any(set(line) == {"-", " "} for line in lines)
+    return kept_in_heading(text, "")
+
+
+def kept_in_heading(text: str, mark: str, end: str = "") -> int:
+    pattern = rf"^{mark}Kernel waiting on itself: .* s \(([0-9,]+) ns\){end}$"
+    (value,) = re.findall(pattern, text, re.M)
     return int(value.replace(",", ""))
 
 
@@ -172,6 +189,8 @@ def kept_in_chrome_trace(text: str) -> int:
 KEPT_IN = {
     "terminal": kept_in_terminal,
     "markdown": kept_in_markdown,
+    "remarkup": kept_in_remarkup,
+    "plain": kept_in_plain,
     "csv": kept_in_csv,
     "json": kept_in_json,
     "folded": kept_in_folded,
@@ -347,7 +366,7 @@ def test_no_number_is_cut_and_no_line_is_wider_than_the_terminal(columns: int, n
     printed = on_terminal("report", RECORDINGS / name, columns=columns).decode()
     lines = re.sub(r"\x1b\[[0-9;]*m|\r", "", printed).splitlines()
     assert max(map(len, lines)) <= columns
-    assert "…" not in printed
+    assert not re.search(r"\d…|…\d", printed)
     assert any("vm object" in line for line in lines)
 
 
@@ -457,7 +476,7 @@ def test_a_picture_of_counts_gives_counts_everywhere(run: RunCommand) -> None:
 
 def test_control_characters_of_a_name_never_reach_the_terminal(run: RunCommand) -> None:
     text = b"\nturnstile|l\x1b[31mRED\nkernel`a\n5 1\n"
-    for form in ("terminal", "markdown"):
+    for form in ("terminal", "markdown", "remarkup", "plain"):
         printed = run("report", "-", "--format", form, stdin=text).stdout
         assert "\x1b" not in printed
         assert "x1b" in printed

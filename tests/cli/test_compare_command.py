@@ -55,7 +55,7 @@ def test_markdown_has_a_table_verdicts_and_a_link_to_the_picture(
     text = Path("review.md").read_text()
     assert_golden(text, GOLDEN / "compare.md")
     assert len(re.findall(r"^\| ---", text, re.M)) == 1
-    assert "[pictures/a b.svg](<pictures/a%20b.svg>)" in text
+    assert "[`pictures/a b.svg`](<pictures/a%20b.svg>)" in text
     verdicts = [line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| ")]
     different = sum(word.startswith(("less", "more")) for word in verdicts)
     assert len(re.findall(r"^- .*: [\d.]+% (?:less|more)", text, re.M)) == different > 0

@@ -50,16 +50,19 @@ def name_of(value: Format | Subject) -> str:
 
 
 class Written:
-    """The text of an output, and the view that it was made from."""
+    """The text of an output, its view, and the subject that it was made from."""
 
-    def __init__(self, text: str, view: Any) -> None:
+    def __init__(self, text: str, view: Any, subject: Any) -> None:
         self.text = text
         self.view = view
+        self.subject = subject
 
     def words(self) -> str:
         """Return the visible text in one line: no markup, no script."""
-        shown = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", self.text, flags=re.S)
-        return " ".join(html.unescape(shown).replace("\\", "").split())
+        is_page = self.text.startswith("<!DOCTYPE")
+        tags = r"<(script|style)\b.*?</\1>|<[^>]*>"
+        shown = html.unescape(re.sub(tags, " ", self.text, flags=re.S)) if is_page else self.text
+        return " ".join(shown.split())
 
 
 @pytest.fixture(name="write")
@@ -71,13 +74,19 @@ def _write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: RunCommand) -> 
     Path("b.out").write_bytes(read_recording_bytes("stock-offcpu.out") + drops)
     for name, source in (("a.time", "events.time"), ("b.time", "seed-offcpu.time")):
         Path(name).write_bytes((RECORDINGS / source).read_bytes() + b"no time\n")
+    built: list[Any] = []
     rendered: list[tuple[str, Any]] = []
-    render = Output.render
+    build, render = Output.build, Output.render
+
+    def spy_on_build(output: Output, subject: object, options: object) -> Any:
+        built.append(subject)
+        return build(output, subject, options)
 
     def spy(output: Output, view: object) -> Any:
         rendered.append((output.renderer, view))
         return render(output, view)
 
+    monkeypatch.setattr(Output, "build", spy_on_build)
     monkeypatch.setattr(Output, "render", spy)
 
     def write(fmt: Format, subject: Subject) -> Written:
@@ -87,7 +96,7 @@ def _write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: RunCommand) -> 
         assert result.exit_code == 0, result.stderr
         ((renderer, view),) = rendered
         assert renderer == fmt.outputs[subject].renderer
-        return Written(Path("result").read_text(encoding="utf-8"), view)
+        return Written(Path("result").read_text(encoding="utf-8"), view, built[-1])
 
     return write
 
@@ -117,26 +126,26 @@ def test_a_format_for_people_shows_problems_and_what_was_set_aside(
     words = written.words()
     problem = BAD_LINE if subject is Subject.STUDY else DROPS
     assert problem in words, f"{fmt.name} for people: a problem is not in it: {problem}"
-    for title, value in set_aside(subject, written.view):
+    for title, value in set_aside(subject, written.subject):
         assert title in words, f"{fmt.name} for people: what was set aside is not in it: {title}"
         assert value in words, f"{fmt.name} for people: the total set aside is not in it: {value}"
 
 
-def set_aside(subject: Subject, view: Any) -> list[tuple[str, str]]:
-    """Return title and total of what was set aside in a view."""
+def set_aside(subject: Subject, data: Any) -> list[tuple[str, str]]:
+    """Return title and total of what was set aside in the data of a subject."""
     if subject is Subject.STUDY:  # nothing can be
         return []
     if subject is Subject.COMPARISON:
         found = [
             (aside.title, format_mean(mean, section.unit))
-            for section in view.comparison.sections
+            for section in data.sections
             for aside in section.aside
             for mean in (aside.base_mean, aside.new_mean)
         ]
     else:
         found = [
             (aside.title, format_value(aside.weight.value, section.unit))
-            for section in view.report.sections
+            for section in (data.report if subject is Subject.PAGE else data).sections
             for aside in section.set_aside
         ]
     assert found

@@ -94,7 +94,7 @@ def test_a_row_with_the_name_or_suffix_of_another_fails_loudly(
         formats_for([Subject.TABLES])
     assert str(caught.value) == (
         f"two output formats have the name or suffix {word}: markdown"
-        f" (pvprof.render.text.markdown:render_report) and {name} (json:dumps)"
+        f" (pvprof.render.text.markdown:render) and {name} (json:dumps)"
     )
     assert formats_for([Subject.STACKS])  # the commands that do not offer the row still work
 

@@ -11,13 +11,17 @@ from rich.console import Console
 from pvprof.render.rendered import Rendered
 
 _PIPE_WIDTH = 200
-"""Columns of a file or a pipe, unless COLUMNS says otherwise."""
+"""Columns of a tree in a file or a pipe, unless COLUMNS says otherwise."""
 
 
 def plain_text(draw: Callable[[Console], None]) -> Rendered:
     """Return the drawn text, without colour and without blanks at the ends of lines."""
     out = io.StringIO()
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and int(columns) else _PIPE_WIDTH
-    draw(Console(file=out, width=width, color_system=None))
+    draw(Console(file=out, width=columns_asked_for() or _PIPE_WIDTH, color_system=None))
     return Rendered("".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines()))
+
+
+def columns_asked_for() -> int | None:
+    """Return the number of columns that COLUMNS asks for; None if it does not."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and int(columns) else None

@@ -278,7 +278,8 @@ def _row_table(
     names = {measured.name for row in shown for measured in row.measures[1:]}
     secondary = [name for name in _SECONDARY if name in names]
     heading = {KIND: "Kind", CLASS: "Class", FUNCTION: "Function"}
-    columns = [Column(heading.get(rows[0].level, "Lock or wait"))]
+    is_name = rows[0].level in (LOCK, FUNCTION)
+    columns = [Column(heading.get(rows[0].level, "Lock or wait"), is_name=is_name)]
     columns += [Column("Class", rank=7)] if has_class else []
     columns += [Column("Base", True), Column("New", True), Column("Change", True)]
     columns += [Column("p", True, rank=2), Column("Verdict")]
@@ -298,10 +299,9 @@ def _row_table(
         measures = {measured.name: measured for measured in row.measures}
         values += [_secondary(measures.get(name)) for name in secondary]
         cells.append(tuple(values))
-    if len(shown) < len(rows):
-        rest = f"({len(rows) - len(shown):,} more)"
-        cells.append((rest, *[""] * (len(columns) - 1)))
-    return Table(title, tuple(columns), tuple(cells))
+    further = len(rows) - len(shown)
+    rest = (f"({further:,} more)", *[""] * (len(columns) - 1)) if further else ()
+    return Table(title, tuple(columns), tuple(cells), rest=rest)
 
 
 def _change_of(row: RowChange, comparison: SeriesComparison) -> str:

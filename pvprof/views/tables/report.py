@@ -93,7 +93,7 @@ def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Tabl
     if not rows:
         return None
     columns = (
-        Column(_WAITED_FOR),
+        Column(_WAITED_FOR, is_name=True),
         Column("Class", rank=2),
         Column("Probe"),
         Column("Count", True),
@@ -108,11 +108,11 @@ def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Tabl
         bounds = (row.p50_below, row.p90_below, row.p99_below, row.max_below)
         texts = ["-" if bound is None else format_value(bound, "ns") for bound in bounds]
         cells.append((row.name, row.lock_class, row.event or "-", f"{row.count:,}", *texts))
-    rest = rows[len(shown_rows) :]
-    if rest:
-        count = sum(row.count for row in rest)
-        cells.append((f"({len(rest):,} more)", "", "", f"{count:,}", "", "", "", ""))
-    return Table("Wait histograms (upper bounds of quantiles)", columns, tuple(cells))
+    further = rows[len(shown_rows) :]
+    count = f"{sum(row.count for row in further):,}"
+    rest = (f"({len(further):,} more)", "", "", count, "", "", "", "") if further else ()
+    title = "Wait histograms (upper bounds of quantiles)"
+    return Table(title, columns, tuple(cells), rest=rest)
 
 
 def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
@@ -123,13 +123,13 @@ def _lock_table(title: str, rows: list[Row], section: Section, options: TableOpt
     shown = rows[: options.top] if options.top else rows
     cells = [tuple([column.text(row) for column in columns]) for row in shown]
     headings = [column.heading for column in columns]
-    if len(shown) < len(rows):
-        cells.append(_rest(rows[len(shown) :], headings, section))
+    further = rows[len(shown) :]
     value = sum(row.value for row in rows)
     return Table(
         f"{title}: {format_value(value, unit)} ({format_exact(value, unit)})",
         tuple(headings),
         tuple(cells),
+        rest=_rest(further, headings, section) if further else (),
     )
 
 
@@ -145,7 +145,9 @@ def lock_columns(
     """
     unit = section.unit
     heading = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
-    columns = [LockColumn(Column(heading), lambda row: row.name, lambda row: row.name)]
+    columns = [
+        LockColumn(Column(heading, is_name=True), lambda row: row.name, lambda row: row.name)
+    ]
     if any(row.lock_class != OTHER for row in rows):
         columns.append(
             LockColumn(
@@ -161,7 +163,7 @@ def lock_columns(
         ),
     ]
     if any(row.spin for row in rows):
-        columns.append(_number("Of it spin", 0, unit, lambda row: row.spin or None))
+        columns.append(_number("Of it spin", 2, unit, lambda row: row.spin or None))
     if any(row.blocked is not None for row in rows):
         columns.append(_number("Blocked", 7, unit, lambda row: row.blocked))
         columns.append(_number("Runnable", 2, unit, lambda row: row.runnable))
@@ -188,7 +190,9 @@ def lock_columns(
     )
     if unit != "samples":
         columns.append(
-            LockColumn(Column("Top caller", rank=5), lambda row: _caller(row) or "-", _caller)
+            LockColumn(
+                Column("Top caller", rank=5, is_name=True), lambda row: _caller(row) or "-", _caller
+            )
         )
     return columns
 

@@ -44,7 +44,7 @@ def spin_table(section: Section, rows: Sequence[Row]) -> Table:
     return Table(
         "Spin and block",
         (
-            Column("Lock or wait message"),
+            Column("Lock or wait message", is_name=True),
             Column("Class", rank=2),
             Column("Wait", True),
             Column("Spin", True),

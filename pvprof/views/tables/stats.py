@@ -53,7 +53,7 @@ def section_title(section: StudySection) -> str:
 def summary_table(section: StudySection) -> Table:
     """Return the table that describes each set."""
     names = ("n", "Min", "Max", "Median", "Mean", "Stddev")
-    columns = (Column("Set"), *(Column(name, is_number=True) for name in names))
+    columns = (Column("Set", is_name=True), *(Column(name, is_number=True) for name in names))
     rows = []
     for row in section.rows:
         summary = row.summary
@@ -71,7 +71,7 @@ def comparison_table(section: StudySection, study: Study) -> Table | None:
         return None
     options = study.options.compare
     columns = [
-        Column("Set"),
+        Column("Set", is_name=True),
         Column("Difference", is_number=True),
         Column("% of base", is_number=True),
     ]

@@ -17,11 +17,14 @@ class Column:
         name: the heading.
         is_number: right-aligned.
         rank: 0 is never dropped; of the others the highest is dropped first.
+        is_name: cells are names of locks or code: shortened where there is no room, never broken
+            over two lines, and code in markup.
     """
 
     name: str
     is_number: bool = False
     rank: int = 0
+    is_name: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,24 @@ class Table:
     """A table of text; every row has a cell for each column.
 
     Names come from the recording and may hold anything: control characters are made visible.
-    `note` explains its columns, below it.
+
+    Attributes:
+        title: above the table; may be empty.
+        columns, rows: the table.
+        note: explains the columns, below the table.
+        rest: a last row, which adds up the rows that are not shown; empty if all are.
     """
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    rest: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         visible = tuple(tuple(map(show_controls, row)) for row in self.rows)
         object.__setattr__(self, "rows", visible)
+        object.__setattr__(self, "rest", tuple(map(show_controls, self.rest)))
 
 
 @dataclass(frozen=True, slots=True)

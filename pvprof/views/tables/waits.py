@@ -97,7 +97,7 @@ def columns_of_single_waits(single_waits: SingleWaits | None) -> list[LockColumn
             lambda row: objects_words(single_waits.objects.get(row.id)),
             objects,
         ),
-        LockColumn(Column("Top owner", False, 6), lambda row: owner(row) or "-", owner),
+        LockColumn(Column("Top owner", False, 6, True), lambda row: owner(row) or "-", owner),
     ]
 
 
@@ -186,7 +186,11 @@ def stacks_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     ]
     return Table(
         "Overlap by stack",
-        (Column("Lock or wait message"), Column("Caller"), *_OVERLAP_COLUMNS),
+        (
+            Column("Lock or wait message", is_name=True),
+            Column("Caller", is_name=True),
+            *_OVERLAP_COLUMNS,
+        ),
         tuple(cells),
         _OVERLAP_NOTE,
     )
@@ -218,7 +222,7 @@ def objects_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     return Table(
         "Objects: one hot lock, or many",
         (
-            Column("Lock or wait message"),
+            Column("Lock or wait message", is_name=True),
             Column("Objects"),
             Column("Hottest", rank=1),
             Column("Gini", True),
@@ -250,8 +254,8 @@ def owners_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     return Table(
         "Owners: who held the lock",
         (
-            Column("Lock"),
-            Column("Owner"),
+            Column("Lock", is_name=True),
+            Column("Owner", is_name=True),
             Column("Wait", True),
             Column("Waits", True, 2),
             Column("Blocked", True),

@@ -51,6 +51,6 @@ def waker_columns(wakers: Wakers) -> list[LockColumn]:
         return "-" if value is None else format_share(value, row.value)
 
     return [
-        LockColumn(Column("Top waker"), lambda row: name(row) or "-", name),
+        LockColumn(Column("Top waker", is_name=True), lambda row: name(row) or "-", name),
         LockColumn(Column("Ended", True), share, ended),
     ]

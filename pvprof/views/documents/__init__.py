@@ -1,0 +1,1 @@
+"""Documents: what a text says, block by block, for every format of text."""
