@@ -85,7 +85,9 @@ class TextSource:
         self.data = data
         self.name = name
         self.options = options
-        self.frame_names = FrameNames(options.symbols, options.keep_offsets)
+        self.frame_names = FrameNames(
+            options.symbols, options.keep_offsets, merge_unknown=not options.keep_offsets
+        )
         self._line_numbers = LineNumbers(data)
 
     def __len__(self) -> int:

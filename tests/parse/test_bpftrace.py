@@ -137,7 +137,7 @@ def test_user_frames_are_delimited_and_alone_are_a_user_stack() -> None:
     line = json.dumps({"type": "map", "data": {"@on_cpu": {key: 3, ",\n    main+3\n,x": 4}}})
     parsed = parsed_from(text_of(printed("#map on_cpu stack user_stack exec\n"), line))
     assert weights(parsed) == {
-        ("on-cpu", "", "a b", "0x7f00;main;-;kernel`f"): (3, 0),
+        ("on-cpu", "", "a b", "[unknown];main;-;kernel`f"): (3, 0),
         ("user", "", "x", "main"): (4, 0),
     }
 

@@ -61,7 +61,7 @@ KEYS = {
     f"@[, {STACK}, sh]: 5": ("sh", "", "g;f"),
     f"@[{STACK}, a b, futex]: 5": ("a b", "futex", "g;f"),
     f"@[{STACK}, x]: 7, sh]: 5": ("x]: 7", "sh", "g;f"),
-    "@[\n    0x7f00\n, sh]: 5": ("sh", "", "0x7f00"),
+    "@[\n    0x7f00\n, sh]: 5": ("sh", "", "[unknown]"),
     "@[\n\t7f00 read+13 (/lib/libc.so.6)\n]: 5": ("", "", "7f00 read+13 (/lib/libc.so.6)"),
     "@[sh, 12]: 5": ("sh", "", "[no stack]"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conftest import read_recording_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -132,3 +133,15 @@ def test_addresses_of_programs_without_a_name_are_one_frame(
     assert {stack for _, stack, _ in parsed.profiles["samples", False]} == frames
     assert parsed.profiles["samples", False].total == 14
     assert parsed.hex_frames == {"0x201ad0", "0x201ad4"}  # a note counts them in any case
+
+
+def test_a_program_that_had_ended_is_one_stack_and_not_one_for_each_process() -> None:
+    # Addresses of a program differ in each of its processes, by address space layout randomisation.
+    parsed = read(read_recording_bytes("build-oncpu.out.gz"), "x", ReadOptions())
+    exact = read(read_recording_bytes("build-oncpu.out.gz"), "x", ReadOptions(keep_offsets=True))
+    merged, whole = (one.profiles["samples", False] for one in (parsed, exact))
+    assert merged.total == whole.total
+    of_tr = {str(stack) for key, stack, _ in merged if key.execname == "tr"}
+    assert any(stack.startswith("[unknown]") for stack in of_tr)
+    assert not [stack for stack in of_tr if stack.startswith("0x")]
+    assert 4 * sum(1 for _ in merged) < sum(1 for _ in whole)

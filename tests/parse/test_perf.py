@@ -180,7 +180,7 @@ FRAMES = {
     "ffff x+0x1 (/lib/modules/6.1/kernel/fs/xfs/xfs.ko.xz)": "xfs.ko`x",
     "ee137 read+0x7 (/usr/lib/libc.so.6)": "libc.so.6`read",
     "1234 [unknown] (/usr/bin/perf)": "perf`0x1234",
-    "7f00 [unknown] ([unknown])": "0x7f00",
+    "7f00 [unknown] ([unknown])": "[unknown]",
     "7f00 main (inlined)": "main_[i]",
     "7f00 operator new(unsigned long)+0x1 (/lib/libstdc++.so.6)": (
         "libstdc++.so.6`operator new(unsigned long)"

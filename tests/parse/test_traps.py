@@ -206,7 +206,7 @@ def test_user_frames_are_towards_the_root_in_any_order_of_printing(
 
 def test_bare_addresses_separate_user_from_kernel(fold: Fold) -> None:
     text = f"\n{indented('0x200123')}\n{indented('0xffffffff80001234', 'kernel`b')}   9\n"
-    assert fold(text) == ["0x200123;-;kernel`b;0xffffffff80001234 9"]
+    assert fold(text) == ["[unknown];-;kernel`b;0xffffffff80001234 9"]
 
 
 @pytest.mark.parametrize("blank_lines", [1, 2, 3])
@@ -272,21 +272,22 @@ def test_equal_frames_at_other_offsets_are_one_frame_unless_offsets_are_kept(fol
 # at them, at a process name and at a delimiter.
 
 
-def test_hex_frames_stay_hex_and_distinct(fold: Fold) -> None:
+def test_hex_frames_of_the_kernel_stay_distinct_and_those_of_programs_are_one(fold: Fold) -> None:
     text = classic("0x104d08831", "kernel`0xffffffff8068e64b") + classic("0x104d08832")
-    assert fold(text) == ["0x104d08832 1", "kernel`0xffffffff8068e64b;0x104d08831 1"]
+    assert fold(text) == ["[unknown] 1", "kernel`0xffffffff8068e64b;[unknown] 1"]
+    assert fold(text, "--offsets") == ["0x104d08832 1", "kernel`0xffffffff8068e64b;0x104d08831 1"]
 
 
 def test_a_record_of_hex_frames_process_and_delimiter_is_recognised(fold: Fold) -> None:
     text = keyed("a process", "0xffffffff8068e64b", "-", "0x104d08831", value=3)
-    assert fold(text) == ["a process;0x104d08831;-;0xffffffff8068e64b 3"]
+    assert fold(text) == ["a process;[unknown];-;0xffffffff8068e64b 3"]
 
 
 def test_symbols_name_the_place_before_a_return_address(fold: Fold) -> None:
     # The frame is the address behind the call: where the call is a function's last instruction,
     # the address itself lies in the next function.
     text = classic("kernel`0xffffffff8068e64b", "0x104d08831")
-    assert fold(text, "--symbols", SYMBOLS) == ["0x104d08831;kernel`fast_syscall_common 1"]
+    assert fold(text, "--symbols", SYMBOLS) == ["[unknown];kernel`fast_syscall_common 1"]
 
 
 # D8: cutting from the last parenthesis or angle bracket breaks names with nested argument lists,
@@ -427,7 +428,7 @@ def test_equal_stacks_sum(fold: Fold) -> None:
 
 def test_lines_are_sorted_by_the_bytes_of_their_stacks(fold: Fold) -> None:
     frames = ["kernel`a", "kernel`B", "kernel`_", "kernel`a1", "kernel`é", "kernel`\U0001f600"]
-    frames += ["kernel`\uffee", "kernel`~", "0x1"]
+    frames += ["kernel`\uffee", "kernel`~", "[unknown]"]
     stacks = [line.rpartition(" ")[0] for line in fold("".join(map(classic, frames)))]
     assert stacks == sorted(frames, key=str.encode)
 

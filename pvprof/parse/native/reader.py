@@ -96,7 +96,6 @@ class NativeReader:
         self._source = source
         self._header = header
         self._names = source.frame_names
-        self._names.merge_unknown = not self._names.keep_offsets
         self._groups: dict[tuple[Key, bool], dict[Stack, Cell]] = {}
         self._key_of = LineCache(read_plain_head)
         self._frames_of = LineCache(partial(_parse_frames, source.frame_names))

@@ -31,7 +31,7 @@ _GREYS = {DELIMITER: "#d4d4d4", WAKER_DELIMITER: "#a9a9a9", NO_STACK: "#b8b8b8",
 _MIXED_COLOUR = "#e6e0d4"
 _NO_GROUP = "process, lock or message"
 _WAKER = ANNOTATIONS["w"]
-_ADDRESS = re.compile("0x[0-9a-f]+")
+_ADDRESS = re.compile(r"0x[0-9a-f]+|\[unknown\]")
 
 # Positions of modules and annotations on the circle of hues, beside those that rules give to lock
 # classes and wait kinds (`Folded.hues`). Neighbours in this order are far apart in hue.
