@@ -42,6 +42,10 @@ UNIT_WORDS: Mapping[Unit, UnitWords] = {
     "events": UnitWords("Events", "All events", "Events", "Events", "none"),
 }
 
+SPEEDSCOPE_ALL = "all: "
+"""Begins the name of the speedscope profile of everything in one unit. The other profiles of such a
+file show the same values again, so a reader that adds up profiles takes only this one."""
+
 
 def format_value(value: int, unit: Unit) -> str:
     """Return a value to four digits in the largest fitting unit: ``25.70 s``, ``1,339``."""

@@ -38,7 +38,7 @@ class StackGroup:
     no_timeline: bool = option(
         "--no-timeline",
         is_flag=True,
-        help="speedscope: add up single waits instead of one profile in time for each thread.",
+        help="speedscope: no profiles of threads in time, only sums.",
     )
     counts: bool = option(
         "--counts", is_flag=True, help="Values are numbers of waits, not their time."

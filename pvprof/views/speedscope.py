@@ -2,31 +2,34 @@
 
 Owns which profiles the file has and what they are called; ``render.viewers.speedscope`` writes it.
 
-Sums become one sampled profile for each wait kind, lock class and mechanism (``turnstile``,
-``rw-spin``, ...). Single waits become one evented profile for each thread, all on one time axis.
-Every weight is in one profile only, so all profiles of a unit add up to what was kept.
+The first profile of a unit is everything that was kept, as sampled stacks. Profiles of the same
+waits, sorted in another way, follow: one for each wait kind, lock class and mechanism
+(``turnstile``, ``rw-spin``, ...), if there are several, and, last, for single waits one evented
+profile for each of the `MAX_TIMELINES` threads that waited longest, all on one time axis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pvprof.analysis.stacks.fold import FoldOptions, fold, frames_around
+from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold, frames_around
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import OTHER, UNCLASSIFIED
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.problems import Problem
-from pvprof.model.profile import Profile, Weight
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
-from pvprof.units import Unit
+from pvprof.units import SPEEDSCOPE_ALL, UNIT_WORDS, Unit
 from pvprof.views.folded import StackOptions, check_counts
 
 NOTHING_KEPT = "nothing-kept"
 """The kind of the problem of a file that holds no stack."""
+
+MAX_TIMELINES = 100
+"""The viewer's list of profiles has no groups, so more threads are only in the sums."""
 
 _FOLDED = "folded"
 _UNKNOWN = -1
@@ -103,19 +106,19 @@ def build(classified: Classified, options: StackOptions) -> SpeedscopeView:
     """
     dataset, rules = classified.dataset, classified.rules
     profiles: list[SpeedscopeProfile] = []
+    timelines: list[SpeedscopeProfile] = []
     problems: list[Problem] = []
     for measurement in _measurements(dataset, options):
         parts = classified.measurement(measurement.profile.unit).kept
         if _has_timeline(measurement, dataset, options, problems):
             assert measurement.events is not None
-            profiles += _threads(measurement.events, parts, options.fold, problems)
-            parts = _beside(parts, measurement.events.profile())
+            timelines += _threads(measurement.events, parts, options.fold, problems)
         profiles += _sums(parts, measurement.profile.unit, rules, options.fold)
     if not profiles:
         profiles.append(Sampled("Nothing: no stack was kept", "ns", ()))
         text = "the filters left no stack: the file holds one empty profile"
         problems.append(Problem(NOTHING_KEPT, text, severity="note"))
-    return SpeedscopeView(" + ".join(dataset.names), tuple(profiles), tuple(problems))
+    return SpeedscopeView(" + ".join(dataset.names), (*profiles, *timelines), tuple(problems))
 
 
 def _measurements(dataset: Dataset, options: StackOptions) -> tuple[Measurement, ...]:
@@ -145,7 +148,11 @@ def _has_timeline(
 def _sums(
     parts: Iterable[Part], unit: Unit, rules: Matcher, options: FoldOptions
 ) -> list[SpeedscopeProfile]:
-    """Return one profile for each kind, class and mechanism: kinds in order, largest first."""
+    """Return a profile of everything, then one for each kind, class and mechanism.
+
+    Kinds are in order, the largest of each first. What is of one group only is one profile.
+    """
+    parts = list(parts)
     order = {kind.id: number for number, kind in enumerate(rules.kinds)}
     titles = {kind.id: kind.title for kind in rules.kinds}
     groups: dict[tuple[str, str, str], list[Part]] = {}
@@ -158,45 +165,40 @@ def _sums(
         if not folded.rows:
             continue
         name = _name(titles[kind], kind, lock_class, mechanism, folded.unit)
-        # \0 sorts stacks by their frames, so that neighbours share as many callers as possible.
-        rows = sorted(folded.rows, key=lambda row: row[0].replace(";", "\0"))
-        ranked.append((order[kind], -folded.total, name, Sampled(name, folded.unit, tuple(rows))))
-    return [profile for _, _, _, profile in sorted(ranked, key=lambda entry: entry[:3])]
+        ranked.append((order[kind], -folded.total, name, _sampled(name, folded)))
+    groups_in_order = [entry[3] for entry in sorted(ranked, key=lambda entry: entry[:3])]
+    if len(groups_in_order) < 2:
+        return [replace(only, name=f"{SPEEDSCOPE_ALL}{only.name}") for only in groups_in_order]
+    everything = fold(((part.key, part.stacks) for part in parts), unit, options)
+    name = _with_unit(f"{SPEEDSCOPE_ALL}{UNIT_WORDS[unit].measured}", everything.unit)
+    return [_sampled(name, everything), *groups_in_order]
+
+
+def _sampled(name: str, folded: Folded) -> Sampled:
+    """Return a profile, its stacks in order of frames: neighbours share many callers."""
+    # \0 sorts stacks by their frames: it is below every character of a frame.
+    rows = sorted(folded.rows, key=lambda row: row[0].replace(";", "\0"))
+    return Sampled(name, folded.unit, tuple(rows))
 
 
 def _name(title: str, kind: str, lock_class: str, mechanism: str, unit: Unit) -> str:
-    """Return a profile's name for the viewer's list; with its unit if the viewer shows none."""
+    """Return a profile's name for the viewer's list."""
     if mechanism == _FOLDED:
         title = "Folded stacks" if kind == UNCLASSIFIED else title
         mechanism = ""
     name = title if lock_class == OTHER else f"{title}: {lock_class}"
-    name += f", {mechanism}" if mechanism else ""
+    return _with_unit(f"{name}, {mechanism}" if mechanism else name, unit)
+
+
+def _with_unit(name: str, unit: Unit) -> str:
+    """Return a name with the unit, if the viewer shows none."""
     return name if unit == "ns" else f"{name} [{unit}]"
-
-
-def _beside(parts: Iterable[Part], drawn: Profile) -> tuple[Part, ...]:
-    """Return the parts less the single waits: a recording may have printed sums, too."""
-    rest = []
-    for part in parts:
-        known = drawn.groups.get(part.key, {})
-        stacks = {
-            stack: weight if stack not in known else _minus(weight, known[stack])
-            for stack, weight in part.stacks.items()
-            if stack not in known or weight.value > known[stack].value
-        }
-        if stacks:
-            rest.append(Part(part.verdict, part.key, stacks))
-    return tuple(rest)
-
-
-def _minus(whole: Weight, part: Weight) -> Weight:
-    return Weight(*(a - b for a, b in zip(whole, part, strict=True)))
 
 
 def _threads(
     events: WaitTable, parts: Iterable[Part], options: FoldOptions, problems: list[Problem]
 ) -> list[SpeedscopeProfile]:
-    """Return a timeline for each thread with a wait that was kept, the longest waiting first.
+    """Return timelines of the threads with waits that were kept, the longest waiting first.
 
     All begin with the first wait of the recording and end with its last one, kept or not, so that
     the viewer's percentages are shares of that time.
@@ -229,7 +231,22 @@ def _threads(
         thread.waits.append((first + offset, last + offset, stacks[stack]))
         thread.execnames.append(events.keys[key].execname)
     ranked = sorted(threads.items(), key=lambda item: (-item[1].wait_ns, item[0]))
-    return [Evented(thread.name(*who), end, tuple(thread.waits)) for who, thread in ranked]
+    problems += _left_out(len(ranked))
+    return [
+        Evented(thread.name(*who), end, tuple(thread.waits))
+        for who, thread in ranked[:MAX_TIMELINES]
+    ]
+
+
+def _left_out(threads: int) -> tuple[Problem, ...]:
+    """Return a note on the threads whose waits are in the sums only."""
+    if threads <= MAX_TIMELINES:
+        return ()
+    text = (
+        f"speedscope: of {threads:,} threads the {MAX_TIMELINES} that waited longest have a"
+        " timeline; the sums have all"
+    )
+    return (Problem("timelines-left-out", text, severity="note"),)
 
 
 def _stack(part: Part, stack: Stack, options: FoldOptions) -> Stack:

@@ -192,10 +192,20 @@ def test_the_page_shows_our_names_and_totals(run: RunCommand, viewer: Viewer) ->
     name, first = next(iter(sums.items()))
     assert viewer.page.title() == "stock-offcpu - speedscope"
     assert viewer.page.get_by_text(f"{name} (1/{len(sums)})").is_visible()
+    assert name == "all: Off-CPU and lock time"
     rows = viewer.page.locator("tr").filter(has_text="vmpfw")
     total, own, symbol = rows.first.locator("td").all_inner_texts()
-    wanted = f"{first.total() / 1e6:.2f}ms (100%)"
+    value = sum(value for stack, value in first.items() if stack.endswith(";vmpfw"))
+    wanted = f"{value / 1e6:.2f}ms ({100 * value / first.total():.0f}%)"
     assert (total.strip(), own.strip(), symbol.strip()) == (wanted, wanted, "vmpfw")
+
+
+def test_a_recording_of_single_waits_opens_on_everything(run: RunCommand, viewer: Viewer) -> None:
+    text = run("report", RECORDINGS / "events.out.gz", "--format", "speedscope").stdout
+    viewer.open(text)
+    count = len(json.loads(text)["profiles"])
+    assert viewer.page.get_by_text(f"all: Off-CPU and lock time (1/{count})").is_visible()
+    viewer.page.wait_for_function("() => window.labels.has('vm object')")
 
 
 def test_the_list_of_profiles_shows_each_with_its_total(run: RunCommand, viewer: Viewer) -> None:
@@ -204,7 +214,9 @@ def test_the_list_of_profiles_shows_each_with_its_total(run: RunCommand, viewer:
     viewer.page.keyboard.press("t")
     for name, sums in check_document(text).items():
         row = viewer.page.get_by_role("row").filter(has=viewer.page.get_by_text(name, exact=True))
-        assert f"{sums.total() / 1e6:.2f}ms" in row.inner_text()
+        milliseconds = sums.total() / 1e6
+        shown = f"{milliseconds:.2f}ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f}s"
+        assert shown in row.inner_text()
 
 
 def test_every_frame_of_the_deepest_stack_is_drawn(viewer: Viewer) -> None:

@@ -21,7 +21,7 @@ from helpers.flamegraph_file import frames_in, title_of
 from helpers.flamegraph_file import parse as parse_svg
 from helpers.pages import parsed
 from helpers.remarkup import remarkup_tables
-from helpers.viewer_files import check_document, check_trace, nanoseconds, waits_of
+from helpers.viewer_files import check_trace, nanoseconds, totals_of, waits_of
 
 from pvprof.cli import COMMANDS
 from pvprof.cli.commands.report import SUBJECTS
@@ -179,7 +179,7 @@ def total_in_title(root: ET.Element) -> int:
 
 
 def kept_in_speedscope(text: str) -> int:
-    return sum(sums.total() for sums in check_document(text).values())
+    return sum(sums.total() for sums in totals_of(text).values())
 
 
 def kept_in_chrome_trace(text: str) -> int:

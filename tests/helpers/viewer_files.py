@@ -29,6 +29,35 @@ def check_document(text: str) -> dict[str, Counter[str]]:
     return {profile["name"]: sums_of(profile, names) for profile in document["profiles"]}
 
 
+def totals_of(text: str) -> dict[str, Counter[str]]:
+    """Return the sums of the profiles of everything; fail if the file opens on another.
+
+    Fail, too, if the profiles of classes do not add up to it.
+    """
+    sums = check_document(text)
+    document = json.loads(text)
+    assert document["activeProfileIndex"] == 0
+    assert next(iter(sums)).startswith(("all: ", "Nothing: "))
+    parts: Counter[str] = Counter()
+    wholes: Counter[str] = Counter()
+    kinds = [one["type"] for one in document["profiles"]]
+    assert kinds == sorted(kinds, key=["sampled", "evented"].index), "timelines come last"
+    for profile in document["profiles"]:
+        name = profile["name"]
+        if name.startswith("all: "):
+            wholes += sums[name]
+        elif profile["type"] == "sampled":
+            parts += sums[name]
+    assert all(wholes[stack] >= value for stack, value in parts.items())
+    return {name: one for name, one in sums.items() if name.startswith(("all: ", "Nothing: "))}
+
+
+def timelines_of(text: str) -> dict[str, Counter[str]]:
+    """Return the sums of the threads in time."""
+    names = {one["name"] for one in json.loads(text)["profiles"] if one["type"] == "evented"}
+    return {name: sums for name, sums in check_document(text).items() if name in names}
+
+
 def sums_of(profile: dict[str, Any], names: list[str]) -> Counter[str]:
     """Return the value of each stack of a profile; fail if the viewer would refuse it.
 

@@ -16,7 +16,7 @@ from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden, read_recordin
 from helpers.command_line import RunCommand
 from helpers.strategies import rows as weighted_rows
 from helpers.strategies import wait_rows
-from helpers.viewer_files import check_document, kinds_of
+from helpers.viewer_files import check_document, kinds_of, timelines_of, totals_of
 from helpers.viewer_outputs import speedscope_of, speedscope_with
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +38,7 @@ from pvprof.render.text.folded import render as render_folded
 from pvprof.render.viewers.speedscope import MAX_FRAMES
 from pvprof.units import Unit
 from pvprof.views.folded import StackOptions
-from pvprof.views.speedscope import Evented, Sampled
+from pvprof.views.speedscope import MAX_TIMELINES, Evented, Sampled
 
 ALL = Filters((ALL_KINDS,))
 RULES = load_rules()
@@ -102,7 +102,7 @@ def test_a_recording_folds_the_same_through_a_speedscope_file(
     file = tmp_path / "x.speedscope.json"
     written = run("fold", RECORDINGS / name, "-o", file)
     assert written.exit_code == 0, written.stderr
-    sums = check_document(file.read_text())
+    sums = totals_of(file.read_text())
     straight = run("fold", RECORDINGS / name).stdout
     assert run("fold", file).stdout == straight
     parsed = [line.rpartition(" ") for line in straight.splitlines()]
@@ -124,7 +124,8 @@ def test_the_file_of_a_recording_is_as_reviewed(run: RunCommand) -> None:
 
 def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "lockstat-provider.out", "--format", "speedscope").stdout
-    names = list(check_document(text))
+    first, *names = check_document(text)
+    assert first == "all: Off-CPU and lock time"
     assert "Kernel waiting on itself: pv list (rwlock), rw-spin" in names
     assert "Kernel waiting on itself: pv list (rwlock), rw-block" in names
     report = json.loads(
@@ -142,6 +143,7 @@ def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: RunCommand)
 def test_profiles_come_in_the_order_of_the_report(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "stock-offcpu.out", "--format", "speedscope").stdout
     sums = check_document(text)
+    del sums["all: Off-CPU and lock time"]
     kinds = [name.partition(":")[0] for name in sums]
     titles = [kind.title for kind in RULES.kinds]
     assert kinds == sorted(kinds, key=titles.index)
@@ -155,18 +157,17 @@ def test_a_report_has_everything_that_was_kept_and_nothing_else(run: RunCommand)
     text = run("report", path, "--format", "speedscope").stdout
     document = json.loads(run("report", path, "--format", "json").stdout)
     kept = sum(section["kept"]["value"] for section in document["sections"])
-    assert sum(sums.total() for sums in check_document(text).values()) == kept
+    assert sum(sums.total() for sums in totals_of(text).values()) == kept
 
 
 def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: RunCommand) -> None:
     text = run("fold", RECORDINGS / "events.out.gz", "--format", "speedscope").stdout
-    document = json.loads(text)
-    assert {profile["type"] for profile in document["profiles"]} == {"evented"}
+    timelines = [one for one in json.loads(text)["profiles"] if one["type"] == "evented"]
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     events = pool.measurements[0].events
     assert events is not None
     begin = int(events.start_ns.min())
-    assert {profile["endValue"] for profile in document["profiles"]} == {
+    assert {profile["endValue"] for profile in timelines} == {
         int((events.start_ns + events.wait_ns).max()) - begin
     }
     wanted: Counter[str] = Counter()
@@ -178,13 +179,46 @@ def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: RunComm
         strict=True,
     ):
         wanted[f"{events.keys[key].execname} (pid {pid}, tid {tid})"] += wait
-    assert {name: stacks.total() for name, stacks in check_document(text).items()} == wanted
+    found = {name: stacks.total() for name, stacks in timelines_of(text).items()}
+    assert found == dict(wanted.most_common(MAX_TIMELINES))
+    assert len(wanted) > MAX_TIMELINES
+
+
+def test_threads_without_a_timeline_are_counted_in_a_note(run: RunCommand) -> None:
+    result = run("fold", RECORDINGS / "events.out.gz", "--format", "speedscope")
+    assert "of 120 threads the 100 that waited longest have a timeline" in result.stderr
+
+
+def test_the_first_profile_is_everything_and_timelines_are_last(run: RunCommand) -> None:
+    path = RECORDINGS / "events.out.gz"
+    text = run("fold", path, "--format", "speedscope").stdout
+    document = json.loads(text)
+    assert document["activeProfileIndex"] == 0
+    first, *others = document["profiles"]
+    assert (first["name"], first["type"]) == ("all: Off-CPU and lock time", "sampled")
+    straight = run("fold", path).stdout.splitlines()
+    assert first["endValue"] == sum(int(line.rpartition(" ")[2]) for line in straight)
+    kinds = [profile["type"] for profile in others]
+    assert kinds == ["sampled"] * kinds.count("sampled") + ["evented"] * MAX_TIMELINES
+    classes = [profile for profile in others if profile["type"] == "sampled"]
+    assert len(classes) > 1
+    assert sum(profile["endValue"] for profile in classes) == first["endValue"]
+
+
+def test_other_profiles_of_a_file_are_read_if_they_are_named(run: RunCommand) -> None:
+    path = RECORDINGS / "events.out.gz"
+    text = run("fold", path, "--format", "speedscope").stdout.encode()
+    one = run("fold", "-", "--profile", "vm page busy", stdin=text).stdout
+    assert one == run("fold", path, "-k", "kernel", "--class", "vm page busy").stdout
+    foreign = text.replace(b'"exporter":"pvprof@', b'"exporter":"other@')
+    assert len(run("fold", "-", stdin=foreign).stdout) > 0
+    assert run("fold", "-", stdin=foreign).stdout != run("fold", path).stdout
 
 
 def test_a_wait_is_at_its_time_with_the_lock_as_leaf() -> None:
     events = events_of([(70, 1000, 30, 1), (70, 1050, 5, 0), (71, 1010, 100, 2)])
     document = json.loads(convert_events(events).text)
-    first, second = document["profiles"]
+    _, first, second = document["profiles"]
     assert [first["name"], second["name"]] == ["cc (pid 7, tid 71)", "cc (pid 7, tid 70)"]
     names = [frame["name"] for frame in document["shared"]["frames"]]
     told = [(event["type"], names[event["frame"]], event["at"]) for event in second["events"]]
@@ -214,7 +248,7 @@ def test_a_reused_thread_number_makes_two_profiles_but_an_exec_one() -> None:
     ).events
     assert events is not None
     assert {
-        name: stacks.total() for name, stacks in check_document(convert_events(events).text).items()
+        name: stacks.total() for name, stacks in timelines_of(convert_events(events).text).items()
     } == {
         "sh, cc (pid 20, tid 100159)": 20,
         "ld (pid 21, tid 100159)": 15,
@@ -234,7 +268,8 @@ def test_sums_beside_single_waits_are_kept(run: RunCommand) -> None:
     assert sum(int(line.rpartition(" ")[2]) for line in straight.stdout.splitlines()) == 1060
     result = run("fold", "-", "--format", "speedscope", stdin=text)
     sums = check_document(result.stdout)
-    assert [stacks.total() for stacks in sums.values()] == [1001, 52, 7]
+    # everything, vm object, proctree, and the thread of the single wait
+    assert [stacks.total() for stacks in sums.values()] == [1060, 1053, 7, 1001]
     assert run("fold", "-", stdin=result.stdout_bytes).stdout == straight.stdout
 
 
@@ -264,7 +299,7 @@ def test_measure_selects_events_or_samples_of_a_recording(
 
 def test_overlapping_waits_of_a_thread_are_cut_and_counted() -> None:
     rendered = convert_events(events_of([(70, 100, 50, 0), (70, 120, 40, 1), (70, 125, 10, 2)]))
-    (sums,) = check_document(rendered.text).values()
+    (sums,) = timelines_of(rendered.text).values()
     assert sums == {
         "cc;kernel`trap;kernel`f0;vm object": 50,
         "cc;kernel`trap;kernel`f1;vm object": 10,
@@ -276,20 +311,20 @@ def test_overlapping_waits_of_a_thread_are_cut_and_counted() -> None:
 
 def test_a_repeated_record_counts_once() -> None:
     rendered = convert_events(events_of([(70, 100, 50, 0), (70, 100, 50, 0)]))
-    assert [sums.total() for sums in check_document(rendered.text).values()] == [50]
+    assert [sums.total() for sums in timelines_of(rendered.text).values()] == [50]
     assert kinds_of(rendered) == {"overlap": 1}
 
 
 def test_threads_may_wait_at_the_same_time() -> None:
     rendered = convert_events(events_of([(70, 100, 50, 0), (71, 100, 50, 0)]))
-    assert [sums.total() for sums in check_document(rendered.text).values()] == [50, 50]
+    assert [sums.total() for sums in timelines_of(rendered.text).values()] == [50, 50]
     assert rendered.problems == ()
 
 
 def test_a_start_at_the_end_of_64_bits_makes_a_file() -> None:
     rendered = convert_events(events_of([(70, 100, 50, 0), (71, (1 << 63) - 2, 7, 0)]))
-    assert [sums.total() for sums in check_document(rendered.text).values()] == [50, 7]
-    assert kinds_of(rendered) == {"inexact": 2}
+    assert [sums.total() for sums in timelines_of(rendered.text).values()] == [50, 7]
+    assert kinds_of(rendered) == {"inexact": 2}  # the timelines; the sum of waits is small
 
 
 def test_several_recordings_are_added_up(run: RunCommand) -> None:
@@ -322,7 +357,7 @@ def test_any_events_make_a_valid_file_that_covers_the_same_time(
     some: list[tuple[int, int, int, int]],
 ) -> None:
     rendered = convert_events(events_of(some))
-    sums = check_document(rendered.text)
+    sums = timelines_of(rendered.text)
     covered: dict[int, set[int]] = {}
     for tid, start, wait, _ in some:
         covered.setdefault(tid, set()).update(range(start, start + wait))
@@ -504,7 +539,7 @@ def test_the_library_converts_a_dataset() -> None:
     converted = speedscope_of(Classified.of(pool, RULES, Filters()))
     names = list(check_document(converted.text))
     assert names
-    assert all(name.startswith("Kernel waiting on itself") for name in names)
+    assert all(name.startswith(("all: ", "Kernel waiting on itself")) for name in names)
 
 
 @pytest.mark.slow

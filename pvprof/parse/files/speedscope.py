@@ -10,6 +10,9 @@ r"""Files of www.speedscope.app, of pvprof and of other tools.
       {"type": "evented", "name": "thread", "unit": "milliseconds", "startValue": 0, "endValue": 9,
        "events": [{"type": "O", "frame": 0, "at": 1.5}, {"type": "C", "frame": 0, "at": 4}]}]}
 
+A file of pvprof has a profile of everything in each unit, and others that show the same in another
+way: these are read if ``--profile`` names them, and then only these.
+
 A frame is its index in the table; samples are root first; events open a frame on top of the open
 ones, or close the top one. Units of time become nanoseconds, everything else samples.
 
@@ -33,7 +36,7 @@ from pvprof.model.stacks import Stack, clean_frame
 from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
-from pvprof.units import Unit
+from pvprof.units import SPEEDSCOPE_ALL, Unit
 
 _NS_PER = {
     "nanoseconds": 1,
@@ -42,6 +45,8 @@ _NS_PER = {
     "seconds": 1_000_000_000,
 }
 _OTHER_UNITS = ("none", "bytes")
+# The viewer saves a file under its own name.
+_OWN_EXPORTERS = ("pvprof@", "speedscope@")
 # Far above any measurement; Python would take minutes to print 1e999999999.
 _MAX_DIGITS, _MAX_BITS = 60, 200
 _NAMES_SHOWN = 5
@@ -78,7 +83,8 @@ class SpeedscopeReader:
         if not isinstance(profiles, list):
             raise InputError("no speedscope file: it has no list of profiles")
         self._read_frames(document.get("shared"))
-        for number, profile in enumerate(self._chosen(profiles), 1):
+        is_own = str(document.get("exporter", "")).startswith(_OWN_EXPORTERS)
+        for number, profile in enumerate(self._chosen(profiles, is_own=is_own), 1):
             if isinstance(profile, dict):
                 self._read_profile(profile, quote(_name_of(profile) or f"#{number}"))
             else:
@@ -97,10 +103,11 @@ class SpeedscopeReader:
         if nameless:
             self._problem("bad-frame", "frames without a name: shown by their index", nameless)
 
-    def _chosen(self, profiles: list[Any]) -> list[Any]:
+    def _chosen(self, profiles: list[Any], *, is_own: bool) -> list[Any]:
         pattern = self._source.options.profile
         if pattern is None:
-            return profiles
+            whole = [one for one in profiles if _name_of(one).startswith(SPEEDSCOPE_ALL)]
+            return whole if is_own and whole else profiles
         chosen = [profile for profile in profiles if pattern.search(_name_of(profile))]
         if not chosen:
             names = [quote(_name_of(profile)) for profile in profiles[:_NAMES_SHOWN]]
