@@ -8,11 +8,21 @@ one page. From a checkout:
 >>> data.dataset.names
 ('stock-offcpu',)
 
-The lock table as a pandas DataFrame, one row for each lock and wait message:
+Tables are pandas DataFrames, with the columns of the CSV and Parquet files that the command line
+writes. The lock table has one row for each lock and wait message:
 
 >>> table = pvprof.lock_table(data)
->>> table[["name", "lock_class", "value", "count"]].head(2).to_dict("split")["data"]
+>>> table[["name", "class", "value", "count"]].head(2).to_dict("split")["data"]
 [['vmpfw', 'vm page busy', 560018624, 60], ['vm object', 'vm object', 456287974, 19]]
+
+`stack_table` has one row for each stack, and `wait_table` one for each single wait:
+
+>>> stacks = pvprof.stack_table(data)
+>>> int(stacks["value"].sum()) == int(table["value"].sum())
+True
+>>> waits = pvprof.wait_table(pvprof.open_recordings("tests/fixtures/freebsd-13.2/events.out.gz"))
+>>> waits.groupby("name", observed=True)["wait_ns"].max().nlargest(1).to_dict()
+{'vmpfw': 86198560}
 
 Folded stacks and a flame graph of what the filters keep:
 
@@ -26,8 +36,8 @@ Two sides compared; with at least three runs a side there are verdicts:
 >>> before = ["tests/fixtures/freebsd-13.2/stock-offcpu.out"]
 >>> after = ["tests/fixtures/freebsd-13.2/sdt-offcpu.out"]
 >>> comparison = pvprof.compare(before, after)
->>> [section.unit for section in comparison.sections]
-['ns']
+>>> pvprof.comparison_table(comparison).query("level == 'kind'")["verdict"].unique().tolist()
+['no verdict']
 
 Importing pvprof imports nothing else: each function imports what it needs.
 """
@@ -52,12 +62,15 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "compare",
+    "comparison_table",
     "flame_graph",
     "folded_stacks",
     "heat_map",
     "html_page",
     "lock_table",
     "open_recordings",
+    "stack_table",
+    "wait_table",
 ]
 
 Path = str | os.PathLike[str]
@@ -96,29 +109,57 @@ def open_recordings(
 def lock_table(data: Classified, *, set_aside: bool = False) -> pd.DataFrame:
     """Return the lock table: one row for each lock and wait message, largest first in its kind.
 
-    Columns: ``unit`` of the values; ``kind``, ``lock_class`` and ``name``; ``value``; ``count`` of
-    waits and ``mean`` (missing if not recorded); ``spin`` and ``block``, the parts of the value
-    spent spinning and blocked; ``stacks``, the number of distinct stacks; ``top_caller``.
+    The columns are those of the CSV file (docs/python.md). Whole numbers are exact, and what was
+    not recorded is missing, never 0.
 
     Args:
         data: from `open_recordings`.
         set_aside: return the rows that the filters set aside, instead of those that they keep.
     """
-    import pandas as pd  # noqa: PLC0415
-
     from pvprof.analysis.report import build_report  # noqa: PLC0415
+    from pvprof.render.data.frames import frame_of  # noqa: PLC0415
+    from pvprof.render.data.report import table_of  # noqa: PLC0415
+    from pvprof.views.report_view import ReportView  # noqa: PLC0415
+    from pvprof.views.tables.table import TableOptions  # noqa: PLC0415
 
-    fields = ("kind", "lock_class", "name", "value", "count", "mean", "spin", "block", "stacks")
-    rows = [
-        {
-            "unit": section.unit,
-            **{name: getattr(row, name) for name in fields},
-            "top_caller": row.callers[0][0] if row.callers else None,
-        }
-        for section in build_report(data).sections
-        for row in (section.aside_rows if set_aside else section.rows)
-    ]
-    return pd.DataFrame(rows, columns=["unit", *fields, "top_caller"])
+    frame = frame_of(table_of(ReportView(build_report(data), TableOptions())))
+    return frame[frame["set_aside"] == set_aside].reset_index(drop=True)
+
+
+def stack_table(data: Classified, unit: Unit | None = None) -> pd.DataFrame:
+    """Return one row for each recorded stack that the filters keep.
+
+    Columns: ``unit``; ``kind``, ``class`` and ``name``; ``mechanism``, ``process`` and ``caller``;
+    ``value`` in the unit; ``count`` (missing if not recorded); ``records``; ``stack``, the frames
+    root first, joined by ``;``.
+
+    Args:
+        data: from `open_recordings`.
+        unit: the unit of the values; by default the first that was measured.
+
+    Raises:
+        UsageError: nothing was measured in that unit.
+    """
+    from pvprof.render.data.frames import frame_of  # noqa: PLC0415
+    from pvprof.render.data.stacks import recorded_table  # noqa: PLC0415
+
+    return frame_of(recorded_table(data.measurement(unit)))
+
+
+def wait_table(data: Classified) -> pd.DataFrame:
+    """Return one row for each single wait that the filters keep, in the order of the recording.
+
+    The columns are those of the ``.waits.parquet`` file (docs/python.md). Times are whole
+    nanoseconds; ``start_ns`` is on the recording's monotonic clock.
+
+    Raises:
+        UsageError: no single waits were recorded.
+    """
+    from pvprof.render.data.frames import waits_frame  # noqa: PLC0415
+    from pvprof.views.folded import StackOptions  # noqa: PLC0415
+    from pvprof.views.single_waits import build  # noqa: PLC0415
+
+    return waits_frame(build(data, StackOptions()))
 
 
 def folded_stacks(data: Classified, unit: Unit | None = None) -> dict[str, int]:
@@ -201,6 +242,18 @@ def compare(
 
     base_side, new_side = read_sides(_texts(base), _texts(new), "", ReadOptions())
     return compare_sides(base_side, new_side, load_rules(), filters or Filters(), CompareOptions())
+
+
+def comparison_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one row for each measure of each row of a comparison, from `compare`.
+
+    The columns are those of the CSV file of ``pvprof compare`` (docs/python.md).
+    """
+    from pvprof.render.data.comparison import table_of  # noqa: PLC0415
+    from pvprof.render.data.frames import frame_of  # noqa: PLC0415
+    from pvprof.views.comparison import ComparisonOptions, ComparisonView  # noqa: PLC0415
+
+    return frame_of(table_of(ComparisonView(comparison, ComparisonOptions())))
 
 
 def _texts(paths: Iterable[Path]) -> list[str]:

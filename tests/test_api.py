@@ -54,7 +54,7 @@ def test_the_lock_table_has_the_rows_of_the_report(run: RunCommand, set_aside: b
     assert len(rows) >= 2
     assert list(table["name"]) == [row["name"] for row in rows]
     assert list(table["value"]) == [row["value"] for row in rows]
-    assert list(table["lock_class"]) == [row["class"] for row in rows]
+    assert list(table["class"]) == [row["class"] for row in rows]
     assert set(table["unit"]) == {"ns"}
 
 

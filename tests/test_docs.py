@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import re
 import shlex
 import shutil
@@ -18,6 +20,8 @@ from helpers.two_sides import manifest, raw, records_of, write_recording
 from pvprof import __version__
 from pvprof.cli import COMMANDS
 from pvprof.parse.layouts import LAYOUTS
+from pvprof.render.data import comparison, report, stacks
+from pvprof.views import single_waits
 
 TOP = Path(__file__).parent.parent
 LAYERS = (
@@ -82,6 +86,36 @@ def test_the_page_of_layouts_lists_every_layout() -> None:
     before, table, after = parts_of(page, "layouts")
     current = layout_table(dict(_ROW.findall(table)))
     assert_golden(f"{before}{current}{after}", page)
+
+
+COLUMNS_OF = {
+    "lock_table": report.CSV_COLUMNS,
+    "wait_table": single_waits.COLUMNS,
+    "stack_table": stacks.COLUMNS,
+    "comparison_table": comparison.CSV_COLUMNS,
+}
+_COLUMN = re.compile(r"^\| `([a-z0-9_]+)` \| (.+) \|$", re.M)
+
+
+@pytest.mark.parametrize("function", COLUMNS_OF)
+def test_the_page_of_tables_describes_every_column(function: str) -> None:
+    page = TOP / "docs/python.md"
+    before, table, after = parts_of(page, f"columns of {function}")
+    meanings = dict(_COLUMN.findall(table))
+    lines = ["| column | meaning |", "|---|---|"]
+    for column in COLUMNS_OF[function]:
+        assert column in meanings, f"docs/python.md: describe the column {column} of {function}"
+        lines.append(f"| `{column}` | {meanings[column]} |")
+    assert_golden(before + "\n".join(lines) + after, page)
+
+
+def test_the_example_of_the_page_of_tables_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(TOP)
+    (code,) = re.findall(r"```python\n(.*?)```", (TOP / "docs/python.md").read_text(), re.S)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "python.md", "exec"), {})
+    assert printed.getvalue().splitlines()[-1] == "True"
 
 
 def parts_of(page: Path, name: str) -> tuple[str, str, str]:

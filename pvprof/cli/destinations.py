@@ -75,13 +75,13 @@ class Result:
         if self.rendered is None:
             _show(self.destination.output, self.view)
         else:
-            deliver(self.destination.path, self.rendered.text, force, is_quiet)
+            deliver(self.destination.path, self.rendered.content, force, is_quiet)
 
 
 def _show(output: Output, view: Any) -> None:
     """Draw a view on stdout: in colour on a terminal (unless NO_COLOR is set), else as text."""
     if not sys.stdout.isatty():
-        write("-", output.render(view).text, force=False)
+        write("-", output.render(view).content, force=False)
         return
     from rich.console import Console  # noqa: PLC0415 (0.1 s to import: only a terminal needs it)
 
@@ -109,6 +109,7 @@ class OutputGroup:
 
         Raises:
             UsageError: no format has that name or suffix.
+        OutputError: the format needs a package that is not installed.
         """
         return _destination(self.output, self.format_name, self.subjects, default, any_suffix)
 
@@ -189,6 +190,7 @@ def _destination(
     any_suffix: bool = False,
 ) -> Destination:
     fmt = format_of(path, format_name, default, subjects, any_suffix)
+    fmt.check_installed()
     subject = fmt.subject_among(subjects)
     assert subject is not None  # else `format_of` refuses it
     return Destination(path, fmt, subject)

@@ -48,14 +48,17 @@ def check_outputs(paths: Sequence[str], force: bool) -> None:
         check_output(path, force)
 
 
-def write(path: str, text: str, force: bool) -> None:
-    """Write text as UTF-8: to stdout for ``-``, else to a temporary file that is then renamed.
+def write(path: str, content: str | bytes, force: bool) -> None:
+    """Write bytes, or text as UTF-8: to stdout for ``-``, else to a file that is then renamed.
 
     Raises:
         OutputError: the file exists and `force` is false, or cannot be written.
+        UsageError: the bytes would go to a terminal.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     if path == "-":
+        if isinstance(content, bytes) and sys.stdout.isatty():
+            raise UsageError("a binary file is not written to a terminal", "-o FILE")
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -78,9 +81,9 @@ def write(path: str, text: str, force: bool) -> None:
         raise OutputError(f"{path}: {error.strerror}") from error
 
 
-def deliver(path: str, text: str, force: bool, is_quiet: bool) -> None:
+def deliver(path: str, content: str | bytes, force: bool, is_quiet: bool) -> None:
     """Write a result as `write` does, and report on stderr which file was written."""
-    write(path, text, force)
+    write(path, content, force)
     if path != "-" and not is_quiet:
         click.echo(f"pvprof: wrote {path}", err=True)
 

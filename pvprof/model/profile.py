@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pvprof.model.stacks import Stack
 from pvprof.units import Unit
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class Key(NamedTuple):
@@ -138,18 +135,6 @@ class Profile:
     def total(self) -> int:
         """Return the sum of all values."""
         return sum(weight.value for _, _, weight in self)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return one row for each key and stack, for analysis in a notebook.
-
-        Columns: mechanism, name, execname, sleeper, lock_class, stack, value (in `unit`), count,
-        records.
-        """
-        import pandas as pd  # noqa: PLC0415 (0.6 s to import, and no command needs it)
-
-        rows = [(*key, stack, *weight) for key, stack, weight in self]
-        columns = [*Key._fields, "stack", *Weight._fields]
-        return pd.DataFrame.from_records(rows, columns=columns)
 
 
 def merge_histograms(histograms: Sequence[Histogram]) -> list[Histogram]:

@@ -16,12 +16,13 @@ only another format needs.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from pvprof.errors import UsageError
+from pvprof.errors import OutputError, UsageError
 from pvprof.render.rendered import Rendered
 
 
@@ -79,6 +80,7 @@ class Format:
         summary: for help texts and documents.
         outputs: how each subject that the format can hold is written.
         for_people: whether people read it as text: it then shows problems and what was set aside.
+        needs: packages that write it, of the extra ``tables``; a binary format needs some.
 
     Raises:
         TypeError: `suffixes` is no tuple.
@@ -90,6 +92,7 @@ class Format:
     summary: str
     outputs: Mapping[Subject, Output]
     for_people: bool = field(kw_only=True)
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.suffixes, tuple):
@@ -101,6 +104,19 @@ class Format:
     def subject_among(self, subjects: Collection[Subject]) -> Subject | None:
         """Return the first of the subjects that the format can hold, or None."""
         return next((subject for subject in subjects if subject in self.outputs), None)
+
+    def check_installed(self) -> None:
+        """Refuse a format that cannot be written here.
+
+        Raises:
+            OutputError: a package is missing.
+        """
+        missing = [name for name in self.needs if importlib.util.find_spec(name) is None]
+        if missing:
+            raise OutputError(
+                f"format {self.name}: {' and '.join(missing)} not installed",
+                "pip install 'pvprof[tables]'",
+            )
 
     def described(self) -> str:
         """Return the name and a renderer, which distinguishes formats of the same name."""
@@ -205,6 +221,44 @@ FORMATS: tuple[Format, ...] = (
         "everything, unscaled",
         _data(f"{_RENDER}.data.{{}}:render_json"),
         for_people=False,
+    ),
+    Format(
+        "parquet",
+        (".parquet",),
+        "a table for pandas, polars, DuckDB",
+        _data(f"{_RENDER}.data.parquet:render_{{}}")
+        | {
+            Subject.STACKS: Output(
+                f"{_VIEWS}.folded:fold_with_causes", f"{_RENDER}.data.parquet:render_stacks"
+            )
+        },
+        for_people=False,
+        needs=("pandas", "pyarrow"),
+    ),
+    Format(
+        "xlsx",
+        (".xlsx",),
+        "a table for spreadsheets",
+        _data(f"{_RENDER}.data.xlsx:render_{{}}")
+        | {
+            Subject.STACKS: Output(
+                f"{_VIEWS}.folded:fold_with_causes", f"{_RENDER}.data.xlsx:render_stacks"
+            )
+        },
+        for_people=False,
+        needs=("pandas", "xlsxwriter"),
+    ),
+    Format(
+        "waits",
+        (".waits.parquet",),
+        "a table of single waits, for the same",
+        {
+            Subject.VIEWER: Output(
+                f"{_VIEWS}.single_waits:build", f"{_RENDER}.data.parquet:render_waits"
+            )
+        },
+        for_people=False,
+        needs=("pandas", "pyarrow"),
     ),
     Format(
         "folded",

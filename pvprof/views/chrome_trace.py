@@ -10,14 +10,14 @@ arrow to the wait that it ended. Time begins where ``--from`` counts from.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pvprof.analysis.waits.timelines import Tracks, describe_waits, tracks_of
+from pvprof.analysis.waits.timelines import Tracks, describe_waits, sums_without_times, tracks_of
 from pvprof.analysis.waits.wakeups import blocked_ns, wakeup_of_waits
 from pvprof.analysis.wakers import INTERRUPT, is_interrupt
 from pvprof.classify.classified import Classified
@@ -148,7 +148,7 @@ def build(classified: Classified, options: StackOptions) -> ChromeTraceView:
     )
     kept = np.flatnonzero(reason_of >= 0)
     facts = {label: text for label, text in dataset.provenance if text}
-    problems = list(_left_out(measurement, parts, kept))
+    problems = list(sums_without_times(events, parts, kept))
     if not len(kept):
         text = "the filters left no wait: the file holds none"
         problems.append(Problem(NOTHING_KEPT, text, severity="note"))
@@ -168,15 +168,6 @@ def _reason(part: Part, stack: Stack, rules: Matcher) -> Reason:
     return Reason(
         key.name or rules.caller_of(stack), verdict.kind, lock_class, key.mechanism, stack
     )
-
-
-def _left_out(measurement: Measurement, parts: Sequence[Part], kept: Ints) -> Iterator[Problem]:
-    """Yield the problem that sums, recorded beside the single waits, have no times."""
-    assert measurement.events is not None
-    drawn = sum(measurement.events.wait_ns[kept].tolist())
-    rest = sum(part.weight.value for part in parts) - drawn
-    if rest:
-        yield Problem("without-time", f"sums have no times: {rest:,} ns left out", severity="loss")
 
 
 def _origin(events: WaitTable, runs: Sequence[RunSpan]) -> int:

@@ -14,6 +14,8 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import openpyxl
+import pandas as pd
 import pytest
 from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers.command_line import RunCommand
@@ -202,10 +204,35 @@ KEPT_IN = {
 """A reader per format: it returns the kept time in ns, and fails if the format is another."""
 
 
-def kept_in(fmt: Format, text: str) -> int:
-    """Return the kept time in a text of a format, in ns."""
+def kept_in_parquet(data: bytes) -> int:
+    table = pd.read_parquet(io.BytesIO(data))
+    return int(table.loc[~table["set_aside"].astype(bool), "value"].sum())
+
+
+def kept_in_xlsx(data: bytes) -> int:
+    headings, *rows = openpyxl.load_workbook(io.BytesIO(data))["locks"].values
+    table = [dict(zip(headings, row, strict=True)) for row in rows]
+    return sum(int(str(row["value"])) for row in table if not row["set_aside"])
+
+
+def kept_in_waits_parquet(data: bytes) -> int:
+    return int(pd.read_parquet(io.BytesIO(data))["wait_ns"].sum())
+
+
+KEPT_IN_BINARY = {
+    "parquet": kept_in_parquet,
+    "xlsx": kept_in_xlsx,
+    "waits": kept_in_waits_parquet,
+}
+"""The same for binary formats."""
+
+
+def kept_in(fmt: Format, data: bytes) -> int:
+    """Return the kept time in a file of a format, in ns."""
+    if fmt.name in KEPT_IN_BINARY:
+        return KEPT_IN_BINARY[fmt.name](data)
     assert fmt.name in KEPT_IN, f"tests/cli/test_cli.py: add a reader of {fmt.name} to KEPT_IN"
-    return KEPT_IN[fmt.name](text)
+    return KEPT_IN[fmt.name](data.decode())
 
 
 @pytest.mark.parametrize("fmt", formats_for(SUBJECTS), ids=lambda fmt: fmt.name)
@@ -218,14 +245,14 @@ def test_a_file_is_in_the_format_of_its_suffix(
         assert result.exit_code == 0
         assert f"pvprof: wrote {path}" in result.stderr
         assert result.stdout == ""
-        assert kept_in(fmt, path.read_text(encoding="utf-8")) == KEPT_NS
+        assert kept_in(fmt, path.read_bytes()) == KEPT_NS
 
 
 @pytest.mark.parametrize("fmt", formats_for(SUBJECTS), ids=lambda fmt: fmt.name)
 def test_stdout_is_in_the_format_that_is_asked_for(fmt: Format, run: RunCommand) -> None:
     result = run("report", EVENTS, "-o", "-", "--format", fmt.name)
     assert result.exit_code == 0
-    assert kept_in(fmt, result.stdout) == KEPT_NS
+    assert kept_in(fmt, result.stdout_bytes) == KEPT_NS
 
 
 @pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])

@@ -1,4 +1,4 @@
-"""Profiles as data frames, wait tables as profiles."""
+"""Wait tables as profiles."""
 
 from __future__ import annotations
 
@@ -7,20 +7,7 @@ from dataclasses import replace
 import numpy as np
 from conftest import read_recording_bytes
 
-from pvprof.model.profile import Key, Profile, Weight
-from pvprof.model.stacks import Stack
 from pvprof.parse.read import ReadOptions, read
-
-
-def test_a_profile_becomes_a_pandas_table() -> None:
-    profile = Profile("ns", True)
-    profile.add(Key("turnstile", "vm object", "sh"), Stack("a;b"), Weight(7, 2, 1))
-    profile.add(Key("sleepq", "wait"), Stack("c"), Weight(5, 1, 1))
-    table = profile.to_pandas()
-    assert " ".join(table.columns) == (
-        "mechanism name execname sleeper lock_class stack value count records"
-    )
-    assert table.groupby("name")["value"].sum().to_dict() == {"vm object": 7, "wait": 5}
 
 
 def test_events_add_up_to_their_profile_and_to_both_halves() -> None:

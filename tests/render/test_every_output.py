@@ -96,7 +96,8 @@ def _write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: RunCommand) -> 
         assert result.exit_code == 0, result.stderr
         ((renderer, view),) = rendered
         assert renderer == fmt.outputs[subject].renderer
-        return Written(Path("result").read_text(encoding="utf-8"), view, built[-1])
+        text = Path("result").read_bytes().decode(errors="replace")
+        return Written(text, view, built[-1])
 
     return write
 

@@ -7,7 +7,7 @@ them: what an earlier wait covers is cut off the later one, and counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
@@ -122,3 +122,17 @@ def describe_waits(
         if part is not None:
             descriptions.append(describe(part, stack))
     return descriptions, np.asarray(numbers, dtype=np.int64)[index]
+
+
+def sums_without_times(events: WaitTable, parts: Iterable[Part], kept: Ints) -> Iterator[Problem]:
+    """Yield the problem that sums, recorded beside the single waits, have no times.
+
+    Args:
+        events: all single waits.
+        parts: what was kept, sums and single waits.
+        kept: the rows of the single waits that were kept.
+    """
+    in_rows = sum(events.wait_ns[kept].tolist())
+    rest = sum(part.weight.value for part in parts) - in_rows
+    if rest:
+        yield Problem("without-time", f"sums have no times: {rest:,} ns left out", severity="loss")

@@ -67,7 +67,9 @@ def command(
     except EmptyError as error:
         if len(inputs.recordings) == 1 and destination.subject is Subject.PICTURE:
             view = build_empty(error.message, picture.look())
-            deliver(output.output, destination.output.render(view).text, output.force, inputs.quiet)
+            deliver(
+                output.output, destination.output.render(view).content, output.force, inputs.quiet
+            )
         raise
     _write(result, sides, inputs, stacks, output)
 

@@ -10,7 +10,7 @@ from pvprof.analysis.compare.code_changes import CallPath
 from pvprof.analysis.compare.compare import SectionChange
 from pvprof.analysis.compare.measures import Measured, RowChange
 from pvprof.dataset.sides import Side
-from pvprof.render.data.encoding import csv_of, json_of
+from pvprof.render.data.encoding import DataTable, csv_of, json_of
 from pvprof.render.data.study import COMPARISON_FACTS, comparison_facts
 from pvprof.render.rendered import Rendered
 from pvprof.stats.comparison import SeriesComparison
@@ -27,6 +27,11 @@ CSV_COLUMNS = (
 
 def render_csv(view: ComparisonView) -> Rendered:
     """Return one line for each measure of each row; totals are as recorded, means per the basis."""
+    return csv_of(table_of(view))
+
+
+def table_of(view: ComparisonView) -> DataTable:
+    """Return each measure of each row; totals are as recorded, means per the basis."""
     changes = view.comparison
     rows: list[list[Any]] = []
     for time in changes.times:
@@ -35,7 +40,7 @@ def render_csv(view: ComparisonView) -> Rendered:
         rows.append([*cells, time.metric.name, *_numbers(time, totals)])
     for section in changes.sections:
         rows += _csv_rows(section)
-    return csv_of(CSV_COLUMNS, rows)
+    return DataTable("comparison", CSV_COLUMNS, rows)
 
 
 def _csv_rows(section: SectionChange) -> Iterator[list[Any]]:

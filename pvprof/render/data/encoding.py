@@ -1,22 +1,46 @@
-"""CSV and JSON as all data formats write them."""
+"""Tables for programs, and CSV and JSON as all data formats write them."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pvprof.render.rendered import Rendered
 
+Cell = str | int | float | bool | None
+"""A value; None if it is missing. An empty text is missing, too."""
 
-def csv_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Rendered:
-    """Return the rows below their headings, one line each; None is an empty cell."""
+
+@dataclass(frozen=True, slots=True)
+class DataTable:
+    """A table of unscaled values, the same in CSV, Parquet, spreadsheets and data frames.
+
+    Attributes:
+        name: of what is in it, in a word or two.
+        columns: the headings.
+        rows: the cells of each row, as many as there are columns.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Sequence[Sequence[Cell]]
+
+
+_WORDS = {True: "yes", False: "no"}
+
+
+def csv_of(table: DataTable) -> Rendered:
+    """Return the rows below their headings, one line each; a missing value is an empty cell."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerow(table.columns)
+    writer.writerows(
+        [_WORDS[cell] if isinstance(cell, bool) else cell for cell in row] for row in table.rows
+    )
     return Rendered(out.getvalue())
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Section, SingleWaits
 from pvprof.analysis.wakers import Wakers
-from pvprof.render.data.encoding import csv_of, json_of
+from pvprof.render.data.encoding import DataTable, csv_of, json_of
 from pvprof.render.rendered import Rendered
 from pvprof.views.report_view import ReportView
 
@@ -54,6 +54,11 @@ _SPLIT = ("spin", "spin_count", "block", "block_count")
 
 def render_csv(view: ReportView) -> Rendered:
     """Return each row of each section as one line; with `only_locks` no rows set aside."""
+    return csv_of(table_of(view))
+
+
+def table_of(view: ReportView) -> DataTable:
+    """Return each row of each section; with `only_locks` no rows set aside."""
     report, only_locks = view.report, view.options.only_locks
     rows = []
     for section in report.sections:
@@ -61,7 +66,7 @@ def render_csv(view: ReportView) -> Rendered:
         rows += [_csv_row(row, section, False, known) for row in section.rows]
         if not only_locks:
             rows += [_csv_row(row, section, True, known) for row in section.aside_rows]
-    return csv_of(CSV_COLUMNS, rows)
+    return DataTable("locks", CSV_COLUMNS, rows)
 
 
 def _csv_row(row: Row, section: Section, is_aside: bool, known: frozenset[str]) -> list[Any]:
@@ -74,7 +79,7 @@ def _csv_row(row: Row, section: Section, is_aside: bool, known: frozenset[str]) 
     caller = row.callers[0][0] if row.callers else ""
     return [
         section.unit,
-        "yes" if is_aside else "no",
+        is_aside,
         row.kind,
         row.lock_class,
         row.name,

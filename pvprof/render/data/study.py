@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pvprof.render.data.encoding import csv_of, json_of
+from pvprof.render.data.encoding import DataTable, csv_of, json_of
 from pvprof.render.rendered import Rendered
 from pvprof.stats.comparison import SeriesComparison
 from pvprof.stats.study import Study, StudyRow, StudySection
@@ -27,9 +27,14 @@ CSV_COLUMNS = (
 
 def render_csv(view: StudyView) -> Rendered:
     """Return one line for each set and metric."""
+    return csv_of(table_of(view))
+
+
+def table_of(view: StudyView) -> DataTable:
+    """Return each set of each metric."""
     study = view.study
-    rows = (_csv_row(row, section, study) for section in study.sections for row in section.rows)
-    return csv_of(CSV_COLUMNS, rows)
+    rows = [_csv_row(row, section, study) for section in study.sections for row in section.rows]
+    return DataTable("statistics", CSV_COLUMNS, rows)
 
 
 def _csv_row(row: StudyRow, section: StudySection, study: Study) -> list[Any]:
