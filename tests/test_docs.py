@@ -8,7 +8,6 @@ import io
 import re
 import shlex
 import shutil
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -153,15 +152,6 @@ def test_the_architecture_page_has_every_module() -> None:
     page = TOP / "docs/architecture.md"
     before, _, after = parts_of(page, "modules")
     assert_golden(f"{before}{module_table()}{after}", page)
-
-
-def test_an_installation_has_every_package() -> None:
-    settings = tomllib.loads((TOP / "pyproject.toml").read_text())
-    packages = {
-        ".".join(path.parent.relative_to(TOP).parts)
-        for path in (TOP / "pvprof").rglob("__init__.py")
-    }
-    assert packages <= set(settings["tool"]["setuptools"]["packages"])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda place: str(place.relative_to(TOP)))

@@ -1,0 +1,130 @@
+"""What users install: the wheel, from `scripts/release`, and the port's list of dependencies."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from target.harness import Running, StandIn
+
+from pvprof import __version__
+
+TOP = Path(__file__).parent.parent
+PORT = TOP / "ports" / "devel" / "py-pvprof"
+TARGET_PACKAGES = ("click", "rich")
+"""What the commands for the target need."""
+
+
+def in_git(*folders: str) -> set[str]:
+    command = ["git", "-C", str(TOP), "ls-files", *folders]
+    return set(subprocess.check_output(command, text=True).splitlines())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the wheel of the working tree, built as `scripts/release` does."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(TOP)]
+    subprocess.run(command, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[StandIn]:
+    """Return a stand-in for a FreeBSD machine."""
+    with StandIn(tmp_path) as machine:
+        machine.dtrace(patched=True)
+        yield machine
+
+
+def run(*words: object, environment: Mapping[str, str] | None = None) -> str:
+    command = [str(word) for word in words]
+    done = subprocess.run(
+        command,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_release_is_built_twice_with_the_same_bytes() -> None:
+    first = run(TOP / "scripts" / "release", environment={"PYTHON": sys.executable})
+    names = [line.split()[1] for line in first.splitlines()]
+    assert names == [f"pvprof-{__version__}-py3-none-any.whl", f"pvprof-{__version__}.tar.gz"]
+    assert all(re.match("[0-9a-f]{64} ", line) for line in first.splitlines())
+    committed = int(subprocess.check_output(["git", "-C", str(TOP), "log", "-1", "--format=%ct"]))
+    with tarfile.open(TOP / "dist" / names[1]) as archive:
+        assert {member.mtime for member in archive} == {committed}
+        assert {(member.uid, member.gid) for member in archive} == {(0, 0)}
+
+
+@pytest.mark.slow
+def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {name for name in archive.namelist() if ".dist-info/" not in name}
+    patches = {
+        name.replace("kernel-patches/", "pvprof/kernel_patch/patches/")
+        for name in in_git("kernel-patches")
+    }
+    assert inside == (in_git("pvprof") - {"pvprof/kernel_patch/patches"}) | patches
+
+
+@pytest.mark.slow
+def test_pipx_installs_a_pvprof_that_works(wheel: Path, tmp_path: Path) -> None:
+    places = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
+    run(sys.executable, "-m", "pipx", "install", wheel, environment=places)
+    pvprof = tmp_path / "bin" / "pvprof"
+    assert run(pvprof, "--version").split()[-1] == __version__
+    recording = TOP / "tests/fixtures/freebsd-13.2/events.out.gz"
+    run(pvprof, "report", recording, "-o", tmp_path / "x.html", "-o", tmp_path / "x.svg")
+    assert "stable-14" in run(pvprof, "patch", "list")
+    compare = [TOP / "tests/fixtures/example-lock-patch" / side for side in ("rwlock", "obm")]
+    assert "pmap pv list" in run(pvprof, "compare", compare[0], "--vs", compare[1])
+
+
+@pytest.mark.slow
+def test_the_target_side_runs_with_click_and_rich_alone(
+    wheel: Path, tmp_path: Path, target: StandIn
+) -> None:
+    python = tmp_path / "venv" / "bin" / "python"
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    install = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
+    run(*install, *TARGET_PACKAGES)
+    run(*install, "--no-deps", wheel)
+    installed = run(python, "-m", "pip", "list", "--format=freeze")
+    assert not re.search("numpy|pandas|scipy|jinja2", installed, re.I)
+    pvprof = str(python.parent / "pvprof")
+    for words in (
+        ("record", "-o", "out", "--no-symbols", "--", "true"),
+        ("script", "offcpu", "--standalone", "--duration", "10"),
+        ("doctor",),
+        ("patch", "show", "--branch", "main"),
+        ("--help",),
+    ):
+        done = Running(target, [pvprof, *words], has_stdin=False).wait()
+        assert (done.status, done.left) == (0, []), done.said
+    assert "Traceback" not in done.said
+
+
+def test_the_port_depends_on_what_the_package_depends_on() -> None:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[>\[]", entry)[0].lower() for entry in project["dependencies"]}
+    makefile = (PORT / "Makefile").read_text()
+    run_depends = makefile.partition("RUN_DEPENDS=")[2].partition("\n\n")[0]
+    origins = re.findall(r"\w+/py-(\w+)@", run_depends)
+    assert {name.lower() for name in origins} == wanted
+    assert f"DISTVERSION=\t{__version__}\n" in makefile
+    assert (PORT / "pkg-descr").read_text().strip()
