@@ -117,6 +117,26 @@ def test_the_example_of_the_page_of_tables_runs(monkeypatch: pytest.MonkeyPatch)
     assert printed.getvalue().splitlines()[-1] == "True"
 
 
+def texts_of_the_program() -> str:
+    """Return all texts that the program can print, one a line; what differs is left out."""
+    texts = [path.read_text() for path in (TOP / "pvprof").rglob("*.sh")]
+    for path in (TOP / "pvprof").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_the_page_of_troubleshooting_quotes_messages_of_the_program() -> None:
+    page = (TOP / "docs/troubleshooting.md").read_text()
+    quoted = re.findall(r"^\| `([^`]+)` \|", page, re.M)
+    assert len(quoted) >= 20
+    known = texts_of_the_program()
+    for message in quoted:
+        for part in filter(None, message.split("...")):
+            assert part in known, f"docs/troubleshooting.md: no message reads {part!r}"
+
+
 def parts_of(page: Path, name: str) -> tuple[str, str, str]:
     """Return a page in three parts: up to the comment above a table, the table, the rest."""
     begin, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
