@@ -21,7 +21,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
-from pvprof.classify.rules import OTHER, UNCLASSIFIED, Classification, Rule, WaitKind
+from pvprof.classify.rules import (
+    OTHER,
+    UNCLASSIFIED,
+    ClassFamily,
+    Classification,
+    Rule,
+    WaitKind,
+)
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
@@ -113,6 +120,16 @@ class Matcher:
         classes = {rule.lock_class: rule.colour for rule in self.rules if rule.colour is not None}
         both = (kinds | classes).items()
         return {name: colour for name, colour in both if name is not None and colour is not None}
+
+    @cached_property
+    def _families(self) -> Mapping[str, ClassFamily]:
+        """Map lock classes to their families; the first rule that gives a class one decides."""
+        given = [rule for rule in self.rules if rule.family is not None]
+        return {rule.lock_class or OTHER: rule.family for rule in reversed(given) if rule.family}
+
+    def family_of(self, lock_class: str) -> ClassFamily:
+        """Return the family of a lock class; a class without one is alone in its own."""
+        return self._families.get(lock_class) or ClassFamily(lock_class)
 
     def classify(self, key: Key, stack: Stack) -> Classification:
         """Return the wait kind and the lock class of a key and stack."""

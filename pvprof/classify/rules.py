@@ -48,6 +48,19 @@ class Classification:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassFamily:
+    """What a lock class is a part of.
+
+    Attributes:
+        family: the classes of one family guard the same thing; the class itself if it is alone.
+        primitive: the kind of lock that sets the class apart in its family, or empty.
+    """
+
+    family: str
+    primitive: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. All its conditions must hold.
 
@@ -64,6 +77,7 @@ class Rule:
             machinery.
         recorded_classes: lock classes as the kernel names them, if one was recorded.
         colour: position of the class on the circle of hues, or None.
+        family: of the class, or None.
     """
 
     label: str
@@ -79,6 +93,7 @@ class Rule:
     callers: tuple[re.Pattern[str], ...] = ()
     name: str | None = None
     colour: int | None = None
+    family: ClassFamily | None = None
 
     def may_apply(self, key: Key) -> bool:
         """Tell whether the conditions on the key hold."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pvprof.classify.matcher import Matcher
-from pvprof.classify.rules import UNCLASSIFIED, Rule, WaitKind
+from pvprof.classify.rules import UNCLASSIFIED, ClassFamily, Rule, WaitKind
 from pvprof.errors import PvprofError
 
 _PACKAGED = ("linux.toml", "freebsd.toml")
@@ -39,7 +39,8 @@ _OLD_NAMES = {"mechanisms": "events", "mechanism_patterns": "event_patterns"}
 """Names that rules files written for version 0.1 use for these keys."""
 
 _RULE_KEYS = frozenset(
-    {"kind", "class", "name", "first", "colour", *_LIST_KEYS, *_OLD_NAMES.values()}
+    {"kind", "class", "name", "first", "colour", "family", "primitive"}
+    | {*_LIST_KEYS, *_OLD_NAMES.values()}
 )
 _KIND_ID = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -223,7 +224,18 @@ def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
         _patterns(table, "callers"),
         name,
         _colour(table),
+        _family(table),
     )
+
+
+def _family(table: _Table) -> ClassFamily | None:
+    """Return the family of a rule's class, or None if the rule does not give it."""
+    family, primitive = _text(table, "family"), _text(table, "primitive")
+    if family is not None and "class" not in table.data:
+        _fail(table.label, "gives a 'family' without a 'class'")
+    if primitive is not None and family is None:
+        _fail(table.label, "gives a 'primitive' without a 'family'")
+    return None if family is None else ClassFamily(family, primitive or "")
 
 
 def _colour(table: _Table) -> int | None:

@@ -120,13 +120,18 @@ class SeriesComparison:
 
     @property
     def percent_interval(self) -> tuple[float, float] | None:
-        """Return the interval of the difference in percent of the base."""
+        """Return the interval of the difference in percent of the base.
+
+        An amount cannot fall by more than all of it: its interval is cut off at -100 %. Student's t
+        and Welch's know no such limit, so `estimate` may pass it.
+        """
         if self.estimate is None or not self.estimate.reference:
             return None
         ends = [
             100 * end / self.estimate.reference for end in (self.estimate.low, self.estimate.high)
         ]
-        return min(ends), max(ends)
+        low, high = min(ends), max(ends)
+        return (max(low, -100.0), max(high, -100.0)) if self.metric.is_amount else (low, high)
 
 
 def compare_series(

@@ -28,12 +28,14 @@ class Metric:
         better: the direction of an improvement; empty if not known.
         condition: of the measurement, if it changes the values (a tracing mode). Metrics with
             different conditions are different metrics.
+        is_amount: whether values are never below 0, so that none can change by less than -100 %.
     """
 
     name: str
     unit: str = ""
     better: Better = ""
     condition: str = ""
+    is_amount: bool = False
 
     @property
     def title(self) -> str:

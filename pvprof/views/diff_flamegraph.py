@@ -14,6 +14,7 @@ from pvprof.analysis.compare.compare import Comparison, SectionChange
 from pvprof.analysis.stacks.diff_layout import Threshold, WorkScale
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Shape
+from pvprof.analysis.stacks.pairing import pair
 from pvprof.classify.classified import Classified
 from pvprof.dataset.sides import Side
 from pvprof.model.problems import Problem
@@ -27,7 +28,7 @@ from pvprof.views.flamegraph import (
     has_loss,
     loss_sentence,
 )
-from pvprof.views.folded import StackOptions, fold_with_causes
+from pvprof.views.folded import StackOptions, check_counts, fold_parts, fold_with_causes
 from pvprof.views.tables.compare import heading, section_title
 from pvprof.views.tables.problems import problem_lines
 
@@ -87,7 +88,7 @@ def build(sides: tuple[Classified, Classified], options: DifferenceOptions) -> D
     Raises:
         UsageError: a side has nothing in the unit, or lacks the counts or the chain asked for.
     """
-    base_folded, new_folded = (fold_with_causes(side, options.stacks) for side in sides)
+    base_folded, new_folded = _fold_both(sides, options.stacks)
     base = account_of(sides[0], base_folded, options.stacks)
     new = account_of(sides[1], new_folded, options.stacks)
     caveats = unnamed_addresses(base_folded, new_folded)
@@ -100,6 +101,24 @@ def build(sides: tuple[Classified, Classified], options: DifferenceOptions) -> D
     )
     diff = replace(options.diff, graph=look, base_name=base.name, new_name=new.name)
     return DiffFlameGraphView(base_folded, new_folded, diff, caveats)
+
+
+def _fold_both(sides: tuple[Classified, Classified], options: StackOptions) -> tuple[Folded, ...]:
+    """Return the folded stacks of both sides: paired, unless they are joined with other threads'.
+
+    Raises:
+        UsageError: as `build`.
+    """
+    if options.fold.chain:
+        return tuple(fold_with_causes(side, options) for side in sides)
+    measured = [side.measurement(options.unit) for side in sides]
+    for one in measured:
+        check_counts(one.measurement, options.fold)
+    paired = pair([measured[0].kept], [measured[1].kept], sides[0].rules)
+    return tuple(
+        fold_parts(groups, one.unit, options.fold, one.kept, one.rules)
+        for one, (groups,) in zip(measured, paired, strict=True)
+    )
 
 
 def build_from_comparison(comparison: Comparison, options: ComparisonOptions) -> DiffFlameGraphView:

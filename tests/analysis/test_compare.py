@@ -190,12 +190,12 @@ def test_a_real_recording_has_the_rows_of_its_report_to_the_nanosecond(
     report = build_report(Classified.of(load_dataset(places, options), RULES, filters))
     for section, part in zip(changes.sections, report.sections, strict=True):
         told = {
-            (r.kind, r.lock_class, r.name): {m.name: m.base[0] for m in r.measures}
+            (r.kind, r.base.classes, r.name): {m.name: m.base[0] for m in r.measures}
             for r in section.level(LOCK)
         }
         assert len(told) == len(part.rows) > 0
         for expected in part.rows:
-            found = told[expected.kind, expected.lock_class, expected.name]
+            found = told[expected.kind, (expected.lock_class,), expected.name]
             assert found["wait"] == expected.value
             assert found.get("spin", 0) == expected.spin
             assert found.get("block", expected.value) == expected.value - expected.spin

@@ -19,7 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.classify.matcher import Matcher
-from pvprof.classify.rules import OTHER, UNCLASSIFIED, Classification, Rule, WaitKind
+from pvprof.classify.rules import (
+    OTHER,
+    UNCLASSIFIED,
+    ClassFamily,
+    Classification,
+    Rule,
+    WaitKind,
+)
 from pvprof.classify.rules_file import RulesError, load_rules
 from pvprof.errors import PvprofError
 from pvprof.model.mechanisms import MECHANISMS
@@ -447,6 +454,14 @@ BAD = {
         _RULE + 'colour = 1000\nnames = ["x"]\n',
         "'colour' must be from 0 to 999",
     ),
+    "family without a class": (
+        '[[rule]]\nkind = "io"\nfamily = "f"\nnames = ["x"]\n',
+        "rule 1 (io): gives a 'family' without a 'class'",
+    ),
+    "primitive without a family": (
+        _RULE + 'primitive = "rwlock"\nnames = ["x"]\n',
+        "gives a 'primitive' without a 'family'",
+    ),
     "colour without a class": (
         '[[rule]]\nkind = "io"\ncolour = 1\nnames = ["x"]\n',
         "rule 1 (io): gives a 'colour' without a 'class'",
@@ -715,3 +730,23 @@ def test_every_class_that_the_document_names_exists() -> None:
     }
     assert named <= {rule.lock_class for rule in DEFAULT.rules}
     assert "pv list (OBM)" in named
+
+
+def test_the_classes_of_a_family_differ_by_their_primitive() -> None:
+    assert DEFAULT.family_of("pv list (rwlock)") == ClassFamily("pv list", "rwlock")
+    assert DEFAULT.family_of("pv list (OBM)") == ClassFamily("pv list", "OBM")
+    assert DEFAULT.family_of("pv list") == ClassFamily("pv list")
+    assert DEFAULT.family_of("vm object") == ClassFamily("vm object")
+
+
+def test_rules_that_give_a_class_a_family_agree() -> None:
+    families: dict[str | None, set[ClassFamily]] = {}
+    for rule in DEFAULT.rules:
+        if rule.family:
+            families.setdefault(rule.lock_class, set()).add(rule.family)
+    assert {len(some) for some in families.values()} == {1}
+
+
+def test_a_user_gives_a_class_a_family(write: Callable[[str], Path]) -> None:
+    text = '[[rule]]\nclass = "mine (sx)"\nfamily = "mine"\nprimitive = "sx"\nnames = ["x"]\n'
+    assert load_rules(write(text)).family_of("mine (sx)") == ClassFamily("mine", "sx")

@@ -49,12 +49,26 @@ def manifest(run: int, label: str, **facts: Any) -> dict[str, Any]:
     } | facts
 
 
-def records_of(waits: Waits) -> list[Lines]:
+Stacks = Mapping[str, tuple[str, ...]]
+"""The frames of each lock, leaf first."""
+
+
+def stacks_through(*machinery: str) -> Stacks:
+    """Return the stacks of a kernel in which these functions wait for `pmap pv list`."""
+    callers = STACKS["pmap pv list"][1:]
+    return {**STACKS, "pmap pv list": (*machinery, *callers)}
+
+
+RWLOCK = stacks_through("kernel`turnstile_wait+0x1", "kernel`__rw_wlock_hard+0x7")
+OBM = stacks_through("kernel`turnstile_wait+0x1", "kernel`obm_lock_sleep+0x5")
+
+
+def records_of(waits: Waits, stacks: Stacks = STACKS) -> list[Lines]:
     return [
         record(
             "turnstile",
             {"name": name.encode(), "exec": b"cc"},
-            [frame.encode() for frame in STACKS.get(name, ("kernel`mtx_lock+0x1", "kernel`f+0x2"))],
+            [frame.encode() for frame in stacks.get(name, ("kernel`mtx_lock+0x1", "kernel`f+0x2"))],
             [value, count],
         )
         for name, (value, count) in waits.items()
@@ -85,13 +99,18 @@ def write_recording(place: Path, output: bytes, facts: Mapping[str, Any] | None)
 
 
 def write_side(
-    place: Path, label: str, runs: Sequence[Waits], first: int = 1, **facts: Any
+    place: Path,
+    label: str,
+    runs: Sequence[Waits],
+    first: int = 1,
+    stacks: Stacks = STACKS,
+    **facts: Any,
 ) -> list[Path]:
     """Write one recording for each run below `place`; return their paths."""
     return [
         write_recording(
             place / f"{label}{number}.pvprof",
-            raw(records_of(waits), number + (1000 if label == "patched" else 0)),
+            raw(records_of(waits, stacks), number + (1000 if label == "patched" else 0)),
             manifest(number, label, **facts),
         )
         for number, waits in enumerate(runs, first)

@@ -30,12 +30,14 @@ from pvprof.analysis.compare.measures import (
     Measurer,
     RowChange,
     aside_of,
+    primitives_of,
     rows_of,
     with_verdicts,
 )
 from pvprof.analysis.compare.systems import common_rows, system_caveats, systems_of
 from pvprof.analysis.report import Report, Section, build_report
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
+from pvprof.analysis.stacks.pairing import pair
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.classify.matcher import Matcher
@@ -304,7 +306,7 @@ def _section(
         unit, len(sides.base), (*base_amounts, *new_amounts), options.basis, options.stats
     )
     sections = [run.section(unit) for run in sides.all]
-    folded_runs, reasons = _fold_all(sides.all, unit, options)
+    folded_runs, reasons = _fold_all(sides, unit, rules, options)
     folded_unit = folded_runs[0].unit
     base_folded = add_folded(folded_runs[: len(sides.base)], folded_unit)
     new_folded = add_folded(folded_runs[len(sides.base) :], folded_unit)
@@ -319,7 +321,13 @@ def _section(
         )
         for function in functions_of(folded_runs, reasons, rules)
     ]
-    rows = [*rows_of(sections, measurer, rules), *functions]
+    primitives = [
+        primitives_of(run.classified.measurement(unit).kept, rules)
+        if unit != "samples" and run.section(unit)
+        else {}
+        for run in sides.all
+    ]
+    rows = [*rows_of(sections, primitives, measurer, rules), *functions]
     totals = sum(base_amounts, Fraction()), sum(new_amounts, Fraction())
     return SectionChange(
         mode=mode,
@@ -335,18 +343,16 @@ def _section(
 
 
 def _fold_all(
-    runs: Sequence[_ReportedRun], unit: Unit, options: CompareOptions
+    sides: _Sides, unit: Unit, rules: Matcher, options: CompareOptions
 ) -> tuple[list[Folded], frozenset[Frame]]:
-    """Return the folded stacks of each run, and the frames that are no functions."""
+    """Return the folded stacks of each run, paired, and the frames that are no functions."""
+    kept = [run.classified.measurement(unit).kept if run.section(unit) else () for run in sides.all]
+    base_runs = len(sides.base)
+    paired = pair(kept[:base_runs], kept[base_runs:], rules)
     folded_runs = []
     reasons: set[Frame] = set()
-    for run in runs:
-        if run.section(unit) is None:
-            folded_runs.append(Folded((), unit))
-            continue
-        kept = run.classified.measurement(unit).kept
-        groups = [(part.key, part.stacks) for part in kept]
-        folded = fold(groups, unit, options.fold, (part.verdict.kind for part in kept))
+    for parts, groups in zip(kept, (*paired[0], *paired[1]), strict=True):
+        folded = fold(groups, unit, options.fold, (part.verdict.kind for part in parts))
         reasons |= folded.reasons
         reasons |= {clean_frame(key.execname) for key, _ in groups if key.execname}
         folded_runs.append(folded)

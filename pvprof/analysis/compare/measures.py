@@ -1,32 +1,48 @@
 """The values that are compared: for each measure of each row, one value for each run.
 
-Owns rows and measures: kinds of wait, lock classes, locks, functions; how long, how often. The rows
-of a run are those of its report. ``stats`` has the statistics; for each measure, the verdicts on
-the rows of one level are corrected together.
+Owns rows and measures: kinds of wait, families of lock classes, locks, functions; how long, how
+often. ``stats`` has the statistics; for each measure, the verdicts on the rows of one level are
+corrected together.
+
+A lock is the same lock on both sides if its kind and name are the same, whatever its class: a patch
+may change the class. So a row adds up the rows of a run's report that have the same name, and it
+says what each side found it to be (`Identity`). Classes of one family are one row, too; below it is
+a row for each primitive, which is a part of the family's row and gets no verdict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
 
 from pvprof.analysis.compare.basis import Basis
-from pvprof.analysis.lock_table import Row
+from pvprof.analysis.lock_table import NO_NAME, Row, RowId, split_by_row
 from pvprof.analysis.report import Section
+from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import OTHER
-from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series, with_holm
-from pvprof.stats.series import Metric, Series
+from pvprof.stats.comparison import (
+    SeriesComparison,
+    SeriesOptions,
+    Verdict,
+    compare_series,
+    with_holm,
+)
+from pvprof.stats.series import Better, Metric, Series
 from pvprof.units import Unit
 
 MEASURES = ("wait", "block", "spin", "count", "mean", "p99")
 """The names of measures in order; ``wait`` is block and spin together, in the section's unit."""
 
-KIND, CLASS, LOCK, FUNCTION = "kind", "class", "lock", "function"
-LEVELS = (KIND, CLASS, LOCK, FUNCTION)
+KIND, CLASS, PRIMITIVE, LOCK, FUNCTION = "kind", "class", "primitive", "lock", "function"
+LEVELS = (KIND, CLASS, PRIMITIVE, LOCK, FUNCTION)
+ARROW = " -> "
 _AVERAGES = ("mean", "p99")
+_SEPARATOR = ", "
+_NOT_KNOWN = "not known"
+_IS_PART = "a part of its class, which has the verdict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +63,30 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """What one side found a lock or a family of classes to be; empty if the side lacks it.
+
+    Attributes:
+        classes: the lock classes, sorted.
+        primitives: the kinds of lock: by the rules, else as the kernel recorded them; sorted.
+    """
+
+    classes: tuple[str, ...] = ()
+    primitives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RowChange:
-    """One kind of wait, lock class, lock or function.
+    """One kind of wait, family of lock classes, primitive of a family, lock or function.
 
     Attributes:
         level: of `LEVELS`.
-        kind, lock_class: from the rules; empty for levels above.
-        name: as in reports.
+        kind: from the rules; empty for functions.
+        lock_class: the family of the classes; several of a lock are joined by commas.
+        name: as in reports; of a class its family, of a primitive the primitive.
         measures: ``wait`` first.
         alike: further functions that are in exactly the same stacks.
+        base, new: what each side found the row to be.
     """
 
     level: str
@@ -64,6 +95,8 @@ class RowChange:
     name: str
     measures: tuple[Measured, ...]
     alike: tuple[str, ...] = ()
+    base: Identity = Identity()
+    new: Identity = Identity()
 
     @property
     def main(self) -> Measured:
@@ -72,11 +105,25 @@ class RowChange:
 
     @property
     def presence(self) -> str:
-        """Return ``both``, ``appeared`` or ``vanished``."""
+        """Return ``both``, ``appeared`` or ``vanished``; of a part ``base only``, ``new only``."""
         has_base, has_new = any(self.main.base), any(self.main.new)
         if has_base == has_new:
             return "both"
+        if self.level == PRIMITIVE:
+            return "new only" if has_new else "base only"
         return "appeared" if has_new else "vanished"
+
+    @property
+    def identity_change(self) -> str:
+        """Return ``rwlock -> OBM`` if both sides know what the row is and differ; else nothing."""
+        both = [self.base.primitives, self.new.primitives]
+        if self.level == LOCK and not all(both):
+            both = [self.base.classes, self.new.classes]
+            if len(self.lock_class.split(_SEPARATOR)) == 1:  # one family: a primitive is not known
+                return ""
+        if not all(both) or both[0] == both[1]:
+            return ""
+        return ARROW.join(_SEPARATOR.join(names) for names in both)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +162,8 @@ class Measurer:
         ]
         unit = "ns" if is_average else "times" if name == "count" else self.unit
         per = "" if is_average else f"/{self.basis.name}"
-        metric = Metric(name, f"{unit}{per}")
+        better: Better = "lower" if self.unit == "ns" else ""
+        metric = Metric(name, f"{unit}{per}", better, is_amount=True)
         base = tuple(rate for rate in rates[: self.base_runs] if rate is not None)
         new = tuple(rate for rate in rates[self.base_runs :] if rate is not None)
         comparison = None
@@ -136,14 +184,35 @@ class Measurer:
         return float(sum(base) / len(base)), float(sum(new) / len(new))
 
 
+def primitives_of(parts: Iterable[Part], rules: Matcher) -> Mapping[RowId, frozenset[str]]:
+    """Map the id of each row of a report on waits to the primitives of its lock that are known."""
+    primitives: dict[RowId, set[str]] = {}
+    for part in parts:
+        known = rules.family_of(part.verdict.lock_class).primitive or part.key.lock_class
+        if known:
+            for row_id, _ in split_by_row(part, "ns"):
+                primitives.setdefault(row_id, set()).add(known)
+    return {row_id: frozenset(known) for row_id, known in primitives.items()}
+
+
 def rows_of(
-    sections: Sequence[Section | None], measurer: Measurer, rules: Matcher
+    sections: Sequence[Section | None],
+    primitives: Sequence[Mapping[RowId, frozenset[str]]],
+    measurer: Measurer,
+    rules: Matcher,
 ) -> list[RowChange]:
-    """Return a row for each kind, class and lock that any run has."""
+    """Return a row for each kind, family of classes, primitive and lock that any run has.
+
+    Args:
+        sections: of the report of each run, those of the base first; None if a run has none.
+        primitives: for each run those of its rows (`primitives_of`).
+        measurer: makes measures.
+        rules: give the order of the kinds, and the families.
+    """
     rows_by_run: dict[_RowKey, list[list[Row]]] = {}
     for run, section in enumerate(sections):
         for row in section.rows if section else ():
-            for row_key in _row_keys(row):
+            for row_key in _row_keys(row, rules):
                 rows_by_run.setdefault(row_key, [[] for _ in sections])[run].append(row)
     has_counts = all(section is None or section.has_counts for section in sections)
     has_spin = any(row.spin for section in sections if section for row in section.rows)
@@ -153,19 +222,26 @@ def rows_of(
             measurer.measure(name, values)
             for name, values in _values(row_key.level, runs, has_counts, has_spin)
         ]
-        changes.append(RowChange(*row_key, tuple(measures)))
-    kind_order = {kind.id: index for index, kind in enumerate(rules.kinds)}
-
-    def order(row: RowChange) -> tuple[int, int, float, str, str]:
-        comparison = row.main.comparison
-        size = max(comparison.base.mean, comparison.new.mean) if comparison else 0.0
-        return LEVELS.index(row.level), kind_order[row.kind], -size, row.name, row.lock_class
-
-    return sorted(changes, key=order)
+        families = sorted({_family_name(row, rules) for rows in runs for row in rows})
+        change = RowChange(
+            row_key.level,
+            row_key.kind,
+            "" if row_key.level == KIND else _SEPARATOR.join(families),
+            row_key.name,
+            tuple(measures),
+        )
+        if row_key.level in (CLASS, LOCK):
+            identities = [
+                _identity(row_key.level, some, known, rules)
+                for some, known in _by_side(runs, primitives, measurer.base_runs)
+            ]
+            change = replace(change, base=identities[0], new=identities[1])
+        changes.append(change)
+    return sorted(_useful(changes), key=lambda row: _order(row, rules))
 
 
 class _RowKey(NamedTuple):
-    """The first fields of a `RowChange`: they identify a row in all runs."""
+    """What identifies a row in all runs, and on both sides."""
 
     level: str
     kind: str
@@ -173,12 +249,82 @@ class _RowKey(NamedTuple):
     name: str
 
 
-def _row_keys(row: Row) -> Iterator[_RowKey]:
+def _row_keys(row: Row, rules: Matcher) -> Iterator[_RowKey]:
     """Yield the rows of the comparison that a row of a report counts in."""
     yield _RowKey(KIND, row.kind, "", row.kind)
     if row.lock_class != OTHER:
-        yield _RowKey(CLASS, row.kind, row.lock_class, row.lock_class)
-    yield _RowKey(LOCK, row.kind, row.lock_class, row.name)
+        known = rules.family_of(row.lock_class)
+        yield _RowKey(CLASS, row.kind, known.family, known.family)
+        yield _RowKey(PRIMITIVE, row.kind, known.family, known.primitive or _NOT_KNOWN)
+    # Waits without a name have nothing but their class in common.
+    yield _RowKey(LOCK, row.kind, row.lock_class if row.name == NO_NAME else "", row.name)
+
+
+def _family_name(row: Row, rules: Matcher) -> str:
+    return rules.family_of(row.lock_class).family
+
+
+def _by_side(
+    runs: Sequence[Sequence[Row]],
+    primitives: Sequence[Mapping[RowId, frozenset[str]]],
+    base_runs: int,
+) -> Iterator[tuple[list[Row], set[str]]]:
+    """Yield for each side the rows of all its runs, and their primitives."""
+    for side in (slice(None, base_runs), slice(base_runs, None)):
+        known: set[str] = set()
+        for rows, of_run in zip(runs[side], primitives[side], strict=True):
+            known.update(*(of_run.get(row.id, ()) for row in rows))
+        yield [row for rows in runs[side] for row in rows], known
+
+
+def _identity(level: str, rows: Sequence[Row], known: set[str], rules: Matcher) -> Identity:
+    """Return the identity of a row on one side; of a class, only the primitives of the rules."""
+    classes = {row.lock_class for row in rows}
+    if level == CLASS:
+        known = {rules.family_of(lock_class).primitive for lock_class in classes} - {""}
+    return Identity(tuple(sorted(classes)), tuple(sorted(known)))
+
+
+def _useful(rows: Sequence[RowChange]) -> list[RowChange]:
+    """Return the rows without the primitives of families that have only one that is known."""
+    names: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        if row.level == PRIMITIVE and row.name != _NOT_KNOWN:
+            names.setdefault((row.kind, row.lock_class), set()).add(row.name)
+    return [
+        _as_part(row) if row.level == PRIMITIVE else row
+        for row in rows
+        if row.level != PRIMITIVE or len(names.get((row.kind, row.lock_class), ())) > 1
+    ]
+
+
+def _as_part(row: RowChange) -> RowChange:
+    """Return a row without verdicts: the row of its family has them."""
+    return replace(
+        row,
+        measures=tuple(
+            replace(
+                measured,
+                comparison=measured.comparison
+                and replace(
+                    measured.comparison,
+                    verdict=Verdict.NONE,
+                    estimate=None,
+                    needed=None,
+                    reason=_IS_PART,
+                ),
+            )
+            for measured in row.measures
+        ),
+    )
+
+
+def _order(row: RowChange, rules: Matcher) -> tuple[int, int, float, str, str]:
+    """Return the sort key: by level, by kind in the order of the rules, the largest first."""
+    kinds = [kind.id for kind in rules.kinds]
+    comparison = row.main.comparison
+    size = max(comparison.base.mean, comparison.new.mean) if comparison else 0.0
+    return LEVELS.index(row.level), kinds.index(row.kind), -size, row.name, row.lock_class
 
 
 def _values(
@@ -196,13 +342,20 @@ def _values(
         yield "count", list(counts)
         yield "mean", [a / b if b else None for a, b in zip(wait, counts, strict=True)]
     if level == LOCK:
-        p99 = [rows[0].quantiles.p99_ns if rows and rows[0].quantiles else None for rows in runs]
+        # The quantile of several rows together does not follow from theirs.
+        p99 = [
+            rows[0].quantiles.p99_ns if len(rows) == 1 and rows[0].quantiles else None
+            for rows in runs
+        ]
         if any(value is not None for value in p99):
             yield "p99", list(p99)
 
 
 def with_verdicts(rows: Sequence[RowChange]) -> tuple[RowChange, ...]:
-    """Return the rows with verdicts corrected for the number of rows, by level and measure."""
+    """Return the rows with verdicts corrected for the number of rows, by level and measure.
+
+    Primitives count in no correction: they have no estimate, as parts of the rows of classes.
+    """
     corrected: dict[tuple[int, str], SeriesComparison] = {}
     for level in LEVELS:
         for name in MEASURES:

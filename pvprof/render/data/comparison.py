@@ -18,7 +18,7 @@ from pvprof.views.comparison import ComparisonView
 
 SCHEMA = 1
 CSV_COLUMNS = (
-    *("mode", "unit", "level", "kind", "class", "name", "presence", "measure"),
+    *("mode", "unit", "level", "kind", "class", "name", "presence", "identity_change", "measure"),
     *("base_n", "base_total", "base_mean", "base_stddev"),
     *("new_n", "new_total", "new_mean", "new_stddev"),
     *COMPARISON_FACTS,
@@ -35,7 +35,8 @@ def table_of(view: ComparisonView) -> DataTable:
     changes = view.comparison
     rows: list[list[Any]] = []
     for time in changes.times:
-        cells = [time.metric.condition, time.metric.unit, "time", "", "", time.metric.name, "both"]
+        cells = [time.metric.condition, time.metric.unit, "time", "", "", time.metric.name]
+        cells += ["both", ""]
         totals = (None, None)
         rows.append([*cells, time.metric.name, *_numbers(time, totals)])
     for section in changes.sections:
@@ -47,16 +48,11 @@ def _csv_rows(section: SectionChange) -> Iterator[list[Any]]:
     for row in section.rows:
         for measured in row.measures:
             cells = [section.mode, section.unit, row.level, row.kind, row.lock_class, row.name]
+            cells += [row.presence, row.identity_change, measured.name]
             if measured.comparison is None:
-                empty = [""] * (len(CSV_COLUMNS) - len(cells) - 2)
-                yield [*cells, row.presence, measured.name, *empty]
-                continue
-            yield [
-                *cells,
-                row.presence,
-                measured.name,
-                *_numbers(measured.comparison, _totals(measured)),
-            ]
+                yield [*cells, *[""] * (len(CSV_COLUMNS) - len(cells))]
+            else:
+                yield [*cells, *_numbers(measured.comparison, _totals(measured))]
 
 
 def _totals(measured: Measured) -> tuple[float | None, float | None]:
@@ -129,6 +125,11 @@ def _row(row: RowChange) -> dict[str, Any]:
         "name": row.name,
         "alike": list(row.alike),
         "presence": row.presence,
+        "base_classes": list(row.base.classes),
+        "new_classes": list(row.new.classes),
+        "base_primitives": list(row.base.primitives),
+        "new_primitives": list(row.new.primitives),
+        "identity_change": row.identity_change,
         "measures": [
             {
                 "measure": measured.name,

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 from pvprof.stats.series import Metric
 
-REAL = Metric("real", "s", "lower")
-USER = Metric("user", "s", "lower")
-SYS = Metric("sys", "s", "lower")
+REAL = Metric("real", "s", "lower", is_amount=True)
+USER = Metric("user", "s", "lower", is_amount=True)
+SYS = Metric("sys", "s", "lower", is_amount=True)
 CPU = Metric("cpu", "%")
 _NAMES = {
     "real": REAL,

@@ -235,7 +235,7 @@ def row_name(row: RowChange, changes: Comparison) -> str:
         return next(kind.title for kind in changes.kinds if kind.id == row.kind)
     if row.level == FUNCTION and row.alike:
         return f"{row.name} (and {len(row.alike)} more)"
-    return row.name
+    return f"{row.name} ({row.identity_change})" if row.identity_change else row.name
 
 
 def change(comparison: SeriesComparison) -> str:
