@@ -521,3 +521,67 @@ def test_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     (one,) = read_run_sets(["-"])
     assert one.name == "stdin"
     assert values(one) == {"column 1": (1, 2, 3)}
+
+
+# ---- exports of hyperfine -----------------------------------------------------------------------
+
+HYPERFINE = THREAD / "hyperfine.json"
+
+
+def test_each_command_of_a_hyperfine_export_is_a_set() -> None:
+    sets = read_run_sets([str(HYPERFINE)])
+    results = json.loads(HYPERFINE.read_text())["results"]
+    assert [one.name for one in sets] == [result["command"] for result in results]
+    for one, result in zip(sets, results, strict=True):
+        (series,) = one.series
+        assert (series.metric.name, series.metric.unit, series.metric.better) == (
+            "real",
+            "s",
+            "lower",
+        )
+        assert series.values == tuple(result["times"])
+        summary = series.summary()
+        for name in ("mean", "stddev", "median", "min", "max"):
+            assert getattr(summary, name) == pytest.approx(result[name])
+    assert kinds(sets[0]) == ["means-only"]
+
+
+def test_hyperfine_files_of_one_command_are_compared_by_their_names(tmp_path: Path) -> None:
+    document = json.loads(HYPERFINE.read_text())
+    places = [tmp_path / name for name in ("stock.json", "patched.json")]
+    for place, result in zip(places, document["results"], strict=True):
+        place.write_text(json.dumps({"results": [{**result, "command": "make"}]}))
+    sets = read_run_sets([str(place) for place in places])
+    assert [Path(one.name).name for one in sets] == ["stock.json", "patched.json"]
+
+
+def test_a_failed_run_of_hyperfine_is_set_aside(tmp_path: Path) -> None:
+    result = {"command": "make", "times": [1.0, 2.0, 3.0, 4.0], "exit_codes": [0, 2, 0]}
+    (one,) = read(tmp_path, json.dumps({"results": [result]}))
+    assert values(one) == {"real": (1.0, 3.0, 4.0)}
+    assert "exit status 2" in next(p.text for p in one.problems if p.kind == "run-set-aside")
+
+
+def test_parameters_of_hyperfine_name_its_sets(tmp_path: Path) -> None:
+    results = [
+        {"command": "make", "times": [1.0, 2.0], "parameters": {"jobs": str(jobs)}}
+        for jobs in (1, 2)
+    ]
+    sets = read(tmp_path, json.dumps({"results": results}))
+    assert [one.name for one in sets] == ["make (jobs=1)", "make (jobs=2)"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"results": [{"command": "make"}]}', "make: no times of single runs"),
+        ('{"results": [{"command": "make", "times": [true]}]}', "no time in seconds: True"),
+        ('{"results": [{"command": "make", "times": [-1]}]}', "no time in seconds: -1"),
+        ('{"results": [{}]}', "no manifest of a recording, and no export of hyperfine"),
+    ],
+)
+def test_a_hyperfine_export_without_times_is_one_clear_error(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        read(tmp_path, text)

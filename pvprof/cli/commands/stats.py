@@ -38,7 +38,8 @@ def command(runs: RunsGroup, method: MethodGroup, shown: ShowGroup, output: Outp
 
     A FILE is a set: output of time(1) or of a shell's time, numbers in columns as ministat takes
     them, or a directory of recordings; single recordings with the same label are one set. A heading
-    in a text (stock:) begins a set; runs below the heading warmup: are set aside. - is stdin.
+    in a text (stock:) begins a set; runs below the heading warmup: are set aside. Each command in
+    an export of hyperfine (--export-json) is a set. - is stdin.
 
     The numbers are ministat's. A set of fewer than three runs gets no verdict; outliers and drift
     are reported, never removed.

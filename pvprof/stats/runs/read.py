@@ -1,16 +1,17 @@
 """Entry point: read files with numbers of repeated runs into sets of runs.
 
-Each file is one set, with two exceptions: single recordings with one label are one set, and
-headings in a text of times begin a new set.
+Each file is one set, with three exceptions: single recordings with one label are one set, headings
+in a text of times begin a new set, and each command in an export of hyperfine is one.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 from pvprof.errors import InputError, UsageError, first_line
 from pvprof.model.problems import Problem
@@ -19,6 +20,7 @@ from pvprof.recording.layout import SET_FILE
 from pvprof.recording.manifest import Manifest, is_manifest
 from pvprof.recording.open import open_recording
 from pvprof.stats.runs.columns import ColumnOptions, read_columns
+from pvprof.stats.runs.hyperfine import is_export, read_export
 from pvprof.stats.runs.manifests import read_set, run_from_manifest
 from pvprof.stats.runs.runs import UNCLEAR, TimedRun, TimeReader, run_sets
 from pvprof.stats.study import RunSet
@@ -95,7 +97,11 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
     manifest = recording.manifest
     text = "" if manifest else bytes(recording.data).decode("utf-8", "replace")
     if text.lstrip().startswith("{"):
-        manifest = _manifest(recording.path, text)
+        document = _json(recording.path, text)
+        if is_export(document):
+            runs, problems = read_export(recording.path, document)
+            return "", _RunFile(recording.path, runs, [*recording.problems, *problems])
+        manifest = Manifest.from_json(document)
     if not manifest:
         return "", _of_text(recording.path, text, options, recording.problems)
     run = run_from_manifest(manifest)
@@ -104,14 +110,17 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
     return manifest.label, _RunFile(manifest.label or path, [run], problems)
 
 
-def _manifest(name: str, text: str) -> Manifest:
+def _json(name: str, text: str) -> Mapping[str, Any]:
+    """Return a JSON document that is a manifest, or an export of hyperfine."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: begins as JSON, but: {first_line(error)}") from error
-    if not is_manifest(document):
-        raise InputError(f"{name}: JSON, but no manifest of a recording")
-    return Manifest.from_json(document)
+    if not is_manifest(document) and not is_export(document):
+        raise InputError(
+            f"{name}: JSON, but no manifest of a recording, and no export of hyperfine"
+        )
+    return cast("Mapping[str, Any]", document)
 
 
 def _of_text(name: str, text: str, options: TimesOptions, problems: Sequence[Problem]) -> _RunFile:
