@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO, TextIO, cast
 
 import click
 
 from pvprof.collect.job import FinishedRun
 from pvprof.collect.session import Listener
+from pvprof.recording.manifest import Manifest
+
+
+class _Terminal:
+    """A terminal that may be closed while a recording goes on: what cannot be written is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text, unless the terminal is gone."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what was written, unless the terminal is gone."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +57,7 @@ class JobMessages:
             return
         from rich.console import Console  # noqa: PLC0415 (only on a terminal)
 
-        console = Console(stderr=True)
+        console = Console(file=cast("IO[str]", _Terminal(sys.stderr)))
         with console.status(f"{title}: starting") as status:
 
             def progress(seconds: int, size: int, drops: int) -> None:
@@ -51,7 +75,7 @@ class JobMessages:
             click.echo(f"  | {line}", err=True)
 
     def delivered(self, output: str, runs: Sequence[FinishedRun]) -> None:
-        """Print what was written."""
+        """Print what was written, and the commands that show it."""
         if self.is_quiet:
             return
         manifests = [run.manifest for run in runs if not run.manifest.is_warmup]
@@ -60,6 +84,19 @@ class JobMessages:
         count = f"{len(manifests)} recordings, " if self.is_set else ""
         summary = f"{count}{seconds:.1f} s traced, {drops:,} records dropped"
         click.echo(f"pvprof: wrote {output}: {summary}", err=True)
+        for purpose, command in self._next_commands(shlex.quote(output), manifests):
+            click.echo(f"  {purpose}: {command}", err=True)
+
+    def _next_commands(
+        self, output: str, manifests: Sequence[Manifest]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield what the user may want next, and the command that does it."""
+        yield "show it", f"pvprof report {output}"
+        if not self.is_set:
+            return
+        yield "compare it with another set", f"pvprof compare {output} --vs OTHER"
+        if any(manifest.workload for manifest in manifests):
+            yield "show the times of the workload", f"pvprof stats {output}"
 
     def failure(self, run: FinishedRun) -> str:
         """Return why the last run of a job failed, or an empty text."""

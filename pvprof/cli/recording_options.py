@@ -22,9 +22,16 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s|m)?")
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.2
-    """A time such as ``2.5s`` or ``10us``, as integer ns; the default unit is seconds."""
+    """A time such as ``2.5s`` or ``10us``, as integer ns; the default unit is seconds.
+
+    Args:
+        min_ns: the shortest time that a user may give.
+    """
 
     name = "TIME"
+
+    def __init__(self, min_ns: int = 0) -> None:
+        self._min_ns = min_ns
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the ns."""
@@ -33,7 +40,10 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         match = _DURATION.fullmatch(value)
         if match is None:
             self.fail(f"{value!r} is not a time (10, 2.5s, 500ms, 10us)", param, ctx)
-        return round(float(match.group(1)) * _UNITS_NS[match.group(2) or "s"])
+        time_ns = round(float(match.group(1)) * _UNITS_NS[match.group(2) or "s"])
+        if time_ns < self._min_ns:
+            self.fail(f"{value} is too short: nothing would be recorded", param, ctx)
+        return time_ns
 
 
 class WorkloadCommand(click.Command):

@@ -67,7 +67,8 @@ def record(target: Target, text: str, directory: Path, listener: Listener) -> Ma
     """Run a recorder, write what it sends to a new directory, and return the manifest.
 
     If the connection is lost after some data came, the recording is marked as incomplete.
-    The first Ctrl-C ends tracing and keeps the recording, the second drops it.
+    The first Ctrl-C, SIGTERM or SIGHUP ends tracing and keeps the recording; Ctrl-C after it drops
+    the recording.
 
     Raises:
         TargetError: the target could not record, or was lost before it sent anything.
@@ -100,7 +101,7 @@ def examine(target: Target, text: str) -> list[Finding]:
 def _record_into(part: Path, target: Target, text: str, listener: Listener) -> Manifest:
     with _Session(target, text, listener) as session:
         lost = _receive(session.stdout, part)
-    if session.interrupts > 1 and session.status:
+    if session.is_dropped and session.status:
         raise DroppedError("dropped: nothing was kept")
     if not (part / RAW).is_file():
         session.check()
@@ -144,7 +145,8 @@ class _Session:
     Attributes:
         stdout: the archive, or the findings of a doctor.
         status: exit status of its shell, or of ssh.
-        interrupts: number of Ctrl-C and other signals received.
+        is_stopping: whether a signal has asked for the end.
+        is_dropped: whether the user has dropped the recording.
         last_words: the last line on stderr that was not the recorder's.
     """
 
@@ -154,7 +156,8 @@ class _Session:
         self._listener = listener
         self._errors: list[str] = []
         self._hints: list[str] = []
-        self.interrupts = 0
+        self.is_stopping = False
+        self.is_dropped = False
         self.status = 0
         self.last_words = ""
 
@@ -169,6 +172,7 @@ class _Session:
         self._handlers = {
             number: signal.signal(number, self._interrupted)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN  # nohup
         }
         self._send(self._text)
         return self
@@ -200,22 +204,26 @@ class _Session:
         """
         if self._errors:
             raise TargetError(self._errors[0], (self._hints or [""])[0])
-        if self.interrupts and self.status:
+        if self.is_stopping and self.status:
             raise DroppedError("dropped: nothing was kept")
         if self.status:
             reason = self.last_words or f"the shell ended with status {self.status}"
             raise TargetError(f"lost {self._target.name}: {reason}")
 
     def _interrupted(self, number: int, _frame: object) -> None:
-        """Ask for an end: the first Ctrl-C keeps the recording, anything else drops it."""
-        self.interrupts += 1
-        if number == signal.SIGINT and self.interrupts == 1:
+        """Ask for an end: the first signal keeps the recording, Ctrl-C after it drops it.
+
+        SIGTERM may come twice: timeout(1) sends it to its child and to the child's group.
+        """
+        if not self.is_stopping:
+            self.is_stopping = True
             self._listener.state("stopping; Ctrl-C again drops the recording")
             self._send(b"stop\n")
-        elif self.interrupts < 3:
+        elif number == signal.SIGINT and not self.is_dropped:
+            self.is_dropped = True
             self._listener.state("dropping the recording")
             self._hang_up()
-        else:
+        elif number == signal.SIGINT:
             self._process.kill()
 
     def _send(self, words: bytes) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from pvprof.errors import TargetError, UsageError
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -48,15 +50,16 @@ class Target:
     def start(self) -> subprocess.Popen[bytes]:
         """Start the shell, with pipes to its stdin, stdout and stderr.
 
-        Ctrl-C must not reach it: the session sends words on its stdin instead. So a shell here gets
-        a process group of its own. ssh stays in ours, or it could not ask for a passphrase; it is
-        started with SIGINT ignored, and keeps that.
+        No signal that ends the recording must reach it: the session sends words on its stdin
+        instead. So a shell here gets a process group of its own. ssh stays in ours, or it could not
+        ask for a passphrase; it is started with these signals ignored, and keeps that.
 
         Raises:
             TargetError: the program does not exist.
         """
         command = self.command()
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if self.host else None
+        ignored = _ENDING if self.host else ()
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in ignored}
         try:
             return subprocess.Popen(
                 command,
@@ -68,5 +71,5 @@ class Target:
         except OSError as error:
             raise TargetError(f"cannot start {command[0]}: {error.strerror}") from error
         finally:
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)

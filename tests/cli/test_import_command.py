@@ -58,6 +58,20 @@ def test_stdin_and_gzip_are_accepted(run: RunCommand, tmp_path: Path) -> None:
     assert (path / "raw.out").read_bytes() == PROFILING.read_bytes()
 
 
+def test_an_import_is_named_after_its_file_in_this_directory(
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for source in (PROFILING, RECORDINGS / "events.out.gz"):
+        assert run("import", source).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "events.pvprof",
+        "lock-profiling.sysctl.pvprof",
+    ]
+    shown = " ".join(run("import", "--help").stdout.split())
+    assert "the name of FILE, in this directory: lockstat.pvprof for logs/lockstat.out.gz" in shown
+
+
 def test_two_imports_can_be_compared(run: RunCommand, tmp_path: Path) -> None:
     for label in ("stock", "patched"):
         run("import", LOCKSTAT, "-o", tmp_path / f"{label}.pvprof", "--label", label)

@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,10 @@ def manifest_of(place: Path) -> dict[str, Any]:
 def test_report_opens_what_record_writes(target: StandIn) -> None:
     done = run(target, "record", "-o", "out.pvprof", "--label", "x", "--", "sh", "-c", "exit 0")
     assert (done.status, done.left) == (0, [])
-    assert done.said.startswith("pvprof: wrote out.pvprof: 12.9 s traced, 0 records dropped")
+    assert done.said.splitlines() == [
+        "pvprof: wrote out.pvprof: 12.9 s traced, 0 records dropped",
+        "  show it: pvprof report out.pvprof",
+    ]
     assert contents(target) == ["out.pvprof"]
     manifest = manifest_of(target.home / "out.pvprof")
     assert (manifest["mode"], manifest["program"]) == ("offcpu", "offcpu-sdt")
@@ -117,6 +121,13 @@ def test_five_runs_and_a_warmup_make_a_run_set(target: StandIn) -> None:
         "-o", "stock", "--", "sh", "-c", "sleep 0.1",
     )  # fmt: skip
     assert (done.status, done.left) == (0, [])
+    assert done.said.splitlines()[-3:] == [
+        "  show it: pvprof report stock",
+        "  compare it with another set: pvprof compare stock --vs OTHER",
+        "  show the times of the workload: pvprof stats stock",
+    ]
+    for command in ("report", "stats"):  # as the last lines promise
+        assert run(target, command, "stock").status == 0
     facts = json.loads((target.home / "stock" / "set.json").read_text())
     assert facts["recordings"] == [f"offcpu-{number}.pvprof" for number in range(1, 6)]
     assert facts["warmups"] == ["warmup-1.pvprof"]
@@ -271,6 +282,9 @@ def test_the_target_side_imports_neither_numpy_nor_pandas(
         (("make",), "no such mode: make"),
         (("--",), "no workload after --"),
         (("-d", "5", "--", "true"), "either ends the recording"),
+        (("-d", "0"), "0 is too short: nothing would be recorded"),
+        (("-d", "0.1ns"), "0.1ns is too short"),
+        (("-d", "-5"), "'-5' is not a time"),
         (("-n", "2"), "several runs need a workload or a --duration"),
         (("-n", "2", "-o", "out.tar.gz", "--", "true"), "several runs make a directory"),
         (("-n", "2", "-o", "-", "--", "true"), "several runs make a directory"),
@@ -284,7 +298,7 @@ def test_options_that_contradict_each_other_are_an_error(
 ) -> None:
     done = run(target, "record", *words)
     assert done.status == 2
-    assert message in done.said.splitlines()[0]
+    assert message in done.said
     assert contents(target) == []
 
 
@@ -487,12 +501,58 @@ def test_ctrl_c_twice_drops_the_recording(target: StandIn) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_sigterm_and_sighup_drop_the_recording(target: StandIn, number: signal.Signals) -> None:
+def test_sigterm_and_sighup_keep_the_recording(target: StandIn, number: signal.Signals) -> None:
     running = recording(target, "-o", "out", "--no-symbols")
     running.process.send_signal(number)
     done = running.wait()
-    assert done.status == 130
+    assert done.status == 1
+    assert done.said.splitlines()[-1] == "pvprof: error: incomplete: stopped before its end"
+    assert manifest_of(target.home / "out")["end_marker"] is True
+    assert done.left == []
+
+
+def test_timeout_keeps_the_recording(target: StandIn) -> None:
+    """timeout(1) sends SIGTERM to pvprof, and again to the whole process group."""
+    done = run(target, "record", "-o", "out", "--no-symbols", prefix=("timeout", "4"))
+    assert (done.status, done.left) == (124, [])
+    assert "pvprof: wrote out: " in done.said
+    assert manifest_of(target.home / "out")["complete"] is True
+
+
+def test_ctrl_c_after_sigterm_drops_the_recording(target: StandIn) -> None:
+    target.dtrace(patched=True, end_s=60)
+    running = recording(target, "-o", "out", "--no-symbols")
+    running.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: any(target.tmp.glob("*/asked")), "the recorder's wish to stop")
+    time.sleep(0.5)  # Python loses a signal that comes at the very end of a handler
+    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(signal.SIGINT)
+    done = running.wait()
+    assert (done.status, done.left) == (130, [])
     assert contents(target) == []
+
+
+def test_nohup_lets_a_recording_outlive_its_terminal(target: StandIn) -> None:
+    words = ("-o", "out", "--no-symbols", "-d", "2")
+    running = start(target, "record", *words, prefix=("nohup",))
+    target.pid_of("fake_dtrace.py")
+    running.process.send_signal(signal.SIGHUP)
+    done = running.wait()
+    assert done.status == 0
+    assert manifest_of(target.home / "out")["complete"] is True
+
+
+def test_a_closed_terminal_keeps_the_recording(target: StandIn) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "pvprof", "record", "-o", "out", "--no-symbols"]
+    terminal = dict.fromkeys(("stdout", "stderr"), theirs)
+    running = Running(target, [*command, "--", *STARTED], has_stdin=False, terminal=terminal)
+    os.close(theirs)
+    wait_until((target.home / "started").exists, "the workload")
+    os.close(ours)  # from now on, every write to the terminal fails
+    running.process.send_signal(signal.SIGHUP)
+    done = running.wait()
+    assert manifest_of(target.home / "out")["end_marker"] is True
     assert done.left == []
 
 
@@ -524,8 +584,11 @@ def test_ctrl_c_in_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
 
 
 def test_dropping_a_run_of_a_run_set_keeps_the_earlier_runs(target: StandIn) -> None:
+    target.dtrace(patched=True, end_s=3)
     running = in_its_second_run(target)
-    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(signal.SIGINT)
+    wait_until(lambda: any(target.tmp.glob("*/asked")), "the recorder's first wish to stop")
+    running.process.send_signal(signal.SIGINT)
     done = running.wait()
     assert done.status == 130
     facts = json.loads((target.home / "set" / "set.json").read_text())

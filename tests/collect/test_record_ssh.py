@@ -377,6 +377,20 @@ def test_ctrl_c_on_a_terminal_keeps_the_recording(client: Client) -> None:
     assert done.left == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_the_process_group_keeps_the_recording(
+    client: Client, number: signal.Signals
+) -> None:
+    """ssh is in the group: a closed terminal and timeout(1) signal it as well."""
+    running = client.recording()
+    os.killpg(running.process.pid, number)
+    done = running.wait()
+    assert done.status == 1
+    assert done.said.splitlines()[-1] == "pvprof: error: incomplete: stopped before its end"
+    assert open_recording(str(client.out)).manifest.raw["end_marker"] is True
+    assert done.left == []
+
+
 def test_ctrl_c_twice_drops_the_recording(client: Client) -> None:
     client.target.dtrace(patched=True, end_s=60)
     running = client.recording()

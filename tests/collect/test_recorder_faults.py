@@ -512,14 +512,28 @@ def test_ctrl_c_on_a_terminal_keeps_a_carried_recording(target: StandIn) -> None
     assert done.manifest["end_marker"] is True
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_drops_a_carried_recording(target: StandIn, number: signal.Signals) -> None:
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_after_a_signal_drops_a_carried_recording(
+    target: StandIn, first: signal.Signals
+) -> None:
     target.dtrace(patched=True, end_s=60)
     running = carried(target, "sleep", "60")
-    running.process.send_signal(number)
-    running.until("state: stopping").process.send_signal(number)
+    running.process.send_signal(first)
+    running.until("state: stopping").process.send_signal(signal.SIGINT)
     assert_dropped(running.wait())
     assert list(target.home.iterdir()) == []
+
+
+def test_timeout_keeps_a_carried_recording(target: StandIn) -> None:
+    """timeout(1) signals the recorder, and again its group: dtrace must not be asked twice."""
+    target.dtrace(patched=True, end_s=0.5)
+    text = recorder(plan_for("offcpu", options={"duration_ns": 60_000_000_000}), is_carried=True)
+    words = ("-o", "mine.tar.gz")
+    done = target.start(text, *words, carried=True, prefix=("timeout", "4")).wait()
+    done.archive = target.home / "mine.tar.gz"
+    assert (done.status, done.left) == (124, [])
+    assert done.incomplete_reason() == "stopped before its end"
+    assert done.manifest["end_marker"] is True
 
 
 def test_a_closed_terminal_drops_a_carried_recording(target: StandIn) -> None:

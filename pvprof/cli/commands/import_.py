@@ -31,7 +31,12 @@ class ImportOptions:
         "--kernel", default="", metavar="TEXT", help="Kernel: the output of uname -v."
     )
     output: str = option(
-        "-o", "--output", default="", metavar="DIR", help="Directory.  [default: FILE.pvprof]"
+        "-o",
+        "--output",
+        default="",
+        metavar="DIR",
+        help="The recording, a directory.  [default: the name of FILE, in this directory:"
+        " lockstat.pvprof for logs/lockstat.out.gz]",
     )
     force: bool = option("-f", "--force", is_flag=True, help="Overwrite a recording.")
 

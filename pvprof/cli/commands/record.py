@@ -31,7 +31,7 @@ class RecordOptions:
     duration_ns: int = option(
         "-d",
         "--duration",
-        type=Duration(),
+        type=Duration(min_ns=1),
         default=0,
         help="Record for this long (10, 2.5s, 500ms).",
     )
@@ -79,7 +79,11 @@ def command(wanted: RecordOptions, workload: tuple[str, ...]) -> None:
 
     The recording ends with the workload after --, after --duration, or with Ctrl-C. With a workload
     only its processes are traced, unless --all. The first Ctrl-C ends tracing and keeps what was
-    recorded, the second drops it. pvprof script --list lists the modes.
+    recorded, the second drops it. SIGTERM and SIGHUP keep it, too: timeout 10 pvprof record. pvprof
+    script --list lists the modes.
+
+    Exits with 0; with 1 if the recording was kept but is incomplete, or the workload failed; with 2
+    for wrong options; with 3 if the target could not record; with 130 if the recording was dropped.
     """
     modes = wanted.modes or ("offcpu",)
     check_modes(modes)

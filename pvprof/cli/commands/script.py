@@ -26,7 +26,10 @@ class ScriptOptions:
         " bpftrace.",
     )
     duration_ns: int = option(
-        "--duration", type=Duration(), default=0, help="Trace for this long (10, 2.5s, 500ms)."
+        "--duration",
+        type=Duration(min_ns=1),
+        default=0,
+        help="Trace for this long (10, 2.5s, 500ms).",
     )
     is_tree: bool = option(
         "--tree", is_flag=True, help="Only the processes below process $1, until it exits."

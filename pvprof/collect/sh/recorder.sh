@@ -186,12 +186,32 @@ drop() {
 	exit 130
 }
 
-# The first request to stop ends tracing and keeps the recording, the second drops it.
+# stop INT|TERM|USR1: the first request ends tracing and keeps the recording; Ctrl-C after it drops
+# the recording. TERM may come twice: timeout(1) sends it to its child and to the child's group.
 stop() {
-	if [ -n "$stopped" ] || [ "$phase" = preparing ]; then drop; fi
+	[ "$phase" != preparing ] || drop
+	if [ -n "$stopped" ]; then
+		[ "$1" != INT ] || drop
+		return 0
+	fi
 	stopped=1
 	say "state: stopping"
-	[ "$phase" != recording ] || end_tracing
+	[ "$phase" = recording ] || return 0
+	case $1 in
+	TERM) { is_ending || end_tracing; } 3<&- & ;; # await reads how the tracer ended
+	*) end_tracing ;;
+	esac
+}
+
+# True if the tracer ends without being asked: TERM went to the whole process group.
+is_ending() {
+	patience=20
+	while is_any_running "$tracing"; do
+		[ -z "$("${tracer}_mark" end)" ] || return 0
+		[ "$patience" -gt 0 ] || return 1
+		patience=$((patience - 1))
+		sleep 0.1
+	done
 }
 
 # Ask the tracer to end, once: if asked twice, dtrace leaves out what END prints.
@@ -275,7 +295,7 @@ start_workload() {
 	[ "$#" -gt 0 ] || return 0
 	# Processes that the workload leaves behind still hold the pipe open.
 	mkfifo "$work/alive"
-	{ cat "$work/alive" >/dev/null; : >"$work/quiet"; } 3<&- 4>&- &
+	{ trap '' TERM; cat "$work/alive" >/dev/null; : >"$work/quiet"; } 3<&- 4>&- &
 	guard=$!
 	# The workload gets its words unchanged; it starts only after this process is continued.
 	"${tracer}_starter" >"$work/starter.sh"
@@ -647,7 +667,9 @@ main() {
 	phase=preparing quiet=0 suffix=''
 	trap clean_up EXIT
 	trap drop HUP PIPE USR2
-	trap stop INT TERM USR1
+	trap 'stop INT' INT
+	trap 'stop TERM' TERM
+	trap 'stop USR1' USR1
 	if [ "$control" = 1 ]; then
 		exec 3<&0 </dev/null
 		{
