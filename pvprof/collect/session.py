@@ -7,6 +7,7 @@ comes back, and what to do if it does not. It prints nothing; a `Listener` hears
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import signal
@@ -169,8 +170,9 @@ class _Session:
         self.stdout: IO[bytes] = self._process.stdout
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
+        self._heeder = _Heeder(self._interrupted)
         self._handlers = {
-            number: signal.signal(number, self._interrupted)
+            number: signal.signal(number, lambda *_: None)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN  # nohup
         }
@@ -194,6 +196,7 @@ class _Session:
         self.stdout.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        self._heeder.end()
 
     def check(self) -> None:
         """Raise the error that the recorder reported.
@@ -210,7 +213,7 @@ class _Session:
             reason = self.last_words or f"the shell ended with status {self.status}"
             raise TargetError(f"lost {self._target.name}: {reason}")
 
-    def _interrupted(self, number: int, _frame: object) -> None:
+    def _interrupted(self, number: int) -> None:
         """Ask for an end: the first signal keeps the recording, Ctrl-C after it drops it.
 
         SIGTERM may come twice: timeout(1) sends it to its child and to the child's group.
@@ -260,6 +263,33 @@ class _Session:
             self._listener.state(text)
         else:
             self._listener.message(text)
+
+
+class _Heeder:
+    """A thread that calls a function with each signal.
+
+    Python calls handlers in the main thread, between two steps of its own: of two signals that come
+    at once, it may forget one while the main thread waits for data.
+    """
+
+    def __init__(self, heed: Callable[[int], None]) -> None:
+        reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+        self._before = signal.set_wakeup_fd(self._writing)
+        self._thread = threading.Thread(target=self._run, args=(reading, heed), daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop, after all signals that came were heeded."""
+        signal.set_wakeup_fd(self._before)
+        os.close(self._writing)
+        self._thread.join(_PATIENCE_S)
+
+    @staticmethod
+    def _run(reading: int, heed: Callable[[int], None]) -> None:
+        with open(reading, "rb", buffering=0) as numbers:
+            while number := numbers.read(1):
+                heed(number[0])
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:

@@ -10,11 +10,11 @@ from pvprof.model.profile import Profile
 from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.parse.result import ParseResult
+from pvprof.recording.directory import expand
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.open import open_recording
 from pvprof.recording.provenance import provenance_rows
-from pvprof.recording.run_set import expand
 from pvprof.units import UNITS, format_ns
 
 

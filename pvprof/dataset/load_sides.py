@@ -12,9 +12,9 @@ from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.recording.directory import expand
 from pvprof.recording.layout import Recording
 from pvprof.recording.open import open_recording
-from pvprof.recording.run_set import expand
 from pvprof.stats.runs.manifests import run_from_manifest
 
 _MAX_NAMED = 4

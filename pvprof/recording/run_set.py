@@ -86,27 +86,13 @@ def read_run_set(directory: Path) -> RunSetFile:
     )
 
 
-def expand(paths: Sequence[str]) -> list[str]:
-    """Return the paths, each run set replaced by its recordings in the order of the runs.
+def members(directory: Path) -> list[str]:
+    """Return the paths of a run set's recordings, in the order of the runs, without warm-ups.
 
     Raises:
-        InputError: a ``set.json`` cannot be read, or lists no recording.
+        InputError: the ``set.json`` cannot be read, or lists no recording.
     """
-    expanded: list[str] = []
-    for path in paths:
-        set_file = Path(path) / SET_FILE
-        if _is_file(set_file):
-            expanded += [str(Path(path) / name) for name in _recordings(set_file)]
-        else:
-            expanded.append(path)
-    return expanded
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name too long, or with a NUL byte: opening it says why
-        return False
+    return [str(directory / name) for name in _recordings(directory / SET_FILE)]
 
 
 def _recordings(path: Path) -> list[str]:

@@ -14,7 +14,6 @@ import shutil
 import signal
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -524,7 +523,6 @@ def test_ctrl_c_after_sigterm_drops_the_recording(target: StandIn) -> None:
     running = recording(target, "-o", "out", "--no-symbols")
     running.process.send_signal(signal.SIGTERM)
     wait_until(lambda: any(target.tmp.glob("*/asked")), "the recorder's wish to stop")
-    time.sleep(0.5)  # Python loses a signal that comes at the very end of a handler
     running.process.send_signal(signal.SIGTERM)
     running.process.send_signal(signal.SIGINT)
     done = running.wait()

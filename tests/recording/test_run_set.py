@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pvprof.errors import InputError
+from pvprof.recording.directory import expand
 from pvprof.recording.manifest import Manifest
-from pvprof.recording.run_set import RunSetFile, expand, read_run_set, write_run_set
+from pvprof.recording.run_set import RunSetFile, read_run_set, write_run_set
 
 names = any_text | st.sampled_from([".", "..", "/", "a/..", "a\0b", "\ud800", "x.pvprof", "é"])
 runs = st.dictionaries(st.sampled_from(["name", "run", "warmup", "exit_status"]), json_values)

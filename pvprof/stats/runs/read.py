@@ -16,6 +16,7 @@ from typing import Any, cast
 from pvprof.errors import InputError, UsageError, first_line
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
+from pvprof.recording.directory import recordings_in
 from pvprof.recording.layout import SET_FILE
 from pvprof.recording.manifest import Manifest, is_manifest
 from pvprof.recording.open import open_recording
@@ -93,6 +94,9 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
         directory = location.parent if location.name == SET_FILE else location
         label, runs, problems = read_set(directory)
         return "", _RunFile(label or path, runs, problems)
+    recordings = recordings_in(path) if path != "-" else []
+    if recordings:
+        return "", _of_directory(path, recordings, options)
     recording = open_recording(path)
     manifest = recording.manifest
     text = "" if manifest else bytes(recording.data).decode("utf-8", "replace")
@@ -108,6 +112,17 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
     run.fault = f"{path}: {run.fault}" if run.fault else ""
     problems = [problem for problem in recording.problems if problem.kind == "incomplete"]
     return manifest.label, _RunFile(manifest.label or path, [run], problems)
+
+
+def _of_directory(path: str, recordings: Sequence[str], options: TimesOptions) -> _RunFile:
+    """Return the runs of all recordings in a directory."""
+    files = [_read(recording, options) for recording in recordings]
+    labels = {label for label, _ in files}
+    return _RunFile(
+        name=labels.pop() or path if len(labels) == 1 else path,
+        runs=[run for _, file in files for run in file.runs],
+        problems=[problem for _, file in files for problem in file.problems],
+    )
 
 
 def _json(name: str, text: str) -> Mapping[str, Any]:
