@@ -15,9 +15,5 @@ module.exports = [
       eqeqeq: "error",
     },
   },
-  { files: ["pvprof/render/svg/flame_*.js"], languageOptions: { sourceType: "module" } },
-  {
-    files: ["pvprof/render/svg/heat.js", "pvprof/render/html/html.js"],
-    languageOptions: { sourceType: "script" },
-  },
+  { files: ["pvprof/render/**/*.js"], languageOptions: { sourceType: "module" } },
 ];

@@ -224,7 +224,7 @@ def joined_stacks(waits: Sequence[Wait], options: FoldOptions) -> Counter[str]:
     return Counter(dict(fold(zip(keys, stacks, strict=True), "ns", how).rows))
 
 
-def tower_by_hand(waits: Sequence[Wait], head: Wait, depth: int) -> str:
+def stack_by_hand(waits: Sequence[Wait], head: Wait, depth: int) -> str:
     """Return the joined stack of one wait, following its owners wait by wait."""
     links, end = walk(waits, head, depth)
     frames = [head.execname, *head.stack.split(";"), head.name]
@@ -249,7 +249,7 @@ def tower_by_hand(waits: Sequence[Wait], head: Wait, depth: int) -> str:
 def test_joined_stacks_of_owners_equal_a_walk_by_hand(waits: list[Wait], depth: int) -> None:
     wanted: Counter[str] = Counter()
     for wait in waits:
-        wanted[tower_by_hand(waits, wait, depth)] += wait.wait
+        wanted[stack_by_hand(waits, wait, depth)] += wait.wait
     assert joined_stacks(waits, FoldOptions(chain_depth=depth)) == +wanted
 
 

@@ -395,7 +395,7 @@ def test_escape_clears_the_search_and_leaves_the_field(graph: Page) -> None:
 # ---- hide and keep stacks ------------------------------------------------------------------------
 
 
-def test_only_the_towers_that_match_are_kept_and_shares_stay_those_of_all(graph: Page) -> None:
+def test_only_the_stacks_that_match_are_kept_and_shares_stay_those_of_all(graph: Page) -> None:
     search_for(graph, "lock")
     button(graph, "keep").click()
     assert names(graph) == ["all", "a", "b", "lock", "lock", "lock", "d", "lock"]
@@ -405,7 +405,7 @@ def test_only_the_towers_that_match_are_kept_and_shares_stay_those_of_all(graph:
     assert "25.00% of all · 50.00% of what is shown" in text_of(graph, "numbers")
 
 
-def test_the_towers_that_match_are_hidden_and_come_back(graph: Page) -> None:
+def test_the_stacks_that_match_are_hidden_and_come_back(graph: Page) -> None:
     before = frames(graph)
     search_for(graph, "lock")
     button(graph, "hide").click()
@@ -428,7 +428,7 @@ def test_hiding_everything_leaves_a_page_that_can_be_undone(graph: Page) -> None
     assert frames(graph) == before
 
 
-def test_one_lock_is_one_click_from_the_root_when_towers_stand_on_locks(
+def test_one_lock_is_one_click_from_the_root_when_stacks_begin_with_locks(
     page: Page, tmp_path: Path, run: RunCommand
 ) -> None:
     out = tmp_path / "by-lock.svg"
@@ -911,3 +911,58 @@ def test_counts_are_drawn_like_times(page: Page, tmp_path: Path, run: RunCommand
     page.goto(out.as_uri())
     frame(page, "all").hover()
     assert re.match(r"[\d,]+ samples · 100.00% of all", text_of(page, "numbers"))
+
+
+# ---- keys, and paper -----------------------------------------------------------------------------
+
+
+def test_a_question_mark_and_a_button_list_the_keys(graph: Page) -> None:
+    graph.locator(".bar input").focus()
+    graph.keyboard.press("?")
+    assert graph.get_by_role("dialog").count() == 0, "in the field it is text"
+    graph.keyboard.press("Escape")
+    graph.keyboard.press("?")
+    dialog = graph.get_by_role("dialog")
+    assert dialog.is_visible()
+    words = dialog.inner_text()
+    for key in ("Enter", "Escape", "Ctrl+F", "n, N", "Arrows", "c, Ctrl+click", "C, Shift+click"):
+        assert key in words
+    assert dialog.evaluate("one => one.contains(document.activeElement)")
+    graph.keyboard.press("Escape")
+    assert graph.get_by_role("dialog").count() == 0
+    button(graph, "keys").click()
+    assert graph.get_by_role("dialog").is_visible()
+    graph.keyboard.press("?")
+    assert graph.get_by_role("dialog").count() == 0
+
+
+def test_escape_closes_the_list_of_keys_and_leaves_the_zoom(graph: Page) -> None:
+    frame(graph, names(graph)[3]).click()
+    shown = names(graph)
+    graph.keyboard.press("?")
+    graph.keyboard.press("Escape")
+    assert names(graph) == shown
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_paper_all_of_a_picture_is_seen_without_controls(
+    browser: Browser, tmp_path: Path, scheme: str
+) -> None:
+    for page in watched_page(browser, color_scheme=scheme):
+        show(page, tmp_path, picture())
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 700, "height": 900})  # a sheet
+        page.wait_for_function("() => document.querySelector('svg').hasAttribute('viewBox')")
+        assert not page.locator(".controls").is_visible()
+        for box in page.locator(".boxes g:not([display]) rect").all():
+            edges = box.bounding_box()
+            assert edges
+            assert edges["x"] >= 0
+            assert edges["x"] + edges["width"] <= 700
+        swatch = page.locator(".swatch").first
+        assert swatch.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
+        assert paper(page) == LIGHT
+        page.emulate_media(media="screen")
+        page.wait_for_function("() => !document.querySelector('svg').hasAttribute('viewBox')")
+        assert page.locator(".controls").is_visible()
+        assert paper(page) == (DARK if scheme == "dark" else LIGHT)

@@ -226,7 +226,7 @@ def test_of_many_rows_some_are_shown_until_all_are_asked_for(
 # ---- from a lock to the graph --------------------------------------------------------------------
 
 
-def test_a_click_on_a_lock_shows_only_its_towers(events: Page) -> None:
+def test_a_click_on_a_lock_shows_only_its_stacks(events: Page) -> None:
     before = names(graph(events, "ns-kernel"))
     lock(events, "pmap pv list").click()
     shown = names(graph(events, "ns-kernel"))
@@ -242,7 +242,7 @@ def test_a_click_on_a_lock_shows_only_its_towers(events: Page) -> None:
 
 
 @pytest.mark.parametrize("way", ["Escape", "button", "graph"])
-def test_all_towers_come_back(events: Page, way: str) -> None:
+def test_all_stacks_come_back(events: Page, way: str) -> None:
     before = names(graph(events, "ns-kernel"))
     lock(events, "tmpfs").click()
     events.mouse.move(5, 5)
@@ -285,7 +285,7 @@ def test_every_graph_with_the_kind_follows_and_those_without_do_not(spin: Page) 
         assert share in text_of(graph(spin, f"ns-{name}"), "filtered")
 
 
-def test_the_narrowest_lock_has_its_towers_too(spin: Page) -> None:
+def test_the_narrowest_lock_has_its_stacks_too(spin: Page) -> None:
     lock(spin, "cred").click()
     assert "cred" in names(graph(spin, "ns-kernel"))
 
@@ -525,12 +525,40 @@ def test_on_paper_there_is_every_graph_and_no_control(
             assert box["width"] <= 1220
             assert box["height"] > 150
             assert graph(page, name).get_attribute("viewBox")
-        for control in page.locator(".control:not(.chosen), .pvprof-flame .bar").all():
+        for control in page.locator(".control:not(.chosen), .pvprof-flame .controls").all():
             assert not control.is_visible()
         page.emulate_media(media="screen")
         assert page.evaluate(PAPER) == "rgb(27, 26, 24)"
         assert graph(page, "ns-kernel").get_attribute("viewBox") is None
         assert len(page.pdf(format="A4")) > 10_000
+
+
+def test_on_paper_the_fields_of_the_legends_keep_their_colours(events: Page) -> None:
+    events.emulate_media(media="print")
+    for swatch in events.locator(".pvprof-flame .swatch").all():
+        assert swatch.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
+
+
+def test_a_question_mark_lists_the_keys_of_page_and_pictures(events: Page) -> None:
+    events.keyboard.press("?")
+    dialog = events.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    heads = dialog.locator("h3").all_inner_texts()
+    assert heads[:2] == ["Tables", "Flame graphs"]
+    assert events.locator("dialog[open]").count() == 1
+    events.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    events.locator("#keys").click()
+    expect(dialog).to_be_visible()
+    events.keyboard.press("?")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_question_mark_in_a_field_is_text(events: Page) -> None:
+    events.locator("form.filter input").first.click()
+    events.keyboard.press("?")
+    assert events.locator("dialog[open]").count() == 0
+    assert events.locator("form.filter input").first.input_value() == "?"
 
 
 def printed(page: Page, name: str) -> str:

@@ -81,7 +81,34 @@ def test_a_larger_threshold_leaves_more_frames_without_colour() -> None:
     fills = {title_of(frame)[0]: frame[1].attrib["fill"] for frame in frames_in(root)}
     assert fills["pv list"] == colour(0)
     assert fills["gone"] == colour(VANISHED)
-    assert any("80% of the frame" in text for text in texts_of(root, "legend"))
+    assert "unchanged (within 80%)" in texts_of(root, "legend")
+
+
+def test_the_legend_is_one_scale_in_percent() -> None:
+    assert texts_of(parse(render_diff(BASE, AFTER, OPTIONS)), "legend") == [
+        "- vanished",
+        "-50% to -100%",
+        "-20% to -50%",
+        "-5% to -20%",
+        "unchanged (within 5%)",
+        "+5% to +25%",
+        "+25% to +100%",
+        "+100% or more",
+        "+ new",
+    ]
+
+
+@pytest.mark.parametrize("percent", [0, 5, 20, 30, 50, 80, 100])
+def test_the_legend_has_the_colours_of_the_steps_that_the_threshold_leaves(percent: int) -> None:
+    threshold = Threshold(Fraction(percent), Fraction(0))
+    text = render_diff(BASE, AFTER, replace(OPTIONS, threshold=threshold))
+    wanted = {
+        colour(threshold.change(base, new, 10_000))
+        for base in range(0, 1001, 5)
+        for new in (10, 500, 1000, 0)
+        if base or new
+    }
+    assert wanted <= {fill for fill, _ in data_of(text)["legend"]}
 
 
 def test_two_empty_profiles_make_a_picture_that_says_so() -> None:

@@ -153,11 +153,11 @@ def test_impossible_sizes_are_refused(options: FlamegraphOptions) -> None:
 def test_every_frame_has_title_rectangle_and_text_and_its_exact_weights() -> None:
     root = parse(render(SMALL, SMALL_OPTIONS))
     frames = frames_in(root)
-    assert title_of(frames[0]) == ("all", "45.35 ms (45,345,678 ns), 100.00%")
+    assert title_of(frames[0]) == ("all", "45.35 ms (45,345,678 ns), 100.00% of all")
     for frame in frames:
         assert [child.tag.rpartition("}")[2] for child in frame][:2] == ["title", "rect"]
     by_name = {title_of(frame)[0]: frame for frame in frames}
-    assert title_of(by_name["kernel`vm_fault"])[1] == "13.35 ms (13,345,678 ns), 29.43%"
+    assert title_of(by_name["kernel`vm_fault"])[1] == "13.35 ms (13,345,678 ns), 29.43% of all"
 
 
 def test_narrow_frames_are_one_path_for_each_colour() -> None:
@@ -221,7 +221,7 @@ def test_narrow_frames_are_drawn_as_one_and_counted() -> None:
     options = FlamegraphOptions(min_width_px=10)
     text = render(folded(weights, "samples"), options)
     rests = [title_of(frame)[1] for frame in frames_in(parse(text)) if title_of(frame)[0] == "..."]
-    assert rests == ["9,080 samples, 0.85%, 2 stacks"]
+    assert rests == ["9,080 samples, 0.85% of all, 2 stacks"]
     assert " ".join(texts_of(parse(text), "account")) == (
         'Total: 1,069,088 samples. Drawn as "...": 4 stacks through frames narrower than 10 px,'
         " 0.85% of the total."
@@ -333,11 +333,19 @@ def test_labels_are_cut_to_what_fits_and_left_out_below_three_characters() -> No
     assert fit("漢字漢字", 6) == "漢字…"
 
 
-def test_a_label_drops_the_module_before_cutting_the_function() -> None:
-    assert fit("kernel`vm_fault", 15) == "kernel`vm_fault"
-    assert fit("kernel`vm_fault", 14) == "vm_fault"
+def test_a_label_is_the_function_whether_the_module_fits_or_not() -> None:
+    assert fit("kernel`vm_fault", 15) == fit("kernel`vm_fault", 8) == "vm_fault"
     assert fit("kernel`vm_fault", 7) == "vm_fau…"
-    assert fit("kernel`", 4) == "ker…"
+    assert fit("kernel`", 7) == "kernel`"
+
+
+def test_of_a_stack_all_labels_are_of_one_form() -> None:
+    stack = "kernel`a;kernel`a_function_with_a_long_name;kernel`b"
+    narrow = folded({f"sh;{stack};vmpfw": 90, f"sh;{stack};other": 10})
+    labels = [frame[2].text for frame in frames_in(parse(render(narrow, FlamegraphOptions())))]
+    assert not [label for label in labels if label and "`" in label]
+    titles = [title_of(frame)[0] for frame in frames_in(parse(render(narrow, FlamegraphOptions())))]
+    assert "kernel`a_function_with_a_long_name" in titles
 
 
 @given(name=st.text(min_size=1), cells=st.integers(0, 40))

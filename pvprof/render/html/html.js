@@ -1,5 +1,4 @@
-(function () {
-"use strict";
+import { shortcutsDialog } from "../svg/shortcuts.js";
 
 // The page without this script: tables, still pictures, no controls. With it: sorting, filtering,
 // tabs, and rows that tell the flame graphs what to show.
@@ -33,7 +32,6 @@ const graphs = findAll(".graph").map((panel) => {
   };
 });
 let openGraph = null;
-let isOnPaper = false;
 
 function show(graph, wanted) {
   graph.svg.dispatchEvent(new CustomEvent("pvprof:show", { detail: wanted }));
@@ -182,7 +180,6 @@ for (const graph of graphs) {
     graph.only.hidden = !row;
     graph.only.textContent = row ? choiceWords(row, graph) : "";
     if (!isChoosing && graph === openGraph) readChoice();
-    if (isOnPaper) forPaper(true); // it was drawn anew, for another width
   });
 }
 
@@ -350,24 +347,30 @@ function paintMaps(name) {
 themeButton.addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]));
 setTheme("auto");
 
-// ---- on paper -----------------------------------------------------------------------------------
+// ---- keys ---------------------------------------------------------------------------------------
 
-// A graph is drawn for the window's width: on paper it is scaled, as a picture. Paper is light.
-function forPaper(isPaper) {
-  isOnPaper = isPaper;
-  paintMaps(isPaper ? "light" : theme);
-  for (const { svg } of graphs) {
-    const holder = find(".holder", svg);
-    if (!holder) continue;
-    if (isPaper) svg.setAttribute("viewBox", "0 0 " + holder.getAttribute("width") + " " + svg.getAttribute("height"));
-    else svg.removeAttribute("viewBox");
-    svg.classList.toggle("light", isPaper || theme === "light");
-    svg.classList.toggle("dark", !isPaper && theme === "dark");
+// The pictures tell theirs: one list has all.
+const SHORTCUTS = [["Click on a name", "the flame graphs show only its stacks"], ["Escape", "they show all again"]];
+const pictures = findAll(".pvprof-flame, .pvprof-heat");
+const keysButton = find("#keys");
+let keysDialog = null;
+
+function showShortcuts() {
+  if (!keysDialog) {
+    const told = new Map(findAll(".locks").length ? [["Tables", SHORTCUTS]] : []);
+    for (const picture of pictures) {
+      const detail = [];
+      picture.dispatchEvent(new CustomEvent("pvprof:shortcuts", { detail }));
+      for (const [name, list] of detail) told.set(name, list);
+    }
+    keysDialog = shortcutsDialog(document.body, "Keys of this page", told);
   }
+  keysDialog.showModal();
 }
 
-const printing = matchMedia("print");
-printing.addEventListener("change", () => forPaper(printing.matches));
-window.addEventListener("beforeprint", () => forPaper(true));
-window.addEventListener("afterprint", () => forPaper(false));
-})();
+keysButton.addEventListener("click", showShortcuts);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "?" || (event.target instanceof Element && event.target.matches("input"))) return;
+  event.preventDefault(); // it is not for the picture under the pointer
+  showShortcuts();
+});

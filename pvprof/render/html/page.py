@@ -53,7 +53,7 @@ def render(page: HtmlPageView) -> Rendered:
     pictures = _flame_graphs(page.graphs)
     # All flame graphs have the same style and script: one copy serves all of them.
     flame = pictures[-1] if pictures else _NO_ELEMENT
-    page_script = _resource("html.js")
+    page_script = flamegraph.joined(flamegraph.resource("shortcuts.js"), _resource("html.js"))
     colours = _colours(page.graphs)
     heat = _heat_map(page)
     text = _template().render(

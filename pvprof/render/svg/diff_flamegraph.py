@@ -9,6 +9,7 @@ stack; it gives the factor by which the frame itself has changed, not its share 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from pvprof.analysis.stacks.diff_layout import (
@@ -51,6 +52,9 @@ CHANGE_COLOURS = (
 )  # fmt: skip
 """From `VANISHED` over no change to `NEW`: blues and reds, distinct with any colour vision, and two
 hues of their own for paths that only one profile has, which are also marked in their labels."""
+
+_STEPS = (Fraction(20), Fraction(50))
+"""The falls, in percent of the base, at which `Threshold.change` takes the next step."""
 
 _WHOLES: dict[Shape, str] = {
     "base": "Total of the base:",
@@ -104,6 +108,7 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
             "colours": CHANGE_COLOURS,
             "framePercent": float(options.threshold.of_frame_percent),
             "totalPercent": float(options.threshold.of_total_percent),
+            "smallWords": _small_words(options.threshold),
             "totals": [str(views["normal"].base), str(views["normal"].new)],
         },
     }
@@ -154,7 +159,8 @@ def _draw(sheet: Sheet, layout: DiffLayout, unit: Unit, options: DiffOptions) ->
     sheet.frames(tiles, layout.total, options.graph.icicle, words)
     total = format_value(layout.total, unit, options.graph.count_name)
     rest = rest_words(layout.rest_stacks, layout.rest, layout.total, options.graph)
-    sheet.account(f"{_WHOLES[options.shape]} {total}.{rest}")
+    small = _small_words(options.threshold)
+    sheet.account(f"{_WHOLES[options.shape]} {total}.{rest}{small}")
 
 
 def _both(tile: Tile) -> tuple[int, int]:
@@ -193,18 +199,32 @@ def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) ->
 
 
 def _legend(threshold: Threshold) -> tuple[tuple[str, str], ...]:
-    floor = format_amount(threshold.of_frame_percent), format_amount(threshold.of_total_percent)
-    meanings = {
-        VANISHED: "- vanished",
-        -3: "at most half",
-        -2: "at most 4/5",
-        -1: "takes less",
-        0: f"less than {floor[0]}% of the frame or {floor[1]}% of all",
-        1: "takes more",
-        2: "1.25 times or more",
-        3: "twice or more",
-        NEW: "+ new",
-    }
-    return tuple(
-        (CHANGE_COLOURS[change - VANISHED], meaning) for change, meaning in meanings.items()
-    )
+    """Return (colour, meaning) of each step: the change of a frame, in percent of the base.
+
+    Steps below the threshold are left out.
+    """
+    floor = threshold.of_frame_percent
+    down = [bound for bound in _STEPS if bound > floor]
+    edges = [floor, *down, Fraction(100)]
+    first = len(_STEPS) - len(down) + 1
+    rows = [(VANISHED, "- vanished")]
+    for step in range(len(down), -1, -1):
+        words = f"-{format_amount(edges[step])}% to -{format_amount(edges[step + 1])}%"
+        rows.append((-first - step, words))
+    rows.append((0, f"unchanged (within {format_amount(floor)}%)" if floor else "unchanged"))
+    for step in range(len(down) + 1):
+        low, high = (_rise(bound) for bound in edges[step : step + 2])
+        rows.append((first + step, f"{low} to {high}" if high else f"{low} or more"))
+    rows.append((NEW, "+ new"))
+    return tuple((CHANGE_COLOURS[step - VANISHED], words) for step, words in rows)
+
+
+def _rise(fall: Fraction) -> str:
+    """Return the rise that undoes a fall, both in percent; empty if none does."""
+    return f"+{float(fall / (100 - fall) * 100):.0f}%" if fall < 100 else ""
+
+
+def _small_words(threshold: Threshold) -> str:
+    """Return the sentence on changes that are too small in the whole to be coloured."""
+    share = format_amount(threshold.of_total_percent)
+    return f" Changes below {share}% of the total count as unchanged." if share != "0" else ""

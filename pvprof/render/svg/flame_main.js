@@ -5,6 +5,7 @@ import { BASE, NEW, annotationOf, data, diff, pathOf, shownName, sum, treeOf, un
 import { counted, formatValue, percent, shortValue } from "./flame_text.js";
 import { applySettings, column, filterOf, isBoth, keepsAddress, readAddress, recompute, runSearch, setTotals, settings, standalone, start, state, totals, writeAddress, written, zoomTo } from "./flame_state.js";
 import { cursorMark, cursorRect, draw, drawn, frames, hoverMark, isDrawn, mark, nodeUnder, pool, rectOf } from "./flame_draw.js";
+import { showShortcuts } from "./flame_help.js";
 import { bar, caseButton, copyName, copyStack, detailName, detailNumbers, filtered, follow, hideButton, icicleButton, input, keepButton, matched, measureWidth, nextButton, onPaper, orderButton, place, press, previousButton, resetButton, reversedButton, setTheme, shapeButtons, showAccount, undoButton } from "./flame_page.js";
 
 // ---- words about one frame ----------------------------------------------------------------------
@@ -326,7 +327,8 @@ window.addEventListener("keydown", (event) => {
     event.preventDefault();
     input.focus();
     input.select();
-  } else if (event.key === "Escape") leave();
+  } else if (event.key === "?" && event.target !== input && !event.defaultPrevented) showShortcuts();
+  else if (event.key === "Escape") leave();
 });
 
 // The latest thing is undone first: the search, then the zoom, then the filters.

@@ -10,6 +10,8 @@ import { copy, current, filter, refresh, walk, zoom } from "./flame_main.js";
 
 export const XHTML = "http://www.w3.org/1999/xhtml";
 export const NARROWEST = 320;
+// A sheet is narrower than most windows: text that is drawn for this width can be read there.
+export const PAPER_WIDTH = 900;
 // Below these widths the details need more lines; a diff has more to say.
 export const SLIM = diff ? 1400 : 950;
 export const SLIMMEST = 640;
@@ -117,7 +119,8 @@ export const undoButton = button(resetting, "undo", "Undo filter", "Take back th
 });
 
 export const THEMES = ["auto", "dark", "light"];
-export const themeButton = button(group("Colours of the page"), "theme", "", "Light, dark, or as the system", () => {
+export const themeGroup = group("Colours and keys");
+export const themeButton = button(themeGroup, "theme", "", "Light, dark, or as the system", () => {
   setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
 });
 export let theme = "auto";
@@ -165,7 +168,8 @@ export function showAccount() {
     union: "Width: the larger of both values, together " }[state.shape];
   account.textContent = whole + formatValue(total) + "."
     + (stacks ? " Drawn as \"...\": " + counted(stacks, "stack") + " through frames narrower than "
-      + data.cutPx + " px, " + percent(value, total) + " of the total; not searched." : "");
+      + data.cutPx + " px, " + percent(value, total) + " of the total; not searched." : "")
+    + (diff ? diff.smallWords : "");
 }
 
 // ---- sizes and places ---------------------------------------------------------------------------
@@ -177,10 +181,16 @@ export function pageWidth() {
   return width;
 }
 
+export let isOnPaper = false;
+
+export function setPaper(isPaper) {
+  isOnPaper = isPaper;
+}
+
 export function measureWidth() {
   const seen = Math.floor(svg.getBoundingClientRect().width);
   // 0: not shown yet, in a closed tab of a page
-  const now = Math.max(NARROWEST, seen || data.width);
+  const now = isOnPaper ? PAPER_WIDTH : Math.max(NARROWEST, seen || data.width);
   const changed = now !== width;
   width = now;
   svg.classList.toggle("slim", width < SLIM);
@@ -207,13 +217,15 @@ export function place() {
     height = now;
     svg.setAttribute("height", String(height));
   }
+  if (isOnPaper) svg.setAttribute("viewBox", "0 0 " + width + " " + height);
+  else svg.removeAttribute("viewBox");
   follow();
 }
 
 // A tall picture scrolls: the controls and the details stay in the window. Frames come later in the
 // document and would be painted over them, so those below are cut off, and get no clicks.
 export function follow() {
-  const scrolled = -svg.getBoundingClientRect().top;
+  const scrolled = isOnPaper ? 0 : -svg.getBoundingClientRect().top;
   const top = Math.max(bar.top, Math.min(scrolled, foot.top - bar.height));
   const cut = Math.max(0, top - bar.top - 4);
   bar.holder.setAttribute("y", top);

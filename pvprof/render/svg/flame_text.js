@@ -7,10 +7,7 @@ export const MIN_LABEL = 3;
 export const cellPixels = data.font * CELL_PERMILLE / 1000;
 
 export function fit(name, cells) {
-  const label = cut(name, cells);
-  const tick = name.indexOf("`");
-  if (label === name || tick < 0 || tick === name.length - 1) return label;
-  return cut(name.slice(tick + 1), cells);
+  return cut(name.slice(name.indexOf("`") + 1) || name, cells);
 }
 
 export function cut(name, cells) {

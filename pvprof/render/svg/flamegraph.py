@@ -51,12 +51,15 @@ if TYPE_CHECKING:
 
 SCRIPTS = (
     "flame_picture.js",
+    "shortcuts.js",
     "flame_model.js",
     "flame_text.js",
     "flame_state.js",
     "flame_draw.js",
     "flame_page.js",
+    "flame_help.js",
     "flame_main.js",
+    "flame_paper.js",
 )
 """ES modules, in the order in which they are joined."""
 
@@ -161,7 +164,7 @@ def _still(
     def words(tile: Tile) -> str:
         value = format_value(tile.width, unit, options.count_name)
         stacks = f", {count_stacks(tile.box.rest_stacks)}" if tile.name == REST else ""
-        return f"{value}, {format_percent(tile.width, layout.total)}{stacks}"
+        return f"{value}, {format_percent(tile.width, layout.total)} of all{stacks}"
 
     sheet = Sheet(sizes_of(options))
     sheet.heading(options.title, options.subtitle)
@@ -248,7 +251,7 @@ def document(
     metadata = "" if data is None else f"<metadata>{embed(data)}</metadata>\n"
     return SvgElement(
         opening=opening,
-        style=resource("flame.css"),
+        style=resource("flame.css") + resource("shortcuts.css"),
         content=f"{paper}{sheet.text()}{metadata}",
         script="" if data is None else _script(),
     )
@@ -256,9 +259,14 @@ def document(
 
 @cache
 def _script() -> str:
-    """Return the script: its modules in one function, without indentation and lines of comment."""
-    first, *others = [joinable_lines(resource(name)) for name in SCRIPTS]
-    lines = [*first, _GUARD, *(line for module in others for line in module)]
+    """Return the script of a picture."""
+    first, *others = [resource(name) for name in SCRIPTS]
+    return joined(f"{first}\n{_GUARD}\n", *others)
+
+
+def joined(*modules: str) -> str:
+    """Return ES modules as one function, without indentation and lines of comment."""
+    lines = [line for module in modules for line in joinable_lines(module)]
     return '(function () {\n"use strict";\n' + "\n".join(lines) + "\n})();\n"
 
 

@@ -54,13 +54,21 @@ def split_annotation(name: Frame) -> tuple[Frame, str]:
 
 
 def fit(name: str, cells: int) -> str:
-    """Return as much of a label as fits into `cells` characters, or nothing.
+    """Return as much of a box's label as fits into `cells` characters, or nothing.
+
+    It is the function, however wide the box is: with the module where it fits, some frames of a
+    stack would have it and others not. Details and tooltips name the module.
+    """
+    return _cut(name.partition("`")[2] or name, cells)
+
+
+def fit_with_module(name: str, cells: int) -> str:
+    """Return as much of a frame as fits into `cells` characters; nothing below three.
 
     The module is dropped before a letter of the function: `` kernel` `` says least.
     """
-    _, tick, function = name.partition("`")
-    label = _cut(name, cells)
-    return _cut(function, cells) if label != name and tick and function else label
+    whole = _cut(name, cells)
+    return whole if whole == name else fit(name, cells)
 
 
 def _cut(name: str, cells: int) -> str:

@@ -19,7 +19,7 @@ from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Box, lay_out
 from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, show_controls
 from pvprof.render.rendered import Rendered
-from pvprof.render.svg.labels import fit
+from pvprof.render.svg.labels import fit_with_module
 from pvprof.render.text.console import plain_text
 from pvprof.units import UNIT_WORDS, count_stacks, format_share, format_value
 from pvprof.views.folded import TreeOptions, TreeView
@@ -72,7 +72,9 @@ def print_tree(folded: Folded, console: Console, options: TreeOptions) -> None:
         text = Text(no_wrap=True, overflow="crop")
         text.append(numbers, style="bold" if is_hot else "")
         text.append(f"  {line.guide}", style="dim")
-        text.append(fit(show_controls(line.name), room) or line.name, style=_STYLES[line.sort])
+        text.append(
+            fit_with_module(show_controls(line.name), room) or line.name, style=_STYLES[line.sort]
+        )
         console.print(text, soft_wrap=True)
 
 
