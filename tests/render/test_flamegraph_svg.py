@@ -117,7 +117,7 @@ def test_no_ids_are_used_and_every_style_is_confined_to_the_picture() -> None:
         if selectors.strip().startswith("@media"):
             continue
         for selector in selectors.split(","):
-            assert selector.strip().startswith(".pvprof-flame"), selector
+            assert selector.strip().startswith((".pvprof-flame", ".pvprof-shortcuts")), selector
 
 
 def test_nothing_to_draw_is_a_valid_picture_that_says_so() -> None:
