@@ -12,6 +12,7 @@ import re
 from pvprof.errors import InputError
 from pvprof.parse.layout import SAMPLE_BYTES, Layout, Sample
 from pvprof.parse.layouts import LAYOUTS, layout_names
+from pvprof.parse.other_files import what_else
 from pvprof.parse.text.values import read_values
 
 _VALUE_AT_END = re.compile(rb"\s*\S.*\s\d+(?:\.\d*)?\s*$")
@@ -30,6 +31,9 @@ def detect(data: bytes) -> Layout:
     layout = _by_signature(sample) or _by_line(sample) or _by_shape(sample)
     if layout is not None:
         return layout
+    other = what_else(start)
+    if other is not None:
+        raise other.refusal()
     hint = f"layouts: {layout_names()}; --input-format NAME overrides the guess"
     if b"\0" in sample.text:
         raise InputError("binary data, not dtrace output", hint)

@@ -15,6 +15,7 @@ from pvprof.parse.detect import detect
 from pvprof.parse.layout import SAMPLE_BYTES, Layout
 from pvprof.parse.layouts import LAYOUTS, layout_named
 from pvprof.parse.native.header import find_header
+from pvprof.parse.other_files import what_else
 from pvprof.parse.parallel import Buffer
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions, TextSource
@@ -148,6 +149,9 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     parsed = layout.read(TextSource(data, name, options))
     parsed.layout = parsed.layout or layout.name
     if not parsed.records and not layout.is_complete(parsed):
+        other = None if chosen else what_else(bytes(data[:SAMPLE_BYTES]))
+        if other is not None:
+            raise other.refusal()
         hint = f"read as {layout.name}; --input-format NAME overrides that"
         raise InputError(_why_empty(parsed.problems), hint)
     return layout, parsed

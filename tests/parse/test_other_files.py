@@ -1,0 +1,63 @@
+"""A file that is no recording is named for what it is, with where it belongs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import RECORDINGS, SYMBOLS
+from helpers.command_line import RunCommand, assert_is_error
+
+from pvprof.parse.other_files import OTHER_FILES
+
+ROOT = Path(__file__).parent.parent.parent
+BASH_TIME = b"\nreal\t0m1.020s\nuser\t0m0.100s\nsys\t0m0.010s\n"
+CASES = [
+    (RECORDINGS / "events.d", "a D program", "give what it prints: dtrace -s"),
+    (ROOT / "dscripts" / "oncpu.d", "a D program", "give what it prints: dtrace -s"),
+    (ROOT / "btscripts" / "offcpu.bt", "a bpftrace program", "give what it prints: bpftrace"),
+    (SYMBOLS, "the symbols of a kernel", "--symbols FILE"),
+    (b"ffffffff80200000 T btext\nffffffff80200010 t f\n", "the symbols of a kernel", "--symbols"),
+    (RECORDINGS / "seed-offcpu.time", "the output of time(1)", "pvprof stats reads it"),
+    (BASH_TIME, "the output of time(1)", "pvprof stats reads it"),
+    (Path("/bin/ls"), "an ELF file (a program, a library or a kernel)", "nm -n FILE"),
+    (b"PERFILE2\0\0", "perf.data", "perf script"),
+    (b'{"schema": 1, "mode": "offcpu"}\n', "the manifest of a recording", "the directory"),
+    (b"#!/bin/sh\nexec make\n", "a script", "give what it records"),
+    (ROOT / "README.md", "a text of sentences", "the output of a tracer"),
+]
+
+
+@pytest.mark.parametrize(("file", "name", "hint"), CASES, ids=[case[1] for case in CASES])
+def test_another_file_is_named_for_what_it_is(
+    file: Path | bytes, name: str, hint: str, run: RunCommand, tmp_path: Path
+) -> None:
+    path = tmp_path / "given"
+    data = file if isinstance(file, bytes) else file.read_bytes()
+    path.write_bytes(data)
+    given = path if isinstance(file, bytes) else file
+    for command, words, source, stdin in [
+        ("report", [given], str(given), b""),
+        ("fold", ["-"], "stdin", data),
+        ("compare", [given, "--vs", given], str(given), b""),
+    ]:
+        result = run(command, *words, stdin=stdin)
+        assert assert_is_error(result) == f"pvprof: error: {source}: {name}, not a recording"
+        assert hint in result.stderr.splitlines()[1]
+
+
+def test_each_kind_has_a_case() -> None:
+    assert {other.name for other in OTHER_FILES} == {case[1] for case in CASES}
+
+
+@pytest.mark.parametrize("words", [["--input-format", "classic"], ["--input-format", "folded"]])
+def test_a_layout_that_the_user_names_is_believed(run: RunCommand, words: list[str]) -> None:
+    message = assert_is_error(run("report", ROOT / "README.md", *words))
+    assert "sentences" not in message
+
+
+def test_text_of_the_workload_hides_no_recording(run: RunCommand, tmp_path: Path) -> None:
+    text = (RECORDINGS / "stock-offcpu.out").read_bytes()
+    times = (RECORDINGS / "stock-offcpu.time").read_bytes()
+    (tmp_path / "mixed.out").write_bytes(times + b"These are words of a workload in here.\n" + text)
+    assert run("report", tmp_path / "mixed.out").exit_code == 0
