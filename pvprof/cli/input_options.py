@@ -12,6 +12,7 @@ import click
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.classify.matcher import Matcher
+from pvprof.classify.no_match import no_match
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.cli.progress import Progress
@@ -130,10 +131,10 @@ class InputGroup(ReadingGroup):
         """
         filters = Filters(
             kinds=self.kinds or default_kinds,
-            lock_class=_pattern("--class", self.lock_class),
-            name=_pattern("--name", self.name),
-            execname=_pattern("--execname", self.execname),
-            frame=_pattern("--frame", self.frame),
+            lock_class=_pattern("--class", self.lock_class, re.IGNORECASE),
+            name=_pattern("--name", self.name, re.IGNORECASE),
+            execname=_pattern("--execname", self.execname, re.IGNORECASE),
+            frame=_pattern("--frame", self.frame, re.IGNORECASE),
         )
         rules = load_rules(self.rules_file)
         since, until = (
@@ -155,17 +156,23 @@ class InputGroup(ReadingGroup):
         Args:
             default_kinds: the wait kinds to keep if the user names none.
             adapt: applied to the dataset before it is classified.
-            recordings: read only these; None for all that the user named.
+            recordings: read only these, and let the filters match nothing; None for all that the
+                user named.
 
         Raises:
             PvprofError: as `settings`, or a recording cannot be read.
+            InputError: the user's filters match nothing.
         """
         settings = self.settings(default_kinds)
         paths = self.recordings if recordings is None else recordings
         with Progress(paths, self.quiet) as progress:
             dataset = load_dataset(paths, replace(settings.read, progress=progress))
         adapted = adapt(dataset) if adapt else dataset
-        return Classified.of(adapted, settings.rules, settings.filters)
+        classified = Classified.of(adapted, settings.rules, settings.filters)
+        error = no_match([classified]) if recordings is None else None
+        if error:
+            raise error
+        return classified
 
 
 def _read_text(path: str) -> str:
@@ -175,10 +182,10 @@ def _read_text(path: str) -> str:
         raise InputError(f"{path}: {error.strerror}") from error
 
 
-def _pattern(name: str, text: str | None) -> re.Pattern[str] | None:
+def _pattern(name: str, text: str | None, flags: int = 0) -> re.Pattern[str] | None:
     if text is None:
         return None
     try:
-        return re.compile(text)
+        return re.compile(text, flags)
     except re.error as error:
         raise UsageError(f"{name}: bad regular expression {text!r}: {error}") from error

@@ -38,7 +38,7 @@ class OtherFile:
 
 
 def what_else(start: bytes) -> OtherFile | None:
-    """Return what a text is, by its first bytes, if it is a known kind of other file."""
+    """Return the kind of other file that a text is, by its first bytes, or None."""
     lines = [line for line in start.splitlines() if line.strip()][:_MAX_LINES]
     return next((other for other in OTHER_FILES if other.is_it(start, lines)), None)
 

@@ -325,9 +325,12 @@ def test_a_page_of_sums_has_no_map(run: RunCommand, tmp_path: Path) -> None:
     assert "Waits in time" not in page.read_text()
 
 
-def test_filters_that_keep_nothing_draw_a_note_and_fail(run: RunCommand, tmp_path: Path) -> None:
+def test_a_recording_of_waits_that_are_set_aside_draws_a_note_and_fails(
+    run: RunCommand, tmp_path: Path
+) -> None:
     place = tmp_path / "x.svg"
-    result = run("heatmap", EVENTS, "--name", "no such lock", "-o", place)
+    linux = RECORDINGS.parent / "linux" / "bpftrace" / "events.pvprof.tar.gz"
+    result = run("heatmap", linux, "-o", place)
     assert result.exit_code == 1
     assert "the filters left no stack" in result.stderr
     assert "There is nothing to draw" in place.read_text()

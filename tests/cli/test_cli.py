@@ -327,13 +327,6 @@ def test_a_mistake_in_the_options_is_a_usage_error_that_names_it(
     assert mistake in error
 
 
-def test_nothing_to_draw_fails_with_a_picture_that_says_so(run: RunCommand) -> None:
-    result = run("flamegraph", STOCK, "--name", "no such lock")
-    assert result.exit_code == 1
-    assert "There is nothing to draw" in result.stdout
-    assert "the filters left no stack" in result.stderr
-
-
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

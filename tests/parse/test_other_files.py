@@ -36,11 +36,12 @@ def test_another_file_is_named_for_what_it_is(
     data = file if isinstance(file, bytes) else file.read_bytes()
     path.write_bytes(data)
     given = path if isinstance(file, bytes) else file
-    for command, words, source, stdin in [
+    commands: list[tuple[str, list[object], str, bytes]] = [
         ("report", [given], str(given), b""),
         ("fold", ["-"], "stdin", data),
         ("compare", [given, "--vs", given], str(given), b""),
-    ]:
+    ]
+    for command, words, source, stdin in commands:
         result = run(command, *words, stdin=stdin)
         assert assert_is_error(result) == f"pvprof: error: {source}: {name}, not a recording"
         assert hint in result.stderr.splitlines()[1]

@@ -10,6 +10,8 @@ import click
 
 from pvprof.analysis.compare.caveats import is_refused
 from pvprof.analysis.compare.compare import Comparison, compare
+from pvprof.classify.classified import Classified
+from pvprof.classify.no_match import no_match
 from pvprof.cli.destinations import (
     Destination,
     OutputsGroup,
@@ -77,10 +79,6 @@ def command(inputs: InputGroup, sides: SidesGroup, outputs: OutputsGroup) -> Non
         result.write(outputs.force, inputs.quiet)
     if not any(destination.is_shown for destination in destinations):
         say((*comparison.caveats, *comparison.problems), inputs.quiet)
-    if not any(section.rows for section in comparison.sections):
-        raise InputError(
-            "no waits to compare: the filters left nothing", "--kind all keeps every kind of wait"
-        )
 
 
 def _compare(inputs: InputGroup, sides: SidesGroup) -> Comparison:
@@ -93,6 +91,11 @@ def _compare(inputs: InputGroup, sides: SidesGroup) -> Comparison:
     comparison = compare(*both, settings.rules, settings.filters, options)
     if sides.strict:
         _refuse(comparison)
+    if not any(section.rows for section in comparison.sections):
+        runs = [run for side in both for run in side.runs]
+        raise no_match(
+            [Classified.of(run.dataset, settings.rules, settings.filters) for run in runs]
+        ) or InputError("no waits to compare", "-k all compares waits of every kind")
     return comparison
 
 

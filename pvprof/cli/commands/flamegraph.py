@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from pvprof.classify.classified import Classified
+from pvprof.classify.no_match import no_match
 from pvprof.cli.destinations import Destination, OutputGroup, Result, formats_epilog, output_group
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import nothing_kept, say, say_others
@@ -101,6 +102,9 @@ def _load(
         number = len(inputs.recordings)
         raise UsageError(f"--diff compares two recordings, not {number}", "base first, then new")
     base, new = (inputs.load(recordings=(path,)) for path in inputs.recordings)
+    error = no_match((base, new))
+    if error:
+        raise error
     return (base, new), Result.of(destination, (base, new), options)
 
 

@@ -1,0 +1,115 @@
+"""Why filters keep nothing: the filter that matches nothing, and what there is instead.
+
+It refuses to guess about recordings without any wait: those are no fault of a filter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import ALL_KINDS, Filters, Part, wanted_kinds
+from pvprof.errors import InputError
+from pvprof.model.stacks import frames_of
+
+_MAX_NAMED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A filter that takes a regular expression.
+
+    Attributes:
+        option: as a user gives it.
+        noun: what it is searched in.
+        of: returns the pattern of a user's filters.
+        texts: returns the texts of a part that it is searched in.
+    """
+
+    option: str
+    noun: str
+    of: Callable[[Filters], re.Pattern[str] | None]
+    texts: Callable[[Part], Iterable[str]]
+
+
+def _frames(part: Part) -> Iterator[str]:
+    return (frame for stack in part.stacks for frame in frames_of(stack))
+
+
+_PATTERNS = (
+    _Pattern("--class", "class", lambda f: f.lock_class, lambda part: [part.verdict.lock_class]),
+    _Pattern("--name", "lock name or wait message", lambda f: f.name, lambda part: [part.key.name]),
+    _Pattern("--execname", "process", lambda f: f.execname, lambda part: [part.key.execname]),
+    _Pattern("--frame", "frame", lambda f: f.frame, _frames),
+)
+
+
+def no_match(datasets: Sequence[Classified]) -> InputError | None:
+    """Return the error if the user's filters keep nothing of all these datasets, else None.
+
+    The datasets have the same rules and filters.
+
+    Raises:
+        UsageError: the filters name a kind that the rules do not have.
+    """
+    filters = datasets[0].filters
+    patterns = [pattern for pattern in _PATTERNS if pattern.of(filters) is not None]
+    if not patterns and (not filters.kinds or ALL_KINDS in filters.kinds):
+        return None
+    parts = [part for one in datasets for sorted_ in one.measurements for part in sorted_.parts]
+    is_kept = any(sorted_.kept for one in datasets for sorted_ in one.measurements)
+    if is_kept or not parts or any(next(one.histograms(), None) for one in datasets):
+        return None
+    return _reason(parts, datasets[0], patterns)
+
+
+def _reason(parts: list[Part], data: Classified, patterns: list[_Pattern]) -> InputError:
+    filters = data.filters
+    wanted = wanted_kinds(data.rules, filters.kinds)
+    shown = [part for part in parts if part.verdict.kind in wanted]
+    if filters.kinds and not shown:
+        kinds = _named(parts, lambda part: [part.verdict.kind])
+        return InputError(f"no wait is of the kind {' or '.join(filters.kinds)} {kinds}")
+    for pattern in patterns:
+        expression = _expression(pattern, filters)
+        if any(map(expression.search, _texts(shown, pattern))):
+            continue
+        message = f"no {pattern.noun} matches {expression.pattern!r}"
+        if shown and pattern.option != "--frame":
+            message += f" {_named(shown, pattern.texts)}"
+        return InputError(message, _elsewhere(parts, data, pattern))
+    together = " and ".join(
+        f"{one.option} {_expression(one, filters).pattern!r}" for one in patterns
+    )
+    return InputError(f"no wait matches {together} together", "each of them alone matches some")
+
+
+def _elsewhere(parts: list[Part], data: Classified, pattern: _Pattern) -> str:
+    """Return a hint if a pattern matches only waits of kinds that are not shown."""
+    expression = _expression(pattern, data.filters)
+    found = [part for part in parts if any(map(expression.search, pattern.texts(part)))]
+    kinds = sorted({part.verdict.kind for part in found})
+    return f"it matches waits of the kind {', '.join(kinds)}: -k {kinds[0]}" if kinds else ""
+
+
+def _expression(pattern: _Pattern, filters: Filters) -> re.Pattern[str]:
+    expression = pattern.of(filters)
+    assert expression is not None
+    return expression
+
+
+def _texts(parts: list[Part], pattern: _Pattern) -> Iterator[str]:
+    return (text for part in parts for text in pattern.texts(part))
+
+
+def _named(parts: list[Part], texts_of: Callable[[Part], Iterable[str]]) -> str:
+    """Return the texts of the largest parts, in parentheses."""
+    values: dict[str, int] = {}
+    for part in parts:
+        for text in texts_of(part):
+            values[text] = values.get(text, 0) + part.weight.value
+    names = sorted((name for name in values if name), key=lambda name: (-values[name], name))
+    more = ", ..." if len(names) > _MAX_NAMED else ""
+    return f"({', '.join(names[:_MAX_NAMED])}{more})" if names else "(none has one)"
