@@ -28,18 +28,6 @@ def test_the_examples_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not results.failed
 
 
-def test_the_example_of_the_readme_runs(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run: RunCommand
-) -> None:
-    text = (TOP / "README.md").read_text().partition("## From Python")[2].partition("\n## ")[0]
-    code = "\n".join(line[4:] for line in text.splitlines() if line.startswith("    "))
-    assert "pvprof.open_recordings" in code
-    monkeypatch.chdir(tmp_path)
-    Path("build.out").write_bytes(STOCK.read_bytes())
-    exec(compile(code, "README.md", "exec"), {})
-    assert Path("build.svg").read_text() == run("flamegraph", "build.out").stdout
-
-
 def test_importing_pvprof_imports_nothing_else() -> None:
     code = "import sys, pvprof; print([m for m in sys.modules if m.startswith('pvprof.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)

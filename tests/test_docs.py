@@ -5,16 +5,20 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import os
 import re
 import shlex
-import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
-from conftest import RECORDINGS, assert_golden, read_recording_bytes
+from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
 from helpers.command_line import RunCommand
-from helpers.two_sides import manifest, raw, records_of, write_recording
+from helpers.documents import DOCUMENTS, commands_of
 
 from pvprof import __version__
 from pvprof.cli import COMMANDS
@@ -27,43 +31,92 @@ LAYERS = (
     *("model", "recording", "collect", "kernel_patch", "parse", "stats", "dataset", "classify"),
     *("analysis", "views", "render", "cli"),
 )
-DOCUMENTS = [*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("*/README.md")]
-README_COMMANDS = re.findall(
-    r"^    (pvprof (?:report|locks|fold|flamegraph|heatmap|stats|compare) .*?)(?:  +#.*)?$",
-    (TOP / "README.md").read_text(),
-    re.M,
-)
+NOT_RUN = {
+    r"pvprof (doctor|record) ": "they need a target; tests/collect runs them on a stand-in",
+    r"pvprof patch (apply|check|revert) ": "they need a source tree; tests/kernel_patch has one",
+}
+"""Commands of documents that are not run, by a pattern, and why; their options are checked."""
+COMMANDS_SHOWN = sorted({command for path in DOCUMENTS for command in commands_of(path)})
 
 
-@pytest.mark.parametrize("command", README_COMMANDS)
-def test_each_command_of_the_readme_runs(
-    command: str, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def reason_not_to_run(command: str) -> str:
+    return next((why for pattern, why in NOT_RUN.items() if re.search(pattern, command)), "")
+
+
+@pytest.fixture
+def _recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go to a directory that has recordings of the names that documents use."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(RECORDINGS / "stock-offcpu.out", "x.out")
-    shutil.copy(RECORDINGS / "lockstat-1.out", "lockstat.out")
-    shutil.copy(RECORDINGS / "oncpu-default.out", "oncpu.out")
-    Path("events.out").write_bytes(read_recording_bytes("events.out.gz"))
-    shutil.copy(RECORDINGS / "events-wakeups.out.gz", "wakeups.out.gz")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    grammar = FIXTURES / "freebsd-13.2-grammar-2"
+    for name, source in {
+        "offcpu.out": RECORDINGS / "stock-offcpu.out",
+        "lockstat.out": RECORDINGS / "lockstat-1.out",
+        "kernel-symbols.nm.gz": SYMBOLS,
+        "build.pvprof": grammar / "stock-offcpu.pvprof",
+        "stock.pvprof": grammar / "stock-offcpu.pvprof",
+        "patched.pvprof": grammar / "patched-offcpu.pvprof",
+        "oncpu.pvprof": grammar / "stock-oncpu.pvprof",
+        "locks.pvprof": grammar / "stock-locks.pvprof",
+        "events.pvprof": grammar / "stock-events.pvprof",
+        "stock": FIXTURES / "example-lock-patch/rwlock",
+        "patched": FIXTURES / "example-lock-patch/obm",
+    }.items():
+        (tmp_path / name).symlink_to(source)
+    for path in (FIXTURES / "example-lock-patch").iterdir():
+        (tmp_path / path.name).symlink_to(path)
     Path("any.folded").write_text("a;b;c 3\na;d 4\n")
     for name in ("stock.times", "patched.times"):
         Path(name).write_text(f"1 real 2 user 3 sys\n1.{len(name)} real 2 user 3 sys\n")
-    for number, label in enumerate(("stock", "patched")):
-        output = raw(records_of({"vm object": (5, 1)}), number)
-        write_recording(Path(label) / "1.pvprof", output, manifest(number, label))
-        (Path(label) / "set.json").write_text('{"recordings": ["1.pvprof"]}')
+
+
+@pytest.mark.usefixtures("_recordings")
+@pytest.mark.parametrize("command", [c for c in COMMANDS_SHOWN if not reason_not_to_run(c)])
+def test_each_command_of_the_documents_runs(command: str, run: RunCommand) -> None:
+    if re.search("[|>&;]", re.sub(r"'[^']*'", "", command)):
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return
     result = run(*shlex.split(command)[1:])
     assert result.exit_code == 0, result.stderr
 
 
-def test_the_readme_has_commands_to_run() -> None:
-    assert len(README_COMMANDS) >= 5
+@pytest.mark.parametrize("command", [c for c in COMMANDS_SHOWN if reason_not_to_run(c)])
+def test_each_command_of_the_documents_that_is_not_run_has_options_that_exist(
+    command: str,
+) -> None:
+    for part in re.split("&&", command):
+        name, *words = shlex.split(part)
+        if name == "pvprof":
+            module = import_module(f"pvprof.cli.commands.{words[0]}")
+            if isinstance(module.command, click.Group):
+                assert words[1] in module.command.list_commands(click.Context(module.command))
+                module.command.commands[words[1]].make_context(words[1], words[2:])
+            else:
+                module.command.make_context(words[0], words[1:])
+
+
+def test_each_reason_not_to_run_a_command_has_a_command() -> None:
+    for pattern in NOT_RUN:
+        assert any(re.search(pattern, command) for command in COMMANDS_SHOWN), pattern
+    assert len(COMMANDS_SHOWN) >= 40
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_readme_and_changelog_name_every_command(command: str) -> None:
-    assert f"pvprof {command}" in (TOP / "README.md").read_text()
+def test_guide_and_changelog_name_every_command(command: str) -> None:
+    assert f"pvprof {command}" in (TOP / "docs/guide.md").read_text()
     assert f"`pvprof {command}`" in (TOP / "CHANGELOG.md").read_text()
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    text = re.sub(r"```.*?```", "", (TOP / "README.md").read_text(), flags=re.S)
+    assert len(re.sub(r"\]\([^)]*\)", "]", text).split()) <= 600
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert pictures
+    for picture in pictures:
+        drawn = (TOP / picture).read_text()
+        assert drawn.startswith("<?xml")
+        assert "PVPROBES" in drawn or "PVOBM" in drawn  # of a real recording
 
 
 _ROW = re.compile(r"^\| `([a-z-]+)` \| .*? \|(| .*?) \| `parse/.*` \|$", re.M)
@@ -174,7 +227,11 @@ def test_the_architecture_page_has_every_module() -> None:
     assert_golden(f"{before}{module_table()}{after}", page)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda place: str(place.relative_to(TOP)))
+@pytest.mark.parametrize(
+    "document",
+    [*DOCUMENTS, TOP / "CHANGELOG.md", TOP / "CONTRIBUTING.md"],
+    ids=lambda place: str(place.relative_to(TOP)),
+)
 def test_links_between_documents_are_valid(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
         if not target.startswith("http"):

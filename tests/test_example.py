@@ -1,4 +1,4 @@
-"""docs/example-lock-patch.md: its tables and pictures are what the commands print."""
+"""README.md and docs/: outputs and pictures are what the commands print and draw."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from conftest import FIXTURES, assert_golden
 from helpers.command_line import RunCommand
+from helpers.documents import DOCUMENTS, SAMPLE, TOP, run_script, with_outputs
 
-DOCS = Path(__file__).parent.parent / "docs"
-PAGE = DOCS / "example-lock-patch.md"
-PICTURES = DOCS / "example-lock-patch"
+PAGE = TOP / "docs/example-lock-patch.md"
+PICTURES = TOP / "docs/example-lock-patch"
 RECORDINGS = FIXTURES / "example-lock-patch"
-# A block of the page: a command, marked as one whose output follows, and the output.
-BLOCK = re.compile(r"<!-- output of the command -->\n```\n\$ (pvprof .*)\n(?:.*\n)*?```\n")
+WITH_SAMPLES = [path for path in DOCUMENTS if SAMPLE.search(path.read_text())]
+COLUMNS = {"README.md": "80"}
+"""Widths of the terminals that samples are from; 100 if not given."""
 
 
 @pytest.fixture(autouse=True)
@@ -24,16 +25,29 @@ def _in_the_recordings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
 
-def test_each_output_on_the_page_is_what_its_command_prints(run: RunCommand) -> None:
-    def executed(match: re.Match[str]) -> str:
-        result = run(*shlex.split(match[1])[1:])
-        assert result.exit_code == 0, result.stderr
-        output = "\n".join(line.rstrip() for line in result.stdout.strip("\n").splitlines())
-        return f"<!-- output of the command -->\n```\n$ {match[1]}\n{output}\n```\n"
+def test_the_readme_and_the_example_have_samples() -> None:
+    numbers = {path.name: len(SAMPLE.findall(path.read_text())) for path in WITH_SAMPLES}
+    assert numbers["README.md"] >= 2
+    assert numbers[PAGE.name] >= 3
 
-    text = PAGE.read_text()
-    assert len(BLOCK.findall(text)) >= 3
-    assert_golden(BLOCK.sub(executed, text), PAGE)
+
+@pytest.mark.parametrize("document", WITH_SAMPLES, ids=lambda path: path.name)
+def test_each_output_in_a_document_is_what_its_command_prints(
+    document: Path, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", COLUMNS.get(document.name, "100"))
+
+    def output_of(command: str) -> str:
+        program, *words = shlex.split(command)
+        if program == "pvprof":
+            result = run(*words)
+            assert result.exit_code == 0, result.stderr
+            return result.stdout
+        done = run_script(program, tuple(words), tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert_golden(with_outputs(document.read_text(), output_of), document)
 
 
 def test_each_picture_of_the_page_is_what_its_command_draws(

@@ -19,8 +19,9 @@ from pvprof import __version__
 
 TOP = Path(__file__).parent.parent
 PORT = TOP / "ports" / "devel" / "py-pvprof"
-TARGET_PACKAGES = ("click", "rich")
-"""What the commands for the target need."""
+README = (TOP / "README.md").read_text()
+TARGET_PACKAGES = re.findall(r"pip install (.+?) && .*pip install --no-deps \.$", README, re.M)
+"""What the commands for the target need, as README says it."""
 
 
 def in_git(*folders: str) -> set[str]:
@@ -84,6 +85,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
 
 @pytest.mark.slow
 def test_pipx_installs_a_pvprof_that_works(wheel: Path, tmp_path: Path) -> None:
+    assert "\n    pipx install .\n" in README
     places = {"PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
     run(sys.executable, "-m", "pipx", "install", wheel, environment=places)
     pvprof = tmp_path / "bin" / "pvprof"
@@ -102,7 +104,8 @@ def test_the_target_side_runs_with_click_and_rich_alone(
     python = tmp_path / "venv" / "bin" / "python"
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     install = (python, "-m", "pip", "install", "-q", "--disable-pip-version-check")
-    run(*install, *TARGET_PACKAGES)
+    assert TARGET_PACKAGES == ["click rich"]
+    run(*install, *TARGET_PACKAGES[0].split())
     run(*install, "--no-deps", wheel)
     installed = run(python, "-m", "pip", "list", "--format=freeze")
     assert not re.search("numpy|pandas|scipy|jinja2", installed, re.I)
@@ -128,3 +131,11 @@ def test_the_port_depends_on_what_the_package_depends_on() -> None:
     assert {name.lower() for name in origins} == wanted
     assert f"DISTVERSION=\t{__version__}\n" in makefile
     assert (PORT / "pkg-descr").read_text().strip()
+
+
+def test_the_packages_for_freebsd_are_those_that_the_package_needs_built() -> None:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+    built = {"numpy", "scipy", "pandas"}  # the others are pure Python
+    assert built <= {re.split("[>[]", entry)[0] for entry in project["dependencies"]}
+    (line,) = re.findall(r"^    pkg install (.*)$", README, re.M)
+    assert set(line.split()) == {"python311", *(f"py311-{name}" for name in built)}
