@@ -13,6 +13,14 @@ RunCommand = Callable[..., Result]
 """Run a pvprof command in this process: ``run("report", path)``, bytes for stdin as `stdin`."""
 
 
+NOTHING_WAITED = """\
+#pvprof 2 offcpu stock ns 0.1.0 frames=32
+#begin 1000 1700000000000000000
+#end 2000 1700000000000001000
+"""
+"""A recording in which nothing waited."""
+
+
 def csv_rows(result: Result) -> list[dict[str, str]]:
     """Return the rows of a command's CSV."""
     assert result.exit_code == 0, result.stderr

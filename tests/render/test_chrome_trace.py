@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import RECORDINGS, SYMBOLS
-from helpers.command_line import RunCommand
+from helpers.command_line import NOTHING_WAITED, RunCommand, assert_is_error
 from helpers.single_waits import RULES, Wait, pool_of
 from helpers.strategies import wait_rows
 from helpers.viewer_files import check_trace, kinds_of, nanoseconds, waits_of
@@ -150,17 +150,9 @@ def test_options_that_do_not_apply_are_an_error(run: RunCommand, options: list[s
     assert result.exit_code == 2
 
 
-def test_nothing_kept_is_a_valid_file_and_a_failure(run: RunCommand) -> None:
-    result = run(
-        "flamegraph",
-        RECORDINGS / "events.out.gz",
-        "--name",
-        "no such lock",
-        "--format",
-        "chrome-trace",
-    )
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["traceEvents"] == []
+def test_no_single_waits_is_an_error(run: RunCommand) -> None:
+    result = run("flamegraph", "-", "--format", "chrome-trace", stdin=NOTHING_WAITED.encode())
+    assert "none were recorded" in assert_is_error(result)
 
 
 def test_overlapping_waits_of_a_thread_are_cut_and_counted() -> None:

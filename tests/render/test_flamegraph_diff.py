@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RECORDINGS
-from helpers.command_line import RunCommand
+from helpers.command_line import NOTHING_WAITED, RunCommand
 from helpers.flamegraph_file import (
     HOSTILE,
     data_of,
@@ -183,10 +183,10 @@ def test_wrong_arguments_are_a_usage_error(
     assert result.stdout == ""
 
 
-def test_two_empty_profiles_draw_a_picture_and_fail(
-    run: RunCommand,
-) -> None:
-    both = RECORDINGS / "stock-offcpu.out", RECORDINGS / "seed-offcpu.out"
-    result = run("flamegraph", "--diff", *both, "--name", "no such lock")
+def test_two_empty_profiles_draw_a_picture_and_fail(run: RunCommand, tmp_path: Path) -> None:
+    sides = tmp_path / "base.out", tmp_path / "new.out"
+    for side in sides:
+        side.write_text(NOTHING_WAITED)
+    result = run("flamegraph", "--diff", *sides)
     assert result.exit_code == 1
     assert "nothing to draw" in texts_of(parse(result.stdout), "account")[0]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
-from helpers.command_line import RunCommand
+from helpers.command_line import NOTHING_WAITED, RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
@@ -152,6 +152,6 @@ def test_pipes_get_no_colour_and_terminals_do() -> None:
 
 
 def test_an_empty_tree_fails(run: RunCommand) -> None:
-    result = run("flamegraph", "--tree", RECORDINGS / "stock-offcpu.out", "--name", "no such lock")
+    result = run("flamegraph", "--tree", "-", stdin=NOTHING_WAITED.encode())
     assert result.exit_code == 1
     assert "nothing to draw" in result.stderr

@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from conftest import RECORDINGS, TESTS
-from helpers.command_line import RunCommand
+from helpers.command_line import NOTHING_WAITED, RunCommand
 from helpers.pages import MANIFEST, page_from, parsed, recording, texts
 from helpers.strategies import examples
 from hypothesis import given
@@ -106,7 +106,7 @@ def test_a_page_folds_like_its_source(run: RunCommand, tmp_path: Path, name: str
     page = write_page(run, tmp_path / "page.html", RECORDINGS / name)
     for options in ([], ["--by", "root"], ["--kind", "kernel", "--no-execname"]):
         original, back = (run("fold", one, *options) for one in (RECORDINGS / name, page))
-        assert back.exit_code == original.exit_code == 0
+        assert back.exit_code == original.exit_code
         assert back.stdout == original.stdout
         assert back.stdout or options
         assert back.stderr == original.stderr, "losses are reported again"
@@ -391,8 +391,8 @@ def test_a_recording_without_a_loss_says_so(page: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        ("offcpu", "Program offcpu: 1.1 to 1.3 times"),
-        ("offcpu-sdt", "Program offcpu-sdt: 1.0 to 1.1 times"),
+        ("offcpu", "Program offcpu: 1.1 times"),
+        ("offcpu-sdt", "Program offcpu-sdt: 1.0 times"),
         ("locks", "Program locks: 1.1 to 1.2 times"),
         ("oncpu", "The cost of program oncpu is not known"),
     ],
@@ -556,13 +556,11 @@ def test_plain_output_without_a_manifest_says_so(page: Path) -> None:
 
 def test_an_empty_page_says_so_and_fails(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    result = run("report", STOCK, "--class", "no such class", "-o", page)
+    result = run("report", "-", "-o", page, stdin=NOTHING_WAITED.encode())
     assert result.exit_code == 1
     assert "nothing to show" in result.stderr
-    text = page.read_text("utf-8")
-    assert "There is nothing to show" in texts(part(text, "empty"))
-    assert "not --class no such class" in texts(part(text, "origin"))
-    assert run("fold", page).stdout == run("fold", STOCK).stdout
+    assert "There is nothing to show" in texts(part(page.read_text("utf-8"), "empty"))
+    assert run("fold", page).stdout == ""
 
 
 def test_a_large_table_is_cut_with_a_count_of_the_rest() -> None:
