@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from pvprof.cli import cli
 if TYPE_CHECKING:
     from helpers.command_line import RunCommand
     from playwright.sync_api import Browser, Page
+
+    from pvprof.render.registry import Format
 
 pytest.register_assert_rewrite("helpers", "target")  # their failures show values too
 
@@ -110,6 +113,12 @@ def require(is_available: bool, missing: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(missing)
     pytest.skip(missing)
+
+
+def require_packages_of(fmt: Format) -> None:
+    """Skip a test for packages that an output format needs; in continuous integration, fail."""
+    missing = [name for name in fmt.needs if find_spec(name) is None]
+    require(not missing, f"{' and '.join(missing)} not installed")
 
 
 @pytest.fixture(scope="session")

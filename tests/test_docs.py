@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 import pytest
-from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
+from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden, require_packages_of
 from helpers.command_line import RunCommand
 from helpers.documents import DOCUMENTS, commands_of
 
@@ -24,6 +24,7 @@ from pvprof import __version__
 from pvprof.cli import COMMANDS
 from pvprof.parse.layouts import LAYOUTS
 from pvprof.render.data import comparison, report, stacks
+from pvprof.render.registry import format_named
 from pvprof.views import single_waits
 
 TOP = Path(__file__).parent.parent
@@ -73,6 +74,8 @@ def _recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_recordings")
 @pytest.mark.parametrize("command", [c for c in COMMANDS_SHOWN if not reason_not_to_run(c)])
 def test_each_command_of_the_documents_runs(command: str, run: RunCommand) -> None:
+    if ".parquet" in command:
+        require_packages_of(format_named("parquet"))
     if re.search("[|>&;]", re.sub(r"'[^']*'", "", command)):
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")

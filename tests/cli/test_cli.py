@@ -17,7 +17,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden
+from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden, require_packages_of
 from helpers.command_line import RunCommand
 from helpers.flamegraph_file import frames_in, title_of
 from helpers.flamegraph_file import parse as parse_svg
@@ -27,7 +27,7 @@ from helpers.viewer_files import check_trace, nanoseconds, totals_of, waits_of
 
 from pvprof.cli import COMMANDS
 from pvprof.cli.commands.report import SUBJECTS
-from pvprof.render.registry import Format, formats_for
+from pvprof.render.registry import Format, format_named, formats_for
 
 STOCK = RECORDINGS / "stock-offcpu.out"
 EVENTS = RECORDINGS / "events.out.gz"
@@ -239,6 +239,7 @@ def kept_in(fmt: Format, data: bytes) -> int:
 def test_a_file_is_in_the_format_of_its_suffix(
     fmt: Format, tmp_path: Path, run: RunCommand
 ) -> None:
+    require_packages_of(fmt)
     for suffix in fmt.suffixes:
         path = tmp_path / f"result{suffix}"
         result = run("report", EVENTS, "-o", path)
@@ -250,6 +251,7 @@ def test_a_file_is_in_the_format_of_its_suffix(
 
 @pytest.mark.parametrize("fmt", formats_for(SUBJECTS), ids=lambda fmt: fmt.name)
 def test_stdout_is_in_the_format_that_is_asked_for(fmt: Format, run: RunCommand) -> None:
+    require_packages_of(fmt)
     result = run("report", EVENTS, "-o", "-", "--format", fmt.name)
     assert result.exit_code == 0
     assert kept_in(fmt, result.stdout_bytes) == KEPT_NS
@@ -260,6 +262,8 @@ def test_each_format_of_a_command_gives_other_bytes(command: str, run: RunComman
     choices = re.search(r"--format \[(.*)\]", run(command, "--help").stdout)
     assert choices
     names = choices[1].split("|")
+    for name in names:
+        require_packages_of(format_named(name))
     texts = [run(command, EVENTS, "-o", "-", "--format", name).stdout for name in names]
     assert all(texts)
     assert len(set(texts)) == len(names) > 1

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import openpyxl
@@ -29,6 +31,9 @@ COMMANDS = {
     "compare": ("compare", EXAMPLE / "rwlock", "--vs", EXAMPLE / "obm"),
     "stats": ("stats", EXAMPLE / "rwlock", EXAMPLE / "obm"),
 }
+pytestmark = pytest.mark.skipif(
+    find_spec("pyarrow") is None and "CI" not in os.environ, reason="pyarrow is not installed"
+)
 TABLE = DataTable(
     "locks",
     ("name", "value", "mean", "huge", "mixed", "is_hot", "nothing"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RECORDINGS, read_recording_bytes
+from conftest import RECORDINGS, read_recording_bytes, require_packages_of
 from helpers.command_line import RunCommand
 from rich.console import Console
 
@@ -90,6 +90,7 @@ def _write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: RunCommand) -> 
     monkeypatch.setattr(Output, "render", spy)
 
     def write(fmt: Format, subject: Subject) -> Written:
+        require_packages_of(fmt)
         words = WRITTEN_BY[subject].split()
         words += [] if subject in WITHOUT_FORMAT else ["--format", fmt.name]
         result = run(*words, "-o", "result")
