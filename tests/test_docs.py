@@ -111,6 +111,17 @@ def test_guide_and_changelog_name_every_command(command: str) -> None:
     assert f"`pvprof {command}`" in (TOP / "CHANGELOG.md").read_text()
 
 
+def test_the_readme_names_the_kernels_that_ran() -> None:
+    header = next(
+        line
+        for line in (TOP / "docs/freebsd.md").read_text().splitlines()
+        if line.startswith("| | ")
+    )
+    ran = set(re.findall(r"\d+\.\d+", header))
+    (sentence,) = re.findall(r"recorded FreeBSD (.+?) on amd64", (TOP / "README.md").read_text())
+    assert set(re.findall(r"\d+\.\d+", sentence)) == ran != set()
+
+
 def test_the_readme_is_read_in_two_minutes() -> None:
     text = re.sub(r"```.*?```", "", (TOP / "README.md").read_text(), flags=re.S)
     assert len(re.sub(r"\]\([^)]*\)", "]", text).split()) <= 600
