@@ -89,7 +89,7 @@ def recording_cases(path: Path) -> Iterator[Case]:
     yield case("flame-chain", "flamegraph", rec, "--chain", "wakers", "-k", "all")
     yield case("tree", "flamegraph", "--tree", rec, "-k", "all", "--min-percent", "3")
     yield case("heatmap", "heatmap", rec, "-o", "{out}/heat.svg")
-    yield case("heatmap-all", "heatmap", rec, "-k", "all", "--column", "500ms", "--rows", "10")
+    yield case("heatmap-all", "heatmap", rec, "-k", "all", "--column", "500ms", "--by", "offset")
     yield case("window", "report", rec, "--from", "1", "--to", "2.5", "-o", "-", "-o", "{out}/w.md")
     yield case("samples", "report", rec, "--unit", "samples", "-o", "-")
     yield case("measure", "fold", rec, "--measure", "samples")

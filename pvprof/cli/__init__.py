@@ -25,7 +25,7 @@ COMMANDS = {
     "locks": "The lock table alone.",
     "fold": "Folded stacks.",
     "flamegraph": "A flame graph as one SVG file.",
-    "heatmap": "Waits over the run as one SVG file: where are spikes?",
+    "heatmap": "How long waits took over the run, as one SVG file: where are spikes?",
     "compare": "Two sides of recordings: what changed, with verdicts.",
     "stats": "Repeated runs: summaries, differences, verdicts.",
     "script": "Print a D program, or a recorder to carry to a target.",

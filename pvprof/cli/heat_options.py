@@ -9,31 +9,37 @@ from pvprof.cli.option_groups import option, option_group
 from pvprof.cli.picture_options import title_option, width_option
 from pvprof.errors import UsageError
 from pvprof.parse.window import read_bound
-from pvprof.views.heat_map import HeatMapOptions, HeatOptions
+from pvprof.views.heat_map import FORMS, Form, HeatMapOptions, HeatOptions
 
 
 @option_group
 class HeatGroup:
     """How a heat map is computed and drawn."""
 
+    by: Form = option(
+        "--by",
+        type=click.Choice(FORMS),
+        default=FORMS[0],
+        show_default=True,
+        help="What the vertical axis is: how long waits took, or the time within a column, to see"
+        " when threads waited at the same time.",
+    )
     column: str | None = option(
         "--column",
         metavar="TIME",
         help="Length of a column (1s, 500ms).  [default: by the length of the run]",
     )
-    rows: int = option(
+    rows: int | None = option(
         "--rows",
         type=click.IntRange(1, MAX_ROWS),
-        default=ROWS,
-        show_default=True,
-        help="Cells of a column.",
+        help=f"Cells of a column, with --by offset.  [default: {ROWS}]",
     )
-    threads: float = option(
-        "--threads",
+    top: float = option(
+        "--top",
         type=click.FloatRange(0),
         default=0.0,
-        help="Number of waiting threads at the top of the colour scale; fix it to compare"
-        " pictures.  [default: the highest]",
+        help="Value at the top of the colour scale: waits, or with --by offset threads; fix it to"
+        " compare pictures.  [default: the highest]",
     )
     width: int = width_option()
     title: str = title_option()
@@ -44,10 +50,13 @@ class HeatGroup:
         Raises:
             UsageError: ``--column`` is no length of time, or the options make no grid.
         """
-        grid = GridOptions(self.rows, self._column_ns())
-        grid.check()
-        look = HeatOptions(title=self.title, width=self.width, threads=self.threads)
-        return HeatMapOptions(grid, look)
+        if self.rows and self.by != "offset":
+            raise UsageError("--rows divides a column by time: it needs --by offset")
+        grid = GridOptions(self.rows or ROWS, self._column_ns())
+        if self.by == "offset":
+            grid.check()
+        look = HeatOptions(title=self.title, width=self.width, top=self.top)
+        return HeatMapOptions(self.by, grid, look)
 
     def _column_ns(self) -> int:
         """Return the length of a column; 0 if none is given."""

@@ -38,7 +38,7 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
         total.merge(parsed)
     recordings = list(chain.from_iterable(_recordings(*pair) for pair in inputs))
     runs = tuple(
-        _run(recording.name, parsed) for recording, parsed in inputs if parsed.events is not None
+        _run(recording, parsed) for recording, parsed in inputs if parsed.events is not None
     )
     measurements = tuple(_measurements(total, runs))
     return Dataset(
@@ -57,14 +57,14 @@ def _recordings(recording: Recording, parsed: ParseResult) -> Sequence[tuple[str
     return parsed.recordings or [(recording.name, recording.manifest)]
 
 
-def _run(name: str, parsed: ParseResult) -> RunSpan:
+def _run(recording: Recording, parsed: ParseResult) -> RunSpan:
     """Return the single waits of a recording by number, and its marks."""
     begin, end, origin = (
         None if mark is None else mark.monotonic_ns
         for mark in (parsed.begin, parsed.end, parsed.origin)
     )
     count = 0 if parsed.events is None else len(parsed.events)
-    return RunSpan(count, begin, end, origin, name)
+    return RunSpan(count, begin, end, origin, recording.name, recording.path)
 
 
 def _measurements(parsed: ParseResult, runs: tuple[RunSpan, ...]) -> Iterable[Measurement]:

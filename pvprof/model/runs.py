@@ -16,6 +16,7 @@ class RunSpan:
         origin_ns: the moment from which ``--from`` and ``--to`` count, if they cut the waits;
             otherwise None, and they count from `begin_ns`, or from the first wait.
         name: of the recording; may be empty.
+        path: of the recording, as the user named it; empty if there is none.
     """
 
     events: int
@@ -23,3 +24,4 @@ class RunSpan:
     end_ns: int | None = None
     origin_ns: int | None = None
     name: str = ""
+    path: str = ""

@@ -1,4 +1,4 @@
-"""A heat map: when single waits happened, and what the picture says about them.
+"""A heat map: how long single waits took, or when threads waited, and what a picture says of them.
 
 Owns title, subtitle, notes, and the options that a reader repeats to draw a part of the run. It
 refuses to compute values (``analysis.waits.heat_grid`` does) and to draw (``render.svg`` does).
@@ -9,8 +9,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
 
-from pvprof.analysis.waits.heat_map import GridOptions, HeatMap
+from pvprof.analysis.waits.heat_map import GridOptions, HeatMap, LatencyMap
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.errors import UsageError
@@ -18,6 +19,15 @@ from pvprof.model.problems import Problem
 from pvprof.units import format_exact
 from pvprof.views.flamegraph import MIN_WIDTH, Notes, account_of
 from pvprof.views.folded import StackOptions, fold_with_causes
+
+Form = Literal["latency", "offset"]
+"""What the vertical axis is: how long waits took, or the time within a column."""
+FORMS: tuple[Form, ...] = get_args(Form)
+
+TITLES: dict[Form, str] = {"latency": "How long waits took", "offset": "Threads waiting"}
+
+Maps = Sequence[LatencyMap] | Sequence[HeatMap]
+"""The maps of a picture, one for each recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +38,15 @@ class HeatOptions:
         title, subtitle: the heading (empty: none), and a line below it.
         notes: shown in a panel at the bottom.
         width: in pixels; at least 400.
-        threads: the number of waiting threads at the top of the colour scale; 0: the largest value.
+        top: the value at the top of the colour scale, threads or waits; 0: the largest value.
         selection: the options that selected the waits, to be repeated in commands that are shown.
     """
 
-    title: str = "Waits in time"
+    title: str = ""
     subtitle: str = ""
     notes: Notes = ()
     width: int = 1200
-    threads: float = 0.0
+    top: float = 0.0
     selection: str = ""
 
     def check(self) -> None:
@@ -50,12 +60,14 @@ class HeatMapOptions:
     """How a heat map is computed and drawn.
 
     Attributes:
-        grid: rows and columns.
+        form: what the vertical axis is.
+        grid: rows (of the form ``offset`` only) and columns.
         look: size and colours; an empty title is replaced by what was measured, and where.
     """
 
+    form: Form = "latency"
     grid: GridOptions = field(default_factory=GridOptions)
-    look: HeatOptions = field(default_factory=lambda: HeatOptions(title=""))
+    look: HeatOptions = field(default_factory=HeatOptions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ class HeatMapView:
         problems: what the picture cannot show.
     """
 
-    maps: tuple[HeatMap, ...]
+    maps: Maps
     options: HeatOptions
     problems: tuple[Problem, ...] = ()
 
@@ -84,12 +96,12 @@ def build(classified: Classified, options: HeatMapOptions) -> HeatMapView:
     Raises:
         UsageError: no single waits were recorded, or the options make no grid.
     """
-    maps = maps_of(classified, options.grid)
+    maps = maps_of(classified, options.grid, options.form)
     stacks = StackOptions(unit="ns")
     account = account_of(classified, fold_with_causes(classified, stacks), stacks)
     look = replace(
         options.look,
-        title=options.look.title or f"Waits in time: {account.name}",
+        title=options.look.title or f"{TITLES[options.form]}: {account.name}",
         subtitle=account.subtitle,
         notes=account.notes,
         selection=words_of(classified.filters),
@@ -97,13 +109,16 @@ def build(classified: Classified, options: HeatMapOptions) -> HeatMapView:
     return HeatMapView(maps, look, _left_out(classified, maps))
 
 
-def maps_of(classified: Classified, options: GridOptions) -> tuple[HeatMap, ...]:
+def maps_of(classified: Classified, options: GridOptions, form: Form) -> Maps:
     """Return a map for each recording, of the waits that the filters keep.
 
     Raises:
         UsageError: no single waits were recorded, or the options make no grid.
     """
-    from pvprof.analysis.waits.heat_grid import heat_maps  # noqa: PLC0415 (numpy)
+    from pvprof.analysis.waits.heat_grid import (  # noqa: PLC0415 (numpy)
+        heat_maps,
+        latency_maps,
+    )
 
     measured = classified.measurement("ns")
     waits, runs = measured.measurement.events, measured.measurement.runs
@@ -112,10 +127,12 @@ def maps_of(classified: Classified, options: GridOptions) -> tuple[HeatMap, ...]
             "no single waits were recorded, and sums (those of a page, too) have no times",
             "pvprof record events records them",
         )
+    if form == "latency":
+        return latency_maps(waits, runs, measured.kept, options.column_ns)
     return heat_maps(waits, runs, measured.kept, options)
 
 
-def _left_out(classified: Classified, maps: Sequence[HeatMap]) -> tuple[Problem, ...]:
+def _left_out(classified: Classified, maps: Maps) -> tuple[Problem, ...]:
     """Return the problem that sums, recorded beside the single waits, have no times."""
     kept = classified.measurement("ns").selection.weight.value
     rest = kept - sum(heat_map.total_ns for heat_map in maps)

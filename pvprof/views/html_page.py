@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pvprof.analysis.histograms import Distribution, distributions
 from pvprof.analysis.report import Report
 from pvprof.analysis.stacks.fold import Folded, FoldOptions
-from pvprof.analysis.waits.heat_map import GridOptions, HeatMap
+from pvprof.analysis.waits.heat_map import GridOptions
 from pvprof.analysis.wakers import wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import ALL_KINDS, Part, Selection, select
@@ -25,7 +25,7 @@ from pvprof.recording.snapshot import Snapshot, encode
 from pvprof.units import UNIT_WORDS, count_waits, format_share, format_value
 from pvprof.views.chains import chained
 from pvprof.views.folded import fold_parts
-from pvprof.views.heat_map import maps_of, words_of
+from pvprof.views.heat_map import FORMS, Form, Maps, maps_of, words_of
 from pvprof.views.report_view import PageSubject
 from pvprof.views.tables.table import TableOptions
 
@@ -62,7 +62,7 @@ class HtmlPageView:
         distributions: histograms of waits.
         recordings: (name, manifest) of each.
         data: everything that was read, as ``recording.snapshot.encode`` writes it.
-        maps: heat maps of the waits that were kept, if single waits were recorded.
+        maps: heat maps of the waits that were kept, by form, if single waits were recorded.
         selection: the options that kept them, for commands that are shown.
         top: rows of a table that are shown until the reader asks for more; 0 for all.
     """
@@ -72,7 +72,7 @@ class HtmlPageView:
     distributions: tuple[Distribution, ...]
     recordings: tuple[tuple[str, Manifest], ...]
     data: str
-    maps: tuple[HeatMap, ...] = ()
+    maps: tuple[tuple[Form, Maps], ...] = ()
     selection: str = ""
     top: int = 20
 
@@ -111,12 +111,12 @@ def build(subject: PageSubject, options: TableOptions) -> HtmlPageView:
     )
 
 
-def _maps(classified: Classified) -> tuple[HeatMap, ...]:
+def _maps(classified: Classified) -> tuple[tuple[Form, Maps], ...]:
     """Return the heat maps of the waits that were kept; none if no single waits were recorded."""
     tables = [measurement.events for measurement in classified.dataset.measurements]
     if not any(waits is not None and len(waits) for waits in tables):
         return ()
-    return maps_of(classified, GridOptions())
+    return tuple((form, maps_of(classified, GridOptions(), form)) for form in FORMS)
 
 
 def _graphs(measured: ClassifiedMeasurement, classified: Classified) -> Iterator[Graph]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -18,15 +18,24 @@ from helpers.strategies import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.analysis.waits.heat_grid import heat_maps
-from pvprof.analysis.waits.heat_map import GridOptions, HeatMap, column_for, round_lengths
+from pvprof.analysis.waits.heat_grid import heat_maps, latency_maps
+from pvprof.analysis.waits.heat_map import (
+    GridOptions,
+    HeatMap,
+    LatencyMap,
+    column_for,
+    latency_bounds,
+    round_lengths,
+)
 from pvprof.classify.classified import ClassifiedMeasurement
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import UsageError
 from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions
-from pvprof.render.svg.heat_canvas import COLOURS, scale_of, seconds
+from pvprof.render.svg.heat_canvas import COLOURS, row_height
+from pvprof.render.svg.heat_forms import Scale, seconds
+from pvprof.render.svg.heat_forms import scale_of as scale_with
 from pvprof.render.svg.heat_map import element, render
 from pvprof.views.heat_map import HeatOptions
 
@@ -39,6 +48,16 @@ NASTY = (
     "lone \ud800 surrogate",
     "é漢🔬 & < > ' \"",
 )
+
+
+def scale_of(maps: list[HeatMap], top: float = 0.0) -> Scale:
+    return scale_with(maps, top)
+
+
+def latencies_of(waits: list[Wait], run: RunSpan | None = None, column_ns: int = 0) -> LatencyMap:
+    events = events_of(waits)
+    (found,) = latency_maps(events, () if run is None else (run,), parts_of(events), column_ns)
+    return found
 
 
 def map_of(
@@ -140,8 +159,10 @@ def test_the_cells_of_a_real_recording_add_up_to_its_report(
 
 
 def test_a_window_has_the_same_cells_as_the_whole_run(run: RunCommand) -> None:
-    whole = run("heatmap", EVENTS, "--column", "1s").stdout
-    part = run("heatmap", EVENTS, "--column", "1s", "--from", "4", "--to", "6.5").stdout
+    whole = run("heatmap", EVENTS, "--by", "offset", "--column", "1s").stdout
+    part = run(
+        "heatmap", EVENTS, "--by", "offset", "--column", "1s", "--from", "4", "--to", "6.5"
+    ).stdout
     (first,), (second,) = metadata(whole)["maps"], metadata(part)["maps"]
     assert second["left"] == 4_000_000_000
     assert second["values"] == [*first["values"][4 * 50 : 6 * 50 + 25], *[0] * 25]
@@ -223,7 +244,7 @@ def test_a_picture_is_well_formed_and_loads_nothing(run: RunCommand) -> None:
 
 
 def test_each_column_has_a_tooltip_with_its_time_and_hottest_cell(run: RunCommand) -> None:
-    svg = run("heatmap", EVENTS, "--column", "1s").stdout
+    svg = run("heatmap", EVENTS, "--by", "offset", "--column", "1s").stdout
     titles = re.findall(r"<g><title>(.*?)</title>", svg, re.S)
     assert len(titles) == 13
     assert titles[11] == (
@@ -241,8 +262,8 @@ def test_cells_cover_exactly_the_recorded_time() -> None:
     for level, colour, path in pieces:
         assert colour == COLOURS[int(level)]
         heights = map(int, re.findall(r"v(\d+)", path))
-        area[level] = sum(heights) // 6
-    levels = [scale_of([found]).level(value) for value in found.values[:13]]
+        area[level] = sum(heights) // row_height(5)
+    levels = [scale_of([found]).shade(value) for value in found.values[:13]]
     wanted = {str(level): len(list(some)) for level, some in groupby(sorted(levels))}
     assert area == wanted
 
@@ -250,10 +271,10 @@ def test_cells_cover_exactly_the_recorded_time() -> None:
 def test_a_fixed_scale_makes_pictures_comparable(run: RunCommand) -> None:
     few = map_of([Wait(0, 10)], RunSpan(1, 0, 100))
     many = map_of([Wait(0, 10, tid=number) for number in range(8)], RunSpan(8, 0, 100))
-    assert scale_of([few]).level(10) == scale_of([many]).level(80) == 8
-    assert scale_of([few], 8.0).level(10) == 3
-    assert scale_of([many], 2.0).level(80) == 8
-    assert "4.00 or more" in run("heatmap", EVENTS, "--threads", "4").stdout
+    assert scale_of([few]).shade(10) == scale_of([many]).shade(80) == 8
+    assert scale_of([few], 8.0).shade(10) == 3
+    assert scale_of([many], 2.0).shade(80) == 8
+    assert "3.06 or more" in run("heatmap", EVENTS, "--by", "offset", "--top", "4").stdout
 
 
 def test_levels_are_squares_with_a_spike_and_equal_steps_under_steady_load() -> None:
@@ -296,6 +317,135 @@ def test_recordings_are_drawn_below_each_other(run: RunCommand) -> None:
     assert [one["name"] for one in metadata(svg)["maps"]] == ["events", "events-wakeups"]
 
 
+# ---- how long waits took -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shortest", "longest"),
+    [
+        (0, 0),
+        (0, 1),
+        (1, 1),
+        (999, 1_000),
+        (1_000, 1_000),
+        (7, 10**9),
+        (10**5, 9 * 10**5),
+        (0, 2**64),
+    ],
+)
+def test_bins_hold_every_latency_and_no_bin_at_an_end_is_spare(shortest: int, longest: int) -> None:
+    bounds = latency_bounds(shortest, longest)
+    assert list(bounds) == sorted(set(bounds))
+    assert bounds[0] <= shortest < bounds[1]
+    assert bounds[-2] <= longest < bounds[-1]
+
+
+def test_bins_are_equal_steps_on_a_logarithmic_scale() -> None:
+    bounds = latency_bounds(10_000, 900_000)
+    assert bounds[:3] == (10_000, 12_590, 15_850)
+    assert {round(b / a, 2) for a, b in pairwise(bounds)} == {1.26}
+    assert len(latency_bounds(1_000, 10**9)) == 5 * 6 + 2
+
+
+@examples(60)
+@given(
+    st.lists(
+        st.tuples(st.integers(-50, 900), st.integers(0, 400), st.sampled_from("ab")),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_each_wait_is_in_the_bin_of_its_length_and_the_column_of_its_end(
+    some: list[tuple[int, int, str]],
+) -> None:
+    waits = [Wait(at, wait, tid=tid, name=name) for tid, (at, wait, name) in enumerate(some)]
+    found = latencies_of(waits, RunSpan(len(waits), 0, 1000), 100)
+    wanted: Counter[int] = Counter()
+    sums: Counter[int] = Counter()
+    for at, wait, _ in some:
+        column = min(max(at + wait, 0), 1000) // 100
+        row = max(number for number, bound in enumerate(found.bounds) if bound <= wait)
+        cell = min(column, found.grid.columns - 1) * found.rows + row
+        wanted[cell] += 1
+        sums[cell] += wait
+    assert dict(wanted) == {cell: count for cell, count in enumerate(found.counts) if count}
+    assert +sums == {cell: value for cell, value in enumerate(found.sums_ns) if value}
+    assert [top >= 0 for top in found.tops] == [count > 0 for count in found.counts]
+
+
+def test_the_lock_of_a_cell_is_that_with_the_longest_waits_in_it() -> None:
+    waits = [Wait(0, 10, name="a"), Wait(0, 10, tid=2, name="a"), Wait(0, 11, tid=3, name="b")]
+    found = latencies_of(waits, RunSpan(3, 0, 100), 100)
+    tops = {found.row_ids[top][2] for top in found.tops if top >= 0}
+    assert tops == {"a", "b"} if found.bounds[1] == 11 else {"a"}
+
+
+def test_latencies_of_a_real_recording_add_up_to_its_report(run: RunCommand) -> None:
+    svg = run("heatmap", EVENTS).stdout
+    (one,) = metadata(svg)["maps"]
+    report = json.loads(run("report", EVENTS, "--format", "json").stdout)
+    (section,) = report["sections"]
+    assert sum(one["sums"]) == section["kept"]["value"] == 1_386_252_727
+    assert sum(one["values"]) == section["kept"]["count"] == 132
+    assert "Total: 132 waits, 1.386 s (1,386,252,727 ns)." in svg
+
+
+def test_sums_of_latencies_beyond_64_bits_are_exact() -> None:
+    waits = [Wait(0, 2**62, tid=number) for number in range(9)]
+    assert latencies_of(waits).total_ns == 9 * 2**62
+
+
+def test_the_longest_waits_are_listed_with_their_times(run: RunCommand) -> None:
+    root = ET.fromstring(run("heatmap", EVENTS).stdout.encode())
+    words = " ".join(root.itertext())
+    assert "86.20 ms for vmpfw: --from 11.582569693 --to 11.668768253" in words
+    cut = run(
+        "report", EVENTS, "--from", "11.582569693", "--to", "11.668768253", "--format", "json"
+    )
+    assert '"max_ns": 86198560' in cut.stdout
+
+
+def test_numbers_of_waits_in_the_legend_are_whole_and_follow_each_other() -> None:
+    for top in (1, 2, 5, 8, 9, 100, 12_345):
+        waits = [Wait(0, 10, tid=number) for number in range(top)]
+        scale = scale_with([latencies_of(waits, RunSpan(top, 0, 100))], 0.0)
+        ends = [text.replace(",", "").split(" to ") for _, text in scale.words[1:]]
+        numbers = [(int(one[0]), int(one[-1])) for one in ends]
+        assert numbers[0][0] == 1
+        assert numbers[-1][1] == top
+        assert all(one[1] + 1 == two[0] for one, two in pairwise(numbers))
+        assert [scale.shade(high) for _, high in numbers] == [shade for shade, _ in scale.words[1:]]
+        assert [scale.shade(low) for low, _ in numbers] == [shade for shade, _ in scale.words[1:]]
+
+
+@pytest.mark.parametrize(
+    ("form", "title"),
+    [("latency", "how long the wait took (log scale)"), ("offset", "time within the column")],
+)
+def test_the_vertical_axis_has_a_title(run: RunCommand, form: str, title: str) -> None:
+    root = ET.fromstring(run("heatmap", EVENTS, "--by", form).stdout.encode())
+    titles = [one.text for one in root.iter(f"{SVG}text") if "title-y" in one.get("class", "")]
+    assert titles == [title]
+
+
+@pytest.mark.parametrize("form", ["latency", "offset"])
+def test_the_command_of_a_picture_names_the_recording(
+    run: RunCommand, tmp_path: Path, form: str
+) -> None:
+    copy = tmp_path / "two words.out.gz"
+    copy.write_bytes(EVENTS.read_bytes())
+    (one,) = metadata(run("heatmap", copy, "--by", form).stdout)["maps"]
+    assert one["file"] == f"'{copy}'"
+    piped = run("heatmap", "-", "--by", form, stdin=copy.read_bytes())
+    assert metadata(piped.stdout)["maps"][0]["file"] == "REC"
+
+
+def test_rows_divide_time_only(run: RunCommand) -> None:
+    result = run("heatmap", EVENTS, "--rows", 10)
+    assert result.exit_code == 2
+    assert "--by offset" in result.stderr
+
+
 # ---- the command ---------------------------------------------------------------------------------
 
 
@@ -310,7 +460,7 @@ def test_a_recording_without_times_is_an_error_with_a_hint(run: RunCommand) -> N
 def test_a_page_has_the_map_but_no_map_can_be_made_from_it(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "x.html"
     assert run("report", EVENTS, "-q", "-o", page).exit_code == 0
-    assert page.read_text().count('class="pvprof-heat"') == 1
+    assert page.read_text().count('class="pvprof-heat"') == 2  # one of each form
     result = run("heatmap", page)
     assert result.exit_code == 2
     assert "no single waits" in result.stderr

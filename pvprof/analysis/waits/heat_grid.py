@@ -1,4 +1,4 @@
-"""The values of heat maps: how much was waited in each cell of a grid over time.
+"""The values of heat maps: how much was waited over time, and how long waits took.
 
 Owns the sums. Each wait is cut at the edges of cells to the nanosecond, so that the cells, and what
 is before and after the recorded time, add up to all waits. It refuses to draw (``render``) and to
@@ -31,8 +31,11 @@ from pvprof.analysis.waits.heat_map import (
     Grid,
     GridOptions,
     HeatMap,
+    LatencyMap,
+    LongWait,
     Spike,
     column_for,
+    latency_bounds,
 )
 from pvprof.analysis.waits.overlap import clip_to_times, times_from_earliest
 from pvprof.classify.filters import Part
@@ -79,19 +82,57 @@ def heat_maps(
     """
     options.check()
     row_ids, row = rows_of_waits(events, parts)
-    timed_runs = [
+    maps = []
+    for run, rows, time, grid in _timed_runs(events, runs, options):
+        shown = rows[row[rows] != NO_GROUP]
+        maps.append(_heat_map(run, grid, row_ids, _Cut.of(events, shown, row, time, grid)))
+    return tuple(maps)
+
+
+def latency_maps(
+    events: WaitTable, runs: Sequence[RunSpan], parts: Sequence[Part], column_ns: int = 0
+) -> tuple[LatencyMap, ...]:
+    """Return a map of latencies for each run, all with the same bins and columns of one length.
+
+    Args:
+        events: the waits of the runs, one run after the other.
+        runs: the runs; if there are none, all waits are of one run without marks.
+        parts: the waits to show; all of them count for the length of a run.
+        column_ns: the length of a column; 0: by the length of the longest run.
+
+    Raises:
+        UsageError: there are more than `MAX_COLUMNS` columns.
+        InputError: the times of one run are further apart than 64 bits hold.
+    """
+    row_ids, row = rows_of_waits(events, parts)
+    kept = events.wait_ns[row != NO_GROUP]
+    shortest, longest = (int(kept.min()), int(kept.max())) if len(kept) else (0, 0)
+    bounds = latency_bounds(shortest, longest)
+    return tuple(
+        _latency_map(
+            run,
+            _Cut.of(events, shown, row, time, grid),
+            events.wait_ns[shown],
+            grid,
+            (bounds, row_ids),
+        )
+        for run, rows, time, grid in _timed_runs(events, runs, GridOptions(1, column_ns))
+        for shown in (rows[row[rows] != NO_GROUP],)
+    )
+
+
+def _timed_runs(
+    events: WaitTable, runs: Sequence[RunSpan], options: GridOptions
+) -> list[tuple[RunSpan, Ints, _RunTime, Grid]]:
+    """Return each run with its rows of the table, its times, and its grid."""
+    timed = [
         (run, rows, _run_time(events, rows, run))
         for run, rows in _rows_by_run(events, runs)
         if len(rows) or None not in (run.begin_ns, run.end_ns)
     ]
-    longest = max((time.end_ns - max(time.begin_ns, 0) for _, _, time in timed_runs), default=0)
+    longest = max((time.end_ns - max(time.begin_ns, 0) for _, _, time in timed), default=0)
     column_ns = options.column_ns or column_for(longest, options.rows)
-    maps = []
-    for run, rows, time in timed_runs:
-        grid = _grid(column_ns, options.rows, time)
-        shown = rows[row[rows] != NO_GROUP]
-        maps.append(_heat_map(run.name, grid, row_ids, _Cut.of(events, shown, row, time, grid)))
-    return tuple(maps)
+    return [(run, rows, time, _grid(column_ns, options.rows, time)) for run, rows, time in timed]
 
 
 def _rows_by_run(events: WaitTable, runs: Sequence[RunSpan]) -> Iterator[tuple[RunSpan, Ints]]:
@@ -159,10 +200,11 @@ class _Cut(NamedTuple):
         return cls(first, last, row[rows], before_ns, after_ns)
 
 
-def _heat_map(name: str, grid: Grid, row_ids: tuple[RowId, ...], cut: _Cut) -> HeatMap:
+def _heat_map(run: RunSpan, grid: Grid, row_ids: tuple[RowId, ...], cut: _Cut) -> HeatMap:
     values = _cell_sums(cut.first, cut.last, grid).tolist()
     return HeatMap(
-        name=name,
+        name=run.name,
+        path=run.path,
         grid=grid,
         values=tuple(values),
         tops=_tops(cut, len(row_ids), grid),
@@ -220,3 +262,58 @@ def _spikes(values: Sequence[int]) -> tuple[Spike, ...]:
             spikes.append(Spike(first, cell, sum(stretch), first + stretch.index(max(stretch))))
         first = cell + 1
     return tuple(sorted(spikes, key=lambda spike: (-spike.value, spike.first))[:_MAX_SPIKES])
+
+
+def _latency_map(
+    run: RunSpan,
+    cut: _Cut,
+    wait_ns: Ints,
+    grid: Grid,
+    shared: tuple[tuple[int, ...], tuple[RowId, ...]],
+) -> LatencyMap:
+    """Return the map of a run; `shared` has the bounds of bins and what was waited for."""
+    bounds, row_ids = shared
+    rows = len(bounds) - 1
+    column = np.minimum(cut.last // grid.cell_ns, grid.columns - 1)
+    cell = column * rows + np.searchsorted(bounds, wait_ns, side="right") - 1
+    cells = grid.columns * rows
+    sums = _sums_by_group(cell, wait_ns, cells)
+    pair = cell * len(row_ids) + cut.row
+    pairs, pair_of = np.unique(pair, return_inverse=True)
+    largest = dict.fromkeys(range(0), (0, 0))
+    for number, value in zip(
+        pairs.tolist(), _sums_by_group(pair_of, wait_ns, len(pairs)), strict=True
+    ):
+        where, what = divmod(number, len(row_ids))
+        if where not in largest or value > largest[where][0]:
+            largest[where] = (value, what)
+    order = np.lexsort((cut.first, -wait_ns))[:_MAX_SPIKES].tolist()
+    return LatencyMap(
+        name=run.name,
+        path=run.path,
+        grid=grid,
+        bounds=bounds,
+        counts=tuple(np.bincount(cell, minlength=cells).tolist()),
+        sums_ns=tuple(sums),
+        tops=tuple(largest[where][1] if where in largest else NO_GROUP for where in range(cells)),
+        row_ids=row_ids,
+        longest=tuple(
+            LongWait(
+                int(cut.first[wait]) + grid.left_ns,
+                int(cut.last[wait]) + grid.left_ns,
+                int(wait_ns[wait]),
+                int(cell[wait]),
+                row_ids[int(cut.row[wait])],
+            )
+            for wait in order
+        ),
+    )
+
+
+def _sums_by_group(group: Ints, wait_ns: Ints, groups: int) -> list[int]:
+    """Return the sum of the waits of each group, exact."""
+    largest = int(wait_ns.max()) if len(wait_ns) else 0
+    dtype = object if len(wait_ns) * largest > INT64_MAX else np.int64
+    sums = np.zeros(groups, dtype=dtype)
+    np.add.at(sums, group, wait_ns.astype(dtype))
+    return [int(value) for value in sums]

@@ -1,7 +1,7 @@
-"""A heat map's values: single waits over the run, in equal pieces of time.
+"""The values of the two forms of a heat map: how long waits took, and when threads waited.
 
-Owns the types and the length of columns. It refuses to compute values (``heat_grid`` does) and to
-draw (``render`` does).
+Owns the types, the length of columns and the bins of latencies. It refuses to compute values
+(``heat_grid`` does) and to draw (``render`` does).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ MAX_COLUMNS = 2_000
 """A browser does not open more in reasonable time, and no one can see them."""
 
 _FITTING_COLUMNS = 120
+# Ten steps to the tenfold, each the same factor, in thousandths.
+_DECADE = (1000, 1259, 1585, 1995, 2512, 3162, 3981, 5012, 6310, 7943)
 _LONG_COLUMNS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400)
 
 
@@ -103,10 +105,11 @@ class Spike:
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """The waits of one run over time.
+    """When threads waited: the waits of one run over time.
 
     Attributes:
         name: of the recording.
+        path: of the recording; empty if unknown.
         grid: how time is divided.
         values: for each cell, the ns that threads waited in it, added up.
         tops: for each cell, the index in `row_ids` with the longest waits in it; -1 if none waited.
@@ -117,6 +120,7 @@ class HeatMap:
     """
 
     name: str
+    path: str
     grid: Grid
     values: tuple[int, ...]
     tops: tuple[int, ...]
@@ -135,6 +139,95 @@ class HeatMap:
     def total_ns(self) -> int:
         """Return the sum of all waits, with the parts in no cell."""
         return self.inside_ns + self.before_ns + self.after_ns
+
+
+@dataclass(frozen=True, slots=True)
+class LongWait:
+    """One of the longest waits of a run.
+
+    Attributes:
+        begin_ns, end_ns: when, within the recorded time.
+        wait_ns: how long it took.
+        cell: the cell that it is in.
+        row_id: what was waited for.
+    """
+
+    begin_ns: int
+    end_ns: int
+    wait_ns: int
+    cell: int
+    row_id: RowId
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyMap:
+    """How long the waits of one run took: each counts in the column in which it ended.
+
+    Two columns of three cells: cell n is in column n // 3, its waits took at least
+    ``bounds[n % 3]`` and less than the next bound::
+
+        cell 2 | cell 5
+        cell 1 | cell 4
+        cell 0 | cell 3
+
+    Attributes:
+        name: of the recording.
+        path: of the recording; empty if unknown.
+        grid: how time is divided into columns; each is one cell of it.
+        bounds: of the bins, in ns, ascending; one more than there are bins.
+        counts: for each cell, the number of waits.
+        sums_ns: for each cell, how long its waits took together, before and after the recorded
+            time, too.
+        tops: for each cell, the index in `row_ids` with the longest waits in it; -1 if it is empty.
+        row_ids: what was waited for.
+        longest: the longest waits, longest first.
+    """
+
+    name: str
+    path: str
+    grid: Grid
+    bounds: tuple[int, ...]
+    counts: tuple[int, ...]
+    sums_ns: tuple[int, ...]
+    tops: tuple[int, ...]
+    row_ids: tuple[RowId, ...]
+    longest: tuple[LongWait, ...]
+
+    @property
+    def rows(self) -> int:
+        """Return the number of bins."""
+        return len(self.bounds) - 1
+
+    @property
+    def waits(self) -> int:
+        """Return the number of waits."""
+        return sum(self.counts)
+
+    @property
+    def total_ns(self) -> int:
+        """Return the sum of all waits."""
+        return sum(self.sums_ns)
+
+
+def latency_bounds(shortest_ns: int, longest_ns: int) -> tuple[int, ...]:
+    """Return bounds of bins that hold all latencies between these two, in ns.
+
+    Bins have equal lengths on a logarithmic scale: ten in each power of ten, or five if the
+    latencies span more than four of them.
+    """
+    per_decade = 10 if longest_ns < 10_000 * max(shortest_ns, 1) else 5
+    steps = _DECADE[:: len(_DECADE) // per_decade]
+    bounds = [0]
+    for power in range(20):
+        for step in steps:
+            bound = step * 10**power // 1000
+            if bound <= shortest_ns:
+                bounds = [bound]
+            elif bound > bounds[-1]:
+                bounds.append(bound)
+            if bound > longest_ns:
+                return tuple(bounds)
+    raise AssertionError("a latency has at most 64 bits")
 
 
 def column_for(duration_ns: int, rows: int) -> int:

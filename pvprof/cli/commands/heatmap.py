@@ -1,4 +1,4 @@
-"""``pvprof heatmap``: when threads waited, as one SVG file."""
+"""``pvprof heatmap``: how long waits took over the run, as one SVG file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _EXAMPLES = """\
 Examples:
   pvprof heatmap events.out -o waits.svg
   pvprof heatmap events.tar.gz -k kernel --class 'pv list' --column 1s -o pv.svg
-  pvprof heatmap events.out --from 11 --to 12 -o second.svg"""
+  pvprof heatmap events.out --from 11 --to 12 -o second.svg
+  pvprof heatmap events.out --by offset -o threads.svg"""
 
 
 @click.command("heatmap", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
@@ -24,10 +25,11 @@ Examples:
 @takes(HeatGroup, "heat")
 @takes(output_group(*SUBJECTS), "output")
 def command(inputs: InputGroup, heat: HeatGroup, output: OutputGroup) -> None:
-    """Draw single waits over the run as a heat map: one SVG file that shows spikes.
+    """Draw single waits over the run as a heat map: one SVG file.
 
-    Each column is a stretch of the run, such as a second, in cells from the bottom to the top; the
-    colour of a cell is the mean number of threads that waited in it. In the browser, drag over a
+    Each column is a stretch of the run; the height of a cell is how long waits took, its colour how
+    many ended there. With --by offset, a column is divided by time from bottom to top, and the
+    colour is the mean number of threads that waited: it shows spikes. In the browser, drag over a
     part to get its --from and --to, for a flame graph of that part.
     """
     destination = output.destination("svg", any_suffix=True)

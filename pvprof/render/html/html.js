@@ -323,6 +323,7 @@ findAll(".locks").forEach(setUpTable);
 
 // ---- light and dark -----------------------------------------------------------------------------
 
+const pictures = findAll(".pvprof-flame, .pvprof-heat");
 const THEMES = ["auto", "dark", "light"];
 const LABELS = { auto: "\u25d0 Auto", dark: "\u25cf Dark", light: "\u25cb Light" };
 const themeButton = find("#theme");
@@ -334,14 +335,7 @@ function setTheme(name) {
   else document.documentElement.dataset.theme = name;
   themeButton.textContent = LABELS[name];
   themeButton.title = "Light, dark, or as the system";
-  for (const graph of graphs) show(graph, { theme: name });
-  paintMaps(theme);
-}
-
-function paintMaps(name) {
-  for (const map of findAll(".pvprof-heat")) {
-    for (const one of ["light", "dark"]) map.classList.toggle(one, name === one);
-  }
+  for (const picture of pictures) picture.dispatchEvent(new CustomEvent("pvprof:show", { detail: { theme: name } }));
 }
 
 themeButton.addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]));
@@ -351,7 +345,6 @@ setTheme("auto");
 
 // The pictures tell theirs: one list has all.
 const SHORTCUTS = [["Click on a name", "the flame graphs show only its stacks"], ["Escape", "they show all again"]];
-const pictures = findAll(".pvprof-flame, .pvprof-heat");
 const keysButton = find("#keys");
 let keysDialog = null;
 

@@ -27,7 +27,7 @@ from pvprof.render.svg import flamegraph, heat_map
 from pvprof.render.svg.element import SvgElement
 from pvprof.render.svg.palette import paint
 from pvprof.views.flamegraph import FlamegraphOptions
-from pvprof.views.heat_map import HeatOptions
+from pvprof.views.heat_map import TITLES, HeatOptions
 from pvprof.views.html_page import Graph, HtmlPageView
 from pvprof.views.tables.details import DETAILS, detail_tables, sentences
 from pvprof.views.tables.overhead import overhead_notes
@@ -55,7 +55,8 @@ def render(page: HtmlPageView) -> Rendered:
     flame = pictures[-1] if pictures else _NO_ELEMENT
     page_script = flamegraph.joined(flamegraph.resource("shortcuts.js"), _resource("html.js"))
     colours = _colours(page.graphs)
-    heat = _heat_map(page)
+    heat_maps = _heat_maps(page)
+    heat = heat_maps[-1] if heat_maps else _NO_ELEMENT
     text = _template().render(
         title=heading(report),
         version=report.version,
@@ -65,7 +66,7 @@ def render(page: HtmlPageView) -> Rendered:
         script=_safe(page_script),
         flame_style=_safe(flame.style),
         flame_script=_safe(flame.script),
-        heat=_safe(heat.markup if heat.script else ""),
+        heat_maps=[_safe(one.markup) for one in heat_maps],
         heat_style=_safe(heat.style),
         heat_script=_safe(heat.script),
         is_empty=report.is_empty,
@@ -112,14 +113,16 @@ def _flame_graphs(graphs: Sequence[Graph]) -> list[SvgElement]:
     return elements
 
 
-def _heat_map(page: HtmlPageView) -> SvgElement:
-    """Return the heat map; an empty element if no single waits were kept."""
-    waits = sum(heat.waits for heat in page.maps)
-    if not waits:
-        return _NO_ELEMENT
-    about = f"{waits:,} single waits that were kept"
-    options = HeatOptions(title="", subtitle=about, selection=page.selection)
-    return heat_map.element(page.maps, options)
+def _heat_maps(page: HtmlPageView) -> list[SvgElement]:
+    """Return the heat maps, one for each form; none if no single waits were kept."""
+    elements = []
+    for form, maps in page.maps:
+        waits = sum(one.waits for one in maps)
+        if waits:
+            about = f"{waits:,} single waits that were kept"
+            options = HeatOptions(TITLES[form], about, selection=page.selection)
+            elements.append(heat_map.element(maps, options))
+    return elements
 
 
 def _colours(graphs: Sequence[Graph]) -> dict[str, str]:

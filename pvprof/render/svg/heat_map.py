@@ -1,7 +1,8 @@
-"""Draw single waits in time as one SVG file: a heat map from which a part of the run is chosen.
+"""Draw single waits over time as one SVG file: a heat map from which a part of the run is chosen.
 
 Owns how the picture is put together: the static picture (``heat_canvas``), the data that the script
-needs, style and script. It refuses to compute values (``analysis.waits.heat_grid`` does).
+needs, style and script. It refuses to compute values (``analysis.waits.heat_grid`` does) and to
+word them (``heat_forms`` does).
 
 The file:
 
@@ -9,42 +10,38 @@ The file:
       <title/> <desc/> <style/>
       <rect class="paper"/>
       <g class="still">         what an <img>, a printer or a viewer without script shows
-      <metadata>                JSON: the values of the cells, what was waited for longest in each
+      <metadata>                JSON: all texts, the values of the cells, what was waited for
       <script>                  heat.js
 
-A reader who drags over the map, or moves by keyboard, gets the ``--from`` and ``--to`` of that
-part: the commands that draw it need the recording, since the picture carries no single waits.
+The script takes the maps out of the static picture, stretches them to the width of the window, and
+replaces everything around them by text that wraps. A reader who drags over a map, or moves by
+keyboard, gets the ``--from`` and ``--to`` of that part: the commands that draw it need the
+recording, since the picture carries no single waits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from pvprof.analysis.waits.heat_map import HeatMap
 from pvprof.render.rendered import Rendered
-from pvprof.render.svg.canvas import MARGIN, Sheet, Sizes
+from pvprof.render.svg.canvas import Sheet, Sizes
 from pvprof.render.svg.element import SvgElement
-from pvprof.render.svg.flamegraph import XML_HEAD, joinable_lines, resource
+from pvprof.render.svg.flamegraph import XML_HEAD, joined, resource
 from pvprof.render.svg.heat_canvas import (
+    AXIS,
     Position,
-    cell_words,
     draw_legend,
     draw_map,
     map_height,
-    part_words,
     position_of,
-    row_words,
-    scale_of,
-    seconds,
 )
+from pvprof.render.svg.heat_forms import Drawing, Scale, drawing_of, scale_of
 from pvprof.render.svg.labels import clean, escape
 from pvprof.render.svg.script_data import embed
-from pvprof.units import format_exact, format_ns
-from pvprof.views.heat_map import HeatMapView, HeatOptions
+from pvprof.views.heat_map import HeatMapView, HeatOptions, Maps
 
-_READOUT_HEIGHT = 52
 _HINT = "In a browser, drag over the map, or move by keys, to get the --from and --to of that part."
 
 
@@ -53,7 +50,7 @@ def render_view(view: HeatMapView) -> Rendered:
     return Rendered(render(view.maps, view.options), view.problems)
 
 
-def render(maps: Sequence[HeatMap], options: HeatOptions) -> str:
+def render(maps: Maps, options: HeatOptions) -> str:
     """Return the text of an SVG file, to be written as UTF-8; it loads nothing from outside.
 
     The same arguments give the same text. If no wait was kept, the picture says that.
@@ -64,7 +61,7 @@ def render(maps: Sequence[HeatMap], options: HeatOptions) -> str:
     return XML_HEAD + element(maps, options).text
 
 
-def element(maps: Sequence[HeatMap], options: HeatOptions) -> SvgElement:
+def element(maps: Maps, options: HeatOptions) -> SvgElement:
     """Return an ``<svg>`` element; a page with several runs the script once."""
     options.check()
     sheet = Sheet(Sizes(options.width, 16, 12))
@@ -72,131 +69,120 @@ def element(maps: Sequence[HeatMap], options: HeatOptions) -> SvgElement:
         sheet.heading(options.title, options.subtitle)
     else:
         sheet.paragraph(options.subtitle, "subtitle")
-    drawn = [heat_map for heat_map in maps if heat_map.waits]
-    positions = _draw(sheet, drawn, options) if drawn else []
-    if not drawn:
+    kept = [one for one in maps if one.waits]
+    drawings = [drawing_of(one) for one in kept]
+    notes = (*_notes(drawings), *options.notes)
+    data: Mapping[str, Any] | None = None
+    if drawings:
+        scale = scale_of(kept, options.top)
+        positions = _draw(sheet, drawings, scale, options)
+        data = _data(drawings, positions, scale, options) | {"notes": _texts(notes)}
+        sheet.account(_HINT)
+    else:
         sheet.account("There is nothing to draw: no wait was kept.")
-    notes = (*(_spike_notes(drawn)), *options.notes)
     sheet.notes(notes)
-    about = " ".join([part for heat_map in drawn for part in _account(heat_map, len(drawn) > 1)])
+    return _document(sheet, drawings, data, options)
+
+
+def _document(
+    sheet: Sheet,
+    drawings: Sequence[Drawing],
+    data: Mapping[str, Any] | None,
+    options: HeatOptions,
+) -> SvgElement:
+    """Return the whole element; without data it has no script."""
     width, height = options.width, sheet.height
     opening = (
         '<svg xmlns="http://www.w3.org/2000/svg" class="pvprof-heat" version="1.1"'
         f' width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
         ' font-family="monospace" font-size="12">\n'
-        f"<title>{escape(' '.join(options.title.split()) or 'Waits in time')}</title>\n"
-        f"<desc>{escape(about)}</desc>\n"
+        f"<title>{escape(' '.join(options.title.split()) or 'Single waits over time')}</title>\n"
+        f"<desc>{escape(' '.join(_accounts(drawings)))}</desc>\n"
     )
     paper = '<rect class="paper" width="100%" height="100%" fill="#fff"/>\n'
-    data = f"<metadata>{embed(_data(drawn, positions, options))}</metadata>\n" if drawn else ""
+    metadata = "" if data is None else f"<metadata>{embed(data)}</metadata>\n"
     return SvgElement(
         opening=opening,
-        style=resource("heat.css"),
-        content=f"{paper}{sheet.text()}{data}",
-        script=_script() if drawn else "",
+        style=resource("heat.css") + resource("shortcuts.css"),
+        content=f"{paper}{sheet.text()}{metadata}",
+        script="" if data is None else _script(),
     )
 
 
-def _draw(sheet: Sheet, maps: Sequence[HeatMap], options: HeatOptions) -> list[Position]:
-    """Draw legend, readout and maps; return the positions of the maps."""
-    scale = scale_of(maps, options.threads)
+def _draw(
+    sheet: Sheet, drawings: Sequence[Drawing], scale: Scale, options: HeatOptions
+) -> list[Position]:
+    """Draw legend and maps; return the positions of the maps."""
     positions: list[Position] = []
-
-    def legend(top: int) -> str:
-        return draw_legend(maps[0], scale, top, options.width)[0]
-
-    sheet.drawing(draw_legend(maps[0], scale, 0, options.width)[1], legend)
-    sheet.drawing(
-        _READOUT_HEIGHT,
-        lambda top: (
-            f'<g class="readout"><rect x="{MARGIN}" y="{top}" height="{_READOUT_HEIGHT}"'
-            f' width="{options.width - 2 * MARGIN}" fill="none"/>'
-            f'<text class="hint" x="{MARGIN}" y="{top + 18}">{_HINT}</text></g>\n'
-        ),
-    )
-    for heat_map in maps:
-        if len(maps) > 1:
+    legend_height = draw_legend(scale, 0, options.width)[1]
+    sheet.drawing(legend_height, lambda top: draw_legend(scale, top, options.width)[0])
+    for drawing in drawings:
+        if len(drawings) > 1:
             sheet.drawing(10, lambda top: "")
-            sheet.paragraph(heat_map.name, "name")
+            sheet.paragraph(drawing.name, "name")
         sheet.drawing(8, lambda top: "")
 
-        def draw(top: int, heat_map: HeatMap = heat_map) -> str:
-            positions.append(position_of(heat_map, top, options.width))
-            return f'<g class="map">\n{draw_map(heat_map, positions[-1], scale)}</g>\n'
+        def draw(top: int, drawing: Drawing = drawing) -> str:
+            positions.append(position_of(drawing, top, options.width))
+            return f'<g class="map">\n{draw_map(drawing, positions[-1], scale)}</g>\n'
 
-        sheet.drawing(map_height(heat_map), draw)
-        for text in _account(heat_map, False):
+        sheet.drawing(map_height(drawing), draw)
+        for text in drawing.account:
             sheet.account(text)
     return positions
 
 
-def _account(heat_map: HeatMap, with_name: bool) -> list[str]:
-    """Return sentences on what the map holds, and what it cannot show."""
-    waits = f"{heat_map.waits:,} {'wait' if heat_map.waits == 1 else 'waits'}"
-    exact = format_exact(heat_map.inside_ns, "ns")
-    name = f"{heat_map.name}: " if with_name else ""
-    sentences = [f"{name}Total: {format_ns(heat_map.inside_ns)} ({exact}) in {waits}."]
-    for value, side in (
-        (heat_map.before_ns, "before the beginning"),
-        (heat_map.after_ns, "after the end"),
-    ):
-        if value:
-            text = f"{format_ns(value)} ({format_exact(value, 'ns')})"
-            sentences.append(f"In no cell: {text} of waits, {side} of what was recorded.")
-    return sentences
+def _accounts(drawings: Sequence[Drawing]) -> list[str]:
+    """Return the sentences on what the maps hold, with the names of several."""
+    return [
+        f"{drawing.name}: {text}" if len(drawings) > 1 else text
+        for drawing in drawings
+        for text in drawing.account
+    ]
 
 
-def _spike_notes(maps: Sequence[HeatMap]) -> list[tuple[str, str]]:
-    """Return the spikes in words, for readers and for screen readers."""
-    notes = []
-    for heat_map in maps:
-        lines = []
-        for spike in heat_map.spikes:
-            begin, end = heat_map.grid.edges(spike.first, spike.last)
-            words = part_words(heat_map, spike.first, spike.last, spike.value)
-            lines.append(f"{words}: --from {seconds(begin)} --to {seconds(end)}")
-            lines.append(f"    highest at {cell_words(heat_map, spike.hottest)}")
-        if lines:
-            label = "Most waiting" if len(maps) == 1 else f"Most waiting, {heat_map.name}"
-            notes.append((label, "\n".join(lines)))
-    return notes
+def _notes(drawings: Sequence[Drawing]) -> list[tuple[str, str]]:
+    """Return the notes on the maps, with the names of several."""
+    return [
+        (f"{label}, {drawing.name}" if len(drawings) > 1 else label, text)
+        for drawing in drawings
+        for label, text in drawing.notes
+    ]
+
+
+def _texts(notes: Sequence[tuple[str, str]]) -> list[list[str]]:
+    return [[clean(label), "\n".join(map(clean, text.splitlines()))] for label, text in notes]
 
 
 def _data(
-    maps: Sequence[HeatMap], positions: Sequence[Position], options: HeatOptions
+    drawings: Sequence[Drawing],
+    positions: Sequence[Position],
+    scale: Scale,
+    options: HeatOptions,
 ) -> dict[str, Any]:
     """Return the data of the script."""
-    names: dict[str, int] = {}
-    records = []
-    for heat_map, position in zip(maps, positions, strict=True):
-        numbers = [names.setdefault(row_words(row), len(names)) for row in heat_map.row_ids]
-        grid = heat_map.grid
-        records.append(
-            {
-                "name": clean(heat_map.name),
-                "rows": grid.rows,
-                "columns": grid.columns,
-                "cell": grid.cell_ns,
-                "left": grid.left_ns,
-                "begin": grid.begin_ns,
-                "end": grid.end_ns,
-                "values": heat_map.values,
-                "tops": [numbers[top] if top >= 0 else -1 for top in heat_map.tops],
-                "spikes": [[spike.first, spike.last - 1] for spike in heat_map.spikes],
-                "x": position.left,
-                "y": position.top,
-                "columnWidth": position.column_width / 100,
-                "cellHeight": position.height // grid.rows,
-            }
-        )
     return {
-        "maps": records,
-        "names": [clean(name) for name in names],
+        "title": clean(options.title),
+        "subtitle": clean(" ".join(options.subtitle.splitlines())),
+        "legend": {"head": scale.head, "words": scale.words},
+        "account": [clean(text) for text in _accounts(drawings)],
         "selection": clean(options.selection),
+        "width": options.width,
+        "axis": AXIS,
+        "maps": [
+            {
+                **drawing.data,
+                "y": position.top,
+                "height": map_height(drawing),
+                "columnWidth": position.column_width / 100,
+                "cellHeight": position.row_height,
+            }
+            for drawing, position in zip(drawings, positions, strict=True)
+        ],
     }
 
 
 @cache
 def _script() -> str:
     """Return the script of all heat maps of a document."""
-    return "\n".join(joinable_lines(resource("heat.js"))) + "\n"
+    return joined(resource("shortcuts.js"), resource("heat.js"))
