@@ -57,6 +57,7 @@ class Row:
         callers: (function, value) of the code that waited, largest first.
         blocked, runnable: the parts of `value` before and after the wake-ups; None if no wake-up of
             its waits was recorded. Waits without a recorded wake-up are in neither.
+        is_named: whether the recording names what was waited for; else `name` is the process.
     """
 
     kind: str
@@ -74,6 +75,7 @@ class Row:
     callers: tuple[tuple[Frame, int], ...]
     blocked: int | None = None
     runnable: int | None = None
+    is_named: bool = True
 
     @property
     def id(self) -> RowId:
@@ -95,6 +97,7 @@ class _Sums:
     block_count: int = 0
     count: int = 0
     records: int = 0
+    is_named: bool = False
     stacks: set[Stack] = field(default_factory=set)
     callers: Counter[Frame] = field(default_factory=Counter)
 
@@ -110,6 +113,7 @@ class _Sums:
             self.block_count += weight.count
         self.count += weight.count
         self.records += weight.records
+        self.is_named = self.is_named or bool(part.key.name)
         self.stacks.update(part.stacks)
         for stack, stack_weight in part.stacks.items():
             if stack != NO_STACK:
@@ -150,6 +154,7 @@ def attribute(
             stacks=len(total.stacks),
             quantiles=_whole(quantiles.get(row_id), total.count),
             callers=tuple(sorted(total.callers.items(), key=lambda item: (-item[1], item[0]))),
+            is_named=total.is_named,
         )
         for row_id, total in sums.items()
     ]

@@ -117,6 +117,21 @@ class HistogramRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RunFacts:
+    """Facts about the recordings as numbers.
+
+    Attributes:
+        records: number of records read.
+        durations_ns: of the recordings whose length is known.
+        cpus: number of CPUs of each machine that is known.
+    """
+
+    records: int = 0
+    durations_ns: tuple[int, ...] = ()
+    cpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The whole report.
 
@@ -128,6 +143,7 @@ class Report:
         sections: one for each unit.
         histograms: largest count first.
         problems: losses first.
+        facts: about the runs, as numbers.
     """
 
     version: str
@@ -137,6 +153,7 @@ class Report:
     sections: tuple[Section, ...]
     histograms: tuple[HistogramRow, ...]
     problems: tuple[Problem, ...]
+    facts: RunFacts = RunFacts()
 
     @property
     def is_empty(self) -> bool:
@@ -166,6 +183,11 @@ def build_report(classified: Classified, detail: Detail | None = None) -> Report
         sections=sections,
         histograms=tuple(sorted(_histogram_rows(classified), key=lambda row: -row.count)),
         problems=merge_problems(dataset.problems),
+        facts=RunFacts(
+            records=dataset.records,
+            durations_ns=dataset.durations_ns,
+            cpus=tuple(manifest.ncpu for manifest in dataset.manifests if manifest.ncpu),
+        ),
     )
 
 

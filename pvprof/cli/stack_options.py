@@ -1,8 +1,9 @@
-"""The options that say which stacks are shown, and how they are built."""
+"""The options that say which stacks and which rows of tables are shown, and how they are built."""
 
 from __future__ import annotations
 
-from typing import Literal
+import dataclasses
+from typing import Literal, cast
 
 import click
 
@@ -16,6 +17,7 @@ from pvprof.render.registry import Format, Subject
 from pvprof.units import UNITS, Unit
 from pvprof.views.chains import CHAINS
 from pvprof.views.folded import StackOptions
+from pvprof.views.tables.table import TableOptions
 
 
 @option_group
@@ -96,3 +98,55 @@ class StackGroup:
         """
         if self.chain and subject is Subject.VIEWER:
             raise UsageError(f"--chain and a {fmt.name} file do not go together", "-o X.folded")
+
+
+@option_group
+class RowGroup:
+    """Rows of the lock tables in texts; make it with `row_group`."""
+
+    limit: int = 0
+    sort: str = option(
+        "--sort",
+        metavar="COLUMN",
+        default="",
+        help="Sort the rows by a column: wait, count, mean, max, p99, name, ...  [default: wait]",
+    )
+    min_share: float = option(
+        "--min-share",
+        metavar="PERCENT",
+        type=click.FloatRange(0, 100),
+        default=0.0,
+        help="Add up rows with a smaller share of what was kept.",
+    )
+    verbose: bool = option("-v", "--verbose", is_flag=True, help="All notes, not only the first.")
+
+    def table_options(self, is_quiet: bool) -> TableOptions:
+        """Return the options as a value of the library."""
+        return TableOptions(
+            top=self.limit,
+            sort=self.sort.lower(),
+            min_share=self.min_share,
+            notes="none" if is_quiet else "all" if self.verbose else "few",
+        )
+
+
+def row_group(limit: int) -> type[RowGroup]:
+    """Return the group with this default for the number of rows."""
+    shown = f"  [default: {limit}]" if limit else "  [default: all]"
+    field = option(
+        "--limit",
+        "--top",
+        metavar="N",
+        type=click.IntRange(0),
+        default=limit,
+        help=f"Maximum rows per kind of wait; the others are added up. 0: all.{shown}",
+    )
+    group = dataclasses.make_dataclass(
+        RowGroup.__name__,
+        [("limit", "int", field)],
+        bases=(RowGroup,),
+        frozen=True,
+        slots=True,
+        kw_only=True,
+    )
+    return cast("type[RowGroup]", group)

@@ -55,6 +55,7 @@ class Dataset:
         provenance: facts about the runs, as (label, text).
         manifests: of the recordings, in the order of `names`; empty if unknown.
         records: number of records read.
+        durations_ns: of the recordings whose length is known.
     """
 
     names: tuple[str, ...]
@@ -64,6 +65,7 @@ class Dataset:
     provenance: tuple[tuple[str, str], ...]
     manifests: tuple[Manifest, ...] = ()
     records: int = 0
+    durations_ns: tuple[int, ...] = ()
 
     def measurement(self, unit: Unit | None) -> Measurement:
         """Return the measurement of that unit, or the first.

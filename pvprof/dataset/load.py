@@ -49,6 +49,9 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
         provenance=_provenance(recordings, [parsed for _, parsed in inputs]),
         manifests=tuple(manifest for _, manifest in recordings),
         records=total.records,
+        durations_ns=tuple(
+            parsed.duration_ns for _, parsed in inputs if parsed.duration_ns is not None
+        ),
     )
 
 

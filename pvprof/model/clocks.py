@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from pvprof.model.problems import Problem
-from pvprof.units import NS_PER_S
+from pvprof.units import NS_PER_S, format_ns
 
 _MAX_DRIFT_PERCENT = 1
 
@@ -71,8 +71,11 @@ def drift_problems(begin: Clocks | None, end: Clocks | None, file: str) -> Itera
     monotonic = end.monotonic_ns - begin.monotonic_ns
     wall = end.wall_ns - begin.wall_ns
     if abs(wall - monotonic) * 100 > abs(monotonic) * _MAX_DRIFT_PERCENT:
+        percent = 100 * (wall - monotonic) / monotonic if monotonic else 0.0
         text = (
-            f"the clocks disagree: {monotonic} ns passed on the monotonic, {wall} ns on the other"
+            f"the clocks disagree: {format_ns(monotonic)} passed on the monotonic clock, by which"
+            f" waits are measured, and {format_ns(wall)} on the time of day, {abs(percent):.1f} %"
+            f" {'more' if percent > 0 else 'less'}: times may be wrong by that much"
         )
         yield Problem("clock-drift", text, file)
 

@@ -405,7 +405,7 @@ def test_waits_without_a_wake_up_are_not_split_and_reported(run: RunCommand) -> 
     ) in lines
     rows = csv.DictReader(io.StringIO(run("locks", "-", "--format", "csv", stdin=text).stdout))
     assert [
-        (row["name"], row["value"], row["blocked"], row["runnable"], row["top_waker"])
+        (row["name"], row["value"], row["blocked_ns"], row["runnable_ns"], row["top_waker"])
         for row in rows
     ] == [("x", "130", "50", "50", "cc kernel`unlock"), ("y", "7", "", "", "")]
 
@@ -473,8 +473,10 @@ def test_joined_stacks_of_a_real_recording_add_up_to_its_waits(depth: int, run: 
 def test_rows_of_a_real_recording_are_split_to_the_nanosecond(run: RunCommand) -> None:
     rows = csv_rows(run("report", REAL, "--kind", "all", "--format", "csv"))
     assert sum(int(row["value"]) for row in rows) == 25622118821
-    assert all(int(row["value"]) == int(row["blocked"]) + int(row["runnable"]) for row in rows)
-    assert sum(int(row["runnable"]) for row in rows) == 764314053
+    assert all(
+        int(row["value"]) == int(row["blocked_ns"]) + int(row["runnable_ns"]) for row in rows
+    )
+    assert sum(int(row["runnable_ns"]) for row in rows) == 764314053
 
 
 def test_recordings_with_and_without_wake_ups_pool(run: RunCommand) -> None:

@@ -33,7 +33,7 @@ def test_an_empty_report_counts_the_waits_that_were_left_out(run: RunCommand) ->
     text = writer.header() + writer.BEGIN + b"#set-aside short sleepq 12345 12\n" + writer.END
     result = run("report", "-", stdin=text)
     assert result.exit_code == 0, result.stderr
-    assert "12345 ns together, were left out by the recorder" in " ".join(result.stdout.split())
+    assert "12.35 µs together, were left out by the recorder" in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("name", ["markdown", "csv", "json"])

@@ -154,8 +154,8 @@ def test_spinning_and_blocking_on_the_pv_lists_are_separate(run: RunCommand) -> 
         )
         if row["name"] == "pmap pv list"
     ]
-    assert int(row["spin"]) == awk["1"][0]
-    assert int(row["value"]) - int(row["spin"]) == awk["0"][0]
+    assert int(row["spin_ns"]) == awk["1"][0]
+    assert int(row["value"]) - int(row["spin_ns"]) == awk["0"][0]
 
 
 def test_every_wake_up_counts_also_those_in_a_row(run: RunCommand) -> None:

@@ -134,8 +134,8 @@ def test_single_waits_have_a_row_each_that_adds_up_to_the_report(
     kept = pvprof.wait_table(data)
     table = pvprof.lock_table(data)
     assert kept["wait_ns"].sum() == table["value"].sum()
-    assert kept["blocked_ns"].sum() == table["blocked"].sum()
-    assert kept["runnable_ns"].sum() == table["runnable"].sum()
+    assert kept["blocked_ns"].sum() == table["blocked_ns"].sum()
+    assert kept["runnable_ns"].sum() == table["runnable_ns"].sum()
     by_class = kept.groupby("class", observed=True)["wait_ns"].sum()
     assert by_class.to_dict() == table.groupby("class")["value"].sum().to_dict()
 

@@ -21,6 +21,7 @@ from pvprof.model.arrays import UINT64_MAX
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
+from pvprof.units import format_ns
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Ints, Times
@@ -59,7 +60,7 @@ class Tracks:
         """Return the problem of waits that are not drawn whole, if there are any."""
         if not self.overlaps:
             return ()
-        lost = f"{self.lost_ns:,} ns left out of the file"
+        lost = f"{format_ns(self.lost_ns)} left out of the file"
         text = f"waits that overlap another of their thread: {lost}"
         return (Problem("overlap", text, count=self.overlaps, severity="loss"),)
 
@@ -135,4 +136,6 @@ def sums_without_times(events: WaitTable, parts: Iterable[Part], kept: Ints) -> 
     in_rows = sum(events.wait_ns[kept].tolist())
     rest = sum(part.weight.value for part in parts) - in_rows
     if rest:
-        yield Problem("without-time", f"sums have no times: {rest:,} ns left out", severity="loss")
+        yield Problem(
+            "without-time", f"sums have no times: {format_ns(rest)} left out", severity="loss"
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from pvprof.analysis.report import Detail, Report, build_report
@@ -9,10 +11,10 @@ from pvprof.cli.destinations import OutputGroup, Result, formats_epilog, output_
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import option, option_group, takes
+from pvprof.cli.stack_options import RowGroup, row_group
 from pvprof.errors import UsageError
 from pvprof.render.registry import Subject
 from pvprof.views.tables.details import DETAILS, NEEDS, has_detail
-from pvprof.views.tables.table import TableOptions
 
 SUBJECTS = (Subject.TABLES,)
 _EXAMPLES = """\
@@ -25,14 +27,8 @@ Examples:
 
 @option_group
 class DetailGroup:
-    """Which tables are added to the lock table, and how long they are."""
+    """Which tables are added to the lock table."""
 
-    top: int = option(
-        "--top",
-        type=click.IntRange(0),
-        default=0,
-        help="Maximum rows per kind of wait (0: no limit).",
-    )
     spin: bool = option(
         "--spin", is_flag=True, help="Spinning and blocking, and what blocking alone misses."
     )
@@ -84,9 +80,10 @@ class DetailGroup:
 
 @click.command("locks", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
+@takes(row_group(0), "rows")
 @takes(DetailGroup, "details")
 @takes(output_group(*SUBJECTS), "output")
-def command(inputs: InputGroup, details: DetailGroup, output: OutputGroup) -> None:
+def command(inputs: InputGroup, rows: RowGroup, details: DetailGroup, output: OutputGroup) -> None:
     """Print one row for each lock and wait message, by kind of wait, largest first."""
     destination = output.destination("terminal")
     output.check()
@@ -94,7 +91,7 @@ def command(inputs: InputGroup, details: DetailGroup, output: OutputGroup) -> No
     report = build_report(classified, details.detail())
     if classified.dataset.records:
         details.check(report)
-    options = TableOptions(details.top, only_locks=True, details=details.names)
+    options = replace(rows.table_options(inputs.quiet), only_locks=True, details=details.names)
     Result.of(destination, report, options).write(output.force, inputs.quiet)
     if not destination.is_shown:
         say(classified.dataset.problems, inputs.quiet)

@@ -9,11 +9,11 @@ from pvprof.cli.destinations import OutputsGroup, Result, formats_epilog, output
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import nothing_kept, say, say_others
 from pvprof.cli.option_groups import takes
+from pvprof.cli.stack_options import RowGroup, row_group
 from pvprof.render.registry import Subject
 from pvprof.views.flamegraph import PictureOptions
 from pvprof.views.folded import StackOptions
 from pvprof.views.report_view import PageSubject
-from pvprof.views.tables.table import TableOptions
 
 SUBJECTS = (Subject.TABLES, Subject.PAGE, Subject.STACKS, Subject.PICTURE, Subject.VIEWER)
 _EXAMPLES = """\
@@ -25,14 +25,9 @@ Examples:
 
 @click.command("report", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
-@click.option(
-    "--top",
-    type=click.IntRange(0),
-    default=20,
-    help="Maximum rows per kind of wait (0: no limit).  [default: 20]",
-)
+@takes(row_group(20), "rows")
 @takes(outputs_group(*SUBJECTS), "outputs")
-def command(inputs: InputGroup, top: int, outputs: OutputsGroup) -> None:
+def command(inputs: InputGroup, rows: RowGroup, outputs: OutputsGroup) -> None:
     """Show what the kernel waited for: by kind, lock class, and lock, with stacks on request.
 
     Several recordings are added up. What is set aside (waits for children, timers, idle threads)
@@ -41,7 +36,7 @@ def command(inputs: InputGroup, top: int, outputs: OutputsGroup) -> None:
     destinations = outputs.destinations()
     classified = inputs.load()
     report = build_report(classified)
-    tables = TableOptions(top)
+    tables = rows.table_options(inputs.quiet)
     subjects: dict[Subject, tuple[object, object]] = {
         Subject.TABLES: (report, tables),
         Subject.PAGE: (PageSubject(classified, report), tables),

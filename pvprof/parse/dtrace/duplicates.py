@@ -16,6 +16,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.waits import WaitTable
 from pvprof.parse.result import ParseResult
 from pvprof.parse.text.line_numbers import LineNumbers
+from pvprof.units import format_ns
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Bools, Ints
@@ -49,7 +50,7 @@ def without_duplicates(parsed: ParseResult, events: WaitTable, data: Any, file: 
             head = b"E %d %d " % (start[first], wait[first])
             offset = _offset_of(data, head, 2 if kind == "duplicate-events" else 1)
             line = lines.line_of(offset) if offset >= 0 else 0
-            total = f"{text}, {sum(wait[affected].tolist())} ns together"
+            total = f"{text}, {format_ns(sum(wait[affected].tolist()))} together"
             parsed.problems.append(Problem(kind, total, file, line, len(affected)))
     repeated = np.flatnonzero(is_repeated) + 1
     parsed.records -= len(repeated)

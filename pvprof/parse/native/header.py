@@ -16,7 +16,7 @@ from pvprof.model.problems import Problem
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 from pvprof.recording.layout import GRAMMAR
-from pvprof.units import Unit
+from pvprof.units import Unit, format_ns
 
 if TYPE_CHECKING:
     from pvprof.parse.native.join import Switches
@@ -175,7 +175,8 @@ def left_out_problems(marks: Marks, file: str) -> Iterator[Problem]:
     for (reason, mechanism), (wait_ns, count) in sorted(marks.left_out.items()):
         if count:
             why = "shorter than the minimum" if reason == "short" else f"set aside ({reason})"
-            text = f"{mechanism} waits {why}, {wait_ns} ns together, were left out by the recorder"
+            together = f"{format_ns(wait_ns)} together"
+            text = f"{mechanism} waits {why}, {together}, were left out by the recorder"
             yield Problem("set-aside", text, file, count=count, severity="note")
 
 

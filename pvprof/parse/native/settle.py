@@ -10,6 +10,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.stacks import DELIMITER, LOST_FRAMES, Stack
 from pvprof.parse.native.header import Header, Marks, end_problems, left_out_problems
 from pvprof.parse.result import ParseResult
+from pvprof.units import format_ns
 
 if TYPE_CHECKING:
     from pvprof.parse.native.join import Joined, Switches
@@ -116,5 +117,6 @@ def _join_problems(joined: Joined, file: str) -> Iterator[Problem]:
         text = "waits whose end was not recorded: their thread waited again; left out"
         yield Problem("lost-waits", text, file, count=joined.lost, severity="loss")
     if joined.open:
-        text = f"waits still open at the end, at least {joined.open_ns} ns together, are left out"
+        sum_text = format_ns(joined.open_ns)
+        text = f"waits still open at the end, at least {sum_text} together, are left out"
         yield Problem("open-waits", text, file, count=joined.open, severity="note")

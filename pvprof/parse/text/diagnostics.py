@@ -61,7 +61,7 @@ _FORMS = (
     _form(
         r"processing aborted: (?P<what>.*)", "aborted", "dtrace gave up: {what}; END did not run"
     ),
-    _form(r"ran out of data records.*", "drops", "lockstat ran out of data records"),
+    _form(r"ran out of data records.*", "ran-out", "lockstat ran out of data records"),
     _form(r"(?P<what>buffer size lowered to .*)", "buffer-lowered", "{what}", "note"),
     _form(r"(?:script|description) .* matched \d+ probes?", "matched", "", "note"),
     _form(

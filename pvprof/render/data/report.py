@@ -26,9 +26,9 @@ CSV_COLUMNS = (
     "class",
     "name",
     "value",
-    "spin",
+    "spin_ns",
     "count",
-    "mean",
+    "mean_ns",
     "p50_ns",
     "p90_ns",
     "p99_ns",
@@ -43,10 +43,10 @@ CSV_COLUMNS = (
     "owned_ns",
     "owner_blocked_ns",
     "spin_count",
-    "block",
+    "block_ns",
     "block_count",
-    "blocked",
-    "runnable",
+    "blocked_ns",
+    "runnable_ns",
     "top_waker",
 )
 _SPLIT = ("spin", "spin_count", "block", "block_count")
@@ -124,6 +124,9 @@ def render_json(view: ReportView) -> Rendered:
         "schema": SCHEMA,
         "pvprof": report.version,
         "recordings": list(report.names),
+        "records": report.facts.records,
+        "durations_ns": list(report.facts.durations_ns),
+        "cpus": list(report.facts.cpus),
         "provenance": [{"label": label, "text": text} for label, text in report.provenance],
         "problems": [asdict(problem) for problem in report.problems],
         "sections": [_section(section) for section in report.sections],
@@ -267,6 +270,7 @@ def _row(
     row: Row, single_waits: SingleWaits | None, wakers: Wakers | None, known: frozenset[str]
 ) -> dict[str, Any]:
     fields = _with_class(asdict(row))
+    del fields["is_named"]
     fields |= {name: None for name in _SPLIT if name not in known}
     if wakers is None:
         del fields["blocked"], fields["runnable"]

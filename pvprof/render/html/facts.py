@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pvprof.analysis.report import Report
-from pvprof.model.problems import Problem
 from pvprof.recording.manifest import Manifest, words
 from pvprof.recording.provenance import Provenance
 from pvprof.render.svg.labels import format_value
-from pvprof.views.tables.problems import problem_lines
+from pvprof.views.tables.problems import loss_sentence, losses_in, notes_of, problem_lines
+from pvprof.views.tables.report import shown_by
 
 _MAX_WARNINGS = 12
 _COMMON = ("Recording", "Records", "Layout", "Duration")
@@ -32,22 +32,27 @@ _IN_THE_HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Warnings:
-    """What a reader must know first, as (severity, text), and whether anything was lost."""
+    """What may be wrong with the data, as (severity, text).
 
+    Attributes:
+        loss: the sentence on what is missing; empty if that is nothing, or very little.
+        shown, more: the notes, and those for which there is no room at first.
+        has_loss: whether anything is missing, however little.
+    """
+
+    loss: str
     shown: tuple[tuple[str, str], ...]
     more: tuple[tuple[str, str], ...]
     has_loss: bool
 
 
 def warnings(
-    problems: Sequence[Problem],
-    recordings: Sequence[tuple[str, Manifest]],
-    notes: Sequence[str],
+    report: Report, recordings: Sequence[tuple[str, Manifest]], notes: Sequence[str]
 ) -> Warnings:
     """Return the problems of all recordings, losses first, and further notes.
 
     Args:
-        problems: of all recordings.
+        report: has the problems.
         recordings: (name, manifest) of each: a manifest may list drops that are missing from
             dtrace's stderr, the source of the problems.
         notes: further notes.
@@ -57,18 +62,27 @@ def warnings(
         for name, manifest in recordings
         if (text := Provenance.from_manifest(manifest).lost)
         and not any(
-            problem.severity == "loss" and problem.file.startswith(name) for problem in problems
+            problem.severity == "loss" and problem.file.startswith(name)
+            for problem in report.problems
         )
     ]
+    losses = losses_in(report)
+    problems, _ = notes_of(report, losses, "all")
     lines = problem_lines(problems)
     listed = lost + [
         (problem.severity, line.partition(": ")[2])
         for problem, line in zip(problems, lines, strict=True)
     ]
+    has_waits = any(section.has_counts for section in report.sections)
+    sentence = "" if losses.is_small else loss_sentence(losses, has_waits=has_waits)
+    if lost and not sentence:
+        texts = "; ".join(text for _, text in lost)
+        sentence = f"Data are missing, totals are too low: {texts}"
     return Warnings(
+        sentence,
         (*listed[:_MAX_WARNINGS], *(("note", note) for note in notes)),
         tuple(listed[_MAX_WARNINGS:]),
-        any(severity == "loss" for severity, _ in listed),
+        bool(lost or losses),
     )
 
 
@@ -118,7 +132,7 @@ def common_facts(report: Report) -> tuple[tuple[str, str], ...]:
         facts.append(("Total", format_value(section.total.value, unit)))
         facts.append(("Kept", format_value(section.kept.value, unit)))
         aside = [
-            f"{aside.title}: {format_value(aside.weight.value, unit)} ({aside.reason})"
+            f"{aside.title}: {format_value(aside.weight.value, unit)} ({shown_by(aside)})"
             for aside in sorted(section.set_aside, key=lambda aside: -aside.weight.value)
         ]
         if aside:

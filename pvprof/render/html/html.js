@@ -299,8 +299,10 @@ function setUpTable(table) {
       .some((cell) => !cell.classList.contains("n") && pattern.test(cell.textContent)));
     const shown = new Set(showsAll ? matching : matching.slice(0, top));
     for (const row of every) row.hidden = !shown.has(row);
-    find(".count", form).textContent = shown.size + " of " + every.length + " rows"
-      + (matching.length < every.length ? ", " + matching.length + " match" : "");
+    const isFiltered = matching.length < every.length;
+    const of = isFiltered ? matching.length + " matching rows" : every.length + " rows";
+    find(".count", form).textContent = (shown.size < matching.length ? shown.size + " of " + of : of)
+      + (isFiltered ? " (" + every.length + " in all)" : "");
     find(".every", form).hidden = showsAll || matching.length <= top;
   }
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from pvprof.render.rendered import Rendered
 from pvprof.render.svg import flamegraph, heat_map
 from pvprof.render.svg.element import SvgElement
 from pvprof.render.svg.palette import paint
+from pvprof.units import Unit
 from pvprof.views.flamegraph import FlamegraphOptions
 from pvprof.views.heat_map import TITLES, HeatOptions
 from pvprof.views.html_page import Graph, HtmlPageView
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 
 _NO_ELEMENT = SvgElement("", "", "", "")
 _MAX_UNCUT_STACKS = 2000
+_TABLE_TITLES: Mapping[Unit, str] = {
+    "ns": "What was waited for",
+    "samples": "What ran on the CPUs",
+    "events": "What was counted",
+}
 _DETAILED = TableOptions(top=20, details=DETAILS)
 _EARLY_SCRIPT = 'document.documentElement.classList.add("scripted");'
 
@@ -70,8 +76,9 @@ def render(page: HtmlPageView) -> Rendered:
         heat_style=_safe(heat.style),
         heat_script=_safe(heat.script),
         is_empty=report.is_empty,
+        table_title=_TABLE_TITLES[report.sections[0].unit] if report.sections else "",
         warnings=warnings(
-            report.problems,
+            report,
             page.recordings,
             overhead_notes([manifest for _, manifest in page.recordings]),
         ),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pvprof.analysis.lock_table import NO_NAME, Row
 from pvprof.analysis.report import Report, Section
 from pvprof.model.stacks import clean_frame
-from pvprof.units import Unit, format_exact, format_value
+from pvprof.units import Unit, format_value
 from pvprof.views.tables.report import lock_columns
 from pvprof.views.tables.table import Column, LockColumn
 
@@ -94,7 +94,8 @@ def lock_table(
         for row in _largest(rows, max_rows)
     ]
     return LockTable(
-        f"{title}: {format_value(value, section.unit)} ({format_exact(value, section.unit)})",
+        # The sentence above the table has the only kind, and its total.
+        f"{title}: {format_value(value, section.unit)}" if is_aside or len(kinds) > 1 else "",
         headings,
         # Rows are sorted by kind, then the largest first.
         next(index for index, column in enumerate(headings) if column.is_number)

@@ -24,6 +24,13 @@ def shorten(name: str, cells: int, ellipsis: str) -> str:
     return _head(bare, head) + ellipsis + _tail(bare, room - head)
 
 
+def cut(words: str, cells: int, ellipsis: str) -> str:
+    """Return words in at most `cells` cells: their beginning says most."""
+    if cell_len(words) <= cells:
+        return words
+    return _head(words, max(cells - cell_len(ellipsis), 0)).rstrip() + ellipsis
+
+
 def _head(text: str, cells: int) -> str:
     while cell_len(text) > cells:
         text = text[:-1]

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from pvprof.render.text.shorten import shorten
+from pvprof.render.text.shorten import cut, shorten
 from pvprof.render.text.wrap import wrap_cells
-from pvprof.views.tables.table import Column, Table
+from pvprof.views.tables.table import EXTRA, Column, Table
 
 GAP = 2
 _MIN_NAME = 12
+_MIN_WORDS = 9
+_BONUS = 4
 _MIN_TEXT = 28
 _MIN_CELLS = 6
 
@@ -88,6 +90,11 @@ def fitting_columns(
         width: in cells; None for no limit.
     """
     shown = list(range(len(columns)))
+    while width is not None and sum(natural[index] + GAP for index in shown) - GAP > width:
+        extras = [index for index in shown if columns[index].rank >= EXTRA]
+        if not extras:
+            break
+        shown.remove(max(extras, key=lambda index: (columns[index].rank, index)))
     least = [_min_width(column, cells) for column, cells in zip(columns, natural, strict=True)]
     while width is not None and sum(least[index] + GAP for index in shown) - GAP > width:
         droppable = [index for index in shown if columns[index].rank]
@@ -100,7 +107,7 @@ def fitting_columns(
 def _min_width(column: Column, natural: int) -> int:
     if column.is_number:
         return natural
-    least = _MIN_NAME if column.is_name else _MIN_TEXT
+    least = _MIN_NAME if column.is_name else _MIN_WORDS if column.is_words else _MIN_TEXT
     return min(natural, max(least, cell_len(column.name)))
 
 
@@ -114,13 +121,16 @@ def _widths(columns: Sequence[Column], natural: Sequence[int], width: int | None
     if width is None:
         return list(natural)
     widths = list(natural)
+    # The name of a row gives way last, words such as a lock class first.
+    bonus = [-_BONUS if column.is_words else 0 for column in columns]
+    bonus[0] = _BONUS
     for least in (_min_width, _hard_min_width):
         lowest = [least(column, cells) for column, cells in zip(columns, natural, strict=True)]
         while sum(widths) + GAP * (len(widths) - 1) > width:
             longer = [index for index in range(len(widths)) if widths[index] > lowest[index]]
             if not longer:
                 break
-            widths[max(longer, key=lambda index: widths[index])] -= 1
+            widths[max(longer, key=lambda index: widths[index] - bonus[index])] -= 1
     return widths
 
 
@@ -138,6 +148,8 @@ def _row_lines(
     for text, column, width in zip(cells, columns, widths, strict=True):
         if column.is_name:
             pieces.append([shorten(text, width, style.ellipsis)])
+        elif column.is_words:
+            pieces.append([cut(text, width, style.ellipsis)])
         elif column.is_number:
             pieces.append([text])
         else:

@@ -1,4 +1,4 @@
-"""A report as a document: headline, tables, what was set aside, problems."""
+"""A report as a document: the answer first, then what was set aside, notes and facts last."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ from pvprof.views.documents.blocks import (
     Points,
     document,
     paragraph,
-    points,
 )
 from pvprof.views.tables.details import detail_tables, sentences
-from pvprof.views.tables.problems import problem_lines
+from pvprof.views.tables.problems import loss_sentence, losses_in, notes_of, problem_line
 from pvprof.views.tables.report import aside_table, heading, histogram_table, lock_tables, summary
 from pvprof.views.tables.table import TableOptions
 
 
 def build(report: Report, options: TableOptions) -> Document:
     """Return a report as a document."""
-    blocks: list[Block | None] = [
-        Heading(heading(report), 1),
-        points(*(f"{label}: {text}" for label, text in report.provenance[1:]), tone="dim"),
-        _problems(report),
-    ]
-    for section in report.sections:
+    losses = losses_in(report)
+    blocks: list[Block | None] = [Heading(heading(report), 1)]
+    for number, section in enumerate(report.sections):
+        loss = "" if number or losses.is_small else _loss_line(report)
         blocks += [Heading(summary(section, report), 2)]
-        blocks += [paragraph(*sentences(section))]
+        blocks += [paragraph(loss, tone="loss"), paragraph(*sentences(section))]
         blocks += lock_tables(section, report, options)
         blocks += detail_tables(section, report, options)
         blocks += [] if options.only_locks else [aside_table(section)]
+    if not report.sections:
+        blocks += [paragraph(_loss_line(report), tone="loss")]
     blocks += [] if options.only_locks else [histogram_table(report.histograms, options)]
-    return document(*blocks)
+    return document(*blocks, _notes(report, options))
 
 
-def _problems(report: Report) -> Points:
-    lines = problem_lines(report.problems)
-    return Points(
-        tuple(
-            Line(line, problem.severity)
-            for line, problem in zip(lines, report.problems, strict=True)
-        )
-    )
+def _loss_line(report: Report) -> str:
+    has_waits = any(section.has_counts for section in report.sections)
+    return loss_sentence(losses_in(report), has_waits=has_waits)
+
+
+def _notes(report: Report, options: TableOptions) -> Points:
+    problems, left_out = notes_of(report, losses_in(report), options.notes)
+    lines = [Line(problem_line(problem), problem.severity) for problem in problems]
+    if options.notes != "none":
+        lines += [Line(f"{left_out:,} more notes: -v lists them", "dim")] if left_out else []
+        lines += [Line(f"{label}: {text}", "dim") for label, text in report.provenance[1:]]
+    return Points(tuple(lines))

@@ -1,11 +1,22 @@
-"""Problems of the input in words, one line each: for pictures, tables and stderr."""
+"""Problems of the input in words: one line each, and what a report says of all of them.
+
+Owns their order by importance: what is missing is one line above the tables, with its share; all
+the rest is below them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from pvprof.analysis.losses import Losses, losses_of
+from pvprof.analysis.report import Report
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
+from pvprof.units import format_share
+from pvprof.views.tables.table import Notes
+
+_MAX_NOTES = 5
 
 
 def problem_lines(problems: Sequence[Problem]) -> list[str]:
@@ -19,3 +30,63 @@ def problem_line(problem: Problem, *, place_first: bool = False) -> str:
     before = f"{problem.place}: " if problem.place and place_first else ""
     after = f" ({problem.place})" if problem.place and not place_first else ""
     return show_controls(f"{problem.severity}: {before}{times}{problem.text}{after}")
+
+
+def losses_in(report: Report) -> Losses:
+    """Return the losses of a report."""
+    recorded = sum(
+        section.total.count if section.has_counts else section.total.records
+        for section in report.sections
+    )
+    return losses_of(report.problems, recorded)
+
+
+def loss_sentence(losses: Losses, *, has_waits: bool) -> str:
+    """Return one sentence on what is missing, with its share; empty if nothing is.
+
+    Args:
+        losses: of the report.
+        has_waits: whether waits were counted, rather than records.
+    """
+    texts = []
+    if losses.lost:
+        everything = losses.lost + losses.recorded
+        noun = "waits" if has_waits else "records"
+        share = format_share(losses.lost, everything)
+        texts.append(f"{losses.lost:,} of {everything:,} {noun} ({share})")
+    if losses.unknown:
+        texts.append(f"how much is not known: {'; '.join(losses.unknown)}")
+    return f"Data are missing, totals are too low: {', and '.join(texts)}" if texts else ""
+
+
+def notes_of(report: Report, losses: Losses, notes: Notes) -> tuple[tuple[Problem, ...], int]:
+    """Return the problems to list, and the number of notes that are left out.
+
+    Equal problems of several recordings are one; small losses are notes.
+    """
+    merged = _merged(report.problems)
+    if losses.is_small:
+        merged = [
+            replace(problem, severity="note") if problem.severity == "loss" else problem
+            for problem in merged
+        ]
+    serious = [problem for problem in merged if problem.severity != "note"]
+    others = [problem for problem in merged if problem.severity == "note"]
+    max_others = {"none": 0, "few": _MAX_NOTES, "all": len(others)}[notes]
+    return (*serious, *others[:max_others]), len(others) - len(others[:max_others])
+
+
+def _merged(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the problems, those of equal kind and text in several files as one."""
+    by_text: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in problems:
+        by_text.setdefault((problem.severity, problem.kind, problem.text), []).append(problem)
+    merged = []
+    for same in by_text.values():
+        first = same[0]
+        files = len({problem.file for problem in same})
+        if files > 1:
+            count = sum(problem.count for problem in same)
+            first = replace(first, count=count, file=f"{files:,} recordings", line=0)
+        merged.append(first)
+    return merged

@@ -6,26 +6,36 @@ Owns the wording, the columns and the scaling of values; refuses to know how a t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import HistogramRow, Report, Section
+from pvprof.classify.filters import SetAside
 from pvprof.classify.rules import OTHER
 from pvprof.model.stacks import show_controls
-from pvprof.units import UNIT_WORDS, Unit, count_waits, format_exact, format_share, format_value
-from pvprof.views.tables.table import Column, LockColumn, Table, TableOptions
+from pvprof.units import UNIT_WORDS, Unit, count_waits, format_share, format_value
+from pvprof.views.tables.table import (
+    Column,
+    LockColumn,
+    Table,
+    TableOptions,
+    chosen_rows,
+    count_rows,
+)
 from pvprof.views.tables.waits import columns_of_single_waits
 from pvprof.views.tables.wakers import waker_columns
 
 _NAMES_ASIDE = 4
-_WAITED_FOR = "Lock or wait message"
+_WAITED_FOR = "Lock or wait"
 # The headings of rows of these wait kinds.
 _ROW_HEADINGS = {"runq": "Process", "wakeup": "Waker -> sleeper"}
 # Heading, rank, field of `Quantiles`.
 _QUANTILES = (
-    ("p50", 4, "p50_ns"),
-    ("p90", 4, "p90_ns"),
-    ("p99", 2, "p99_ns"),
-    ("max", 2, "max_ns"),
+    ("p50", 9, "p50_ns"),
+    ("p90", 9, "p90_ns"),
+    ("p99", 6, "p99_ns"),
+    ("max", 5, "max_ns"),
 )
 
 
@@ -50,12 +60,18 @@ def summary(section: Section, report: Report) -> str:
 
 
 def lock_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
-    """Return one table for each kind of wait that was kept."""
+    """Return one table for each kind of wait that was kept.
+
+    Raises:
+        UsageError: no table has the column by which rows are to be sorted.
+    """
+    kinds = [kind for kind in report.kinds if any(row.kind == kind.id for row in section.rows)]
     tables = []
-    for kind in report.kinds:
+    for kind in kinds:
         rows = [row for row in section.rows if row.kind == kind.id]
-        if rows:
-            tables.append(_lock_table(kind.title, rows, section, options))
+        # The sentence above the only table has its kind and its total.
+        title = _title(kind.title, rows, section) if len(kinds) > 1 else ""
+        tables.append(_lock_table(title, rows, section, options))
     return tables
 
 
@@ -64,8 +80,19 @@ def waker_table(section: Section, report: Report, options: TableOptions) -> Tabl
     rows = list(section.asleep_rows)
     if not rows or options.only_locks:
         return None
-    title = f"Told again from the waits above: {report.title_of(rows[0].kind)}"
-    return _lock_table(title, rows, section, options)
+    title = f"Sleep times by waker, a part of the waits above: {_amount(rows, section)}"
+    return _lock_table(title, rows, section, replace(options, sort=""))
+
+
+def _title(title: str, rows: Sequence[Row], section: Section) -> str:
+    return f"{title}: {_amount(rows, section)}"
+
+
+def _amount(rows: Sequence[Row], section: Section) -> str:
+    value = format_value(sum(row.value for row in rows), section.unit)
+    if not section.has_counts or section.unit != "ns":
+        return value
+    return f"{value} in {count_waits(sum(row.count or 0 for row in rows))}"
 
 
 def aside_table(section: Section) -> Table | None:
@@ -75,7 +102,7 @@ def aside_table(section: Section) -> Table | None:
     columns = [Column("Set aside"), Column(UNIT_WORDS[section.unit].value, True)]
     columns += [Column("Of all", True)]
     columns += [Column("Count", True)] if section.has_counts else []
-    columns += [Column("By", rank=2), Column("Largest", rank=1)]
+    columns += [Column("Shown by", rank=2), Column("Largest", rank=1)]
     rows = []
     for aside in sorted(section.set_aside, key=lambda aside: -aside.weight.value):
         cells = [aside.title, format_value(aside.weight.value, section.unit)]
@@ -83,9 +110,16 @@ def aside_table(section: Section) -> Table | None:
         cells += [f"{aside.weight.count:,}"] if section.has_counts else []
         names = [row.name for row in section.aside_rows if f"kind {row.kind}" == aside.reason]
         more = f", {len(names) - _NAMES_ASIDE} more" if len(names) > _NAMES_ASIDE else ""
-        cells += [aside.reason, ", ".join(names[:_NAMES_ASIDE]) + more]
+        cells += [shown_by(aside), ", ".join(names[:_NAMES_ASIDE]) + more]
         rows.append(tuple(cells))
     return Table("Set aside, not in the tables above", tuple(columns), tuple(rows))
+
+
+def shown_by(aside: SetAside) -> str:
+    """Return the option that shows what was set aside: ``-k child``, ``without --name x``."""
+    if aside.reason.startswith("kind "):
+        return f"-k {aside.reason.removeprefix('kind ')}"
+    return f"without {aside.reason.removeprefix('not ')}"
 
 
 def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Table | None:
@@ -94,7 +128,7 @@ def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Tabl
         return None
     columns = (
         Column(_WAITED_FOR, is_name=True),
-        Column("Class", rank=2),
+        Column("Class", rank=2, is_words=True),
         Column("Probe"),
         Column("Count", True),
         Column("p50 <", True),
@@ -110,27 +144,20 @@ def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Tabl
         cells.append((row.name, row.lock_class, row.event or "-", f"{row.count:,}", *texts))
     further = rows[len(shown_rows) :]
     count = f"{sum(row.count for row in further):,}"
-    rest = (f"({len(further):,} more)", "", "", count, "", "", "", "") if further else ()
+    rest = (f"({count_rows(len(further))})", "", "", count, "", "", "", "") if further else ()
     title = "Wait histograms (upper bounds of quantiles)"
     return Table(title, columns, tuple(cells), rest=rest)
 
 
-def _lock_table(title: str, rows: list[Row], section: Section, options: TableOptions) -> Table:
-    unit = section.unit
+def _lock_table(title: str, rows: Sequence[Row], section: Section, options: TableOptions) -> Table:
     columns = lock_columns(rows, section)
     if "wakers" in options.details and section.wakers is not None:
         columns += waker_columns(section.wakers)
-    shown = rows[: options.top] if options.top else rows
-    cells = [tuple([column.text(row) for column in columns]) for row in shown]
+    chosen = chosen_rows(rows, columns, section, options)
     headings = [column.heading for column in columns]
-    further = rows[len(shown) :]
-    value = sum(row.value for row in rows)
-    return Table(
-        f"{title}: {format_value(value, unit)} ({format_exact(value, unit)})",
-        tuple(headings),
-        tuple(cells),
-        rest=_rest(further, headings, section) if further else (),
-    )
+    cells = [tuple([column.text(row) for column in columns]) for row in chosen.shown]
+    rest = _rest(chosen.others, headings, section) if chosen.others else ()
+    return Table(title, tuple(headings), tuple(cells), rest=rest)
 
 
 def lock_columns(
@@ -138,22 +165,34 @@ def lock_columns(
 ) -> list[LockColumn]:
     """Return the columns of a lock table: those in which a row has a value.
 
+    First come those that answer what was waited for, for how long, and from which code; a screen
+    of 80 columns has room for them.
+
     Args:
         rows: of the table; not empty.
         section: the section of the rows.
         is_aside: whether the rows were set aside.
     """
-    unit = section.unit
-    heading = _ROW_HEADINGS.get(rows[0].kind, "Function" if unit == "samples" else _WAITED_FOR)
-    columns = [
-        LockColumn(Column(heading, is_name=True), lambda row: row.name, lambda row: row.name)
+    single_waits = section.aside_single_waits if is_aside else section.single_waits
+    further = [
+        column
+        for column in (*_parts_of_wait(section), *columns_of_single_waits(single_waits))
+        if any(column.order(row) is not None for row in rows)
     ]
+    return [*_first_columns(rows, section), *further, _STACKS]
+
+
+_STACKS = LockColumn(
+    Column("Stacks", True, rank=12), lambda row: f"{row.stacks:,}", lambda row: row.stacks
+)
+
+
+def _first_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
+    unit = section.unit
+    columns = [LockColumn(_name_column(rows, unit), lambda row: row.name, lambda row: row.name)]
     if any(row.lock_class != OTHER for row in rows):
-        columns.append(
-            LockColumn(
-                Column("Class", rank=1), lambda row: row.lock_class, lambda row: row.lock_class
-            )
-        )
+        heading = Column("Class", rank=4, is_words=True)
+        columns.append(LockColumn(heading, lambda row: row.lock_class, lambda row: row.lock_class))
     columns += [
         _number(UNIT_WORDS[unit].value, 0, unit, lambda row: row.value),
         LockColumn(
@@ -162,39 +201,49 @@ def lock_columns(
             lambda row: row.value,
         ),
     ]
-    if any(row.spin for row in rows):
-        columns.append(_number("Of it spin", 2, unit, lambda row: row.spin or None))
-    if any(row.blocked is not None for row in rows):
-        columns.append(_number("Blocked", 7, unit, lambda row: row.blocked))
-        columns.append(_number("Runnable", 2, unit, lambda row: row.runnable))
     if section.has_counts:
         columns.append(
-            LockColumn(Column("Count", True), lambda row: f"{row.count:,}", lambda row: row.count)
-        )
-        columns.append(_number("Mean", 3, unit, lambda row: row.mean))
-    if any(row.quantiles for row in rows):
-        columns += [
-            _number(name, rank, "ns", lambda row, field=field: getattr(row.quantiles, field, None))  # type: ignore[misc]
-            for name, rank, field in _QUANTILES
-        ]
-    of_single_waits = columns_of_single_waits(
-        section.aside_single_waits if is_aside else section.single_waits
-    )
-    columns += [
-        column for column in of_single_waits if any(column.order(row) is not None for row in rows)
-    ]
-    columns.append(
-        LockColumn(
-            Column("Stacks", True, rank=6), lambda row: f"{row.stacks:,}", lambda row: row.stacks
-        )
-    )
-    if unit != "samples":
-        columns.append(
             LockColumn(
-                Column("Top caller", rank=5, is_name=True), lambda row: _caller(row) or "-", _caller
+                Column("Count", True, 2), lambda row: f"{row.count:,}", lambda row: row.count
             )
         )
+        columns.append(_number("Mean", 3, unit, lambda row: row.mean))
+    if unit != "samples":
+        heading = Column("Top caller", rank=1, is_name=True)
+        columns.append(LockColumn(heading, lambda row: _caller(row) or "-", _caller))
     return columns
+
+
+def _name_column(rows: Sequence[Row], unit: Unit) -> Column:
+    """Return the heading of the names of rows; waits without a name have that of the process."""
+    if rows[0].kind in _ROW_HEADINGS:
+        heading = _ROW_HEADINGS[rows[0].kind]
+    elif unit == "samples":
+        heading = "Function"
+    elif not any(row.is_named for row in rows):
+        heading = "Process"
+    else:
+        heading = _WAITED_FOR
+    return Column(heading, is_name=True)
+
+
+def _parts_of_wait(section: Section) -> list[LockColumn]:
+    """Return the columns of parts of each wait, and of the quantiles of single waits."""
+    unit = section.unit
+
+    def quantile(row: Row, field: str) -> int | None:
+        value: int | None = getattr(row.quantiles, field, None)
+        return value
+
+    return [
+        _number("Of it spin", 6, unit, lambda row: row.spin or None),
+        _number("Blocked", 8, unit, lambda row: row.blocked),
+        _number("Runnable", 7, unit, lambda row: row.runnable),
+        *(
+            _number(name, rank, "ns", partial(quantile, field=field))
+            for name, rank, field in _QUANTILES
+        ),
+    ]
 
 
 def _number(name: str, rank: int, unit: Unit, order: Callable[[Row], int | None]) -> LockColumn:
@@ -213,11 +262,12 @@ def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> t
     """Return the row that adds up the rows that are not shown."""
     value = sum(row.value for row in rows)
     known = {
-        columns[0].name: f"({len(rows):,} more)",
+        columns[0].name: f"({count_rows(len(rows))})",
         UNIT_WORDS[section.unit].value: format_value(value, section.unit),
         "Share": format_share(value, section.kept.value),
         "Blocked": _sum_of([row.blocked for row in rows]),
         "Runnable": _sum_of([row.runnable for row in rows]),
+        "Of it spin": format_value(sum(row.spin for row in rows), section.unit),
         "Count": f"{sum(row.count or 0 for row in rows):,}",
     }
     return tuple(known.get(column.name, "") for column in columns)

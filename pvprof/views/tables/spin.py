@@ -44,8 +44,8 @@ def spin_table(section: Section, rows: Sequence[Row]) -> Table:
     return Table(
         "Spin and block",
         (
-            Column("Lock or wait message", is_name=True),
-            Column("Class", rank=2),
+            Column("Lock or wait", is_name=True),
+            Column("Class", rank=2, is_words=True),
             Column("Wait", True),
             Column("Spin", True),
             Column("Spins", True, 1),

@@ -90,14 +90,14 @@ def columns_of_single_waits(single_waits: SingleWaits | None) -> list[LockColumn
         return "-" if value is None else write(value)
 
     return [
-        LockColumn(Column("Union", True, 1), lambda row: written(union(row), format_ns), union),
-        LockColumn(Column("Peak", True, 3), lambda row: written(peak(row), "{:,}".format), peak),
+        LockColumn(Column("Union", True, 8), lambda row: written(union(row), format_ns), union),
+        LockColumn(Column("Peak", True, 11), lambda row: written(peak(row), "{:,}".format), peak),
         LockColumn(
-            Column("Objects", False, 3),
+            Column("Objects", False, 10, is_words=True),
             lambda row: objects_words(single_waits.objects.get(row.id)),
             objects,
         ),
-        LockColumn(Column("Top owner", False, 6, True), lambda row: owner(row) or "-", owner),
+        LockColumn(Column("Top owner", False, 9, True), lambda row: owner(row) or "-", owner),
     ]
 
 
@@ -167,7 +167,7 @@ def overlap_table(single_waits: SingleWaits, rows: Sequence[Row], report: Report
         ]
     return Table(
         "Overlap: how the waits lie in time",
-        (Column("Kind, class, lock or wait message"), *_OVERLAP_COLUMNS),
+        (Column("Kind, class, lock or wait"), *_OVERLAP_COLUMNS),
         tuple(cells),
         _OVERLAP_NOTE,
     )
@@ -187,7 +187,7 @@ def stacks_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     return Table(
         "Overlap by stack",
         (
-            Column("Lock or wait message", is_name=True),
+            Column("Lock or wait", is_name=True),
             Column("Caller", is_name=True),
             *_OVERLAP_COLUMNS,
         ),
@@ -222,7 +222,7 @@ def objects_table(single_waits: SingleWaits, rows: Sequence[Row]) -> Table:
     return Table(
         "Objects: one hot lock, or many",
         (
-            Column("Lock or wait message", is_name=True),
+            Column("Lock or wait", is_name=True),
             Column("Objects"),
             Column("Hottest", rank=1),
             Column("Gini", True),

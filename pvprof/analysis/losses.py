@@ -1,0 +1,65 @@
+"""How much is missing from the data, beside how much was recorded.
+
+Owns which losses can be counted in waits or records. The others (a recording that ends early) lack
+an unknown amount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pvprof.model.problems import Problem
+
+_COUNTED = frozenset(
+    {
+        *("drops", "aggregation-drops", "dynamic-variable-drops", "speculative-drops"),
+        *("lost-stacks", "lost-waits", "map-full", "probe-errors", "rows-not-printed"),
+        *("bad-line", "before-header", "damaged", "negative", "stray-lines", "without-time"),
+    }
+)
+"""The kinds of problems whose count is a number of waits, records or rows."""
+
+_MAX_SMALL_PER_MILLE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What is missing.
+
+    Attributes:
+        lost: number of waits or records that are missing, as far as they were counted.
+        recorded: number of those that were recorded.
+        unknown: the texts of losses whose amount is not known.
+    """
+
+    lost: int
+    recorded: int
+    unknown: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is missing."""
+        return bool(self.lost or self.unknown)
+
+    @property
+    def is_small(self) -> bool:
+        """Tell whether less than 0.1 % is missing, and all of that was counted."""
+        everything = self.lost + self.recorded
+        return not self.unknown and 1000 * self.lost < _MAX_SMALL_PER_MILLE * everything
+
+
+def losses_of(problems: Sequence[Problem], recorded: int) -> Losses:
+    """Return the losses among some problems.
+
+    Args:
+        problems: of the recordings.
+        recorded: number of waits, or of records if waits were not counted.
+    """
+    losses = [problem for problem in problems if problem.severity == "loss"]
+    return Losses(
+        lost=sum(problem.count for problem in losses if problem.kind in _COUNTED),
+        recorded=recorded,
+        unknown=tuple(
+            dict.fromkeys(problem.text for problem in losses if problem.kind not in _COUNTED)
+        ),
+    )
