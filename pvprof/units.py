@@ -52,15 +52,21 @@ def format_value(value: int, unit: Unit) -> str:
     return format_ns(value) if unit == "ns" else f"{value:,}"
 
 
-def format_ns(value_ns: int) -> str:
+def format_ns(value_ns: int, digits: int = 4) -> str:
     """Return a time to four significant digits: ``25.70 s``, ``221.1 µs``, ``17 ns``."""
     for name, factor in _TIMES:
         if abs(value_ns) >= factor:
             scaled = value_ns / factor
             # 999.95 would print as 1000.0: digits are chosen after rounding
-            decimals = next((n for n in (3, 2, 1) if round(abs(scaled), n) < 10 ** (4 - n)), 0)
+            places = range(digits - 1, 0, -1)
+            decimals = next((n for n in places if round(abs(scaled), n) < 10 ** (digits - n)), 0)
             return f"{scaled:,.{decimals}f} {name}"
     return f"{value_ns} ns"
+
+
+def time_unit(value_ns: float) -> tuple[str, int]:
+    """Return the largest unit of time that fits a value, and its length in ns."""
+    return next(((name, ns) for name, ns in _TIMES if value_ns >= ns), ("ns", 1))
 
 
 def format_exact(value: int, unit: Unit) -> str:

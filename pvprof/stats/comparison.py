@@ -30,6 +30,10 @@ MIN_RATIO_RUNS = 8
 """With fewer runs on a side, the interval of a ratio is too narrow: there are few resamples."""
 
 
+MAX_LOSS_PERCENT = 100.0
+"""No amount falls by more than all of it."""
+
+
 class Verdict(Enum):
     """The result for the new side, as a text."""
 
@@ -131,7 +135,9 @@ class SeriesComparison:
             100 * end / self.estimate.reference for end in (self.estimate.low, self.estimate.high)
         ]
         low, high = min(ends), max(ends)
-        return (max(low, -100.0), max(high, -100.0)) if self.metric.is_amount else (low, high)
+        if not self.metric.is_amount:
+            return low, high
+        return max(low, -MAX_LOSS_PERCENT), max(high, -MAX_LOSS_PERCENT)
 
 
 def compare_series(

@@ -29,8 +29,8 @@ from pvprof.views.flamegraph import (
     loss_sentence,
 )
 from pvprof.views.folded import StackOptions, check_counts, fold_parts, fold_with_causes
-from pvprof.views.tables.compare import heading, section_title
 from pvprof.views.tables.problems import problem_lines
+from pvprof.views.verdicts.comparison_tables import heading, section_title
 
 
 @dataclass(frozen=True, slots=True)

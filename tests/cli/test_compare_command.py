@@ -44,7 +44,7 @@ def test_the_tables_on_a_terminal(
     assert_golden(result.stdout, GOLDEN / f"compare-{columns}.txt")
 
 
-def test_markdown_has_a_table_verdicts_and_a_link_to_the_picture(
+def test_markdown_has_the_conclusion_the_tables_and_a_link_to_the_picture(
     run: RunCommand, sides: Sides
 ) -> None:
     Path("pictures").mkdir()
@@ -54,11 +54,7 @@ def test_markdown_has_a_table_verdicts_and_a_link_to_the_picture(
     assert result.exit_code == 0
     text = Path("review.md").read_text()
     assert_golden(text, GOLDEN / "compare.md")
-    assert len(re.findall(r"^\| ---", text, re.M)) == 1
     assert "[`pictures/a b.svg`](<pictures/a%20b.svg>)" in text
-    verdicts = [line.split("|")[-2].strip() for line in text.splitlines() if line.startswith("| ")]
-    different = sum(word.startswith(("less", "more")) for word in verdicts)
-    assert len(re.findall(r"^- .*: [\d.]+% (?:less|more)", text, re.M)) == different > 0
 
 
 def test_csv_and_json_have_the_same_numbers_in_full_precision(
@@ -108,7 +104,7 @@ def test_labels_decide_the_side_of_a_recording(run: RunCommand, sides: Sides) ->
     assert run("compare", *sides[0], *sides[1]).stdout == by_order
     assert run("compare", *reversed(sides[1]), *sides[0], "--base", "stock").stdout == by_order
     swapped = run("compare", *sides[0], *sides[1], "--base", "patched").stdout
-    assert swapped.startswith("pvprof compare: patched (6 runs) → stock (6 runs)")
+    assert swapped.startswith("pvprof compare: patched (6 runs) -> stock (6 runs)")
 
 
 def test_a_directory_of_runs_means_all_its_recordings(run: RunCommand, sides: Sides) -> None:
@@ -152,7 +148,7 @@ def test_the_picture_is_valid_and_states_its_scale(run: RunCommand, sides: Sides
     ET.parse("change.svg")
     text = Path("change.svg").read_text()
     assert "each run of the base did 2, of the new side 3" in text
-    assert "stock (6 runs) → patched (6 runs)" in text
+    assert "stock (6 runs) -&gt; patched (6 runs)" in text
     assert "different-kernels" not in text
     assert "kernel: GENERIC" in text
 
@@ -196,7 +192,7 @@ def test_run_times_are_labelled_whole_if_values_are_per_unit(
 ) -> None:
     result = run("compare", *sides[0], "--vs", *sides[1], *words, "--format", "markdown", "-o", "-")
     assert said in result.stdout
-    assert "| real | 100.217 s |" in result.stdout
+    assert "| real | 100 s |" in result.stdout
 
 
 def test_the_picture_says_that_data_are_missing_on_a_side(run: RunCommand, sides: Sides) -> None:
@@ -226,10 +222,11 @@ def test_strict_refuses_and_says_why(run: RunCommand, sides: Sides) -> None:
 def test_a_recording_given_twice_counts_once(run: RunCommand, sides: Sides) -> None:
     one, other = sides[0][0], sides[1][0]
     result = run("compare", one, one, one, "--vs", other, other, other)
-    assert "stock (1 run) → patched (1 run)" in result.stdout
+    assert "stock (1 run) -> patched (1 run)" in result.stdout
     assert "is a copy of stock1: counted once" in result.stdout
-    verdicts = re.findall(r"no verdict|none proven|less|more$", result.stdout)
+    verdicts = re.findall(r"  (no verdict|not proven|better|worse|less|more)\b", result.stdout)
     assert set(verdicts) == {"no verdict"}
+    assert "No verdict: 1 run a side: a verdict needs 3 a side." in result.stdout
 
 
 def test_warm_ups_are_set_aside(run: RunCommand, sides: Sides) -> None:
@@ -294,7 +291,7 @@ def test_a_file_may_be_named_vs(run: RunCommand, sides: Sides) -> None:
     shutil.copytree(sides[1][0], "--vs.pvprof")
     result = run("compare", sides[0][0], "--vs", "--", "--vs.pvprof")
     assert result.exit_code == 0, result.stderr
-    assert "→ patched (1 run)" in result.stdout
+    assert "-> patched (1 run)" in result.stdout
 
 
 def test_a_filter_that_leaves_nothing_is_an_error(run: RunCommand, sides: Sides) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from pvprof.render.registry import FORMATS, Format, Output, Subject
 from pvprof.units import format_value
-from pvprof.views.tables.compare import format_mean
+from pvprof.views.verdicts.words import value_text
 
 RENDER = Path(__file__).parents[2] / "pvprof" / "render"
 
@@ -139,7 +139,7 @@ def set_aside(subject: Subject, data: Any) -> list[tuple[str, str]]:
         return []
     if subject is Subject.COMPARISON:
         found = [
-            (aside.title, format_mean(mean, section.unit))
+            (aside.title, value_text(mean, section.unit))
             for section in data.sections
             for aside in section.aside
             for mean in (aside.base_mean, aside.new_mean)

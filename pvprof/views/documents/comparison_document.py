@@ -1,4 +1,8 @@
-"""A comparison as a document: in full for a terminal, and as a summary to paste into a review."""
+"""A comparison as a document: in full for a terminal, and as a summary to paste into a review.
+
+Both begin with the answer: the conclusion in a paragraph, one line on what makes it doubtful, and
+the table that sums it up. Details follow, and last how it was computed and what to know.
+"""
 
 from __future__ import annotations
 
@@ -8,55 +12,57 @@ from pvprof.views.documents.blocks import (
     Block,
     Document,
     Heading,
-    Line,
     Pictures,
     Points,
     document,
     paragraph,
     points,
 )
-from pvprof.views.tables import compare as comparison
-from pvprof.views.tables import verdicts
-from pvprof.views.tables.problems import problem_lines
+from pvprof.views.documents.notes import doubt, note_points
+from pvprof.views.verdicts import comparison_tables as tables
+from pvprof.views.verdicts.conclusion import conclusion
+from pvprof.views.verdicts.summary import summary_table
 
 
 def build(changes: Comparison, options: ComparisonOptions) -> Document:
-    """Return the whole comparison: caveats, times, rows, code, verdicts."""
-    blocks: list[Block | None] = [
-        Heading(comparison.heading(changes), 1),
-        points(comparison.method(changes), tone="dim"),
-        _problems(changes),
-        comparison.times_table(changes),
-    ]
+    """Return the whole comparison: conclusion, summary, locks, code, stacks, notes."""
+    blocks = _answer(changes, options)
     for section in changes.sections:
-        functions = comparison.functions_table(changes, section)
-        blocks += [Heading(comparison.section_title(section), 2)]
-        blocks += comparison.row_tables(changes, section, options.top)
-        blocks += [functions, *comparison.path_tables(section)]
-        blocks += [paragraph(comparison.aside_line(section), tone="dim")]
-    blocks += [points(*verdicts.sentences(changes), verdicts.missing_line(changes))]
-    return document(*blocks)
+        blocks += [Heading(tables.section_title(section), 2)]
+        blocks += tables.lock_tables(changes, section, options.top)
+        blocks += [tables.functions_table(changes, section), *tables.path_tables(section)]
+        blocks += [paragraph(tables.aside_line(section), tone="dim")]
+    return document(*blocks, *_notes(changes))
 
 
 def build_summary(changes: Comparison, options: ComparisonOptions) -> Document:
-    """Return the comparison for a review: one table, a line for each verdict, the pictures."""
+    """Return the comparison for a review: conclusion, summary, locks, stacks in words, pictures."""
+    blocks = _answer(changes, options)
+    for section in changes.sections:
+        blocks += tables.lock_tables(changes, section, options.top)
     return document(
-        Heading(comparison.heading(changes), 1),
-        paragraph(comparison.method(changes)),
-        _problems(changes),
-        comparison.verdict_table(changes, options.top),
-        points(
-            *verdicts.sentences(changes),
-            verdicts.missing_line(changes),
-            *comparison.path_lines(changes),
-            *comparison.aside_lines(changes),
-        ),
+        *blocks,
+        points(*tables.path_lines(changes), *map(tables.aside_line, changes.sections)),
+        *_notes(changes),
         Pictures(options.pictures),
         paragraph(f"pvprof {changes.version}"),
     )
 
 
-def _problems(changes: Comparison) -> Points:
-    problems = (*changes.caveats, *changes.problems)
-    lines = zip(problem_lines(problems), problems, strict=True)
-    return Points(tuple(Line(line, problem.severity) for line, problem in lines))
+def _answer(changes: Comparison, options: ComparisonOptions) -> list[Block | None]:
+    return [
+        Heading(tables.heading(changes), 1),
+        paragraph(*conclusion(changes)),
+        doubt((*changes.caveats, *changes.problems)),
+        summary_table(changes, options.top),
+    ]
+
+
+def _notes(changes: Comparison) -> list[Block | None]:
+    return [
+        Heading("Method and notes", 2),
+        Points(
+            points(tables.method(changes), tables.power_legend(changes), tone="dim").lines
+            + note_points((*changes.caveats, *changes.problems)).lines
+        ),
+    ]

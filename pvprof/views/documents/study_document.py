@@ -1,4 +1,4 @@
-"""Statistics of repeated runs as a document: for each metric a plot, the sets, the differences."""
+"""Statistics of repeated runs as a document: the conclusion, one table, then metric by metric."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from pvprof.views.documents.blocks import (
     Block,
     Document,
     Heading,
-    Line,
     Plot,
-    Points,
     document,
     paragraph,
     points,
 )
+from pvprof.views.documents.notes import doubt, note_points
 from pvprof.views.study import StudyViewOptions
 from pvprof.views.tables import plot
-from pvprof.views.tables import stats as statistics
-from pvprof.views.tables.problems import problem_lines
+from pvprof.views.verdicts import study_tables as tables
+from pvprof.views.verdicts.conclusion import study_conclusion
+from pvprof.views.verdicts.summary import study_table
 
 
 def build(study: Study, options: StudyViewOptions) -> Document:
     """Return a study as a document."""
-    problems = zip(problem_lines(study.problems), study.problems, strict=True)
     blocks: list[Block | None] = [
-        Heading(statistics.heading(study), 1),
-        Points(tuple(Line(line, problem.severity) for line, problem in problems)),
+        Heading(tables.heading(study), 1),
+        paragraph(*study_conclusion(study)),
+        doubt(study.problems),
+        study_table(study),
     ]
     series_of = {section.metric: [row.series for row in section.rows] for section in study.sections}
     drawn = [metric for metric, series in series_of.items() if plot.varies(series)]
@@ -33,12 +34,12 @@ def build(study: Study, options: StudyViewOptions) -> Document:
         is_drawn = options.has_plot and section.metric in drawn
         series = tuple(series_of[section.metric])
         blocks += [
-            Heading(statistics.section_title(section), 2),
+            Heading(tables.section_title(section), 2),
             Plot(series, section.metric == drawn[-1]) if is_drawn else None,
-            statistics.summary_table(section),
-            statistics.comparison_table(section, study),
-            points(*statistics.remarks(section), tone="dim"),
+            tables.summary_table(section),
+            tables.comparison_table(section, study),
+            points(*tables.remarks(section), tone="dim"),
         ]
-    if statistics.has_power(study):
-        blocks += [paragraph(statistics.POWER_LEGEND, tone="dim")]
+    blocks += [paragraph(tables.POWER_LEGEND, tone="dim")] if tables.has_power(study) else []
+    blocks += [Heading("Notes", 2), note_points(study.problems)] if study.problems else []
     return document(*blocks)

@@ -1,4 +1,4 @@
-"""A study as plain tables of text, for the terminal and Markdown renderers.
+"""A study as plain tables of text: the details of each metric.
 
 Numbers have as many digits as ministat(1) prints, so that both outputs can be compared.
 """
@@ -9,21 +9,13 @@ from pvprof.model.stacks import show_controls
 from pvprof.stats.comparison import (
     MIN_RATIO_RUNS,
     SeriesComparison,
-    Verdict,
     power_sentence,
 )
 from pvprof.stats.methods import STUDENT
 from pvprof.stats.power import POWER
 from pvprof.stats.study import Study, StudySection
 from pvprof.views.tables.table import Column, Table
-
-_VERDICTS = {
-    Verdict.LESS: "less",
-    Verdict.MORE: "more",
-    Verdict.UNPROVEN: "none proven",
-    Verdict.NONE: "no verdict",
-}
-
+from pvprof.views.verdicts.words import probability_text, verdict_text
 
 POWER_LEGEND = (
     f"N runs show X %: {POWER:.0%} of such experiments prove a true difference of X %, "
@@ -85,7 +77,7 @@ def comparison_table(section: StudySection, study: Study) -> Table | None:
         cells += [_number(comparison.pooled_stddev)] if options.method is STUDENT else []
         cells += [probability_text(comparison.estimate.p if comparison.estimate else None)]
         cells += [probability_text(comparison.p_adjusted)] if study.options.has_holm else []
-        rows.append((*cells, verdict(comparison)))
+        rows.append((*cells, verdict_text(comparison)))
     holm = ", Holm's correction" if study.options.has_holm else ""
     title = (
         f"Against {section.rows[0].series.name}, at {options.confidence:g} % confidence "
@@ -108,13 +100,6 @@ def remarks(section: StudySection) -> list[str]:
         ]
         lines += [f"{show_controls(row.series.name)}: {text}" for text in texts]
     return lines
-
-
-def verdict(comparison: SeriesComparison) -> str:
-    """Return a verdict in a word or two."""
-    is_better = comparison.is_better
-    quality = "" if is_better is None else (": better" if is_better else ": worse")
-    return _VERDICTS[comparison.verdict] + quality
 
 
 def _difference(comparison: SeriesComparison) -> str:
@@ -157,10 +142,3 @@ def _ratio(comparison: SeriesComparison) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
-
-
-def probability_text(value: float | None) -> str:
-    """Return a p value as text."""
-    if value is None:
-        return "-"
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}"

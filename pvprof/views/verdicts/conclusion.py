@@ -1,0 +1,186 @@
+"""The answer of a comparison in a few sentences: what changed, by how much, is it proven.
+
+Owns the first paragraph of ``pvprof compare`` and ``pvprof stats``. Only what is proven is called a
+change. The locks that the patch changed come first, whatever their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pvprof.analysis.compare.compare import Comparison, SectionChange
+from pvprof.analysis.compare.measures import CLASS, KIND, LOCK, RowChange
+from pvprof.model.stacks import show_controls
+from pvprof.stats.comparison import SeriesComparison, SeriesOptions, Verdict, power_sentence
+from pvprof.stats.study import Study, StudySection
+from pvprof.views.verdicts.words import (
+    not_proven_text,
+    proven_text,
+    signed_value_text,
+    size_text,
+    value_text,
+)
+
+_MAX_LOCKS = 3
+_Named = tuple[str, SeriesComparison]
+
+
+def conclusion(changes: Comparison) -> list[str]:
+    """Return the sentences on a comparison of recordings."""
+    options = changes.options.stats
+    lines = _verdicts([(time.metric.name, time) for time in changes.times], options)
+    for section in changes.sections:
+        lines += _section(section, changes)
+    lines += _without_verdict(changes)
+    lines += _power(changes)
+    return [show_controls(line) for line in _confidence_once(lines, options)]
+
+
+def study_conclusion(study: Study) -> list[str]:
+    """Return the sentences on sets of runs, each compared with the first."""
+    base, *others = study.names
+    lines = []
+    for name in others:
+        named = [
+            (metric_name(section, study), row.comparison)
+            for section in study.sections
+            for row in section.rows
+            if row.series.name == name and row.comparison
+        ]
+        texts = _verdicts(named, study.options.compare)
+        texts += [
+            f"{metric}: {one.reason}." for metric, one in named if one.verdict is Verdict.NONE
+        ]
+        texts += [
+            f"{metric}: {power_sentence(one)}." for metric, one in named[:1] if power_sentence(one)
+        ]
+        lines += [f"{name} against {base}: {texts[0]}", *texts[1:]] if texts else []
+    return [show_controls(line) for line in lines]
+
+
+def _confidence_once(lines: Iterable[str], options: SeriesOptions) -> list[str]:
+    """Return the lines with the confidence in the first proof only: it is that of all."""
+    texts = [f"{before} {proven_text(options)}" for before in (",", ":")]
+    kept: list[str] = []
+    is_first = True
+    for line in lines:
+        short = line
+        for text in texts:
+            short = short.replace(text, f"{text[0]} proven")
+        kept.append(line if is_first else short)
+        is_first = is_first and short == line
+    return kept
+
+
+def row_title(row: RowChange, changes: Comparison) -> str:
+    """Return the name of a row; a lock whose primitive changed says how."""
+    if row.level == KIND:
+        return next(kind.title for kind in changes.kinds if kind.id == row.kind)
+    return f"{row.name} ({row.identity_change})" if row.identity_change else row.name
+
+
+def mode_mark(section: SectionChange, changes: Comparison) -> str:
+    """Return the mode of a section behind a blank, if there are several sections."""
+    return f" [{section.mode}]" if len(changes.sections) > 1 and section.mode else ""
+
+
+def metric_name(section: StudySection, study: Study) -> str:
+    """Return the name of a metric, with its condition unless all metrics have the same."""
+    is_common = len({one.metric.condition for one in study.sections}) == 1
+    return section.metric.name if is_common else section.metric.title
+
+
+def _verdicts(named: Iterable[_Named], options: SeriesOptions) -> list[str]:
+    """Return one sentence on all that is proven, and one on all that is not."""
+    named = list(named)
+    proven = [f"{name} {size_text(one)}" for name, one in named if one.is_different]
+    unproven = [name for name, one in named if one.verdict is Verdict.UNPROVEN]
+    lines = [f"{', '.join(proven)}: {proven_text(options)}."] if proven else []
+    lines += [f"{', '.join(unproven)}: {not_proven_text(options)}."] if unproven else []
+    return lines
+
+
+def _section(section: SectionChange, changes: Comparison) -> list[str]:
+    """Return the sentences on the changed locks, on each kind, and on the largest other changes."""
+    options = changes.options.stats
+    per = changes.options.basis.name
+    locks = section.level(LOCK) or section.level(CLASS)
+    changed = [row for row in locks if row.identity_change]
+    mark = mode_mark(section, changes)
+    lines = [
+        _sentence(f"{row_title(row, changes)}{mark}", row, section, changes)
+        for row in (*changed, *section.level(KIND))
+        if row.main.comparison and row.main.comparison.verdict is not Verdict.NONE
+    ]
+    others = [row for row in locks if row not in changed and _is_proven(row)]
+    others.sort(key=lambda row: (-abs(_difference(row)), row.name))
+    texts = [
+        f"{row_title(row, changes)} {signed_value_text(_difference(row), section.unit)}"
+        for row in others[:_MAX_LOCKS]
+    ]
+    rest = len(others) - len(texts)
+    if texts:
+        more = f"; {rest} more below" if rest else ""
+        text = f"Largest changes per {per}: {', '.join(texts)}: {proven_text(options)}{more}."
+        lines.append(text.replace("Largest", "Largest other" if changed else "Largest"))
+    return lines
+
+
+def _sentence(name: str, row: RowChange, section: SectionChange, changes: Comparison) -> str:
+    comparison = row.main.comparison
+    assert comparison is not None  # the caller has looked
+    base, new = (value_text(side.mean, section.unit) for side in (comparison.base, comparison.new))
+    values = f"{name}: {base} -> {new} per {changes.options.basis.name}"
+    options = changes.options.stats
+    if comparison.is_different:
+        return f"{values}, {size_text(comparison)}, {proven_text(options)}."
+    return f"{values}. {not_proven_text(options)}."
+
+
+def _is_proven(row: RowChange) -> bool:
+    return row.main.comparison is not None and row.main.comparison.is_different
+
+
+def _difference(row: RowChange) -> float:
+    return row.main.comparison.difference if row.main.comparison else 0.0
+
+
+def _judged(changes: Comparison) -> list[_Named]:
+    """Return the comparisons that are judged, by name: times, kinds, locks or else classes."""
+    named = [(time.metric.name, time) for time in changes.times]
+    for section in changes.sections:
+        rows: Sequence[RowChange] = section.level(LOCK) or section.level(CLASS)
+        named += [
+            (f"{row_title(row, changes)}{mode_mark(section, changes)}", row.main.comparison)
+            for row in (*section.level(KIND), *rows)
+            if row.main.comparison
+        ]
+    return named
+
+
+def _without_verdict(changes: Comparison) -> list[str]:
+    """Return a sentence for each reason why there is no verdict."""
+    judged = _judged(changes)
+    by_reason: dict[str, list[str]] = {}
+    for name, one in judged:
+        if one.verdict is Verdict.NONE:
+            by_reason.setdefault(one.reason, []).append(name)
+    lines = []
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - _MAX_LOCKS} more" if len(names) > _MAX_LOCKS else ""
+        about = "" if len(names) == len(judged) else f" on {', '.join(names[:_MAX_LOCKS])}{more}"
+        lines.append(f"No verdict{about}: {reason}.")
+    return lines
+
+
+def _power(changes: Comparison) -> list[str]:
+    """Return the change that these runs can show, of real or else of a kind; more runs for less."""
+    named = [(time.metric.name, time) for time in changes.times[:1]]
+    for section in [] if named else changes.sections[:1]:
+        named += [
+            (row_title(row, changes), row.main.comparison)
+            for row in section.level(KIND)[:1]
+            if row.main.comparison
+        ]
+    texts = [f"{name}: {power_sentence(one)}" for name, one in named if power_sentence(one)]
+    return [f"{'. '.join(texts)}."] if texts else []
