@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from pvprof.errors import OutputError, UsageError
+from pvprof.render.rendered import Rendered
 
 
 def check_output(path: str, force: bool) -> None:
@@ -86,6 +87,41 @@ def deliver(path: str, content: str | bytes, force: bool, is_quiet: bool) -> Non
     write(path, content, force)
     if path != "-" and not is_quiet:
         click.echo(f"pvprof: wrote {path}", err=True)
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether an output names a folder: it ends in a slash, or is a directory."""
+    return path.endswith("/") or (path != "-" and Path(path).is_dir())
+
+
+def check_folder(path: str, names: Iterable[str], force: bool) -> None:
+    """Refuse early a folder that `deliver_folder` would refuse after minutes of reading.
+
+    Raises:
+        OutputError: the folder cannot be made, or has a file of these names and `force` is false.
+    """
+    if not Path(path).is_dir():
+        check_output(path.rstrip("/"), force=False)
+        return
+    for name in names:
+        check_output(os.path.join(path, name), force)
+
+
+def deliver_folder(path: str, files: Mapping[str, Rendered], force: bool, is_quiet: bool) -> None:
+    """Write files into a folder, which is made if it is missing, and report them on stderr.
+
+    Raises:
+        OutputError: the folder cannot be made, or a file exists or cannot be written.
+    """
+    for name in files:
+        if (Path(path) / name).exists():
+            check_output(os.path.join(path, name), force)
+    try:
+        Path(path).mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error
+    for name, rendered in files.items():
+        deliver(os.path.join(path, name), rendered.content, force, is_quiet)
 
 
 def _umask() -> int:

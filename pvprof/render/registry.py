@@ -282,8 +282,14 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "html",
         (".html", ".htm"),
-        "one page: all of it, with the data",
-        {Subject.PAGE: Output(f"{_VIEWS}.html_page:build", f"{_RENDER}.html.page:render")},
+        "one page with all of it; that of a report has the data, too",
+        {
+            Subject.PAGE: Output(f"{_VIEWS}.html_page:build", f"{_RENDER}.html.page:render"),
+            Subject.COMPARISON: Output(
+                f"{_VIEWS}.documents.comparison_page:build",
+                f"{_RENDER}.html.comparison_page:render",
+            ),
+        },
         for_people=True,
     ),
     Format(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,12 +83,134 @@ def test_a_primitive_does_not_count_in_the_correction(written: Callable[[str], s
     assert smallest["p_adjusted"] == pytest.approx(len(classes) * smallest["p"])
 
 
-@pytest.mark.parametrize("name", ["terminal", "markdown", "json", "csv"])
+FORMATS = ("terminal", "markdown", "remarkup", "plain", "html", "json", "csv")
+FOR_PEOPLE = FORMATS[:5]
+
+
+def visible(text: str) -> str:
+    """Return the text of a page or a picture without its markup, styles and scripts."""
+    if "<html" not in text:
+        return text
+    page = re.sub(r"<(style|script|metadata)\b.*?</\1>", "", text, flags=re.S)
+    return html.unescape(re.sub(r"<[^>]+>", " ", page))
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_nothing_appears_or_vanishes(written: Callable[[str], str], name: str) -> None:
-    text = written(name)
-    assert "rwlock -> OBM" in text.replace("\\", "")
+    text = visible(written(name))
+    assert "rwlock -> OBM" in text
     said = re.sub(r'"(?:appeared|vanished)(?:_count)?": (?:\[\]|0)', "", text)
+    said = said.replace("- vanished", "")  # the legend of the picture
     assert not re.search("appear|vanish", said, re.I)
+
+
+def rows_of(text: str) -> list[str]:
+    """Return the rows of all tables, one line each, without indentation and bars."""
+    if "<html" not in text:
+        return [line.strip("|- ").replace("`", "") for line in text.splitlines()]
+    page = ET.fromstring(text.partition("<!DOCTYPE html>")[2])
+    return ["  ".join("".join(cell.itertext()).strip() for cell in row) for row in page.iter("tr")]
+
+
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_the_lock_has_one_row_that_is_proven(written: Callable[[str], str], name: str) -> None:
+    rows = [row for row in rows_of(written(name)) if re.match(f"{NAME} (?!\\(rw).*better", row)]
+    (row,) = rows
+    assert re.search(r"-6[5-8]\.\d% (±|\+-) \d\.\d%", row)
+    assert ("rwlock -> OBM" in row) == (name != "plain")  # 72 columns: only its family says it
+
+
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_the_conclusion_is_the_first_paragraph(written: Callable[[str], str], name: str) -> None:
+    text = " ".join(visible(written(name)).replace("+-", "±").split())
+    heading = "pvprof compare: stock (5 runs) -> patched (5 runs)"
+    before, _, after = text.partition("pmap pv list (rwlock -> OBM): ")
+    assert heading in before
+    assert "What" not in before
+    assert re.match(
+        r"\d{3} ms -> 3\d\d ms per run, 6[5-8]\.\d% ± \d\.\d% less \(better\), proven at 95.0%"
+        r" confidence\.",
+        after,
+    )
+    assert "real, user, sys: No difference proven at 95.0% confidence." in before
+
+
+@pytest.mark.parametrize("name", FOR_PEOPLE)
+def test_the_primitives_are_below_their_family(written: Callable[[str], str], name: str) -> None:
+    rows = [row for row in rows_of(written(name)) if re.match(r"pv list \(rwlock|of it: ", row)]
+    assert [re.split(r"  +| \|", row)[0] for row in rows][1:] == ["of it: rwlock", "of it: OBM"]
+    assert rows[0].startswith("pv list (rwlock ->")
+    assert "better" in rows[0]
+    assert "base only" in rows[1]
+    assert "new only" in rows[2]
+    assert not re.search("better|worse|proven", rows[1] + rows[2])
+
+
+def test_80_columns_have_name_values_change_and_verdict(
+    run: RunCommand, sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run("compare", *sides[0], "--vs", *sides[1]).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (row,) = [line for line in lines if line.startswith("pmap pv list  ") and "%" in line]
+    assert re.fullmatch(
+        r"pmap pv list  rwlock -> OBM +\d{3} ms +3\d\d ms +-6\d\.\d% ± \d\.\d%  better.*", row
+    )
+
+
+def test_values_for_people_have_three_digits(written: Callable[[str], str]) -> None:
+    for name in ("terminal", "markdown", "remarkup", "plain"):
+        values = re.findall(r"([\d,.]+) (?:s|ms|µs|us|ns)\b", written(name))
+        assert values
+        for value in values:
+            assert len(value.replace(",", "").replace(".", "").lstrip("0")) <= 3
+
+
+def test_a_folder_has_the_summary_in_each_form_and_the_picture(
+    run: RunCommand, sides: Sides
+) -> None:
+    words = ("compare", *sides[0], "--vs", *sides[1], "-o", "review/")
+    result = run(*words)
+    assert result.exit_code == 0, result.stderr
+    files = {path.name for path in Path("review").iterdir()}
+    summaries = {f"summary{suffix}" for suffix in (".md", ".remarkup", ".plain.txt", ".html")}
+    assert files == summaries | {"difference.svg"}
+    for name in files:
+        assert f"pvprof: wrote review/{name}" in result.stderr
+        assert "pmap pv list" in Path("review", name).read_text()
+    for suffix in (".md", ".remarkup", ".plain.txt"):
+        assert "difference.svg" in Path(f"review/summary{suffix}").read_text()
+    again = run(*words)
+    assert again.exit_code == 1
+    assert "already exists" in again.stderr
+    assert run(*words[:-1], "review", "--force").exit_code == 0
+    assert result.stdout == ""
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(
+    run: RunCommand, sides: Sides
+) -> None:
+    result = run("compare", *sides[0], "--vs", *sides[1], "-o", "no/such/")
+    assert result.exit_code == 1
+    assert "the directory no does not exist" in result.stderr
+    assert not Path("no").exists()
+
+
+def test_a_folder_has_a_picture_for_each_mode(run: RunCommand, sides: Sides) -> None:
+    both = [
+        [*runs, *write_side(Path("locks"), label, runs_of(9_000_000, seed), 21, mode="locks")]
+        for runs, label, seed in ((sides[0], "stock", 3), (sides[1], "patched", 4))
+    ]
+    assert run("compare", *both[0], "--vs", *both[1], "-o", "review/").exit_code == 0
+    pictures = {path.name for path in Path("review").glob("*.svg")}
+    assert pictures == {"difference-offcpu-ns.svg", "difference-locks-ns.svg"}
+
+
+def test_the_page_loads_nothing_and_is_well_formed(written: Callable[[str], str]) -> None:
+    text = written("html")
+    ET.fromstring(text.partition("<!DOCTYPE html>")[2])
+    assert "default-src 'none'" in html.unescape(text)
+    assert not re.search(r"(?:src|href)=\"(?!#)", text)
 
 
 def test_csv_names_the_change(written: Callable[[str], str]) -> None:

@@ -22,11 +22,13 @@ from pvprof.cli.destinations import (
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import takes
+from pvprof.cli.output import check_folder, deliver_folder, is_folder
 from pvprof.cli.progress import Progress
 from pvprof.cli.statistics_options import SidesGroup
 from pvprof.dataset.load_sides import read_sides
 from pvprof.errors import InputError, UsageError
 from pvprof.render.registry import Subject
+from pvprof.render.review import files_of, usual_names
 from pvprof.views.comparison import ComparisonOptions
 
 SUBJECTS = (Subject.COMPARISON,)
@@ -37,6 +39,7 @@ _EXAMPLES = """\
 Examples:
   pvprof compare stock/ --vs patched/
   pvprof compare s1.pvprof s2.pvprof s3.pvprof --vs p1.pvprof p2.pvprof p3.pvprof
+  pvprof compare stock/ --vs patched/ -o review/
   pvprof compare runs/*.pvprof --base stock -o review.md -o review.svg
   pvprof compare stock/ --vs patched/ --work builds=3:5 -o change.folded"""
 
@@ -67,18 +70,43 @@ def command(inputs: InputGroup, sides: SidesGroup, outputs: OutputsGroup) -> Non
     base, those after it the new side; without --vs the two labels in the manifests make the sides.
     A directory made by pvprof record --repeat is the same as its runs. Nothing is called different
     with fewer than three runs a side.
+
+    -o DIRECTORY/ writes everything that a review needs: the summary for Phabricator, for GitHub and
+    for mail, flame graphs of the difference, and a page with all of it.
     """
-    destinations = outputs.destinations()
+    folders, destinations = _outputs(outputs)
     comparison = _compare(inputs, sides)
     options = ComparisonOptions(sides.top, sides.measure, sides.mode)
     results = [
         Result.of(target, comparison, replace(options, pictures=_pictures(target, destinations)))
         for target in destinations
     ]
+    reviews = {folder: files_of(comparison, options) for folder in folders}
     for result in results:
         result.write(outputs.force, inputs.quiet)
+    for folder, files in reviews.items():
+        deliver_folder(folder, files, outputs.force, inputs.quiet)
     if not any(destination.is_shown for destination in destinations):
         say((*comparison.caveats, *comparison.problems), inputs.quiet)
+
+
+def _outputs(outputs: OutputsGroup) -> tuple[list[str], list[Destination]]:
+    """Return the folders and the files to write.
+
+    Raises:
+        UsageError: as `OutputsGroup.destinations`, or a format is given for a folder.
+        OutputError: something exists, or cannot be written.
+    """
+    folders = [path for path in outputs.outputs if is_folder(path)]
+    if folders and outputs.format_name:
+        raise UsageError(
+            f"{folders[0]}: a folder has the summary in every format", "leave --format out"
+        )
+    files = tuple(path for path in outputs.outputs if not is_folder(path))
+    destinations = replace(outputs, outputs=files).destinations() if files or not folders else []
+    for folder in folders:
+        check_folder(folder, usual_names(), outputs.force)
+    return folders, destinations
 
 
 def _compare(inputs: InputGroup, sides: SidesGroup) -> Comparison:

@@ -11,17 +11,12 @@ control characters are made visible before that.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
-from pvprof.model.stacks import show_controls
 from pvprof.render.html.bars import figures, headline
 from pvprof.render.html.facts import common_facts, recording_facts, warnings
 from pvprof.render.html.tables import lock_table
+from pvprof.render.html.template import policy_of, resource, safe, template
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg import flamegraph, heat_map
 from pvprof.render.svg.element import SvgElement
@@ -34,10 +29,6 @@ from pvprof.views.tables.details import DETAILS, detail_tables, sentences
 from pvprof.views.tables.overhead import overhead_notes
 from pvprof.views.tables.report import aside_table, heading, summary
 from pvprof.views.tables.table import TableOptions
-
-if TYPE_CHECKING:
-    import jinja2
-    from markupsafe import Markup
 
 _NO_ELEMENT = SvgElement("", "", "", "")
 _MAX_UNCUT_STACKS = 2000
@@ -59,22 +50,22 @@ def render(page: HtmlPageView) -> Rendered:
     pictures = _flame_graphs(page.graphs)
     # All flame graphs have the same style and script: one copy serves all of them.
     flame = pictures[-1] if pictures else _NO_ELEMENT
-    page_script = flamegraph.joined(flamegraph.resource("shortcuts.js"), _resource("html.js"))
+    page_script = flamegraph.joined(flamegraph.resource("shortcuts.js"), resource("html.js"))
     colours = _colours(page.graphs)
     heat_maps = _heat_maps(page)
     heat = heat_maps[-1] if heat_maps else _NO_ELEMENT
-    text = _template().render(
+    text = template("html.jinja").render(
         title=heading(report),
         version=report.version,
-        policy=_policy([_EARLY_SCRIPT, page_script, flame.script, heat.script]),
-        early_script=_safe(_EARLY_SCRIPT),
-        style=_safe(_resource("html.css")),
-        script=_safe(page_script),
-        flame_style=_safe(flame.style),
-        flame_script=_safe(flame.script),
-        heat_maps=[_safe(one.markup) for one in heat_maps],
-        heat_style=_safe(heat.style),
-        heat_script=_safe(heat.script),
+        policy=policy_of([_EARLY_SCRIPT, page_script, flame.script, heat.script]),
+        early_script=safe(_EARLY_SCRIPT),
+        style=safe(resource("html.css")),
+        script=safe(page_script),
+        flame_style=safe(flame.style),
+        flame_script=safe(flame.script),
+        heat_maps=[safe(one.markup) for one in heat_maps],
+        heat_style=safe(heat.style),
+        heat_script=safe(heat.script),
         is_empty=report.is_empty,
         table_title=_TABLE_TITLES[report.sections[0].unit] if report.sections else "",
         warnings=warnings(
@@ -97,13 +88,13 @@ def render(page: HtmlPageView) -> Rendered:
         ],
         top=page.top,
         graphs=[
-            (graph, _safe(picture.markup))
+            (graph, safe(picture.markup))
             for graph, picture in zip(page.graphs, pictures, strict=True)
         ],
         figures=figures(page.distributions, report),
         recordings=[recording_facts(name, manifest) for name, manifest in page.recordings],
         facts=common_facts(report),
-        data=_safe(page.data),
+        data=safe(page.data),
     )
     return Rendered(text)
 
@@ -140,48 +131,3 @@ def _colours(graphs: Sequence[Graph]) -> dict[str, str]:
             for colour, text in paint((), graph.folded, "cause").legend:
                 colours.setdefault(text, colour)
     return colours
-
-
-def _policy(scripts: Iterable[str]) -> str:
-    """Return the Content-Security-Policy: nothing is loaded, and only these scripts run."""
-    hashes = [
-        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-        for text in scripts
-        if text
-    ]
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline';"
-        " base-uri 'none'; form-action 'none'"
-    )
-
-
-def _safe(text: str) -> Markup:
-    """Mark text as markup: it has no text of a recording, or only escaped text."""
-    from markupsafe import Markup  # noqa: PLC0415 (comes with Jinja2: only HTML needs it)
-
-    return Markup(text)
-
-
-@cache
-def _template() -> jinja2.Template:
-    import jinja2  # noqa: PLC0415 (0.1 s to import: only HTML needs it)
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_visible,
-    )
-    return environment.from_string(_resource("html.jinja"))
-
-
-def _visible(value: object) -> object:
-    """Return a value of the template, with visible control characters if it is a text."""
-    return show_controls(value) if type(value) is str else value  # else a number, or Markup
-
-
-def _resource(name: str) -> str:
-    return files("pvprof.render.html").joinpath(name).read_text(encoding="utf-8")

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pvprof.analysis.stacks.diff_layout import DiffLayout
     from pvprof.analysis.stacks.fold import Folded
     from pvprof.render.svg.canvas import AnyBox
+    from pvprof.render.svg.element import SvgElement
     from pvprof.units import Unit
 
 CHANGE_COLOURS = (
@@ -82,6 +83,15 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
     """Return the same as an element for an HTML page; see `flamegraph.render_inline`.
 
     Raises:
+        UsageError: as `diff_element`.
+    """
+    return diff_element(base, new, options, prefix).text
+
+
+def diff_element(base: Folded, new: Folded, options: DiffOptions, prefix: str) -> SvgElement:
+    """Return the picture as an element; `prefix` distinguishes the pictures of a page.
+
+    Raises:
         UsageError: as `render_diff`, or the prefix is not valid.
     """
     options.graph.check()
@@ -94,7 +104,7 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
         for view in ("normal", "reversed")
     }
     if not profile.stacks:
-        return document(options.graph, prefix, empty_sheet(options.graph), None).text
+        return document(options.graph, prefix, empty_sheet(options.graph), None)
     legend = _legend(options.threshold)
     names = Names()
     data = common_data(options.graph, profile.unit, legend) | {
@@ -121,7 +131,7 @@ def render_diff_inline(base: Folded, new: Folded, options: DiffOptions, prefix: 
     if layout.total:
         _draw(sheet, layout, profile.unit, options)
     sheet.notes(options.graph.notes)
-    return document(options.graph, prefix, sheet, data).text
+    return document(options.graph, prefix, sheet, data)
 
 
 def change_words(base: int, new: int, unit: Unit) -> str:
