@@ -152,7 +152,7 @@ def test_options_that_do_not_apply_are_an_error(run: RunCommand, options: list[s
 
 def test_no_single_waits_is_an_error(run: RunCommand) -> None:
     result = run("flamegraph", "-", "--format", "chrome-trace", stdin=NOTHING_WAITED.encode())
-    assert "none were recorded" in assert_is_error(result)
+    assert "none were recorded" in assert_is_error(result, 2)
 
 
 def test_overlapping_waits_of_a_thread_are_cut_and_counted() -> None:
