@@ -122,6 +122,17 @@ def test_the_readme_names_the_kernels_that_ran() -> None:
     assert set(re.findall(r"\d+\.\d+", sentence)) == ran != set()
 
 
+def test_the_page_of_other_tools_cites_what_was_measured() -> None:
+    cited = (TOP / "docs/other-tools.md").read_text()
+    measured = (TOP / "docs/freebsd.md").read_text()
+    for tool, pattern in (
+        ("lockstat", r"within ([\d.]+ %)"),
+        ("LOCK_PROFILING", r"([\d.]+ to [\d.]+ %) above"),
+    ):
+        (number,) = set(re.findall(pattern, cited))
+        assert re.findall(pattern, measured) == [number], tool
+
+
 def test_the_readme_is_read_in_two_minutes() -> None:
     text = re.sub(r"```.*?```", "", (TOP / "README.md").read_text(), flags=re.S)
     assert len(re.sub(r"\]\([^)]*\)", "]", text).split()) <= 600
