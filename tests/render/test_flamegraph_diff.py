@@ -57,11 +57,11 @@ def test_labels_mark_frames_of_one_profile_only() -> None:
 
 def test_the_picture_states_the_scale() -> None:
     plain = " ".join(texts_of(parse(render_diff(BASE, AFTER, OPTIONS)), "subtitle"))
-    assert "base: stock; new: obm. values as recorded, not scaled." in plain
+    assert "Base: stock; new: obm. Values as recorded, not scaled." in plain
     scale = WorkScale("builds", Fraction(2), Fraction(3))
     text = render_diff(BASE, AFTER, replace(OPTIONS, scale=scale))
     words = " ".join(texts_of(parse(text), "subtitle"))
-    assert "the base (2 builds) is scaled by 1.5 to the 3 builds of the new profile" in words
+    assert "The base (2 builds) is scaled by 1.5 to the 3 builds of the new profile" in words
     assert "base 600.0 ms, new 100.0 ms" in dict(map(title_of, frames_in(parse(text))))["pv list"]
 
 

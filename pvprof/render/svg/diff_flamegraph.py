@@ -194,17 +194,17 @@ def _values(box: AnyBox) -> tuple[Sequence[int], Sequence[int]]:
 def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) -> str:
     """Return the sides, how they were scaled, and the change of the whole."""
     parts = [options.graph.subtitle] if options.graph.subtitle else []
-    parts.append(f"base: {options.base_name}; new: {options.new_name}")
+    parts.append(f"Base: {options.base_name}; new: {options.new_name}")
     if options.scale is None:
-        parts.append("values as recorded, not scaled")
+        parts.append("Values as recorded, not scaled")
     else:
         scale = options.scale
         base, new = (f"{format_amount(amount)} {scale.unit}" for amount in (scale.base, scale.new))
         parts.append(
-            f"the base ({base}) is scaled by {format_amount(scale.new / scale.base)}"
+            f"The base ({base}) is scaled by {format_amount(scale.new / scale.base)}"
             f" to the {new} of the new profile"
         )
-    parts.append(f"all: {change_words(layout.base, layout.new, profile.unit)}")
+    parts.append(f"All: {change_words(layout.base, layout.new, profile.unit)}")
     return ". ".join(parts)
 
 
