@@ -91,16 +91,28 @@ def build(sides: tuple[Classified, Classified], options: DifferenceOptions) -> D
     base_folded, new_folded = _fold_both(sides, options.stacks)
     base = account_of(sides[0], base_folded, options.stacks)
     new = account_of(sides[1], new_folded, options.stacks)
+    base_name, new_name = _names(sides, (base.name, new.name))
     caveats = unnamed_addresses(base_folded, new_folded)
     notes = (("Base", _indented(base.notes)), ("New", _indented(new.notes)), *_caveats(caveats))
     look = replace(
         options.diff.graph,
-        title=options.diff.graph.title or f"{new.measured}: {base.name} → {new.name}",
+        title=options.diff.graph.title or f"{new.measured}: {base_name} → {new_name}",
         subtitle=_subtitle(base, new),
         notes=notes,
     )
-    diff = replace(options.diff, graph=look, base_name=base.name, new_name=new.name)
+    diff = replace(options.diff, graph=look, base_name=base_name, new_name=new_name)
     return DiffFlameGraphView(base_folded, new_folded, diff, caveats)
+
+
+def _names(sides: tuple[Classified, Classified], names: tuple[str, str]) -> tuple[str, str]:
+    """Return the names of the sides, with their labels before names that are equal."""
+    labels = [
+        ", ".join(dict.fromkeys(one.label for one in side.dataset.manifests if one.label))
+        for side in sides
+    ]
+    if names[0] != names[1] or not all(labels) or labels[0] == labels[1]:
+        return names
+    return f"{labels[0]} {names[0]}", f"{labels[1]} {names[1]}"
 
 
 def _fold_both(sides: tuple[Classified, Classified], options: StackOptions) -> tuple[Folded, ...]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from conftest import RECORDINGS
+from conftest import FIXTURES, RECORDINGS
 from helpers.command_line import NOTHING_WAITED, RunCommand
 from helpers.flamegraph_file import (
     HOSTILE,
@@ -155,6 +155,16 @@ def test_the_command_warns_of_addresses_that_only_one_side_has(run: RunCommand) 
     assert words in result.stderr
     assert words in " ".join(" ".join(parse(result.stdout).itertext()).split())
     assert words not in run("flamegraph", "--diff", both[0], both[0]).stderr
+
+
+def test_recordings_of_one_name_are_told_apart_by_their_labels(run: RunCommand) -> None:
+    both = [
+        FIXTURES / "example-lock-patch" / side / "offcpu-5.pvprof" for side in ("rwlock", "obm")
+    ]
+    root = parse(run("flamegraph", "--diff", *both).stdout)
+    assert texts_of(root, "title") == ["Off-CPU and lock time: rwlock offcpu-5 → obm offcpu-5"]
+    same = parse(run("flamegraph", "--diff", both[0], both[0]).stdout)
+    assert texts_of(same, "title") == ["Off-CPU and lock time: offcpu-5 → offcpu-5"]
 
 
 @pytest.mark.parametrize(
