@@ -129,7 +129,7 @@ def _fold_both(sides: tuple[Classified, Classified], options: StackOptions) -> t
     paired = pair([measured[0].kept], [measured[1].kept], sides[0].rules)
     return tuple(
         fold_parts(groups, one.unit, options.fold, one.kept, one.rules)
-        for one, (groups,) in zip(measured, paired, strict=True)
+        for one, (groups,) in zip(measured, (paired.base, paired.new), strict=True)
     )
 
 

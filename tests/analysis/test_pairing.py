@@ -25,8 +25,8 @@ def part(stacks: Mapping[str, int], **fields: str) -> Part:
 
 
 def folded(base: list[Part], new: list[Part]) -> tuple[dict[str, int], dict[str, int]]:
-    sides = pair([base], [new], RULES)
-    both: list[Folded] = [fold(runs[0], "ns", FoldOptions()) for runs in sides]
+    paired = pair([base], [new], RULES)
+    both: list[Folded] = [fold(runs[0], "ns", FoldOptions()) for runs in (paired.base, paired.new)]
     return dict(both[0].rows), dict(both[1].rows)
 
 
@@ -55,6 +55,7 @@ def test_a_stack_that_lost_its_inner_frames_is_paired_with_those_that_continue_i
             {"trap;vm_fault;pv list": 5},
             {"trap;vm_fault;pv list": 7, "trap;vm_faulty;pv list": 2},
         )
+        assert pair([[base]], [[new]], RULES).shortened == (0, 7)
 
 
 def test_a_stack_that_both_sides_lost_frames_of_hides_no_others() -> None:

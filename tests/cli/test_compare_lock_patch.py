@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import json
 import random
@@ -211,6 +213,12 @@ def test_the_page_loads_nothing_and_is_well_formed(written: Callable[[str], str]
     ET.fromstring(text.partition("<!DOCTYPE html>")[2])
     assert "default-src 'none'" in html.unescape(text)
     assert not re.search(r"(?:src|href)=\"(?!#)", text)
+    page = ET.fromstring(text.partition("<!DOCTYPE html>")[2])
+    scripts = [element.text or "" for element in page.iter() if element.tag.endswith("script")]
+    assert scripts
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in html.unescape(text)
 
 
 def test_csv_names_the_change(written: Callable[[str], str]) -> None:
@@ -239,11 +247,14 @@ def test_the_diff_of_two_recordings_has_the_stacks_as_one(run: RunCommand, sides
 def test_a_recording_that_lost_inner_frames_is_compared_by_name(run: RunCommand) -> None:
     words = ("compare", RECORDINGS / "seed-offcpu.out", "--vs", RECORDINGS / "stock-offcpu.out")
     result = run(*words, "--symbols", SYMBOLS, "--format", "json", "-o", "-")
-    (section,) = json.loads(result.stdout)["sections"]
+    document = json.loads(result.stdout)
+    (section,) = document["sections"]
     (lock,) = [row for row in section["rows"] if row["name"] == NAME]
     assert (lock["class"], lock["presence"], lock["identity_change"]) == ("pv list", "both", "")
     for paths in (section["appeared"], section["vanished"]):
         assert not [path for path in paths if path["frames"][-1] == NAME]
+    (note,) = [one for one in document["caveats"] if one["kind"] == "lost-frames"]
+    assert re.match(r"0.0% of the base and \d\d\.\d% of the new side", note["text"])
 
 
 def test_no_interval_of_an_amount_passes_minus_100_percent(run: RunCommand, sides: Sides) -> None:

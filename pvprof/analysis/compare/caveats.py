@@ -123,6 +123,25 @@ def unnamed_addresses(base: Folded, new: Folded) -> tuple[Problem, ...]:
     return (Problem("unnamed-addresses", text, severity="note"),)
 
 
+def lost_frames(sides: tuple[Folded, Folded], shortened: tuple[int, int]) -> tuple[Problem, ...]:
+    """Return a note if stacks are compared without frames that only one side recorded.
+
+    Args:
+        sides: the stacks of the base and of the new side.
+        shortened: the value of those that end further out than they were recorded.
+    """
+    if not any(shortened):
+        return ()
+    base, new = (
+        format_share(value, side.total) for value, side in zip(shortened, sides, strict=True)
+    )
+    text = (
+        f"{base} of the base and {new} of the new side are in stacks whose innermost frames the "
+        "other side lost: both are compared by the innermost caller that both have"
+    )
+    return (Problem("lost-frames", text, severity="note"),)
+
+
 def _unnamed_in(side: Folded) -> dict[Stack, set[str]]:
     """Map each stack with kernel addresses without a name to these addresses."""
     addresses: dict[Stack, set[str]] = {}

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pvprof import __version__
 from pvprof.analysis.compare.basis import Basis
-from pvprof.analysis.compare.caveats import find_caveats, unnamed_addresses
+from pvprof.analysis.compare.caveats import find_caveats, lost_frames, unnamed_addresses
 from pvprof.analysis.compare.code_changes import (
     PathChanges,
     add_folded,
@@ -64,7 +64,9 @@ class SectionChange:
         paths: the call paths that changed.
         aside: what the filters removed.
         base_amounts, new_amounts: for each run, what its values were divided by.
-        base_folded, new_folded: the stacks of all runs of each side.
+        base_folded, new_folded: the stacks of all runs of each side, paired.
+        shortened: for each side the value of its stacks that end further out than recorded,
+            because the other side lost its innermost frames.
     """
 
     mode: str
@@ -76,6 +78,7 @@ class SectionChange:
     new_amounts: tuple[Fraction, ...]
     base_folded: Folded
     new_folded: Folded
+    shortened: tuple[int, int] = (0, 0)
 
     def level(self, name: str) -> tuple[RowChange, ...]:
         """Return the rows of one level."""
@@ -192,7 +195,8 @@ def compare(
         sections = [_common(section, options) for section in sections]
     else:
         for section in sections:
-            caveats += unnamed_addresses(section.base_folded, section.new_folded)
+            both = section.base_folded, section.new_folded
+            caveats += (*lost_frames(both, section.shortened), *unnamed_addresses(*both))
     return Comparison(
         base, new, options, rules.kinds, caveats, times, tuple(sections), tuple(problems)
     )
@@ -306,7 +310,7 @@ def _section(
         unit, len(sides.base), (*base_amounts, *new_amounts), options.basis, options.stats
     )
     sections = [run.section(unit) for run in sides.all]
-    folded_runs, reasons = _fold_all(sides, unit, rules, options)
+    folded_runs, reasons, shortened = _fold_all(sides, unit, rules, options)
     folded_unit = folded_runs[0].unit
     base_folded = add_folded(folded_runs[: len(sides.base)], folded_unit)
     new_folded = add_folded(folded_runs[len(sides.base) :], folded_unit)
@@ -339,21 +343,25 @@ def _section(
         new_amounts=new_amounts,
         base_folded=base_folded,
         new_folded=new_folded,
+        shortened=shortened,
     )
 
 
 def _fold_all(
     sides: _Sides, unit: Unit, rules: Matcher, options: CompareOptions
-) -> tuple[list[Folded], frozenset[Frame]]:
-    """Return the folded stacks of each run, paired, and the frames that are no functions."""
+) -> tuple[list[Folded], frozenset[Frame], tuple[int, int]]:
+    """Return the folded stacks of each run, the frames that are no functions, and two values.
+
+    The values are those of each side's stacks that pairing has shortened.
+    """
     kept = [run.classified.measurement(unit).kept if run.section(unit) else () for run in sides.all]
     base_runs = len(sides.base)
     paired = pair(kept[:base_runs], kept[base_runs:], rules)
     folded_runs = []
     reasons: set[Frame] = set()
-    for parts, groups in zip(kept, (*paired[0], *paired[1]), strict=True):
+    for parts, groups in zip(kept, (*paired.base, *paired.new), strict=True):
         folded = fold(groups, unit, options.fold, (part.verdict.kind for part in parts))
         reasons |= folded.reasons
         reasons |= {clean_frame(key.execname) for key, _ in groups if key.execname}
         folded_runs.append(folded)
-    return folded_runs, frozenset(reasons)
+    return folded_runs, frozenset(reasons), paired.shortened

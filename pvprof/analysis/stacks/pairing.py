@@ -18,6 +18,7 @@ side that continue it: these end at the same caller then, since more is not know
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from pvprof.analysis.stacks.fold import Group
 from pvprof.classify.filters import Part
@@ -36,8 +37,23 @@ _Cuts = dict[_Lock, set[Stack]]
 """For each lock the stacks whose innermost frames were lost, as far as they are known."""
 
 
-def pair(base: Runs, new: Runs, rules: Matcher) -> tuple[list[list[Group]], list[list[Group]]]:
-    """Return for each run of each side (key, stacks) of each part, the stacks paired.
+@dataclass(frozen=True, slots=True)
+class PairedStacks:
+    """The stacks of two sides, paired.
+
+    Attributes:
+        base, new: for each run of a side (key, stacks) of each part.
+        shortened: for each side the value of stacks that end further out than they were recorded,
+            because the other side lost its innermost frames.
+    """
+
+    base: list[list[Group]]
+    new: list[list[Group]]
+    shortened: tuple[int, int]
+
+
+def pair(base: Runs, new: Runs, rules: Matcher) -> PairedStacks:
+    """Return the stacks of both sides, paired; all weights stay.
 
     Args:
         base: the runs of the base.
@@ -49,19 +65,24 @@ def pair(base: Runs, new: Runs, rules: Matcher) -> tuple[list[list[Group]], list
     one_sided = _differences(cuts[0], cuts[1])
     mechanisms = [_mechanisms(runs) for runs in sides]
     alike = {name for name, found in mechanisms[0].items() if mechanisms[1].get(name) == found}
-    paired = [
-        [
-            [
-                (_common_key(part.key, alike), _stacks(part, one_sided, rules))
-                if _is_named_wait(part.key)
-                else (part.key, part.stacks)
-                for part in parts
-            ]
-            for parts in runs
-        ]
-        for runs in sides
-    ]
-    return paired[0], paired[1]
+    paired: list[list[list[Group]]] = []
+    shortened = []
+    for runs in sides:
+        groups_of_runs: list[list[Group]] = []
+        value = 0
+        for parts in runs:
+            groups: list[Group] = []
+            for part in parts:
+                if not _is_named_wait(part.key):
+                    groups.append((part.key, part.stacks))
+                    continue
+                stacks, moved = _stacks(part, one_sided, rules)
+                groups.append((_common_key(part.key, alike), stacks))
+                value += moved
+            groups_of_runs.append(groups)
+        paired.append(groups_of_runs)
+        shortened.append(value)
+    return PairedStacks(paired[0], paired[1], (shortened[0], shortened[1]))
 
 
 def callers_of(stack: Stack, rules: Matcher) -> tuple[Stack, bool]:
@@ -108,15 +129,18 @@ def _differences(one: _Cuts, other: _Cuts) -> _Cuts:
     return {lock: one.get(lock, set()) ^ other.get(lock, set()) for lock in {*one, *other}}
 
 
-def _stacks(part: Part, cuts: _Cuts, rules: Matcher) -> dict[Stack, Weight]:
+def _stacks(part: Part, cuts: _Cuts, rules: Matcher) -> tuple[dict[Stack, Weight], int]:
+    """Return the paired stacks of a part, and the value of those that end further out."""
     cut = cuts.get(_lock_of(part.key), set())
+    moved = 0
     paired: dict[Stack, Weight] = {}
     for stack, weight in part.stacks.items():
         callers, _ = callers_of(stack, rules)
         common = _outer(callers, cut) if cut else callers
+        moved += weight.value if common != callers else 0
         known = paired.get(common)
         paired[common] = weight if known is None else known.plus(weight)
-    return paired
+    return paired, moved
 
 
 def _outer(callers: Stack, cut: set[Stack]) -> Stack:

@@ -14,6 +14,7 @@ from pvprof.model.stacks import show_controls
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, Verdict, power_sentence
 from pvprof.stats.study import Study, StudySection
 from pvprof.views.verdicts.words import (
+    change_text,
     not_proven_text,
     proven_text,
     signed_value_text,
@@ -31,7 +32,7 @@ def conclusion(changes: Comparison) -> list[str]:
     lines = _verdicts([(time.metric.name, time) for time in changes.times], options)
     for section in changes.sections:
         lines += _section(section, changes)
-    lines += _without_verdict(changes)
+    lines += _without_verdict(_judged(changes))
     lines += _power(changes)
     return [show_controls(line) for line in _confidence_once(lines, options)]
 
@@ -48,9 +49,7 @@ def study_conclusion(study: Study) -> list[str]:
             if row.series.name == name and row.comparison
         ]
         texts = _verdicts(named, study.options.compare)
-        texts += [
-            f"{metric}: {one.reason}." for metric, one in named if one.verdict is Verdict.NONE
-        ]
+        texts += _without_verdict(named)
         texts += [
             f"{metric}: {power_sentence(one)}." for metric, one in named[:1] if power_sentence(one)
         ]
@@ -91,13 +90,14 @@ def metric_name(section: StudySection, study: Study) -> str:
 
 
 def _verdicts(named: Iterable[_Named], options: SeriesOptions) -> list[str]:
-    """Return one sentence on all that is proven, and one on all that is not."""
+    """Return one sentence each on what is proven, what is not, and what has no verdict."""
     named = list(named)
     proven = [f"{name} {size_text(one)}" for name, one in named if one.is_different]
     unproven = [name for name, one in named if one.verdict is Verdict.UNPROVEN]
+    others = [f"{name} {change_text(one)}" for name, one in named if one.verdict is Verdict.NONE]
     lines = [f"{', '.join(proven)}: {proven_text(options)}."] if proven else []
     lines += [f"{', '.join(unproven)}: {not_proven_text(options)}."] if unproven else []
-    return lines
+    return [*lines, *([f"{', '.join(others)}: no verdict."] if others else [])]
 
 
 def _section(section: SectionChange, changes: Comparison) -> list[str]:
@@ -110,7 +110,7 @@ def _section(section: SectionChange, changes: Comparison) -> list[str]:
     lines = [
         _sentence(f"{row_title(row, changes)}{mark}", row, section, changes)
         for row in (*changed, *section.level(KIND))
-        if row.main.comparison and row.main.comparison.verdict is not Verdict.NONE
+        if row.main.comparison
     ]
     others = [row for row in locks if row not in changed and _is_proven(row)]
     others.sort(key=lambda row: (-abs(_difference(row)), row.name))
@@ -134,6 +134,8 @@ def _sentence(name: str, row: RowChange, section: SectionChange, changes: Compar
     options = changes.options.stats
     if comparison.is_different:
         return f"{values}, {size_text(comparison)}, {proven_text(options)}."
+    if comparison.verdict is Verdict.NONE:
+        return f"{values}, {change_text(comparison)}: no verdict."
     return f"{values}. {not_proven_text(options)}."
 
 
@@ -158,9 +160,8 @@ def _judged(changes: Comparison) -> list[_Named]:
     return named
 
 
-def _without_verdict(changes: Comparison) -> list[str]:
+def _without_verdict(judged: Sequence[_Named]) -> list[str]:
     """Return a sentence for each reason why there is no verdict."""
-    judged = _judged(changes)
     by_reason: dict[str, list[str]] = {}
     for name, one in judged:
         if one.verdict is Verdict.NONE:

@@ -96,6 +96,8 @@ def change_text(comparison: SeriesComparison) -> str:
 
 def size_text(comparison: SeriesComparison) -> str:
     """Return the change in words: ``13.7% ± 5.8% less (better)``."""
+    if not comparison.difference:
+        return "unchanged"
     half, ends = _interval_texts(comparison)
     size = ""
     if comparison.percent is not None:
