@@ -39,7 +39,7 @@ def _run() -> int:
     try:
         from pvprof.cli import cli  # noqa: PLC0415 (an interrupt during the import is caught, too)
 
-        cli()
+        cli(prog_name="pvprof")  # also for python -m pvprof
     except KeyboardInterrupt:
         return 130
     except OSError as error:  # click's own writing: --help onto a full disk

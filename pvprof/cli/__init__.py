@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from pvprof import __version__
+from pvprof.cli.guidance.suggestions import SuggestingGroup
 from pvprof.errors import PvprofError
 
 COMMANDS = {
@@ -30,10 +31,17 @@ COMMANDS = {
     "stats": "Repeated runs: summaries, differences, verdicts.",
     "script": "Print a D program, or a recorder to carry to a target.",
     "patch": "Kernel patches: list, show, check, apply, revert.",
+    "help": "Show the help of a command.",
+    "completion": "Print a script that completes pvprof's words in a shell.",
+}
+_MODULES = {
+    "import": "commands.import_",  # a keyword cannot name a module
+    "help": "guidance.help",
+    "completion": "guidance.completion",
 }
 
 
-class _Commands(click.Group):
+class _Commands(SuggestingGroup):
     """The commands, each imported from the module of its name when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,8 +50,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = "import_" if cmd_name == "import" else cmd_name  # a keyword cannot name a module
-        command = importlib.import_module(f"pvprof.cli.commands.{module}").command
+        module = _MODULES.get(cmd_name, f"commands.{cmd_name}")
+        command = importlib.import_module(f"pvprof.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -77,6 +85,7 @@ class _Commands(click.Group):
 
 
 @click.group(
+    "pvprof",
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: pvprof report build.out -o build.md -o build.svg",

@@ -14,8 +14,11 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import click
 
+from pvprof.cli.guidance.headings import HelpHeading
+from pvprof.cli.guidance.values import FileName
 from pvprof.cli.option_groups import option, option_group
 from pvprof.cli.output import check_output, check_outputs, deliver, write
+from pvprof.errors import OutputError
 from pvprof.model.problems import Problem
 from pvprof.render.registry import Format, Output, Subject, format_of, formats_for
 from pvprof.render.rendered import Rendered
@@ -40,6 +43,16 @@ class Destination:
     def is_shown(self) -> bool:
         """Tell whether the result is drawn on a terminal, rather than written as a text."""
         return self.path == "-" and bool(self.output.drawer)
+
+    def check_terminal(self) -> None:
+        """Refuse to write onto a terminal what only another program shows.
+
+        Raises:
+            OutputError: stdout is a terminal, and the format is none for reading.
+        """
+        if self.path == "-" and self.format.is_for_files and sys.stdout.isatty():
+            message = f"refusing to write {self.format.name} to a terminal"
+            raise OutputError(message, f"-o x{self.format.suffixes[0]}, or | into a program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +105,19 @@ def _show(output: Output, view: Any) -> None:
 class OutputGroup:
     """The output of a command that writes one result; make it with `output_group`."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.OUTPUT
     subjects: ClassVar[tuple[Subject, ...]] = ()
 
     format_name: str | None = None
     output: str = option(
-        "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout."
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=FileName(),
+        default="-",
+        help="Write to FILE, in the format of its suffix.  [default: -, stdout]",
     )
-    force: bool = option("-f", "--force", is_flag=True, help="Overwrite files.")
+    force: bool = option("-f", "--force", is_flag=True, help="Overwrite files that exist.")
 
     def destination(self, default: str, any_suffix: bool = False) -> Destination:
         """Return the destination of the result.
@@ -109,35 +128,38 @@ class OutputGroup:
 
         Raises:
             UsageError: no format has that name or suffix.
-        OutputError: the format needs a package that is not installed.
+            OutputError: the format needs a package that is not installed.
         """
         return _destination(self.output, self.format_name, self.subjects, default, any_suffix)
 
-    def check(self) -> None:
+    def check(self, destination: Destination) -> None:
         """Refuse an output that cannot be written, before minutes of reading.
 
         Raises:
-            OutputError: the file exists, or cannot be written.
+            OutputError: the file exists, or cannot be written, or a terminal cannot show it.
         """
         check_output(self.output, self.force)
+        destination.check_terminal()
 
 
 @option_group
 class OutputsGroup:
     """The outputs of a command that writes several files; make it with `outputs_group`."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.OUTPUT
     subjects: ClassVar[tuple[Subject, ...]] = ()
 
     outputs: tuple[str, ...] = option(
         "-o",
         "--output",
         metavar="FILE",
+        type=FileName(),
         multiple=True,
         help="Write this file, in the format of its suffix (listed below); repeatable; - is"
         " stdout. Without -o: tables on stdout.",
     )
     format_name: str | None = None
-    force: bool = option("-f", "--force", is_flag=True, help="Overwrite files.")
+    force: bool = option("-f", "--force", is_flag=True, help="Overwrite files that exist.")
 
     def destinations(self) -> list[Destination]:
         """Return the destinations of the results; without ``-o``, tables on stdout.
@@ -151,17 +173,21 @@ class OutputsGroup:
             for path in self.outputs or ("-",)
         ]
         check_outputs([destination.path for destination in destinations], self.force)
+        for destination in destinations:
+            destination.check_terminal()
         return destinations
 
 
 def output_group(*subjects: Subject) -> type[OutputGroup]:
     """Return the group of a command that writes one of these subjects."""
-    return _with_formats(OutputGroup, subjects, "Format, whatever the suffix.")
+    return _with_formats(OutputGroup, subjects, "Write this format, whatever the suffix.")
 
 
 def outputs_group(*subjects: Subject) -> type[OutputsGroup]:
     """Return the group of a command that writes several of these subjects."""
-    return _with_formats(OutputsGroup, subjects, "Format of every -o.")
+    return _with_formats(
+        OutputsGroup, subjects, "Write this format to every -o, whatever its suffix."
+    )
 
 
 def _with_formats(

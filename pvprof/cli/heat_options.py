@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import click
 
 from pvprof.analysis.waits.heat_map import MAX_ROWS, ROWS, GridOptions
+from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.option_groups import option, option_group
 from pvprof.cli.picture_options import title_option, width_option
 from pvprof.errors import UsageError
@@ -16,30 +19,32 @@ from pvprof.views.heat_map import FORMS, Form, HeatMapOptions, HeatOptions
 class HeatGroup:
     """How a heat map is computed and drawn."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.PICTURE
+
     by: Form = option(
         "--by",
         type=click.Choice(FORMS),
         default=FORMS[0],
         show_default=True,
-        help="What the vertical axis is: how long waits took, or the time within a column, to see"
-        " when threads waited at the same time.",
+        help="Let the vertical axis say how long waits took, or when in its column a thread"
+        " waited: that shows when threads waited at the same time.",
     )
     column: str | None = option(
         "--column",
         metavar="TIME",
-        help="Length of a column (1s, 500ms).  [default: by the length of the run]",
+        help="Let a column cover this time (1s, 500ms).  [default: by the length of the run]",
     )
     rows: int | None = option(
         "--rows",
         type=click.IntRange(1, MAX_ROWS),
-        help=f"Cells of a column, with --by offset.  [default: {ROWS}]",
+        help=f"With --by offset: divide each column into this many cells.  [default: {ROWS}]",
     )
     top: float = option(
         "--top",
         type=click.FloatRange(0),
         default=0.0,
-        help="Value at the top of the colour scale: waits, or with --by offset threads; fix it to"
-        " compare pictures.  [default: the highest]",
+        help="End the colour scale at this number of waits, or with --by offset of threads, to"
+        " compare pictures.  [default: the highest number]",
     )
     width: int = width_option()
     title: str = title_option()

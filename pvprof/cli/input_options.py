@@ -6,14 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
 from pvprof.classify.classified import Classified
-from pvprof.classify.filters import Filters
+from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.no_match import no_match
 from pvprof.classify.rules_file import load_rules
+from pvprof.cli.guidance.headings import HelpHeading
+from pvprof.cli.guidance.values import FileName, KnownWord, as_regex
 from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.cli.progress import Progress
 from pvprof.dataset.dataset import Dataset
@@ -26,6 +29,14 @@ from pvprof.parse.window import Window, read_bound
 from pvprof.units import UNITS, Unit
 
 
+def _kinds() -> list[str]:
+    return [*(kind.id for kind in load_rules(None).kinds), ALL_KINDS]
+
+
+def _classes() -> list[str]:
+    return [as_regex(rule.lock_class) for rule in load_rules(None).rules if rule.lock_class]
+
+
 @option_group
 class ReadingGroup:
     """How texts are read."""
@@ -34,29 +45,59 @@ class ReadingGroup:
         "--input-format",
         type=click.Choice(list(LAYOUTS)),
         metavar="LAYOUT",
-        help=f"Layout of the text, if it is not detected: {', '.join(LAYOUTS)}.",
+        help=f"Read the text in this layout, not in the detected one: {', '.join(LAYOUTS)}.",
+        heading=HelpHeading.INPUT,
     )
     profile: str | None = option(
-        "--profile", metavar="REGEX", help="Read these profiles of a speedscope file."
+        "--profile",
+        metavar="REGEX",
+        help="Read only the profiles of a speedscope file whose names match.",
+        heading=HelpHeading.INPUT,
     )
-    unit: Unit | None = option("--unit", type=click.Choice(UNITS), help="Unit of the values.")
+    unit: Unit | None = option(
+        "--unit",
+        type=click.Choice(UNITS),
+        help="Take the values for this unit, in layouts that do not state it (folded stacks).",
+        heading=HelpHeading.INPUT,
+    )
     symbols: tuple[str, ...] = option(
         "--symbols",
         metavar="[MODULE=]FILE",
+        type=FileName(),
         multiple=True,
-        help="nm -n output of the kernel (or a module) for naming hex frames; gzip or plain.",
+        help="Name addresses by these symbols of the kernel, or of a module: the output of nm -n,"
+        " plain or gzip (repeatable).",
+        heading=HelpHeading.INPUT,
     )
     kldstat: str | None = option(
         "--kldstat",
         metavar="FILE",
         type=click.Path(dir_okay=False),
-        help="kldstat output of the target, for addresses in modules.",
+        help="Find the modules that addresses are in by the target's output of kldstat.",
+        heading=HelpHeading.INPUT,
     )
-    offsets: bool = option("--offsets", is_flag=True, help="Keep +0x1f at the end of frames.")
+    offsets: bool = option(
+        "--offsets",
+        is_flag=True,
+        help="Keep offsets (+0x1f) at the end of frames.",
+        heading=HelpHeading.INPUT,
+    )
     jobs: int = option(
-        "-j", "--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores."
+        "-j",
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(0),
+        default=0,
+        help="Read with N processes.  [default: 0, one for each core]",
+        heading=HelpHeading.INPUT,
     )
-    quiet: bool = option("-q", "--quiet", is_flag=True, help="No notes on stderr.")
+    quiet: bool = option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        help="Print no notes on stderr; losses and warnings are always printed.",
+        heading=HelpHeading.OUTPUT,
+    )
 
     def read_options(self) -> ReadOptions:
         """Return the options of the parsers.
@@ -89,34 +130,47 @@ class Settings:
 class InputGroup(ReadingGroup):
     """Which recordings are read, how, and what is kept of them."""
 
-    recordings: tuple[str, ...] = argument(metavar="REC...", nargs=-1, required=True)
+    heading: ClassVar[HelpHeading] = HelpHeading.FILTER
+
+    recordings: tuple[str, ...] = argument(
+        metavar="REC...", nargs=-1, required=True, type=FileName()
+    )
     since: str | None = option(
         "--from",
         metavar="TIME",
-        help="Keep single waits from then on: seconds from the beginning of the recording (12.5,"
-        " 300ms; -5: from its end), or a time (10:00:00 or 2026-11-22T10:00:00, UTC).",
+        help="Keep single waits from TIME on: seconds since the recording began (12.5, 300ms; -5:"
+        " before its end), or a time of day (10:00:00 or 2026-11-22T10:00:00, UTC).",
     )
-    until: str | None = option("--to", metavar="TIME", help="Keep single waits until then.")
+    until: str | None = option("--to", metavar="TIME", help="Keep single waits until TIME.")
     kinds: tuple[str, ...] = option(
         "-k",
         "--kind",
         metavar="KIND",
+        type=KnownWord(_kinds),
         multiple=True,
-        help="Keep waits of this kind (repeatable; 'all' for every one).",
+        help="Keep waits of this kind (repeatable): kernel, io, child, ...; all keeps every kind.",
     )
-    lock_class: str | None = option("--class", metavar="REGEX", help="Keep these lock classes.")
+    lock_class: str | None = option(
+        "--class",
+        metavar="REGEX",
+        type=KnownWord(_classes),
+        help="Keep waits whose lock class matches: 'pv list'.",
+    )
     name: str | None = option(
-        "--name", metavar="REGEX", help="Keep these lock names or wait messages."
+        "--name", metavar="REGEX", help="Keep waits whose lock name or wait message matches."
     )
-    execname: str | None = option("--execname", metavar="REGEX", help="Keep these processes.")
+    execname: str | None = option(
+        "--execname", metavar="REGEX", help="Keep waits of processes whose name matches."
+    )
     frame: str | None = option(
-        "--frame", metavar="REGEX", help="Keep stacks with a frame that matches."
+        "--frame", metavar="REGEX", help="Keep stacks in which a frame matches: vm_fault."
     )
     rules_file: Path | None = option(
         "--rules",
         metavar="FILE",
         type=click.Path(path_type=Path),
-        help="TOML file of lock classes and wait kinds (docs/rules.md).",
+        help="Classify by the lock classes and wait kinds of this TOML file (docs/rules.md).",
+        heading=HelpHeading.INPUT,
     )
 
     def settings(self, default_kinds: tuple[str, ...] = ()) -> Settings:

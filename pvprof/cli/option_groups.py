@@ -12,7 +12,8 @@ knows no option itself, and gives no command a dictionary.
     @takes(TargetOptions, "target")
     def command(target: TargetOptions) -> None: ...
 
-The order of the fields is the order in ``--help``. ``group`` puts a group into another one.
+The order of the fields is the order in ``--help``, below the heading that ``heading`` of the class
+or of the option names. ``group`` puts a group into another one.
 """
 
 from __future__ import annotations
@@ -24,19 +25,27 @@ from typing import Any, TypeVar, dataclass_transform
 
 import click
 
+from pvprof.cli.guidance.headings import HeadedOption, HelpHeading
+
 _Group = TypeVar("_Group")
 _Command = Callable[..., Any]
 _PARAMETER = "pvprof.cli parameter"
 _GROUP = "pvprof.cli group"
 
 
-def option(*flags: str, default: Any = MISSING, **attributes: Any) -> Any:
-    """Return a field that a click option fills; `default` and `attributes` are as click's."""
+def option(
+    *flags: str, default: Any = MISSING, heading: HelpHeading | None = None, **attributes: Any
+) -> Any:
+    """Return a field that a click option fills; `default` and `attributes` are as click's.
+
+    `heading` replaces that of the group.
+    """
     if default is not MISSING:
         attributes["default"] = default
 
-    def declare(name: str) -> Callable[[_Command], _Command]:
-        return click.option(*flags, name, **attributes)
+    def declare(name: str, group_heading: HelpHeading) -> Callable[[_Command], _Command]:
+        place = heading or group_heading
+        return click.option(*flags, name, cls=HeadedOption, heading=place, **attributes)
 
     return field(default=default, metadata={_PARAMETER: declare})
 
@@ -46,7 +55,7 @@ def argument(*, default: Any = MISSING, **attributes: Any) -> Any:
     if default is not MISSING:
         attributes["default"] = default
 
-    def declare(name: str) -> Callable[[_Command], _Command]:
+    def declare(name: str, _group_heading: HelpHeading) -> Callable[[_Command], _Command]:
         return click.argument(name, **attributes)
 
     return field(default=default, metadata={_PARAMETER: declare})
@@ -79,25 +88,25 @@ def takes(options: type[_Group], keyword: str) -> Callable[[_Command], _Command]
             return command(*args, **{keyword: value}, **params)
 
         known = {parameter.name for parameter in getattr(call, "__click_params__", ())}
-        for own in reversed(list(_own_fields(options))):
+        for own, heading in reversed(list(_own_fields(options))):
             if own.name in known:
                 raise TypeError(
                     f"{options.__name__}.{own.name}: the command has another {own.name}"
                 )
             known.add(own.name)
-            own.metadata[_PARAMETER](own.name)(call)
+            own.metadata[_PARAMETER](own.name, heading)(call)
         return call
 
     return decorate
 
 
-def _own_fields(options: type[Any]) -> Iterator[Field[Any]]:
-    """Yield the fields that are parameters, those of inner groups in their place."""
+def _own_fields(options: type[Any]) -> Iterator[tuple[Field[Any], HelpHeading]]:
+    """Yield the fields that are parameters, those of inner groups in their place, and headings."""
     for own in fields(options):
         if _GROUP in own.metadata:
             yield from _own_fields(own.metadata[_GROUP])
         else:
-            yield own
+            yield own, getattr(options, "heading", HelpHeading.MAIN)
 
 
 def _take(options: type[_Group], params: dict[str, Any]) -> _Group:

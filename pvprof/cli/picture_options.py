@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from pvprof.analysis.stacks.layout import SHAPES, Shape
+from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.option_groups import option, option_group
 from pvprof.errors import UsageError
 from pvprof.views.flamegraph import (
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
 
 def title_option() -> Any:
     """Return a field for ``--title``, which all pictures have."""
-    return option("--title", default="", help="Heading.  [default: what was measured, and where]")
+    return option(
+        "--title",
+        default="",
+        metavar="TEXT",
+        help="Give the picture this heading.  [default: what was measured, and where]",
+    )
 
 
 def width_option() -> Any:
@@ -36,13 +42,15 @@ def width_option() -> Any:
         type=click.IntRange(MIN_WIDTH),
         default=1200,
         show_default=True,
-        help="Pixels.",
+        help="Lay the picture out for this many pixels; a browser fits it into its window.",
     )
 
 
 @option_group
 class PictureGroup:
     """How a flame graph looks."""
+
+    heading: ClassVar[HelpHeading] = HelpHeading.PICTURE
 
     title: str = title_option()
     width: int = width_option()
@@ -53,15 +61,17 @@ class PictureGroup:
         show_default=True,
         help="Draw frames narrower than this many pixels together, as '...'.",
     )
-    icicle: bool = option("--icicle", is_flag=True, help="Root on top.")
-    reverse: bool = option("--reverse", is_flag=True, help="Merge from the leaf.")
-    by_weight: bool = option("--by-weight", is_flag=True, help="Widest frames first, not by name.")
+    icicle: bool = option("--icicle", is_flag=True, help="Draw the root on top.")
+    reverse: bool = option("--reverse", is_flag=True, help="Merge the stacks from the leaf.")
+    by_weight: bool = option(
+        "--by-weight", is_flag=True, help="Order frames by width, not by name."
+    )
     palette: Palette = option(
         "--palette",
         type=click.Choice(PALETTES),
         default="auto",
-        help="Meaning of colours: the cause of the wait, the module, the name; hot: the classic "
-        "one; safe: for any colour vision.  [default: the first that the stacks allow]",
+        help="Colour frames by the cause of the wait, the module or the name; hot: the classic"
+        " colours; safe: for any colour vision.  [default: the first that the stacks allow]",
     )
 
     def look(self) -> FlamegraphOptions:
@@ -85,26 +95,28 @@ class PictureGroup:
 class DiffGroup:
     """How two recordings are compared in one picture."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.DIFFERENCE
+
     diff: bool = option(
-        "--diff", is_flag=True, help="Compare two: REC... is the base, then the new."
+        "--diff", is_flag=True, help="Draw what changed from the first REC to the second."
     )
     widths: Shape = option(
         "--widths",
         type=click.Choice(SHAPES),
         default="union",
-        help="With --diff: the profile that gives frames their width at first.  [default: union]",
+        help="With --diff: take the widths of frames from this side at first.  [default: union]",
     )
     threshold: float = option(
         "--threshold",
         type=click.FloatRange(0, 100),
         default=5.0,
         show_default=True,
-        help="With --diff: no colour for changes below this % of the frame.",
+        help="With --diff: leave changes below this % of the frame without colour.",
     )
     per: str | None = option(
         "--per",
         metavar="UNIT=BASE:NEW",
-        help="With --diff: how much work each covers (builds=3:5); scales the base to it.",
+        help="With --diff: scale the base to the work that each side did (builds=3:5).",
     )
 
     def difference(self, stacks: StackOptions, look: FlamegraphOptions) -> DifferenceOptions:
@@ -141,16 +153,18 @@ class DiffGroup:
 class TreeGroup:
     """How stacks are printed as a tree."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.TREE
+
     tree: bool = option("--tree", is_flag=True, help="Print a tree of text instead of a picture.")
     min_percent: float = option(
         "--min-percent",
         type=click.FloatRange(0, 100),
         default=1.0,
         show_default=True,
-        help="With --tree: add up frames below this share.",
+        help="With --tree: add up frames below this share of the total.",
     )
     depth: int | None = option(
-        "--depth", type=click.IntRange(0), help="With --tree: maximum depth, in forks."
+        "--depth", type=click.IntRange(0), help="With --tree: follow at most this many forks."
     )
 
     def tree_options(self, stacks: StackOptions) -> TreeOptions:

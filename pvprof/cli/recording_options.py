@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
+from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
+from pvprof.cli.guidance.suggestions import close_to
+from pvprof.cli.guidance.values import HAS_WORKLOAD
 from pvprof.cli.option_groups import option, option_group
 from pvprof.collect.modes import MODES, Mode, names
 from pvprof.collect.options import ProgramOptions
@@ -46,7 +49,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
         return time_ns
 
 
-class WorkloadCommand(click.Command):
+class WorkloadCommand(PvprofCommand):
     """A command whose arguments after ``--`` are a workload's words, kept exactly as they are."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -59,7 +62,8 @@ class WorkloadCommand(click.Command):
         if "--" in args:
             index = args.index("--")
             args, words = args[:index], args[index + 1 :]
-            if not words:
+            ctx.meta[HAS_WORKLOAD] = True
+            if not words and not ctx.resilient_parsing:
                 raise UsageError("no workload after --")
         rest = super().parse_args(ctx, args)
         ctx.params["workload"] = tuple(words)
@@ -74,26 +78,32 @@ class WorkloadCommand(click.Command):
 class TargetOptions:
     """The target, and where it keeps its temporary files."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.TARGET
+
     host: str = option(
-        "--host", metavar="[USER@]HOST", default="", help="Record there, through ssh."
+        "--host",
+        metavar="[USER@]HOST",
+        default="",
+        help="Reach this machine through ssh.  [default: this one]",
     )
     ssh_options: tuple[str, ...] = option(
         "--ssh-option",
         metavar="NAME=VALUE",
         multiple=True,
-        help="Goes to ssh's -o (repeatable).",
+        help="Pass this option to ssh with -o (repeatable).",
     )
     root_command: str = option(
         "--root-command",
         metavar="CMD",
         default="",
-        help="Command that runs another one as root there: 'sudo -n', 'doas'.",
+        help="Become root there with this command: 'sudo -n', 'doas'.",
     )
     tmpdir: str = option(
         "--tmpdir",
         metavar="DIR",
         default="",
-        help="Directory for the target's temporary files.  [default: its TMPDIR, or /tmp]",
+        help="Keep temporary files in this directory of the target.  [default: its TMPDIR, or"
+        " /tmp]",
     )
 
     def target(self) -> Target:
@@ -115,69 +125,87 @@ def _default_for(is_default: Callable[[Mode], bool]) -> str:
 class ProgramChoices:
     """What the user chose for the program; `program_options` makes `ProgramOptions` of it."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.PROGRAM
+
     tracer: str | None = option(
         "--tracer",
         type=click.Choice(list(TRACERS)),
         default=None,
-        help="What traces.  [default: "
+        help="Trace with this tracer.  [default: "
         + ", ".join(f"{tracer.name} on {tracer.system}" for tracer in TRACERS.values())
         + "]",
     )
-    pid: int = option("-p", "--pid", type=click.IntRange(0), default=0, help="Only this process.")
+    pid: int = option(
+        "-p",
+        "--pid",
+        metavar="PID",
+        type=click.IntRange(0),
+        default=0,
+        help="Trace only the process with this number.",
+    )
     execname: str = option(
-        "-x", "--execname", metavar="NAME", default="", help="Only processes of this name."
+        "-x", "--execname", metavar="NAME", default="", help="Trace only processes of this name."
     )
     kernel_processes: bool | None = option(
         "--kernel-processes/--no-kernel-processes",
         default=None,
-        help="Whether threads of kernel processes count."
+        help="Trace the threads of kernel processes, too, or leave them out."
         + _default_for(lambda mode: mode.has_kernel_processes),
     )
     min_wait_ns: int = option(
         "--min-wait",
         type=Duration(),
         default=0,
-        help="Only count and sum up shorter waits (10us).",
+        help="Record no stacks of waits shorter than TIME (10us): they are counted and summed up.",
     )
-    by_process: bool = option("--by-process", is_flag=True, help="Keep processes apart by name.")
+    by_process: bool = option(
+        "--by-process", is_flag=True, help="Record the waits of each process name apart."
+    )
     user_stack: bool | None = option(
         "--user-stack/--no-user-stack",
         default=None,
-        help="Whether user stacks are recorded." + _default_for(lambda mode: mode.has_user_stack),
+        help="Record the stacks of programs, too, or the kernel's alone."
+        + _default_for(lambda mode: mode.has_user_stack),
     )
-    wakers: bool = option("--wakers", is_flag=True, help="events: record each waker's stack too.")
+    wakers: bool = option(
+        "--wakers", is_flag=True, help="With the mode events: record each waker's stack, too."
+    )
     histogram: bool | None = option(
         "--histogram/--no-histogram",
         default=None,
-        help="Whether histograms of the waits are kept."
+        help="Record histograms of the waits, or their sums alone."
         + _default_for(lambda mode: mode.has_histogram),
     )
     stack_frames: int = option(
         "--stack-frames",
+        metavar="N",
         type=int,
         default=_DEFAULTS.stack_frames,
         show_default=True,
-        help="Maximum number of frames per stack.",
+        help="Record at most this many frames of a stack.",
     )
     rate_hz: int = option(
         "--rate",
+        metavar="HZ",
         type=int,
         default=_DEFAULTS.rate_hz,
         show_default=True,
-        help="oncpu: samples per second.",
+        help="With the mode oncpu: take this many samples a second on each CPU.",
     )
     buffer_mb: int = option(
         "--buffer-mb",
+        metavar="MB",
         type=int,
         default=0,
-        help="Size of each CPU's buffers.  [default: the tracer's]",
+        help="Give each CPU a buffer of this many MB.  [default: as the tracer does]",
     )
     variable_mb: int = option(
         "--variable-mb",
+        metavar="MB",
         type=int,
         default=_DEFAULTS.variable_mb,
         show_default=True,
-        help="Space for variables, if the mode has any.",
+        help="Give the program's variables this many MB, if the mode has any.",
     )
 
     def program_options(
@@ -217,5 +245,6 @@ def check_modes(modes: tuple[str, ...]) -> None:
     """
     for mode in modes:
         if mode not in names():
-            hint = f"modes: {', '.join(names())}; a workload comes after --"
+            question = close_to(mode, names())
+            hint = question or f"modes: {', '.join(names())}; a workload comes after --"
             raise UsageError(f"no such mode: {mode}", hint)

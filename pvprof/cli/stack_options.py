@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import click
 
 from pvprof.analysis.stacks.chains import MAX_DEPTH
 from pvprof.analysis.stacks.fold import FoldOptions
+from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.option_groups import option, option_group
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.wall_clock import with_wall_clock
@@ -24,37 +25,41 @@ from pvprof.views.tables.table import TableOptions
 class StackGroup:
     """Which stacks are shown, and how they are built."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.STACKS
+
     measure: Unit | None = option(
         "--measure",
         type=click.Choice(UNITS),
-        help="Unit to show if a recording has several.  [default: the first of these]",
+        help="Show this unit, if the recording has several.  [default: the first of these]",
     )
     by: Literal["leaf", "root", "lock", "none"] = option(
         "--by",
         type=click.Choice(["leaf", "root", "lock", "none"]),
         default="leaf",
-        help="Position of the lock name or wait message; lock is the same as root."
-        "  [default: leaf]",
+        help="Put the lock name or wait message at this end of the stack, or leave it out; lock is"
+        " the same as root.  [default: leaf]",
     )
-    no_execname: bool = option("--no-execname", is_flag=True, help="No process at the root.")
+    no_execname: bool = option(
+        "--no-execname", is_flag=True, help="Leave out the process at the root."
+    )
     no_timeline: bool = option(
         "--no-timeline",
         is_flag=True,
-        help="speedscope: no profiles of threads in time, only sums.",
+        help="For speedscope: leave out the profiles of threads in time, and keep the sums.",
     )
     counts: bool = option(
-        "--counts", is_flag=True, help="Values are numbers of waits, not their time."
+        "--counts", is_flag=True, help="Show numbers of waits instead of their time."
     )
     wall_clock: bool = option(
         "--wall-clock",
         is_flag=True,
-        help="On- and off-CPU recordings in one: each sample counts as one sampling period.",
+        help="Show on- and off-CPU recordings in one: a sample counts as one sampling period.",
     )
     rate: int | None = option(
         "--rate",
         metavar="HZ",
         type=click.IntRange(1),
-        help="With --wall-clock: samples a second of each CPU.  [default: as recorded]",
+        help="With --wall-clock: each CPU was sampled HZ times a second.  [default: as recorded]",
     )
     chain: str | None = option(
         "--chain",
@@ -67,7 +72,7 @@ class StackGroup:
         type=click.IntRange(1, MAX_DEPTH),
         default=1,
         show_default=True,
-        help="With --chain: maximum number of threads in a chain.",
+        help="With --chain: join the stacks of up to this many threads.",
     )
 
     def stacks(self) -> StackOptions:
@@ -104,6 +109,8 @@ class StackGroup:
 class RowGroup:
     """Rows of the lock tables in texts; make it with `row_group`."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.TABLES
+
     limit: int = 0
     sort: str = option(
         "--sort",
@@ -116,9 +123,11 @@ class RowGroup:
         metavar="PERCENT",
         type=click.FloatRange(0, 100),
         default=0.0,
-        help="Add up rows with a smaller share of what was kept.",
+        help="Add up the rows that have a smaller share of what was kept.",
     )
-    verbose: bool = option("-v", "--verbose", is_flag=True, help="All notes, not only the first.")
+    verbose: bool = option(
+        "-v", "--verbose", is_flag=True, help="Show all notes, not only the first."
+    )
 
     def table_options(self, is_quiet: bool) -> TableOptions:
         """Return the options as a value of the library."""
@@ -139,7 +148,8 @@ def row_group(limit: int) -> type[RowGroup]:
         metavar="N",
         type=click.IntRange(0),
         default=limit,
-        help=f"Maximum rows per kind of wait; the others are added up. 0: all.{shown}",
+        help="Show at most N rows of each kind of wait, and add up the others; 0 shows all."
+        + shown,
     )
     group = dataclasses.make_dataclass(
         RowGroup.__name__,

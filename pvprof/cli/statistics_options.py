@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import ClassVar, Literal
 
 import click
 
 from pvprof.analysis.compare.basis import Basis
 from pvprof.analysis.compare.compare import CompareOptions
 from pvprof.analysis.stacks.fold import FoldOptions
+from pvprof.cli.guidance.headings import HelpHeading
+from pvprof.cli.guidance.values import FileName
 from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.errors import UsageError
 from pvprof.stats import study as library
@@ -22,47 +24,86 @@ from pvprof.stats.study import RunSet
 from pvprof.units import UNITS, Unit
 
 _CONFIDENCE = 95.0
+_METHOD_HELP = (
+    "Test with Student's t as ministat does, with Welch's t, which allows different spreads, or by"
+    f" ranks with Mann and Whitney's U.  [default: {STUDENT.name}]"
+)
 
 
 @option_group
 class SidesGroup:
     """What is compared, and how."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.SIDES
+
     base: str = option(
-        "--base", metavar="LABEL", default="", help="Without --vs: which label is the base."
+        "--base",
+        metavar="LABEL",
+        default="",
+        help="Without --vs: take the recordings with this label as the base.",
     )
     per: str = option(
         "--per",
         type=click.Choice(["run", "second"]),
         default="run",
         show_default=True,
-        help="Take values per run, or per second of recorded time.",
+        help="Compare values per run, or per second of recorded time.",
     )
     work: str | None = option(
         "--work",
         metavar="[UNIT=]BASE:NEW",
-        help="Take values per unit of work: how much each run of a side did.",
+        help="Compare values per unit of work, given how much each run of a side did (builds=3:5).",
     )
-    method: str = option("--method", type=click.Choice(list(METHODS)), default=STUDENT.name)
+    method: str = option(
+        "--method",
+        type=click.Choice(list(METHODS)),
+        default=STUDENT.name,
+        help=_METHOD_HELP,
+        heading=HelpHeading.STATISTICS,
+    )
     confidence: float = option(
-        "-c", "--confidence", metavar="PERCENT", type=float, default=_CONFIDENCE
+        "-c",
+        "--confidence",
+        metavar="PERCENT",
+        type=float,
+        default=_CONFIDENCE,
+        help="Call a difference proven at this confidence.  [default: 95]",
+        heading=HelpHeading.STATISTICS,
     )
-    no_holm: bool = option("--no-holm", is_flag=True, help="No correction for the number of rows.")
+    no_holm: bool = option(
+        "--no-holm",
+        is_flag=True,
+        help="Do not correct for the number of rows: each row is then tested as if it were alone.",
+        heading=HelpHeading.STATISTICS,
+    )
     strict: bool = option(
         "--strict", is_flag=True, help="Refuse to compare if more than the kernels differ."
     )
     measure: Unit | None = option(
-        "--measure", type=click.Choice(UNITS), help="Pictures and stacks: of which unit."
+        "--measure",
+        type=click.Choice(UNITS),
+        help="Draw pictures and stacks of this unit.",
+        heading=HelpHeading.OUTPUT,
     )
-    mode: str | None = option("--mode", metavar="MODE", help="Pictures and stacks: of which mode.")
+    mode: str | None = option(
+        "--mode",
+        metavar="MODE",
+        help="Draw pictures and stacks of this mode.",
+        heading=HelpHeading.OUTPUT,
+    )
     no_execname: bool = option(
-        "--no-execname", is_flag=True, help="No process at the root of stacks."
+        "--no-execname",
+        is_flag=True,
+        help="Leave out the process at the root of stacks.",
+        heading=HelpHeading.OUTPUT,
     )
     top: int = option(
         "--top",
         type=click.IntRange(0),
         default=20,
-        help="Maximum rows of a table (0: no limit).  [default: 20]",
+        metavar="N",
+        help="Show at most N rows of a table; 0 shows all.  [default: 20]",
+        heading=HelpHeading.TABLES,
     )
 
     def compare_options(self) -> CompareOptions:
@@ -83,23 +124,36 @@ class SidesGroup:
 class RunsGroup:
     """Which runs are read, and how."""
 
-    files: tuple[str, ...] = argument(metavar="FILE...", nargs=-1, required=True)
+    heading: ClassVar[HelpHeading] = HelpHeading.RUNS
+
+    files: tuple[str, ...] = argument(metavar="FILE...", nargs=-1, required=True, type=FileName())
     input_format: str | None = option(
         "--input-format",
         type=click.Choice(KINDS),
-        help="Contents of a text, if they are not recognised.",
+        help="Read the text as output of time(1) or as columns of numbers.  [default: as detected]",
     )
     column: int = option(
-        "-C", "--column", type=click.IntRange(1), default=1, help="Column of plain numbers."
+        "-C",
+        "--column",
+        type=click.IntRange(1),
+        default=1,
+        metavar="N",
+        help="Read the plain numbers in this column.  [default: 1]",
     )
     delimiters: str = option(
-        "-d", "--delimiters", default=" \t", help="Characters that divide the columns."
+        "-d",
+        "--delimiters",
+        default=" \t",
+        help="Divide the columns at these characters.  [default: blank and tab]",
     )
     metrics: tuple[str, ...] = option(
-        "--metric", metavar="NAME", multiple=True, help="Show these (repeatable)."
+        "--metric",
+        metavar="NAME",
+        multiple=True,
+        help="Show only this metric: real, user, sys, ... (repeatable).",
     )
     base: str | None = option(
-        "--base", metavar="NAME", help="Compare with this set, not with the first."
+        "--base", metavar="NAME", help="Compare the others with this set, not with the first."
     )
 
     def read(self) -> list[RunSet]:
@@ -118,20 +172,40 @@ class RunsGroup:
 class MethodGroup:
     """How sets of runs are compared."""
 
-    method: str = option("--method", type=click.Choice(list(METHODS)), default=STUDENT.name)
+    heading: ClassVar[HelpHeading] = HelpHeading.STATISTICS
+
+    method: str = option(
+        "--method", type=click.Choice(list(METHODS)), default=STUDENT.name, help=_METHOD_HELP
+    )
     confidence: float | None = option(
-        "-c", "--confidence", metavar="PERCENT", type=float, help="[default: 95]"
+        "-c",
+        "--confidence",
+        metavar="PERCENT",
+        type=float,
+        help="Call a difference proven at this confidence.  [default: 95]",
     )
     alpha: float | None = option(
-        "--alpha", type=float, help="The same as an error rate: 0.05 is 95 %."
+        "--alpha",
+        metavar="RATE",
+        type=float,
+        help="Give the confidence as a rate of errors: 0.05 is 95 %.",
     )
-    has_holm: bool = option("--holm", is_flag=True, help="Correct for the number of comparisons.")
-    has_ratio: bool = option("--ratio", is_flag=True, help="Bootstrap interval of the ratio.")
+    has_holm: bool = option(
+        "--holm", is_flag=True, help="Correct for the number of comparisons, by Holm's method."
+    )
+    has_ratio: bool = option(
+        "--ratio", is_flag=True, help="Show the ratio, with an interval by bootstrap."
+    )
     detect: float | None = option(
-        "--detect", metavar="PERCENT", type=float, help="Number of runs that would show this much."
+        "--detect",
+        metavar="PERCENT",
+        type=float,
+        help="Show how many runs would prove a difference of this size.",
     )
     better: Literal["lower", "higher"] | None = option(
-        "--better", type=click.Choice(("lower", "higher")), help="For numbers that are not times."
+        "--better",
+        type=click.Choice(("lower", "higher")),
+        help="Take lower or higher numbers for better.  [default: lower times are better]",
     )
 
     def study(self, metrics: tuple[str, ...]) -> library.StudyOptions:

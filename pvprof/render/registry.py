@@ -81,6 +81,7 @@ class Format:
         outputs: how each subject that the format can hold is written.
         for_people: whether people read it as text: it then shows problems and what was set aside.
         needs: packages that write it, of the extra ``tables``; a binary format needs some.
+        is_for_files: whether another program shows it, so that a terminal must not get it.
 
     Raises:
         TypeError: `suffixes` is no tuple.
@@ -93,6 +94,7 @@ class Format:
     outputs: Mapping[Subject, Output]
     for_people: bool = field(kw_only=True)
     needs: tuple[str, ...] = ()
+    is_for_files: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.suffixes, tuple):
@@ -233,6 +235,7 @@ FORMATS: tuple[Format, ...] = (
             )
         },
         for_people=False,
+        is_for_files=True,
         needs=("pandas", "pyarrow"),
     ),
     Format(
@@ -246,6 +249,7 @@ FORMATS: tuple[Format, ...] = (
             )
         },
         for_people=False,
+        is_for_files=True,
         needs=("pandas", "xlsxwriter"),
     ),
     Format(
@@ -258,6 +262,7 @@ FORMATS: tuple[Format, ...] = (
             )
         },
         for_people=False,
+        is_for_files=True,
         needs=("pandas", "pyarrow"),
     ),
     Format(
@@ -291,6 +296,7 @@ FORMATS: tuple[Format, ...] = (
             ),
         },
         for_people=True,
+        is_for_files=True,
     ),
     Format(
         "svg",
@@ -312,6 +318,7 @@ FORMATS: tuple[Format, ...] = (
             ),
         },
         for_people=False,
+        is_for_files=True,
     ),
     Format(
         "speedscope",
@@ -323,6 +330,7 @@ FORMATS: tuple[Format, ...] = (
             )
         },
         for_people=False,
+        is_for_files=True,
     ),
     Format(
         "chrome-trace",
@@ -334,6 +342,7 @@ FORMATS: tuple[Format, ...] = (
             )
         },
         for_people=False,
+        is_for_files=True,
     ),
 )
 """All formats, in the order in which help texts list them."""

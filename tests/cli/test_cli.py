@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import pty
 import re
 import shlex
 import subprocess
@@ -23,6 +22,7 @@ from helpers.flamegraph_file import frames_in, title_of
 from helpers.flamegraph_file import parse as parse_svg
 from helpers.pages import parsed
 from helpers.remarkup import remarkup_tables
+from helpers.terminal import on_terminal
 from helpers.viewer_files import check_trace, nanoseconds, totals_of, waits_of
 
 from pvprof.cli import COMMANDS
@@ -39,25 +39,6 @@ def pvprof(*args: object, **options: object) -> subprocess.CompletedProcess[byte
     """Run pvprof in its own process."""
     command = [sys.executable, "-m", "pvprof", *map(str, args)]
     return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
-
-
-def on_terminal(*args: object, columns: int, **variables: str) -> bytes:
-    """Return the bytes that pvprof prints on a terminal `columns` wide."""
-    parent, child = pty.openpty()
-    environment = {"PATH": os.environ["PATH"], "TERM": "xterm-256color", **variables}
-    environment |= {"COLUMNS": str(columns), "LINES": "50"}
-    command = [sys.executable, "-m", "pvprof", *map(str, args)]
-    with subprocess.Popen(command, stdout=child, stderr=child, env=environment) as process:
-        os.close(child)
-        printed = b""
-        try:
-            while data := os.read(parent, 65536):
-                printed += data
-        except OSError:  # Linux reports a closed terminal as an error
-            pass
-        process.wait()
-    os.close(parent)
-    return printed
 
 
 @pytest.mark.parametrize("command", COMMANDS)

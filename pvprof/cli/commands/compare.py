@@ -19,6 +19,8 @@ from pvprof.cli.destinations import (
     formats_epilog,
     outputs_group,
 )
+from pvprof.cli.guidance.headings import HeadedOption, HelpHeading, PvprofCommand
+from pvprof.cli.guidance.values import FileName
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import takes
@@ -44,7 +46,7 @@ Examples:
   pvprof compare stock/ --vs patched/ --work builds=3:5 -o change.folded"""
 
 
-class _CompareCommand(click.Command):
+class _CompareCommand(PvprofCommand):
     """A command whose ``--vs`` divides the recordings, with any number on either side."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -60,7 +62,15 @@ class _CompareCommand(click.Command):
 
 @click.command("compare", cls=_CompareCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
-@click.option(_VS, metavar="NEW...", expose_value=False, help="The recordings of the new side.")
+@click.option(
+    _VS,
+    cls=HeadedOption,
+    heading=HelpHeading.SIDES,
+    metavar="NEW...",
+    type=FileName(),
+    expose_value=False,
+    help="Compare with these recordings, the new side.",
+)
 @takes(SidesGroup, "sides")
 @takes(outputs_group(*SUBJECTS), "outputs")
 def command(inputs: InputGroup, sides: SidesGroup, outputs: OutputsGroup) -> None:

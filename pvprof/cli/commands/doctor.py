@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.option_groups import takes
 from pvprof.cli.recording_options import TargetOptions
 from pvprof.collect.recorder import doctor
@@ -15,6 +16,7 @@ _MARKS = {"ok": "ok  ", "bad": "BAD ", "note": "note"}
 
 @click.command(
     "doctor",
+    cls=PvprofCommand,
     epilog="""\b
 Examples:
   pvprof doctor

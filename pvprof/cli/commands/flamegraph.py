@@ -9,6 +9,7 @@ import click
 from pvprof.classify.classified import Classified
 from pvprof.classify.no_match import no_match
 from pvprof.cli.destinations import Destination, OutputGroup, Result, formats_epilog, output_group
+from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import nothing_kept, say, say_others
 from pvprof.cli.option_groups import takes
@@ -29,7 +30,7 @@ Examples:
   pvprof flamegraph --tree --min-percent 5 offcpu.out"""
 
 
-@click.command("flamegraph", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
+@click.command("flamegraph", cls=PvprofCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
 @takes(StackGroup, "stacks")
 @takes(PictureGroup, "picture")
@@ -54,7 +55,7 @@ def command(
     destination = _destination(output, diff, tree)
     if diff.diff and stacks.wall_clock:
         raise UsageError("--diff and --wall-clock do not go together")
-    output.check()
+    output.check(destination)
     stacks.check(destination.subject, destination.format)
     wanted = stacks.stacks()
     options: dict[Subject, Callable[[], object]] = {

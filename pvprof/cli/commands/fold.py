@@ -6,6 +6,7 @@ import click
 
 from pvprof.classify.filters import ALL_KINDS
 from pvprof.cli.destinations import OutputGroup, Result, formats_epilog, output_group
+from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import say, say_others
 from pvprof.cli.option_groups import takes
@@ -21,7 +22,7 @@ Examples:
   pvprof fold any.folded -o any.speedscope.json"""
 
 
-@click.command("fold", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
+@click.command("fold", cls=PvprofCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
 @takes(StackGroup, "stacks")
 @takes(output_group(*SUBJECTS), "output")
@@ -34,7 +35,7 @@ def command(inputs: InputGroup, stacks: StackGroup, output: OutputGroup) -> None
     ui.perfetto.dev.
     """
     destination = output.destination("folded", any_suffix=True)
-    output.check()
+    output.check(destination)
     stacks.check(destination.subject, destination.format)
     classified = inputs.load((ALL_KINDS,), stacks.adapt)
     result = Result.of(destination, classified, stacks.stacks())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pvprof.cli.destinations import OutputGroup, Result, formats_epilog, output_group
+from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.heat_options import HeatGroup
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import nothing_kept, say
@@ -20,7 +21,7 @@ Examples:
   pvprof heatmap events.out --by offset -o threads.svg"""
 
 
-@click.command("heatmap", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
+@click.command("heatmap", cls=PvprofCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
 @takes(HeatGroup, "heat")
 @takes(output_group(*SUBJECTS), "output")
@@ -33,7 +34,7 @@ def command(inputs: InputGroup, heat: HeatGroup, output: OutputGroup) -> None:
     part to get its --from and --to, for a flame graph of that part.
     """
     destination = output.destination("svg", any_suffix=True)
-    output.check()
+    output.check(destination)
     options = heat.heat_map()
     classified = inputs.load()
     result = Result.of(destination, classified, options)

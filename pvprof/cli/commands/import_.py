@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
 from pvprof import __version__
+from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
+from pvprof.cli.guidance.values import FileName
 from pvprof.cli.input_options import ReadingGroup
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import argument, group, option, option_group, takes
@@ -22,23 +25,31 @@ from pvprof.recording.write import write_recording
 class ImportOptions:
     """The options of ``pvprof import``."""
 
-    source: str = argument(metavar="FILE")
+    heading: ClassVar[HelpHeading] = HelpHeading.FACTS
+
+    source: str = argument(metavar="FILE", type=FileName())
     reading: ReadingGroup = group(ReadingGroup)
-    label: str = option("--label", default="", help="Name of this side in compare: stock, patched.")
-    workload: str = option("--workload", default="", metavar="TEXT", help="What ran.")
-    host: str = option("--host", default="", metavar="TEXT", help="Name of the machine.")
+    label: str = option(
+        "--label", default="", metavar="TEXT", help="Name this side for compare: stock, patched."
+    )
+    workload: str = option("--workload", default="", metavar="TEXT", help="State what ran.")
+    host: str = option("--host", default="", metavar="TEXT", help="State the name of the machine.")
     kernel: str = option(
-        "--kernel", default="", metavar="TEXT", help="Kernel: the output of uname -v."
+        "--kernel", default="", metavar="TEXT", help="State the kernel: the output of uname -v."
     )
     output: str = option(
         "-o",
         "--output",
         default="",
         metavar="DIR",
-        help="The recording, a directory.  [default: the name of FILE, in this directory:"
-        " lockstat.pvprof for logs/lockstat.out.gz]",
+        type=FileName(),
+        heading=HelpHeading.OUTPUT,
+        help="Write the recording to this directory.  [default: the name of FILE, in this"
+        " directory: lockstat.pvprof for logs/lockstat.out.gz]",
     )
-    force: bool = option("-f", "--force", is_flag=True, help="Overwrite a recording.")
+    force: bool = option(
+        "-f", "--force", heading=HelpHeading.OUTPUT, is_flag=True, help="Overwrite a recording."
+    )
 
     def directory(self, recording: Recording) -> Path:
         """Return the directory to write.
@@ -75,6 +86,7 @@ class ImportOptions:
 
 @click.command(
     "import",
+    cls=PvprofCommand,
     epilog="""\b
 Examples:
   sysctl debug.lock.prof.stats | pvprof import - -o stock.pvprof --label stock

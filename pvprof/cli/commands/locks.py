@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import click
 
 from pvprof.analysis.report import Detail, Report, build_report
 from pvprof.cli.destinations import OutputGroup, Result, formats_epilog, output_group
+from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import option, option_group, takes
@@ -29,23 +31,27 @@ Examples:
 class DetailGroup:
     """Which tables are added to the lock table."""
 
+    heading: ClassVar[HelpHeading] = HelpHeading.TABLES
+
     spin: bool = option(
-        "--spin", is_flag=True, help="Spinning and blocking, and what blocking alone misses."
+        "--spin", is_flag=True, help="Show spinning and blocking, and what blocking alone misses."
     )
     overlap: bool = option(
-        "--overlap", is_flag=True, help="Overlap of single waits in time, by class and lock."
+        "--overlap", is_flag=True, help="Show how single waits overlap in time, by class and lock."
     )
     objects: bool = option(
-        "--objects", is_flag=True, help="Lock objects of each name: is one hot, or all?"
+        "--objects", is_flag=True, help="Show the lock objects of each name: is one hot, or all?"
     )
     owners: bool = option(
-        "--owners", is_flag=True, help="Owners of the locks, and what the owners waited for."
+        "--owners",
+        is_flag=True,
+        help="Show the owners of the locks, and what the owners waited for.",
     )
     wakers: bool = option(
-        "--wakers", is_flag=True, help="The waker that ended most of each wait, and its share."
+        "--wakers", is_flag=True, help="Show the waker that ended most of each wait, and its share."
     )
     stacks: bool = option(
-        "--stacks", is_flag=True, help="Overlap of the stacks with the longest waits."
+        "--stacks", is_flag=True, help="Show how the stacks with the longest waits overlap."
     )
     most: int = option(
         "--most",
@@ -53,7 +59,7 @@ class DetailGroup:
         type=click.IntRange(1),
         default=5,
         show_default=True,
-        help="Number of objects, owners, chains and stacks to name.",
+        help="Name at most N objects, owners, chains and stacks.",
     )
 
     @property
@@ -78,7 +84,7 @@ class DetailGroup:
                 raise UsageError(f"--{name}: {reason}", hint)
 
 
-@click.command("locks", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
+@click.command("locks", cls=PvprofCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
 @takes(row_group(0), "rows")
 @takes(DetailGroup, "details")
@@ -86,7 +92,7 @@ class DetailGroup:
 def command(inputs: InputGroup, rows: RowGroup, details: DetailGroup, output: OutputGroup) -> None:
     """Print one row for each lock and wait message, by kind of wait, largest first."""
     destination = output.destination("terminal")
-    output.check()
+    output.check(destination)
     classified = inputs.load()
     report = build_report(classified, details.detail())
     if classified.dataset.records:

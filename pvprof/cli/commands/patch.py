@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pvprof.cli.guidance.suggestions import SuggestingGroup
 from pvprof.kernel_patch import patch
 
 _src_option = click.option(
@@ -23,6 +24,7 @@ _branch_option = click.option(
 
 @click.group(
     "patch",
+    cls=SuggestingGroup,
     epilog="""\b
 Examples:
   pvprof patch check --src /usr/src

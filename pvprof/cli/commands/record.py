@@ -8,6 +8,8 @@ from datetime import datetime
 
 import click
 
+from pvprof.cli.guidance.headings import HelpHeading
+from pvprof.cli.guidance.values import FileName, KnownWord
 from pvprof.cli.job_messages import JobMessages
 from pvprof.cli.option_groups import argument, group, option, option_group, takes
 from pvprof.cli.recording_options import (
@@ -18,6 +20,7 @@ from pvprof.cli.recording_options import (
     check_modes,
 )
 from pvprof.collect.job import Job, plan_runs, prepare, run_job
+from pvprof.collect.modes import names
 from pvprof.collect.recorder import Plan
 from pvprof.errors import PvprofError, UsageError
 
@@ -26,40 +29,62 @@ from pvprof.errors import PvprofError, UsageError
 class RecordOptions:
     """The options of ``pvprof record``."""
 
-    modes: tuple[str, ...] = argument(metavar="[MODE...]", nargs=-1)
+    modes: tuple[str, ...] = argument(metavar="[MODE...]", nargs=-1, type=KnownWord(names))
     where: TargetOptions = group(TargetOptions)
     duration_ns: int = option(
         "-d",
         "--duration",
         type=Duration(min_ns=1),
         default=0,
-        help="Record for this long (10, 2.5s, 500ms).",
+        help="Record for TIME: seconds, or with a unit (10, 2.5s, 500ms, 2m).",
     )
     repeat: int = option(
-        "-n", "--repeat", type=click.IntRange(1), default=1, help="Runs of each mode."
+        "-n",
+        "--repeat",
+        type=click.IntRange(1),
+        default=1,
+        metavar="N",
+        help="Record each mode N times, for compare and stats.",
     )
     warmup: int = option(
         "--warmup",
         type=click.IntRange(0),
         default=0,
-        help="Runs before these, which comparisons leave out.",
+        metavar="N",
+        help="Record N runs before these; comparisons leave them out.",
     )
-    label: str = option("--label", default="", help="Name of this side in compare: stock, patched.")
+    label: str = option(
+        "--label", default="", metavar="TEXT", help="Name this side for compare: stock, patched."
+    )
     output: str = option(
         "-o",
         "--output",
+        heading=HelpHeading.OUTPUT,
         metavar="OUT",
+        type=FileName(),
         default="",
-        help="A directory, a .tar.gz file, or - for such a file on stdout.  [default: named by"
-        " host and time]",
+        help="Write to this directory or .tar.gz file; - writes such a file to stdout.  [default: a"
+        " directory named by host, mode and time]",
     )
-    force: bool = option("-f", "--force", is_flag=True, help="Overwrite OUT.")
-    quiet: bool = option("-q", "--quiet", is_flag=True, help="No progress and notes on stderr.")
+    force: bool = option(
+        "-f",
+        "--force",
+        heading=HelpHeading.OUTPUT,
+        is_flag=True,
+        help="Overwrite OUT if it exists.",
+    )
+    quiet: bool = option(
+        "-q",
+        "--quiet",
+        heading=HelpHeading.OUTPUT,
+        is_flag=True,
+        help="Print no progress and no notes on stderr.",
+    )
     is_all: bool = option(
-        "--all", is_flag=True, help="With a workload: trace all other processes as well."
+        "--all", is_flag=True, help="With a workload: trace all other processes, too."
     )
     no_symbols: bool = option(
-        "--no-symbols", is_flag=True, help="Do not include the kernel's symbols."
+        "--no-symbols", is_flag=True, help="Leave the kernel's symbols out of the recording."
     )
     program: ProgramChoices = group(ProgramChoices)
 

@@ -6,6 +6,7 @@ import click
 
 from pvprof.analysis.report import build_report
 from pvprof.cli.destinations import OutputsGroup, Result, formats_epilog, outputs_group
+from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import nothing_kept, say, say_others
 from pvprof.cli.option_groups import takes
@@ -23,7 +24,7 @@ Examples:
   dtrace -s offcpu.d | pvprof report - --symbols nm.txt"""
 
 
-@click.command("report", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
+@click.command("report", cls=PvprofCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
 @takes(row_group(20), "rows")
 @takes(outputs_group(*SUBJECTS), "outputs")

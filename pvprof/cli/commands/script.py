@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from pvprof.cli.guidance.values import KnownWord
 from pvprof.cli.option_groups import argument, group, option, option_group, takes
 from pvprof.cli.recording_options import Duration, ProgramChoices, WorkloadCommand, check_modes
 from pvprof.collect.modes import names, programs_named
@@ -17,27 +18,31 @@ from pvprof.errors import UsageError
 class ScriptOptions:
     """The options of ``pvprof script``."""
 
-    mode: str | None = argument(required=False)
-    is_list: bool = option("--list", is_flag=True, help="List the modes.")
+    mode: str | None = argument(required=False, type=KnownWord(names))
+    is_list: bool = option(
+        "--list", is_flag=True, help="List the modes, their tracers and what they record."
+    )
     is_standalone: bool = option(
         "--standalone",
         is_flag=True,
-        help="Print a recorder: a shell script that needs only FreeBSD's base, or Linux with"
-        " bpftrace.",
+        help="Print a shell script that records: it needs only FreeBSD's base system, or Linux"
+        " with bpftrace.",
     )
     duration_ns: int = option(
         "--duration",
         type=Duration(min_ns=1),
         default=0,
-        help="Trace for this long (10, 2.5s, 500ms).",
+        help="Trace for TIME: seconds, or with a unit (10, 2.5s, 500ms, 2m).",
     )
     is_tree: bool = option(
-        "--tree", is_flag=True, help="Only the processes below process $1, until it exits."
+        "--tree", is_flag=True, help="Trace only the processes below process $1, until it exits."
     )
     is_all: bool = option(
-        "--all", is_flag=True, help="With a workload: trace all other processes as well."
+        "--all", is_flag=True, help="With a workload: trace all other processes, too."
     )
-    label: str = option("--label", default="", help="With --standalone: a name for the manifest.")
+    label: str = option(
+        "--label", default="", metavar="TEXT", help="With --standalone: name this side for compare."
+    )
     program: ProgramChoices = group(ProgramChoices)
 
 

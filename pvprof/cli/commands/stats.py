@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import click
 
 from pvprof.cli.destinations import OutputGroup, Result, formats_epilog, output_group
+from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import option, option_group, takes
 from pvprof.cli.statistics_options import MethodGroup, RunsGroup
@@ -24,11 +27,20 @@ Examples:
 class ShowGroup:
     """What is shown beside the tables."""
 
-    no_plot: bool = option("-A", "--no-plot", is_flag=True, help="Tables only.")
-    quiet: bool = option("-q", "--quiet", is_flag=True, help="No notes on stderr.")
+    heading: ClassVar[HelpHeading] = HelpHeading.OUTPUT
+
+    no_plot: bool = option(
+        "-A", "--no-plot", is_flag=True, help="Print the tables without the plot."
+    )
+    quiet: bool = option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        help="Print no notes on stderr; losses and warnings are always printed.",
+    )
 
 
-@click.command("stats", epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
+@click.command("stats", cls=PvprofCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(RunsGroup, "runs")
 @takes(MethodGroup, "method")
 @takes(ShowGroup, "shown")
@@ -45,7 +57,7 @@ def command(runs: RunsGroup, method: MethodGroup, shown: ShowGroup, output: Outp
     are reported, never removed.
     """
     destination = output.destination("terminal")
-    output.check()
+    output.check(destination)
     options = method.study(runs.metrics)
     study = build_study(runs.read(), options)
     Result.of(destination, study, StudyViewOptions(not shown.no_plot)).write(

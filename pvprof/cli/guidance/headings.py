@@ -1,0 +1,72 @@
+"""Commands whose ``--help`` lists the options below headings.
+
+Owns the headings and their order: what most users look for comes first, what few need comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+import click
+
+
+class HelpHeading(Enum):
+    """A heading in ``--help``, in the order in which they come."""
+
+    MAIN = "Options"
+    TARGET = "Target"
+    SIDES = "Comparison"
+    FILTER = "Filters: what to keep (a REGEX matches anywhere, in any case)"
+    RUNS = "Runs"
+    STATISTICS = "Statistics"
+    TABLES = "Tables"
+    STACKS = "Stacks"
+    PICTURE = "Picture"
+    DIFFERENCE = "Difference of two recordings"
+    TREE = "Tree of text"
+    OUTPUT = "Output"
+    PROGRAM = "Tracing program"
+    FACTS = "Facts about the run"
+    INPUT = "Input, rarely needed"
+    HELP = "Help"
+
+
+class HeadedOption(click.Option):
+    """An option that ``--help`` lists below a heading."""
+
+    def __init__(
+        self, *args: Any, heading: HelpHeading = HelpHeading.MAIN, **attributes: Any
+    ) -> None:
+        super().__init__(*args, **attributes)
+        self.heading = heading
+        if attributes.get("metavar") is None and isinstance(self.type, click.IntRange):
+            self.metavar = "N"
+        elif attributes.get("metavar") is None and isinstance(self.type, click.FloatRange):
+            self.metavar = "NUMBER"
+
+
+def headed_options(
+    command: click.Command, ctx: click.Context
+) -> Iterator[tuple[HelpHeading, list[tuple[str, str]]]]:
+    """Yield each heading of a command with its rows: an option's flags, and its help."""
+    rows: dict[HelpHeading, list[tuple[str, str]]] = {}
+    help_option = command.get_help_option(ctx)
+    for parameter in command.get_params(ctx):
+        row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+        if row is not None:
+            default = HelpHeading.HELP if parameter is help_option else HelpHeading.MAIN
+            heading = getattr(parameter, "heading", default)
+            rows.setdefault(heading, []).append(row)
+    yield from ((heading, rows[heading]) for heading in HelpHeading if heading in rows)
+
+
+class PvprofCommand(click.Command):
+    """A command whose ``--help`` has headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options below their headings."""
+        for heading, rows in headed_options(self, ctx):
+            with formatter.section(heading.value):
+                formatter.write_dl(rows, col_max=28)
