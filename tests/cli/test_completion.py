@@ -47,7 +47,7 @@ def ask(home: Path, shell: list[str], script: str) -> list[str]:
 
 
 def bash(home: Path, words: str) -> list[str]:
-    """Return what bash completes at the end of a line.
+    """Return the words that bash completes at the end of a line.
 
     bash runs the function and, if it asked for that, completes files: as compgen does.
     """
@@ -69,7 +69,7 @@ def fish(home: Path, words: str) -> list[str]:
 
 
 def zsh(home: Path, words: str) -> list[str]:
-    """Return what zsh shows for a Tab at the end of a line, in a terminal of its own."""
+    """Return the words that zsh shows for a Tab at the end of a line, in its own terminal."""
     script = f"""
         zmodload zsh/zpty
         zpty -b tab zsh -f -i

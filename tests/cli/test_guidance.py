@@ -21,7 +21,6 @@ MISLEADING = (
     "What single values are.",
     "Record there",
     "Only count and sum up",
-    "follow so many",
     "not by the suffix",
     "best of repeated runs",
 )
