@@ -156,9 +156,9 @@ def test_the_picture_is_valid_and_states_its_scale(run: RunCommand, sides: Sides
 @pytest.mark.parametrize(
     ("runs", "words", "said"),
     [
-        (6, (), "Sums of all runs: 6 runs of the base, 6 of the new side. base: stock"),
+        (6, (), "Sums of all runs: 6 runs of the base, 6 of the new side. Base: stock"),
         (3, (), "6 runs of the base, 3 of the new side"),
-        (3, (), "the base (6 runs) is scaled by 0.5 to the 3 runs of the new profile"),
+        (3, (), "The base (6 runs) is scaled by 0.5 to the 3 runs of the new profile"),
         (3, ("--per", "second"), "(600 seconds) is scaled by 0.5 to the 300 seconds of the new"),
         (6, ("--work", "builds=2:3"), "(12 builds) is scaled by 1.5 to the 18 builds of the new"),
         (6, ("--work", "2:3"), "(12 units of work) is scaled by 1.5 to the 18 units of work of"),
@@ -204,7 +204,7 @@ def test_the_picture_says_that_data_are_missing_on_a_side(run: RunCommand, sides
 
 def test_the_picture_of_one_run_per_side_says_one_run(run: RunCommand, sides: Sides) -> None:
     run("compare", sides[0][0], "--vs", sides[1][0], "-o", "one.svg")
-    assert "One run a side. base: stock; new: patched" in Path("one.svg").read_text()
+    assert "One run a side. Base: stock; new: patched" in Path("one.svg").read_text()
 
 
 def test_strict_refuses_and_says_why(run: RunCommand, sides: Sides) -> None:
