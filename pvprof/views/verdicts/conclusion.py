@@ -29,7 +29,7 @@ _Named = tuple[str, SeriesComparison]
 def conclusion(changes: Comparison) -> list[str]:
     """Return the sentences on a comparison of recordings."""
     options = changes.options.stats
-    lines = _verdicts([(time.metric.name, time) for time in changes.times], options)
+    lines = _verdicts([(time_name(time, changes), time) for time in changes.times], options)
     for section in changes.sections:
         lines += _section(section, changes)
     lines += _without_verdict(_judged(changes))
@@ -76,6 +76,12 @@ def row_title(row: RowChange, changes: Comparison) -> str:
     if row.level == KIND:
         return next(kind.title for kind in changes.kinds if kind.id == row.kind)
     return f"{row.name} ({row.identity_change})" if row.identity_change else row.name
+
+
+def time_name(time: SeriesComparison, changes: Comparison) -> str:
+    """Return the name of a run time, with the mode that traced it if there are several."""
+    conditions = {one.metric.condition for one in changes.times}
+    return time.metric.title if len(conditions) > 1 else time.metric.name
 
 
 def mode_mark(section: SectionChange, changes: Comparison) -> str:
@@ -149,7 +155,7 @@ def _difference(row: RowChange) -> float:
 
 def _judged(changes: Comparison) -> list[_Named]:
     """Return the comparisons that are judged, by name: times, kinds, locks or else classes."""
-    named = [(time.metric.name, time) for time in changes.times]
+    named = [(time_name(time, changes), time) for time in changes.times]
     for section in changes.sections:
         rows: Sequence[RowChange] = section.level(LOCK) or section.level(CLASS)
         named += [
@@ -176,7 +182,7 @@ def _without_verdict(judged: Sequence[_Named]) -> list[str]:
 
 def _power(changes: Comparison) -> list[str]:
     """Return the change that these runs can show, of real or else of a kind; more runs for less."""
-    named = [(time.metric.name, time) for time in changes.times[:1]]
+    named = [(time_name(time, changes), time) for time in changes.times[:1]]
     for section in [] if named else changes.sections[:1]:
         named += [
             (row_title(row, changes), row.main.comparison)

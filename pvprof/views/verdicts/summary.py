@@ -9,7 +9,7 @@ from pvprof.analysis.compare.measures import CLASS, KIND, PRIMITIVE, Measured, R
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, Verdict
 from pvprof.stats.study import Study, StudySection
 from pvprof.views.tables.table import Column, Table
-from pvprof.views.verdicts.conclusion import metric_name, mode_mark, row_title
+from pvprof.views.verdicts.conclusion import metric_name, mode_mark, row_title, time_name
 from pvprof.views.verdicts.words import (
     change_text,
     not_proven_text,
@@ -40,7 +40,7 @@ def summary_table(changes: Comparison, top: int) -> Table:
         top: number of families of each kind; 0 for all. Those that differ are shown in any case.
     """
     rows: list[tuple[str, RowChange | None, SeriesComparison]] = [
-        (time.metric.name, None, time) for time in changes.times
+        (time_name(time, changes), None, time) for time in changes.times
     ]
     for section in changes.sections:
         rows += _rows_of(section, changes, top)

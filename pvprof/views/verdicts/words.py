@@ -156,6 +156,8 @@ def _decimals(value: float, half: float) -> int:
 def _percent(value: float, decimals: int, *, signed: bool = False) -> str:
     sign = "+" if signed else ""
     if value and not round(value, decimals):
+        if not round(value, _MAX_DECIMALS):
+            return "<0.001%"
         return f"{value:{sign}.1g}%"
     return f"{value:{sign},.{decimals}f}%"
 
