@@ -208,6 +208,26 @@ def test_a_folder_has_a_picture_for_each_mode(run: RunCommand, sides: Sides) -> 
     assert pictures == {"difference-offcpu-ns.svg", "difference-locks-ns.svg"}
 
 
+def test_run_times_of_two_modes_have_different_names(run: RunCommand, sides: Sides) -> None:
+    both = [
+        [*runs, *write_side(Path("locks"), label, runs_of(9_000_000, seed), 21, mode="locks")]
+        for runs, label, seed in ((sides[0], "stock", 3), (sides[1], "patched", 4))
+    ]
+    rows = rows_of(run("compare", *both[0], "--vs", *both[1]).stdout)
+    for name in ("real (traced: offcpu)", "real (traced: locks)"):
+        assert len([row for row in rows if row.startswith(f"{name}  ")]) == 1
+
+
+def test_one_run_a_side_gives_the_numbers_without_a_verdict(run: RunCommand, sides: Sides) -> None:
+    text = " ".join(run("compare", sides[0][0], "--vs", sides[1][0]).stdout.split())
+    assert re.search(
+        r"pmap pv list \(rwlock -> OBM\): \d{3} ms -> 3?\d\d ms per run, -6\d\.\d%: no verdict\.",
+        text,
+    )
+    assert "No verdict: 1 run a side: a verdict needs 3 a side." in text
+    assert "better" not in text
+
+
 def test_the_page_loads_nothing_and_is_well_formed(written: Callable[[str], str]) -> None:
     text = written("html")
     ET.fromstring(text.partition("<!DOCTYPE html>")[2])
