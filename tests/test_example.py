@@ -15,8 +15,6 @@ PAGE = TOP / "docs/example-lock-patch.md"
 PICTURES = TOP / "docs/example-lock-patch"
 RECORDINGS = FIXTURES / "example-lock-patch"
 WITH_SAMPLES = [path for path in DOCUMENTS if SAMPLE.search(path.read_text())]
-COLUMNS = {"README.md": "80"}
-"""Widths of the terminals that samples are from; 100 if not given."""
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +31,8 @@ def test_the_readme_and_the_example_have_samples() -> None:
 
 @pytest.mark.parametrize("document", WITH_SAMPLES, ids=lambda path: path.name)
 def test_each_output_in_a_document_is_what_its_command_prints(
-    document: Path, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: Path, run: RunCommand, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("COLUMNS", COLUMNS.get(document.name, "100"))
-
     def output_of(command: str) -> str:
         program, *words = shlex.split(command)
         if program == "pvprof":
