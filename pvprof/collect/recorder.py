@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from pvprof import __version__
-from pvprof.collect.modes import mode_of
+from pvprof.collect.head import head
+from pvprof.collect.modes import mode_of, programs_named
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.tracers import SHELL_FILES, TRACERS, Tracer, choose
 from pvprof.errors import UsageError
@@ -86,7 +87,8 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
         "takes_pid": "1" if plan.workload else "0",
         "with_symbols": "1" if plan.has_symbols else "0",
     }
-    return _assemble(settings, carried, plan.workload, plan.directory, is_carried)
+    text = _assemble(settings, carried, plan.workload, plan.directory, is_carried)
+    return f"#!/bin/sh\n{_head(plan) if is_carried else ''}{text}"
 
 
 def doctor(directory: str = "") -> str:
@@ -96,7 +98,13 @@ def doctor(directory: str = "") -> str:
         _Carried(tracer, _texts(tracer, tracer.program_names(), ProgramOptions()), {})
         for tracer in choose("")
     ]
-    return _assemble(settings, carried, (), directory, is_carried=False)
+    return "#!/bin/sh\n" + _assemble(settings, carried, (), directory, is_carried=False)
+
+
+def _head(plan: Plan) -> str:
+    purpose = programs_named(plan.mode)[0].purpose
+    duration_s = plan.options.duration_ns / 1e9
+    return head(plan.mode, purpose, plan.workload, f"{duration_s:g}" if duration_s else "") + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +173,7 @@ def _assemble(
         "output": "" if is_carried else "-",
         "control": "0" if is_carried else "1",
     }
-    lines = ["#!/bin/sh", *_assignments(settings)]
+    lines = _assignments(settings)
     if directory:
         lines.append(f"TMPDIR={shlex.quote(directory)}")
     lines += [function for programs in carried for function in programs.functions()]

@@ -416,3 +416,77 @@ def test_the_manifest_has_the_options_that_were_given() -> None:
         ["sh", "-c", f'{line}; printf %s "$options"'], capture_output=True, check=True
     ).stdout
     assert json.loads(value) == {"duration_ns": 500_000_000, "execname": "it's"}
+
+
+# --- the head of a carried recorder ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_of_a_carried_recorder_prints_its_head_and_records_nothing(
+    shell: str, flag: str, tmp_path: Path
+) -> None:
+    words = ("make", "-j8", "a\nb", "\x1b[31m")
+    with StandIn(tmp_path, shell) as machine:
+        machine.set(uid="1001\n")  # anyone may read it
+        done = machine.start(
+            recorder(plan_for("offcpu", *words), is_carried=True), flag, carried=True
+        )
+        outcome = done.wait()
+        assert (outcome.status, outcome.said, outcome.left) == (0, "", [])
+        text = outcome.archive.read_text()
+        assert list(machine.home.iterdir()) == []
+    assert text.startswith("A recorder of pvprof ")
+    for part in (
+        "Ends: ",
+        "Needs: root",
+        "Changes: ",
+        "Removes: ",
+        "Exit status: ",
+        "-o OUT.tar.gz",
+    ):
+        assert f"\n{part}" in text or part in text
+    assert "make -j8 " in text
+    assert "\x1b" not in text
+    assert "action=" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "duration_ns", "ends"),
+    [
+        (("make",), 0, "It starts this command, and ends with it:\n#   make\n"),
+        ((), 2_500_000_000, "# Ends: after 2.5 s. Ctrl-C"),
+        ((), 0, "# Ends: when you stop it. Ctrl-C"),
+    ],
+)
+def test_the_head_says_when_the_recorder_ends(
+    words: tuple[str, ...], duration_ns: int, ends: str
+) -> None:
+    options = {} if words else {"duration_ns": duration_ns}
+    text = recorder(plan_for("offcpu", *words, options=options), is_carried=True)
+    assert text.startswith("#!/bin/sh\n# A recorder of pvprof ")
+    assert ends in text.partition("\n\n")[0]
+
+
+def test_the_head_names_what_the_recorder_changes() -> None:
+    """Each file and change that the sh files make is named."""
+    text = recorder(plan_for("offcpu", "make"), is_carried=True)
+    start, _, program = text.partition("\n\n")
+    for change, name in [
+        ('mktemp -d "$directory/pvprof.XXXXXX"', "pvprof.XXXXXX in TMPDIR"),
+        ("PVPROF_LOCK:-/var/run/pvprof.lock", "/var/run/pvprof.lock"),
+        ("part=$output.part", "OUT.tar.gz.part"),
+        ("kldload dtraceall", "dtraceall"),
+        ("mount -t tracefs tracefs /sys/kernel/tracing", "/sys/kernel/tracing"),
+    ]:
+        assert change in program
+        assert name in " ".join(start.replace("\n# ", " ").split())
+
+
+def test_an_unknown_option_of_a_carried_recorder_names_help(tmp_path: Path) -> None:
+    with StandIn(tmp_path) as machine:
+        text = recorder(plan_for("offcpu", "make"), is_carried=True)
+        done = machine.start(text, "--nonsense", carried=True).wait()
+    assert done.status == 3
+    assert "--help says what it does" in done.said

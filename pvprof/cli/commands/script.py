@@ -29,6 +29,7 @@ class ScriptOptions:
         " with bpftrace.",
     )
     duration_ns: int = option(
+        "-d",
         "--duration",
         type=Duration(min_ns=1),
         default=0,

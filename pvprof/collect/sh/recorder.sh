@@ -659,7 +659,11 @@ doctor() {
 	done
 }
 
+# Print the comment at the head of this file.
+explain() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
+
 main() {
+	case $1 in -h | --help) explain && exit ;; esac
 	exec 4>&2
 	PATH=$PATH:/sbin:/bin:/usr/sbin:/usr/bin
 	work='' part='' lock='' tracing='' workload='' reporter='' listener='' guard='' stopped=''
@@ -687,7 +691,7 @@ main() {
 		-o) output=${2-} && shift 2 ;;
 		-q) quiet=1 && shift ;;
 		--) shift && break ;;
-		*) fail "unknown option: $1" "usage: sh $0 [-q] [-o OUT.tar.gz]" ;;
+		*) fail "unknown option: $1" "usage: sh $0 [-q] [-o OUT.tar.gz]; sh $0 --help says what it does" ;;
 		esac
 	done
 	"$action" "$@"
