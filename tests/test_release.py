@@ -75,7 +75,13 @@ def test_a_release_is_built_twice_with_the_same_bytes() -> None:
 @pytest.mark.slow
 def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        inside = {name for name in archive.namelist() if ".dist-info/" not in name}
+        inside = {
+            name
+            for name in archive.namelist()
+            if ".dist-info/" not in name and ".data/" not in name
+        }
+        shared = {name.partition(".data/data/")[2] for name in archive.namelist()} - {""}
+    assert shared == {name.replace("man/", "share/man/man1/") for name in in_git("man")} != set()
     patches = {
         name.replace("kernel-patches/", "pvprof/kernel_patch/patches/")
         for name in in_git("kernel-patches")
@@ -91,6 +97,8 @@ def test_pipx_installs_a_pvprof_that_works(wheel: Path, tmp_path: Path) -> None:
     pvprof = tmp_path / "bin" / "pvprof"
     assert run(pvprof, "--version").split()[-1] == __version__
     recording = TOP / "tests/fixtures/freebsd-13.2/events.out.gz"
+    pages = tmp_path / "home" / "venvs" / "pvprof" / "share" / "man" / "man1"
+    assert (pages / "pvprof-record.1").is_file()
     run(pvprof, "report", recording, "-o", tmp_path / "x.html", "-o", tmp_path / "x.svg")
     assert "stable-14" in run(pvprof, "patch", "list")
     compare = [TOP / "tests/fixtures/example-lock-patch" / side for side in ("rwlock", "obm")]
