@@ -67,8 +67,8 @@ def _paragraphs(
         " command printed."
     )
     yield _wrapped(
-        "Exit status: 0 a recording was written, complete or not (its manifest states which); 3 this"
-        " machine could not record; 130 the recording was dropped."
+        "Exit status: 0 a recording was written, complete or not (its manifest states which); 3"
+        " this machine could not record; 130 the recording was dropped."
     )
 
 

@@ -57,7 +57,7 @@ def test_the_page_of_pvprof_lists_every_command() -> None:
 def test_a_formatter_finds_no_fault() -> None:
     if shutil.which("mandoc") is None:
         pytest.skip("no mandoc here")
-    command = ["mandoc", "-Tlint", "-Wstyle", *sorted(PAGES.glob("*.1"))]
+    command = ["mandoc", "-Tlint", "-Wstyle", *sorted(map(str, PAGES.glob("*.1")))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
