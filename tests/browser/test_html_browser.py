@@ -550,6 +550,21 @@ def test_on_paper_the_fields_of_the_legends_keep_their_colours(events: Page) -> 
         assert swatch.evaluate("one => getComputedStyle(one).printColorAdjust") == "exact"
 
 
+def test_on_paper_every_column_of_the_table_is_on_the_sheet(
+    browser: Browser, run: RunCommand, tmp_path: Path
+) -> None:
+    path = tmp_path / "page.html"
+    run("report", RECORDINGS / "events.out.gz", "--symbols", SYMBOLS, "-q", "-o", path)
+    # A4 without margins of 10 mm
+    for page in watched_page(browser, viewport={"width": 718, "height": 1000}):
+        page.goto(path.as_uri())
+        page.emulate_media(media="print")
+        for head in page.locator(".locks").first.locator("thead th").all():
+            box = head.bounding_box()
+            assert box
+            assert box["x"] + box["width"] <= 718
+
+
 def test_a_question_mark_lists_the_keys_of_page_and_pictures(events: Page) -> None:
     events.keyboard.press("?")
     dialog = events.get_by_role("dialog")
