@@ -25,7 +25,7 @@ from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, Weight
-from pvprof.model.stacks import DELIMITER, LOST_FRAMES, NO_STACK, Stack, frames_of
+from pvprof.model.stacks import DELIMITER, LOST_FRAMES, NO_STACK, Stack
 
 Runs = Sequence[Sequence[Part]]
 """For each run of a side, the parts of its waits."""
@@ -91,14 +91,17 @@ def callers_of(stack: Stack, rules: Matcher) -> tuple[Stack, bool]:
     A wait ends in machinery: if there is none, or the frame ``[frames lost]``, its innermost frames
     were lost. A stack of machinery alone stays as it is.
     """
-    frames = frames_of(stack)
-    end = len(frames)
-    is_cut = frames[-1] == LOST_FRAMES
-    while end and (rules.is_machinery(frames[end - 1]) or frames[end - 1] == LOST_FRAMES):
-        end -= 1
-    if not end or frames[end - 1] == DELIMITER:
-        return stack, False
-    return Stack(";".join(frames[:end])), is_cut or end == len(frames)
+    # From the leaf, without splitting the whole stack: few of its frames are machinery.
+    rest, _, leaf = stack.rpartition(";")
+    is_lost = leaf == LOST_FRAMES
+    if not is_lost and not rules.is_machinery(leaf):
+        return stack, leaf != DELIMITER
+    while rest:
+        callers = rest
+        rest, _, leaf = callers.rpartition(";")
+        if leaf != LOST_FRAMES and not rules.is_machinery(leaf):
+            return (stack, False) if leaf == DELIMITER else (Stack(callers), is_lost)
+    return stack, False
 
 
 def _is_named_wait(key: Key) -> bool:
