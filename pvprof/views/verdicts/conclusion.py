@@ -22,7 +22,7 @@ from pvprof.views.verdicts.words import (
     value_text,
 )
 
-_MAX_LOCKS = 3
+_MAX_ROWS = 3
 _Named = tuple[str, SeriesComparison]
 
 
@@ -115,14 +115,14 @@ def _section(section: SectionChange, changes: Comparison) -> list[str]:
     mark = mode_mark(section, changes)
     lines = [
         _sentence(f"{row_title(row, changes)}{mark}", row, section, changes)
-        for row in (*changed, *section.level(KIND))
+        for row in (*changed, *_largest(section.level(KIND)))
         if row.main.comparison
     ]
     others = [row for row in locks if row not in changed and _is_proven(row)]
     others.sort(key=lambda row: (-abs(_difference(row)), row.name))
     texts = [
         f"{row_title(row, changes)} {signed_value_text(_difference(row), section.unit)}"
-        for row in others[:_MAX_LOCKS]
+        for row in others[:_MAX_ROWS]
     ]
     rest = len(others) - len(texts)
     if texts:
@@ -130,6 +130,17 @@ def _section(section: SectionChange, changes: Comparison) -> list[str]:
         text = f"Largest changes per {per}: {', '.join(texts)}: {proven_text(options)}{more}."
         lines.append(text.replace("Largest", "Largest other" if changed else "Largest"))
     return lines
+
+
+def _largest(rows: Sequence[RowChange]) -> list[RowChange]:
+    """Return the largest rows, in their order."""
+
+    def size(row: RowChange) -> float:
+        one = row.main.comparison
+        return max(one.base.mean, one.new.mean) if one else 0.0
+
+    largest = sorted(rows, key=lambda row: -size(row))[:_MAX_ROWS]
+    return [row for row in rows if row in largest]
 
 
 def _sentence(name: str, row: RowChange, section: SectionChange, changes: Comparison) -> str:
@@ -141,7 +152,8 @@ def _sentence(name: str, row: RowChange, section: SectionChange, changes: Compar
     if comparison.is_different:
         return f"{values}, {size_text(comparison)}, {proven_text(options)}."
     if comparison.verdict is Verdict.NONE:
-        return f"{values}, {change_text(comparison)}: no verdict."
+        size = "" if comparison.percent is None else f", {change_text(comparison)}"
+        return f"{values}{size}: no verdict."
     return f"{values}. {not_proven_text(options)}."
 
 
@@ -174,8 +186,8 @@ def _without_verdict(judged: Sequence[_Named]) -> list[str]:
             by_reason.setdefault(one.reason, []).append(name)
     lines = []
     for reason, names in by_reason.items():
-        more = f" and {len(names) - _MAX_LOCKS} more" if len(names) > _MAX_LOCKS else ""
-        about = "" if len(names) == len(judged) else f" on {', '.join(names[:_MAX_LOCKS])}{more}"
+        more = f" and {len(names) - _MAX_ROWS} more" if len(names) > _MAX_ROWS else ""
+        about = "" if len(names) == len(judged) else f" on {', '.join(names[:_MAX_ROWS])}{more}"
         lines.append(f"No verdict{about}: {reason}.")
     return lines
 
