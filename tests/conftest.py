@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import gzip
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -79,12 +80,20 @@ def read_recording_bytes(name: str) -> bytes:
     return gzip.decompress(data) if name.endswith(".gz") else data
 
 
+_UNIT = re.compile(rb"\A# pvprof folded, unit: (?:ns|samples|events)\n")
+
+
 @pytest.fixture
 def run() -> RunCommand:
-    """Run a pvprof command in this process; stdout and stderr are kept apart."""
+    """Run a pvprof command in this process; stdout and stderr are kept apart.
+
+    Folded stacks on stdout come without their first line, the comment with the unit.
+    """
 
     def run_command(*args: object, stdin: bytes | None = None) -> Result:
-        return CliRunner().invoke(cli, [str(arg) for arg in args], input=stdin)
+        result = CliRunner().invoke(cli, [str(arg) for arg in args], input=stdin)
+        result.stdout_bytes = _UNIT.sub(b"", result.stdout_bytes, count=1)
+        return result
 
     return run_command
 

@@ -49,7 +49,7 @@ def test_the_lock_table_has_the_rows_of_the_report(run: RunCommand, set_aside: b
 def test_folded_stacks_are_those_of_fold(run: RunCommand) -> None:
     data = pvprof.open_recordings(STOCK, filters=Filters((ALL_KINDS,)))
     lines = [f"{stack} {value}" for stack, value in pvprof.folded_stacks(data).items()]
-    assert sorted(lines) == sorted(run("fold", STOCK, "-q").stdout.splitlines())
+    assert sorted(lines) == sorted(run("fold", "-k", "all", STOCK, "-q").stdout.splitlines())
 
 
 def test_pictures_and_pages_are_those_of_the_command_line(run: RunCommand) -> None:

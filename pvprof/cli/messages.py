@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import click
 
+from pvprof.classify.classified import ClassifiedMeasurement
 from pvprof.dataset.dataset import Dataset
 from pvprof.errors import InputError
 from pvprof.model.problems import Problem, merge_problems
-from pvprof.units import Unit, count_stacks
+from pvprof.units import Unit, count_stacks, format_value
 from pvprof.views.tables.problems import problem_line
+from pvprof.views.tables.report import shown_by
 
 
 def say(problems: Sequence[Problem], is_quiet: bool) -> None:
@@ -28,6 +30,17 @@ def say_others(dataset: Dataset, unit: Unit) -> None:
             amount = f"{profile.total:,} {profile.unit} in {count_stacks(len(profile))}"
             hint = f"--measure {profile.unit} takes them"
             click.echo(f"pvprof: note: left out: {amount}; {hint}", err=True)
+
+
+def say_aside(measured: ClassifiedMeasurement, is_quiet: bool) -> None:
+    """Report on stderr what the filters set aside, with the options that show it."""
+    if is_quiet or measured.filters.keep_all or not measured.selection.set_aside:
+        return
+    texts = [
+        f"{aside.title} {format_value(aside.weight.value, measured.unit)} ({shown_by(aside)})"
+        for aside in sorted(measured.selection.set_aside, key=lambda aside: -aside.weight.value)
+    ]
+    click.echo(f"pvprof: note: set aside: {', '.join(texts)}; -k all keeps everything", err=True)
 
 
 def nothing_kept(verb: str, datasets: Sequence[Dataset]) -> InputError:

@@ -259,14 +259,18 @@ def test_joined_stacks_of_owners_equal_a_walk_by_hand(waits: list[Wait], depth: 
 def test_joined_stacks_of_a_real_recording_add_up_to_it(
     run: RunCommand, depth: int, args: tuple[str, ...]
 ) -> None:
-    plain = run("fold", EVENTS, "-q", *args).stdout
-    joined = run("fold", EVENTS, "-q", "--chain", "owners", "--chain-depth", depth, *args).stdout
+    plain = run("fold", "-k", "all", EVENTS, "-q", *args).stdout
+    joined = run(
+        "fold", "-k", "all", EVENTS, "-q", "--chain", "owners", "--chain-depth", depth, *args
+    ).stdout
     assert folded_total(joined) == folded_total(plain)
     assert all(";--;" in line for line in joined.splitlines())
 
 
 def test_a_picture_shows_the_waits_of_owners(run: RunCommand) -> None:
-    folded = run("fold", EVENTS, "--chain", "owners", "--name", "^vm object$", "-q").stdout
+    folded = run(
+        "fold", "-k", "all", EVENTS, "--chain", "owners", "--name", "^vm object$", "-q"
+    ).stdout
     assert_golden(folded, FIXTURES / "golden" / "fold-owners.folded")
     drawn = run("flamegraph", EVENTS, "--chain", "owners").stdout
     assert "owners, at most 1" in drawn
@@ -274,6 +278,6 @@ def test_a_picture_shows_the_waits_of_owners(run: RunCommand) -> None:
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
 def test_chains_of_owners_need_single_waits(run: RunCommand, name: str) -> None:
-    done = run("fold", RECORDINGS / name, "--chain", "owners")
+    done = run("fold", "-k", "all", RECORDINGS / name, "--chain", "owners")
     assert done.exit_code == 2
     assert "no single waits were recorded" in done.stderr

@@ -437,7 +437,9 @@ def test_wakers_of_wakers_are_followed_through_their_own_waits(run: RunCommand) 
         (2, f"{first};b;--;{woke};ld"),
         (3, f"{first};b;--;{woke};ld"),
     ):
-        out = run("fold", "-", "--chain", "wakers", "--chain-depth", depth, stdin=text).stdout
+        out = run(
+            "fold", "-k", "all", "-", "--chain", "wakers", "--chain-depth", depth, stdin=text
+        ).stdout
         # the third waited only before the first did: that held nothing up
         assert out.splitlines()[-1] == f"{wanted} 90"
         assert len(out.splitlines()) == 3
@@ -455,7 +457,7 @@ def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: RunCommand) 
             writer.run_again(time + 13, tid, 0),
         ]
     text = native(records)
-    out = run("fold", "-", "--chain", "wakers", "--chain-depth", 8, stdin=text).stdout
+    out = run("fold", "-k", "all", "-", "--chain", "wakers", "--chain-depth", 8, stdin=text).stdout
     assert max(line.count(";--;") for line in out.splitlines()) <= 2
 
 
@@ -464,8 +466,8 @@ def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: RunCommand) 
 
 @pytest.mark.parametrize("depth", [1, 4])
 def test_joined_stacks_of_a_real_recording_add_up_to_its_waits(depth: int, run: RunCommand) -> None:
-    plain = run("fold", REAL)
-    joined = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
+    plain = run("fold", "-k", "all", REAL)
+    joined = run("fold", "-k", "all", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert folded_total(joined.stdout) == folded_total(plain.stdout) == 25622118821
     assert NO_WAKER not in joined.stdout
 
@@ -482,17 +484,19 @@ def test_rows_of_a_real_recording_are_split_to_the_nanosecond(run: RunCommand) -
 def test_recordings_with_and_without_wake_ups_pool(run: RunCommand) -> None:
     other = RECORDINGS / "events.out.gz"
     for both in ((REAL, other), (other, REAL)):
-        joined = run("fold", *both, "--chain", "wakers").stdout
-        assert folded_total(joined) == folded_total(run("fold", *both).stdout)
+        joined = run("fold", "-k", "all", *both, "--chain", "wakers").stdout
+        assert folded_total(joined) == folded_total(run("fold", "-k", "all", *both).stdout)
         without = [line for line in joined.splitlines() if NO_WAKER in line]
-        assert folded_total("\n".join(without)) == folded_total(run("fold", other).stdout)
+        assert folded_total("\n".join(without)) == folded_total(
+            run("fold", "-k", "all", other).stdout
+        )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "args", "columns"),
     [
-        ("fold-wakers.folded", ["fold", "--chain", "wakers", "--chain-depth", 4], 80),
+        ("fold-wakers.folded", ["fold", "-k", "all", "--chain", "wakers", "--chain-depth", 4], 80),
         ("report-wakers.md", ["report", "--format", "markdown", "-o", "-"], 80),
         ("report-wakers-80.txt", ["report"], 80),
         ("report-wakers-200.txt", ["report"], 200),
@@ -523,8 +527,8 @@ def test_the_picture_of_joined_stacks_shows_wakers(run: RunCommand) -> None:
 
 def test_filters_choose_waits_before_they_are_joined(run: RunCommand) -> None:
     args = ("--frame", "turnstile_wait", "--symbols", SYMBOLS)
-    joined = run("fold", REAL, "--chain", "wakers", *args).stdout
-    assert folded_total(joined) == folded_total(run("fold", REAL, *args).stdout) > 0
+    joined = run("fold", "-k", "all", REAL, "--chain", "wakers", *args).stdout
+    assert folded_total(joined) == folded_total(run("fold", "-k", "all", REAL, *args).stdout) > 0
     assert all(line.startswith("pvload;") for line in joined.splitlines())
 
 
@@ -532,7 +536,9 @@ def test_filters_choose_waits_before_they_are_joined(run: RunCommand) -> None:
 
 
 @pytest.mark.parametrize("name", ["events.out.gz", "stock-offcpu.out", "wakeup.out"])
-@pytest.mark.parametrize("args", [["fold", "--chain", "wakers"], ["locks", "--wakers"]])
+@pytest.mark.parametrize(
+    "args", [["fold", "-k", "all", "--chain", "wakers"], ["locks", "--wakers"]]
+)
 def test_a_recording_without_wake_ups_is_an_error_with_a_hint(
     name: str, args: list[str], run: RunCommand
 ) -> None:
@@ -555,7 +561,7 @@ def test_a_page_carries_wake_ups_along(options: list[str], run: RunCommand, tmp_
     page = tmp_path / "x.html"
     assert run("report", REAL, "-o", page).exit_code == 0
     assert "With their wakers" in page.read_text()
-    for args in (["fold", "--chain", "wakers", *options], ["locks", "--wakers"]):
+    for args in (["fold", "-k", "all", "--chain", "wakers", *options], ["locks", "--wakers"]):
         first, again = (run(*args, place) for place in (REAL, page))
         assert again.exit_code == 0, again.stderr
         if args[0] == "fold":
@@ -563,16 +569,16 @@ def test_a_page_carries_wake_ups_along(options: list[str], run: RunCommand, tmp_
         else:
             assert "kernel`exit1" in again.stdout
             assert "Of it blocked 24.19 s" in again.stdout
-    deeper = run("fold", page, "--chain", "wakers", "--chain-depth", 2)
+    deeper = run("fold", "-k", "all", page, "--chain", "wakers", "--chain-depth", 2)
     assert deeper.exit_code == 2
     assert "a page carries no single waits along" in deeper.stderr
-    both = run("fold", page, REAL, "--chain", "wakers").stdout
+    both = run("fold", "-k", "all", page, REAL, "--chain", "wakers").stdout
     assert folded_total(both) == 2 * 25622118821
 
 
 @pytest.mark.parametrize("depth", [0, 9, "x"])
 def test_depths_out_of_range_are_errors(depth: object, run: RunCommand) -> None:
-    result = run("fold", REAL, "--chain", "wakers", "--chain-depth", depth)
+    result = run("fold", "-k", "all", REAL, "--chain", "wakers", "--chain-depth", depth)
     assert result.exit_code == 2
     assert "--chain-depth" in result.stderr
 
@@ -590,7 +596,7 @@ DAMAGED = (
 def test_a_damaged_wake_up_is_left_out_and_the_waits_stay(line: bytes, run: RunCommand) -> None:
     text = Wait(1, 9, 1, "a", "x", ("kernel`f",)).text().encode()
     for both in (text + line, line + b"\n" + text):
-        result = run("fold", "-", stdin=both)
+        result = run("fold", "-k", "all", "-", stdin=both)
         assert result.exit_code == 0, result.stderr
         assert result.stdout == "a;kernel`f;x 9\n"
         if line.startswith((b"W 1", b"W 9")):

@@ -178,11 +178,11 @@ def assert_viewer_agrees(viewer: Viewer, text: str) -> dict[str, Any]:
 def test_the_viewer_has_the_totals_and_stacks_of_a_recording(
     run: RunCommand, viewer: Viewer, name: str
 ) -> None:
-    text = run("fold", RECORDINGS / name, "--format", "speedscope").stdout
+    text = run("fold", "-k", "all", RECORDINGS / name, "--format", "speedscope").stdout
     viewer.open(text)
     exported = assert_viewer_agrees(viewer, text)
-    again = run("fold", "-", stdin=json.dumps(exported).encode())
-    assert again.stdout == run("fold", RECORDINGS / name).stdout
+    again = run("fold", "-k", "all", "-", stdin=json.dumps(exported).encode())
+    assert again.stdout == run("fold", "-k", "all", RECORDINGS / name).stdout
 
 
 def test_the_page_shows_our_names_and_totals(run: RunCommand, viewer: Viewer) -> None:

@@ -63,11 +63,12 @@ def test_a_filtered_picture_says_what_was_set_aside(run: RunCommand) -> None:
     assert "Waiting for children: 132.2 s" in picture
 
 
-def test_folding_keeps_all_kinds_by_default(run: RunCommand) -> None:
-    everything = run("fold", EVENTS, "-q").stdout
+def test_folding_keeps_the_kinds_of_a_report_unless_all_are_asked_for(run: RunCommand) -> None:
+    everything = run("fold", "-k", "all", EVENTS, "-q").stdout
     assert ";wait " in everything
     kernel = run("fold", EVENTS, "-q", "--kind", "kernel").stdout
     assert ";wait " not in kernel
+    assert run("fold", EVENTS, "-q").stdout == kernel
     assert set(kernel.splitlines()) < set(everything.splitlines())
 
 
@@ -87,6 +88,6 @@ def test_stacks_folded_by_another_tool_are_drawn_whole(run: RunCommand) -> None:
 
 def test_running_totals_are_a_warning(run: RunCommand) -> None:
     text = b"tick 1\n\nturnstile|x\nkernel`a\n5 1\n\ntick 2\n\nturnstile|x\nkernel`a\n9 2\n"
-    result = run("fold", "-", stdin=text)
+    result = run("fold", "-k", "all", "-", stdin=text)
     assert result.stdout == "kernel`a;x 14\n"
     assert "warning: stdin: 2 x running totals: all snapshots were added up" in result.stderr

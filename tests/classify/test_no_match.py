@@ -37,7 +37,10 @@ def test_a_filter_that_matches_nothing_says_what_there_is(
 
 
 def test_each_command_exits_with_the_same_status(run: RunCommand) -> None:
-    commands: list[list[object]] = [["fold", EVENTS], ["compare", EVENTS, "--vs", EVENTS]]
+    commands: list[list[object]] = [
+        ["fold", "-k", "all", EVENTS],
+        ["compare", EVENTS, "--vs", EVENTS],
+    ]
     commands += [[command, EVENTS] for command in ("report", "locks", "flamegraph", "heatmap")]
     commands += [["flamegraph", "--diff", EVENTS, EVENTS]]
     for words in commands:
@@ -50,9 +53,9 @@ def test_each_command_exits_with_the_same_status(run: RunCommand) -> None:
     [("--class", "PV LIST"), ("--name", "PMAP pv"), ("--execname", "PVLOAD"), ("--frame", "Vm_")],
 )
 def test_filters_ignore_case(option: str, value: str, run: RunCommand) -> None:
-    lower = run("fold", EVENTS, option, value.lower())
+    lower = run("fold", "-k", "all", EVENTS, option, value.lower())
     assert lower.stdout
-    assert run("fold", EVENTS, option, value).stdout == lower.stdout
+    assert run("fold", "-k", "all", EVENTS, option, value).stdout == lower.stdout
 
 
 def test_a_lock_that_only_one_side_has_is_drawn(run: RunCommand) -> None:
@@ -62,10 +65,12 @@ def test_a_lock_that_only_one_side_has_is_drawn(run: RunCommand) -> None:
 
 
 def test_a_recording_of_nothing_is_no_fault_of_a_filter(run: RunCommand) -> None:
-    result = run("fold", "-", "--name", "x", stdin=native_writer.text_of([], "events", "ns"))
+    result = run(
+        "fold", "-k", "all", "-", "--name", "x", stdin=native_writer.text_of([], "events", "ns")
+    )
     assert (result.exit_code, result.stdout) == (0, "")
 
 
 def test_stacks_without_names_say_that_none_has_one(run: RunCommand) -> None:
-    message = assert_is_error(run("fold", "-", "--name", "x", stdin=b"a;b 3\n"))
+    message = assert_is_error(run("fold", "-k", "all", "-", "--name", "x", stdin=b"a;b 3\n"))
     assert message.endswith("no lock name or wait message matches 'x' (none has one)")

@@ -136,7 +136,8 @@ def kept_in_json(text: str) -> int:
 
 def kept_in_folded(text: str) -> int:
     lines = re.findall(r"^(?:[^;\n]+;)+[^;\n]+ (\d+)$", text, re.M)
-    assert len(lines) == len(text.splitlines())
+    others = [line for line in text.splitlines() if line != "# pvprof folded, unit: ns"]
+    assert len(lines) == len(others)
     return sum(map(int, lines))
 
 
@@ -263,12 +264,12 @@ def test_one_run_writes_several_files(tmp_path: Path, run: RunCommand) -> None:
 def test_a_file_is_overwritten_only_with_force(tmp_path: Path, run: RunCommand) -> None:
     path = tmp_path / "mine.folded"
     path.write_text("precious")
-    result = run("fold", STOCK, "-o", path)
+    result = run("fold", "-k", "all", STOCK, "-o", path)
     assert result.exit_code == 1
     assert "already exists" in result.stderr
     assert "--force" in result.stderr
     assert path.read_text() == "precious"
-    assert run("fold", STOCK, "-o", path, "--force").exit_code == 0
+    assert run("fold", "-k", "all", STOCK, "-o", path, "--force").exit_code == 0
     assert "vm object" in path.read_text()
 
 
@@ -276,13 +277,13 @@ def test_a_file_is_overwritten_only_with_force(tmp_path: Path, run: RunCommand) 
 def test_an_output_that_cannot_be_written_is_an_error_before_reading(
     target: str, tmp_path: Path, run: RunCommand
 ) -> None:
-    result = run("fold", tmp_path / "not there either", "-o", tmp_path / target)
+    result = run("fold", "-k", "all", tmp_path / "not there either", "-o", tmp_path / target)
     assert result.exit_code == 1
     assert "not there either" not in result.stderr
 
 
 def test_a_full_disk_leaves_no_file_behind(tmp_path: Path) -> None:
-    done = pvprof("fold", STOCK, "-o", "/dev/full")
+    done = pvprof("fold", "-k", "all", STOCK, "-o", "/dev/full")
     assert done.returncode == 1
     assert b"No space left" in done.stderr
     assert b"Traceback" not in done.stderr
@@ -296,8 +297,11 @@ def test_a_full_disk_leaves_no_file_behind(tmp_path: Path) -> None:
         (["report", STOCK, "--kind", "nonsense"], "kind: nonsense"),
         (["report", STOCK, "--frame", "("], "--frame: bad regular expression '('"),
         (["report", STOCK, "-o", "x.docx"], "x.docx: no format has that suffix"),
-        (["fold", STOCK, "--measure", "samples"], "nothing measured in samples"),
-        (["fold", STOCK, "--input-format", "nonsense"], "'--input-format': 'nonsense'"),
+        (["fold", "-k", "all", STOCK, "--measure", "samples"], "nothing measured in samples"),
+        (
+            ["fold", "-k", "all", STOCK, "--input-format", "nonsense"],
+            "'--input-format': 'nonsense'",
+        ),
         (["locks", STOCK, "-o", "x.svg"], "x.svg: no format has that suffix"),
         (["script", "nonsense"], "mode: nonsense"),
         (["flamegraph", STOCK, "--width", "3"], "'--width': 3 is not in the range"),
@@ -384,9 +388,12 @@ def test_no_number_is_cut_and_no_line_is_wider_than_the_terminal(columns: int, n
         ("report-events.md", ["report", EVENTS, "--symbols", SYMBOLS, "--format", "markdown"]),
         ("report-runq.json", ["report", RECORDINGS / "runq.out", "--format", "json"]),
         ("locks-lockstat.csv", ["locks", RECORDINGS / "lockstat-provider.out", "--format", "csv"]),
-        ("fold-stock.folded", ["fold", STOCK, "--symbols", SYMBOLS]),
-        ("fold-seed-root.folded", ["fold", RECORDINGS / "seed-offcpu.out", "--by", "root"]),
-        ("fold-wakeup.folded", ["fold", RECORDINGS / "wakeup.out"]),
+        ("fold-stock.folded", ["fold", "-k", "all", STOCK, "--symbols", SYMBOLS]),
+        (
+            "fold-seed-root.folded",
+            ["fold", "-k", "all", RECORDINGS / "seed-offcpu.out", "--by", "root"],
+        ),
+        ("fold-wakeup.folded", ["fold", "-k", "all", RECORDINGS / "wakeup.out"]),
         ("flamegraph-stock.svg", ["flamegraph", STOCK, "--symbols", SYMBOLS]),
     ],
 )
@@ -429,7 +436,7 @@ def test_rules_of_the_user_apply(tmp_path: Path, run: RunCommand) -> None:
 
 
 def test_recorded_counts_can_be_folded(run: RunCommand) -> None:
-    counted = run("fold", STOCK, "--counts").stdout.splitlines()
+    counted = run("fold", "-k", "all", STOCK, "--counts").stdout.splitlines()
     assert sum(int(line.rpartition(" ")[2]) for line in counted) == 2021
 
 
@@ -470,7 +477,7 @@ def test_all_outputs_are_written_or_none(tmp_path: Path, run: RunCommand) -> Non
 
 
 def test_counts_are_an_error_if_none_were_recorded(run: RunCommand) -> None:
-    result = run("fold", RECORDINGS / "oncpu-default.out", "--counts")
+    result = run("fold", "-k", "all", RECORDINGS / "oncpu-default.out", "--counts")
     assert result.exit_code == 2
     assert "no counts" in result.stderr
 
@@ -497,12 +504,12 @@ def test_filters_apply_to_histograms(run: RunCommand) -> None:
 
 
 def test_kernel_addresses_without_a_name_are_a_note(run: RunCommand) -> None:
-    assert "kernel addresses without a name" in run("fold", STOCK).stderr
-    assert run("fold", STOCK, "--symbols", SYMBOLS).stderr == ""
+    assert "kernel addresses without a name" in run("fold", "-k", "all", STOCK).stderr
+    assert run("fold", "-k", "all", STOCK, "--symbols", SYMBOLS).stderr == ""
 
 
 def test_user_addresses_without_a_name_are_a_note(run: RunCommand) -> None:
     ended = RECORDINGS.parent / "linux" / "bpftrace" / "oncpu.pvprof.tar.gz"
-    text = run("fold", ended).stderr
+    text = run("fold", "-k", "all", ended).stderr
     assert "20 x addresses in programs without a name" in text
     assert "kernel addresses" not in text

@@ -136,7 +136,7 @@ def test_the_differential_file_adds_up_and_can_be_read(run: RunCommand, sides: S
     ]
     assert sum(int(base) for _, base, _ in lines) == round(totals[0] / 2)
     assert sum(int(new) for _, _, new in lines) == totals[1]
-    back = run("fold", "change.folded", "--input-format", "differential", "-q").stdout
+    back = run("fold", "-k", "all", "change.folded", "--input-format", "differential", "-q").stdout
     assert sum(int(line.rsplit(" ", 1)[1]) for line in back.splitlines()) == totals[1]
 
 

@@ -22,7 +22,7 @@ def test_an_import_gives_the_same_stacks_as_its_source(
     done = run("import", source, "-o", recording)
     assert done.exit_code == 0, done.stderr
     assert f"pvprof: wrote {recording}: " in done.stderr
-    assert run("fold", recording).stdout == run("fold", source).stdout
+    assert run("fold", "-k", "all", recording).stdout == run("fold", "-k", "all", source).stdout
     assert {"raw.out", "manifest.json"} <= {path.name for path in recording.iterdir()}
 
 
@@ -37,7 +37,10 @@ def test_an_import_keeps_facts_and_symbols(run: RunCommand, tmp_path: Path) -> N
     shown = run("report", path).stdout
     assert "Host: box" in shown
     assert "hex" not in shown
-    assert run("fold", path).stdout == run("fold", LOCKSTAT, "--symbols", SYMBOLS).stdout
+    assert (
+        run("fold", "-k", "all", path).stdout
+        == run("fold", "-k", "all", LOCKSTAT, "--symbols", SYMBOLS).stdout
+    )
 
 
 def test_the_layout_of_an_import_is_kept(run: RunCommand, tmp_path: Path) -> None:
@@ -46,7 +49,9 @@ def test_the_layout_of_an_import_is_kept(run: RunCommand, tmp_path: Path) -> Non
     path = tmp_path / "x.pvprof"
     options = ("--input-format", "differential", "--unit", "events")
     assert run("import", source, "-o", path, *options).exit_code == 0
-    assert run("fold", path).stdout == run("fold", source, *options).stdout
+    assert (
+        run("fold", "-k", "all", path).stdout == run("fold", "-k", "all", source, *options).stdout
+    )
     document = json.loads(run("report", path, "--format", "json").stdout)
     assert [section["unit"] for section in document["sections"]] == ["events"]
 

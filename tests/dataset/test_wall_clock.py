@@ -27,8 +27,8 @@ def with_manifest(directory: Path, **facts: object) -> Path:
 
 
 def test_each_sample_counts_as_one_period(run: RunCommand) -> None:
-    both = weights(run("fold", OFF, ON, "--wall-clock", "--rate", HZ, "-q").stdout)
-    waits, samples = (weights(run("fold", path, "-q").stdout) for path in (OFF, ON))
+    both = weights(run("fold", "-k", "all", OFF, ON, "--wall-clock", "--rate", HZ, "-q").stdout)
+    waits, samples = (weights(run("fold", "-k", "all", path, "-q").stdout) for path in (OFF, ON))
     assert not set(waits) & set(samples), "no stack has waits and samples"
     assert both == waits | {stack: n * 10**9 // HZ for stack, n in samples.items()}
 
@@ -44,9 +44,11 @@ def test_the_rate_is_read_from_the_manifest(run: RunCommand, tmp_path: Path) -> 
     slow = with_manifest(tmp_path / "a.pvprof", mode="oncpu", options={"rate_hz": 100})
     default = with_manifest(tmp_path / "b.pvprof", mode="oncpu", options={})
     for recording, rate in ((slow, 100), (default, HZ)):
-        folded = run("fold", OFF, recording, "--wall-clock", "-q").stdout
-        assert folded == run("fold", OFF, ON, "--wall-clock", "--rate", rate, "-q").stdout
-    both = run("fold", OFF, slow, default, "--wall-clock")
+        folded = run("fold", "-k", "all", OFF, recording, "--wall-clock", "-q").stdout
+        assert (
+            folded == run("fold", "-k", "all", OFF, ON, "--wall-clock", "--rate", rate, "-q").stdout
+        )
+    both = run("fold", "-k", "all", OFF, slow, default, "--wall-clock")
     assert (both.exit_code, "differ in the sampling rate" in both.stderr) == (2, True)
 
 
@@ -55,7 +57,7 @@ def test_a_rate_that_is_no_positive_integer_is_unknown(
     run: RunCommand, tmp_path: Path, rate: object
 ) -> None:
     recording = with_manifest(tmp_path / "a.pvprof", mode="oncpu", options={"rate_hz": rate})
-    done = run("fold", OFF, recording, "--wall-clock")
+    done = run("fold", "-k", "all", OFF, recording, "--wall-clock")
     assert (done.exit_code, "do not state the sampling rate" in done.stderr) == (2, True)
 
 

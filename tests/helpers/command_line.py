@@ -28,8 +28,9 @@ def csv_rows(result: Result) -> list[dict[str, str]]:
 
 
 def folded_total(text: str) -> int:
-    """Return the sum of the values of folded stacks."""
-    return sum(int(line.rpartition(" ")[2]) for line in text.splitlines())
+    """Return the sum of the values of folded stacks; comments have none."""
+    lines = [line for line in text.splitlines() if not line.startswith("# ")]
+    return sum(int(line.rpartition(" ")[2]) for line in lines)
 
 
 def assert_no_traceback(result: Result) -> None:

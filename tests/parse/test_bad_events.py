@@ -120,8 +120,8 @@ def test_waits_that_begin_while_their_thread_waits_are_counted(
 
 def test_a_text_with_a_recording_twice_counts_it_once(run: RunCommand) -> None:
     data = read_recording_bytes("events.out.gz")
-    once = run("fold", RECORDINGS / "events.out.gz", "-q").stdout
-    twice = run("fold", "-", "-q", stdin=data + data)
+    once = run("fold", "-k", "all", RECORDINGS / "events.out.gz", "-q").stdout
+    twice = run("fold", "-k", "all", "-", "-q", stdin=data + data)
     assert twice.stdout == once
     assert "2,659 x records are repeated in the text" in twice.stderr
 
@@ -173,7 +173,7 @@ def test_a_name_with_bytes_like_newlines_is_one_name(run: RunCommand, name: str)
     result = run("locks", "-", "--format", "json", "-k", "all", stdin=text.encode())
     (row,) = json.loads(result.stdout)["sections"][0]["rows"]
     assert (row["name"], row["value"]) == (name, 50)
-    folded = run("fold", "-", stdin=text.encode()).stdout
+    folded = run("fold", "-k", "all", "-", stdin=text.encode()).stdout
     assert len(folded.splitlines()) == 1
     shown = run("locks", "-", "-k", "all", stdin=text.encode()).stdout
     assert "\\x" in shown

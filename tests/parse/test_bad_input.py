@@ -277,15 +277,18 @@ def test_a_file_without_content_is_an_error_in_any_layout(
 
 
 def test_an_error_leaves_no_file_behind(run: RunCommand, tmp_path: Path) -> None:
-    result = run("fold", "-", "-o", tmp_path / "out.folded", stdin=b"")
+    result = run("fold", "-k", "all", "-", "-o", tmp_path / "out.folded", stdin=b"")
     assert_is_error(result)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hint_names_an_option_that_the_command_has(run: RunCommand) -> None:
-    hints = [run("fold", "-", stdin=NOTHING[name]).stderr for name in ("prose", "one header")]
+    hints = [
+        run("fold", "-k", "all", "-", stdin=NOTHING[name]).stderr
+        for name in ("prose", "one header")
+    ]
     options = re.findall(r"--[a-z-]+", " ".join(hints))
-    known = re.findall(r"--[a-z-]+", run("fold", "--help").stdout)
+    known = re.findall(r"--[a-z-]+", run("fold", "-k", "all", "--help").stdout)
     assert set(options) <= set(known)
 
 
@@ -404,15 +407,15 @@ def test_an_address_without_a_name_is_handed_on(layout: str) -> None:
 @pytest.mark.parametrize("layout", [name for name in TEXTS if name not in WITHOUT_STACKS])
 def test_line_ends_of_another_system_change_nothing(run: RunCommand, layout: str) -> None:
     text = TEXTS[layout]
-    plain = run("fold", "-", stdin=text)
-    converted = run("fold", "-", stdin=text.replace(b"\n", b"\r\n"))
+    plain = run("fold", "-k", "all", "-", stdin=text)
+    converted = run("fold", "-k", "all", "-", stdin=text.replace(b"\n", b"\r\n"))
     assert (converted.stdout, converted.stderr) == (plain.stdout, plain.stderr)
 
 
 def test_a_file_whose_line_ends_change_half_way_is_read_to_its_end(run: RunCommand) -> None:
     record = b"\n              kernel`f+0x1\n              kernel`g\n             1001\n"
     text = record * 100 + record.replace(b"\n", b"\r\n") * 100
-    assert run("fold", "-", stdin=text).stdout == "kernel`g;kernel`f 200200\n"
+    assert run("fold", "-k", "all", "-", stdin=text).stdout == "kernel`g;kernel`f 200200\n"
 
 
 HEAD = "E 110 1001 20 100159 0 sh t fffff8004309a880 100107 first"
@@ -601,8 +604,8 @@ def test_one_bad_recording_of_several_fails_and_is_named(run: RunCommand, tmp_pa
 
 
 def test_a_whole_archive_is_read_as_the_file_in_it(run: RunCommand, tmp_path: Path) -> None:
-    packed = run("fold", write(tmp_path / "run.tar.gz", TAR))
-    assert packed.stdout == run("fold", RECORDINGS / "stock-offcpu.out").stdout
+    packed = run("fold", "-k", "all", write(tmp_path / "run.tar.gz", TAR))
+    assert packed.stdout == run("fold", "-k", "all", RECORDINGS / "stock-offcpu.out").stdout
     assert_is_result(packed)
 
 
@@ -610,11 +613,11 @@ def test_a_whole_archive_is_read_as_the_file_in_it(run: RunCommand, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code"),
     [
-        (["fold", "missing.out"], b"", 1),
+        (["fold", "-k", "all", "missing.out"], b"", 1),
         (["report", "-"], b"", 1),
         (["locks", "-"], b"\0\xff" * 1000, 1),
         (["flamegraph", "-", "--measure", "samples"], TEXTS["keyed"], 2),
-        (["fold", "-"], DAMAGES["bytes that are not UTF-8"](TEXTS["keyed"]), 0),
+        (["fold", "-k", "all", "-"], DAMAGES["bytes that are not UTF-8"](TEXTS["keyed"]), 0),
     ],
 )
 def test_a_real_process_has_the_same_exit_status(
@@ -755,7 +758,7 @@ def test_a_folded_line_with_a_number_of_thousands_of_digits_is_a_problem(
     place = tmp_path / "big.folded"
     for line in (f"a;b {number}", f"a;b {number}.5"):
         place.write_text(f"{line}\na;c 3\n")
-        result = run("fold", place)
+        result = run("fold", "-k", "all", place)
         assert result.exit_code == 0
         assert result.stdout == "a;c 3\n"
         assert "not a folded stack" in result.stderr

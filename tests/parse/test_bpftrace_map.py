@@ -28,7 +28,7 @@ def test_a_real_map_adds_up_process_by_process(run: RunCommand) -> None:
     wanted: Counter[str] = Counter()
     for name, value in re.findall(r"(?m)^, (\w+)\]: (\d+)$", MAP.read_text()):
         wanted[name] += int(value)
-    folded = run("fold", MAP, "-q").stdout.splitlines()
+    folded = run("fold", "-k", "all", MAP, "-q").stdout.splitlines()
     found: Counter[str] = Counter()
     for line in folded:
         found[line.split(";")[0]] += int(line.rpartition(" ")[2])
@@ -81,11 +81,11 @@ def test_of_several_maps_the_one_with_stacks_is_read() -> None:
 
 def test_several_maps_with_stacks_must_be_chosen_from(run: RunCommand) -> None:
     text = f"@a[{STACK}]: 5\n@ns[{STACK}]: 7\n".encode()
-    done = run("fold", "-", stdin=text)
+    done = run("fold", "-k", "all", "-", stdin=text)
     assert (done.exit_code, "@a, @ns" in done.stderr, "--profile" in done.stderr) == (2, True, True)
-    chosen = run("fold", "-", "--profile", "^@ns$", stdin=text)
+    chosen = run("fold", "-k", "all", "-", "--profile", "^@ns$", stdin=text)
     assert chosen.stdout == "g;f;f 7\n"
-    assert run("fold", "-", "--profile", "zzz", stdin=text).exit_code == 2
+    assert run("fold", "-k", "all", "-", "--profile", "zzz", stdin=text).exit_code == 2
 
 
 @pytest.mark.parametrize(

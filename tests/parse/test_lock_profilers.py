@@ -125,14 +125,14 @@ def test_a_lock_has_the_same_class_as_in_a_recording_by_pvprof(
 
 
 def test_callers_are_file_and_line_below_the_kernels_sources(run: RunCommand) -> None:
-    folded = run("fold", PROFILING, "--name", "^pmap pv list$", "-q").stdout
+    folded = run("fold", "-k", "all", PROFILING, "--name", "^pmap pv list$", "-q").stdout
     frames = [line.split(";")[0] for line in folded.splitlines()]
     assert "amd64/amd64/pmap.c:7117" in frames
     assert all(re.fullmatch(r"[a-z0-9_/]+\.c:\d+", frame) for frame in frames)
 
 
 def test_a_stack_of_lockstat_is_drawn_from_its_root(run: RunCommand) -> None:
-    (line,) = run("fold", LOCKSTAT, "--name", "^vm pgcache$", "-q").stdout.splitlines()
+    (line,) = run("fold", "-k", "all", LOCKSTAT, "--name", "^vm pgcache$", "-q").stdout.splitlines()
     *stack, caller, name, event = line.split(";")
     assert (caller, name, event) == ("cache_alloc", "vm pgcache", "adaptive-spin 27691479")
     assert (stack[0], stack[-1]) == ("trap", "vm_page_alloc_domain_after")

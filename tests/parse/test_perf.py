@@ -86,7 +86,9 @@ def test_a_sleep_is_split_at_its_wake_up(run: RunCommand) -> None:
 
 
 def test_stacks_have_modules_and_a_delimiter_as_everywhere(run: RunCommand) -> None:
-    folded = run("fold", PERF, "--execname", "^cat$", "--frame", "pipe_read", "-q").stdout
+    folded = run(
+        "fold", "-k", "all", PERF, "--execname", "^cat$", "--frame", "pipe_read", "-q"
+    ).stdout
     (line,) = folded.splitlines()
     frames = line.rpartition(" ")[0].split(";")
     assert frames[:3] == ["cat", "libc.so.6`read", "-"]

@@ -100,7 +100,9 @@ def test_sections_of_several_events_are_kept_apart(run: RunCommand) -> None:
         ("cycles", 3),
         ("cache_misses", 3),
     }
-    kept = run("fold", "-", "--name", "cycles", "--by", "none", "-q", stdin=text.encode())
+    kept = run(
+        "fold", "-k", "all", "-", "--name", "cycles", "--by", "none", "-q", stdin=text.encode()
+    )
     assert kept.stdout == "kernel`b;kernel`a 3\n"
 
 
@@ -195,8 +197,8 @@ def test_a_log_gives_one_sample_for_each_callchain() -> None:
 
 def test_kernel_addresses_of_a_log_get_their_names(run: RunCommand) -> None:
     text = LOG.replace("0xffffffff80c00000", "0xffffffff80649e38")
-    named = run("fold", "-", "--symbols", SYMBOLS, stdin=text.encode()).stdout
-    plain = run("fold", "-", stdin=text.encode()).stdout
+    named = run("fold", "-k", "all", "-", "--symbols", SYMBOLS, stdin=text.encode()).stdout
+    plain = run("fold", "-k", "all", "-", stdin=text.encode()).stdout
     assert "kernel`" in named
     assert "kernel`" not in plain
 

@@ -140,8 +140,8 @@ def test_profiles_of_one_unit_are_added_up_whatever_their_scale() -> None:
 
 def test_profiles_of_two_units_are_separate(run: RunCommand) -> None:
     text = text_of(sampled(), sampled(unit="none", weights=[30, 40]))
-    assert run("fold", "-", stdin=text).stdout == "main 3\nmain;read 4\n"
-    counted = run("fold", "-", "--measure", "samples", stdin=text)
+    assert run("fold", "-k", "all", "-", stdin=text).stdout == "main 3\nmain;read 4\n"
+    counted = run("fold", "-k", "all", "-", "--measure", "samples", stdin=text)
     assert counted.stdout == "main 30\nmain;read 40\n"
     assert "--measure ns takes them" in counted.stderr
 
@@ -216,22 +216,25 @@ def test_flamegraph_and_report_read_it_too(run: RunCommand) -> None:
 
 def test_profiles_are_chosen_by_their_names(run: RunCommand) -> None:
     text = text_of(sampled(name="sh (tid 1)"), sampled(name="cc (tid 2)", weights=[30, 40]))
-    assert run("fold", "-", "--profile", "tid 2", stdin=text).stdout == "main 30\nmain;read 40\n"
-    assert run("fold", "-", "--profile", "^(sh|cc) ", stdin=text).stdout == (
+    assert (
+        run("fold", "-k", "all", "-", "--profile", "tid 2", stdin=text).stdout
+        == "main 30\nmain;read 40\n"
+    )
+    assert run("fold", "-k", "all", "-", "--profile", "^(sh|cc) ", stdin=text).stdout == (
         "main 33\nmain;read 44\n"
     )
 
 
 def test_a_name_that_no_profile_has_is_an_error_that_lists_the_names(run: RunCommand) -> None:
     text = text_of(*(sampled(name=f"thread {number}") for number in range(7)))
-    result = run("fold", "-", "--profile", "missing", stdin=text)
+    result = run("fold", "-k", "all", "-", "--profile", "missing", stdin=text)
     assert "no profile matches --profile missing" in assert_is_error(result, 2)
     assert "'thread 0', " in result.stderr
     assert "2 more" in result.stderr
 
 
 def test_profiles_can_be_chosen_in_speedscope_files_only(run: RunCommand) -> None:
-    result = run("fold", "-", "--profile", "x", stdin=b"a;b 3\n")
+    result = run("fold", "-k", "all", "-", "--profile", "x", stdin=b"a;b 3\n")
     assert "only speedscope files have profiles" in assert_is_error(result, 2)
 
 

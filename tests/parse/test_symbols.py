@@ -76,14 +76,16 @@ def test_a_file_without_symbols_is_refused(data: bytes, message: str, tmp_path: 
 
 
 def test_a_missing_symbol_file_is_one_line(run: RunCommand, tmp_path: Path) -> None:
-    result = run("fold", RECORDINGS / "stock-offcpu.out", "--symbols", tmp_path / "none")
+    result = run(
+        "fold", "-k", "all", RECORDINGS / "stock-offcpu.out", "--symbols", tmp_path / "none"
+    )
     assert result.exit_code == 1
     assert result.stderr == f"pvprof: error: {tmp_path / 'none'}: No such file or directory\n"
 
 
 def test_the_real_kernel_names_the_syscall_entry(run: RunCommand) -> None:
-    plain = run("fold", RECORDINGS / "stock-offcpu.out").stdout
-    named = run("fold", RECORDINGS / "stock-offcpu.out", "--symbols", SYMBOLS).stdout
+    plain = run("fold", "-k", "all", RECORDINGS / "stock-offcpu.out").stdout
+    named = run("fold", "-k", "all", RECORDINGS / "stock-offcpu.out", "--symbols", SYMBOLS).stdout
     assert "kernel`0xffffffff8068e64b;" in plain
     assert "kernel`fast_syscall_common;" in named
     assert "kernel`calltrap;" in named
@@ -92,7 +94,7 @@ def test_the_real_kernel_names_the_syscall_entry(run: RunCommand) -> None:
 
 def test_without_symbols_hex_frames_stay_apart(run: RunCommand) -> None:
     text = b"\nkernel`0xffffffff80200001\n1\n\nkernel`0xffffffff80200002\n2\n"
-    assert run("fold", "-", stdin=text).stdout.splitlines() == [
+    assert run("fold", "-k", "all", "-", stdin=text).stdout.splitlines() == [
         "kernel`0xffffffff80200001 1",
         "kernel`0xffffffff80200002 2",
     ]

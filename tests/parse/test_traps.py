@@ -75,7 +75,7 @@ def _fold(run: RunCommand) -> Fold:
     """Give a function that folds a text and returns the lines."""
 
     def fold(text: str | bytes, *options: object) -> list[str]:
-        result = run("fold", "-", "--quiet", *options, stdin=as_bytes(text))
+        result = run("fold", "-k", "all", "-", "--quiet", *options, stdin=as_bytes(text))
         assert result.exit_code == 0, result.output
         return result.stdout.splitlines()
 
@@ -144,7 +144,7 @@ def test_a_header_may_be_followed_by_output_of_printa(fold: Fold) -> None:
 
 @pytest.mark.parametrize("text", [HEADER, HEADER * 2, HEADER.split("\n", maxsplit=1)[0] + "\n"])
 def test_a_header_alone_is_one_error_and_no_result(run: RunCommand, text: str) -> None:
-    result = run("fold", "-", stdin=text.encode())
+    result = run("fold", "-k", "all", "-", stdin=text.encode())
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("pvprof: error: ") == 1
 
@@ -713,7 +713,7 @@ def test_losses_of_dtrace_are_in_the_result(
 
 def test_drops_of_several_processors_are_one_problem_on_stderr(run: RunCommand) -> None:
     text = "".join(MESSAGES) + classic("kernel`a")
-    result = run("fold", "-", stdin=text.encode())
+    result = run("fold", "-k", "all", "-", stdin=text.encode())
     assert result.stdout == "kernel`a 1\n"
     (line,) = result.stderr.splitlines()
     assert re.match(r"pvprof: loss: stdin: 17 x ", line)

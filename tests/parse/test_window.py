@@ -136,7 +136,7 @@ def test_blocked_and_runnable_of_windows_add_up_too() -> None:
 
 def test_the_number_of_cut_waits_is_a_note(run: RunCommand) -> None:
     text = text_of((0, 150), (120, 10), (190, 100), (50, 500))
-    result = run("fold", "-", "--from", "100ns", "--to", "200ns", stdin=text.encode())
+    result = run("fold", "-k", "all", "-", "--from", "100ns", "--to", "200ns", stdin=text.encode())
     assert "note: stdin: 3 x waits cross the edges of the window" in result.stderr
     assert result.stdout.count("\n") == 4
 
@@ -195,7 +195,7 @@ def test_a_time_may_be_written_in_many_ways(text: str, bound: Bound) -> None:
 def test_a_text_that_is_no_time_is_refused_with_examples(run: RunCommand, text: str) -> None:
     with pytest.raises(UsageError, match="no time"):
         read_bound(text)
-    done = run("fold", EVENTS, "--from", text)
+    done = run("fold", "-k", "all", EVENTS, "--from", text)
     assert (done.exit_code, "10:00:00" in done.stderr) == (2, True)
 
 

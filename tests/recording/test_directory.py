@@ -49,7 +49,7 @@ def test_archives_and_bare_files_count_and_warm_ups_do_not(tmp_path: Path) -> No
 def test_each_command_reads_a_directory_of_recordings(run: RunCommand, tmp_path: Path) -> None:
     stock = write_runs(tmp_path / "stock", "", [9_000_000, 9_100_000, 9_300_000])
     patched = write_runs(tmp_path / "patched", "", [3_000_000, 3_100_000, 3_300_000])
-    assert folded_total(run("fold", stock).stdout) == 27_400_000
+    assert folded_total(run("fold", "-k", "all", stock).stdout) == 27_400_000
     for command in ("report", "locks", "flamegraph"):
         result = run(command, stock)
         assert (result.exit_code, result.stderr) == (0, "")

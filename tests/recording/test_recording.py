@@ -54,7 +54,7 @@ def test_a_directory_gives_its_output_with_symbols_drops_and_facts(
     assert {"label": "Kernel", "text": "GENERIC"} in report["provenance"]
     problems = [(problem["kind"], problem["count"]) for problem in report["problems"]]
     assert problems == [("drops", 13)]
-    folded = run("fold", directory, "-q").stdout
+    folded = run("fold", "-k", "all", directory, "-q").stdout
     assert "kernel`fast_syscall_common;" in folded
     assert "0xffffffff8068e64b" not in folded
 
@@ -64,7 +64,7 @@ def test_an_archive_gives_the_same_results_as_its_directory(
     directory: Path, top: str, run: RunCommand
 ) -> None:
     archive = pack(directory, directory.parent / "run1.tar.gz", top)
-    assert run("fold", archive).stdout == run("fold", directory).stdout
+    assert run("fold", "-k", "all", archive).stdout == run("fold", "-k", "all", directory).stdout
     assert run("report", archive).stdout == run("report", directory).stdout
 
 
@@ -72,14 +72,14 @@ def test_an_archive_gives_the_same_results_as_its_directory(
 def test_packed_output_gives_the_same_results_as_plain_output(
     directory: Path, packer: str, run: RunCommand
 ) -> None:
-    plain = run("fold", directory, "-q").stdout
+    plain = run("fold", "-k", "all", directory, "-q").stdout
     raw = directory / "raw.out"
     if packer == "gzip":
         raw.with_name("raw.out.gz").write_bytes(gzip.compress(raw.read_bytes()))
     else:
         subprocess.run(["zstd", "-q", raw, "-o", directory / "raw.out.zst"], check=True)
     raw.unlink()
-    assert run("fold", directory, "-q").stdout == plain
+    assert run("fold", "-k", "all", directory, "-q").stdout == plain
 
 
 def test_stderr_and_script_may_be_files_beside_a_bare_file(tmp_path: Path) -> None:
@@ -99,15 +99,15 @@ def test_the_d_program_beside_a_table_names_the_mechanism(run: RunCommand) -> No
 
 def test_stdin_is_a_recording(run: RunCommand) -> None:
     data = read_recording_bytes("stock-offcpu.out")
-    from_file = run("fold", RECORDINGS / "stock-offcpu.out").stdout
-    assert run("fold", "-", stdin=data).stdout == from_file
-    assert run("fold", "-", stdin=gzip.compress(data)).stdout == from_file
+    from_file = run("fold", "-k", "all", RECORDINGS / "stock-offcpu.out").stdout
+    assert run("fold", "-k", "all", "-", stdin=data).stdout == from_file
+    assert run("fold", "-k", "all", "-", stdin=gzip.compress(data)).stdout == from_file
 
 
 def test_several_recordings_are_added_up(run: RunCommand) -> None:
     path = RECORDINGS / "stock-offcpu.out"
-    once = values_by_stack(run("fold", path, "-q").stdout)
-    twice = values_by_stack(run("fold", path, path, "-q").stdout)
+    once = values_by_stack(run("fold", "-k", "all", path, "-q").stdout)
+    twice = values_by_stack(run("fold", "-k", "all", path, path, "-q").stdout)
     assert twice == {stack: 2 * value for stack, value in once.items()}
 
 
@@ -123,7 +123,7 @@ def test_waits_and_samples_are_not_added_up(run: RunCommand) -> None:
 
 def test_an_incomplete_recording_is_a_loss(directory: Path, run: RunCommand) -> None:
     (directory / "manifest.json").write_text(json.dumps({**MANIFEST, "complete": False}))
-    result = run("fold", directory)
+    result = run("fold", "-k", "all", directory)
     assert result.exit_code == 0
     assert "pvprof: loss: run1: the recorder did not finish" in result.stderr
 
@@ -143,12 +143,14 @@ def test_a_cut_gzip_file_is_read_up_to_its_end_with_a_loss(tmp_path: Path, run: 
     packed = gzip.compress(whole)
     cut = tmp_path / "cut.out.gz"
     cut.write_bytes(packed[: len(packed) // 2])
-    result = run("fold", cut)
+    result = run("fold", "-k", "all", cut)
     assert result.exit_code == 0
     assert "loss: cut: the packed data end early" in result.stderr
     folded = result.stdout.splitlines()
     assert folded
-    assert len(folded) < len(run("fold", RECORDINGS / "lockstat-provider.out").stdout.splitlines())
+    assert len(folded) < len(
+        run("fold", "-k", "all", RECORDINGS / "lockstat-provider.out").stdout.splitlines()
+    )
 
 
 def test_the_output_may_not_be_deep_inside_an_archive(tmp_path: Path) -> None:
@@ -163,10 +165,10 @@ def test_the_output_may_not_be_deep_inside_an_archive(tmp_path: Path) -> None:
 
 def test_an_archive_is_recognised_by_its_content(directory: Path, run: RunCommand) -> None:
     archive = pack(directory, directory.parent / "run1.tar.gz", "run1.pvprof/")
-    wanted = run("fold", archive, "-q").stdout
+    wanted = run("fold", "-k", "all", archive, "-q").stdout
     renamed = shutil.copy(archive, directory.parent / "download")
-    assert run("fold", renamed, "-q").stdout == wanted
-    assert run("fold", "-", "-q", stdin=archive.read_bytes()).stdout == wanted
+    assert run("fold", "-k", "all", renamed, "-q").stdout == wanted
+    assert run("fold", "-k", "all", "-", "-q", stdin=archive.read_bytes()).stdout == wanted
 
 
 def test_two_recordings_in_one_archive_are_an_error(directory: Path, run: RunCommand) -> None:
@@ -174,7 +176,7 @@ def test_two_recordings_in_one_archive_are_an_error(directory: Path, run: RunCom
     with tarfile.open(archive, "w:gz") as tar:
         for top in ("a", "b"):
             tar.add(directory / "raw.out", arcname=f"{top}/raw.out")
-    result = run("fold", archive)
+    result = run("fold", "-k", "all", archive)
     assert result.exit_code == 1
     assert "several recordings in one archive" in result.stderr
 
@@ -184,5 +186,5 @@ def test_symbols_of_a_module_do_not_replace_those_of_the_kernel(
 ) -> None:
     module = directory.parent / "mod.nm"
     module.write_text("0000000000001000 t dtrace_ioctl\n")
-    result = run("fold", directory, "-q", "--symbols", f"dtrace.ko={module}")
+    result = run("fold", "-k", "all", directory, "-q", "--symbols", f"dtrace.ko={module}")
     assert "kernel`fast_syscall_common;" in result.stdout

@@ -135,7 +135,10 @@ def test_a_recording_in_a_run_set_is_read(run: RunCommand, tmp_path: Path) -> No
     directory = run_set(tmp_path / "set", {"schema": 1, "recordings": ["1.pvprof"]})
     (directory / "1.pvprof").mkdir()
     (directory / "1.pvprof" / "raw.out").write_bytes(read_recording_bytes("stock-offcpu.out"))
-    assert run("fold", directory).stdout == run("fold", directory / "1.pvprof").stdout
+    assert (
+        run("fold", "-k", "all", directory).stdout
+        == run("fold", "-k", "all", directory / "1.pvprof").stdout
+    )
 
 
 def test_a_label_of_another_type_is_empty(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_wait_has_its_lock_stack_and_owner(run: RunCommand) -> None:
 
 def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: RunCommand) -> None:
     path = RECORDINGS / "events-wakeups.out.gz"
-    document = check_trace(run("fold", path, "--format", "chrome-trace").stdout)
+    document = check_trace(run("fold", "-k", "all", path, "--format", "chrome-trace").stdout)
     (section,) = json.loads(run("report", path, "-k", "all", "--format", "json").stdout)["sections"]
     runnable = sum(one["args"].get("runnable_ns", 0) for one in waits_of(document))
     assert runnable == sum(row["runnable"] or 0 for row in section["rows"])
@@ -105,9 +105,11 @@ def test_wake_ups_are_instants_of_the_waker_with_an_arrow_to_the_wait(run: RunCo
 
 def test_time_begins_where_the_window_options_count(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
-    whole = check_trace(run("fold", path, "--format", "chrome-trace").stdout)
+    whole = check_trace(run("fold", "-k", "all", path, "--format", "chrome-trace").stdout)
     part = check_trace(
-        run("fold", path, "--from", "2", "--to", "3", "--format", "chrome-trace").stdout
+        run(
+            "fold", "-k", "all", path, "--from", "2", "--to", "3", "--format", "chrome-trace"
+        ).stdout
     )
     assert min(nanoseconds(wait["ts"]) for wait in waits_of(part)) == 2_000_000_000
     assert max(nanoseconds(wait["ts"]) for wait in waits_of(part)) < 3_000_000_000
@@ -132,21 +134,23 @@ def test_the_suffix_chooses_the_format_and_the_file_names_its_source(
 
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out"])
 def test_a_recording_without_single_waits_is_an_error(run: RunCommand, name: str) -> None:
-    result = run("fold", RECORDINGS / name, "--format", "chrome-trace")
+    result = run("fold", "-k", "all", RECORDINGS / name, "--format", "chrome-trace")
     assert result.exit_code == 2
     assert result.stdout == ""
 
 
 def test_several_recordings_are_an_error(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
-    result = run("fold", path, path, "--format", "chrome-trace")
+    result = run("fold", "-k", "all", path, path, "--format", "chrome-trace")
     assert result.exit_code == 2
     assert "no common clock" in result.stderr
 
 
 @pytest.mark.parametrize("options", [["--counts"], ["--no-timeline"], ["--chain", "owners"]])
 def test_options_that_do_not_apply_are_an_error(run: RunCommand, options: list[str]) -> None:
-    result = run("fold", RECORDINGS / "events.out.gz", *options, "--format", "chrome-trace")
+    result = run(
+        "fold", "-k", "all", RECORDINGS / "events.out.gz", *options, "--format", "chrome-trace"
+    )
     assert result.exit_code == 2
 
 

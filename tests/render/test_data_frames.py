@@ -119,7 +119,7 @@ def test_the_same_input_gives_the_same_bytes(suffix: str, run: RunCommand, tmp_p
 def test_single_waits_have_a_row_each_that_adds_up_to_the_report(
     run: RunCommand, tmp_path: Path
 ) -> None:
-    assert run("fold", EVENTS, "-q", "-o", tmp_path / "x.waits.parquet").exit_code == 0
+    assert run("fold", "-k", "all", EVENTS, "-q", "-o", tmp_path / "x.waits.parquet").exit_code == 0
     waits = pd.read_parquet(tmp_path / "x.waits.parquet")
     data = pvprof.open_recordings(EVENTS)
     events = data.dataset.measurement("ns").events

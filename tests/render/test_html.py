@@ -105,7 +105,9 @@ def facts(element: ET.Element) -> dict[str, str]:
 def test_a_page_folds_like_its_source(run: RunCommand, tmp_path: Path, name: str) -> None:
     page = write_page(run, tmp_path / "page.html", RECORDINGS / name)
     for options in ([], ["--by", "root"], ["--kind", "kernel", "--no-execname"]):
-        original, back = (run("fold", one, *options) for one in (RECORDINGS / name, page))
+        original, back = (
+            run("fold", "-k", "all", one, *options) for one in (RECORDINGS / name, page)
+        )
         assert back.exit_code == original.exit_code
         assert back.stdout == original.stdout
         assert back.stdout or options
@@ -134,23 +136,23 @@ def test_a_page_of_a_recording_reports_like_the_recording(run: RunCommand, tmp_p
     output = tmp_path / "own.out"
     output.write_bytes(NATIVE)
     page = write_page(run, tmp_path / "page.html", output)
-    assert run("fold", page).stdout == run("fold", output).stdout != ""
+    assert run("fold", "-k", "all", page).stdout == run("fold", "-k", "all", output).stdout != ""
     first, second = (run("locks", one, "--format", "csv").stdout for one in (output, page))
     assert second == first != ""
 
 
 def test_a_page_contains_what_was_filtered_out(run: RunCommand, tmp_path: Path) -> None:
     page = write_page(run, tmp_path / "page.html", STOCK, "--class", "pv list")
-    assert run("fold", page).stdout == run("fold", STOCK).stdout
+    assert run("fold", "-k", "all", page).stdout == run("fold", "-k", "all", STOCK).stdout
 
 
 def test_measure_selects_every_measurement_of_a_page(run: RunCommand, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run("report", RECORDINGS / "drops.out", "-q", "-o", page).exit_code == 0
     for unit in ("ns", "events"):
-        original = run("fold", RECORDINGS / "drops.out", "--measure", unit)
-        assert run("fold", page, "--measure", unit).stdout == original.stdout != ""
-    assert run("fold", page, "--measure", "samples").exit_code == 2
+        original = run("fold", "-k", "all", RECORDINGS / "drops.out", "--measure", unit)
+        assert run("fold", "-k", "all", page, "--measure", unit).stdout == original.stdout != ""
+    assert run("fold", "-k", "all", page, "--measure", "samples").exit_code == 2
 
 
 @pytest.mark.slow
@@ -192,14 +194,14 @@ def test_a_page_contains_the_manifests(run: RunCommand, tmp_path: Path) -> None:
 
 
 def test_a_page_is_pooled_with_other_recordings(run: RunCommand, page: Path) -> None:
-    both = run("fold", page, RECORDINGS / "seed-offcpu.out").stdout
-    assert both == run("fold", STOCK, RECORDINGS / "seed-offcpu.out").stdout
+    both = run("fold", "-k", "all", page, RECORDINGS / "seed-offcpu.out").stdout
+    assert both == run("fold", "-k", "all", STOCK, RECORDINGS / "seed-offcpu.out").stdout
 
 
 def test_a_page_is_read_from_stdin_and_packed(run: RunCommand, page: Path) -> None:
-    original = run("fold", STOCK).stdout
-    assert run("fold", "-", stdin=page.read_bytes()).stdout == original
-    assert run("fold", "-", stdin=gzip.compress(page.read_bytes())).stdout == original
+    original = run("fold", "-k", "all", STOCK).stdout
+    assert run("fold", "-k", "all", "-", stdin=page.read_bytes()).stdout == original
+    assert run("fold", "-k", "all", "-", stdin=gzip.compress(page.read_bytes())).stdout == original
 
 
 def test_a_page_that_a_browser_saved_is_read(run: RunCommand, page: Path) -> None:
@@ -208,7 +210,7 @@ def test_a_page_that_a_browser_saved_is_read(run: RunCommand, page: Path) -> Non
     assert tag in text
     saved = text.replace(tag, "<script id=pvprof-data type=application/gzip hidden>")
     page.write_text(saved.replace("\n", "\r\n"), encoding="utf-8", newline="")
-    assert run("fold", page).stdout == run("fold", STOCK).stdout
+    assert run("fold", "-k", "all", page).stdout == run("fold", "-k", "all", STOCK).stdout
 
 
 @pytest.mark.slow
@@ -234,7 +236,7 @@ def test_a_damaged_page_is_one_line_of_error(
 
 
 def test_a_page_keeps_its_unit(run: RunCommand, page: Path) -> None:
-    result = run("fold", page, "--unit", "samples")
+    result = run("fold", "-k", "all", page, "--unit", "samples")
     assert result.exit_code == 2
     assert "--unit" in result.stderr
 
@@ -504,7 +506,7 @@ def test_folded_stacks_of_any_tool_make_a_page(run: RunCommand, tmp_path: Path) 
     folded.write_text("a;b;c 3\na;d 4\n")
     page = write_page(run, tmp_path / "page.html", folded)
     assert texts(next(part(page, "graphs").iter("h3"))) == "CPU samples"
-    assert run("fold", page).stdout == folded.read_text()
+    assert run("fold", "-k", "all", page).stdout == folded.read_text()
 
 
 def test_histograms_are_drawn_from_the_bodies_that_dtrace_printed(

@@ -139,7 +139,7 @@ def test_a_new_row_is_all_that_a_format_needs(tmp_path: Path) -> None:
     assert all(name and int(value) > 0 for name, value in rows)
     assert start("locks", EVENTS, "--format", "tsv") == (tmp_path / "x.tsv").read_text()
     assert "tsv           .tsv                tabs between the cells" in start("report", "--help")
-    assert "tsv" not in start("fold", "--help")
+    assert "tsv" not in start("fold", "-k", "all", "--help")
 
 
 def test_the_page_of_formats_lists_every_row() -> None:

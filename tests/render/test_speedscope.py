@@ -100,11 +100,11 @@ def test_a_recording_folds_the_same_through_a_speedscope_file(
     run: RunCommand, tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / "x.speedscope.json"
-    written = run("fold", RECORDINGS / name, "-o", file)
+    written = run("fold", "-k", "all", RECORDINGS / name, "-o", file)
     assert written.exit_code == 0, written.stderr
     sums = totals_of(file.read_text())
-    straight = run("fold", RECORDINGS / name).stdout
-    assert run("fold", file).stdout == straight
+    straight = run("fold", "-k", "all", RECORDINGS / name).stdout
+    assert run("fold", "-k", "all", file).stdout == straight
     parsed = [line.rpartition(" ") for line in straight.splitlines()]
     wanted = Counter({stack: int(value) for stack, _, value in parsed})
     found: Counter[str] = Counter()
@@ -123,7 +123,9 @@ def test_the_file_of_a_recording_is_as_reviewed(run: RunCommand) -> None:
 
 
 def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: RunCommand) -> None:
-    text = run("fold", RECORDINGS / "lockstat-provider.out", "--format", "speedscope").stdout
+    text = run(
+        "fold", "-k", "all", RECORDINGS / "lockstat-provider.out", "--format", "speedscope"
+    ).stdout
     first, *names = check_document(text)
     assert first == "all: Off-CPU and lock time"
     assert "Kernel waiting on itself: pv list (rwlock), rw-spin" in names
@@ -141,7 +143,9 @@ def test_each_kind_and_class_and_event_has_a_profile_of_its_own(run: RunCommand)
 
 
 def test_profiles_come_in_the_order_of_the_report(run: RunCommand) -> None:
-    text = run("fold", RECORDINGS / "stock-offcpu.out", "--format", "speedscope").stdout
+    text = run(
+        "fold", "-k", "all", RECORDINGS / "stock-offcpu.out", "--format", "speedscope"
+    ).stdout
     sums = check_document(text)
     del sums["all: Off-CPU and lock time"]
     kinds = [name.partition(":")[0] for name in sums]
@@ -161,7 +165,7 @@ def test_a_report_has_everything_that_was_kept_and_nothing_else(run: RunCommand)
 
 
 def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: RunCommand) -> None:
-    text = run("fold", RECORDINGS / "events.out.gz", "--format", "speedscope").stdout
+    text = run("fold", "-k", "all", RECORDINGS / "events.out.gz", "--format", "speedscope").stdout
     timelines = [one for one in json.loads(text)["profiles"] if one["type"] == "evented"]
     pool = load_dataset([str(RECORDINGS / "events.out.gz")], ReadOptions())
     events = pool.measurements[0].events
@@ -185,18 +189,18 @@ def test_events_become_one_profile_for_each_thread_on_one_time_axis(run: RunComm
 
 
 def test_threads_without_a_timeline_are_counted_in_a_note(run: RunCommand) -> None:
-    result = run("fold", RECORDINGS / "events.out.gz", "--format", "speedscope")
+    result = run("fold", "-k", "all", RECORDINGS / "events.out.gz", "--format", "speedscope")
     assert "of 120 threads the 100 that waited longest have a timeline" in result.stderr
 
 
 def test_the_first_profile_is_everything_and_timelines_are_last(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
-    text = run("fold", path, "--format", "speedscope").stdout
+    text = run("fold", "-k", "all", path, "--format", "speedscope").stdout
     document = json.loads(text)
     assert document["activeProfileIndex"] == 0
     first, *others = document["profiles"]
     assert (first["name"], first["type"]) == ("all: Off-CPU and lock time", "sampled")
-    straight = run("fold", path).stdout.splitlines()
+    straight = run("fold", "-k", "all", path).stdout.splitlines()
     assert first["endValue"] == sum(int(line.rpartition(" ")[2]) for line in straight)
     kinds = [profile["type"] for profile in others]
     assert kinds == ["sampled"] * kinds.count("sampled") + ["evented"] * MAX_TIMELINES
@@ -207,12 +211,14 @@ def test_the_first_profile_is_everything_and_timelines_are_last(run: RunCommand)
 
 def test_other_profiles_of_a_file_are_read_if_they_are_named(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
-    text = run("fold", path, "--format", "speedscope").stdout.encode()
-    one = run("fold", "-", "--profile", "vm page busy", stdin=text).stdout
+    text = run("fold", "-k", "all", path, "--format", "speedscope").stdout.encode()
+    one = run("fold", "-k", "all", "-", "--profile", "vm page busy", stdin=text).stdout
     assert one == run("fold", path, "-k", "kernel", "--class", "vm page busy").stdout
     foreign = text.replace(b'"exporter":"pvprof@', b'"exporter":"other@')
-    assert len(run("fold", "-", stdin=foreign).stdout) > 0
-    assert run("fold", "-", stdin=foreign).stdout != run("fold", path).stdout
+    assert len(run("fold", "-k", "all", "-", stdin=foreign).stdout) > 0
+    assert (
+        run("fold", "-k", "all", "-", stdin=foreign).stdout != run("fold", "-k", "all", path).stdout
+    )
 
 
 def test_a_wait_is_at_its_time_with_the_lock_as_leaf() -> None:
@@ -264,32 +270,34 @@ def test_sums_beside_single_waits_are_kept(run: RunCommand) -> None:
         b"\nturnstile|proctree\nkernel`turnstile_wait+0x332\nkernel`fork1+0x440\n7 1\n"
         b"Z 9000 1795372041155037378\n"
     )
-    straight = run("fold", "-", stdin=text)
+    straight = run("fold", "-k", "all", "-", stdin=text)
     assert sum(int(line.rpartition(" ")[2]) for line in straight.stdout.splitlines()) == 1060
-    result = run("fold", "-", "--format", "speedscope", stdin=text)
+    result = run("fold", "-k", "all", "-", "--format", "speedscope", stdin=text)
     sums = check_document(result.stdout)
     # everything, vm object, proctree, and the thread of the single wait
     assert [stacks.total() for stacks in sums.values()] == [1060, 1053, 7, 1001]
-    assert run("fold", "-", stdin=result.stdout_bytes).stdout == straight.stdout
+    assert run("fold", "-k", "all", "-", stdin=result.stdout_bytes).stdout == straight.stdout
 
 
 def test_filtered_waits_are_in_no_thread(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
-    text = run("fold", path, "--name", "^vm object$", "--format", "speedscope").stdout
+    text = run("fold", "-k", "all", path, "--name", "^vm object$", "--format", "speedscope").stdout
     sums = check_document(text)
     assert {stack.rpartition(";")[2] for one in sums.values() for stack in one} == {"vm object"}
-    straight = run("fold", path, "--name", "^vm object$").stdout
-    assert run("fold", "-", stdin=text.encode()).stdout == straight
+    straight = run("fold", "-k", "all", path, "--name", "^vm object$").stdout
+    assert run("fold", "-k", "all", "-", stdin=text.encode()).stdout == straight
 
 
 def test_measure_selects_events_or_samples_of_a_recording(
     run: RunCommand,
 ) -> None:
     text = read_recording_bytes("events.out.gz") + b"\n\nsh\nkernel`x\nkernel`y\n1000\n"
-    both = run("fold", "-", "--format", "speedscope", stdin=text).stdout
+    both = run("fold", "-k", "all", "-", "--format", "speedscope", stdin=text).stdout
     units = {profile["unit"] for profile in json.loads(both)["profiles"]}
     assert units == {"nanoseconds", "none"}
-    one = run("fold", "-", "--measure", "events", "--format", "speedscope", stdin=text).stdout
+    one = run(
+        "fold", "-k", "all", "-", "--measure", "events", "--format", "speedscope", stdin=text
+    ).stdout
     (only,) = json.loads(one)["profiles"]
     assert (only["type"], only["unit"], only["endValue"]) == ("sampled", "none", 1000)
 
@@ -329,24 +337,27 @@ def test_a_start_at_the_end_of_64_bits_makes_a_file() -> None:
 
 def test_several_recordings_are_added_up(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
-    result = run("fold", path, path, "--format", "speedscope")
+    result = run("fold", "-k", "all", path, path, "--format", "speedscope")
     assert "no common clock" in result.stderr
     assert {profile["type"] for profile in json.loads(result.stdout)["profiles"]} == {"sampled"}
-    straight = run("fold", path, path).stdout
-    assert run("fold", "-", stdin=result.stdout_bytes).stdout == straight
+    straight = run("fold", "-k", "all", path, path).stdout
+    assert run("fold", "-k", "all", "-", stdin=result.stdout_bytes).stdout == straight
 
 
 @pytest.mark.parametrize("option", ["--no-timeline", "--counts"])
 def test_single_waits_are_added_up_on_request(run: RunCommand, option: str) -> None:
     path = RECORDINGS / "events.out.gz"
-    text = run("fold", path, option, "--format", "speedscope").stdout
+    text = run("fold", "-k", "all", path, option, "--format", "speedscope").stdout
     profiles = json.loads(text)["profiles"]
     assert {profile["type"] for profile in profiles} == {"sampled"}
     assert {profile["unit"] for profile in profiles} == {
         "none" if option == "--counts" else "nanoseconds"
     }
     counts = ["--counts"] if option == "--counts" else []
-    assert run("fold", "-", stdin=text.encode()).stdout == run("fold", path, *counts).stdout
+    assert (
+        run("fold", "-k", "all", "-", stdin=text.encode()).stdout
+        == run("fold", "-k", "all", path, *counts).stdout
+    )
 
 
 # ---- laws ----------------------------------------------------------------------------------------

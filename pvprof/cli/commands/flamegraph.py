@@ -48,9 +48,10 @@ def command(
     """Draw stacks as a flame graph: one SVG file that zooms and searches in any browser.
 
     In the browser it can also be turned: root on top, merged from the leaf, widest first; and it
-    shows or hides the stacks that match a search. --diff colours what has changed between two. A
-    file named .speedscope.json is written for www.speedscope.app instead, one named .trace.json
-    (single waits, a track for each thread) for ui.perfetto.dev.
+    shows or hides the stacks that match a search. The same kinds of wait are kept as in a report;
+    the picture states what was set aside, and -k all draws everything. --diff colours what has
+    changed between two. A file named .speedscope.json is written for www.speedscope.app instead,
+    one named .trace.json (single waits, a track for each thread) for ui.perfetto.dev.
     """
     destination = _destination(output, diff, tree)
     if diff.diff and stacks.wall_clock:

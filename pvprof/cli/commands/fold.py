@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
-from pvprof.classify.filters import ALL_KINDS
 from pvprof.cli.destinations import OutputGroup, Result, formats_epilog, output_group
 from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.input_options import InputGroup
-from pvprof.cli.messages import say, say_others
+from pvprof.cli.messages import say, say_aside, say_others
 from pvprof.cli.option_groups import takes
 from pvprof.cli.stack_options import StackGroup
 from pvprof.render.registry import Subject
@@ -29,18 +28,21 @@ Examples:
 def command(inputs: InputGroup, stacks: StackGroup, output: OutputGroup) -> None:
     """Write folded stacks: frames root first joined by ';', a blank, the value.
 
-    Everything recorded is folded; --kind and the other filters leave out what is not wanted.
-    Several recordings are added up. A file named .speedscope.json is written for
+    The same kinds of wait are kept as in a report; what is set aside is listed on stderr, and -k
+    all folds everything. Several recordings are added up. The first line is a comment with the
+    unit of the values, which other tools skip. A file named .speedscope.json is written for
     www.speedscope.app, one named .trace.json (single waits, a track for each thread) for
     ui.perfetto.dev.
     """
     destination = output.destination("folded", any_suffix=True)
     output.check(destination)
     stacks.check(destination.subject, destination.format)
-    classified = inputs.load((ALL_KINDS,), stacks.adapt)
+    classified = inputs.load(adapt=stacks.adapt)
     result = Result.of(destination, classified, stacks.stacks())
     result.write(output.force, inputs.quiet)
     say(classified.dataset.problems, inputs.quiet)
     say(result.problems, inputs.quiet)
     if destination.subject is Subject.STACKS:
-        say_others(classified.dataset, classified.measurement(stacks.measure).unit)
+        measured = classified.measurement(stacks.measure)
+        say_others(classified.dataset, measured.unit)
+        say_aside(measured, inputs.quiet)

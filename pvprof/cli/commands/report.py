@@ -8,7 +8,7 @@ from pvprof.analysis.report import build_report
 from pvprof.cli.destinations import OutputsGroup, Result, formats_epilog, outputs_group
 from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.input_options import InputGroup
-from pvprof.cli.messages import nothing_kept, say, say_others
+from pvprof.cli.messages import nothing_kept, say, say_aside, say_others
 from pvprof.cli.option_groups import takes
 from pvprof.cli.stack_options import RowGroup, row_group
 from pvprof.render.registry import Subject
@@ -57,5 +57,7 @@ def command(inputs: InputGroup, rows: RowGroup, outputs: OutputsGroup) -> None:
     written = {destination.subject for destination in destinations}
     if written & {Subject.STACKS, Subject.PICTURE}:
         say_others(classified.dataset, classified.measurement(None).unit)
+    if Subject.STACKS in written and not any(destination.is_shown for destination in destinations):
+        say_aside(classified.measurement(None), inputs.quiet)
     if report.is_empty and Subject.PAGE in written:
         raise nothing_kept("show", [classified.dataset])

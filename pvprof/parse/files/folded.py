@@ -2,6 +2,7 @@ r"""Folded stacks, of pvprof and of other tools.
 
 ::
 
+    # pvprof folded, unit: ns           the unit of the values, if pvprof wrote the file
     # a comment, with a blank after its #; empty lines are skipped, too
     sh;kernel`fork1;proctree 221141
     main;operator new 3 17              two numbers: the two sides of a differential file
@@ -19,11 +20,12 @@ from typing import cast
 from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key, Profile, Weight, weights_of
-from pvprof.model.stacks import Stack, clean_frame, stack_of
+from pvprof.model.stacks import UNIT_COMMENT, Stack, clean_frame, stack_of
 from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
+from pvprof.units import UNITS, Unit
 
 _MAX_DIGITS = 30  # far above any weight, far below what int() refuses
 _FRACTION = re.compile(r"(.*\S)\s+(\d{1,30})\.(\d*)\s*$")
@@ -75,7 +77,8 @@ class FoldedReader:
     def __init__(self, source: TextSource, is_differential: bool = False) -> None:
         self._file = source.name
         self._is_differential = is_differential
-        self._profile = Profile(source.options.unit or "samples", False)
+        self._given_unit = source.options.unit
+        self._profile = Profile(self._given_unit or "samples", False)
         self._lines_before = 0
         self._unreadable = 0
         self._rounded = 0
@@ -141,7 +144,10 @@ class FoldedReader:
 
     def _split(self, line: str, number: int) -> tuple[str, int] | None:
         """Return the frames and the value of a line, or None if it has none."""
-        if not line.strip() or _COMMENT.match(line):
+        if not line.strip():
+            return None
+        if _COMMENT.match(line):
+            self._read_unit(line)
             return None
         padded = _PADDED.match(line)
         if padded:
@@ -159,6 +165,13 @@ class FoldedReader:
         value = int(exact.to_integral_value())
         self._rounded += value != exact
         return frames, value
+
+    def _read_unit(self, comment: str) -> None:
+        """Take the unit from pvprof's own comment, unless the user gives another."""
+        unit = comment.removeprefix(UNIT_COMMENT).strip()
+        is_known = comment.startswith(UNIT_COMMENT) and unit in UNITS
+        if is_known and self._given_unit is None and not self._parsed.records:
+            self._profile = Profile(cast("Unit", unit), False)
 
     def _problem(self, kind: str, text: str, line: int, count: int) -> None:
         self._parsed.problems.append(Problem(kind, text, self._file, line, count))

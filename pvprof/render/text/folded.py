@@ -1,4 +1,8 @@
-"""Folded stacks as text: one line a stack, frames joined by ``;``, a blank, the value."""
+"""Folded stacks as text: one line a stack, frames joined by ``;``, a blank, the value.
+
+The first line is a comment with the unit of the values. The scripts of FlameGraph, inferno and
+speedscope skip it: it does not end in a number.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.model.stacks import Stack
+from pvprof.model.stacks import UNIT_COMMENT, Stack
 from pvprof.render.rendered import Rendered
 
 
 def render(folded: Folded) -> Rendered:
-    """Return one line for each stack, in ascending order of their text, each with its newline."""
-    return Rendered("".join(map("%s %d\n".__mod__, sorted(folded.rows, key=itemgetter(0)))))
+    """Return the unit, and one line for each stack, in ascending order of their text."""
+    lines = "".join(map("%s %d\n".__mod__, sorted(folded.rows, key=itemgetter(0))))
+    return Rendered(f"{UNIT_COMMENT}{folded.unit}\n{lines}" if lines else "")
 
 
 def render_differential(rows: Iterable[tuple[Stack, int, int]]) -> Rendered:
