@@ -509,7 +509,9 @@ def test_json_without_speedscope_in_its_name_is_the_report(run: RunCommand, tmp_
     assert "sections" in json.loads((tmp_path / "x.json").read_text())
 
 
-@pytest.mark.parametrize(("command", "start"), [("fold", "["), ("flamegraph", "<?xml")])
+@pytest.mark.parametrize(
+    ("command", "start"), [("fold", "# pvprof folded"), ("flamegraph", "<?xml")]
+)
 def test_other_suffixes_keep_the_format_of_the_command(
     run: RunCommand, tmp_path: Path, command: str, start: str
 ) -> None:
