@@ -101,6 +101,8 @@ def test_pipx_installs_a_pvprof_that_works(wheel: Path, tmp_path: Path) -> None:
     assert (pages / "pvprof-record.1").is_file()
     run(pvprof, "report", recording, "-o", tmp_path / "x.html", "-o", tmp_path / "x.svg")
     assert "stable-14" in run(pvprof, "patch", "list")
+    (page,) = (tmp_path / "home").rglob("share/man/man1/pvprof-record.1")
+    assert page.read_text().startswith(".")
     compare = [TOP / "tests/fixtures/example-lock-patch" / side for side in ("rwlock", "obm")]
     assert "pmap pv list" in run(pvprof, "compare", compare[0], "--vs", compare[1])
 
