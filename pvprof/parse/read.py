@@ -20,6 +20,7 @@ from pvprof.parse.parallel import Buffer
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions, TextSource
 from pvprof.parse.text.frames import is_kernel_frame
+from pvprof.parse.text.symbol_fit import foreign_symbols
 from pvprof.parse.text.symbols import parse_kldstat, parse_nm
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
@@ -51,7 +52,10 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
         _name_mechanism(parsed, mechanism)
     messages = layout.read_stderr(recording.stderr.splitlines(), f"{recording.name} (stderr)")
     parsed.problems.extend((*recording.problems, *problems, *messages))
-    parsed.problems.extend(_hex_notes(parsed, recording.name))
+    kernel = options.symbols.tables.get("kernel")
+    if kernel is not None:
+        parsed.problems.extend(foreign_symbols(recording.data, kernel, recording.name))
+    parsed.problems.extend(_hex_notes(parsed, recording.name, has_symbols=kernel is not None))
     return parsed
 
 
@@ -83,13 +87,16 @@ def _with_facts(options: ReadOptions, manifest: Manifest) -> ReadOptions:
     return options
 
 
-def _hex_notes(parsed: ParseResult, source: str) -> Iterator[Problem]:
+def _hex_notes(parsed: ParseResult, source: str, has_symbols: bool) -> Iterator[Problem]:
     """Yield notes on frames that stayed hex, the kernel's and programs', if there are any."""
     kernel = sum([is_kernel_frame(frame) for frame in parsed.hex_frames])
     notes = {
         "hex-frames": (
             kernel,
-            "kernel addresses without a name: give --symbols, from nm -n of that kernel",
+            "kernel addresses that the symbols do not name: those of modules need --kldstat and"
+            " --symbols MODULE=FILE"
+            if has_symbols
+            else "kernel addresses without a name: give --symbols, from nm -n of that kernel",
         ),
         "hex-user-frames": (
             len(parsed.hex_frames) - kernel,

@@ -10,6 +10,7 @@ from conftest import RECORDINGS, SYMBOLS
 from helpers.command_line import RunCommand
 
 from pvprof.errors import InputError
+from pvprof.parse.text.symbol_fit import foreign_symbols
 from pvprof.parse.text.symbols import Symbols, load_symbols, parse_kldstat, parse_nm
 
 NM = b"""\
@@ -116,3 +117,43 @@ def test_a_modules_symbols_are_relative_to_where_it_was_loaded(tmp_path: Path) -
     symbols = load_symbols((f"dtrace.ko={nm}",), (RECORDINGS / "host-facts.txt").read_text())
     assert symbols.name("dtrace.ko", 0xFFFFFFFF80F94281) == "dtrace.ko`dtrace_ioctl"
     assert symbols.name("", 0xFFFFFFFF80F95281) == "dtrace.ko`dtrace_next"
+
+
+# --- symbols of another kernel --------------------------------------------------------------------
+
+OWN = ["stock-offcpu.out", "events.out.gz", "seed-offcpu.out", "oncpu.out.gz", "wakeup.out"]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_symbols_of_the_recorded_kernel_cause_no_warning(name: str, run: RunCommand) -> None:
+    result = run("fold", RECORDINGS / name, "--symbols", SYMBOLS)
+    assert result.exit_code == 0
+    assert "another kernel" not in result.stderr
+
+
+def test_symbols_of_another_kernel_are_a_warning(run: RunCommand) -> None:
+    """lockstat-1 was recorded with another kernel than the one of the symbols."""
+    result = run("fold", RECORDINGS / "lockstat-1.out", "--symbols", SYMBOLS, "-q")
+    text = "closefp has 48 bytes in them, and the recording has closefp+0x6d"
+    warning = f"pvprof: warning: lockstat-1: the symbols are those of another kernel: {text}; names"
+    assert warning in result.stderr
+
+
+def test_a_report_shows_the_warning(run: RunCommand) -> None:
+    shown = run("report", RECORDINGS / "lockstat-1.out", "--symbols", SYMBOLS, "-v").stdout
+    assert "the symbols are those of another kernel" in " ".join(shown.split())
+
+
+def test_a_recording_of_another_version_is_a_warning(run: RunCommand) -> None:
+    other = RECORDINGS.parent / "freebsd-15.1" / "stock-offcpu.pvprof"
+    assert "another kernel" not in run("fold", other).stderr  # it has its own symbols, or none
+    assert "another kernel" in run("fold", other, "--symbols", SYMBOLS).stderr
+
+
+def test_only_the_kernels_own_functions_are_compared() -> None:
+    table = parse_nm(b"ffffffff80200000 T read\nffffffff80200010 T next\n", "nm")
+    for text in (b"libc.so.7`read+0x99\n", b" kernel`read+0x10\n", b"zfs.ko`read+0x99 kernel`f\n"):
+        assert foreign_symbols(text, table, "x") == []
+    assert foreign_symbols(b" kernel`read+0x11\n", table, "x")
+    assert foreign_symbols(b"  1 read+0x11  \n", table, "x")
+    assert foreign_symbols(b"ffffffff80 read+0x11 (perf)\n", table, "x") == []
