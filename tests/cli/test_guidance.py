@@ -25,12 +25,13 @@ MISLEADING = (
     "best of repeated runs",
 )
 
+ROOT = click.Context(cli, info_name="pvprof", **cli.context_settings)
+
 
 def commands() -> Iterator[tuple[str, click.Command]]:
     """Yield every command with its words, those of groups as well."""
-    root = click.Context(cli, info_name="pvprof")
     for name in COMMANDS:
-        command = cli.get_command(root, name)
+        command = cli.get_command(ROOT, name)
         assert command is not None
         if isinstance(command, click.Group):
             yield from ((f"{name} {below}", command.commands[below]) for below in command.commands)
@@ -63,7 +64,7 @@ def test_help_has_an_example_and_no_misleading_text(words: str, run: RunCommand)
 @pytest.mark.parametrize("words", ["report", "flamegraph", "compare", "record", "stats"])
 def test_options_are_below_headings_and_rare_ones_come_last(words: str) -> None:
     command = ALL[words]
-    context = click.Context(command, info_name=words)
+    context = click.Context(command, ROOT, words)
     headings = [heading for heading, _ in headed_options(command, context)]
     assert len(headings) >= 4
     assert headings == [heading for heading in HelpHeading if heading in headings]
