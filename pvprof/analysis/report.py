@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pvprof import __version__
+from pvprof.analysis.holds import HoldRow, hold_rows
 from pvprof.analysis.lock_table import Row, RowId, attribute, row_name
 from pvprof.analysis.wakers import Wakers, wakers_of, wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
@@ -144,6 +145,7 @@ class Report:
         histograms: largest count first.
         problems: losses first.
         facts: about the runs, as numbers.
+        holds: hold times of locks, longest first.
     """
 
     version: str
@@ -154,6 +156,7 @@ class Report:
     histograms: tuple[HistogramRow, ...]
     problems: tuple[Problem, ...]
     facts: RunFacts = RunFacts()
+    holds: tuple[HoldRow, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -183,6 +186,12 @@ def build_report(classified: Classified, detail: Detail | None = None) -> Report
         sections=sections,
         histograms=tuple(sorted(_histogram_rows(classified), key=lambda row: -row.count)),
         problems=merge_problems(dataset.problems),
+        holds=hold_rows(
+            dataset.holds,
+            [row for section in sections if section.unit == "ns" for row in section.rows],
+            rules,
+            classified.filters,
+        ),
         facts=RunFacts(
             records=dataset.records,
             durations_ns=dataset.durations_ns,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pvprof.errors import InputError, UsageError
+from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Profile
 from pvprof.model.runs import RunSpan
@@ -56,6 +57,7 @@ class Dataset:
         manifests: of the recordings, in the order of `names`; empty if unknown.
         records: number of records read.
         durations_ns: of the recordings whose length is known.
+        holds: how long locks were held, in all recordings.
     """
 
     names: tuple[str, ...]
@@ -66,6 +68,7 @@ class Dataset:
     manifests: tuple[Manifest, ...] = ()
     records: int = 0
     durations_ns: tuple[int, ...] = ()
+    holds: tuple[LockHold, ...] = ()
 
     def measurement(self, unit: Unit | None) -> Measurement:
         """Return the measurement of that unit, or the first.

@@ -45,6 +45,7 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
         names=tuple(name for name, _ in recordings),
         measurements=measurements,
         histograms=tuple(total.histograms),
+        holds=tuple(total.holds),
         problems=tuple(total.problems),
         provenance=_provenance(recordings, [parsed for _, parsed in inputs]),
         manifests=tuple(manifest for _, manifest in recordings),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvprof.model.clocks import Clocks
+from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import Frame, Stack
@@ -33,6 +34,7 @@ class ParseResult:
         wakeups: which wake-ups ended them, if that was recorded.
         endings: sums of waits by what ended them, if only sums were recorded.
         histograms: the ``quantize`` bodies.
+        holds: how long locks were held.
         problems: whatever was doubtful, lost or left out.
         records: number of records read.
         hex_frames: frames that stayed hex, the kernel's and programs'.
@@ -52,6 +54,7 @@ class ParseResult:
     wakeups: WakeupTable | None = None
     endings: WakeupSums | None = None
     histograms: list[Histogram] = field(default_factory=list)
+    holds: list[LockHold] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     records: int = 0
     hex_frames: set[Frame] = field(default_factory=set)
@@ -98,6 +101,7 @@ class ParseResult:
         if other.events is not None:
             self.events = other.events if self.events is None else self.events.plus(other.events)
         self.histograms.extend(other.histograms)
+        self.holds.extend(other.holds)
         self.problems.extend(other.problems)
         self.records += other.records
         self.hex_frames |= other.hex_frames

@@ -15,10 +15,12 @@ refuses to know the page around it: ``render.html`` writes it, ``parse.files`` f
      "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
                  "rows": [[key, stack, execname, waker's stack, blocked, runnable, count], ...]},
      "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
+     "holds": [[[lock's key], caller, hold_ns, acquisitions, max_hold_ns or -1], ...],
      "problems": [[kind, text, file, line, count, severity], ...]}
 
-``endings`` exists if wakers were recorded. The first four numbers of a row are indices into the
-lists before; ``blocked`` and ``runnable`` are in ns. Schema history: 1, the first.
+``holds`` exists if hold times were recorded, ``endings`` if wakers were. The first four numbers of
+a row of ``endings`` are indices into the lists before; ``blocked`` and ``runnable`` are in ns.
+Schema history: 1, the first.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from dataclasses import astuple, dataclass
 from typing import Any, NoReturn, get_args
 
 from pvprof.errors import InputError, first_line, quote
+from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key, Profile, Weight, weights_of
 from pvprof.model.stacks import Stack, clean_frame, stack_of
@@ -56,6 +59,7 @@ class Snapshot:
         profiles: at most one for each unit.
         histograms, problems: of all recordings.
         endings: sums by waker; None if wakers were not recorded.
+        holds: how long locks were held.
     """
 
     recordings: tuple[tuple[str, Manifest], ...]
@@ -64,6 +68,7 @@ class Snapshot:
     histograms: tuple[Histogram, ...] = ()
     problems: tuple[Problem, ...] = ()
     endings: WakeupSums | None = None
+    holds: tuple[LockHold, ...] = ()
 
 
 def encode(snapshot: Snapshot) -> str:
@@ -81,6 +86,14 @@ def encode(snapshot: Snapshot) -> str:
         ],
         "problems": [astuple(problem) for problem in snapshot.problems],
     }
+    if snapshot.holds:
+        document["holds"] = [
+            (
+                *(hold.key, hold.caller, hold.hold_ns, hold.acquisitions),
+                -1 if hold.max_hold_ns is None else hold.max_hold_ns,
+            )
+            for hold in snapshot.holds
+        ]
     if snapshot.endings is not None:
         document["endings"] = _endings_as_json(snapshot.endings)
     text = json.dumps(document, separators=(",", ":"))
@@ -168,6 +181,9 @@ def decode(text: bytes) -> Snapshot:
         histograms=tuple(_read_histogram(item) for item in root.field("histograms").items()),
         problems=tuple(_read_problem(item) for item in root.field("problems").items()),
         endings=endings,
+        holds=tuple(map(_read_hold, root.field("holds").items()))
+        if "holds" in root.mapping()
+        else (),
     )
 
 
@@ -294,6 +310,15 @@ def _read_histogram(item: _Reader) -> Histogram:
             bucket.fail("not a bucket")
         pairs.append((pair[0].number(), pair[1].number()))
     return Histogram(item.field("key").key(), tuple(pairs))
+
+
+def _read_hold(item: _Reader) -> LockHold:
+    fields: Sequence[_Reader] = item.items()
+    if len(fields) != 5:
+        item.fail("not a hold time")
+    hold_ns, acquisitions, longest_ns = (field.number() for field in fields[2:])
+    longest = None if longest_ns < 0 else longest_ns
+    return LockHold(fields[0].key(), fields[1].text(), hold_ns, acquisitions, longest)
 
 
 def _read_problem(item: _Reader) -> Problem:

@@ -88,6 +88,7 @@ def build(subject: PageSubject, options: TableOptions) -> HtmlPageView:
         records=dataset.records,
         profiles=tuple(measurement.profile for measurement in dataset.measurements),
         histograms=dataset.histograms,
+        holds=dataset.holds,
         problems=dataset.problems,
         endings=next(
             (wakeup_sums_of(part) for part in dataset.measurements if part.has_wakers), None

@@ -15,7 +15,6 @@ from helpers.command_line import RunCommand
 from helpers.readings import parsed_from
 
 from pvprof.model.problems import Problem
-from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 
 GOLDEN = FIXTURES / "golden"
@@ -38,14 +37,58 @@ def test_each_row_of_lock_profiling_is_a_weight_or_never_waited() -> None:
     weights = sum(weight.records for _, _, weight in profile)
     (idle,) = problems_of(parsed, "never-waited")
     assert weights + idle.count == len(rows) == 677
-    assert {one.kind for one in parsed.problems} == {"never-waited", "held"}
+    assert {one.kind for one in parsed.problems} == {"never-waited"}
 
 
-def test_time_held_is_a_note_and_in_no_total() -> None:
+def test_hold_times_are_in_a_table_and_in_no_total(run: RunCommand) -> None:
     rows = [line.split() for line in PROFILING.read_text().splitlines()[2:-1]]
     held_us, count = sum(int(row[2]) for row in rows), sum(int(row[4]) for row in rows)
-    (held,) = problems_of(read(PROFILING.read_bytes(), "test", ReadOptions(jobs=1)), "held")
-    assert f" {held_us} µs in {count} acquisitions" in held.text
+    document = json.loads(run("report", PROFILING, "--format", "json").stdout)
+    holds = document["holds"]
+    assert sum(row["hold_ns"] for row in holds) == 1000 * held_us
+    assert sum(row["acquisitions"] for row in holds) == count == 1_513_435
+    assert document["sections"][0]["kept"]["value"] == 28_050_785_000
+    (pv_list,) = (row for row in holds if row["name"] == "pmap pv list")
+    own = [row for row in rows if " ".join(row[9:]).endswith("(rw:pmap pv list)")]
+    assert pv_list["max_hold_ns"] == 1000 * max(int(row[0]) for row in own)
+    assert pv_list["waits"] == sum(int(row[8]) for row in own) == 6440
+    assert pv_list["acquisitions"] == sum(int(row[4]) for row in own)
+
+
+def test_the_table_of_hold_times_has_the_contention_rate(run: RunCommand) -> None:
+    for command in ("report", "locks"):
+        text = run(command, PROFILING, "-q").stdout.partition("Hold times of locks")[2]
+        heading = text.splitlines()[1].split()
+        assert heading[:4] == ["Lock", "Class", "Hold", "Acquired"]
+        assert "Contended" in heading
+        pv_list = next(line for line in text.splitlines() if line.startswith("pmap pv list"))
+        assert "6,440" in pv_list
+        assert "%" in pv_list
+
+
+def test_hold_times_of_lockstat_are_read(run: RunCommand) -> None:
+    document = json.loads(run("report", LOCKSTAT, "--format", "json").stdout)
+    (pmap,) = (row for row in document["holds"] if row["name"] == "pmap")
+    assert pmap["caller"] == "pmap_enter"
+    assert pmap["acquisitions"] >= 12123
+    assert pmap["hold_ns"] >= 12123 * 241787
+    text = run("report", LOCKSTAT).stdout
+    assert "hold: no waiting" not in text
+
+
+def test_a_page_keeps_hold_times(run: RunCommand, tmp_path: Path) -> None:
+    page = tmp_path / "x.html"
+    assert run("report", PROFILING, "-o", page).exit_code == 0
+    assert "Hold times of locks" in page.read_text()
+    first, second = (
+        json.loads(run("report", path, "--format", "json").stdout) for path in (PROFILING, page)
+    )
+    assert first["holds"] == second["holds"] != []
+
+
+def test_filters_apply_to_hold_times(run: RunCommand) -> None:
+    text = run("report", PROFILING, "--name", "^vm object$", "--format", "json").stdout
+    assert {row["name"].lower() for row in json.loads(text)["holds"]} == {"vm object"}
 
 
 def test_each_row_of_lockstat_is_a_weight_or_time_held() -> None:
@@ -54,7 +97,7 @@ def test_each_row_of_lockstat_is_a_weight_or_time_held() -> None:
     parsed = parsed_from(text)
     (profile,) = parsed.profiles.values()
     weights = sum(weight.records for _, _, weight in profile)
-    assert weights + sum(one.count for one in problems_of(parsed, "held")) == len(rows) == 108
+    assert weights + len(parsed.holds) == len(rows) == 108
 
 
 def test_events_without_a_row_are_a_loss_for_each_section() -> None:

@@ -53,6 +53,7 @@ def parsed_from(snapshot: Snapshot) -> ParseResult:
     for profile in snapshot.profiles:
         parsed.profiles[profile.unit, profile.has_counts] = profile
     parsed.histograms.extend(snapshot.histograms)
+    parsed.holds.extend(snapshot.holds)
     parsed.problems.extend(snapshot.problems)
     parsed.recordings.extend(snapshot.recordings)
     return parsed

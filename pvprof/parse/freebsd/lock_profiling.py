@@ -9,10 +9,9 @@ r"""The counters of a kernel with ``options LOCK_PROFILING``: ``sysctl debug.loc
 One row for each line of code that acquires a lock. `total` is the time for which it was held, in
 `count` acquisitions; `wait_total` is the time that `cnt_lock` acquisitions took, in which another
 thread held the lock (``sys/kern/subr_lock.c``; LOCK_PROFILING(9)). Times are microseconds, rounded
-down in each row. Spinning and blocking are one sum.
+down in each row. Spinning and blocking are one sum. `max` is the longest time held.
 
-Waits become weights; a row without waits has none. Holding is not waiting: it is left out, and a
-note reports its total.
+Waits become weights; a row without waits has none. Hold times are no waits, and in no total.
 """
 
 from __future__ import annotations
@@ -20,9 +19,10 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import quote
+from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
-from pvprof.model.stacks import clean_frame, stack_of
+from pvprof.model.stacks import Frame, clean_frame, stack_of
 from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
@@ -49,7 +49,7 @@ class LockProfilingReader:
 
     def read(self) -> ParseResult:
         """Return the result."""
-        held_us = held_count = idle_rows = 0
+        idle_rows = 0
         lines = self._source.text().split(b"\n")
         for number, raw in enumerate(lines, 1):
             if not raw.strip() or _HEADING.match(raw):
@@ -65,9 +65,11 @@ class LockProfilingReader:
                     kind, reason = "cut-off", "the text ends within a row"
                 self._problem(kind, f"{reason}: {quote(text)}; left out", number)
                 continue
-            _, _, total_us, wait_us, count, *_, contested = map(int, row.group(1).split())
-            held_us += total_us
-            held_count += count
+            max_us, _, total_us, wait_us, count, *_, contested = map(int, row.group(1).split())
+            if count:
+                key, caller = _lock_and_caller(row)
+                held_ns, longest_ns = total_us * _NS_IN_US, max_us * _NS_IN_US
+                self._parsed.holds.append(LockHold(key, caller, held_ns, count, longest_ns))
             if wait_us or contested:
                 self._add(row, wait_us, contested)
             else:
@@ -76,18 +78,10 @@ class LockProfilingReader:
         if idle_rows:
             text = "places that acquire a lock never waited for it"
             self._note("never-waited", text, idle_rows)
-        if held_count:
-            text = (
-                f"locks were held for {held_us} µs in {held_count} acquisitions:"
-                " holding is not waiting, and in no total"
-            )
-            self._note("held", text, 1)
         return self._parsed
 
     def _add(self, row: re.Match[str], wait_us: int, contested: int) -> None:
-        lock_class, name = row.group(3), row.group(4)
-        caller = clean_frame(_SOURCES.sub("", row.group(2), count=1))
-        key = Key(mechanism=lock_class, name=name, lock_class=lock_class)
+        key, caller = _lock_and_caller(row)
         self._parsed.add("ns", key, stack_of([caller]), (wait_us * _NS_IN_US, contested), 1)
 
     def _problem(self, kind: str, text: str, line: int) -> None:
@@ -95,6 +89,12 @@ class LockProfilingReader:
 
     def _note(self, kind: str, text: str, count: int) -> None:
         self._parsed.problems.append(Problem(kind, text, self._file, count=count, severity="note"))
+
+
+def _lock_and_caller(row: re.Match[str]) -> tuple[Key, Frame]:
+    lock_class, name = row.group(3), row.group(4)
+    caller = clean_frame(_SOURCES.sub("", row.group(2), count=1))
+    return Key(mechanism=lock_class, name=name, lock_class=lock_class), caller
 
 
 LAYOUT = Layout(

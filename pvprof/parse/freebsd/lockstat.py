@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pvprof.errors import quote
+from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import Frame, Stack, stack_of
@@ -67,6 +68,18 @@ _MECHANISMS = {
     "SX shared spin": ("sx-spin", "sx"),
     "lockmgr writer blocked": ("lockmgr-block", "lockmgr"),
     "lockmgr reader blocked": ("lockmgr-block", "lockmgr"),
+}
+# The same for sections of hold times.
+_HOLDS = {
+    "Adaptive mutex hold": ("adaptive-spin", "sleep mutex"),
+    "Spin lock hold": ("spin-spin", "spin mutex"),
+    "Thread lock hold": ("thread-spin", "spin mutex"),
+    "R/W writer hold": ("rw-block", "rw"),
+    "R/W reader hold": ("rw-block", "rw"),
+    "SX shared hold": ("sx-block", "sx"),
+    "SX exclusive hold": ("sx-block", "sx"),
+    "lockmgr shared hold": ("lockmgr-block", "lockmgr"),
+    "lockmgr exclusive hold": ("lockmgr-block", "lockmgr"),
 }
 _NOT_A_WAIT = "not a wait"
 _INCLUSIVE = "lockstat -g counts an event for each of its callers: no sum of that means anything"
@@ -222,6 +235,12 @@ class LockstatReader:
         if section.refusal:
             return
         section.seen += row.count
+        if section.title in _HOLDS and row.mean_ns is not None:
+            key = Key(*_HOLDS[section.title][:1], row.name, lock_class=_HOLDS[section.title][1])
+            caller = row.frames[0] if row.frames else ""
+            held_ns = row.mean_ns * row.count
+            self._parsed.holds.append(LockHold(key, caller, held_ns, row.count))
+            return
         mechanism, lock_class = next(
             (names for start, names in _MECHANISMS.items() if section.title.startswith(start)),
             ("", ""),
@@ -264,7 +283,10 @@ class LockstatReader:
             )
             return
         missing = section.events - section.seen
-        if missing > 0:
+        if missing > 0 and section.title in _HOLDS:
+            text = f"{section.title}: lockstat printed no row for some (-D): hold times lack them"
+            yield Problem("holds-not-printed", text, self._file, section.line, missing, "note")
+        elif missing > 0:
             text = f"{section.title}: events that lockstat counted but printed no row for (-D)"
             yield Problem("rows-not-printed", text, self._file, section.line, missing, "loss")
         elif missing < 0:

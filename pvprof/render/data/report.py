@@ -130,6 +130,9 @@ def render_json(view: ReportView) -> Rendered:
         "provenance": [{"label": label, "text": text} for label, text in report.provenance],
         "problems": [asdict(problem) for problem in report.problems],
         "sections": [_section(section) for section in report.sections],
+        "holds": [
+            _with_class(asdict(row)) | {"mean_hold_ns": row.mean_hold_ns} for row in report.holds
+        ],
         "histograms": [_with_class(asdict(row)) for row in report.histograms],
     }
     return json_of(document)

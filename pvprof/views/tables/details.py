@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
+from pvprof.analysis.holds import HoldRow
 from pvprof.analysis.report import Report, Section
+from pvprof.classify.rules import OTHER
+from pvprof.units import format_ns, format_share
 from pvprof.views.tables.report import waker_table
 from pvprof.views.tables.spin import has_spins, spin_sentence, spin_table
-from pvprof.views.tables.table import Table, TableOptions
+from pvprof.views.tables.table import Column, Table, TableOptions, count_rows
 from pvprof.views.tables.waits import (
     chains_table,
     objects_table,
@@ -19,6 +25,11 @@ from pvprof.views.tables.wakers import waker_sentence
 OF_SINGLE_WAITS = ("overlap", "objects", "owners", "stacks")
 """Tables of single waits, shown on request."""
 
+_Any = TypeVar("_Any")
+_HOLD_NOTE = (
+    "Contended: the share of the acquisitions that had to wait; - where rows are missing."
+    " Holding is no waiting, and in no total above."
+)
 DETAILS = ("wakers", "spin", *OF_SINGLE_WAITS)
 """All that can be requested: columns of wakers, then tables in the order of a report."""
 
@@ -69,4 +80,57 @@ def detail_tables(section: Section, report: Report, options: TableOptions) -> li
             tables += [owners_table(single_waits, rows), chains_table(single_waits)]
         if "stacks" in options.details:
             tables.append(stacks_table(single_waits, rows))
+    if section.unit == "ns" and report.holds:
+        tables.append(hold_table(report.holds, options))
     return [table for table in tables if table.rows]
+
+
+def hold_table(holds: Sequence[HoldRow], options: TableOptions) -> Table:
+    """Return the table of hold times, acquisitions and contention of locks, longest held first."""
+    columns = (
+        Column("Lock", is_name=True),
+        Column("Class", rank=4, is_words=True),
+        Column("Hold", True),
+        Column("Acquired", True),
+        Column("Mean hold", True, 2),
+        Column("Max hold", True, 5),
+        Column("Wait", True, 3),
+        Column("Waits", True, 6),
+        Column("Contended", True, 1),
+        Column("Top holder", rank=7, is_name=True),
+    )
+    shown = holds[: options.top] if options.top else holds
+    others = holds[len(shown) :]
+    rest: tuple[str, ...] = ()
+    if others:
+        hold_ns = sum(row.hold_ns for row in others)
+        acquisitions = f"{sum(row.acquisitions for row in others):,}"
+        cells = [f"({count_rows(len(others))})", "", format_ns(hold_ns), acquisitions]
+        rest = (*cells, *[""] * (len(columns) - len(cells)))
+    table = Table("Hold times of locks", columns, tuple(map(_hold_cells, shown)), _HOLD_NOTE, rest)
+    return table if any(row.max_hold_ns is not None for row in holds) else _without(table, 5)
+
+
+def _without(table: Table, index: int) -> Table:
+    """Return the table without one column."""
+
+    def kept(cells: Sequence[_Any]) -> tuple[_Any, ...]:
+        return (*cells[:index], *cells[index + 1 :])
+
+    rows = tuple(map(kept, table.rows))
+    return Table(table.title, kept(table.columns), rows, table.note, kept(table.rest))
+
+
+def _hold_cells(row: HoldRow) -> tuple[str, ...]:
+    return (
+        row.name,
+        "" if row.lock_class == OTHER else row.lock_class,
+        format_ns(row.hold_ns),
+        f"{row.acquisitions:,}",
+        format_ns(row.mean_hold_ns),
+        "-" if row.max_hold_ns is None else format_ns(row.max_hold_ns),
+        format_ns(row.wait_ns) if row.waits else "-",
+        f"{row.waits:,}" if row.waits else "-",
+        format_share(row.waits, row.acquisitions) if row.has_contention else "-",
+        row.caller or "-",
+    )
