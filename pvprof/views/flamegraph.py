@@ -13,11 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from pvprof import __version__
+from pvprof.analysis.losses import losses_of
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Order
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Selection
 from pvprof.classify.rules import UNCLASSIFIED
+from pvprof.dataset.dataset import Dataset
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Weight
@@ -126,7 +128,7 @@ class Account:
         measured: the quantity that is shown.
         kind_titles: the wait kinds that are shown; empty if the stacks were not classified.
         share: the part of the recording that is shown; empty if that is all of it.
-        has_loss: whether data are missing, so that totals are too low.
+        has_loss: whether so much is missing that the totals are too low to be believed: 0.1 %.
         notes: where the data come from, and what is missing from the picture.
     """
 
@@ -180,9 +182,14 @@ def account_of(classified: Classified, folded: Folded, options: StackOptions) ->
         measured="Waits" if options.fold.counts else UNIT_WORDS[folded.unit].measured,
         kind_titles=_kind_titles(selection, classified),
         share=_share(selection, folded, options),
-        has_loss=has_loss(classified.dataset.problems),
+        has_loss=_has_large_loss(classified.dataset),
         notes=_notes(classified, selection, folded, options),
     )
+
+
+def _has_large_loss(dataset: Dataset) -> bool:
+    losses = losses_of(dataset.problems, dataset.records)
+    return bool(losses) and not losses.is_small
 
 
 def has_loss(problems: Iterable[Problem]) -> bool:

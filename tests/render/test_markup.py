@@ -12,7 +12,7 @@ from helpers.remarkup import remarkup_tables
 from pvprof.render.text.markdown import Markdown
 from pvprof.render.text.plain import WIDTH
 from pvprof.render.text.remarkup import Remarkup
-from pvprof.render.text.shorten import shorten
+from pvprof.render.text.shorten import cut, shorten
 from pvprof.render.text.table_lines import TableStyle, lines_of
 from pvprof.views.tables.table import Column, Table
 
@@ -117,11 +117,32 @@ def test_words_with_markup_are_code_in_sentences(text: str, shown: str) -> None:
         ("kernel`vm_fault", 15, "kernel`vm_fault"),
         ("kernel`vm_fault", 14, "vm_fault"),
         ("kernel`pmap_ts_referenced_by_all", 15, "pmap_ts…_by_all"),
-        ("pv list (rwlock)", 12, "pv lis…lock)"),
+        ("amd64/amd64/pmap.c:7117", 11, "pmap.c:7117"),
     ],
 )
 def test_the_module_goes_before_a_letter_of_the_function(name: str, cells: int, shown: str) -> None:
     assert shorten(name, cells, "…") == shown
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "shown"),
+    [
+        ("pv list (rwlock)", 16, "pv list (rwlock)"),
+        ("pv list (rwlock)", 12, "pv… (rwlock)"),
+        ("pv list (rwlock)", 11, "pv list (r…"),
+        ("vnode/namecache", 12, "vnode/namec…"),
+    ],
+)
+def test_what_a_class_has_in_brackets_stays(name: str, cells: int, shown: str) -> None:
+    assert cut(name, cells, "…") == shown
+
+
+def test_all_names_of_a_column_are_with_the_module_or_without() -> None:
+    columns = (Column("Lock", is_name=True), Column("Caller", is_name=True))
+    table = Table("", columns, (("a", "kernel`exit1"), ("b", "kernel`vm_reserv_extract_page")))
+    callers = [line.split()[1] for line in lines_of(table, 24, TableStyle("-", "…")).rows]
+    assert callers[0] == "exit1"
+    assert re.fullmatch("vm_.+….+_page", callers[1])
 
 
 def test_names_are_shortened_before_a_column_is_dropped() -> None:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from pvprof.render.text.shorten import cut, shorten
+from pvprof.render.text.shorten import cut, shorten, without_kernel
 from pvprof.render.text.wrap import wrap_cells
 from pvprof.views.tables.table import EXTRA, Column, Table
 
 GAP = 2
 _MIN_NAME = 12
-_MIN_WORDS = 9
+_MIN_WORDS = 12
 _BONUS = 4
 _MIN_TEXT = 28
 _MIN_CELLS = 6
@@ -64,9 +64,16 @@ def lines_of(table: Table, width: int | None, style: TableStyle) -> TableLines:
     shown = fitting_columns(table.columns, natural, width)
     columns = [table.columns[index] for index in shown]
     widths = _widths(columns, [natural[index] for index in shown], width)
+    # All names of a column look alike: with the module, or all without.
+    narrow = {
+        index
+        for index, cells in zip(shown, widths, strict=True)
+        if table.columns[index].is_name and cells < natural[index]
+    }
 
     def drawn(cells: Sequence[str]) -> list[str]:
-        return _row_lines([cells[index] for index in shown], columns, widths, style)
+        texts = [without_kernel(cells[i]) if i in narrow else cells[i] for i in shown]
+        return _row_lines(texts, columns, widths, style)
 
     return TableLines(
         header=_header(columns, widths, style),
