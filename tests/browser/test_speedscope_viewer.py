@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import pytest
 from conftest import RECORDINGS, require
-from helpers.command_line import RunCommand
+from helpers.command_line import NOTHING_WAITED, RunCommand
 from helpers.viewer_files import check_document, check_trace, sums_of, waits_of
 from helpers.viewer_outputs import speedscope_with
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
@@ -318,14 +318,7 @@ def test_a_sum_beyond_the_integers_of_a_double_opens_all_the_same(viewer: Viewer
 
 
 def test_a_file_in_which_nothing_was_kept_says_so(run: RunCommand, viewer: Viewer) -> None:
-    text = run(
-        "report",
-        RECORDINGS / "stock-offcpu.out",
-        "--name",
-        "no such lock",
-        "--format",
-        "speedscope",
-    ).stdout
+    text = run("report", "-", "--format", "speedscope", stdin=NOTHING_WAITED.encode()).stdout
     viewer.open(text)
     assert viewer.page.get_by_text("Nothing: no stack was kept").is_visible()
 

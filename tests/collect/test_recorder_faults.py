@@ -462,12 +462,20 @@ def test_stop_ends_tracing_and_keeps_the_recording(target: StandIn) -> None:
     assert done.manifest["tracer_status"] == 0
 
 
-def test_the_second_stop_drops_the_recording(target: StandIn) -> None:
+def test_drop_after_stop_drops_the_recording(target: StandIn) -> None:
     target.dtrace(patched=True, end_s=60)
     running = recording(target, "sleep", "60")
     running.say(b"stop\n")
-    running.until("state: stopping").say(b"stop\n")
+    running.until("state: stopping").say(b"drop\n")
     assert_dropped(running.wait())
+
+
+def test_a_second_stop_changes_nothing(target: StandIn) -> None:
+    target.dtrace(patched=True, end_s=2)
+    running = recording(target, "sleep", "60")
+    running.say(b"stop\n")
+    running.until("state: stopping").say(b"stop\n")
+    assert_incomplete(running.wait(), "stopped before its end")
 
 
 def test_stop_before_tracing_drops_the_recording(target: StandIn) -> None:
