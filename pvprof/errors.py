@@ -6,6 +6,9 @@ data that could still be read are not errors: they are `Problem`s, in ``model``.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class PvprofError(Exception):
     """A failure, shown as one line and an optional hint.
@@ -25,11 +28,19 @@ class PvprofError(Exception):
 
 
 _MAX_QUOTED = 60
+_MAX_SUGGESTIONS = 3
+_MIN_LIKENESS = 0.6
 
 
 def quote(text: str) -> str:
     """Return input text for a message: in quotes, on one line, not too long."""
     return repr(text if len(text) <= _MAX_QUOTED else f"{text[: _MAX_QUOTED - 3]}...")
+
+
+def close_to(word: str, known: Sequence[str]) -> str:
+    """Return the known words that a misspelt one is close to, as a question; empty if none is."""
+    close = difflib.get_close_matches(word, known, _MAX_SUGGESTIONS, _MIN_LIKENESS)
+    return f"did you mean {' or '.join(close)}?" if close else ""
 
 
 def first_line(error: Exception) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters, Part, wanted_kinds
-from pvprof.errors import InputError
+from pvprof.errors import InputError, close_to
 from pvprof.model.stacks import frames_of
 
 _MAX_NAMED = 6
@@ -79,7 +79,8 @@ def _reason(parts: list[Part], data: Classified, patterns: list[_Pattern]) -> In
         message = f"no {pattern.noun} matches {expression.pattern!r}"
         if shown and pattern.option != "--frame":
             message += f" {_named(shown, pattern.texts)}"
-        return InputError(message, _elsewhere(parts, data, pattern))
+        hint = _elsewhere(parts, data, pattern) or _close_to(expression, shown, pattern)
+        return InputError(message, hint)
     together = " and ".join(
         f"{one.option} {_expression(one, filters).pattern!r}" for one in patterns
     )
@@ -92,6 +93,13 @@ def _elsewhere(parts: list[Part], data: Classified, pattern: _Pattern) -> str:
     found = [part for part in parts if any(map(expression.search, pattern.texts(part)))]
     kinds = sorted({part.verdict.kind for part in found})
     return f"it matches waits of the kind {', '.join(kinds)}: -k {kinds[0]}" if kinds else ""
+
+
+def _close_to(expression: re.Pattern[str], shown: list[Part], pattern: _Pattern) -> str:
+    """Return a question if the pattern is a misspelt text: a frame counts without its module."""
+    texts = {text.rpartition("`")[2] for text in _texts(shown, pattern)}
+    by_lower = {text.lower(): text for text in sorted(texts, reverse=True) if text}
+    return close_to(expression.pattern.lower(), list(by_lower))
 
 
 def _expression(pattern: _Pattern, filters: Filters) -> re.Pattern[str]:

@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 import click
 
 from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
-from pvprof.cli.guidance.suggestions import close_to
 from pvprof.cli.guidance.values import HAS_WORKLOAD
 from pvprof.cli.option_groups import option, option_group
 from pvprof.collect.modes import MODES, Mode, names
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.target import Target
 from pvprof.collect.tracers import TRACERS
-from pvprof.errors import UsageError
+from pvprof.errors import UsageError, close_to
 
 _DEFAULTS = ProgramOptions()
 _UNITS_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "m": 60_000_000_000}

@@ -36,7 +36,7 @@ def read_sides(
 
     Raises:
         InputError: a recording cannot be read.
-        UsageError: a side is empty, or labels do not make two sides.
+        UsageError: a side is empty, labels do not make two sides, or the sides share a recording.
     """
     if new is None:
         groups = _by_label([open_recording(path) for path in expand(base)], base_label)
@@ -47,6 +47,7 @@ def read_sides(
         if base_label:
             raise UsageError("--base and --vs: give one of them")
         groups = [("", [open_recording(path) for path in expand(paths)]) for paths in (base, new)]
+        _check_shared(groups[0][1], groups[1][1])
     base_side, new_side = (_side(label, recordings, options) for label, recordings in groups)
     base_name, new_name = base_side.name, new_side.name
     if base_name == new_name:
@@ -61,6 +62,31 @@ def _named(side: Side, name: str) -> Side:
         for problem in side.problems
     )
     return Side(name, side.runs, tuple(problems))
+
+
+def _check_shared(base: Sequence[Recording], new: Sequence[Recording]) -> None:
+    """Refuse sides that share some of their recordings.
+
+    Two sides of the very same recordings are a comparison with itself: a caveat of the result.
+
+    Raises:
+        UsageError: a recording is on both sides, another on one.
+    """
+    sides = [{_real_path(one): one for one in side if _real_path(one)} for side in (base, new)]
+    shared = [path for path in sides[0] if path in sides[1]]
+    if not shared or sides[0].keys() == sides[1].keys():
+        return
+    names = [sides[0][path].path for path in shared]
+    more = f" and {len(names) - _MAX_NAMED} more" if len(names) > _MAX_NAMED else ""
+    raise UsageError(
+        f"on both sides of --vs: {', '.join(names[:_MAX_NAMED])}{more}",
+        "each recording belongs to one side: before --vs the base, after it the new side",
+    )
+
+
+def _real_path(recording: Recording) -> str:
+    """Return the absolute path without symbolic links, or an empty text for stdin."""
+    return "" if recording.path in ("-", "stdin") else os.path.realpath(recording.path)
 
 
 def _side_name(recordings: Sequence[Recording], runs: Sequence[RecordedRun]) -> str:
@@ -85,11 +111,13 @@ def _by_label(recordings: Sequence[Recording], base: str) -> list[tuple[str, lis
     if unlabelled:
         names = ", ".join(unlabelled[:_MAX_NAMED])
         raise UsageError(f"{names}: no label says which side it is", _LABEL_HINT)
-    if len(groups) != 2:
-        labels = ", ".join(groups)
-        raise UsageError(f"two labels make two sides; here: {labels or 'none'}", _LABEL_HINT)
+    labels = ", ".join(groups)
     if base and base not in groups:
-        raise UsageError(f"--base {base}: no such label", f"labels: {', '.join(groups)}")
+        raise UsageError(f"--base {base}: no recording has label {base} (here: {labels})")
+    if len(groups) == 1:
+        raise UsageError(f"only one side (label {labels})", _LABEL_HINT)
+    if len(groups) != 2:
+        raise UsageError(f"two labels make two sides; here: {labels}", _LABEL_HINT)
     order = sorted(groups, key=lambda label: label != (base or next(iter(groups))))
     return [(label, groups[label]) for label in order]
 
@@ -133,5 +161,5 @@ def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun
         duration_ns=manifest.duration_ns if is_known else parsed.duration_ns,
         script=recording.script,
         digest=digest,
-        real_path="" if recording.path in ("-", "stdin") else os.path.realpath(recording.path),
+        real_path=_real_path(recording),
     )

@@ -28,17 +28,24 @@ if TYPE_CHECKING:
     from pvprof.model.arrays import Ints
 
 
-def cut(parsed: ParseResult, window: Window, source: str) -> ParseResult:
+def cut(parsed: ParseResult, window: Window, source: str, mode: str = "") -> ParseResult:
     """Return the part of one recording that lies in a window.
+
+    Args:
+        parsed: the whole recording.
+        window: the part.
+        source: the name of the recording.
+        mode: in which it was recorded; empty if unknown.
 
     Raises:
         UsageError: the recording has no single waits, or none of it lies in the window.
     """
     events = parsed.events
     if events is None:
+        recorded = f" ({mode})" if mode else ""
         raise UsageError(
-            f"{source}: --from, --to: no single waits were recorded, and sums have no times",
-            "pvprof record events records them",
+            f"{source}: --from, --to: needs recordings of mode events; these are sums{recorded}",
+            "pvprof record events makes one",
         )
     begin, end = _extent(parsed, events)
     since = begin.monotonic_ns if window.since is None else _moment(window.since, begin, end)

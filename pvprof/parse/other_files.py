@@ -57,6 +57,11 @@ def _most_lines(pattern: bytes) -> Callable[[bytes, list[bytes]], bool]:
     return lambda _start, lines: sum(map(bool, map(compiled.match, lines))) * 2 > len(lines)
 
 
+def _is_document(start: bytes) -> bool:
+    """Tell whether a text is JSON that pvprof wrote beside a recording."""
+    return start.lstrip().startswith(b"{") and b'"schema"' in start
+
+
 def _is_prose(_start: bytes, lines: list[bytes]) -> bool:
     """Tell whether a third of the lines are sentences: rows of words in small letters."""
     sentences = [line for line in lines if len(_PROSE_WORDS.findall(line)) >= _MIN_PROSE_WORDS]
@@ -104,8 +109,13 @@ OTHER_FILES: tuple[OtherFile, ...] = (
         "pvprof stats reads it",
     ),
     OtherFile(
+        "the list of a run set (set.json)",
+        lambda start, _lines: _is_document(start) and b'"recordings"' in start,
+        "give the directory that it is in",
+    ),
+    OtherFile(
         "the manifest of a recording",
-        lambda start, _lines: start.lstrip().startswith(b"{") and b'"schema"' in start,
+        lambda start, _lines: _is_document(start),
         "give the directory that it is in",
     ),
     OtherFile(

@@ -46,7 +46,7 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
     if options.window is not None:
         from pvprof.parse.cut import cut  # noqa: PLC0415 (imports numpy: 0.2 s)
 
-        parsed = cut(parsed, options.window, recording.name)
+        parsed = cut(parsed, options.window, recording.name, recording.manifest.mode)
     mechanism = layout.mechanism_of(recording.script)
     if mechanism:
         _name_mechanism(parsed, mechanism)

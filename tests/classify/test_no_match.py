@@ -20,6 +20,9 @@ CLASSES = "(vm page busy, vm object, vnode/namecache, vm page queues, pv list (r
         (["--name", "^WAIT$"], "no lock name or wait message matches '^WAIT$' (vmpfw", "-k child"),
         (["--execname", "make"], "no process matches 'make' (pvload)", ""),
         (["--frame", "nosuch"], "no frame matches 'nosuch'", ""),
+        (["--frame", "pmap_entr"], "no frame matches 'pmap_entr'", "did you mean pmap_enter"),
+        (["--frame", "VM_FUALT"], "no frame matches 'VM_FUALT'", "did you mean vm_fault"),
+        (["--execname", "pvlaod"], "no process matches 'pvlaod'", "did you mean pvload?"),
         (["-k", "io"], "no wait is of the kind io (child, user, kernel)", ""),
         (
             ["--class", "^vm object$", "--name", "tmpfs"],

@@ -258,8 +258,10 @@ def test_plain_output_files_are_compared_with_a_note_on_unknown_facts(run: RunCo
         (["A", "--vs"], 2, "no recordings after --vs"),
         (["--vs", "B"], 2, "no recordings before --vs"),
         (["A", "--vs", "B", "--vs", "A"], 2, "--vs given more than once"),
-        (["A"], 2, "two labels make two sides; here: stock"),
-        (["A", "B", "--base", "x"], 2, "--base x: no such label"),
+        (["A"], 2, "only one side (label stock)"),
+        (["A", "--base", "x"], 2, "--base x: no recording has label x (here: stock)"),
+        (["A", "B", "--base", "x"], 2, "no recording has label x (here: stock, patched)"),
+        (["A", "B", "--vs", "B"], 2, "on both sides of --vs: runs/patched1.pvprof"),
         (["A", "--vs", "B", "--base", "stock"], 2, "--base and --vs"),
         (["A", "--vs", "missing"], 1, "missing: No such file"),
         (["A", "--vs", "B", "--work", "3"], 2, "--work 3: cannot be understood"),
@@ -286,6 +288,19 @@ def test_bad_input_is_one_clear_line(
     assert result.exit_code == code, result.output
     assert message in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_sides_that_share_recordings_are_an_error_but_a_side_and_itself_are_not(
+    run: RunCommand, sides: Sides
+) -> None:
+    message = assert_is_error(run("compare", *sides[0], *sides[1], "--vs", *sides[1]), code=2)
+    assert message.endswith("runs/patched4.pvprof and 2 more")
+    link = Path("linked.pvprof")
+    link.symlink_to(sides[0][0])
+    assert_is_error(run("compare", *sides[0], "--vs", link, *sides[1]), code=2)
+    itself = run("compare", *sides[0], "--vs", *sides[0])
+    assert itself.exit_code == 0
+    assert "a recording compared with itself" in itself.stdout
 
 
 def test_a_file_may_be_named_vs(run: RunCommand, sides: Sides) -> None:

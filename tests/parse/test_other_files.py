@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import RECORDINGS, SYMBOLS
+from conftest import FIXTURES, RECORDINGS, SYMBOLS
 from helpers.command_line import RunCommand, assert_is_error
 
 from pvprof.parse.other_files import OTHER_FILES
@@ -23,6 +23,11 @@ CASES = [
     (Path("/bin/ls"), "an ELF file (a program, a library or a kernel)", "nm -n FILE"),
     (b"PERFILE2\0\0", "perf.data", "perf script"),
     (b'{"schema": 1, "mode": "offcpu"}\n', "the manifest of a recording", "the directory"),
+    (
+        FIXTURES / "example-lock-patch" / "rwlock" / "set.json",
+        "the list of a run set (set.json)",
+        "give the directory that it is in",
+    ),
     (b"#!/bin/sh\nexec make\n", "a script", "give what it records"),
     (ROOT / "README.md", "a text of sentences", "the output of a tracer"),
 ]

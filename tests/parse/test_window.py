@@ -8,8 +8,8 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from conftest import RECORDINGS, read_recording_bytes
-from helpers.command_line import RunCommand
+from conftest import FIXTURES, RECORDINGS, read_recording_bytes
+from helpers.command_line import RunCommand, assert_is_error
 from helpers.readings import parsed_from
 from hypothesis import given
 from hypothesis import strategies as st
@@ -262,8 +262,16 @@ def test_a_window_without_anything_in_it_is_an_error(
 def test_sums_have_no_times(run: RunCommand, command: str, name: str) -> None:
     done = run(command, RECORDINGS / name, "--from", "1")
     assert done.exit_code == 2
-    assert "no single waits were recorded, and sums have no times" in done.stderr
+    assert "--from, --to: needs recordings of mode events; these are sums\n" in done.stderr
     assert "pvprof record events" in done.stderr
+
+
+def test_sums_without_times_are_named_by_their_mode(run: RunCommand) -> None:
+    recording = FIXTURES / "example-lock-patch" / "rwlock" / "offcpu-1.pvprof"
+    done = run("report", recording, "--from", "10:00")
+    assert assert_is_error(done, code=2).endswith(
+        "--from, --to: needs recordings of mode events; these are sums (offcpu)"
+    )
 
 
 def test_sums_beside_single_waits_are_left_out_as_a_loss() -> None:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-MAX_SUGGESTIONS = 3
-
-
-def close_to(word: str, known: Sequence[str]) -> str:
-    """Return the known words that a misspelt one is close to, as a question; empty if none is."""
-    close = difflib.get_close_matches(word, known, MAX_SUGGESTIONS, cutoff=0.6)
-    return f"did you mean {' or '.join(close)}?" if close else ""
+from pvprof.errors import close_to
 
 
 class SuggestingGroup(click.Group):
