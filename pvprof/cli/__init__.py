@@ -95,5 +95,6 @@ def cli() -> None:
     """Show what a FreeBSD kernel is waiting for, and whether a lock patch helped.
 
     A recording (REC) is a directory, the same as .tar.gz, or a bare dtrace output file, packed with
-    gzip or zstd or not; - is stdin. A directory of recordings is the same as its recordings.
+    gzip or zstd or not; - is stdin. A directory that holds recordings stands for all of
+    them.
     """

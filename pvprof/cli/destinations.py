@@ -10,6 +10,7 @@ import dataclasses
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
 import click
@@ -18,7 +19,7 @@ from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName
 from pvprof.cli.option_groups import option, option_group
 from pvprof.cli.output import check_output, check_outputs, deliver, write
-from pvprof.errors import OutputError
+from pvprof.errors import OutputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.render.registry import Format, Output, Subject, format_of, formats_for
 from pvprof.render.rendered import Rendered
@@ -161,13 +162,21 @@ class OutputsGroup:
     format_name: str | None = None
     force: bool = option("-f", "--force", is_flag=True, help="Overwrite files that exist.")
 
-    def destinations(self) -> list[Destination]:
+    def destinations(self, folder_hint: bool = False) -> list[Destination]:
         """Return the destinations of the results; without ``-o``, tables on stdout.
 
+        Args:
+            folder_hint: whether the command writes folders, so that a name without a suffix may be
+                one.
+
         Raises:
-            UsageError: no format has that name or suffix, or a path is named twice.
+            UsageError: no format has that name or suffix, a file has no suffix, or a path is named
+                twice.
             OutputError: a file exists, or cannot be written.
         """
+        if not self.format_name:
+            for path in self.outputs:
+                _check_suffix(path, folder_hint)
         destinations = [
             _destination(path, self.format_name, self.subjects, "terminal")
             for path in self.outputs or ("-",)
@@ -178,15 +187,32 @@ class OutputsGroup:
         return destinations
 
 
+def _check_suffix(path: str, folder_hint: bool) -> None:
+    """Refuse a file without a suffix: tables in it are hardly what was wanted.
+
+    Raises:
+        UsageError: it has none. A device, a pipe and a directory are left to other checks.
+    """
+    place = Path(path)
+    is_no_file = place.exists() and not place.is_file()
+    if path == "-" or "." in path.rpartition("/")[2] or is_no_file:
+        return
+    tables = f"for tables: {path.rstrip('/')}.txt"
+    hint = f"a directory ends in a slash: {path}/" if folder_hint else tables
+    raise UsageError(f"{path}: no suffix that names a format", hint)
+
+
 def output_group(*subjects: Subject) -> type[OutputGroup]:
     """Return the group of a command that writes one of these subjects."""
-    return _with_formats(OutputGroup, subjects, "Write this format, whatever the suffix.")
+    return _with_formats(
+        OutputGroup, subjects, "Write this format (see below), whatever the suffix."
+    )
 
 
 def outputs_group(*subjects: Subject) -> type[OutputsGroup]:
     """Return the group of a command that writes several of these subjects."""
     return _with_formats(
-        OutputsGroup, subjects, "Write this format to every -o, whatever its suffix."
+        OutputsGroup, subjects, "Write this format (see below) to every -o, whatever its suffix."
     )
 
 
@@ -195,7 +221,7 @@ def _with_formats(
 ) -> type[_Group]:
     """Return a group whose ``--format`` offers the formats that can hold one of the subjects."""
     names = [fmt.name for fmt in formats_for(subjects)]
-    field = option("--format", type=click.Choice(names), help=help_text)
+    field = option("--format", type=click.Choice(names), metavar="FORMAT", help=help_text)
     group = dataclasses.make_dataclass(
         base.__name__,
         [("format_name", "str | None", field)],

@@ -49,6 +49,14 @@ class JobMessages:
     is_set: bool
     is_quiet: bool
 
+    def starting_without_end(self, scope: str) -> None:
+        """Say that nothing but the user ends the recording; a terminal is not needed for that.
+
+        Args:
+            scope: what is traced.
+        """
+        self._note(f"tracing {scope} until Ctrl-C (add -- COMMAND, or --duration)")
+
     @contextlib.contextmanager
     def watch(self, title: str) -> Iterator[Listener]:
         """Yield a listener that shows a run's progress: on a terminal, as a line that changes."""

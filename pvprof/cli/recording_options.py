@@ -207,6 +207,12 @@ class ProgramChoices:
         help="Give the program's variables this many MB, if the mode has any.",
     )
 
+    def scope(self) -> str:
+        """Return in words which processes are traced, if there is no workload."""
+        if self.pid:
+            return f"process {self.pid}"
+        return f"processes named {self.execname}" if self.execname else "all processes"
+
     def program_options(
         self, *, is_tree: bool, has_workload: bool, duration_ns: int
     ) -> ProgramOptions:

@@ -24,6 +24,7 @@ from pvprof.stats.study import RunSet
 from pvprof.units import UNITS, Unit
 
 _CONFIDENCE = 95.0
+_MIN_CONFIDENCE = 50.0
 _METHOD_HELP = (
     "Test with Student's t as ministat does, with Welch's t, which allows different spreads, or by"
     f" ranks with Mann and Whitney's U.  [default: {STUDENT.name}]"
@@ -110,8 +111,10 @@ class SidesGroup:
         """Return the options as a value of the library.
 
         Raises:
-            UsageError: ``--work`` cannot be understood, or does not go with ``--per``.
+            UsageError: ``--work`` cannot be understood, or does not go with ``--per``; or the
+                confidence is too low to be a percentage.
         """
+        _check_confidence(self.confidence)
         return CompareOptions(
             stats=SeriesOptions(METHODS[self.method], self.confidence),
             basis=_basis(self.work, self.per),
@@ -212,9 +215,12 @@ class MethodGroup:
         """Return the options of a study of these metrics.
 
         Raises:
-            UsageError: both the confidence and the error rate are given.
+            UsageError: both the confidence and the error rate are given, or the confidence is too
+                low to be a percentage.
         """
         confidence = self.confidence
+        if confidence is not None:
+            _check_confidence(confidence)
         if confidence is not None and self.alpha is not None:
             raise UsageError("--confidence and --alpha: give one of them")
         if self.alpha is not None:
@@ -228,6 +234,21 @@ class MethodGroup:
         return library.StudyOptions(
             compare=compare, has_holm=self.has_holm, metrics=metrics, better=self.better or ""
         )
+
+
+def _check_confidence(percent: float) -> None:
+    """Refuse a rate (0.95) and other numbers that are no confidence of anything.
+
+    Raises:
+        UsageError: it is above 0 and below 50.
+    """
+    if not 0 < percent < _MIN_CONFIDENCE:
+        return  # what is out of 0 to 100 is refused with the other options
+    message = f"--confidence {percent:g}: is a percentage"
+    meant = round(100 * percent, 10)
+    if _MIN_CONFIDENCE <= meant < 100:
+        raise UsageError(f"{message}; did you mean {meant:g}?")
+    raise UsageError(f"{message}, at least {_MIN_CONFIDENCE:g}", "95 is the usual one")
 
 
 def _basis(work: str | None, per: str) -> Basis:

@@ -199,7 +199,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "remarkup",
         (".remarkup",),
-        "tables for Phabricator (reviews.freebsd.org)",
+        "for Phabricator (reviews.freebsd.org)",
         _documents(f"{_RENDER}.text.remarkup"),
         for_people=True,
     ),
@@ -275,7 +275,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "differential",
         (".folded", ".collapsed"),
-        "folded stacks with two values, base and new",
+        "folded stacks, values of base and new",
         {
             Subject.COMPARISON: Output(
                 f"{_VIEWS}.comparison:build_differential",
@@ -287,7 +287,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "html",
         (".html", ".htm"),
-        "one page with all of it; that of a report has the data, too",
+        "one page with all tables and pictures",
         {
             Subject.PAGE: Output(f"{_VIEWS}.html_page:build", f"{_RENDER}.html.page:render"),
             Subject.COMPARISON: Output(
@@ -301,7 +301,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "svg",
         (".svg",),
-        "a picture that zooms and searches in any browser",
+        "a picture that zooms, for any browser",
         {
             Subject.PICTURE: Output(
                 f"{_VIEWS}.flamegraph:build", f"{_RENDER}.svg.flamegraph:render_view"

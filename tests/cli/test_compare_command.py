@@ -214,8 +214,14 @@ def test_strict_refuses_and_says_why(run: RunCommand, sides: Sides) -> None:
     other = write_recording(Path("other.pvprof"), raw(records_of({"tmpfs": (5, 1)}), 99), facts)
     result = run("compare", *sides[0], other, "--vs", *sides[1], "--strict", "-o", "x.md")
     assert result.exit_code == 1
-    assert "number of CPUs: 4 and 8 against 8" in result.stderr
-    assert "--strict: not compared, for 1 reason" in result.stderr
+    message = assert_is_error(result)
+    assert message == "pvprof: error: --strict: number of CPUs: 4 and 8 against 8"
+    facts = manifest(8, "stock", ncpu=2, host="other", model="m")
+    another = write_recording(Path("3.pvprof"), raw(records_of({"tmpfs": (6, 1)}), 98), facts)
+    message = assert_is_error(run("compare", *sides[0], another, "--vs", *sides[1], "--strict"))
+    reasons = message.removeprefix("pvprof: error: --strict: ").split("; ")
+    assert len(reasons) > 2
+    assert "number of CPUs: 2 and 8 against 8" in reasons
     assert not Path("x.md").exists()
 
 
@@ -261,6 +267,14 @@ def test_plain_output_files_are_compared_with_a_note_on_unknown_facts(run: RunCo
         (["A"], 2, "only one side (label stock)"),
         (["A", "--base", "x"], 2, "--base x: no recording has label x (here: stock)"),
         (["A", "B", "--base", "x"], 2, "no recording has label x (here: stock, patched)"),
+        (
+            ["A", "--vs", "B", "-c", "0.95"],
+            2,
+            "--confidence 0.95: is a percentage; did you mean 95?",
+        ),
+        (["A", "--vs", "B", "-c", "20"], 2, "--confidence 20: is a percentage, at least 50"),
+        (["A", "--vs", "B", "-o", "newdir"], 2, "newdir: no suffix that names a format"),
+        (["A", "--vs", "B", "-o", "newdir"], 2, "a directory ends in a slash: newdir/"),
         (["A", "B", "--vs", "B"], 2, "on both sides of --vs: runs/patched1.pvprof"),
         (["A", "--vs", "B", "--base", "stock"], 2, "--base and --vs"),
         (["A", "--vs", "missing"], 1, "missing: No such file"),
@@ -288,6 +302,17 @@ def test_bad_input_is_one_clear_line(
     assert result.exit_code == code, result.output
     assert message in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_an_output_without_a_suffix_writes_no_file(run: RunCommand, sides: Sides) -> None:
+    both = (sides[0][0], "--vs", sides[1][0], "-q")
+    assert_is_error(run("compare", *both, "-o", "newdir"), code=2)
+    assert not Path("newdir").exists()
+    assert run("compare", *both, "-o", "newdir", "--format", "markdown").exit_code == 0
+    assert Path("newdir").is_file()
+    assert run("compare", *both, "-o", "/dev/null").exit_code == 0
+    message = assert_is_error(run("report", sides[0][0], "-o", "tables"), code=2)
+    assert message.endswith("tables: no suffix that names a format")
 
 
 def test_sides_that_share_recordings_are_an_error_but_a_side_and_itself_are_not(

@@ -61,6 +61,19 @@ def test_help_has_an_example_and_no_misleading_text(words: str, run: RunCommand)
     assert not [text for text in MISLEADING if text in shown]
 
 
+@pytest.mark.parametrize("words", ALL)
+def test_examples_come_before_the_options_and_all_fits_into_80_columns(
+    words: str, run: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(*words.split(), "--help").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    if not isinstance(ALL[words], click.Group):
+        (example,) = [row for row, line in enumerate(lines) if line.startswith("  Example")]
+        headings = {f"{heading.value}:" for heading in HelpHeading}
+        assert example < min(row for row, line in enumerate(lines) if line in headings)
+
+
 @pytest.mark.parametrize("words", ["report", "flamegraph", "compare", "record", "stats"])
 def test_options_are_below_headings_and_rare_ones_come_last(words: str) -> None:
     command = ALL[words]
@@ -87,6 +100,13 @@ def test_help_of_a_command_is_its_own_help(words: str, run: RunCommand) -> None:
     assert (asked.exit_code, asked.stdout) == (0, run(*words.split(), "--help").stdout)
 
 
+@pytest.mark.parametrize("words", [[], ["compare"]])
+def test_help_says_what_a_directory_stands_for(words: list[str], run: RunCommand) -> None:
+    shown = " ".join(run(*words, "--help").stdout.split())
+    assert "A directory that holds recordings stands for all of them." in shown
+    assert "is the same as its" not in shown
+
+
 def test_help_alone_is_that_of_pvprof(run: RunCommand) -> None:
     assert run("help").stdout == run("--help").stdout
 
@@ -103,6 +123,12 @@ def test_help_alone_is_that_of_pvprof(run: RunCommand) -> None:
         ([EVENTS], f"did you mean pvprof report {EVENTS}?"),
         (["report", "--clas", "x"], "--class"),
         (["record", "offcup"], "did you mean offcpu"),
+        (
+            ["locks", EVENTS, "--lock", "foo"],
+            "'--lock': to filter by lock: --name, by class: --class",
+        ),
+        (["report", EVENTS, "--filter=foo"], "by function: --frame, by process: --execname"),
+        (["compare", EVENTS, "--function", "foo"], "by function: --frame"),
     ],
 )
 def test_a_misspelt_word_gets_a_suggestion(

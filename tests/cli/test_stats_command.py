@@ -164,6 +164,7 @@ def test_warnings_of_machine_formats_are_on_stderr(run: RunCommand) -> None:
         (["iguana", "-C", "2"], 1, "no column 2"),
         (["iguana", "-d", ""], 2, "no delimiters"),
         (["iguana", "-c", "100"], 2, "a confidence of 100 % cannot be"),
+        (["iguana", "-c", "0.99"], 2, "--confidence 0.99: is a percentage; did you mean 99?"),
         (["iguana", "--alpha", "nan"], 2, "a confidence of nan % cannot be"),
         (["iguana", "--detect", "-1"], 2, "a difference of -1 % cannot be shown"),
         (["iguana", "-o", "x.svg"], 2, "no format has that suffix"),

@@ -483,6 +483,8 @@ def test_ctrl_c_completes_a_recording_without_a_limit(target: StandIn) -> None:
     running.process.send_signal(signal.SIGINT)
     done = running.wait()
     assert (done.status, done.left) == (0, [])
+    begin = "pvprof: tracing all processes until Ctrl-C (add -- COMMAND, or --duration)"
+    assert done.said.splitlines()[0] == begin
     assert manifest_of(target.home / "out")["complete"] is True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -108,11 +109,13 @@ def test_suffixes_are_a_tuple_of_texts_that_begin_with_a_dot() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_lists_each_format_and_no_other(command: str, run: RunCommand) -> None:
-    words = run(command, "--help").stdout.split()
-    offered = {fmt.name for fmt in formats_for(COMMANDS[command])}
-    choices = words[words.index("--format") + 1].strip("[]").split("|")
-    assert set(choices) == offered
-    assert offered <= set(words[words.index("Formats:") + 1 :])
+    shown = run(command, "--help").stdout
+    offered = [fmt.name for fmt in formats_for(COMMANDS[command])]
+    listed = shown.partition("Formats:\n")[2].splitlines()
+    assert [line.split()[0] for line in listed] == offered
+    assert "--format FORMAT" in shown
+    refused = run(command, "x", "--format", "nosuch").stderr
+    assert set(re.findall(r"'([\w-]+)'", refused.partition("'nosuch' is not")[2])) == set(offered)
 
 
 @pytest.mark.parametrize("subject", Subject)

@@ -37,10 +37,11 @@ SUBJECTS = (Subject.COMPARISON,)
 _VS = "--vs"
 # Replaces --vs among the arguments: no path can contain it.
 _DIVIDER = "\0vs"
+_MAX_REASONS = 4
 _EXAMPLES = """\
 Examples:
   pvprof compare stock/ --vs patched/
-  pvprof compare s1.pvprof s2.pvprof s3.pvprof --vs p1.pvprof p2.pvprof p3.pvprof
+  pvprof compare s1.pvprof s2.pvprof --vs p1.pvprof p2.pvprof
   pvprof compare stock/ --vs patched/ -o review/
   pvprof compare runs/*.pvprof --base stock -o review.md -o review.svg
   pvprof compare stock/ --vs patched/ --work builds=3:5 -o change.folded"""
@@ -78,8 +79,8 @@ def command(inputs: InputGroup, sides: SidesGroup, outputs: OutputsGroup) -> Non
 
     Times of the runs, waits by kind, lock class and lock, and code. Recordings before --vs are the
     base, those after it the new side; without --vs the two labels in the manifests make the sides.
-    A directory made by pvprof record --repeat is the same as its runs. Nothing is called different
-    with fewer than three runs a side.
+    A directory that holds recordings stands for all of them. Nothing is called different with fewer
+    than three runs a side.
 
     -o DIRECTORY/ writes everything that a review needs: the summary for Phabricator, for GitHub and
     for mail, flame graphs of the difference, and a page with all of it.
@@ -113,7 +114,9 @@ def _outputs(outputs: OutputsGroup) -> tuple[list[str], list[Destination]]:
             f"{folders[0]}: a folder has the summary in every format", "leave --format out"
         )
     files = tuple(path for path in outputs.outputs if not is_folder(path))
-    destinations = replace(outputs, outputs=files).destinations() if files or not folders else []
+    destinations: list[Destination] = []
+    if files or not folders:
+        destinations = replace(outputs, outputs=files).destinations(folder_hint=True)
     for folder in folders:
         check_folder(folder, usual_names(), outputs.force)
     return folders, destinations
@@ -155,11 +158,10 @@ def _refuse(comparison: Comparison) -> None:
     """
     refused = [caveat for caveat in comparison.caveats if is_refused(caveat)]
     if refused:
-        say(refused, is_quiet=True)
-        raise InputError(
-            f"--strict: not compared, for {len(refused)} reason{'s' if len(refused) > 1 else ''}",
-            "without --strict they are listed above the result",
-        )
+        texts = [caveat.text for caveat in refused[:_MAX_REASONS]]
+        more = len(refused) - len(texts)
+        texts += [f"and {more} more"] if more else []
+        raise InputError(f"--strict: {'; '.join(texts)}")
 
 
 def _pictures(text: Destination, destinations: Sequence[Destination]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ SUBJECTS = (Subject.HEAT_MAP,)
 _EXAMPLES = """\
 Examples:
   pvprof heatmap events.out -o waits.svg
-  pvprof heatmap events.tar.gz -k kernel --class 'pv list' --column 1s -o pv.svg
+  pvprof heatmap events.tar.gz --class 'pv list' --column 1s -o pv.svg
   pvprof heatmap events.out --from 11 --to 12 -o second.svg
   pvprof heatmap events.out --by offset -o threads.svg"""
 

@@ -90,7 +90,7 @@ class ImportOptions:
     epilog="""\b
 Examples:
   sysctl debug.lock.prof.stats | pvprof import - -o stock.pvprof --label stock
-  pvprof import lockstat.txt --symbols kernel.nm --workload 'make -j8 buildkernel'""",
+  pvprof import lockstat.txt --symbols kernel.nm --workload 'make -j8'""",
 )
 @takes(ImportOptions, "wanted")
 def command(wanted: ImportOptions) -> None:

@@ -23,7 +23,7 @@ _EXAMPLES = """\
 Examples:
   pvprof locks build.out --top 5
   pvprof locks build.out --class 'pv list' -o locks.csv
-  pvprof locks events.tar.gz --name 'pmap pv list' --overlap --objects --owners
+  pvprof locks events.tar.gz --name 'pmap pv list' --overlap --owners
   pvprof locks events.tar.gz --wakers"""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.guidance.suggestions import SuggestingGroup
 from pvprof.kernel_patch import patch
 
@@ -39,14 +40,16 @@ def command() -> None:
     """
 
 
-@command.command("list", epilog="Example: pvprof patch list")
+@command.command("list", cls=PvprofCommand, epilog="Example: pvprof patch list")
 def list_patches() -> None:
     """List the patches."""
     for name, text in patch.patches().items():
         click.echo(f"{name:12} {text.splitlines()[0]}")
 
 
-@command.command("show", epilog="Example: pvprof patch show --branch stable-14 > probes.patch")
+@command.command(
+    "show", cls=PvprofCommand, epilog="Example: pvprof patch show --branch stable-14 > probes.patch"
+)
 @_src_option
 @_branch_option
 def show(src: Path, branch: str | None) -> None:
@@ -54,7 +57,7 @@ def show(src: Path, branch: str | None) -> None:
     click.echo(patch.patch_for(branch or patch.branch_of(src)), nl=False)
 
 
-@command.command("check", epilog="Example: pvprof patch check --src /usr/src")
+@command.command("check", cls=PvprofCommand, epilog="Example: pvprof patch check --src /usr/src")
 @_src_option
 @_branch_option
 def check(src: Path, branch: str | None) -> None:
@@ -68,7 +71,7 @@ def check(src: Path, branch: str | None) -> None:
     _print(name, {"applies": "applies", "applied": "already applied"}, checks)
 
 
-@command.command("apply", epilog="Example: pvprof patch apply --src /usr/src")
+@command.command("apply", cls=PvprofCommand, epilog="Example: pvprof patch apply --src /usr/src")
 @_src_option
 @_branch_option
 def apply(src: Path, branch: str | None) -> None:
@@ -77,7 +80,7 @@ def apply(src: Path, branch: str | None) -> None:
     _print(name, {"applies": "patched"}, patch.apply(src, patch.patch_for(name)))
 
 
-@command.command("revert", epilog="Example: pvprof patch revert --src /usr/src")
+@command.command("revert", cls=PvprofCommand, epilog="Example: pvprof patch revert --src /usr/src")
 @_src_option
 @_branch_option
 def revert(src: Path, branch: str | None) -> None:

@@ -95,7 +95,7 @@ class RecordOptions:
     epilog="""\b
 Examples:
   pvprof record -- make -j8 buildkernel
-  pvprof record offcpu locks --repeat 5 --warmup 1 --label stock -o stock -- make -j8
+  pvprof record offcpu locks -n 5 --warmup 1 --label stock -o stock -- make
   pvprof record events --host root@build13 --duration 10 -o ten-seconds.tar.gz""",
 )
 @takes(RecordOptions, "wanted")
@@ -115,6 +115,8 @@ def command(wanted: RecordOptions, workload: tuple[str, ...]) -> None:
     job = _job(wanted, modes, workload)
     job.check_output(is_terminal=sys.stdout.isatty())
     messages = JobMessages(job.is_set, wanted.quiet)
+    if not workload and not wanted.duration_ns:
+        messages.starting_without_end(wanted.program.scope())
     runs = run_job(job, messages, sys.stdout.buffer)
     failure = messages.failure(runs[-1])
     if failure:

@@ -20,7 +20,7 @@ SUBJECTS = (Subject.TABLES, Subject.PAGE, Subject.STACKS, Subject.PICTURE, Subje
 _EXAMPLES = """\
 Examples:
   pvprof report build.out
-  pvprof report run1.tar.gz run2.tar.gz -o locks.md -o offcpu.svg -o stacks.folded
+  pvprof report run1.tar.gz run2.tar.gz -o locks.md -o offcpu.svg
   dtrace -s offcpu.d | pvprof report - --symbols nm.txt"""
 
 

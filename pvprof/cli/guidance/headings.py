@@ -1,15 +1,25 @@
-"""Commands whose ``--help`` lists the options below headings.
+"""Commands whose ``--help`` has examples first, then the options below headings.
 
 Owns the headings and their order: what most users look for comes first, what few need comes last.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
 import click
+
+_FILTERS = {
+    "--name": "to filter by lock",
+    "--class": "by class",
+    "--frame": "by function",
+    "--execname": "by process",
+}
+_OTHER_FILTERS = ("--lock", "--locks", "--filter", "--function", "--func", "--process")
+"""Options that users look for, and that are none."""
 
 
 class HelpHeading(Enum):
@@ -63,7 +73,35 @@ def headed_options(
 
 
 class PvprofCommand(click.Command):
-    """A command whose ``--help`` has headings."""
+    """A command whose ``--help`` has headings, and the examples of its epilog before them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; name the filters if an option is none, but asks for one."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            flags = {flag for parameter in self.params for flag in parameter.opts}
+            if error.option_name not in _OTHER_FILTERS or not flags.issuperset(_FILTERS):
+                raise
+            hint = ", ".join(f"{purpose}: {flag}" for flag, purpose in _FILTERS.items())
+            raise click.UsageError(f"No such option '{error.option_name}': {hint}", ctx) from error
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the command does, then examples."""
+        super().format_help_text(ctx, formatter)
+        self._format_blocks(formatter, are_examples=True)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what else the epilog has: the formats."""
+        self._format_blocks(formatter, are_examples=False)
+
+    def _format_blocks(self, formatter: click.HelpFormatter, are_examples: bool) -> None:
+        for block in re.split(r"\n\s*\n", (self.epilog or "").strip()):
+            is_example = block.removeprefix("\b\n").startswith("Example")
+            if block and is_example is are_examples:
+                formatter.write_paragraph()
+                with formatter.indentation():
+                    formatter.write_text(block)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options below their headings."""
