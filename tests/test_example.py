@@ -31,8 +31,10 @@ def test_the_readme_and_the_example_have_samples() -> None:
 
 @pytest.mark.parametrize("document", WITH_SAMPLES, ids=lambda path: path.name)
 def test_each_output_in_a_document_is_what_its_command_prints(
-    document: Path, run: RunCommand, tmp_path: Path
+    document: Path, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80" if document.name == "README.md" else "100")
+
     def output_of(command: str) -> str:
         program, *words = shlex.split(command)
         if program == "pvprof":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -82,11 +82,13 @@ def write(path: str, content: str | bytes, force: bool) -> None:
         raise OutputError(f"{path}: {error.strerror}") from error
 
 
-def deliver(path: str, content: str | bytes, force: bool, is_quiet: bool) -> None:
-    """Write a result as `write` does, and report on stderr which file was written."""
+def deliver(
+    path: str, content: str | bytes, force: bool, is_quiet: bool, purpose: str = ""
+) -> None:
+    """Write a result as `write` does; report on stderr which file was written, and what for."""
     write(path, content, force)
     if path != "-" and not is_quiet:
-        click.echo(f"pvprof: wrote {path}", err=True)
+        click.echo(f"pvprof: wrote {path}{f' ({purpose})' if purpose else ''}", err=True)
 
 
 def is_folder(path: str) -> bool:
@@ -107,8 +109,21 @@ def check_folder(path: str, names: Iterable[str], force: bool) -> None:
         check_output(os.path.join(path, name), force)
 
 
-def deliver_folder(path: str, files: Mapping[str, Rendered], force: bool, is_quiet: bool) -> None:
+def deliver_folder(
+    path: str,
+    files: Mapping[str, Rendered],
+    force: bool,
+    is_quiet: bool,
+    purpose_of: Callable[[str], str],
+) -> None:
     """Write files into a folder, which is made if it is missing, and report them on stderr.
+
+    Args:
+        path: of the folder.
+        files: maps the name of each file to its content.
+        force: whether files may be replaced.
+        is_quiet: whether nothing is reported.
+        purpose_of: says in a few words what the file of a name is for.
 
     Raises:
         OutputError: the folder cannot be made, or a file exists or cannot be written.
@@ -121,7 +136,7 @@ def deliver_folder(path: str, files: Mapping[str, Rendered], force: bool, is_qui
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from error
     for name, rendered in files.items():
-        deliver(os.path.join(path, name), rendered.content, force, is_quiet)
+        deliver(os.path.join(path, name), rendered.content, force, is_quiet, purpose_of(name))
 
 
 def _umask() -> int:

@@ -191,7 +191,7 @@ class MethodGroup:
         "--alpha",
         metavar="RATE",
         type=float,
-        help="Give the confidence as a rate of errors: 0.05 is 95 %.",
+        help="Give the confidence as a rate of errors: 0.05 is 95%.",
     )
     has_holm: bool = option(
         "--holm", is_flag=True, help="Correct for the number of comparisons, by Holm's method."

@@ -17,6 +17,13 @@ from pvprof.views.comparison import ComparisonOptions
 
 _SUBJECT = Subject.COMPARISON
 _PICTURE_FORMAT = "svg"
+_PURPOSES = {
+    "markdown": "for GitHub",
+    "remarkup": "for reviews.freebsd.org",
+    "plain": "for mail and commit messages",
+    "html": "for a browser: all of it, with pictures",
+    _PICTURE_FORMAT: "reviews.freebsd.org: upload it, then put its {F...} into summary.remarkup",
+}
 
 
 def usual_names() -> tuple[str, ...]:
@@ -36,6 +43,12 @@ def files_of(comparison: Comparison, options: ComparisonOptions) -> dict[str, Re
         name: _rendered(fmt, comparison, with_pictures) for name, fmt in _summaries().items()
     }
     return {**summaries, **files}
+
+
+def purpose_of(file_name: str) -> str:
+    """Return the purpose of a file of the folder, in a few words."""
+    summary = _summaries().get(file_name)
+    return _PURPOSES[summary.name if summary else _PICTURE_FORMAT]
 
 
 def _rendered(fmt: Format, comparison: Comparison, options: ComparisonOptions) -> Rendered:

@@ -20,7 +20,7 @@ from pvprof.stats.methods import (
     Method,
     pooled_stddev,
 )
-from pvprof.stats.power import MAX_RUNS, RunsNeeded, runs_needed
+from pvprof.stats.power import MAX_RUNS, POWER, RunsNeeded, runs_needed
 from pvprof.stats.series import Metric, Series, Summary
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ class SeriesOptions:
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 100:
             raise UsageError(
-                f"a confidence of {self.confidence:g} % cannot be", "between 0 and 100, as 95"
+                f"a confidence of {self.confidence:g}% cannot be", "between 0 and 100, as 95"
             )
         if self.detect_percent is not None and not 0 < self.detect_percent < float("inf"):
-            raise UsageError(f"a difference of {self.detect_percent:g} % cannot be shown")
+            raise UsageError(f"a difference of {self.detect_percent:g}% cannot be shown")
 
     @property
     def alpha(self) -> float:
@@ -258,14 +258,16 @@ def _rounded(percent: float) -> str:
 
 
 def power_sentence(comparison: SeriesComparison) -> str:
-    """Return one sentence: the difference that these runs show, and what more would; or empty."""
+    """Return one sentence: the change that these runs detect, the runs for another; or empty."""
     needed = comparison.needed
     if needed is None:
         return ""
     shown = _rounded(needed.shown_percent)
     runs = f"{needed.runs:,} runs" if needed.runs else f"more than {MAX_RUNS:,} runs"
-    by = " (by Student's t)" if comparison.options.method is MANN_WHITNEY else ""
-    return (
-        f"{_runs(comparison.base, comparison.new)} show {shown} % or more{by}; "
-        f"{runs} a side would show {needed.percent:g} %"
+    by = ", by Student's t" if comparison.options.method is MANN_WHITNEY else ""
+    text = (
+        f"{_runs(comparison.base, comparison.new)} detect a change of {shown}% "
+        f"(with {POWER:.0%} power{by})"
     )
+    wanted = f"{needed.percent:g}"
+    return text if wanted == shown else f"{text}; for {wanted}% use {runs}"

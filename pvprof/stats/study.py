@@ -260,13 +260,13 @@ def _notes_on_verdicts(
     if len(judged) >= _MANY_COMPARISONS and not options.has_holm:
         chance = 100 * (1 - (confidence / 100) ** len(judged))
         text = (
-            f"{len(judged)} comparisons at {confidence:g} %: if nothing differed, about "
+            f"{len(judged)} comparisons at {confidence:g}%: if nothing differed, about "
             f"{chance:.0f} in 100 such tables would still show a difference; --holm corrects that"
         )
         problems.append(Problem("many-comparisons", text, severity="note"))
     if judged and confidence == _MINISTAT_LAST_LEVEL and options.compare.method is STUDENT:
         text = (
-            "at 99.5 % ministat's table, used here too, has the quantiles of 99.8 %: "
+            "at 99.5% ministat's table, used here too, has the quantiles of 99.8%: "
             "intervals are wider, and fewer differences are proven"
         )
         problems.append(Problem("ministat-99.5", text, severity="note"))

@@ -128,7 +128,7 @@ class Account:
         measured: the quantity that is shown.
         kind_titles: the wait kinds that are shown; empty if the stacks were not classified.
         share: the part of the recording that is shown; empty if that is all of it.
-        has_loss: whether 0.1 % or more is missing, so that the totals are too low.
+        has_loss: whether 0.1% or more is missing, so that the totals are too low.
         notes: where the data come from, and what is missing from the picture.
     """
 

@@ -283,7 +283,7 @@ def test_plain_output_files_are_compared_with_a_note_on_unknown_facts(run: RunCo
         (["A", "--vs", "B", "--work", "1:0"], 2, "above 0"),
         (["A", "--vs", "B", "--work", "1:2", "--per", "second"], 2, "--work and --per second"),
         (["A", "--vs", "B", "--kind", "zzz"], 2, "no such kind: zzz"),
-        (["A", "--vs", "B", "-c", "100"], 2, "a confidence of 100 %"),
+        (["A", "--vs", "B", "-c", "100"], 2, "a confidence of 100%"),
         (["A", "--vs", "B", "-o", "x.png"], 2, "no format has that suffix"),
         (["A", "--vs", "B", "-o", "x/", "--format", "markdown"], 2, "summary in every format"),
         (["A", "--vs", "B", "-o", "x.svg", "--measure", "samples"], 2, "nothing was measured"),

@@ -13,9 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import RECORDINGS, SYMBOLS
+from click.testing import CliRunner
+from conftest import FIXTURES, RECORDINGS, SYMBOLS
 from helpers.command_line import RunCommand
 from helpers.two_sides import OBM, RWLOCK, Waits, write_side
+
+from pvprof.analysis.compare.compare import compare
+from pvprof.classify.filters import Filters
+from pvprof.classify.rules_file import load_rules
+from pvprof.cli import cli
+from pvprof.dataset.load_sides import read_sides
+from pvprof.parse.read import ReadOptions
 
 Sides = tuple[list[Path], list[Path]]
 NAME = "pmap pv list"
@@ -139,9 +147,9 @@ def test_the_conclusion_is_the_first_paragraph(written: Callable[[str], str], na
 
 @pytest.mark.parametrize("name", FOR_PEOPLE)
 def test_the_primitives_are_below_their_family(written: Callable[[str], str], name: str) -> None:
-    rows = [row for row in rows_of(written(name)) if re.match(r"pv list \(rwlock|of it: ", row)]
-    assert [re.split(r"  +| \|", row)[0] for row in rows][1:] == ["of it: rwlock", "of it: OBM"]
-    assert rows[0].startswith("pv list (rwlock ->")
+    rows = [row for row in rows_of(written(name)) if re.match(r"pv list(:| \(rwlock)", row)]
+    assert [re.split(r"  +| \|", row)[0] for row in rows][1:] == ["pv list: rwlock", "pv list: OBM"]
+    assert rows[0].startswith("pv list (rwlock")
     assert "better" in rows[0]
     assert "base only" in rows[1]
     assert "new only" in rows[2]
@@ -293,3 +301,118 @@ def test_no_interval_of_an_amount_passes_minus_100_percent(run: RunCommand, side
             percents += re.findall(r"(-?[\d,.]+)%", text)
             assert percents
             assert min(float(number.replace(",", "")) for number in percents) >= -100
+
+
+def slower_waits_in_a_faster_run(factor: float) -> tuple[list[Path], list[Path]]:
+    """Write two sides: the waits are 3 times as long, the run `factor` times."""
+    base = write_side(Path("o"), "stock", runs_of(300_000_000, 5), 11, stacks=RWLOCK)
+    new = []
+    for number, waits in enumerate(runs_of(900_000_000, 6), 21):
+        times = {"real_s": factor * (100 + number % 3 / 10), "sys_s": 150 + number % 3}
+        new += write_side(Path("o"), "patched", [waits], number, OBM, **times)
+    return base, new
+
+
+@pytest.mark.parametrize(("factor", "is_explained"), [(0.8, True), (1.0, False), (1.2, False)])
+def test_a_faster_run_with_longer_waits_is_explained_in_the_second_sentence(
+    run: RunCommand,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    factor: float,
+    is_explained: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base, new = slower_waits_in_a_faster_run(factor)
+    lines = run("compare", *base, "--vs", *new, "--format", "markdown", "-o", "-").stdout.split(
+        "\n"
+    )
+    assert "Kernel waiting on itself" in "".join(lines[2:9])
+    expected = (
+        "Off-CPU time is time asleep only: threads that spun before may sleep now, so it can grow "
+        "while the run gets faster. Judge by real and sys."
+    )
+    assert (lines[3] == expected) == is_explained
+    assert ("asleep only" in "".join(lines)) == is_explained
+
+
+def test_waits_with_spinning_need_no_explanation(
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    base, new = slower_waits_in_a_faster_run(0.8)
+    for path in (*base, *new):
+        raw = path / "raw.out"
+        raw.write_bytes(raw.read_bytes().replace(b"turnstile", b"adaptive-spin"))
+    text = run("compare", *base, "--vs", *new).stdout
+    assert "(worse), proven" in text
+    assert "asleep only" not in text
+
+
+EXAMPLE = FIXTURES / "example-lock-patch"
+
+
+@pytest.fixture(scope="module")
+def review(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Write the folder for the review of the example; return it and what stderr had."""
+    folder = tmp_path_factory.mktemp("example") / "review"
+    words = ("compare", str(EXAMPLE / "rwlock"), str(EXAMPLE / "obm"), "-o", f"{folder}/")
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.stderr
+    return folder, result.stderr
+
+
+def test_the_conclusion_names_the_callers_of_the_changed_lock(review: tuple[Path, str]) -> None:
+    text = (review[0] / "summary.md").read_text().replace("`", "")
+    expected = (
+        "Callers that wait for pmap pv list (obm): pmap_enter (63%), pmap_remove_pages (23%), "
+        "pmap_try_insert_pv_entry (13%)."
+    )
+    assert expected in text.partition("| What |")[0].splitlines()
+
+
+@pytest.mark.parametrize("suffix", [".md", ".remarkup", ".plain.txt", ".html"])
+def test_a_summary_has_the_callers_and_the_first_functions(
+    review: tuple[Path, str], suffix: str
+) -> None:
+    text = visible((review[0] / f"summary{suffix}").read_text())
+    _, _, rest = text.partition("Callers that wait for pmap pv list (not judged)")
+    callers, _, functions = rest.partition("Waits below a function (inclusive;")
+    for name in ("pmap_enter", "pmap_remove_pages", "pmap_try_insert_pv_entry"):
+        assert name in callers
+    shown = functions.partition("Stacks that changed")[0]
+    for name in ("vn_write (and 6 more)", "vm_fault (and 3 more)", "pmap_enter"):
+        assert name in shown
+
+
+def test_the_callers_add_up_to_the_lock() -> None:
+    sides = read_sides([str(EXAMPLE / "rwlock"), str(EXAMPLE / "obm")], None, "", ReadOptions())
+    changes = compare(*sides, load_rules(), Filters())
+    (section,) = changes.sections
+    (lock,) = [row for row in section.rows if (row.level, row.name) == ("lock", NAME)]
+    one = lock.main.comparison
+    assert one is not None
+    assert sum(caller.base_mean for caller in lock.callers) == pytest.approx(one.base.mean)
+    assert sum(caller.new_mean for caller in lock.callers) == pytest.approx(one.new.mean)
+
+
+def test_a_warning_is_stated_once_and_the_common_conditions_too(review: tuple[Path, str]) -> None:
+    hosts = "recorded on two hosts (fbsd-obm, fbsd-probes): differences may come from the machine"
+    for suffix in (".md", ".remarkup", ".html"):
+        text = visible((review[0] / f"summary{suffix}").read_text())
+        in_picture = suffix == ".html"  # a picture is also read without its page
+        assert text.count(hosts) == 1 + in_picture
+        assert text.count("Workload: pvload 8 20 2; 4 CPUs; 13.2-RELEASE") == 1
+        assert "kernel: 13.2-RELEASE PVPROBES against 13.2-RELEASE PVOBM" in text
+        assert "{F" not in text
+    assert review[1].count(hosts) == 1
+
+
+def test_each_file_of_a_review_is_written_with_its_purpose(review: tuple[Path, str]) -> None:
+    folder, written = review
+    for name, purpose in (
+        ("summary.remarkup", "for reviews.freebsd.org"),
+        ("summary.md", "for GitHub"),
+        ("summary.plain.txt", "for mail and commit messages"),
+    ):
+        assert f"pvprof: wrote {folder}/{name} ({purpose})\n" in written
+    assert "put its {F...} into summary.remarkup" in written

@@ -95,7 +95,7 @@ def test_alpha_is_one_minus_confidence(run: RunCommand, sets: Path) -> None:
 
 def test_base_chooses_the_base(run: RunCommand) -> None:
     result = run("stats", SKYLAKE, "--base", "head + objc", "--metric", "sys", "-A")
-    assert "Against head + objc, at 95 %" in result.stdout
+    assert "Against head + objc, at 95% confidence" in result.stdout
     assert "-90.638 ± " in result.stdout
     wrong = run("stats", SKYLAKE, "--base", "tail")
     assert (wrong.exit_code, "no set of that name" in wrong.stderr) == (2, True)
@@ -136,7 +136,8 @@ def test_the_better_direction_of_plain_numbers_can_be_given(run: RunCommand, set
 
 def test_the_number_of_runs_needed_is_stated(run: RunCommand) -> None:
     result = run("stats", BOX, "--metric", "real", "--detect", "0.2", "-A")
-    assert "3 runs a side show 0.75 % or more; 25 runs a side would show 0.2 %" in result.stdout
+    expected = "3 runs a side detect a change of 0.75% (with 80% power); for 0.2% use 25 runs"
+    assert expected in result.stdout
 
 
 def test_stdin_is_a_set(run: RunCommand, sets: Path) -> None:
@@ -163,10 +164,10 @@ def test_warnings_of_machine_formats_are_on_stderr(run: RunCommand) -> None:
         (["iguana", "times"], 1, "nothing was measured in common: iguana: column 1; times: real"),
         (["iguana", "-C", "2"], 1, "no column 2"),
         (["iguana", "-d", ""], 2, "no delimiters"),
-        (["iguana", "-c", "100"], 2, "a confidence of 100 % cannot be"),
+        (["iguana", "-c", "100"], 2, "a confidence of 100% cannot be"),
         (["iguana", "-c", "0.99"], 2, "--confidence 0.99: is a percentage; did you mean 99?"),
-        (["iguana", "--alpha", "nan"], 2, "a confidence of nan % cannot be"),
-        (["iguana", "--detect", "-1"], 2, "a difference of -1 % cannot be shown"),
+        (["iguana", "--alpha", "nan"], 2, "a confidence of nan% cannot be"),
+        (["iguana", "--detect", "-1"], 2, "a difference of -1% cannot be shown"),
         (["iguana", "-o", "x.svg"], 2, "no format has that suffix"),
         (["iguana", "-o", "iguana.txt"], 1, "already exists"),
         ([], 2, "Missing argument"),

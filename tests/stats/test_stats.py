@@ -387,12 +387,12 @@ def test_the_number_of_runs_for_a_smaller_difference_is_stated() -> None:
     stock = thread_series("box-32-threads.txt", "stock", "sys")
     patched = thread_series("box-32-threads.txt", "patched", "sys")
     text = power_sentence(compare_series(stock, patched, SeriesOptions(detect_percent=0.2)))
-    assert text == "3 runs a side show 0.81 % or more; 29 runs a side would show 0.2 %"
+    assert text == ("3 runs a side detect a change of 0.81% (with 80% power); for 0.2% use 29 runs")
 
 
 def test_a_difference_too_small_to_be_shown_needs_more_than_a_million_runs() -> None:
     found = compare_series(of(1, 9, 5), of(2, 8, 5, name="b"), SeriesOptions(detect_percent=0.001))
-    assert "more than 1,000,000 runs a side would show 0.001 %" in power_sentence(found)
+    assert "for 0.001% use more than 1,000,000 runs" in power_sentence(found)
 
 
 def test_an_outlier_gets_a_warning_and_counts() -> None:
@@ -442,7 +442,7 @@ def test_uneven_variances_get_a_warning_with_students_t() -> None:
 def test_many_comparisons_without_correction_get_a_note() -> None:
     sets = read_run_sets([str(THREAD / "skylake-104-threads.txt")])
     (told,) = [one for one in build_study(sets).problems if one.kind == "many-comparisons"]
-    assert told.text.startswith("6 comparisons at 95 %")
+    assert told.text.startswith("6 comparisons at 95%:")
     corrected = build_study(sets, StudyOptions(has_holm=True)).problems
     assert "many-comparisons" not in [one.kind for one in corrected]
 
@@ -526,3 +526,12 @@ def test_the_bootstrap_is_the_same_each_time() -> None:
     first = ratio_of_means(of(*range(1, 20)), of(*range(3, 12), name="b"), 95)
     assert ratio_of_means(of(*shuffled), of(*range(3, 12), name="b"), 95) == first
     assert ratio_of_means(of(0, 1, 2), of(1, 2, 3), 95) is None
+
+
+def test_a_change_that_the_runs_at_hand_detect_is_stated_once() -> None:
+    one = compare_series(of(9, 10, 11, 10), of(9, 10, 11, 10, name="b"))
+    assert one.needed is not None
+    shown = float(f"{one.needed.shown_percent:.2g}")
+    same = replace(one, needed=replace(one.needed, percent=shown))
+    assert power_sentence(same).endswith("(with 80% power)")
+    assert "; for " in power_sentence(one)

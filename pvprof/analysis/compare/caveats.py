@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from pvprof.analysis.compare.basis import Basis
+from pvprof.analysis.compare.conditions import kernel_name
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.model.problems import Problem, Severity, merge_problems
@@ -46,7 +47,6 @@ class _Fact:
 
 
 _FACTS = (
-    _Fact("different-hosts", "host", lambda run: run.manifest.host),
     _Fact("different-machines", "machine model", lambda run: run.manifest.model),
     _Fact("different-cpus", "number of CPUs", lambda run: run.manifest.ncpu or None),
     _Fact("different-memory", "memory", lambda run: run.manifest.memory_bytes or None, "note"),
@@ -85,6 +85,7 @@ def find_caveats(base: Side, new: Side, basis: Basis) -> tuple[Problem, ...]:
         *_same_runs(base, new),
         *_losses(base, new),
         *_manifests(base, new),
+        *_hosts(runs),
         *(caveat for fact in _FACTS for caveat in _differences(fact, base.runs, new.runs)),
         *_modes(base, new),
         *_programs(base, new),
@@ -219,6 +220,16 @@ def _differences(
         yield Problem(fact.kind, text, severity=fact.severity)
 
 
+def _hosts(runs: Iterable[RecordedRun]) -> Iterable[Problem]:
+    hosts = _values(lambda run: run.manifest.host, runs)
+    if len(hosts) > 1:
+        number = "two" if len(hosts) == 2 else f"{len(hosts):,}"
+        text = (
+            f"recorded on {number} hosts ({_named(hosts)}): differences may come from the machine"
+        )
+        yield Problem("different-hosts", text)
+
+
 def _values(value: Callable[[RecordedRun], object], runs: Iterable[RecordedRun]) -> set[str]:
     values = (value(run) for run in runs)
     return {_text(known) for known in values if known not in (None, "")}
@@ -264,7 +275,9 @@ def _programs(base: Side, new: Side) -> Iterable[Problem]:
 
 def _kernels(base: Side, new: Side) -> Iterable[Problem]:
     """Yield the kernels that ran; one on each side is expected."""
-    sides = [_values(lambda run: run.manifest.kernel.text, side.runs) for side in (base, new)]
+    sides = [
+        _values(lambda run: kernel_name(run.manifest.kernel), side.runs) for side in (base, new)
+    ]
     for side, kernels in zip((base, new), sides, strict=True):
         if len(kernels) > 1:
             named = "; ".join(map(_shorten, sorted(kernels)))

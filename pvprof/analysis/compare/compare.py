@@ -24,13 +24,14 @@ from pvprof.analysis.compare.code_changes import (
     changed_paths,
     functions_of,
 )
+from pvprof.analysis.compare.conditions import Conditions, common_conditions
+from pvprof.analysis.compare.identities import primitives_of
 from pvprof.analysis.compare.measures import (
     FUNCTION,
     AsideChange,
     Measurer,
     RowChange,
     aside_of,
-    primitives_of,
     rows_of,
     with_verdicts,
 )
@@ -67,6 +68,7 @@ class SectionChange:
         base_folded, new_folded: the stacks of all runs of each side, paired.
         shortened: for each side the value of its stacks that end further out than recorded,
             because the other side lost its innermost frames.
+        is_off_cpu: whether threads were off the CPU for all of it: no spinning was measured.
     """
 
     mode: str
@@ -79,6 +81,7 @@ class SectionChange:
     base_folded: Folded
     new_folded: Folded
     shortened: tuple[int, int] = (0, 0)
+    is_off_cpu: bool = False
 
     def level(self, name: str) -> tuple[RowChange, ...]:
         """Return the rows of one level."""
@@ -119,6 +122,7 @@ class Comparison:
         times: of the runs: real, user, sys; verdicts are not corrected for their number.
         sections: one for each mode and unit.
         problems: what is doubtful about the times.
+        conditions: what all runs have in common.
         version: of pvprof.
     """
 
@@ -130,6 +134,7 @@ class Comparison:
     times: tuple[SeriesComparison, ...]
     sections: tuple[SectionChange, ...]
     problems: tuple[Problem, ...]
+    conditions: Conditions = field(default_factory=Conditions)
     version: str = __version__
 
 
@@ -198,7 +203,15 @@ def compare(
             both = section.base_folded, section.new_folded
             caveats += (*lost_frames(both, section.shortened), *unnamed_addresses(*both))
     return Comparison(
-        base, new, options, rules.kinds, caveats, times, tuple(sections), tuple(problems)
+        base=base,
+        new=new,
+        options=options,
+        kinds=rules.kinds,
+        caveats=caveats,
+        times=times,
+        sections=tuple(sections),
+        problems=tuple(problems),
+        conditions=common_conditions((*base.runs, *new.runs)),
     )
 
 
@@ -344,6 +357,7 @@ def _section(
         base_folded=base_folded,
         new_folded=new_folded,
         shortened=shortened,
+        is_off_cpu=all(row.block == row.value for one in sections if one for row in one.rows),
     )
 
 

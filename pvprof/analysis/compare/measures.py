@@ -12,15 +12,16 @@ a row for each primitive, which is a part of the family's row and gets no verdic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
 
 from pvprof.analysis.compare.basis import Basis
-from pvprof.analysis.lock_table import NO_NAME, Row, RowId, split_by_row
+from pvprof.analysis.compare.callers import CallerChange, callers_of
+from pvprof.analysis.compare.identities import Identity
+from pvprof.analysis.lock_table import NO_NAME, Row, RowId
 from pvprof.analysis.report import Section
-from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import OTHER
 from pvprof.stats.comparison import (
@@ -63,19 +64,6 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What one side found a lock or a family of classes to be; empty if the side lacks it.
-
-    Attributes:
-        classes: the lock classes, sorted.
-        primitives: the kinds of lock: by the rules, else as the kernel recorded them; sorted.
-    """
-
-    classes: tuple[str, ...] = ()
-    primitives: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RowChange:
     """One kind of wait, family of lock classes, primitive of a family, lock or function.
 
@@ -87,6 +75,7 @@ class RowChange:
         measures: ``wait`` first.
         alike: further functions that are in exactly the same stacks.
         base, new: what each side found the row to be.
+        callers: of a lock, the functions that waited for it.
     """
 
     level: str
@@ -95,8 +84,9 @@ class RowChange:
     name: str
     measures: tuple[Measured, ...]
     alike: tuple[str, ...] = ()
-    base: Identity = Identity()
-    new: Identity = Identity()
+    base: Identity = field(default_factory=Identity)
+    new: Identity = field(default_factory=Identity)
+    callers: tuple[CallerChange, ...] = ()
 
     @property
     def main(self) -> Measured:
@@ -184,17 +174,6 @@ class Measurer:
         return float(sum(base) / len(base)), float(sum(new) / len(new))
 
 
-def primitives_of(parts: Iterable[Part], rules: Matcher) -> Mapping[RowId, frozenset[str]]:
-    """Map the id of each row of a report on waits to the primitives of its lock that are known."""
-    primitives: dict[RowId, set[str]] = {}
-    for part in parts:
-        known = rules.family_of(part.verdict.lock_class).primitive or part.key.lock_class
-        if known:
-            for row_id, _ in split_by_row(part, "ns"):
-                primitives.setdefault(row_id, set()).add(known)
-    return {row_id: frozenset(known) for row_id, known in primitives.items()}
-
-
 def rows_of(
     sections: Sequence[Section | None],
     primitives: Sequence[Mapping[RowId, frozenset[str]]],
@@ -235,7 +214,8 @@ def rows_of(
                 _identity(row_key.level, some, known, rules)
                 for some, known in _by_side(runs, primitives, measurer.base_runs)
             ]
-            change = replace(change, base=identities[0], new=identities[1])
+            callers = callers_of(runs, measurer.means) if row_key.level == LOCK else ()
+            change = replace(change, base=identities[0], new=identities[1], callers=callers)
         changes.append(change)
     return sorted(_useful(changes), key=lambda row: _order(row, rules))
 

@@ -30,7 +30,7 @@ from pvprof.cli.statistics_options import SidesGroup
 from pvprof.dataset.load_sides import read_sides
 from pvprof.errors import InputError, UsageError
 from pvprof.render.registry import Subject
-from pvprof.render.review import files_of, usual_names
+from pvprof.render.review import files_of, purpose_of, usual_names
 from pvprof.views.comparison import ComparisonOptions
 
 SUBJECTS = (Subject.COMPARISON,)
@@ -96,7 +96,7 @@ def command(inputs: InputGroup, sides: SidesGroup, outputs: OutputsGroup) -> Non
     for result in results:
         result.write(outputs.force, inputs.quiet)
     for folder, files in reviews.items():
-        deliver_folder(folder, files, outputs.force, inputs.quiet)
+        deliver_folder(folder, files, outputs.force, inputs.quiet, purpose_of)
     if not any(destination.is_shown for destination in destinations):
         say((*comparison.caveats, *comparison.problems), inputs.quiet)
 

@@ -2,7 +2,8 @@
 
 Remarkup is not Markdown. A row of dashes makes the row above it the heading of a table, and only
 dashes: a colon makes it a row of data. There are no backslash escapes. A bar ends a cell in any
-case; it is written as a broken bar. Pictures are uploaded first, and then named by their number.
+case; it is written as a broken bar. A picture has a number after it was uploaded;
+until then the text has the name of its file.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Remarkup(Markup):
         return text.replace("|", _BROKEN_BAR)
 
     def picture(self, path: str) -> str:
-        """Return the instruction to upload the picture, which has no number before that."""
-        return f"Picture: {self.code(path)} (upload it, then put its number here: `{{F...}}`)"
+        """Return the name of the picture; its number is known only after it was uploaded."""
+        return f"Picture: {self.code(path)}"
 
 
 def render(document: Document) -> Rendered:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from pvprof.render.text.shorten import cut, shorten, without_kernel
-from pvprof.render.text.wrap import wrap_cells
+from pvprof.render.text.wrap import wrap_cells, wrap_hanging
 from pvprof.views.tables.table import EXTRA, Column, Table
 
 GAP = 2
@@ -141,6 +141,15 @@ def _widths(columns: Sequence[Column], natural: Sequence[int], width: int | None
     return widths
 
 
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a cell; those of an indented text stay right of where it begins."""
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    if not indent or cell_len(text) <= width:
+        return wrap_cells(text, width)
+    further = f"{indent}{' ' * GAP}"
+    return wrap_hanging(text.strip(), width, indent, further)
+
+
 def _header(columns: Sequence[Column], widths: Sequence[int], style: TableStyle) -> str:
     names = [
         Column(column.name, column.is_number, is_name=not column.is_number) for column in columns
@@ -160,7 +169,7 @@ def _row_lines(
         elif column.is_number:
             pieces.append([text])
         else:
-            pieces.append(wrap_cells(text, width) or [""])
+            pieces.append(_wrapped(text, width) or [""])
     height = max((len(lines) for lines in pieces), default=1)
     drawn = []
     for level in range(height):

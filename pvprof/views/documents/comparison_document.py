@@ -23,6 +23,8 @@ from pvprof.views.verdicts import comparison_tables as tables
 from pvprof.views.verdicts.conclusion import conclusion
 from pvprof.views.verdicts.summary import summary_table
 
+_MAX_FUNCTIONS = 5
+
 
 def build(changes: Comparison, options: ComparisonOptions) -> Document:
     """Return the whole comparison: conclusion, summary, locks, code, stacks, notes."""
@@ -30,16 +32,20 @@ def build(changes: Comparison, options: ComparisonOptions) -> Document:
     for section in changes.sections:
         blocks += [Heading(tables.section_title(section), 2)]
         blocks += tables.lock_tables(changes, section, options.top)
-        blocks += [tables.functions_table(changes, section), *tables.path_tables(section)]
+        blocks += tables.caller_tables(changes, section)
+        blocks += [tables.functions_table(changes, section)]
+        blocks += tables.path_tables(changes, section)
         blocks += [paragraph(tables.aside_line(section), tone="dim")]
     return document(*blocks, *_notes(changes))
 
 
 def build_summary(changes: Comparison, options: ComparisonOptions) -> Document:
-    """Return the comparison for a review: conclusion, summary, locks, stacks in words, pictures."""
+    """Return the comparison for a review: conclusion, tables, stacks in words, pictures."""
     blocks = _answer(changes, options)
     for section in changes.sections:
         blocks += tables.lock_tables(changes, section, options.top)
+        blocks += tables.caller_tables(changes, section)
+        blocks += [tables.functions_table(changes, section, _MAX_FUNCTIONS)]
     return document(
         *blocks,
         points(*tables.path_lines(changes), *map(tables.aside_line, changes.sections)),
@@ -50,10 +56,12 @@ def build_summary(changes: Comparison, options: ComparisonOptions) -> Document:
 
 
 def _answer(changes: Comparison, options: ComparisonOptions) -> list[Block | None]:
+    about = points(tables.conditions_line(changes), tone="dim")
+    worst = doubt((*changes.caveats, *changes.problems))
     return [
         Heading(tables.heading(changes), 1),
         paragraph(*conclusion(changes)),
-        doubt((*changes.caveats, *changes.problems)),
+        Points((*about.lines, *(worst.lines if worst else ()))),
         summary_table(changes, options.top),
     ]
 

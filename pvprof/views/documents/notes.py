@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pvprof.model.problems import Problem
 from pvprof.views.documents.blocks import Line, Points
-from pvprof.views.tables.problems import problem_line, problem_lines
+from pvprof.views.tables.problems import problem_line
 
 
 def doubt(problems: Sequence[Problem]) -> Points | None:
@@ -17,17 +17,24 @@ def doubt(problems: Sequence[Problem]) -> Points | None:
     serious = [problem for problem in problems if problem.severity != "note"]
     if not serious:
         return None
-    worst = next((problem for problem in serious if problem.severity == "loss"), serious[0])
+    worst = _worst(serious)
     rest = len(serious) - 1
     more = f" (and {rest} more: see the notes at the end)" if rest else ""
     return Points((Line(f"{problem_line(worst)}{more}", worst.severity),))
 
 
 def note_points(problems: Sequence[Problem]) -> Points:
-    """Return all problems, one line each."""
+    """Return all problems that `doubt` does not state, one line each."""
+    serious = [problem for problem in problems if problem.severity != "note"]
+    stated = _worst(serious) if serious else None
     return Points(
         tuple(
-            Line(line, problem.severity)
-            for line, problem in zip(problem_lines(problems), problems, strict=True)
+            Line(problem_line(problem), problem.severity)
+            for problem in problems
+            if problem is not stated
         )
     )
+
+
+def _worst(serious: Sequence[Problem]) -> Problem:
+    return next((problem for problem in serious if problem.severity == "loss"), serious[0])

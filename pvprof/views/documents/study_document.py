@@ -41,5 +41,6 @@ def build(study: Study, options: StudyViewOptions) -> Document:
             points(*tables.remarks(section), tone="dim"),
         ]
     blocks += [paragraph(tables.POWER_LEGEND, tone="dim")] if tables.has_power(study) else []
-    blocks += [Heading("Notes", 2), note_points(study.problems)] if study.problems else []
+    notes = note_points(study.problems)
+    blocks += [Heading("Notes", 2), notes] if notes.lines else []
     return document(*blocks)

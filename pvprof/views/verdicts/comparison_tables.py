@@ -7,6 +7,7 @@ the sides and the method.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pvprof.analysis.compare.code_changes import CallPath
 from pvprof.analysis.compare.compare import Comparison, SectionChange
@@ -15,10 +16,11 @@ from pvprof.dataset.sides import Side
 from pvprof.model.stacks import show_controls
 from pvprof.units import UNIT_WORDS
 from pvprof.views.tables.table import Column, Table
-from pvprof.views.verdicts.conclusion import mode_mark
+from pvprof.views.verdicts.conclusion import main_locks, mode_mark
 from pvprof.views.verdicts.study_tables import POWER_LEGEND
 from pvprof.views.verdicts.summary import (
     change_cells,
+    correction_note,
     secondary_columns,
     secondary_names,
     shown_rows,
@@ -27,6 +29,7 @@ from pvprof.views.verdicts.summary import (
 from pvprof.views.verdicts.words import signed_value_text, value_text
 
 MAX_FUNCTIONS = 15
+MAX_CALLERS = 10
 MAX_PATHS = 10
 MAX_LINE_PATHS = 3
 _CALLED_BY = " ← "
@@ -43,6 +46,15 @@ def _runs(side: Side) -> str:
     return f"{len(side.runs)} run{'s' if len(side.runs) > 1 else ''}"
 
 
+def conditions_line(changes: Comparison) -> str:
+    """Return the common conditions of all runs: ``Workload: make -j8; 4 CPUs; 13.2-RELEASE``."""
+    common = changes.conditions
+    facts = [f"Workload: {common.workload}"] if common.workload else []
+    facts += [f"{common.ncpu} CPU{'s' if common.ncpu > 1 else ''}"] if common.ncpu else []
+    facts += [common.kernel] if common.kernel else []
+    return show_controls("; ".join(facts))
+
+
 def method(changes: Comparison) -> str:
     """Return the basis of the values, and the method of the verdicts."""
     options = changes.options
@@ -52,8 +64,13 @@ def method(changes: Comparison) -> str:
     whole = ["of a whole run each"] if options.basis.kind != "run" else []
     about = ", ".join([*whole, *(["not corrected"] if holm else [])])
     times = f" Run times: {about}." if about and changes.times else ""
+    sums = (
+        ", waits summed over all threads"
+        if any(section.unit == "ns" for section in changes.sections)
+        else ""
+    )
     return (
-        f"{options.basis.sentence}. Verdicts at {options.stats.confidence:g} % confidence "
+        f"{options.basis.sentence}{sums}. Verdicts at {options.stats.confidence:g}% confidence "
         f"({options.stats.method.title}{holm}).{times}"
     )
 
@@ -76,21 +93,50 @@ def lock_tables(changes: Comparison, section: SectionChange, top: int) -> list[T
     for kind in changes.kinds:
         rows = [row for row in section.level(LOCK) if row.kind == kind.id]
         if rows:
-            tables.append(_row_table(kind.title, rows, changes, top))
+            shown = shown_rows(rows, top)
+            tables.append(_row_table(kind.title, shown, changes, len(rows) - len(shown)))
     return tables
 
 
-def functions_table(changes: Comparison, section: SectionChange) -> Table | None:
+def caller_tables(changes: Comparison, section: SectionChange) -> list[Table]:
+    """Return the callers that wait for each of `main_locks`, one table a lock."""
+    tables = []
+    for lock in main_locks(section):
+        columns = (
+            Column("Caller", is_name=True),
+            *side_columns(changes),
+            Column("Difference", True),
+        )
+        cells = [
+            (
+                one.name,
+                value_text(one.base_mean, section.unit),
+                value_text(one.new_mean, section.unit),
+                signed_value_text(one.difference, section.unit),
+            )
+            for one in lock.callers
+        ]
+        further = len(cells) - MAX_CALLERS
+        rest = _rest_row(further, columns) if further > 0 else ()
+        title = show_controls(f"Callers that wait for {lock.name} (not judged)")
+        tables.append(Table(title, columns, tuple(cells[:MAX_CALLERS]), rest=rest))
+    return tables
+
+
+def functions_table(
+    changes: Comparison, section: SectionChange, max_rows: int = MAX_FUNCTIONS
+) -> Table | None:
     """Return the functions whose inclusive value changed most, or None if there are none."""
     rows = [row for row in section.level(FUNCTION) if row.main.comparison]
     rows.sort(key=lambda row: (-abs(_difference(row)), row.name))
     if not rows:
         return None
-    title = "Code, with all that it called (functions in the very same stacks together)"
-    return _row_table(title, rows[:MAX_FUNCTIONS], changes, 0)
+    what = "Waits" if section.unit == "ns" else UNIT_WORDS[section.unit].measured
+    title = f"{what} below a function (inclusive; functions with identical stacks merged)"
+    return _row_table(title, rows[:max_rows], changes, len(rows) - max_rows)
 
 
-def path_tables(section: SectionChange) -> list[Table]:
+def path_tables(changes: Comparison, section: SectionChange) -> list[Table]:
     """Return the stacks that changed most, that appeared, that vanished."""
     changed = section.paths
     tables = []
@@ -114,8 +160,7 @@ def path_tables(section: SectionChange) -> list[Table]:
         ]
         columns = (
             Column("Stack: innermost ← its callers"),
-            Column("Base", True, rank=1),
-            Column("New", True, rank=1),
+            *(replace(column, rank=1) for column in side_columns(changes)),
             Column("Difference", True),
         )
         tables.append(Table(title + more, columns, tuple(rows)))
@@ -148,7 +193,7 @@ def aside_line(section: SectionChange) -> str:
         f"{value_text(aside.new_mean, section.unit)}"
         for aside in section.aside
     ]
-    return f"Set aside: {'; '.join(texts)}" if texts else ""
+    return f"Set aside (not judged): {'; '.join(texts)}" if texts else ""
 
 
 def path_text(path: CallPath) -> str:
@@ -158,12 +203,12 @@ def path_text(path: CallPath) -> str:
     return show_controls(_CALLED_BY.join(reversed(inner)) + more)
 
 
-def _row_table(title: str, rows: Sequence[RowChange], changes: Comparison, top: int) -> Table:
-    shown = shown_rows(rows, top)
+def _row_table(title: str, shown: Sequence[RowChange], changes: Comparison, further: int) -> Table:
+    """Return the table of these rows; `further` are left out."""
     has_class = any(row.level == LOCK and row.lock_class for row in shown)
     has_primitive = any(row.identity_change for row in shown)
     secondary = secondary_names(shown)
-    is_lock = rows[0].level == LOCK
+    is_lock = shown[0].level == LOCK
     columns = [Column("Lock or wait" if is_lock else "Function", is_name=True)]
     columns += [Column("Primitive", rank=1)] if has_primitive else []
     columns += [Column("Class", rank=7)] if has_class else []
@@ -177,9 +222,13 @@ def _row_table(title: str, rows: Sequence[RowChange], changes: Comparison, top: 
         values += [_primitive(row)] if has_primitive else []
         values += [row.lock_class] if has_class else []
         cells.append((*values, *change_cells(row, comparison, secondary)))
-    further = len(rows) - len(shown)
-    rest = (f"({further:,} more)", *[""] * (len(columns) - 1)) if further else ()
-    return Table(title, tuple(columns), tuple(cells), rest=rest)
+    note = correction_note([row.main.comparison for row in shown if row.main.comparison])
+    rest = _rest_row(further, columns) if further > 0 else ()
+    return Table(title, tuple(columns), tuple(cells), f"{note}." if note else "", rest)
+
+
+def _rest_row(further: int, columns: Sequence[Column]) -> tuple[str, ...]:
+    return (f"({further:,} more)", *[""] * (len(columns) - 1))
 
 
 def _name(row: RowChange) -> str:
@@ -193,7 +242,7 @@ def _primitive(row: RowChange) -> str:
 
 
 def power_legend(changes: Comparison) -> str:
-    """Return the meaning of "N runs show X %" if the conclusion has it; else nothing."""
+    """Return the meaning of "80% power" if the conclusion has it; else nothing."""
     compared = [
         *changes.times,
         *(row.main.comparison for section in changes.sections for row in section.level(KIND)),

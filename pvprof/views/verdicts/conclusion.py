@@ -23,6 +23,11 @@ from pvprof.views.verdicts.words import (
 )
 
 _MAX_ROWS = 3
+_MAX_CALLERS = 3
+_MAX_SIDE_NAME = 12
+_JUDGES = ("real", "sys")
+"""The run times that count spinning as well as waiting."""
+
 _Named = tuple[str, SeriesComparison]
 
 
@@ -30,6 +35,7 @@ def conclusion(changes: Comparison) -> list[str]:
     """Return the sentences on a comparison of recordings."""
     options = changes.options.stats
     lines = _verdicts([(time_name(time, changes), time) for time in changes.times], options)
+    lines[1:1] = _opposite(changes)
     for section in changes.sections:
         lines += _section(section, changes)
     lines += _without_verdict(_judged(changes))
@@ -50,9 +56,7 @@ def study_conclusion(study: Study) -> list[str]:
         ]
         texts = _verdicts(named, study.options.compare)
         texts += _without_verdict(named)
-        texts += [
-            f"{metric}: {power_sentence(one)}." for metric, one in named[:1] if power_sentence(one)
-        ]
+        texts += [_resolution(metric, one) for metric, one in named[:1] if power_sentence(one)]
         lines += [f"{name} against {base}: {texts[0]}", *texts[1:]] if texts else []
     return [show_controls(line) for line in lines]
 
@@ -113,11 +117,12 @@ def _section(section: SectionChange, changes: Comparison) -> list[str]:
     locks = section.level(LOCK) or section.level(CLASS)
     changed = [row for row in locks if row.identity_change]
     mark = mode_mark(section, changes)
-    lines = [
-        _sentence(f"{row_title(row, changes)}{mark}", row, section, changes)
-        for row in (*changed, *_largest(section.level(KIND)))
-        if row.main.comparison
-    ]
+    lines = []
+    for row in changed:
+        if row.main.comparison:
+            lines.append(_sentence(f"{row_title(row, changes)}{mark}", row, section, changes))
+            lines += _callers(row, changes)
+    lines += _kinds(section, changes)
     others = [row for row in locks if row not in changed and _is_proven(row)]
     others.sort(key=lambda row: (-abs(_difference(row)), row.name))
     texts = [
@@ -129,7 +134,82 @@ def _section(section: SectionChange, changes: Comparison) -> list[str]:
         more = f"; {rest} more below" if rest else ""
         text = f"Largest changes per {per}: {', '.join(texts)}: {proven_text(options)}{more}."
         lines.append(text.replace("Largest", "Largest other" if changed else "Largest"))
+        lines += [] if changed else _callers(others[0], changes)
     return lines
+
+
+def _kinds(section: SectionChange, changes: Comparison) -> list[str]:
+    """Return a sentence on each of the largest kinds; the first says what a sum of waits is."""
+    mark = mode_mark(section, changes)
+    about = ", summed over all threads" if section.unit == "ns" else ""
+    lines = []
+    for row in _largest(section.level(KIND)):
+        if row.main.comparison:
+            name = f"{row_title(row, changes)}{mark}{about}"
+            lines.append(_sentence(name, row, section, changes))
+            about = ""
+    return lines
+
+
+def _opposite(changes: Comparison) -> list[str]:
+    """Return why off-CPU time can grow in a faster run, if both are proven; or the opposite."""
+    directions = {time.metric.name: time.is_better for time in changes.times}
+    is_faster = directions.get("real")
+    waits = [
+        row.main.comparison.is_better
+        for section in changes.sections
+        if section.is_off_cpu
+        for row in section.level(KIND)
+        if row.kind == changes.kinds[0].id and row.main.comparison
+    ]
+    if is_faster is None or (not is_faster) not in waits:
+        return []
+    how = (
+        "threads that spun before may sleep now, so it can grow while the run gets faster"
+        if is_faster
+        else "threads that slept before may spin now, so it can shrink while the run gets slower"
+    )
+    judges = " and ".join(name for name in _JUDGES if name in directions)
+    return [f"Off-CPU time is time asleep only: {how}. Judge by {judges}."]
+
+
+def main_locks(section: SectionChange) -> list[RowChange]:
+    """Return the locks whose primitive changed, or else the lock of the largest proven change."""
+    locks = section.level(LOCK)
+    changed = [row for row in locks if row.identity_change]
+    proven = sorted(filter(_is_proven, locks), key=lambda row: -abs(_difference(row)))
+    return changed or proven[:1]
+
+
+def side_names(changes: Comparison) -> tuple[str, str]:
+    """Return the names of both sides if they are short and differ, else ``Base`` and ``New``."""
+    names = changes.base.name, changes.new.name
+    is_short = max(map(len, names)) <= _MAX_SIDE_NAME and names[0] != names[1]
+    return names if is_short else ("Base", "New")
+
+
+def _callers(row: RowChange, changes: Comparison) -> list[str]:
+    """Return one sentence on who waits for a lock on the new side, or on the base without any."""
+    for is_new in (True, False):
+        values = [
+            (one.new_mean if is_new else one.base_mean, one.name.removeprefix("kernel`"))
+            for one in row.callers
+        ]
+        waiting = sorted((-value, name) for value, name in values if value)
+        if waiting:
+            break
+    else:
+        return []
+    one = row.main.comparison
+    assert one is not None  # it is proven, or the caller has looked
+    total = one.new.mean if is_new else one.base.mean
+    percents = [(round(-100 * value / total), name) for value, name in waiting]
+    percents = [(percent, name) for percent, name in percents if percent]
+    shares = [f"{name} ({percent}%)" for percent, name in percents[:_MAX_CALLERS]]
+    rest = len(percents) - len(shares)
+    more = f" and {rest} more" if rest else ""
+    side = side_names(changes)[is_new]
+    return [f"Callers that wait for {row.name} ({side}): {', '.join(shares)}{more}."]
 
 
 def _largest(rows: Sequence[RowChange]) -> list[RowChange]:
@@ -201,5 +281,8 @@ def _power(changes: Comparison) -> list[str]:
             for row in section.level(KIND)[:1]
             if row.main.comparison
         ]
-    texts = [f"{name}: {power_sentence(one)}" for name, one in named if power_sentence(one)]
-    return [f"{'. '.join(texts)}."] if texts else []
+    return [_resolution(name, one) for name, one in named if power_sentence(one)]
+
+
+def _resolution(name: str, comparison: SeriesComparison) -> str:
+    return f"Resolution of {name}: {power_sentence(comparison)}."

@@ -18,7 +18,7 @@ from pvprof.views.tables.table import Column, Table
 from pvprof.views.verdicts.words import probability_text, verdict_text
 
 POWER_LEGEND = (
-    f"N runs show X %: {POWER:.0%} of such experiments prove a true difference of X %, "
+    f"{POWER:.0%} power: {POWER:.0%} of such experiments prove a true change of that size, "
     "where runs vary as they do here"
 )
 
@@ -80,7 +80,7 @@ def comparison_table(section: StudySection, study: Study) -> Table | None:
         rows.append((*cells, verdict_text(comparison)))
     holm = ", Holm's correction" if study.options.has_holm else ""
     title = (
-        f"Against {section.rows[0].series.name}, at {options.confidence:g} % confidence "
+        f"Against {section.rows[0].series.name}, at {options.confidence:g}% confidence "
         f"({options.method.title}{holm})"
     )
     return Table(title, tuple(columns), tuple(rows))

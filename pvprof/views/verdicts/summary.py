@@ -9,27 +9,30 @@ from pvprof.analysis.compare.measures import CLASS, KIND, PRIMITIVE, Measured, R
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, Verdict
 from pvprof.stats.study import Study, StudySection
 from pvprof.views.tables.table import Column, Table
-from pvprof.views.verdicts.conclusion import metric_name, mode_mark, row_title, time_name
+from pvprof.views.verdicts.conclusion import (
+    metric_name,
+    mode_mark,
+    row_title,
+    side_names,
+    time_name,
+)
 from pvprof.views.verdicts.words import (
     change_text,
-    not_proven_text,
+    confidence_text,
     p_of,
     percent_text,
     probability_text,
-    proven_text,
     spread_text,
     value_text,
     verdict_text,
 )
 
-SECONDARY = {"block": "Block", "spin": "Spin", "count": "Count", "mean": "Mean", "p99": "p99"}
+SECONDARY = {"block": "Block", "spin": "Spin", "count": "Waits", "mean": "Mean wait", "p99": "p99"}
 """The headings of the measures beside the waiting time."""
 
 _RANKS = {"block": 6, "spin": 5, "count": 3, "mean": 4, "p99": 4}
 _INDENT = "  "
-_PARTS = "of it: "
-"""Before a primitive: where blanks at the front get lost, too, it is clear what it is a part of."""
-_MAX_SIDE_NAME = 12
+_MAX_SET_NAME = 24
 
 
 def summary_table(changes: Comparison, top: int) -> Table:
@@ -72,8 +75,10 @@ def _rows_of(
             depth = (KIND, CLASS, PRIMITIVE).index(row.level)
             mark = mode_mark(section, changes) if row.level == KIND else ""
             if row.main.comparison:
-                part = _PARTS if row.level == PRIMITIVE else ""
-                name = f"{_INDENT * depth}{part}{row_title(row, changes)}{mark}"
+                # Markup loses the blanks at the front: the name says what it is a part of.
+                is_part = row.level == PRIMITIVE
+                title = f"{row.lock_class}: {row.name}" if is_part else row_title(row, changes)
+                name = f"{_INDENT * depth}{title}{mark}"
                 yield name, row, row.main.comparison
 
 
@@ -89,9 +94,7 @@ def _primitives_of(family: RowChange, section: SectionChange) -> list[RowChange]
 
 def side_columns(changes: Comparison) -> tuple[Column, Column]:
     """Return the columns of both sides: their names if they are short."""
-    names = [changes.base.name, changes.new.name]
-    is_short = max(map(len, names)) <= _MAX_SIDE_NAME and names[0] != names[1]
-    base, new = names if is_short else ("Base", "New")
+    base, new = side_names(changes)
     return Column(base, True), Column(new, True)
 
 
@@ -161,19 +164,29 @@ def signs_note(
     """
     if not any(one.estimate for one in comparisons):
         return "Change: of the mean."
-    further = ", ".join(SECONDARY[name] for name in secondary)
-    ends = ""
-    if any("(" in change_text(one) for one in comparisons):
-        ends = ", or (its ends), without the lower one if that is -100 %"
-    parts = [
-        f"Change: of the mean, ± half of its {options.confidence:g} % interval{ends}",
-        f"better, worse: {proven_text(options)}",
-        f"not proven: {not_proven_text(options)}",
+    signs = "± or [low, high]" if any("[" in change_text(one) for one in comparisons) else "±"
+    sentences = [
+        f"Change: of the mean; {signs}: {options.confidence:g}% interval",
+        f"Verdicts at {confidence_text(options)}",
     ]
     if has_holm:
-        parts.append("verdicts on waits are corrected for the number of rows, intervals are not")
-    parts += [f"{further}: their change, if it is proven"] if further else []
-    return f"{'; '.join(parts)}."
+        sentences[1] += (
+            "; those on waits are corrected for the number of rows (Holm), intervals are not"
+        )
+    sentences += [correction_note(comparisons)] if correction_note(comparisons) else []
+    further = ", ".join(SECONDARY[name] for name in secondary)
+    sentences += [f"{further}: their change, if it is proven"] if further else []
+    return f"{'. '.join(sentences)}."
+
+
+def correction_note(comparisons: Sequence[SeriesComparison]) -> str:
+    """Return the meaning of "not proven" beside an interval without 0; empty without any."""
+    if not any(
+        one.verdict is Verdict.UNPROVEN and one.estimate and one.estimate.is_significant
+        for one in comparisons
+    ):
+        return ""
+    return "Not proven though its interval excludes 0: proven alone, but not after the correction"
 
 
 def study_table(study: Study) -> Table | None:
@@ -226,4 +239,4 @@ def _verdict_cells(comparison: SeriesComparison | None) -> tuple[str, str]:
 
 def _shortened(name: str) -> str:
     tail = name.rsplit("/", 1)[-1]
-    return tail if len(tail) <= 2 * _MAX_SIDE_NAME else f"{tail[: 2 * _MAX_SIDE_NAME - 1]}…"
+    return tail if len(tail) <= _MAX_SET_NAME else f"{tail[: _MAX_SET_NAME - 1]}…"

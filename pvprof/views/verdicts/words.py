@@ -15,6 +15,8 @@ from pvprof.units import NS_PER_S, format_ns, time_unit
 DIGITS = 3
 _MAX_DECIMALS = 3
 _MAX_MEAN_DIGITS = 5
+_MIN_ROUGH_PERCENT = 10
+"""Half of an interval by its ends from which on decimals say nothing: `-94% [-100%, +38%]`."""
 _WORDS = {
     Verdict.LESS: "less",
     Verdict.MORE: "more",
@@ -91,7 +93,7 @@ def change_text(comparison: SeriesComparison) -> str:
         return "from 0" if comparison.difference else "-"
     text = _percent(percent, _decimals_of(comparison), signed=True)
     half, ends = _interval_texts(comparison)
-    return f"{text} ± {half}" if half else f"{text} ({ends})" if ends else text
+    return f"{text} ± {half}" if half else f"{text} {ends}" if ends else text
 
 
 def size_text(comparison: SeriesComparison) -> str:
@@ -106,7 +108,7 @@ def size_text(comparison: SeriesComparison) -> str:
     word = "less" if comparison.difference < 0 else "more"
     better = comparison.is_better
     remarks = [] if better is None else ["better" if better else "worse"]
-    remarks += [f"interval {ends}"] if ends else []
+    remarks += [f"{comparison.options.confidence:g}% interval {ends}"] if ends else []
     return f"{size}{word}" + (f" ({', '.join(remarks)})" if remarks else "")
 
 
@@ -120,14 +122,18 @@ def _interval_texts(comparison: SeriesComparison) -> tuple[str, str]:
     if is_symmetric(percent, low, high):
         return _percent((high - low) / 2, decimals), ""
     ends = [_percent(end, decimals, signed=True) for end in (low, high)]
-    # An interval that is cut off begins at -100 %, exactly.
-    first = "" if low == -MAX_LOSS_PERCENT else f"{ends[0]} "
-    return "", f"{first}to {ends[1]}"
+    # An interval that is cut off begins at -100%, exactly.
+    first = f"{low:.0f}%" if low == -MAX_LOSS_PERCENT else ends[0]
+    return "", f"[{first}, {ends[1]}]"
 
 
 def _decimals_of(comparison: SeriesComparison) -> int:
     percent, interval = comparison.percent or 0.0, comparison.percent_interval
-    return _decimals(percent, (interval[1] - interval[0]) / 2 if interval else percent)
+    if interval is None:
+        return _decimals(percent, percent)
+    half = (interval[1] - interval[0]) / 2
+    is_rough = half >= _MIN_ROUGH_PERCENT and not is_symmetric(percent, *interval)
+    return 0 if is_rough else _decimals(percent, half)
 
 
 def is_symmetric(value: float, low: float, high: float) -> bool:
