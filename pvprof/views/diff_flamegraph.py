@@ -43,6 +43,7 @@ class DiffOptions:
         threshold: which changes are too small to be coloured.
         scale: how much work each profile covers; None compares the values as they are.
         base_name, new_name: what the profiles are called.
+        unscaled: what the picture says of the values if they are not scaled.
     """
 
     graph: FlamegraphOptions = field(default_factory=FlamegraphOptions)
@@ -51,6 +52,7 @@ class DiffOptions:
     scale: WorkScale | None = None
     base_name: str = "base"
     new_name: str = "new"
+    unscaled: str = "Values as recorded, not scaled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def build_from_comparison(comparison: Comparison, options: ComparisonOptions) ->
         scale=scale_of(comparison.options.basis.names, section.amounts),
         base_name=comparison.base.name,
         new_name=comparison.new.name,
+        unscaled="",
     )
     return DiffFlameGraphView(section.base_folded, section.new_folded, diff)
 
@@ -186,10 +189,14 @@ def _amounts_sentence(section: SectionChange, comparison: Comparison) -> str:
     base, new = len(section.base_amounts), len(section.new_amounts)
     if base == new == 1:
         parts = ["One run a side"]
+    elif base == new:
+        parts = [f"Sums of {base} runs a side"]
     else:
         runs = f"{base} {'run' if base == 1 else 'runs'}"
-        parts = [f"Sums of all runs: {runs} of the base, {new} of the new side"]
+        parts = [f"Sums of {runs} of the base and {new} of the new side"]
     basis = comparison.options.basis
+    if basis.kind != "run" or max(base, new) > 1:
+        parts.append(f"the tables are per {basis.name}")
     if basis.kind == "work":
         parts.append(basis.sentence.partition(": ")[2])
     return "; ".join(parts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,8 @@ from helpers.flamegraph_file import frames_in, parse, title_of
 from helpers.two_profiles import AFTER, BASE, OPTIONS, colour, folded
 from playwright.sync_api import Page
 
-from pvprof.analysis.stacks.diff_layout import NEW, VANISHED
-from pvprof.render.svg.diff_flamegraph import render_diff
+from pvprof.analysis.stacks.diff_layout import NEW, VANISHED, Threshold
+from pvprof.render.svg.diff_flamegraph import CHANGE_COLOURS, render_diff
 
 
 @pytest.fixture
@@ -35,6 +37,18 @@ def test_the_script_colours_like_the_still_picture(graph: Page) -> None:
     root = parse(render_diff(BASE, AFTER, OPTIONS))
     still = sorted((title_of(one)[0], one[1].attrib["fill"]) for one in frames_in(root))
     assert sorted((one["name"], one["fill"]) for one in frames(graph)) == still
+
+
+def test_the_script_takes_the_same_steps_as_the_still_picture(page: Page, tmp_path: Path) -> None:
+    values = [1, 10, 25, 26, 50, 51, 80, 95, 100, 106, 125, 199, 200, 399, 400, 999, 1000, 5000]
+    base = folded({f"rises;{value}": 100 for value in values} | {"falls;gone": 100})
+    new = folded({f"rises;{value}": value for value in values} | {"rises;new": 100})
+    options = replace(OPTIONS, threshold=Threshold(of_total_percent=Fraction(0)))
+    picture = render_diff(base, new, options)
+    show(page, tmp_path, picture)
+    still = {title_of(one)[0]: one[1].attrib["fill"] for one in frames_in(parse(picture))}
+    assert {one["name"]: one["fill"] for one in frames(page)} == still
+    assert set(still.values()) == set(CHANGE_COLOURS)
 
 
 def test_the_whole_has_the_colour_and_mark_of_its_own_change(page: Page, tmp_path: Path) -> None:
@@ -136,7 +150,7 @@ def test_reversing_shows_both_sides_too(graph: Page) -> None:
     assert level == {
         "born": colour(NEW),
         "gone": colour(VANISHED),
-        "pv list": colour(-3),
+        "pv list": colour(-4),
         "vm object": colour(0),
     }
 

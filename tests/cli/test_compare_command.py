@@ -156,10 +156,12 @@ def test_the_picture_is_valid_and_states_its_scale(run: RunCommand, sides: Sides
 @pytest.mark.parametrize(
     ("runs", "words", "said"),
     [
-        (6, (), "Sums of all runs: 6 runs of the base, 6 of the new side. Base: stock"),
-        (3, (), "6 runs of the base, 3 of the new side"),
+        (6, (), "Sums of 6 runs a side; the tables are per run. Base: stock"),
+        (3, (), "Sums of 6 runs of the base and 3 of the new side; the tables are per run"),
         (3, (), "The base (6 runs) is scaled by 0.5 to the 3 runs of the new profile"),
+        (3, ("--per", "second"), "3 of the new side; the tables are per second. Base"),
         (3, ("--per", "second"), "(600 seconds) is scaled by 0.5 to the 300 seconds of the new"),
+        (6, ("--work", "builds=2:3"), "a side; the tables are per builds; each run of the"),
         (6, ("--work", "builds=2:3"), "(12 builds) is scaled by 1.5 to the 18 builds of the new"),
         (6, ("--work", "2:3"), "(12 units of work) is scaled by 1.5 to the 18 units of work of"),
     ],
@@ -171,7 +173,7 @@ def test_the_picture_says_that_its_values_sum_all_runs(
     text = run("compare", *sides[0], "--vs", *sides[1][:runs], *words, *picture).stdout
     plain = " ".join(" ".join(ET.fromstring(text.encode()).itertext()).split())
     assert said in plain
-    assert "per run" not in plain
+    assert "Values as recorded" not in plain
     total = json.loads(run("report", *sides[1][:runs], "--format", "json", "-o", "-").stdout)[
         "sections"
     ][0]["total"]["value"]
@@ -199,7 +201,7 @@ def test_the_picture_says_that_data_are_missing_on_a_side(run: RunCommand, sides
     words = ("compare", *sides[0], "--vs", *sides[1], "--format", "svg", "-o", "-")
     assert "Data are missing" not in run(*words).stdout
     (sides[1][0] / "stderr.txt").write_text("dtrace: 17 drops on CPU 3\n")
-    assert "new side. Data are missing: totals are too low" in run(*words).stdout
+    assert "per run. Data are missing: totals are too low" in run(*words).stdout
 
 
 def test_the_picture_of_one_run_per_side_says_one_run(run: RunCommand, sides: Sides) -> None:

@@ -43,7 +43,7 @@ def test_both_values_of_a_frame_are_written() -> None:
 def test_a_colour_shows_the_change_of_a_frame_with_its_callees() -> None:
     root = parse(render_diff(BASE, AFTER, OPTIONS))
     fills = {title_of(frame)[0]: frame[1].attrib["fill"] for frame in frames_in(root)}
-    assert fills["pv list"] == colour(-3)
+    assert fills["pv list"] == colour(-4)
     assert fills["vm_fault"] == colour(-3)  # 500 to 204 ms, all of it in its callee
     assert fills["vm object"] == colour(0)
     assert fills["gone"] == colour(VANISHED)
@@ -87,13 +87,17 @@ def test_a_larger_threshold_leaves_more_frames_without_colour() -> None:
 def test_the_legend_is_one_scale_in_percent() -> None:
     assert texts_of(parse(render_diff(BASE, AFTER, OPTIONS)), "legend") == [
         "- vanished",
-        "-50% to -100%",
+        "-90% to -100%",
+        "-75% to -90%",
+        "-50% to -75%",
         "-20% to -50%",
         "-5% to -20%",
         "unchanged (within 5%)",
         "+5% to +25%",
         "+25% to +100%",
-        "+100% or more",
+        "+100% to +300%",
+        "+300% to +900%",
+        "+900% or more",
         "+ new",
     ]
 

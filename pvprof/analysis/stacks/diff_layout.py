@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 SHAPE_COLUMNS: dict[Shape, int] = {"base": 0, "new": 1, "union": 2}
 """The index of a shape in `DiffBox.rests`."""
 
-VANISHED, NEW = -4, 4
-"""The steps of a frame that only one of the profiles has. Between them: -3 (at most half), -2 (at
-most four fifths), -1 (a smaller change), 0 (below the threshold), and the same upwards."""
+STEP_RATIOS = ((5, 4), (2, 1), (4, 1), (10, 1))
+"""The ratios of the larger to the smaller value, (numerator, denominator), at which a change takes
+its second to fifth step: rises of 25, 100, 300 and 900 %, falls of 20, 50, 75 and 90 %."""
+
+NEW = len(STEP_RATIOS) + 2
+VANISHED = -NEW
+"""The steps of a frame that only one of the profiles has. Between them: 0 (below the threshold),
+1 (above it), one more for each of `STEP_RATIOS` that is reached, and the same downwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Threshold:
             return 0
         if delta < self.of_total_percent * total:
             return 0
-        step = 3 if larger >= 2 * smaller else 2 if 4 * larger >= 5 * smaller else 1
+        step = 1 + sum([low * larger >= high * smaller for high, low in STEP_RATIOS])
         if not smaller:
             step = NEW
         return step if new > base else -step

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pvprof.analysis.stacks.diff_layout import (
     NEW,
     SHAPE_COLUMNS,
+    STEP_RATIOS,
     VANISHED,
     DiffBox,
     DiffProfile,
@@ -48,13 +49,13 @@ if TYPE_CHECKING:
     from pvprof.units import Unit
 
 CHANGE_COLOURS = (
-    "#2fb5a8", "#5f9fe0", "#9cc4ee", "#cfe1f5", "#e6e3dc",
-    "#f9d5c9", "#f3a58c", "#e8765a", "#f2c230",
+    "#2fb5a8", "#6d7ae6", "#669aec", "#86b8f0", "#a9cef4", "#cae0f9", "#edebe6",
+    "#fbcdb9", "#f8b190", "#f29068", "#ea7147", "#e5487d", "#f2c230",
 )  # fmt: skip
 """From `VANISHED` over no change to `NEW`: blues and reds, distinct with any colour vision, and two
 hues of their own for paths that only one profile has, which are also marked in their labels."""
 
-_STEPS = (Fraction(20), Fraction(50))
+_STEPS = tuple([100 - Fraction(100 * low, high) for high, low in STEP_RATIOS])
 """The falls, in percent of the base, at which `Threshold.change` takes the next step."""
 
 _WHOLES: dict[Shape, str] = {
@@ -116,6 +117,7 @@ def diff_element(base: Folded, new: Folded, options: DiffOptions, prefix: str) -
         "colours": CHANGE_COLOURS,
         "diff": {
             "colours": CHANGE_COLOURS,
+            "stepRatios": STEP_RATIOS,
             "framePercent": float(options.threshold.of_frame_percent),
             "totalPercent": float(options.threshold.of_total_percent),
             "smallWords": _small_words(options.threshold),
@@ -195,10 +197,9 @@ def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) ->
     """Return the sides, how they were scaled, and the change of the whole."""
     parts = [options.graph.subtitle] if options.graph.subtitle else []
     parts.append(f"Base: {options.base_name}; new: {options.new_name}")
-    if options.scale is None:
-        parts.append("Values as recorded, not scaled")
+    if (scale := options.scale) is None:
+        parts += [options.unscaled] if options.unscaled else []
     else:
-        scale = options.scale
         base, new = (f"{format_amount(amount)} {scale.unit}" for amount in (scale.base, scale.new))
         parts.append(
             f"The base ({base}) is scaled by {format_amount(scale.new / scale.base)}"

@@ -3,7 +3,7 @@
 // colour. Which box lies under the pointer is computed, so both kinds answer alike.
 
 import { svg } from "./flame_picture.js";
-import { changeOf, data, diff, shownName } from "./flame_model.js";
+import { NEW_STEP, changeOf, data, diff, shownName } from "./flame_model.js";
 import { cellPixels, fit } from "./flame_text.js";
 import { state } from "./flame_state.js";
 import { pageWidth } from "./flame_page.js";
@@ -53,7 +53,7 @@ export function rowTop(depth) {
 export function colourOf(node) {
   const { tree } = state.layout;
   if (state.hit && state.hit(tree, node)) return data.matchColour;
-  if (diff) return diff.colours[changeOf(state.layout, node) + 4];
+  if (diff) return diff.colours[changeOf(state.layout, node) + NEW_STEP];
   if (node === 0) return data.rootColour;
   return tree.name[node] < 0 ? data.restColour : data.colours[tree.colour[node]];
 }
@@ -62,7 +62,7 @@ export function colourOf(node) {
 export function labelOf(node, cells) {
   const name = shownName(state.layout.tree, node);
   const change = diff ? changeOf(state.layout, node) : 0;
-  const sign = change === 4 ? "+ " : change === -4 ? "- " : "";
+  const sign = !change ? "" : change === NEW_STEP ? "+ " : change === -NEW_STEP ? "- " : "";
   const label = fit(name, cells - sign.length);
   return label && sign + label;
 }

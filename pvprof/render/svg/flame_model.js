@@ -186,7 +186,10 @@ export function layOut(tree, summed, shape, order) {
   return layout;
 }
 
-// The same classes as difftree.Threshold.change, from -4 (vanished) to 4 (new).
+// The step of a frame that only the new profile has; -NEW_STEP: that has vanished.
+export const NEW_STEP = diff ? diff.stepRatios.length + 2 : 0;
+
+// The same steps as diff_layout.Threshold.change, from -NEW_STEP to NEW_STEP.
 export function changeOf(layout, node) {
   const base = Number(layout.summed.sums[BASE][node]);
   const now = Number(layout.summed.sums[NEW][node]);
@@ -195,8 +198,8 @@ export function changeOf(layout, node) {
   const delta = 100 * (most - least);
   const total = Math.max(Number(diff.totals[BASE]), Number(diff.totals[NEW]));
   if (!delta || delta < diff.framePercent * most || delta < diff.totalPercent * total) return 0;
-  let step = most >= 2 * least ? 3 : 4 * most >= 5 * least ? 2 : 1;
-  if (!least) step = 4;
+  let step = 1 + diff.stepRatios.filter(([high, low]) => low * most >= high * least).length;
+  if (!least) step = NEW_STEP;
   return now > base ? step : -step;
 }
 
