@@ -14,8 +14,8 @@ from pvprof.recording.directory import expand
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.open import open_recording
-from pvprof.recording.provenance import provenance_rows
-from pvprof.units import UNITS, format_ns
+from pvprof.recording.provenance import duration_words, provenance_rows
+from pvprof.units import UNITS
 
 
 def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
@@ -104,9 +104,9 @@ def _provenance(
         ("Layout", ", ".join(_distinct(result.layout for result in results))),
     ]
     durations = [result.duration_ns for result in results if result.duration_ns is not None]
-    if durations:
-        facts.append(("Duration", ", ".join(map(format_ns, durations))))
     windows = [result.window for result in results if result.window]
+    if durations:
+        facts.append(("Duration", duration_words(durations, is_whole=not windows)))
     if windows:
         facts.append(("Window", ", ".join(_distinct(windows))))
     known = {label for label, _ in facts} | {"Lost"}  # losses are problems, with their counts

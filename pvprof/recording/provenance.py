@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pvprof.recording.manifest import Manifest
@@ -63,13 +63,35 @@ class Provenance:
 
 
 def provenance_rows(manifests: Iterable[Manifest]) -> tuple[tuple[str, str], ...]:
-    """Return (label, text) of several recordings, in reading order; one line for each text."""
+    """Return (label, text) of several recordings, in reading order.
+
+    A text has one line for each that is different; durations are one line in all.
+    """
+    every = tuple(manifests)
     texts_by_label: dict[str, dict[str, None]] = {}
-    for manifest in manifests:
+    for manifest in every:
         for label, text in Provenance.from_manifest(manifest).all_rows():
             texts_by_label.setdefault(label, {})[text] = None
-    merged = [(label, "\n".join(filter(None, texts))) for label, texts in texts_by_label.items()]
-    return tuple(row for row in merged if row[1])
+    merged = {label: "\n".join(filter(None, texts)) for label, texts in texts_by_label.items()}
+    merged["Duration"] = duration_words([one.duration_ns for one in every if one.duration_ns])
+    return tuple(row for row in merged.items() if row[1])
+
+
+def duration_words(durations_ns: Sequence[int], *, is_whole: bool = True) -> str:
+    """Return the duration of one recording, or the number and the range of several.
+
+    Args:
+        durations_ns: of the recordings whose duration is known.
+        is_whole: the durations are of whole recordings, not of a window in them.
+    """
+    if not durations_ns:
+        return ""
+    shortest, longest = map(format_ns, (min(durations_ns), max(durations_ns)))
+    if len(durations_ns) == 1:
+        return shortest
+    span = f"of {shortest} to {longest}" if shortest != longest else f"of {shortest}"
+    what = ", start and stop of tracing included" if is_whole else ""
+    return f"{len(durations_ns):,} recordings {span}{what}"
 
 
 def _lost(manifest: Manifest) -> str:

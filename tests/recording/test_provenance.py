@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RECORDINGS
+from conftest import FIXTURES, RECORDINGS
 from helpers.command_line import RunCommand
 from helpers.flamegraph_file import data_of
 from helpers.strategies import json_values
@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.recording.manifest import Manifest
-from pvprof.recording.provenance import Provenance, provenance_rows
+from pvprof.recording.provenance import Provenance, duration_words, provenance_rows
 
 MANIFEST: dict[str, Any] = {
     "schema": 1,
@@ -88,6 +88,28 @@ def test_facts_of_several_recordings_are_merged() -> None:
     )
     assert rows["Host"] == "beastie\ndaemon"
     assert rows["CPUs"] == "96"
+    assert rows["Duration"] == "2 recordings of 25.70 s, start and stop of tracing included"
+
+
+def test_durations_of_several_recordings_are_one_line() -> None:
+    assert duration_words([]) == ""
+    assert duration_words([5_008_000_000]) == "5.008 s"
+    ten = [5_008_000_000] * 2 + [6_012_000_000, 5_005_000_000] * 4
+    words = "10 recordings of 5.005 s to 6.012 s, start and stop of tracing included"
+    assert duration_words(ten) == words
+    assert duration_words(ten, is_whole=False) == "10 recordings of 5.005 s to 6.012 s"
+
+
+def test_a_report_and_a_picture_of_ten_runs_have_one_line_on_their_durations(
+    run: RunCommand,
+) -> None:
+    words = "10 recordings of 5.005 s to 6.012 s, start and stop of tracing included"
+    rwlock = FIXTURES / "example-lock-patch/rwlock"
+    assert f"  Duration: {words}\n" in run("report", rwlock, "-v").stdout
+    assert dict(data_of(run("flamegraph", rwlock).stdout)["notes"])["Duration"] == words
+    obm = FIXTURES / "example-lock-patch/obm"
+    notes = dict(data_of(run("compare", rwlock, "--vs", obm, "--format", "svg").stdout)["notes"])
+    assert f"\nDuration: {words}\n" in notes["Base"]
 
 
 def test_a_flame_graph_shows_the_provenance_of_its_recording(
