@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 UNCLASSIFIED: Final = "unclassified"
 """The kind of a wait that no rule knows. It always exists."""
 
+KERNEL: Final = "kernel"
+"""The kind of the kernel's waits on itself, for locks and pages: those that have lock classes."""
+
 OTHER: Final = "other"
 """The lock class of a wait that no rule puts into a class."""
 

@@ -13,11 +13,15 @@ from pvprof.analysis.stacks.fold import Folded, FoldOptions, Group, fold
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
-from pvprof.classify.rules import OTHER, UNCLASSIFIED, WaitKind
+from pvprof.classify.rules import KERNEL, OTHER, UNCLASSIFIED
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.units import Unit
 from pvprof.views.chains import chained
+
+NO_CLASS = "no lock class"
+"""The cause of the kernel's waits on itself that no rule puts into a lock class: in a legend, the
+title of their kind would read as one class among the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,12 @@ def fold_parts(
         parts: what the groups were made of.
         rules: titles and colours.
     """
-    folded = fold(groups, unit, options, _causes_of(parts, rules.kinds))
-    return replace(folded, hues=rules.colours)
+    titles = {kind.id: kind.title for kind in rules.kinds}
+    causes = titles | {KERNEL: NO_CLASS}
+    folded = fold(groups, unit, options, (_cause_of(part, causes) for part in parts))
+    kernel = rules.colours.get(titles.get(KERNEL, ""))
+    hues = rules.colours if kernel is None else {**rules.colours, NO_CLASS: kernel}
+    return replace(folded, hues=hues)
 
 
 def check_counts(measurement: Measurement, options: FoldOptions) -> None:
@@ -142,19 +150,14 @@ def check_counts(measurement: Measurement, options: FoldOptions) -> None:
         raise UsageError(f"--counts: the recording has {unit} only, no counts of its own")
 
 
-def _causes_of(parts: Iterable[Part], kinds: Iterable[WaitKind]) -> Iterable[str]:
-    """Yield the cause of each part's waits: the lock class, else the title of the wait kind.
+def _cause_of(part: Part, by_kind: Mapping[str, str]) -> str:
+    """Return the cause of a part's waits: the lock class, else the cause of the wait kind.
 
-    The cause is empty if it is not known. A wake-up's cause is the thread that was woken.
+    It is empty if it is not known. A wake-up's cause is the thread that was woken.
     """
-    titles = {kind.id: kind.title for kind in kinds}
-    return (_cause_of(part, titles) for part in parts)
-
-
-def _cause_of(part: Part, titles: Mapping[str, str]) -> str:
     kind, lock_class = part.verdict.kind, part.verdict.lock_class
     if part.key.sleeper:
         return f"woken: {part.key.sleeper}"
     if lock_class != OTHER:
         return lock_class
-    return "" if kind == UNCLASSIFIED else titles[kind]
+    return "" if kind == UNCLASSIFIED else by_kind[kind]

@@ -19,12 +19,17 @@ from urllib.parse import quote
 
 import pytest
 from conftest import RECORDINGS, require
-from helpers.command_line import NOTHING_WAITED, RunCommand
+from helpers.command_line import RunCommand
 from helpers.viewer_files import check_document, check_trace, sums_of, waits_of
-from helpers.viewer_outputs import speedscope_with
+from helpers.viewer_outputs import speedscope_of, speedscope_with
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
 
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Filters
+from pvprof.classify.rules_file import load_rules
+from pvprof.dataset.load import load_dataset
 from pvprof.model.stacks import Stack
+from pvprof.parse.read import ReadOptions
 from pvprof.render.viewers.speedscope import MAX_FRAMES
 from pvprof.views.speedscope import Evented, Sampled
 
@@ -185,6 +190,23 @@ def test_the_viewer_has_the_totals_and_stacks_of_a_recording(
     assert again.stdout == run("fold", "-k", "all", RECORDINGS / name).stdout
 
 
+def test_the_viewer_skips_the_first_line_of_folded_stacks(
+    run: RunCommand, viewer: Viewer, tmp_path: Path
+) -> None:
+    file = tmp_path / "made.folded"
+    assert run("fold", "-k", "all", RECORDINGS / "stock-offcpu.out", "-o", file).exit_code == 0
+    text = file.read_text()
+    unit, *lines = text.splitlines()
+    assert unit == "# pvprof folded, unit: ns"
+    viewer.open(text, name=file.name)
+    exported = viewer.export()
+    names = [frame["name"] for frame in exported["shared"]["frames"]]
+    (profile,) = exported["profiles"]
+    assert sums_of(profile, names) == {
+        stack: int(value) for stack, _, value in (x.rpartition(" ") for x in lines)
+    }
+
+
 def test_the_page_shows_our_names_and_totals(run: RunCommand, viewer: Viewer) -> None:
     text = run("report", RECORDINGS / "stock-offcpu.out", "--format", "speedscope").stdout
     viewer.open(text, view="sandwich")
@@ -317,9 +339,10 @@ def test_a_sum_beyond_the_integers_of_a_double_opens_all_the_same(viewer: Viewer
     assert profile["endValue"] == pytest.approx(1 << 60, rel=1e-12)
 
 
-def test_a_file_in_which_nothing_was_kept_says_so(run: RunCommand, viewer: Viewer) -> None:
-    text = run("report", "-", "--format", "speedscope", stdin=NOTHING_WAITED.encode()).stdout
-    viewer.open(text)
+def test_a_file_in_which_nothing_was_kept_says_so(viewer: Viewer) -> None:
+    recording = load_dataset([str(RECORDINGS / "stock-offcpu.out")], ReadOptions())
+    classified = Classified.of(recording, load_rules(), Filters(("idle",)))
+    viewer.open(speedscope_of(classified).text)
     assert viewer.page.get_by_text("Nothing: no stack was kept").is_visible()
 
 

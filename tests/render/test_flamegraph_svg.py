@@ -31,13 +31,18 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Box
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import ALL_KINDS, Filters
+from pvprof.classify.rules_file import load_rules
+from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.errors import UsageError
+from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack
 from pvprof.render.svg.flamegraph import render, render_inline
 from pvprof.render.svg.labels import fit, format_percent, format_value, split_annotation
 from pvprof.render.svg.script_data import Names, base36, embed, encode_tree
 from pvprof.units import Unit
-from pvprof.views.flamegraph import FlamegraphOptions
+from pvprof.views.flamegraph import FlamegraphOptions, PictureOptions, build
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "flamegraph"
 
@@ -413,3 +418,23 @@ def test_fifty_thousand_stacks_make_a_file_below_a_megabyte() -> None:
         for row in range(50_000)
     }
     assert len(render(folded(weights), FlamegraphOptions())) < 1_000_000
+
+
+def legend_of(*keys: Key) -> dict[str, str]:
+    """Return the colour of each cause in the picture of one wait for each key."""
+    profile = Profile("ns", True)
+    for number, key in enumerate(keys):
+        profile.add(key, Stack(f"kernel`caller{number}"), Weight(1000 - number, 1, 1))
+    dataset = Dataset(("made",), (Measurement(profile, None),), (), (), ())
+    view = build(Classified.of(dataset, load_rules(), Filters((ALL_KINDS,))), PictureOptions())
+    legend = data_of(render(view.folded, view.options))["legend"]
+    return {text: fill for fill, text in legend if not text.startswith(("pale", "code"))}
+
+
+def test_waits_without_a_lock_class_are_called_so_in_the_legend() -> None:
+    of_class, without = Key("turnstile", "pmap pv list"), Key("turnstile", "my own lock")
+    timer = Key("sleepq", "nanslp")
+    legend = legend_of(of_class, without, timer)
+    assert list(legend) == ["pv list", "no lock class", "Timers"]
+    assert legend_of(without) == {"no lock class": legend["no lock class"]}
+    assert legend["no lock class"] == "#d87989"  # the colour of the kind, fixed

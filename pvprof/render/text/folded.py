@@ -1,7 +1,7 @@
 """Folded stacks as text: one line a stack, frames joined by ``;``, a blank, the value.
 
-The first line is a comment with the unit of the values. The scripts of FlameGraph, inferno and
-speedscope skip it: it does not end in a number.
+The first line is a comment with the unit of the values. It does not end in a number, so other tools
+do not count it: speedscope skips it, flamegraph.pl and inferno also warn of one line ignored.
 """
 
 from __future__ import annotations
