@@ -108,7 +108,7 @@ def test_a_text_layout(tree: Path) -> None:
     assert apply("A text layout", tree) <= 4
     printed = "holdtime: vm object 250 us kernel`vm_fault,kernel`trap\n" * 2
     folded = pvprof(tree, "fold", "-", stdin=printed)
-    assert folded == "kernel`trap;kernel`vm_fault;vm object 500000\n"
+    assert folded == "# pvprof folded, unit: ns\nkernel`trap;kernel`vm_fault;vm object 500000\n"
     assert "holdtime" in pvprof(tree, "report", "--help")
     assert_passes(tree, "tests/parse/test_holdtime.py", "tests/parse/test_layouts.py")
     assert_passes(tree, "tests/parse/test_bad_input.py", "-k", "holdtime or text_to_damage")
@@ -155,7 +155,8 @@ def test_a_mode(tree: Path) -> None:
         "> exec exec=2:sh\n\n              kernel`sys_execve+0x1\n= 7\n"
         "#end 900 1700000000000000900\n"
     )
-    assert pvprof(tree, "fold", "-", stdin=printed) == "sh;kernel`sys_execve 7\n"
+    folded = pvprof(tree, "fold", "-", stdin=printed)
+    assert folded == "# pvprof folded, unit: events\nsh;kernel`sys_execve 7\n"
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from helpers.command_line import RunCommand
 from helpers.documents import DOCUMENTS, commands_of
 
 from pvprof import __version__
-from pvprof.cli import COMMANDS
+from pvprof.cli import COMMANDS, cli
 from pvprof.parse.layouts import LAYOUTS
 from pvprof.render.data import comparison, report, stacks
 from pvprof.render.registry import format_named
@@ -84,6 +84,9 @@ def test_each_command_of_the_documents_runs(command: str, run: RunCommand) -> No
     assert result.exit_code == 0, result.stderr
 
 
+ROOT_CONTEXT = click.Context(cli, info_name="pvprof", **cli.context_settings)
+
+
 @pytest.mark.parametrize("command", [c for c in COMMANDS_SHOWN if reason_not_to_run(c)])
 def test_each_command_of_the_documents_that_is_not_run_has_options_that_exist(
     command: str,
@@ -93,10 +96,13 @@ def test_each_command_of_the_documents_that_is_not_run_has_options_that_exist(
         if name == "pvprof":
             module = import_module(f"pvprof.cli.commands.{words[0]}")
             if isinstance(module.command, click.Group):
-                assert words[1] in module.command.list_commands(click.Context(module.command))
-                module.command.commands[words[1]].make_context(words[1], words[2:])
+                assert words[1] in module.command.list_commands(ROOT_CONTEXT)
+                # Without its parent a command would keep other names of --help.
+                module.command.commands[words[1]].make_context(
+                    words[1], words[2:], parent=ROOT_CONTEXT
+                )
             else:
-                module.command.make_context(words[0], words[1:])
+                module.command.make_context(words[0], words[1:], parent=ROOT_CONTEXT)
 
 
 def test_each_reason_not_to_run_a_command_has_a_command() -> None:
