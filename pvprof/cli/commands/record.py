@@ -105,7 +105,7 @@ def command(wanted: RecordOptions, workload: tuple[str, ...]) -> None:
     The recording ends with the workload after --, after --duration, or with Ctrl-C. With a workload
     only its processes are traced, unless --all. The first Ctrl-C ends tracing and keeps what was
     recorded, the second drops it. SIGTERM and SIGHUP keep it, too: timeout 10 pvprof record. pvprof
-    script --list lists the modes.
+    script --list lists the modes. They were tried on FreeBSD 13.2 and 15.1 for amd64, and on Linux.
 
     Exits with 0; with 1 if the recording was kept but is incomplete, or the workload failed; with 2
     for wrong options; with 3 if the target could not record; with 130 if the recording was dropped.
