@@ -328,11 +328,11 @@ def test_a_faster_run_with_longer_waits_is_explained_in_the_second_sentence(
     )
     assert "Kernel waiting on itself" in "".join(lines[2:9])
     expected = (
-        "Off-CPU time is time asleep only: threads that spun before may sleep now, so it can grow "
-        "while the run gets faster. Judge by real and sys."
+        "Spinning was not recorded: it counts as sys. If threads that spun sleep now, off-CPU time "
+        "grows while the run gets faster. Judge by real and sys."
     )
     assert (lines[3] == expected) == is_explained
-    assert ("asleep only" in "".join(lines)) == is_explained
+    assert ("Spinning was not recorded" in "".join(lines)) == is_explained
 
 
 def test_waits_with_spinning_need_no_explanation(
@@ -345,7 +345,7 @@ def test_waits_with_spinning_need_no_explanation(
         raw.write_bytes(raw.read_bytes().replace(b"turnstile", b"adaptive-spin"))
     text = run("compare", *base, "--vs", *new).stdout
     assert "(worse), proven" in text
-    assert "asleep only" not in text
+    assert "Spinning was not recorded" not in text
 
 
 EXAMPLE = FIXTURES / "example-lock-patch"

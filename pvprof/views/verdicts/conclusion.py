@@ -165,12 +165,12 @@ def _opposite(changes: Comparison) -> list[str]:
     if is_faster is None or (not is_faster) not in waits:
         return []
     how = (
-        "threads that spun before may sleep now, so it can grow while the run gets faster"
+        "If threads that spun sleep now, off-CPU time grows while the run gets faster"
         if is_faster
-        else "threads that slept before may spin now, so it can shrink while the run gets slower"
+        else "If threads that slept spin now, off-CPU time shrinks while the run gets slower"
     )
     judges = " and ".join(name for name in _JUDGES if name in directions)
-    return [f"Off-CPU time is time asleep only: {how}. Judge by {judges}."]
+    return [f"Spinning was not recorded: it counts as sys. {how}. Judge by {judges}."]
 
 
 def main_locks(section: SectionChange) -> list[RowChange]:
