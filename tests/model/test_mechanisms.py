@@ -77,7 +77,7 @@ def test_every_wait_off_the_cpu_of_a_linux_recording_counts_as_blocked(run: RunC
     text = run("locks", path, "--kind", "all", "--format", "csv", "-q").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
     assert sum(int(row["value"]) for row in rows) == 524_453_766
-    assert all(row["block"] == row["value"] for row in rows)
+    assert all(row["block_ns"] == row["value"] for row in rows)
 
 
 @pytest.mark.parametrize("name", MECHANISMS)

@@ -58,7 +58,8 @@ def test_each_kind_has_a_case() -> None:
 
 @pytest.mark.parametrize("words", [["--input-format", "classic"], ["--input-format", "folded"]])
 def test_a_layout_that_the_user_names_is_believed(run: RunCommand, words: list[str]) -> None:
-    message = assert_is_error(run("report", ROOT / "README.md", *words))
+    prose = b"These are words of a page. There is no number in them.\n" * 9
+    message = assert_is_error(run("report", "-", *words, stdin=prose))
     assert "sentences" not in message
 
 
