@@ -51,6 +51,17 @@ class Filters:
     frame: re.Pattern[str] | None = None
 
     @property
+    def patterns(self) -> dict[str, re.Pattern[str]]:
+        """Return the regular expressions that are given, by the option that gives each."""
+        patterns = {
+            "--class": self.lock_class,
+            "--name": self.name,
+            "--execname": self.execname,
+            "--frame": self.frame,
+        }
+        return {option: pattern for option, pattern in patterns.items() if pattern is not None}
+
+    @property
     def keep_all(self) -> bool:
         """Tell whether these filters remove nothing, so that nothing needs to be classified."""
         return self == Filters(kinds=(ALL_KINDS,))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pvprof.classify.classified import Classified
-from pvprof.classify.filters import ALL_KINDS, Filters, Part, wanted_kinds
+from pvprof.classify.filters import ALL_KINDS, Part, wanted_kinds
 from pvprof.errors import InputError, close_to
 from pvprof.model.stacks import frames_of
 
@@ -22,15 +22,13 @@ class _Pattern:
     """A filter that takes a regular expression.
 
     Attributes:
-        option: as a user gives it.
+        option: as a user gives it, a key of `Filters.patterns`.
         noun: what it is searched in.
-        of: returns the pattern of a user's filters.
         texts: returns the texts of a part that it is searched in.
     """
 
     option: str
     noun: str
-    of: Callable[[Filters], re.Pattern[str] | None]
     texts: Callable[[Part], Iterable[str]]
 
 
@@ -39,10 +37,10 @@ def _frames(part: Part) -> Iterator[str]:
 
 
 _PATTERNS = (
-    _Pattern("--class", "class", lambda f: f.lock_class, lambda part: [part.verdict.lock_class]),
-    _Pattern("--name", "lock name or wait message", lambda f: f.name, lambda part: [part.key.name]),
-    _Pattern("--execname", "process", lambda f: f.execname, lambda part: [part.key.execname]),
-    _Pattern("--frame", "frame", lambda f: f.frame, _frames),
+    _Pattern("--class", "class", lambda part: [part.verdict.lock_class]),
+    _Pattern("--name", "lock name or wait message", lambda part: [part.key.name]),
+    _Pattern("--execname", "process", lambda part: [part.key.execname]),
+    _Pattern("--frame", "frame", _frames),
 )
 
 
@@ -55,41 +53,38 @@ def no_match(datasets: Sequence[Classified]) -> InputError | None:
         UsageError: the filters name a kind that the rules do not have.
     """
     filters = datasets[0].filters
-    patterns = [pattern for pattern in _PATTERNS if pattern.of(filters) is not None]
-    if not patterns and (not filters.kinds or ALL_KINDS in filters.kinds):
+    if not filters.patterns and (not filters.kinds or ALL_KINDS in filters.kinds):
         return None
     parts = [part for one in datasets for sorted_ in one.measurements for part in sorted_.parts]
     is_kept = any(sorted_.kept for one in datasets for sorted_ in one.measurements)
     if is_kept or not parts or any(next(one.histograms(), None) for one in datasets):
         return None
-    return _reason(parts, datasets[0], patterns)
+    return _reason(parts, datasets[0])
 
 
-def _reason(parts: list[Part], data: Classified, patterns: list[_Pattern]) -> InputError:
+def _reason(parts: list[Part], data: Classified) -> InputError:
     filters = data.filters
     wanted = wanted_kinds(data.rules, filters.kinds)
     shown = [part for part in parts if part.verdict.kind in wanted]
     if filters.kinds and not shown:
         kinds = _named(parts, lambda part: [part.verdict.kind])
         return InputError(f"no wait is of the kind {' or '.join(filters.kinds)} {kinds}")
-    for pattern in patterns:
-        expression = _expression(pattern, filters)
-        if any(map(expression.search, _texts(shown, pattern))):
+    given = filters.patterns
+    for pattern in _PATTERNS:
+        expression = given.get(pattern.option)
+        if expression is None or any(map(expression.search, _texts(shown, pattern))):
             continue
         message = f"no {pattern.noun} matches {expression.pattern!r}"
         if shown and pattern.option != "--frame":
             message += f" {_named(shown, pattern.texts)}"
-        hint = _elsewhere(parts, data, pattern) or _close_to(expression, shown, pattern)
+        hint = _elsewhere(expression, parts, pattern) or _close_to(expression, shown, pattern)
         return InputError(message, hint)
-    together = " and ".join(
-        f"{one.option} {_expression(one, filters).pattern!r}" for one in patterns
-    )
+    together = " and ".join(f"{option} {one.pattern!r}" for option, one in given.items())
     return InputError(f"no wait matches {together} together", "each of them alone matches some")
 
 
-def _elsewhere(parts: list[Part], data: Classified, pattern: _Pattern) -> str:
+def _elsewhere(expression: re.Pattern[str], parts: list[Part], pattern: _Pattern) -> str:
     """Return a hint if a pattern matches only waits of kinds that are not shown."""
-    expression = _expression(pattern, data.filters)
     found = [part for part in parts if any(map(expression.search, pattern.texts(part)))]
     kinds = sorted({part.verdict.kind for part in found})
     return f"it matches waits of the kind {', '.join(kinds)}: -k {kinds[0]}" if kinds else ""
@@ -100,12 +95,6 @@ def _close_to(expression: re.Pattern[str], shown: list[Part], pattern: _Pattern)
     texts = {text.rpartition("`")[2] for text in _texts(shown, pattern)}
     by_lower = {text.lower(): text for text in sorted(texts, reverse=True) if text}
     return close_to(expression.pattern.lower(), list(by_lower))
-
-
-def _expression(pattern: _Pattern, filters: Filters) -> re.Pattern[str]:
-    expression = pattern.of(filters)
-    assert expression is not None
-    return expression
 
 
 def _texts(parts: list[Part], pattern: _Pattern) -> Iterator[str]:

@@ -145,12 +145,6 @@ def _left_out(classified: Classified, maps: Maps) -> tuple[Problem, ...]:
 def words_of(filters: Filters) -> str:
     """Return the options of these filters as a shell reads them, each after a blank."""
     words = [word for kind in filters.kinds for word in ("-k", kind)]
-    patterns = (
-        ("--class", filters.lock_class),
-        ("--name", filters.name),
-        ("--execname", filters.execname),
-        ("--frame", filters.frame),
-    )
-    for option, pattern in patterns:
-        words += [] if pattern is None else [option, pattern.pattern]
+    for option, pattern in filters.patterns.items():
+        words += [option, pattern.pattern]
     return "".join(f" {shlex.quote(word)}" for word in words)
