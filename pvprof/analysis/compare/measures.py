@@ -94,6 +94,22 @@ class RowChange:
         return self.measures[0]
 
     @property
+    def difference(self) -> float:
+        """Return the new side's mean less the base's; 0 if a side has no values."""
+        return self.main.comparison.difference if self.main.comparison else 0.0
+
+    @property
+    def is_different(self) -> bool:
+        """Tell whether a difference is proven."""
+        return self.main.comparison is not None and self.main.comparison.is_different
+
+    @property
+    def size(self) -> float:
+        """Return the larger of both means; 0 if a side has no values."""
+        one = self.main.comparison
+        return max(one.base.mean, one.new.mean) if one else 0.0
+
+    @property
     def presence(self) -> str:
         """Return ``both``, ``appeared`` or ``vanished``; of a part ``base only``, ``new only``."""
         has_base, has_new = any(self.main.base), any(self.main.new)
@@ -217,7 +233,8 @@ def rows_of(
             callers = callers_of(runs, measurer.means) if row_key.level == LOCK else ()
             change = replace(change, base=identities[0], new=identities[1], callers=callers)
         changes.append(change)
-    return sorted(_useful(changes), key=lambda row: _order(row, rules))
+    kind_order = {kind.id: index for index, kind in enumerate(rules.kinds)}
+    return sorted(_useful(changes), key=lambda row: _order(row, kind_order))
 
 
 class _RowKey(NamedTuple):
@@ -299,12 +316,9 @@ def _as_part(row: RowChange) -> RowChange:
     )
 
 
-def _order(row: RowChange, rules: Matcher) -> tuple[int, int, float, str, str]:
+def _order(row: RowChange, kind_order: Mapping[str, int]) -> tuple[int, int, float, str, str]:
     """Return the sort key: by level, by kind in the order of the rules, the largest first."""
-    kinds = [kind.id for kind in rules.kinds]
-    comparison = row.main.comparison
-    size = max(comparison.base.mean, comparison.new.mean) if comparison else 0.0
-    return LEVELS.index(row.level), kinds.index(row.kind), -size, row.name, row.lock_class
+    return LEVELS.index(row.level), kind_order[row.kind], -row.size, row.name, row.lock_class
 
 
 def _values(

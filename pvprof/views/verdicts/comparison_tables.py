@@ -128,7 +128,7 @@ def functions_table(
 ) -> Table | None:
     """Return the functions whose inclusive value changed most, or None if there are none."""
     rows = [row for row in section.level(FUNCTION) if row.main.comparison]
-    rows.sort(key=lambda row: (-abs(_difference(row)), row.name))
+    rows.sort(key=lambda row: (-abs(row.difference), row.name))
     if not rows:
         return None
     what = "Waits" if section.unit == "ns" else UNIT_WORDS[section.unit].measured
@@ -248,7 +248,3 @@ def power_legend(changes: Comparison) -> str:
         *(row.main.comparison for section in changes.sections for row in section.level(KIND)),
     ]
     return POWER_LEGEND if any(one and one.needed for one in compared) else ""
-
-
-def _difference(row: RowChange) -> float:
-    return row.main.comparison.difference if row.main.comparison else 0.0

@@ -123,17 +123,17 @@ def _section(section: SectionChange, changes: Comparison) -> list[str]:
             lines.append(_sentence(f"{row_title(row, changes)}{mark}", row, section, changes))
             lines += _callers(row, changes)
     lines += _kinds(section, changes)
-    others = [row for row in locks if row not in changed and _is_proven(row)]
-    others.sort(key=lambda row: (-abs(_difference(row)), row.name))
+    others = [row for row in locks if row not in changed and row.is_different]
+    others.sort(key=lambda row: (-abs(row.difference), row.name))
     texts = [
-        f"{row_title(row, changes)} {signed_value_text(_difference(row), section.unit)}"
+        f"{row_title(row, changes)} {signed_value_text(row.difference, section.unit)}"
         for row in others[:_MAX_ROWS]
     ]
     rest = len(others) - len(texts)
     if texts:
         more = f"; {rest} more below" if rest else ""
-        text = f"Largest changes per {per}: {', '.join(texts)}: {proven_text(options)}{more}."
-        lines.append(text.replace("Largest", "Largest other" if changed else "Largest"))
+        largest = "Largest other changes" if changed else "Largest changes"
+        lines.append(f"{largest} per {per}: {', '.join(texts)}: {proven_text(options)}{more}.")
         lines += [] if changed else _callers(others[0], changes)
     return lines
 
@@ -177,7 +177,9 @@ def main_locks(section: SectionChange) -> list[RowChange]:
     """Return the locks whose primitive changed, or else the lock of the largest proven change."""
     locks = section.level(LOCK)
     changed = [row for row in locks if row.identity_change]
-    proven = sorted(filter(_is_proven, locks), key=lambda row: -abs(_difference(row)))
+    proven = sorted(
+        (row for row in locks if row.is_different), key=lambda row: -abs(row.difference)
+    )
     return changed or proven[:1]
 
 
@@ -214,12 +216,7 @@ def _callers(row: RowChange, changes: Comparison) -> list[str]:
 
 def _largest(rows: Sequence[RowChange]) -> list[RowChange]:
     """Return the largest rows, in their order."""
-
-    def size(row: RowChange) -> float:
-        one = row.main.comparison
-        return max(one.base.mean, one.new.mean) if one else 0.0
-
-    largest = sorted(rows, key=lambda row: -size(row))[:_MAX_ROWS]
+    largest = sorted(rows, key=lambda row: -row.size)[:_MAX_ROWS]
     return [row for row in rows if row in largest]
 
 
@@ -235,14 +232,6 @@ def _sentence(name: str, row: RowChange, section: SectionChange, changes: Compar
         size = "" if comparison.percent is None else f", {change_text(comparison)}"
         return f"{values}{size}: no verdict."
     return f"{values}. {not_proven_text(options)}."
-
-
-def _is_proven(row: RowChange) -> bool:
-    return row.main.comparison is not None and row.main.comparison.is_different
-
-
-def _difference(row: RowChange) -> float:
-    return row.main.comparison.difference if row.main.comparison else 0.0
 
 
 def _judged(changes: Comparison) -> list[_Named]:

@@ -54,7 +54,7 @@ def summary_table(changes: Comparison, top: int) -> Table:
         Column("Change", True),
         Column("Verdict"),
         Column("p", True, rank=2),
-        *(Column(SECONDARY[name], True, rank=_RANKS[name]) for name in secondary),
+        *secondary_columns(secondary),
     )
     cells = [(name, *change_cells(row, comparison, secondary)) for name, row, comparison in rows]
     has_holm = changes.options.has_holm
@@ -139,13 +139,7 @@ def _secondary(measured: Measured | None) -> str:
 
 def shown_rows(rows: Sequence[RowChange], top: int) -> list[RowChange]:
     """Return the first `top` rows (0: all) and further ones that differ."""
-    return [
-        row
-        for index, row in enumerate(rows)
-        if not top
-        or index < top
-        or (row.main.comparison is not None and row.main.comparison.is_different)
-    ]
+    return [row for index, row in enumerate(rows) if not top or index < top or row.is_different]
 
 
 def signs_note(
@@ -173,7 +167,8 @@ def signs_note(
         sentences[1] += (
             "; those on waits are corrected for the number of rows (Holm), intervals are not"
         )
-    sentences += [correction_note(comparisons)] if correction_note(comparisons) else []
+    correction = correction_note(comparisons)
+    sentences += [correction] if correction else []
     further = ", ".join(SECONDARY[name] for name in secondary)
     sentences += [f"{further}: their change, if it is proven"] if further else []
     return f"{'. '.join(sentences)}."
