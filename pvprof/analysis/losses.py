@@ -42,6 +42,11 @@ class Losses:
         return bool(self.lost or self.unknown)
 
     @property
+    def is_large(self) -> bool:
+        """Tell whether 0.1 % or more is missing, or an unknown amount."""
+        return bool(self) and not self.is_small
+
+    @property
     def is_small(self) -> bool:
         """Tell whether less than 0.1 % is missing, and all of that was counted."""
         everything = self.lost + self.recorded

@@ -19,7 +19,6 @@ from pvprof.analysis.stacks.layout import Order
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Selection
 from pvprof.classify.rules import UNCLASSIFIED
-from pvprof.dataset.dataset import Dataset
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Weight
@@ -182,14 +181,9 @@ def account_of(classified: Classified, folded: Folded, options: StackOptions) ->
         measured="Waits" if options.fold.counts else UNIT_WORDS[folded.unit].measured,
         kind_titles=_kind_titles(selection, classified),
         share=_share(selection, folded, options),
-        has_loss=_has_large_loss(classified.dataset),
+        has_loss=losses_of(classified.dataset.problems, classified.dataset.records).is_large,
         notes=_notes(classified, selection, folded, options),
     )
-
-
-def _has_large_loss(dataset: Dataset) -> bool:
-    losses = losses_of(dataset.problems, dataset.records)
-    return bool(losses) and not losses.is_small
 
 
 def has_loss(problems: Iterable[Problem]) -> bool:

@@ -13,7 +13,13 @@ from pvprof.analysis.report import Report
 from pvprof.recording.manifest import Manifest, words
 from pvprof.recording.provenance import Provenance
 from pvprof.render.svg.labels import format_value
-from pvprof.views.tables.problems import loss_sentence, losses_in, notes_of, problem_lines
+from pvprof.views.tables.problems import (
+    loss_sentence,
+    losses_in,
+    missing_sentence,
+    notes_of,
+    problem_lines,
+)
 from pvprof.views.tables.report import shown_by
 
 _MAX_WARNINGS = 12
@@ -73,11 +79,9 @@ def warnings(
         (problem.severity, line.partition(": ")[2])
         for problem, line in zip(problems, lines, strict=True)
     ]
-    has_waits = any(section.has_counts for section in report.sections)
-    sentence = "" if losses.is_small else loss_sentence(losses, has_waits=has_waits)
+    sentence = loss_sentence(report, losses)
     if lost and not sentence:
-        texts = "; ".join(text for _, text in lost)
-        sentence = f"Data are missing, totals are too low: {texts}"
+        sentence = missing_sentence("; ".join(text for _, text in lost))
     return Warnings(
         sentence,
         (*listed[:_MAX_WARNINGS], *(("note", note) for note in notes)),

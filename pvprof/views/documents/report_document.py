@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pvprof.analysis.losses import Losses
 from pvprof.analysis.report import Report
 from pvprof.views.documents.blocks import (
     Block,
@@ -22,26 +23,21 @@ def build(report: Report, options: TableOptions) -> Document:
     """Return a report as a document."""
     losses = losses_in(report)
     blocks: list[Block | None] = [Heading(heading(report), 1)]
+    loss = paragraph(loss_sentence(report, losses), tone="loss")
     for number, section in enumerate(report.sections):
-        loss = "" if number or losses.is_small else _loss_line(report)
         blocks += [Heading(summary(section, report), 2)]
-        blocks += [paragraph(loss, tone="loss"), paragraph(*sentences(section))]
+        blocks += [None if number else loss, paragraph(*sentences(section))]
         blocks += lock_tables(section, report, options)
         blocks += detail_tables(section, report, options)
         blocks += [] if options.only_locks else [aside_table(section)]
     if not report.sections:
-        blocks += [paragraph(_loss_line(report), tone="loss")]
+        blocks += [loss]
     blocks += [] if options.only_locks else [histogram_table(report.histograms, options)]
-    return document(*blocks, _notes(report, options))
+    return document(*blocks, _notes(report, losses, options))
 
 
-def _loss_line(report: Report) -> str:
-    has_waits = any(section.has_counts for section in report.sections)
-    return loss_sentence(losses_in(report), has_waits=has_waits)
-
-
-def _notes(report: Report, options: TableOptions) -> Points:
-    problems, left_out = notes_of(report, losses_in(report), options.notes)
+def _notes(report: Report, losses: Losses, options: TableOptions) -> Points:
+    problems, left_out = notes_of(report, losses, options.notes)
     lines = [Line(problem_line(problem), problem.severity) for problem in problems]
     if options.notes != "none":
         lines += [Line(f"{left_out:,} more notes: -v lists them", "dim")] if left_out else []

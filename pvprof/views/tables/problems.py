@@ -41,22 +41,25 @@ def losses_in(report: Report) -> Losses:
     return losses_of(report.problems, recorded)
 
 
-def loss_sentence(losses: Losses, *, has_waits: bool) -> str:
-    """Return one sentence on what is missing, with its share; empty if nothing is.
-
-    Args:
-        losses: of the report.
-        has_waits: whether waits were counted, rather than records.
-    """
+def loss_sentence(report: Report, losses: Losses) -> str:
+    """Return one sentence on the losses of a report, with their share; empty unless large."""
+    if not losses.is_large:
+        return ""
     texts = []
     if losses.lost:
         everything = losses.lost + losses.recorded
+        has_waits = any(section.has_counts for section in report.sections)
         noun = "waits" if has_waits else "records"
         share = format_share(losses.lost, everything)
         texts.append(f"{losses.lost:,} of {everything:,} {noun} ({share})")
     if losses.unknown:
         texts.append(f"how much is not known: {'; '.join(losses.unknown)}")
-    return f"Data are missing, totals are too low: {', and '.join(texts)}" if texts else ""
+    return missing_sentence(", and ".join(texts))
+
+
+def missing_sentence(text: str) -> str:
+    """Return the sentence that begins with what losses mean, and ends in what is missing."""
+    return f"Data are missing, totals are too low: {text}"
 
 
 def notes_of(report: Report, losses: Losses, notes: Notes) -> tuple[tuple[Problem, ...], int]:
