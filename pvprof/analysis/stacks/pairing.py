@@ -17,8 +17,9 @@ side that continue it: these end at the same caller then, since more is not know
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from pvprof.analysis.stacks.fold import Group
 from pvprof.classify.filters import Part
@@ -32,6 +33,9 @@ Runs = Sequence[Sequence[Part]]
 
 _Lock = tuple[str, str]
 """The process and the name of a wait."""
+
+_CallersOf = Callable[[Stack], tuple[Stack, bool]]
+"""`callers_of` with its rules."""
 
 _Cuts = dict[_Lock, set[Stack]]
 """For each lock the stacks whose innermost frames were lost, as far as they are known."""
@@ -61,7 +65,9 @@ def pair(base: Runs, new: Runs, rules: Matcher) -> PairedStacks:
         rules: which functions are waiting machinery.
     """
     sides = (base, new)
-    cuts = [_cuts(runs, rules) for runs in sides]
+    # Runs have mostly the same stacks, and each is asked for twice.
+    callers_of_stack = cache(partial(callers_of, rules=rules))
+    cuts = [_cuts(runs, callers_of_stack) for runs in sides]
     one_sided = _differences(cuts[0], cuts[1])
     mechanisms = [_mechanisms(runs) for runs in sides]
     alike = {name for name, found in mechanisms[0].items() if mechanisms[1].get(name) == found}
@@ -76,7 +82,7 @@ def pair(base: Runs, new: Runs, rules: Matcher) -> PairedStacks:
                 if not _is_named_wait(part.key):
                     groups.append((part.key, part.stacks))
                     continue
-                stacks, moved = _stacks(part, one_sided, rules)
+                stacks, moved = _stacks(part, one_sided, callers_of_stack)
                 groups.append((_common_key(part.key, alike), stacks))
                 value += moved
             groups_of_runs.append(groups)
@@ -117,11 +123,11 @@ def _named_parts(runs: Runs) -> Iterator[Part]:
     return (part for parts in runs for part in parts if _is_named_wait(part.key))
 
 
-def _cuts(runs: Runs, rules: Matcher) -> _Cuts:
+def _cuts(runs: Runs, callers_of_stack: _CallersOf) -> _Cuts:
     cuts: _Cuts = {}
     for part in _named_parts(runs):
         for stack in part.stacks:
-            callers, is_cut = callers_of(stack, rules)
+            callers, is_cut = callers_of_stack(stack)
             if is_cut and stack != NO_STACK:
                 cuts.setdefault(_lock_of(part.key), set()).add(callers)
     return cuts
@@ -132,13 +138,15 @@ def _differences(one: _Cuts, other: _Cuts) -> _Cuts:
     return {lock: one.get(lock, set()) ^ other.get(lock, set()) for lock in {*one, *other}}
 
 
-def _stacks(part: Part, cuts: _Cuts, rules: Matcher) -> tuple[dict[Stack, Weight], int]:
+def _stacks(
+    part: Part, cuts: _Cuts, callers_of_stack: _CallersOf
+) -> tuple[dict[Stack, Weight], int]:
     """Return the paired stacks of a part, and the value of those that end further out."""
     cut = cuts.get(_lock_of(part.key), set())
     moved = 0
     paired: dict[Stack, Weight] = {}
     for stack, weight in part.stacks.items():
-        callers, _ = callers_of(stack, rules)
+        callers, _ = callers_of_stack(stack)
         common = _outer(callers, cut) if cut else callers
         moved += weight.value if common != callers else 0
         known = paired.get(common)
