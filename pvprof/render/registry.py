@@ -151,6 +151,16 @@ def _data(name: str) -> dict[Subject, Output]:
     return {subject: Output(builder, name.format(word)) for subject, word, builder in subjects}
 
 
+def _frames(module: str) -> dict[Subject, Output]:
+    """Return the outputs of a format of data frames: tables, and folded stacks with their causes.
+
+    Args:
+        module: has the renderers ``render_report``, ``render_stacks``, ...
+    """
+    stacks = Output("pvprof.views.folded:fold_with_causes", f"{module}:render_stacks")
+    return {**_data(f"{module}:render_{{}}"), Subject.STACKS: stacks}
+
+
 def _documents(
     module: str, comparison: str = "build_summary", drawer: str = ""
 ) -> dict[Subject, Output]:
@@ -228,12 +238,7 @@ FORMATS: tuple[Format, ...] = (
         "parquet",
         (".parquet",),
         "a table for pandas, polars, DuckDB",
-        _data(f"{_RENDER}.data.parquet:render_{{}}")
-        | {
-            Subject.STACKS: Output(
-                f"{_VIEWS}.folded:fold_with_causes", f"{_RENDER}.data.parquet:render_stacks"
-            )
-        },
+        _frames(f"{_RENDER}.data.parquet"),
         for_people=False,
         is_for_files=True,
         needs=("pandas", "pyarrow"),
@@ -242,12 +247,7 @@ FORMATS: tuple[Format, ...] = (
         "xlsx",
         (".xlsx",),
         "a table for spreadsheets",
-        _data(f"{_RENDER}.data.xlsx:render_{{}}")
-        | {
-            Subject.STACKS: Output(
-                f"{_VIEWS}.folded:fold_with_causes", f"{_RENDER}.data.xlsx:render_stacks"
-            )
-        },
+        _frames(f"{_RENDER}.data.xlsx"),
         for_people=False,
         is_for_files=True,
         needs=("pandas", "xlsxwriter"),

@@ -33,9 +33,8 @@ def frame_of(table: DataTable) -> pd.DataFrame:
 def _column(cells: Sequence[Cell]) -> pd.Series:
     """Return the cells as a column of the narrowest type that holds all of them exactly."""
     values = [None if cell == "" else cell for cell in cells]
-    return pd.Series(
-        _as_text(values) if _dtype(values) == "string" else values, dtype=_dtype(values)
-    )
+    dtype = _dtype(values)
+    return pd.Series(_as_text(values) if dtype == "string" else values, dtype=dtype)
 
 
 def _dtype(values: Sequence[Cell]) -> str:
