@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import TypeVar
 
 from pvprof.dataset.sides import RecordedRun
 from pvprof.recording.manifest import Kernel
+
+_Value = TypeVar("_Value", str, int)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +30,19 @@ class Conditions:
 
 def common_conditions(runs: Sequence[RecordedRun]) -> Conditions:
     """Return the common conditions of all runs."""
-
-    def common(value: Callable[[RecordedRun], str]) -> str:
-        values = {value(run) for run in runs}
-        return values.pop() if len(values) == 1 else ""
-
-    ncpu = common(lambda run: str(run.manifest.ncpu))
     names = [kernel_name(run.manifest.kernel).split() for run in runs]
     shared = list(takewhile(lambda words: len(set(words)) == 1, zip(*names, strict=False)))
     return Conditions(
-        workload=common(lambda run: run.manifest.workload or ""),
-        ncpu=int(ncpu) if ncpu else 0,
+        workload=_common((run.manifest.workload or "" for run in runs), ""),
+        ncpu=_common((run.manifest.ncpu for run in runs), 0),
         kernel=" ".join(words[0] for words in shared).rstrip(","),
     )
+
+
+def _common(values: Iterable[_Value], otherwise: _Value) -> _Value:
+    """Return the one value that all are, else `otherwise`."""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else otherwise
 
 
 def kernel_name(kernel: Kernel) -> str:

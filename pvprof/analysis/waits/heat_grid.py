@@ -280,7 +280,7 @@ def _latency_map(
     sums = _sums_by_group(cell, wait_ns, cells)
     pair = cell * len(row_ids) + cut.row
     pairs, pair_of = np.unique(pair, return_inverse=True)
-    largest = dict.fromkeys(range(0), (0, 0))
+    largest: dict[int, tuple[int, int]] = {}
     for number, value in zip(
         pairs.tolist(), _sums_by_group(pair_of, wait_ns, len(pairs)), strict=True
     ):

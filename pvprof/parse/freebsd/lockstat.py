@@ -236,7 +236,8 @@ class LockstatReader:
             return
         section.seen += row.count
         if section.title in _HOLDS and row.mean_ns is not None:
-            key = Key(*_HOLDS[section.title][:1], row.name, lock_class=_HOLDS[section.title][1])
+            mechanism, lock_class = _HOLDS[section.title]
+            key = Key(mechanism, row.name, lock_class=lock_class)
             caller = row.frames[0] if row.frames else ""
             held_ns = row.mean_ns * row.count
             self._parsed.holds.append(LockHold(key, caller, held_ns, row.count))

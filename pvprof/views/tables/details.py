@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from pvprof.analysis.holds import HoldRow
 from pvprof.analysis.report import Report, Section
@@ -25,7 +25,6 @@ from pvprof.views.tables.wakers import waker_sentence
 OF_SINGLE_WAITS = ("overlap", "objects", "owners", "stacks")
 """Tables of single waits, shown on request."""
 
-_Any = TypeVar("_Any")
 _HOLD_NOTE = (
     "Contended: the share of the acquisitions that had to wait; - where rows are missing."
     " Holding is no waiting, and in no total above."
@@ -85,52 +84,60 @@ def detail_tables(section: Section, report: Report, options: TableOptions) -> li
     return [table for table in tables if table.rows]
 
 
+class _HoldColumn(NamedTuple):
+    """A column of the table of hold times; the rest row has what `total` makes of its rows."""
+
+    heading: Column
+    cell: Callable[[HoldRow], str]
+    total: Callable[[Sequence[HoldRow]], str] = lambda _rows: ""
+
+
+_MAX_HOLD = _HoldColumn(
+    Column("Max hold", True, 5),
+    lambda row: "-" if row.max_hold_ns is None else format_ns(row.max_hold_ns),
+)
+_HOLD_COLUMNS = (
+    _HoldColumn(
+        Column("Lock", is_name=True),
+        lambda row: row.name,
+        lambda rows: f"({count_rows(len(rows))})",
+    ),
+    _HoldColumn(
+        Column("Class", rank=4, is_words=True),
+        lambda row: "" if row.lock_class == OTHER else row.lock_class,
+    ),
+    _HoldColumn(
+        Column("Hold", True),
+        lambda row: format_ns(row.hold_ns),
+        lambda rows: format_ns(sum(row.hold_ns for row in rows)),
+    ),
+    _HoldColumn(
+        Column("Acquired", True),
+        lambda row: f"{row.acquisitions:,}",
+        lambda rows: f"{sum(row.acquisitions for row in rows):,}",
+    ),
+    _HoldColumn(Column("Mean hold", True, 2), lambda row: format_ns(row.mean_hold_ns)),
+    _MAX_HOLD,
+    _HoldColumn(Column("Wait", True, 3), lambda row: format_ns(row.wait_ns) if row.waits else "-"),
+    _HoldColumn(Column("Waits", True, 6), lambda row: f"{row.waits:,}" if row.waits else "-"),
+    _HoldColumn(
+        Column("Contended", True, 1),
+        lambda row: format_share(row.waits, row.acquisitions) if row.has_contention else "-",
+    ),
+    _HoldColumn(Column("Top holder", rank=7, is_name=True), lambda row: row.caller or "-"),
+)
+
+
 def hold_table(holds: Sequence[HoldRow], options: TableOptions) -> Table:
     """Return the table of hold times, acquisitions and contention of locks, longest held first."""
-    columns = (
-        Column("Lock", is_name=True),
-        Column("Class", rank=4, is_words=True),
-        Column("Hold", True),
-        Column("Acquired", True),
-        Column("Mean hold", True, 2),
-        Column("Max hold", True, 5),
-        Column("Wait", True, 3),
-        Column("Waits", True, 6),
-        Column("Contended", True, 1),
-        Column("Top holder", rank=7, is_name=True),
-    )
+    has_max = any(row.max_hold_ns is not None for row in holds)
+    columns = [column for column in _HOLD_COLUMNS if has_max or column is not _MAX_HOLD]
     shown = holds[: options.top] if options.top else holds
     others = holds[len(shown) :]
-    rest: tuple[str, ...] = ()
-    if others:
-        hold_ns = sum(row.hold_ns for row in others)
-        acquisitions = f"{sum(row.acquisitions for row in others):,}"
-        cells = [f"({count_rows(len(others))})", "", format_ns(hold_ns), acquisitions]
-        rest = (*cells, *[""] * (len(columns) - len(cells)))
-    table = Table("Hold times of locks", columns, tuple(map(_hold_cells, shown)), _HOLD_NOTE, rest)
-    return table if any(row.max_hold_ns is not None for row in holds) else _without(table, 5)
-
-
-def _without(table: Table, index: int) -> Table:
-    """Return the table without one column."""
-
-    def kept(cells: Sequence[_Any]) -> tuple[_Any, ...]:
-        return (*cells[:index], *cells[index + 1 :])
-
-    rows = tuple(map(kept, table.rows))
-    return Table(table.title, kept(table.columns), rows, table.note, kept(table.rest))
-
-
-def _hold_cells(row: HoldRow) -> tuple[str, ...]:
-    return (
-        row.name,
-        "" if row.lock_class == OTHER else row.lock_class,
-        format_ns(row.hold_ns),
-        f"{row.acquisitions:,}",
-        format_ns(row.mean_hold_ns),
-        "-" if row.max_hold_ns is None else format_ns(row.max_hold_ns),
-        format_ns(row.wait_ns) if row.waits else "-",
-        f"{row.waits:,}" if row.waits else "-",
-        format_share(row.waits, row.acquisitions) if row.has_contention else "-",
-        row.caller or "-",
+    return Table(
+        "Hold times of locks",
+        tuple(column.heading for column in columns),
+        tuple(tuple(column.cell(row) for column in columns) for row in shown),
+        _HOLD_NOTE,
+        tuple(column.total(others) for column in columns) if others else (),
     )
