@@ -20,7 +20,11 @@ _DECLARED = re.compile(r"^(export )?(?:const|let|function|class) (\w+)", re.M)
 
 
 def test_every_flame_script_is_joined() -> None:
-    assert set(SCRIPTS) == {"shortcuts.js", *(path.name for path in FOLDER.glob("flame_*.js"))}
+    assert set(SCRIPTS) == {
+        "shortcuts.js",
+        "themes.js",
+        *(path.name for path in FOLDER.glob("flame_*.js")),
+    }
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

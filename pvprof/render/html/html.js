@@ -1,4 +1,5 @@
 import { shortcutsDialog } from "../svg/shortcuts.js";
+import { THEME_HINT, THEME_LABELS, themeAfter } from "../svg/themes.js";
 
 // The page without this script: tables, still pictures, no controls. With it: sorting, filtering,
 // tabs, and rows that tell the flame graphs what to show.
@@ -326,8 +327,6 @@ findAll(".locks").forEach(setUpTable);
 // ---- light and dark -----------------------------------------------------------------------------
 
 const pictures = findAll(".pvprof-flame, .pvprof-heat");
-const THEMES = ["auto", "dark", "light"];
-const LABELS = { auto: "\u25d0 Auto", dark: "\u25cf Dark", light: "\u25cb Light" };
 const themeButton = find("#theme");
 let theme = "auto";
 
@@ -335,12 +334,12 @@ function setTheme(name) {
   theme = name;
   if (name === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
-  themeButton.textContent = LABELS[name];
-  themeButton.title = "Light, dark, or as the system";
+  themeButton.textContent = THEME_LABELS[name];
+  themeButton.title = THEME_HINT;
   for (const picture of pictures) picture.dispatchEvent(new CustomEvent("pvprof:show", { detail: { theme: name } }));
 }
 
-themeButton.addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]));
+themeButton.addEventListener("click", () => setTheme(themeAfter(theme)));
 setTheme("auto");
 
 // ---- keys ---------------------------------------------------------------------------------------

@@ -50,7 +50,8 @@ def render(page: HtmlPageView) -> Rendered:
     pictures = _flame_graphs(page.graphs)
     # All flame graphs have the same style and script: one copy serves all of them.
     flame = pictures[-1] if pictures else _NO_ELEMENT
-    page_script = flamegraph.joined(flamegraph.resource("shortcuts.js"), resource("html.js"))
+    shared = map(flamegraph.resource, ("shortcuts.js", "themes.js"))
+    page_script = flamegraph.joined(*shared, resource("html.js"))
     colours = _colours(page.graphs)
     heat_maps = _heat_maps(page)
     heat = heat_maps[-1] if heat_maps else _NO_ELEMENT

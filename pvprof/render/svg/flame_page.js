@@ -7,6 +7,7 @@ import { counted, formatValue, percent } from "./flame_text.js";
 import { column, recompute, relayout, setView, state, totals } from "./flame_state.js";
 import { MARGIN, add, frames } from "./flame_draw.js";
 import { copy, current, filter, refresh, walk, zoom } from "./flame_main.js";
+import { THEME_HINT, THEME_LABELS, themeAfter } from "./themes.js";
 
 export const XHTML = "http://www.w3.org/1999/xhtml";
 export const NARROWEST = 320;
@@ -118,18 +119,15 @@ export const undoButton = button(resetting, "undo", "Undo filter", "Take back th
   refresh();
 });
 
-export const THEMES = ["auto", "dark", "light"];
 export const themeGroup = group("Colours and keys");
-export const themeButton = button(themeGroup, "theme", "", "Light, dark, or as the system", () => {
-  setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]);
-});
+export const themeButton = button(themeGroup, "theme", "", THEME_HINT, () => setTheme(themeAfter(theme)));
 export let theme = "auto";
 
 export function setTheme(name) {
   theme = name;
   svg.classList.toggle("dark", name === "dark");
   svg.classList.toggle("light", name === "light");
-  themeButton.textContent = { auto: "\u25d0 Auto", dark: "\u25cf Dark", light: "\u25cb Light" }[name];
+  themeButton.textContent = THEME_LABELS[name];
 }
 
 export const details = html(bar.box, "div", { class: "details", "aria-live": "polite" });

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 SCRIPTS = (
     "flame_picture.js",
     "shortcuts.js",
+    "themes.js",
     "flame_model.js",
     "flame_text.js",
     "flame_state.js",

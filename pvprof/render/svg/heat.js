@@ -3,6 +3,7 @@
 // the options that cut it out.
 
 import { shortcutsDialog } from "./shortcuts.js";
+import { THEME_HINT, THEME_LABELS, themeAfter } from "./themes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HTML = "http://www.w3.org/1999/xhtml";
@@ -144,7 +145,7 @@ function setUp(svg) {
   const copying = element(HTML, "button", { class: "copy", type: "button" }, line, "Copy");
   const said = element(HTML, "span", { class: "said", role: "status" }, line);
   const group = element(HTML, "span", { class: "group", role: "group", "aria-label": "Colours and keys" }, line);
-  const themeButton = element(HTML, "button", { class: "theme", type: "button", title: "Light, dark, or as the system" }, group);
+  const themeButton = element(HTML, "button", { class: "theme", type: "button", title: THEME_HINT }, group);
   const keysButton = element(HTML, "button", { class: "keys", type: "button", title: "Keys (?)" }, group, "?");
 
   for (const text of data.account) element(HTML, "div", { class: "account" }, foot.box, text);
@@ -242,16 +243,15 @@ function setUp(svg) {
 
   // ---- colours, keys, paper -------------------------------------------------------------------------
 
-  const THEMES = ["auto", "dark", "light"];
   let theme = "auto";
 
   function setTheme(name) {
     theme = name;
     svg.classList.toggle("dark", name === "dark" && !isOnPaper);
     svg.classList.toggle("light", name === "light" || isOnPaper);
-    themeButton.textContent = { auto: "\u25d0 Auto", dark: "\u25cf Dark", light: "\u25cb Light" }[name];
+    themeButton.textContent = THEME_LABELS[name];
   }
-  themeButton.addEventListener("click", () => setTheme(THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]));
+  themeButton.addEventListener("click", () => setTheme(themeAfter(theme)));
 
   const keys = shortcutsDialog(
     element(SVG, "foreignObject", { width: 1, height: 1 }, svg), "Keys of the heat map",

@@ -185,4 +185,4 @@ def _data(
 @cache
 def _script() -> str:
     """Return the script of all heat maps of a document."""
-    return joined(resource("shortcuts.js"), resource("heat.js"))
+    return joined(*map(resource, ("shortcuts.js", "themes.js", "heat.js")))
