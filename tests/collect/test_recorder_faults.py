@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -657,7 +658,13 @@ def test_a_child_that_is_being_forked_while_the_tree_is_stopped_does_not_escape(
         wait = f"until [ -e {ready} ]; do :; done; sleep 0.0{round_number:02}"
         start = f"{sys.executable} {program} {ready} {seconds} & top=$!"
         subprocess.run([*shell, "-c", f"{text}\n{start}\n{wait}\nkill_tree $top"], check=True)
-    listed = subprocess.check_output(["ps", "-A", "-o", "state=,args="], text=True)
-    left = [line for line in listed.splitlines() if f"sleep {seconds}" in line]
+    left: list[str] = []
+    deadline = time.monotonic() + 5  # who was killed last may still be dying, who escaped sleeps
+    while time.monotonic() < deadline:
+        listed = subprocess.check_output(["ps", "-A", "-o", "state=,args="], text=True)
+        left = [line for line in listed.splitlines() if f"sleep {seconds}" in line]
+        if not left:
+            break
+        time.sleep(0.1)
     subprocess.run(["pkill", "-KILL", "-f", f"sleep {seconds}"], check=False)
     assert left == []
