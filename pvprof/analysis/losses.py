@@ -14,7 +14,15 @@ from pvprof.model.problems import Problem
 _COUNTED = frozenset(
     {
         *("drops", "aggregation-drops", "dynamic-variable-drops", "speculative-drops"),
-        *("lost-stacks", "lost-waits", "map-full", "probe-errors", "rows-not-printed"),
+        *(
+            "lost-stacks",
+            "lost-waits",
+            "map-full",
+            "missed-ends",
+            "not-printed",
+            "probe-errors",
+            "rows-not-printed",
+        ),
         *("bad-line", "before-header", "damaged", "negative", "stray-lines", "without-time"),
     }
 )

@@ -67,6 +67,7 @@ class Manifest:
         duration_ns: length of the trace.
         drops: number of records that the tracer dropped.
         drop_texts: the dropped records by kind, for messages.
+        skipped: number of events that the kernel kept from the program.
         is_complete: False if the recorder did not finish; None if unknown.
         incomplete_reason: why it is not complete.
         notes: messages of the recorder.
@@ -98,6 +99,7 @@ class Manifest:
     duration_ns: int = 0
     drops: int = 0
     drop_texts: tuple[str, ...] = ()
+    skipped: int = 0
     is_complete: bool | None = None
     incomplete_reason: str = ""
     notes: str = ""
@@ -144,6 +146,7 @@ class Manifest:
             duration_ns=_count(document.get("duration_ns")),
             drops=_count(document.get("drops")),
             drop_texts=_drop_texts(document.get("drops")),
+            skipped=_count(document.get("skipped")),
             is_complete=document["complete"] is True if "complete" in document else None,
             incomplete_reason=words(document.get("incomplete_reason")),
             notes=words(document.get("notes")),

@@ -7,7 +7,7 @@ import lzma
 import sys
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -109,7 +109,7 @@ def _from_members(name: str, source: str, read: Reader) -> Recording:
         path=source,
         name=short,
         data=data,
-        problems=(*(_cut_off(short) if is_cut else ()), *_unfinished(manifest, short)),
+        problems=(*(_cut_off(short) if is_cut else ()), *_told(manifest, short)),
         stderr=text("stderr.txt"),
         script=text("script.d") or text("script.bt"),
         symbols=bytes(symbols),
@@ -123,11 +123,14 @@ def _cut_off(name: str) -> tuple[Problem, ...]:
     return (Problem("cut-off", text, name, severity="loss"),)
 
 
-def _unfinished(manifest: Manifest, name: str) -> tuple[Problem, ...]:
-    if manifest.is_complete is not False:
-        return ()
-    reason = manifest.incomplete_reason or "the recorder did not finish"
-    return (Problem("incomplete", show_controls(reason), name, severity="loss"),)
+def _told(manifest: Manifest, name: str) -> Iterator[Problem]:
+    """Yield the losses that only the recorder knows."""
+    if manifest.is_complete is False:
+        reason = manifest.incomplete_reason or "the recorder did not finish"
+        yield Problem("incomplete", show_controls(reason), name, severity="loss")
+    if manifest.skipped:
+        text = "events that the kernel kept from the program: another BPF program or map call ran"
+        yield Problem("skipped-events", text, name, count=manifest.skipped, severity="loss")
 
 
 def _open_bare(path: Path) -> Recording:

@@ -34,7 +34,7 @@ def test_programs_use_known_tracepoints_and_no_kprobes(mode: str) -> None:
 def test_in_tree_scope_new_threads_count_and_new_processes_do_not() -> None:
     program = bpftrace_program("runq", ProgramOptions(pid=7))
     probes = {name: probe for probe in program.probes for name in probe.names}
-    assert probes["tracepoint:sched:sched_wakeup_new"].predicate == ("@seen[args->pid]",)
+    assert probes["tracepoint:sched:sched_wakeup_new"].predicate == ("@ready[args->pid]",)
     born = probes["tracepoint:task:task_newtask"]
     assert "pid == 7" in born.predicate
     assert "(args->clone_flags & 0x10000) != 0" in born.predicate

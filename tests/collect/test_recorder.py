@@ -127,6 +127,7 @@ def test_the_manifest_has_facts_about_the_run_and_the_target(target: StandIn) ->
         "exit_signal": None,
         "tracer_status": 0,
         "drops": 0,
+        "skipped": None,
         "end_marker": True,
         "complete": True,
         "incomplete_reason": None,

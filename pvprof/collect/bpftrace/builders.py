@@ -4,8 +4,8 @@ Decisions:
 
 * **A wait is measured in ``sched_switch``**, once for the thread that leaves the CPU and once for
   the one that gets it: one probe for both halves, the stack taken where the thread waits.
-* **Values are packed into one map instead of two**: an update costs more than a shift. Times lose
-  nothing: 2^58 ns are nine years of uptime.
+* **A thread's open wait is one value in one map** (``@open``): an update costs more than a shift or
+  a copy. Times lose nothing: 2^58 ns are nine years of uptime.
 * **Two maps of waits instead of one more key**: a name in a key is 16 bytes for every entry.
 * **A process name comes last**, in a key and in a record. It may hold any byte but NUL, so that
   nothing could mark its end.
@@ -16,6 +16,8 @@ Decisions:
   waits were for.
 * **Tracepoints only, no kprobes**: the arguments of a kernel function may change in any release.
 
+``events``, which keeps every wait, is in ``wait_log``.
+
 The tracepoints are those of ``include/trace/events/{sched,lock,task}.h`` of Linux 6.18. Not in all
 kernels: ``sched_waking`` came with 4.3, ``contention_begin`` and ``contention_end`` with 5.19.
 Whether a target has them is found out there: the recorder compiles a program before it runs it.
@@ -24,80 +26,27 @@ Whether a target has them is found out there: the recorder compiles a program be
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
+from pvprof.collect.bpftrace.parts import (
+    GOES_TO_WAIT,
+    STATES,
+    STAYS_RUNNABLE,
+    SWITCH,
+    BpftraceFilter,
+    Map,
+    Parts,
+    all_of,
+    forget_missed,
+)
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
+from pvprof.collect.bpftrace.wait_log import wait_log
 from pvprof.collect.options import ProgramOptions
 
-_SWITCH = "tracepoint:sched:sched_switch"
-_KERNEL_THREAD = "((struct task_struct *)curtask)->flags & 0x200000"  # PF_KTHREAD
-_GOES_TO_WAIT = "(args->prev_state & 0xff) != 0 && (args->prev_state & 0x30) == 0"
-_STAYS_RUNNABLE = "(args->prev_state & 0xff) == 0"
-_STATES = "States 0x01 to 0xff are those of a thread that waits, 0x10 and 0x20 of one that is gone."
-_NAME_BYTES = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Map:
-    """A map that END prints.
-
-    Attributes:
-        name: as in the program, without ``@``.
-        parts: names of the parts of its keys, in order, as the parser of maps knows them.
-    """
-
-    name: str
-    parts: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a builder adds to the text that all programs share.
-
-    Attributes:
-        probes: in order.
-        results: the maps that END prints.
-        helpers: the names of the other maps, which END clears.
-    """
-
-    probes: tuple[Probe, ...]
-    results: tuple[Map, ...] = ()
-    helpers: tuple[str, ...] = ()
-
-
-class BpftraceFilter:
-    """The conditions under which a thread counts, cheapest first."""
-
-    def __init__(self, options: ProgramOptions) -> None:
-        self._options = options
-
-    @property
-    def is_tree(self) -> bool:
-        """Tell whether only the workload's threads count; they are in the map ``@tree``."""
-        return self._options.scope == "tree"
-
-    def current(self) -> tuple[str, ...]:
-        """Return them for the thread in which a probe fires; in a switch, the one that leaves."""
-        options = self._options
-        conditions = [f"pid == {options.pid}"] if options.pid else []
-        if options.execname:
-            conditions.append(f'comm == "{short_name(options.execname)}"')
-        if self.is_tree:
-            return (*conditions, "@tree[tid]")
-        if not options.pid:
-            conditions.append("pid != @self")
-        if not options.kernel_processes:
-            conditions.append(f"({_KERNEL_THREAD}) == 0")
-        return tuple(conditions)
-
-
-def short_name(name: str) -> str:
-    """Return the part of a process's name that the kernel keeps."""
-    return name.encode()[:_NAME_BYTES].decode("utf-8", "ignore")
-
-
-def _all(*conditions: str) -> str:
-    return " && ".join(conditions)
+_WAIT_COMMENT = (
+    STATES,
+    "@open: began << 1, its lowest bit: it cannot be interrupted (D); where.",
+)
 
 
 def _process(options: ProgramOptions) -> tuple[tuple[str, str], ...]:
@@ -105,27 +54,11 @@ def _process(options: ProgramOptions) -> tuple[tuple[str, str], ...]:
     return (("exec", "args->next_comm"),) if options.by_process else ()
 
 
-def _stacks(options: ProgramOptions, tid: str) -> tuple[tuple[str, str], ...]:
-    """Return (name, expression) of the stacks kept for thread `tid`, as parts of a key."""
-    user = (("user_stack", f"@user[{tid}]"),) if options.user_stack else ()
-    return (("stack", f"@stack[{tid}]"), *user)
-
-
-def _keep_stacks(options: ProgramOptions) -> Lines:
-    user = (f"@user[tid] = ustack({options.stack_frames});",) if options.user_stack else ()
-    return (f"@stack[tid] = kstack({options.stack_frames});", *user)
-
-
-def _begin_of_wait(options: ProgramOptions) -> Lines:
-    return (
-        "@since[tid] = nsecs << 1 | (args->prev_state & 2 ? 1 : 0);",
-        *_keep_stacks(options),
-    )
-
-
-def _forget(options: ProgramOptions, tid: str, *maps: str) -> Lines:
-    user = ("user",) if options.user_stack else ()
-    return tuple(f"delete(@{name}[{tid}]);" for name in (*maps, "stack", *user))
+def _begin_of_wait(options: ProgramOptions) -> str:
+    """Return the line that keeps when a thread began to wait, how, and where."""
+    user = f", ustack({options.stack_frames})" if options.user_stack else ""
+    began = "nsecs << 1 | (args->prev_state & 2 ? 1 : 0)"
+    return f"@open[tid] = ({began}, kstack({options.stack_frames}){user});"
 
 
 class _Weights:
@@ -168,60 +101,28 @@ class _Weights:
 
 def _offcpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     weights = _Weights(options)
-    key = (*_stacks(options, "args->next_pid"), *_process(options))
-    # If the program missed that the thread ran again, its wait is lost, not long.
-    unfinished = block("@since[tid] != 0", "@missed = count();", *_forget(options, "tid", "since"))
+    user = (("user_stack", "$wait.2"),) if options.user_stack else ()
+    key = (("stack", "$wait.1"), *user, *_process(options))
     leave = block(
-        _all(*threads.current()),
-        *unfinished,
-        *block(
-            _all(_GOES_TO_WAIT),
-            *_begin_of_wait(options),
-        ),
+        all_of(*threads.current()),
+        *forget_missed(),
+        *block(all_of(GOES_TO_WAIT), _begin_of_wait(options)),
     )
     come = (
-        "$since = @since[args->next_pid];",
+        "$wait = @open[args->next_pid];",
         *block(
-            "$since != 0",
-            "$ns = nsecs - ($since >> 1);",
-            "if ($since & 1) {",
+            "$wait.0 != 0",
+            "$ns = nsecs - ($wait.0 >> 1);",
+            "if ($wait.0 & 1) {",
             *weights.add("off_cpu_d", key),
             "} else {",
             *weights.add("off_cpu", key),
             "}",
-            *_forget(options, "args->next_pid", "since"),
+            "delete(@open[args->next_pid]);",
         ),
     )
-    comment = (
-        _STATES,
-        "The lowest bit of @since: it cannot be interrupted (D).",
-        "@missed: waits whose end was not seen.",
-    )
-    helpers = ("since", "stack", *(("user",) if options.user_stack else ()))
-    results = (*weights.results, Map("missed", ()))
-    return Parts((Probe((_SWITCH,), (*leave, *come), (), comment),), results, helpers)
-
-
-def _events(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
-    depth = options.stack_frames
-    leave = block(
-        _all(_GOES_TO_WAIT, *threads.current()),
-        "@waits[tid] = 1;",
-        f'printf("S %llu %d %d %d %d%s.%s", nsecs, tid, pid, cpu, args->prev_state & 2,'
-        f" kstack({depth}), comm);",
-    )
-    come = block(
-        "@waits[args->next_pid]",
-        r'printf("R %llu %d %d", nsecs, args->next_pid, cpu);',
-        "delete(@waits[args->next_pid]);",
-    )
-    probes = [Probe((_SWITCH,), (*leave, *come), (), (_STATES,))]
-    if options.wakers:
-        record = (
-            f'printf("W %llu %d %d %d%s.%s", nsecs, args->pid, tid, cpu, kstack({depth}), comm);'
-        )
-        probes.append(Probe(("tracepoint:sched:sched_waking",), (record,), ("@waits[args->pid]",)))
-    return Parts(tuple(probes), (), ("waits",))
+    results = (*weights.results, Map("open", ("tid",)), Map("missed", ()))
+    return Parts((Probe((SWITCH,), (*leave, *come), (), _WAIT_COMMENT),), results)
 
 
 def _oncpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
@@ -274,73 +175,70 @@ def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
 
 def _wakeup(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     leave = block(
-        _all(_GOES_TO_WAIT, *threads.current()),
-        *_begin_of_wait(options),
+        all_of(GOES_TO_WAIT, *threads.current()),
+        _begin_of_wait(replace(options, user_stack=False)),
     )
     parts = ("waker_stack", "stack", "exec", "waker")
-    key = f"kstack({options.stack_frames}), @stack[args->pid], args->comm, comm"
+    key = f"kstack({options.stack_frames}), $wait.1, args->comm, comm"
     wake = (
-        "$since = @since[args->pid];",
+        "$wait = @open[args->pid];",
         *block(
-            "$since != 0",
-            "$ns = nsecs - ($since >> 1);",
-            "if ($since & 1) {",
+            "$wait.0 != 0",
+            "$ns = nsecs - ($wait.0 >> 1);",
+            "if ($wait.0 & 1) {",
             f"@woken_d[{key}] = stats($ns);",
             "} else {",
             f"@woken[{key}] = stats($ns);",
             "}",
-            *_forget(options, "args->pid", "since"),
+            "delete(@open[args->pid]);",
         ),
     )
     probes = (
-        Probe((_SWITCH,), leave, (), (_STATES,)),
+        Probe((SWITCH,), leave, (), _WAIT_COMMENT),
         Probe(("tracepoint:sched:sched_waking",), wake),
     )
-    return Parts(probes, (Map("woken", parts), Map("woken_d", parts)), ("since", "stack"))
+    return Parts(probes, (Map("woken", parts), Map("woken_d", parts), Map("open", ("tid",))))
 
 
 def _runq(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     weights = _Weights(options)
     key = (("stack", "@stack[args->next_pid]"), ("exec", "args->next_comm"))
-    leave = (
-        *block(
-            _all(*threads.current()),
-            "@seen[tid] = 1;",
-            f"@stack[tid] = kstack({options.stack_frames});",
-            *block(_STAYS_RUNNABLE, "@ready[tid] = nsecs << 1 | 1;"),
-        ),
+    leave = block(
+        all_of(*threads.current()),
+        f"@stack[tid] = kstack({options.stack_frames});",
+        f"@ready[tid] = {STAYS_RUNNABLE} ? nsecs << 1 | 1 : 1;",
     )
     come = (
         "$since = @ready[args->next_pid];",
         *block(
-            "$since != 0",
+            "$since > 1",
             "$ns = nsecs - ($since >> 1);",
             "if ($since & 1) {",
             *weights.add("runq_preempted", key),
             "} else {",
             *weights.add("runq_woken", key),
             "}",
-            "delete(@ready[args->next_pid]);",
+            "@ready[args->next_pid] = 1;",
         ),
     )
     gone = block(
         "args->prev_state & 0x30",
-        *block("@seen[tid]", "delete(@seen[tid]);", "delete(@stack[tid]);"),
+        *block("@ready[tid]", "delete(@ready[tid]);", "delete(@stack[tid]);"),
     )
     woken = Probe(
         ("tracepoint:sched:sched_wakeup",),
         ("@ready[args->pid] = nsecs << 1;",),
-        ("@seen[args->pid]",),
+        ("@ready[args->pid]",),
     )
     born: tuple[Probe, ...] = ()
     is_wanted = ("@tree[args->pid]",) if threads.is_tree else threads.current()
     if options.pid and not threads.is_tree:
         # The thread that makes a process is not of that process; only a new thread counts.
-        is_wanted = ("@seen[args->pid]",)
+        is_wanted = ("@ready[args->pid]",)
         born = (
             Probe(
                 ("tracepoint:task:task_newtask",),
-                ("@seen[args->pid] = 1;",),
+                ("@ready[args->pid] = 1;",),
                 (*threads.current(), "(args->clone_flags & 0x10000) != 0"),
                 ("CLONE_THREAD: a new thread of the same process.",),
             ),
@@ -348,15 +246,16 @@ def _runq(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     new = Probe(
         ("tracepoint:sched:sched_wakeup_new",), ("@ready[args->pid] = nsecs << 1;",), is_wanted
     )
-    switch = Probe(
-        (_SWITCH,), (*leave, *come, *gone), (), ("The lowest bit of @ready: preempted.",)
+    comment = (
+        "@ready: since when, times two; its lowest bit: preempted; 1: known, but not waiting.",
     )
-    return Parts((woken, *born, new, switch), (*weights.results,), ("ready", "seen", "stack"))
+    switch = Probe((SWITCH,), (*leave, *come, *gone), (), comment)
+    return Parts((woken, *born, new, switch), (*weights.results,), ("ready", "stack"))
 
 
 BUILDERS: dict[str, Callable[[BpftraceFilter, ProgramOptions], Parts]] = {
     "offcpu": _offcpu,
-    "events": _events,
+    "events": wait_log,
     "oncpu": _oncpu,
     "locks": _locks,
     "wakeup": _wakeup,

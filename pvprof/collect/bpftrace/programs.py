@@ -5,8 +5,11 @@ What is measured in between is in ``builders``.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pvprof import __version__
-from pvprof.collect.bpftrace.builders import BUILDERS, BpftraceFilter, Parts
+from pvprof.collect.bpftrace.builders import BUILDERS
+from pvprof.collect.bpftrace.parts import SWITCH, BpftraceFilter, Parts
 from pvprof.collect.bpftrace.syntax import BpftraceProgram, Lines, Probe, block
 from pvprof.collect.modes import Mode, TracerProgram
 from pvprof.collect.options import ProgramOptions
@@ -15,8 +18,9 @@ from pvprof.recording.layout import GRAMMAR
 _POLL_MS = 10
 _KEYS_PER_MB = 2048
 _PAGE_BYTES = 4096
-_EVENT_BUFFER_MB = 8
-_SUM_BUFFER_MB = 1
+_BUFFER_MB = 1
+_LAST_LOOK_NS = 100_000_000
+"""How long the recorder has after the workload's end, to ask the kernel what was skipped."""
 _CLOCKS = r'printf("#{0} %llu %s000\n", {1}, strftime("%s%f", {1}));'
 
 
@@ -36,7 +40,7 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Bpftra
             _begin(mode, program, options, parts),
             _ready_first(),
             *_workload(options),
-            *parts.probes,
+            *_forgetting_gone(options, _until_over(options, parts.probes)),
             _ready_last(options),
             _end(options, parts),
         ),
@@ -46,7 +50,7 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Bpftra
 def environment(mode: Mode, options: ProgramOptions) -> dict[str, str]:
     """Return the variables that set bpftrace's sizes, as older and newer releases name them."""
     keys = str(options.variable_mb * _KEYS_PER_MB)
-    buffer_mb = options.buffer_mb or (_EVENT_BUFFER_MB if mode.is_event_log else _SUM_BUFFER_MB)
+    buffer_mb = options.buffer_mb or _BUFFER_MB
     pages = 1 << (buffer_mb * (1 << 20) // _PAGE_BYTES).bit_length() - 1
     return {
         "BPFTRACE_MAP_KEYS_MAX": keys,
@@ -85,9 +89,31 @@ def _ready_last(options: ProgramOptions) -> Probe:
         _CLOCKS.format("begin", "nsecs"),
     )
     if options.duration_ns:
-        over = f"@ready_now == 2 && nsecs - @begin >= {options.duration_ns}"
-        body = (*body, *block(over, "exit();"))
-    return Probe((f"interval:ms:{_POLL_MS}",), body)
+        over = f"@ready_now == 2 && @over == 0 && nsecs - @begin >= {options.duration_ns}"
+        body = (*body, *block(over, "@over = nsecs;", "exit();"))
+    if options.ends_with_workload:
+        body = (*body, *block(f"@over != 0 && nsecs - @over >= {_LAST_LOOK_NS}", "exit();"))
+    return Probe((f"interval:ms:{_POLL_MS}",), ("@tick = nsecs;", *body))
+
+
+def _is_cut_off(options: ProgramOptions) -> bool:
+    """Tell whether something goes on after the end that the program itself sees.
+
+    In tree scope the workload ends it, and nothing of it is left.
+    """
+    return bool(options.duration_ns) or (options.ends_with_workload and options.scope == "system")
+
+
+def _until_over(options: ProgramOptions, probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
+    """Return probes that do nothing more after the end: bpftrace may read exit() much later."""
+    if not _is_cut_off(options):
+        return probes
+    return tuple(
+        probe
+        if probe.names[0].startswith("interval:")
+        else replace(probe, predicate=("@over == 0", *probe.predicate))
+        for probe in probes
+    )
 
 
 def _workload(options: ProgramOptions) -> tuple[Probe, ...]:
@@ -96,17 +122,10 @@ def _workload(options: ProgramOptions) -> tuple[Probe, ...]:
     if options.scope == "tree":
         probes.append(
             Probe(
-                ("tracepoint:sched:sched_process_fork",),
-                ("@tree[args->child_pid] = 1;",),
-                ("(pid == $1 || @tree[args->parent_pid])",),
-            )
-        )
-        probes.append(
-            Probe(
-                ("tracepoint:sched:sched_switch",),
-                block("@tree[tid]", "delete(@tree[tid]);"),
-                ("args->prev_state & 0x30",),
-                ("A thread that is gone.",),
+                ("tracepoint:task:task_newtask",),
+                ("@tree[args->pid] = 1;",),
+                ("(pid == $1 || @tree[tid])",),
+                ("Fires for the workers of io_uring, too: they have no fork event.",),
             )
         )
         probes.append(
@@ -123,36 +142,58 @@ def _workload(options: ProgramOptions) -> tuple[Probe, ...]:
         )
     if options.ends_with_workload:
         task = "((struct task_struct *)curtask)"
-        code = rf'printf("#workload-exit %d\n", {task}->exit_code);'
+        code = f"@exit_code = {task}->exit_code;"
         probes.append(
             Probe(
                 ("tracepoint:sched:sched_process_exit",),
                 (
                     *block(f"tid == pid && {task}->real_parent->tgid == $1", code),
-                    *block("pid == $1", "@over = nsecs;", "exit();"),
+                    *block("pid == $1", "@over = nsecs;"),
                 ),
+                (),
+                ("The end: exit() follows, after the recorder's last look.",),
             )
         )
     return tuple(probes)
 
 
+def _forgetting_gone(options: ProgramOptions, probes: tuple[Probe, ...]) -> tuple[Probe, ...]:
+    """Return probes that also forget threads of the workload that are gone.
+
+    A second program on ``sched_switch`` would cost more than a few lines in one that is there.
+    """
+    if options.scope != "tree":
+        return probes
+    gone = block("args->prev_state & 0x30 && @tree[tid]", "delete(@tree[tid]);")
+    for index, probe in enumerate(probes):
+        if probe.names == (SWITCH,):
+            longer = replace(probe, body=(*probe.body, *gone))
+            return (*probes[:index], longer, *probes[index + 1 :])
+    return (*probes, Probe((SWITCH,), gone))
+
+
 def _end(options: ProgramOptions, parts: Parts) -> Probe:
     names = [result.name for result in parts.results]
-    helpers = [*parts.helpers, "self", "ready_now", "begin"]
+    helpers = [*parts.helpers, "self", "ready_now", "begin", "tick"]
     helpers += ["tree"] if options.scope == "tree" else []
-    end: Lines = (_CLOCKS.format("end", "nsecs"),)
+    # Probes are detached one by one, which takes about 0.1 s: the end was earlier. No ternary: with
+    # a map in it, bpftrace 0.23 crashes.
+    end: Lines = ("$end = nsecs;", *block("@tick != 0", "$end = @tick;"))
+    told: Lines = ()
     if options.ends_with_workload:
+        told = (r'printf("#workload-exit %d\n", @exit_code);',)
+        helpers.append("exit_code")
+    if options.duration_ns or options.ends_with_workload:
+        end = (*end, *block("@over != 0", "$end = @over;"))
         helpers.append("over")
-    if options.ends_with_workload and options.scope == "tree":
-        # Probes are detached one by one, which takes about 0.1 s; the workload is gone by then.
-        end = ("$end = @over != 0 ? @over : nsecs;", _CLOCKS.format("end", "$end"))
     return Probe(
         ("END",),
         (
             *(f"print(@{name});" for name in names),
-            *end[:-1],
+            *end,
+            *told,
             *(f"clear(@{name});" for name in (*names, *helpers)),
-            end[-1],
+            _CLOCKS.format("end", "$end"),
         ),
     )
 

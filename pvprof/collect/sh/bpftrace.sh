@@ -68,21 +68,41 @@ bpftrace_insist() {
 	[ "$(bpftrace_attached)" -lt "$attached" ] || kill -s TERM "$tracing" 2>/dev/null
 }
 
-bpftrace_mark() {
-	sed -n "s/^{\"type\": \"printf\", \"data\": \"#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\\\\n\"}\$/\\1/p" \
-		"$record/raw.out" | tail -n 1
+# The kernel runs no program while another one runs on the same CPU, or bpf(2) changes a map there.
+# It counts what it skipped.
+bpftrace_look() {
+	skipped=$(cat "/proc/$tracing/fdinfo/"* 2>/dev/null |
+		awk '/^recursion_misses:/ { sum += $2; seen = 1 } END { if (seen) printf "%d", sum }')
+	[ -z "$skipped" ] || { echo "$skipped" >"$work/skipped"; } 2>/dev/null
 }
 
-# During the run only new output is searched: the whole may be large.
+# The output may be large, and a mark is near one of its ends.
+bpftrace_mark() {
+	case $1 in
+	begin) cat "$record/raw.out" ;;
+	end) tail -n 20 "$record/raw.out" ;;
+	esac | sed -n "/^{\"type\": \"printf\", \"data\": \"#$1 /{
+		s/^[^#]*#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\\\\n\"}\$/\\1/p
+		q
+	}"
+}
+
+# During the run only new output is searched: the whole may be large. At the end, a program that
+# counted the waits it saw begin (events) is taken at its word: each must be there.
 bpftrace_drops() {
 	[ -z "${1-}" ] || rm -f "$work/dropped"
 	seen=0 dropped=0
 	[ ! -s "$work/dropped" ] || read -r seen dropped <"$work/dropped"
 	size=$(($(wc -c <"$record/raw.out")))
-	more=$(tail -c +$((seen + 1)) "$record/raw.out" | head -c $((size - seen)) | awk '
-		/^{"type": "lost_events"/ { gsub(/[^0-9]/, ""); sum += $0 }
-		/^{"type": "helper_error", "helper": "map_update_elem"/ { sum++ }
-		END { printf "%d", sum }')
+	more=$(tail -c +$((seen + 1)) "$record/raw.out" | head -c $((size - seen)) | LC_ALL=C awk '
+		function figure(text) { gsub(/[^0-9]/, "", text); return text + 0 }
+		/^{"type": "lost_events"/ { lost += figure($0) }
+		/^{"type": "helper_error", "helper": "map_update_elem"/ { full++ }
+		/^{"type": "map", "data": {"@waits_[0-9]": {/ { known += gsub(/": \[\[/, "") }
+		/^{"type": "map", "data": {"@open": {/ { known += gsub(/": \[/, "") }
+		/^{"type": "map", "data": {"@missed": / { known += figure($0) }
+		/^{"type": "map", "data": {"@begun": / { if (figure($0) > begun) begun = figure($0) }
+		END { printf "%d", lost + (begun == "" ? full : begun > known ? begun - known : 0) }')
 	# On a full disk the next call counts all again.
 	{ echo "$size $((dropped + more))" >"$work/dropped"; } 2>/dev/null || rm -f "$work/dropped"
 	echo $((dropped + more))

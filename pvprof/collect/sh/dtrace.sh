@@ -66,6 +66,8 @@ dtrace_attached() { :; }
 
 dtrace_insist() { :; }
 
+dtrace_look() { :; }
+
 dtrace_mark() {
 	sed -n "s/^#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\$/\\1/p" "$record/raw.out" | tail -n 1
 }

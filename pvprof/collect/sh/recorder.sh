@@ -28,6 +28,8 @@
 #   TRACER_attached      prints something that tells TRACER_insist whether it is still tracing;
 #                        the first value is kept in attached
 #   TRACER_insist        asks the tracer to end once more, if that does no harm
+#   TRACER_look          keeps in $work/skipped how many events the kernel kept from the program so
+#                        far, if that can be known, as it can only while it is tracing
 #   TRACER_mark begin|end      prints "MONOTONIC WALL" if the program has printed that mark
 #   TRACER_drops [all]   prints the number of records dropped so far; all: up to the last one
 #   TRACER_starter       prints an sh program that stops itself and then runs "$@" without $1; it
@@ -218,6 +220,7 @@ is_ending() {
 end_tracing() {
 	[ ! -e "$work/asked" ] || return 0
 	mkdir "$work/asked" 2>/dev/null
+	"${tracer}_look"
 	kill -s TERM "$tracing" 2>/dev/null
 }
 
@@ -295,7 +298,12 @@ start_workload() {
 	[ "$#" -gt 0 ] || return 0
 	# Processes that the workload leaves behind still hold the pipe open.
 	mkfifo "$work/alive"
-	{ trap '' TERM; cat "$work/alive" >/dev/null; : >"$work/quiet"; } 3<&- 4>&- &
+	{
+		trap '' TERM
+		cat "$work/alive" >/dev/null
+		: >"$work/quiet"
+		[ ! -s "$work/tracing" ] || { read -r tracing <"$work/tracing" && "${tracer}_look"; }
+	} 3<&- 4>&- &
 	guard=$!
 	# The workload gets its words unchanged; it starts only after this process is continued.
 	"${tracer}_starter" >"$work/starter.sh"
@@ -319,6 +327,7 @@ start_tracing() {
 	true >"$record/raw.out"
 	"${tracer}_start" "$@" </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
 	tracing=$!
+	echo "$tracing" >"$work/tracing"
 	until [ -n "$("${tracer}_mark" begin)" ]; do
 		if ! is_alive "$tracing" || case $(state_of "$tracing") in Z*) true ;; *) false ;; esac then
 			# It may have begun and ended between the two looks.
@@ -342,7 +351,7 @@ report_progress() {
 		if [ "$control" = 1 ] || { [ "$quiet" = 0 ] && [ $((elapsed % 10)) -eq 0 ]; }; then
 			say "progress: $elapsed $size $("${tracer}_drops")"
 		fi
-		[ ! -e "$work/asked" ] || "${tracer}_insist"
+		if [ -e "$work/asked" ]; then "${tracer}_insist"; else "${tracer}_look"; fi
 		[ -n "$workload" ] || continue
 		case $(state_of "$workload") in
 		'' | Z*) over=$((over + 1)) ;;
@@ -516,6 +525,7 @@ write_manifest() {
 	"sys_s": $(number "$(spent sys)"),
 	"tracer_status": $tracer_status,
 	"drops": $("${tracer}_drops" all),
+	"skipped": $(number "$(cat "$work/skipped" 2>/dev/null)"),
 	"end_marker": $has_end,
 	"complete": $is_complete,
 	"incomplete_reason": $(json_or_null "$incomplete"),

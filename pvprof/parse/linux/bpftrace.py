@@ -13,6 +13,8 @@ r"""The output of pvprof's own bpftrace programs: one JSON object per line, ``bp
     {"type": "stats", "data": {"@off_cpu": {"\n    __schedule+1560\n,sh": {"count": 2, ...,
         "total": 43041770}}}}                                   (one line) values and counts by key
     {"type": "hist", "data": {"@lock_hist": {"1,0": [{"min": 1024, "max": 2047, "count": 2}]}}}
+    {"type": "printf", "data": "K 65536\\n        __schedule+1560\\n"}   a stack and its number,
+    {"type": "map", "data": {"@waits_3": {...}}}            and waits: ``wait_maps``
     {"type": "lost_events", "data": {"events": 31}}             a loss
     {"type": "helper_error", "helper": "map_update_elem", "retcode": -7, "line": 59, "col": 2}
 
@@ -25,6 +27,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -47,9 +50,10 @@ from pvprof.parse.linux.bpftrace_json import (
     read_key,
     whole_number,
 )
+from pvprof.parse.linux.wait_maps import STACKS_LINE, WaitMaps
 from pvprof.parse.native.fields import record_key
 from pvprof.parse.native.header import Header, Marks, read_header, read_mark
-from pvprof.parse.native.settle import has_both_marks, note_end, settle
+from pvprof.parse.native.settle import has_both_marks, note_end, open_problems, settle
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import Sleep, WakeRecord
 from pvprof.parse.problem_counts import KindCounts, Tally
@@ -85,6 +89,10 @@ class TraceReader:
         self._recorder = WaitRecorder(source.frame_names)
         self._marks = Marks()
         self._tally = Tally(source.name)
+        self._wait_maps = WaitMaps(self._recorder, partial(_stack, source.frame_names))
+        self._missed = 0
+        self._open_since_ns: list[int] = []
+        self._helper_errors: Counter[str] = Counter()
         self._wakeup_sums: list[tuple[WakeupKey, WaitSplit]] = []
         self._problem_counts = KindCounts(source.name, _PROBLEMS)
         self._stacks = LineCache(partial(_parse_stack, source.frame_names))
@@ -100,8 +108,9 @@ class TraceReader:
         """
         data = self._source.text()
         lines = data.removesuffix(b"\n").split(b"\n")
+        self._read_stacks(lines)
         for number, line in enumerate(lines, 1):
-            if not line.strip():
+            if not line.strip() or line.startswith(STACKS_LINE):
                 continue
             is_cut = number == len(lines) and not data.endswith(b"\n")
             try:
@@ -111,6 +120,14 @@ class TraceReader:
             if self._header is None and number > _MAX_LINES_BEFORE:
                 break
         return self._finish(len(lines))
+
+    def _read_stacks(self, lines: list[bytes]) -> None:
+        """Read all stacks first: waits refer to them by number."""
+        for line in lines:
+            if line.startswith(STACKS_LINE):
+                with suppress(DamagedLineError):  # the stacks were printed one by one, too
+                    for name, entries in pairs_of(load_line(line)["data"]):
+                        self._wait_maps.read_map(name.removeprefix("@"), entries)
 
     def _read_line(self, line: bytes, number: int) -> None:
         document = load_line(line)
@@ -122,7 +139,7 @@ class TraceReader:
                 "drops", number, whole_number(dict(pairs_of(data)).get("events", 0))
             )
         elif kind == "helper_error":
-            self._read_helper_error(document, number)
+            self._read_helper_error(document)
         elif kind in ("stats", "map", "hist"):
             for name, entries in pairs_of(data):
                 self._read_map(name.removeprefix("@"), entries, number)
@@ -138,7 +155,7 @@ class TraceReader:
             self._add_wait(self._add_sleep, match, number)
         elif match := _WAKE.fullmatch(text):
             self._add_wait(self._add_wake, match, number)
-        else:
+        elif not self._wait_maps.read_stack(text):
             raise DamagedLineError
 
     def _add_wait(
@@ -175,22 +192,27 @@ class TraceReader:
         elif not text.startswith(b"#workload-exit "):
             self._problem_counts.add("unknown-mark", number)
 
+    def _is_of_single_waits(self) -> bool:
+        return self._header is not None and self._header.mode == "events"
+
     def _has_header(self) -> bool:
         """Tell whether the header was seen; note that a record before it is left out."""
         if self._header is None:
             self._problem_counts.add("before-header", 0)
         return self._header is not None
 
-    def _read_helper_error(self, document: dict[str, Any], number: int) -> None:
+    def _read_helper_error(self, document: dict[str, Any]) -> None:
         helper, code = document.get("helper"), document.get("retcode")
         if helper == "map_update_elem":
-            self._problem_counts.add("map-full", number)
+            self._helper_errors["map-full"] += 1
         elif helper == "get_stackid" and code == _STACK_COLLISION:
-            self._problem_counts.add("lost-stacks", number)
+            self._helper_errors["lost-stacks"] += 1
 
     def _read_map(self, name: str, entries: Any, number: int) -> None:
         if name not in self._maps:  # the program did not announce it
             self._problem_counts.add("other-maps", number)
+            return
+        if self._is_of_single_waits() and self._wait_maps.read_map(name, entries):
             return
         parts = self._maps[name]
         if not parts:  # a histogram without keys
@@ -206,7 +228,9 @@ class TraceReader:
 
     def _read_entry(self, name: str, key: TraceKey, value: Any) -> None:
         if name == "missed":
-            self._problem_counts.add("missed-ends", 0, whole_number(value))
+            self._missed += whole_number(value)
+        elif name == "open":
+            self._add_open(value)
         elif name == "short" or name.startswith("short_"):
             self._add_left_out(name, key, dict(value))
         elif name.endswith("_hist"):
@@ -218,6 +242,13 @@ class TraceReader:
         else:
             sums = dict(value)
             self._add_values(name, key, (whole_number(sums["total"]), whole_number(sums["count"])))
+
+    def _add_open(self, value: Any) -> None:
+        """Keep when a wait began that had no end yet: time << 1, its lowest bit: D; stacks."""
+        began, *stacks = value
+        if not all(isinstance(stack, str) for stack in stacks):
+            raise DamagedLineError
+        self._open_since_ns.append(whole_number(began) >> 1)
 
     def _add_left_out(self, name: str, key: TraceKey, sums: dict[str, Any]) -> None:
         # Programs of older versions have one map, with the mechanism in its key.
@@ -291,11 +322,13 @@ class TraceReader:
             )
         parsed, file = self._parsed, self._source.name
         parsed.problems.extend(self._tally.problems())
+        self._count_losses()
         self._marks.switches = self._recorder.finish()
         parsed.marks = self._marks
         parsed.has_begin = self._marks.begin is not None
         parsed.has_end = self._marks.end is not None
         settle(parsed, self._header, b"", file)
+        parsed.problems.extend(open_problems(self._open_since_ns, parsed.end, file))
         for key, split in self._wakeup_sums:
             parsed.add("ns", key.key, key.stack, (split.blocked_ns, split.count), 1)
             parsed.endings = {} if parsed.endings is None else parsed.endings
@@ -304,6 +337,18 @@ class TraceReader:
         note_end(parsed, self._header, file, last_line)
         parsed.hex_frames |= self._names.hex_frames
         return parsed
+
+    def _count_losses(self) -> None:
+        """Count what is missing: by the balance of the waits if there is one, else by messages."""
+        counts, maps = self._problem_counts, self._wait_maps
+        counts.add("missed-ends", 0, self._missed)
+        counts.add("damaged", 0, maps.damaged)
+        if maps.begun is None:
+            counts.add("map-full", 0, self._helper_errors["map-full"])
+            counts.add("lost-stacks", 0, self._helper_errors["lost-stacks"])
+        else:
+            counts.add("not-printed", 0, maps.lost(self._missed))
+            counts.add("lost-stacks", 0, maps.lost_stacks)
 
 
 def _stack(frame_names: FrameNames, frames: list[bytes]) -> Stack:
@@ -327,6 +372,10 @@ def _parse_wake_key(execname: bytes) -> Key:
 _PROBLEMS: dict[str, tuple[str, Severity]] = {
     "drops": ("records dropped: bpftrace's buffer was full; record with --buffer-mb", "loss"),
     "map-full": ("values not kept: a map was full; record with more --variable-mb", "loss"),
+    "not-printed": (
+        "waits lost: a map was full, or printed too late; record with more --variable-mb",
+        "loss",
+    ),
     "lost-stacks": ("stacks lost: their place was taken; their waits have none", "loss"),
     "missed-ends": (
         "waits whose end was not seen: their thread left the CPU again; left out",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pvprof.model.clocks import Clocks
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import DELIMITER, LOST_FRAMES, Stack
 from pvprof.parse.native.header import Header, Marks, end_problems, left_out_problems
@@ -116,7 +117,17 @@ def _join_problems(joined: Joined, file: str) -> Iterator[Problem]:
     if joined.lost:
         text = "waits whose end was not recorded: their thread waited again; left out"
         yield Problem("lost-waits", text, file, count=joined.lost, severity="loss")
-    if joined.open:
-        sum_text = format_ns(joined.open_ns)
-        text = f"waits still open at the end, at least {sum_text} together, are left out"
-        yield Problem("open-waits", text, file, count=joined.open, severity="note")
+    yield from _open_waits(joined.open, joined.open_ns, file)
+
+
+def open_problems(since_ns: Sequence[int], end: Clocks | None, file: str) -> Iterator[Problem]:
+    """Yield a note on waits that began at these times and had no end."""
+    open_ns = sum(max(end.monotonic_ns - began_ns, 0) for began_ns in since_ns) if end else 0
+    yield from _open_waits(len(since_ns), open_ns, file)
+
+
+def _open_waits(count: int, wait_ns: int, file: str) -> Iterator[Problem]:
+    if count:
+        together = format_ns(wait_ns)
+        text = f"waits still open at the end, at least {together} together, are left out"
+        yield Problem("open-waits", text, file, count=count, severity="note")
