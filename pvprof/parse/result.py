@@ -38,6 +38,7 @@ class ParseResult:
         problems: whatever was doubtful, lost or left out.
         records: number of records read.
         hex_frames: frames that stayed hex, the kernel's and programs'.
+        kept_frames: how many frames the tracer kept of a stack that lost its own frames on reading.
         has_begin, has_end: whether the begin and end marks were seen.
         begin, end: the clocks at those marks, if the layout has them.
         origin: where a window's seconds count from: the beginning of the whole recording; None if
@@ -58,6 +59,7 @@ class ParseResult:
     problems: list[Problem] = field(default_factory=list)
     records: int = 0
     hex_frames: set[Frame] = field(default_factory=set)
+    kept_frames: dict[Stack, int] = field(default_factory=dict)
     has_begin: bool = False
     has_end: bool = False
     begin: Clocks | None = None
@@ -105,6 +107,7 @@ class ParseResult:
         self.problems.extend(other.problems)
         self.records += other.records
         self.hex_frames |= other.hex_frames
+        self.kept_frames |= other.kept_frames
         self.has_begin |= other.has_begin
         self.has_end |= other.has_end
         self.begin = self.begin or other.begin

@@ -174,6 +174,38 @@ def test_wakers_are_found_with_both_stacks(record: Record, run: RunCommand) -> N
     assert sleeper.endswith("pipe read")
 
 
+@pytest.fixture(name="traced_by_ftrace")
+def _traced_by_ftrace(_tracefs: None) -> Iterator[None]:
+    """Have ftrace trace the same events, in an instance of its own."""
+    instance = Path(TRACEFS, "instances", f"pvprof-test-{os.getpid()}")
+    instance.mkdir()
+    try:
+        for event in ("sched/sched_switch", "sched/sched_waking", "lock/contention_begin"):
+            (instance / "events" / event / "enable").write_text("1")
+        yield
+    finally:
+        (instance / "events/enable").write_text("0")
+        instance.rmdir()
+
+
+@pytest.mark.usefixtures("traced_by_ftrace")
+def test_names_and_stacks_are_the_same_beside_another_tracer(
+    record: Record, run: RunCommand
+) -> None:
+    path = record("events", "pipe", "lock", options=("--wakers",))
+    for event in ("sched_switch", "sched_waking"):  # else nothing was tried
+        assert f"__traceiter_{event}" in (path / "raw.out").read_text()
+    found = rows(run, path)
+    assert found["pipe read"]["value"] == pytest.approx(known(path)["pipe"], rel=TOLERANCE)
+    lock = found["file position mutex"]
+    assert lock["value"] == pytest.approx(known(path)["lock"], rel=TOLERANCE)
+    assert (lock["kind"], lock["class"]) == ("kernel", "file descriptors")
+    assert "__traceiter" not in run("fold", path, "-k", "all", "--chain", "wakers").stdout
+    contention = record("locks", "lock")
+    assert "__traceiter_contention_begin" in (contention / "raw.out").read_text()
+    assert rows(run, contention)["file position mutex"]["class"] == "file descriptors"
+
+
 def test_waiting_for_a_cpu_is_not_a_wait_for_a_lock(record: Record, run: RunCommand) -> None:
     path = record("runq", "crowd")
     truth = known(path)["crowd"]

@@ -50,6 +50,7 @@ from pvprof.parse.linux.bpftrace_json import (
     read_key,
     whole_number,
 )
+from pvprof.parse.linux.tracing_frames import TracedStacks
 from pvprof.parse.linux.wait_maps import STACKS_LINE, WaitMaps
 from pvprof.parse.native.fields import record_key
 from pvprof.parse.native.header import Header, Marks, read_header, read_mark
@@ -89,13 +90,14 @@ class TraceReader:
         self._recorder = WaitRecorder(source.frame_names)
         self._marks = Marks()
         self._tally = Tally(source.name)
-        self._wait_maps = WaitMaps(self._recorder, partial(_stack, source.frame_names))
+        self._traced = TracedStacks(source.frame_names)
+        self._wait_maps = WaitMaps(self._recorder, self._traced.stack_of)
         self._missed = 0
         self._open_since_ns: list[int] = []
         self._helper_errors: Counter[str] = Counter()
         self._wakeup_sums: list[tuple[WakeupKey, WaitSplit]] = []
         self._problem_counts = KindCounts(source.name, _PROBLEMS)
-        self._stacks = LineCache(partial(_parse_stack, source.frame_names))
+        self._stacks = LineCache(partial(_parse_stack, self._traced))
         self._sleep_keys = LineCache(_parse_sleep_key)
         self._wake_keys = LineCache(_parse_wake_key)
         self._parsed = ParseResult()
@@ -272,10 +274,7 @@ class TraceReader:
 
     def _add_values(self, name: str, trace_key: TraceKey, values: Values) -> None:
         key = self._key(name, trace_key, names_class=False)
-        stacks = (trace_key.stacks.get("user_stack", []), trace_key.stacks["stack"])
-        stack = Stack(
-            f";{DELIMITER};".join(_stack(self._names, frames) for frames in stacks if frames)
-        )
+        stack = self._both_stacks(name, trace_key.stacks)
         if not self._has_header():
             return
         assert self._header is not None
@@ -285,6 +284,15 @@ class TraceReader:
         else:
             subject = quote(key.name or key.execname or "a stack")
             self._parsed.problems.append(refusal.problem(values, subject, self._source.name))
+
+    def _both_stacks(self, name: str, stacks: dict[str, list[bytes]]) -> Stack:
+        """Return the user and the kernel stack of an entry of the map `name` as one."""
+        user, kernel = stacks.get("user_stack", []), stacks["stack"]
+        # A timer takes samples of running code, which may well be that of a tracer.
+        of_kernel = partial(_stack, self._names) if name == "on_cpu" else self._traced.stack_of
+        parts = [_stack(self._names, user)] if user else []
+        parts += [of_kernel(kernel)] if kernel else []
+        return Stack(f";{DELIMITER};".join(parts))
 
     def _key(self, name: str, key: TraceKey, names_class: bool) -> Key:
         """Return the key of a map's entry.
@@ -308,7 +316,9 @@ class TraceReader:
     def _add_wakeup_sum(self, name: str, key: TraceKey, sums: dict[str, int]) -> None:
         """Keep a sum of waits that one process ended; the stack is the sleeper's."""
         mechanism = "off-cpu-d" if name.endswith("_d") else "off-cpu"
-        stack, waker = (_stack(self._names, key.stacks[part]) for part in ("stack", "waker_stack"))
+        stack, waker = (
+            self._traced.stack_of(key.stacks[part]) for part in ("stack", "waker_stack")
+        )
         waits = Key(mechanism, execname=decode(key.names["exec"]))
         wakeup_key = WakeupKey(waits, stack, decode(key.names["waker"]), waker)
         split = WaitSplit(whole_number(sums["total"]), 0, whole_number(sums["count"]))
@@ -325,6 +335,7 @@ class TraceReader:
         self._count_losses()
         self._marks.switches = self._recorder.finish()
         parsed.marks = self._marks
+        parsed.kept_frames = self._traced.kept_frames
         parsed.has_begin = self._marks.begin is not None
         parsed.has_end = self._marks.end is not None
         settle(parsed, self._header, b"", file)
@@ -356,8 +367,8 @@ def _stack(frame_names: FrameNames, frames: list[bytes]) -> Stack:
     return stack_of(reversed([name for frame in frames for name in frame_names[frame]]))
 
 
-def _parse_stack(frame_names: FrameNames, frames: bytes) -> Stack:
-    return _stack(frame_names, frames_in(frames, is_kernel=True))
+def _parse_stack(traced: TracedStacks, frames: bytes) -> Stack:
+    return traced.stack_of(frames_in(frames, is_kernel=True))
 
 
 def _parse_sleep_key(spelled: tuple[bytes, bool]) -> Key:

@@ -29,6 +29,7 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.layout import Layout
+from pvprof.parse.linux.tracing_frames import without_tracing_frames
 from pvprof.parse.problem_counts import KindCounts
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
@@ -119,23 +120,31 @@ class MapReader:
             return None
         head, value, count, total = match.groups()
         name, _, inner = head.partition(b"[")
-        blocks = [self._frames(block.group(1)) for block in _STACK.finditer(inner)]
+        blocks = [_raw_frames(block.group(1)) for block in _STACK.finditer(inner)]
+        if blocks and self._unit_of(decode(name)) == "ns":  # waits: no timer takes their stacks
+            blocks[0] = without_tracing_frames(blocks[0])
         rest = decode(_STACK.sub(b"", inner))
         texts = [part.strip("\n") for part in rest.split(", ")]
         words = [part for part in texts if part.strip() and not _NUMBER.fullmatch(part)]
         key = Key(name=" ".join(words[1:]), execname=words[0] if words else "")
         number = int(total if value is None else value)
         return _Entry(
-            decode(name), key, _joined(blocks), number, None if count is None else int(count)
+            decode(name),
+            key,
+            _joined([self._frames(block) for block in blocks]),
+            number,
+            None if count is None else int(count),
         )
 
-    def _frames(self, block: bytes) -> list[Frame]:
-        """Return the frames of a stack, leaf first, without their offsets (decimal ones)."""
-        frames: list[Frame] = []
-        for line in block.split(b"\n"):
-            if line.strip():
-                frames += self._names[_OFFSET.sub(b"", line.strip())]
-        return frames
+    def _frames(self, raw_frames: list[bytes]) -> list[Frame]:
+        """Return clean frames, leaf first."""
+        return [name for frame in raw_frames for name in self._names[frame]]
+
+    def _unit_of(self, map_name: str) -> Unit:
+        """Return the unit of a map's numbers: the one that was given, or that its name implies."""
+        return self._source.options.unit or (
+            "ns" if _NAMED_NS.fullmatch(map_name.lstrip("@")) else "samples"
+        )
 
     def _read_other(self, line: bytes, number: int) -> None:
         lost = _LOST.match(line.strip())
@@ -167,9 +176,8 @@ class MapReader:
         return candidates[0]
 
     def _add_map(self, entries: list[_Entry]) -> None:
-        unit = self._source.options.unit
-        if unit is None:
-            unit = "ns" if _NAMED_NS.fullmatch(entries[0].name.lstrip("@")) else "samples"
+        unit = self._unit_of(entries[0].name)
+        if self._source.options.unit is None:
             text = f"{entries[0].name} is taken for {unit}; --unit overrides that"
             self._parsed.problems.append(Problem("unit", text, self._file, severity="note"))
         mechanism = _MECHANISMS[unit]
@@ -193,6 +201,11 @@ _PROBLEMS: dict[str, tuple[str, Severity]] = {
     "other-maps": ("entries and rows of other maps and histograms are not read", "note"),
     "bad-line": ("lines that belong to no map were skipped", "note"),
 }
+
+
+def _raw_frames(block: bytes) -> list[bytes]:
+    """Return the frames of a stack, leaf first, without their offsets (decimal ones)."""
+    return [_OFFSET.sub(b"", line.strip()) for line in block.split(b"\n") if line.strip()]
 
 
 def _joined(blocks: list[list[Frame]]) -> Stack:

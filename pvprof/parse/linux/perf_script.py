@@ -32,6 +32,7 @@ from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Stack, stack_of
 from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import LineCache
+from pvprof.parse.linux.tracing_frames import without_tracing_frames
 from pvprof.parse.native.settle import join_waits
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import Sleep, WakeRecord
@@ -92,7 +93,7 @@ class PerfReader:
         self._file = source.name
         self._frames = LineCache(_frames_of, _MAX_FRAME_LINES)
         self._keys = LineCache(_parse_key)
-        self._stacks: dict[bytes, Stack] = {}
+        self._stacks: dict[tuple[bool, bytes], Stack] = {}
         self._recorder = WaitRecorder(source.frame_names)
         self._tally = Tally(source.name)
         self._samples: list[tuple[bytes, bytes, Stack]] = []
@@ -170,7 +171,8 @@ class PerfReader:
         elif b":" in record.event and not _MODIFIED.fullmatch(record.event):
             self._tracepoints[decode(record.event)] += 1
         else:
-            self._samples.append((record.execname, record.event, self._stack(record)))
+            stack = self._stack(record, is_sample=True)
+            self._samples.append((record.execname, record.event, stack))
 
     def _add_switch(self, record: _Record) -> None:
         match = _SWITCH.fullmatch(record.arguments) or _OLD_SWITCH.fullmatch(record.arguments)
@@ -203,16 +205,17 @@ class PerfReader:
             text = "events were left out: a number is too large"
             self._tally.add("damaged", text, "loss", lambda: record.line)
 
-    def _stack(self, record: _Record) -> Stack:
+    def _stack(self, record: _Record, is_sample: bool = False) -> Stack:
         """Return the stack of a record, root first, user frames set off from the kernel's."""
         kernel, user = record.frames[: record.kernel_count], record.frames[record.kernel_count :]
         between = [_DELIMITER] if kernel and user else []
-        frames = [*kernel, *between, *user]
-        raw = b"\n".join(frames)
-        stack = self._stacks.get(raw)
+        raw = b"\n".join([*kernel, *between, *user])
+        stack = self._stacks.get((is_sample, raw))
         if stack is None:
+            own = kernel if is_sample else without_tracing_frames(kernel)
+            frames = [*own, *between, *user]
             names = [name for frame in frames for name in self._names[frame]]
-            stack = self._stacks[raw] = stack_of(reversed(names))
+            stack = self._stacks[is_sample, raw] = stack_of(reversed(names))
         return stack
 
     def _note(self, kind: str, text: str, line: int, count: int = 1) -> None:

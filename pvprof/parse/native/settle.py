@@ -104,7 +104,8 @@ def _full_stacks(parsed: ParseResult, max_frames: int, file: str) -> Iterator[Pr
     stacks = {stack for profile in parsed.profiles.values() for _, stack, _ in profile}
     stacks.update(parsed.events.stacks if parsed.events is not None else ())
     count = sum(
-        f";{DELIMITER};" not in stack and stack.count(";") + 1 >= max_frames
+        f";{DELIMITER};" not in stack
+        and max(stack.count(";") + 1, parsed.kept_frames.get(stack, 0)) >= max_frames
         for stack in stacks
         if max_frames
     )
