@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from pvprof.errors import EmptyError, InputError, UsageError
 from pvprof.model.problems import Problem
+from pvprof.model.stacks import DELIMITER, Frame, Stack
 from pvprof.parse.detect import detect
 from pvprof.parse.layout import SAMPLE_BYTES, Layout
 from pvprof.parse.layouts import LAYOUTS, layout_named
@@ -89,7 +90,7 @@ def _with_facts(options: ReadOptions, manifest: Manifest) -> ReadOptions:
 
 def _hex_notes(parsed: ParseResult, source: str, has_symbols: bool) -> Iterator[Problem]:
     """Yield notes on frames that stayed hex, the kernel's and programs', if there are any."""
-    kernel = sum([is_kernel_frame(frame) for frame in parsed.hex_frames])
+    kernel = len(_kernel_hex_frames(parsed))
     notes = {
         "hex-frames": (
             kernel,
@@ -107,6 +108,33 @@ def _hex_notes(parsed: ParseResult, source: str, has_symbols: bool) -> Iterator[
     for kind, (count, text) in notes.items():
         if count:
             yield Problem(kind, text, source, count=count, severity="note")
+
+
+def _kernel_hex_frames(parsed: ParseResult) -> set[Frame]:
+    """Return the frames that stayed hex and are the kernel's.
+
+    A damaged user stack holds any address, so what only user parts of stacks have is a program's.
+    """
+    kernel_like = {frame for frame in parsed.hex_frames if is_kernel_frame(frame)}
+    if not kernel_like:
+        return kernel_like
+    of_programs: set[Frame] = set()
+    of_kernel: set[Frame] = set()
+    for is_user, stack in _stacks_of(parsed):
+        user, _, kernel = stack.rpartition(f";{DELIMITER};")
+        of_programs.update(user.split(";"))
+        (of_programs if is_user else of_kernel).update(kernel.split(";"))
+    return kernel_like - (of_programs - of_kernel)
+
+
+def _stacks_of(parsed: ParseResult) -> Iterator[tuple[bool, Stack]]:
+    """Yield each stack, after whether all of it is a program's."""
+    for profile in parsed.profiles.values():
+        for key, stack, _ in profile:
+            yield key.mechanism == "user", stack
+    if parsed.events is not None:
+        for stack in parsed.events.stacks:
+            yield False, stack
 
 
 def _name_mechanism(parsed: ParseResult, mechanism: str) -> None:
