@@ -3,36 +3,27 @@
 Owns the attribution of summed wake-ups to rows and wakers. It refuses to find the wake-up of a
 wait (``waits.wakeups``) and to join stacks (``waits.waker_chains``).
 
-An interrupt borrows the thread that was running: this thread did something else and is no waker. If
-the stack of a wake-up shows an interrupt, tables name `INTERRUPT` in place of the process.
+If the stack of a wake-up is that of an interrupt (``interrupts``), tables name `INTERRUPT` in place
+of the process.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pvprof.analysis.interrupts import is_interrupt
 from pvprof.analysis.lock_table import RowId, rows_of_parts
 from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.dataset.dataset import Measurement
 from pvprof.model.profile import Key, Profile, Weight
-from pvprof.model.stacks import NO_STACK, Frame, Stack, frames_of
+from pvprof.model.stacks import NO_STACK, Frame
 from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums, add_wakeup_sums
 
 INTERRUPT = "[interrupt]"
 """In place of a waker's process: an interrupt."""
-
-# Functions of FreeBSD's kernel that serve an interrupt on the thread that was running, also those
-# that an idle thread calls in place of a timer interrupt; and those of Linux.
-_SERVES_INTERRUPT = re.compile(
-    r"handleevents|callout_process|intr_event_handle|intr_execute_handlers|intr_irq_handler"
-    r"|lapic_handle_\w+|ipi_bitmap_handler"
-    r"|asm_sysvec_\w+|asm_common_interrupt|handle_softirqs|__do_softirq|__irq_exit_rcu"
-    r"|el1h?_64_irq(?:_handler)?|el1_interrupt|do_IRQ|hrtimer_interrupt"
-)
 
 
 class Waker(NamedTuple):
@@ -105,12 +96,6 @@ def _row_wakers(split_of: Mapping[Waker, WaitSplit], max_wakers: int) -> RowWake
         total = total.plus(split)
     longest_first = sorted(split_of.items(), key=lambda item: (-item[1].wait_ns, item[0]))
     return RowWakers(total, tuple(longest_first[:max_wakers]), len(longest_first))
-
-
-def is_interrupt(stack: Stack) -> bool:
-    """Tell whether a waker's stack shows that an interrupt woke the thread."""
-    functions = (frame.rpartition("`")[2].partition("+")[0] for frame in frames_of(stack))
-    return any(map(_SERVES_INTERRUPT.fullmatch, functions))
 
 
 def wakeup_sums_of(measurement: Measurement) -> WakeupSums:

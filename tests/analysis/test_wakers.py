@@ -34,7 +34,7 @@ from pvprof.analysis.waits.waker_chains import (
     chains_of_waits,
     follow_wakers,
 )
-from pvprof.analysis.wakers import is_interrupt, wakers_of, wakeup_sums_of
+from pvprof.analysis.wakers import wakers_of, wakeup_sums_of
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters, classify
 from pvprof.classify.rules_file import load_rules
@@ -350,15 +350,6 @@ def test_a_row_lists_the_wakers_asked_for_and_counts_all() -> None:
         ("w1", 6, 1),
     ]
     assert row.waker_number == 3
-
-
-def test_an_interrupt_is_detected_by_its_functions_not_its_process() -> None:
-    text = (
-        "kernel`trap;kernel`lapic_handle_timer+0x9b;kernel`softclock_call_cc;kernel`sleepq_timeout"
-    )
-    assert is_interrupt(Stack(text))
-    assert not is_interrupt(Stack("kernel`fork_exit;kernel`ithread_loop;kernel`softclock_call_cc"))
-    assert not is_interrupt(Stack("kernel`my_handleevents"))
 
 
 # ------------------------------------------------------------------------- pvprof's own grammar

@@ -1,0 +1,64 @@
+"""Whether a stack is that of an interrupt, by its functions.
+
+An interrupt borrows the thread that was running: this thread did something else, and is no waker.
+But a stack with an interrupt in it is the thread's own again where the interrupt ends::
+
+    do_syscall_64 tcp_sendmsg __local_bh_enable_ip handle_softirqs net_rx_action process_backlog ...
+        the thread's own: packets that it sent to this machine (the loopback device, veth)
+    do_syscall_64 vfs_write __local_bh_enable_ip handle_softirqs run_timer_softirq ...
+        an interrupt: it was put off until the thread allowed soft interrupts again
+    asm_common_interrupt common_interrupt __irq_exit_rcu handle_softirqs blk_done_softirq ...
+        an interrupt
+    ret_from_fork kthread run_ksoftirqd handle_softirqs ...
+        an interrupt: a kernel thread does what is left of it
+    asm_sysvec_apic_timer_interrupt irqentry_exit_to_user_mode get_signal do_exit ...
+        the thread's own: it dies on its way back to its program
+
+By Linux's ``kernel/softirq.c``, ``kernel/entry/common.c``, ``net/core/dev.c`` and the entry code of
+its architectures.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pvprof.model.stacks import DELIMITER, Stack, frames_of
+
+# Functions of FreeBSD's kernel that serve an interrupt on the thread that was running, also those
+# that an idle thread calls in place of a timer interrupt.
+_FREEBSD = (
+    r"handleevents|callout_process|intr_event_handle|intr_execute_handlers|intr_irq_handler"
+    r"|lapic_handle_\w+|ipi_bitmap_handler"
+)
+# Linux: x86, arm64, older x86; then what all architectures share. An idle thread does nothing else.
+_LINUX = (
+    r"asm_sysvec_\w+|sysvec_\w+|(?:asm_)?common_interrupt|xen_(?:pv_)?evtchn_do_upcall"
+    r"|el[01][th]?_(?:64_|32_)?irq(?:_handler)?|el[01]_interrupt|gic_handle_irq"
+    r"|(?:smp_)?(?:apic_timer|reschedule|call_function(?:_single)?|irq_work)_interrupt|ret_from_intr"
+    r"|do_IRQ|do_irq|hrtimer_interrupt|generic_handle_(?:domain_)?irq|handle_irq_event(?:_percpu)?"
+    r"|_*irq_exit(?:_rcu)?|run_ksoftirqd|run_timersd|do_idle|cpu_startup_entry"
+)
+_INTERRUPT = re.compile(f"{_FREEBSD}|{_LINUX}")
+_SOFT_INTERRUPT = re.compile(r"handle_softirqs|__do_softirq")
+# It takes packets from a queue of this CPU, which the loopback device and veth fill as they send.
+_OWN_PACKETS = re.compile(r"process_backlog")
+_END_OF_INTERRUPT = re.compile(
+    r"irqentry_exit(?:_to_user_mode)?|exit_to_user_mode(?:_loop|_prepare)?|exit_to_usermode_loop"
+    r"|prepare_exit_to_usermode|do_notify_resume|preempt_schedule_irq|arm64_preempt_schedule_irq"
+)
+
+
+def is_interrupt(stack: Stack) -> bool:
+    """Tell whether an interrupt, not the thread that it borrowed, runs at the leaf of a stack."""
+    is_hard = is_soft = False
+    for frame in frames_of(stack):
+        function = frame.rpartition("`")[2].partition("+")[0].partition(".")[0]
+        if frame == DELIMITER or _END_OF_INTERRUPT.fullmatch(function):
+            is_hard = is_soft = False
+        elif _INTERRUPT.fullmatch(function):
+            is_hard = True
+        elif _SOFT_INTERRUPT.fullmatch(function):
+            is_soft = True
+        elif _OWN_PACKETS.fullmatch(function):
+            is_soft = False
+    return is_hard or is_soft
