@@ -117,7 +117,7 @@ class _Sums:
         self.stacks.update(part.stacks)
         for stack, stack_weight in part.stacks.items():
             if stack != NO_STACK:
-                self.callers[rules.caller_of(stack)] += stack_weight.value
+                self.callers[rules.top_caller(part.key, stack)] += stack_weight.value
 
 
 def attribute(

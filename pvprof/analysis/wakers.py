@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pvprof.analysis.interrupts import is_interrupt
 from pvprof.analysis.lock_table import RowId, rows_of_parts
 from pvprof.classify.filters import Part
+from pvprof.classify.interrupts import is_interrupt
 from pvprof.classify.matcher import Matcher
 from pvprof.dataset.dataset import Measurement
 from pvprof.model.profile import Key, Profile, Weight
@@ -87,7 +87,7 @@ def wakers_of(sums: WakeupSums, parts: Sequence[Part], rules: Matcher, max_waker
 def _waker(wakeup_key: WakeupKey, rules: Matcher) -> Waker:
     stack = wakeup_key.waker
     execname = INTERRUPT if is_interrupt(stack) else wakeup_key.execname
-    return Waker(execname, "" if stack == NO_STACK else rules.caller_of(stack))
+    return Waker(execname, "" if stack == NO_STACK else rules.waker_of(stack))
 
 
 def _row_wakers(split_of: Mapping[Waker, WaitSplit], max_wakers: int) -> RowWakers:

@@ -16,11 +16,12 @@ so that everything that the frames of a stack decide is one number::
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
+from pvprof.classify.interrupts import is_interrupt, sender_of
 from pvprof.classify.rules import (
     OTHER,
     UNCLASSIFIED,
@@ -29,6 +30,7 @@ from pvprof.classify.rules import (
     Rule,
     WaitKind,
 )
+from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
@@ -92,6 +94,7 @@ class Matcher:
         kinds: the wait kinds, in the order of reports.
         rules: the rules, in the order in which they are tried.
         machinery: patterns that match whole names of functions that wait on behalf of their caller.
+        waking: patterns that match whole names of functions that wake on behalf of their caller.
     """
 
     def __init__(
@@ -99,16 +102,19 @@ class Matcher:
         kinds: Sequence[WaitKind],
         rules: Sequence[Rule],
         machinery: Sequence[re.Pattern[str]] = (),
+        waking: Sequence[re.Pattern[str]] = (),
     ) -> None:
         self.kinds = tuple(kinds)
         self.rules = tuple(rules)
         self.machinery = tuple(machinery)
+        self.waking = tuple(waking)
         self._frames = _Condition({i: rule.frames for i, rule in enumerate(rules)}, 0)
         by_caller = {i: rule.callers for i, rule in enumerate(rules)}
         self._callers = _Condition(by_caller, len(self._frames.bits))
         # What was worked out already.
         self._plans: dict[tuple[str, str, str], _Plan] = {}
         self._machinery: dict[Frame, bool] = {}
+        self._waking: dict[Frame, bool] = {}
         self._frame_bits: dict[Frame, int] = {}
         self._mute_frames: set[Frame] = set()
         self._bits_of_caller: dict[Frame, int] = {}
@@ -172,15 +178,29 @@ class Matcher:
         """Tell whether rules may give the waits of a key a name."""
         return not key.name and bool(self._plan_of(key).names)
 
+    def top_caller(self, key: Key, stack: Stack) -> Frame:
+        """Return the function that waited, or, if the stack is a waker's, the one that woke."""
+        is_waker = mechanism_of(key.mechanism).state == "waking"
+        return self.waker_of(stack) if is_waker else self.caller_of(stack)
+
     def caller_of(self, stack: Stack) -> Frame:
         """Return the innermost frame that is not machinery (``turnstile_wait`` and such)."""
+        return _innermost(frames_of(stack), self.is_machinery)
+
+    def waker_of(self, stack: Stack) -> Frame:
+        """Return the function that decided to wake a thread: ``tcp_sendmsg``, for example."""
         frames = frames_of(stack)
-        for frame in reversed(frames):
-            if frame == DELIMITER:
-                break
-            if not self.is_machinery(frame):
-                return frame
-        return frames[-1]
+        if not is_interrupt(stack):
+            frames = sender_of(frames)
+        return _innermost(frames, self._wakes_for_caller)
+
+    def _wakes_for_caller(self, frame: Frame) -> bool:
+        known = self._waking.get(frame)
+        if known is None:
+            function = _function(frame)
+            known = any(pattern.fullmatch(function) for pattern in self.waking)
+            known = self._waking[frame] = known or self.is_machinery(frame)
+        return known
 
     def is_machinery(self, frame: Frame) -> bool:
         """Tell whether a frame only waits on behalf of its caller, like ``turnstile_wait``."""
@@ -259,6 +279,16 @@ def _decide(candidates: tuple[tuple[int, Rule], ...], bits: int) -> Rule | None:
         if bit & bits == bit:
             return rule
     return None
+
+
+def _innermost(frames: list[Frame], is_left_out: Callable[[Frame], bool]) -> Frame:
+    """Return the innermost kernel frame that is not left out, or the leaf if there is none."""
+    for frame in reversed(frames):
+        if frame == DELIMITER:
+            break
+        if not is_left_out(frame):
+            return frame
+    return frames[-1]
 
 
 def _kernel_frames(frames: list[Frame]) -> list[Frame]:

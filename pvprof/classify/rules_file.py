@@ -24,7 +24,7 @@ _PACKAGED = ("linux.toml", "freebsd.toml")
 FreeBSD's rules by name state no mechanism, so they decide what Linux's leave open.
 """
 
-_TOP_KEYS = frozenset({"replace", "machinery", "kind", "rule"})
+_TOP_KEYS = frozenset({"replace", "machinery", "waking", "kind", "rule"})
 _KIND_KEYS = frozenset({"id", "title", "set_aside", "colour"})
 _LIST_KEYS = (
     "names",
@@ -62,8 +62,9 @@ def load_rules(path: Path | None = None) -> Matcher:
     return Matcher(*(_packaged() if path is None else _combined(_packaged_tables(), path)))
 
 
-_Parts = tuple[tuple[WaitKind, ...], tuple[Rule, ...], tuple[re.Pattern[str], ...]]
-"""Kinds, rules and machinery, to share; a `Matcher` remembers frames: each caller has one."""
+_Patterns = tuple[re.Pattern[str], ...]
+_Parts = tuple[tuple[WaitKind, ...], tuple[Rule, ...], _Patterns, _Patterns]
+"""Kinds, rules, machinery, `Matcher.waking`; a `Matcher` remembers frames: each caller has one."""
 
 
 @cache
@@ -91,8 +92,11 @@ def _combined(parts: list[_Table], path: Path | None) -> _Parts:
     # The user's rules come first; within one file the order of the file holds.
     rules = [rule for part in reversed(parts) for rule in _rules(part, kinds)]
     rules.sort(key=lambda rule: not rule.first)
-    machinery = [pattern for part in parts for pattern in _patterns(part, "machinery")]
-    return tuple(kinds.values()), tuple(rules), tuple(machinery)
+    machinery, waking = (
+        tuple(pattern for part in parts for pattern in _patterns(part, key))
+        for key in ("machinery", "waking")
+    )
+    return tuple(kinds.values()), tuple(rules), machinery, waking
 
 
 @dataclass(frozen=True, slots=True)

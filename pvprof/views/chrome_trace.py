@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pvprof.analysis.interrupts import is_interrupt
 from pvprof.analysis.waits.timelines import Tracks, describe_waits, sums_without_times, tracks_of
 from pvprof.analysis.waits.wakeups import blocked_ns, wakeup_of_waits
 from pvprof.analysis.wakers import INTERRUPT
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
+from pvprof.classify.interrupts import is_interrupt
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import OTHER
 from pvprof.dataset.dataset import Measurement

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pvprof.analysis.interrupts import is_interrupt
 from pvprof.analysis.waits.timelines import describe_waits, sums_without_times
 from pvprof.analysis.waits.wakeups import NO_WAKEUP, blocked_ns, wakeup_of_waits
 from pvprof.analysis.wakers import INTERRUPT
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
+from pvprof.classify.interrupts import is_interrupt
 from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pvprof.analysis.interrupts import is_interrupt
 from pvprof.analysis.stacks.chains import Joined, leaf_first
 from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.analysis.waits.groups import NO_GROUP, distinct_rows, group_sums
@@ -37,6 +36,7 @@ from pvprof.analysis.waits.thread_index import (
     run_of_waits,
 )
 from pvprof.analysis.waits.wakeups import NO_WAKEUP, wakeup_of_waits
+from pvprof.classify.interrupts import is_interrupt
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.profile import Weight
 from pvprof.model.runs import RunSpan

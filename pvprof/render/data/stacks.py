@@ -24,7 +24,8 @@ def recorded_table(measured: ClassifiedMeasurement) -> DataTable:
     rows = [
         (
             *(measured.unit, part.verdict.kind, part.verdict.lock_class),
-            *(part.key.name, part.key.mechanism, part.key.execname, rules.caller_of(stack)),
+            *(part.key.name, part.key.mechanism, part.key.execname),
+            rules.top_caller(part.key, stack),
             *(weight.value, weight.count if has_counts else None, weight.records, stack),
         )
         for part in measured.kept

@@ -21,8 +21,9 @@ its architectures.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
-from pvprof.model.stacks import DELIMITER, Stack, frames_of
+from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
 # Functions of FreeBSD's kernel that serve an interrupt on the thread that was running, also those
 # that an idle thread calls in place of a timer interrupt.
@@ -38,27 +39,51 @@ _LINUX = (
     r"|do_IRQ|do_irq|hrtimer_interrupt|generic_handle_(?:domain_)?irq|handle_irq_event(?:_percpu)?"
     r"|_*irq_exit(?:_rcu)?|run_ksoftirqd|run_timersd|do_idle|cpu_startup_entry"
 )
-_INTERRUPT = re.compile(f"{_FREEBSD}|{_LINUX}")
-_SOFT_INTERRUPT = re.compile(r"handle_softirqs|__do_softirq")
-# It takes packets from a queue of this CPU, which the loopback device and veth fill as they send.
-_OWN_PACKETS = re.compile(r"process_backlog")
-_END_OF_INTERRUPT = re.compile(
-    r"irqentry_exit(?:_to_user_mode)?|exit_to_user_mode(?:_loop|_prepare)?|exit_to_usermode_loop"
-    r"|prepare_exit_to_usermode|do_notify_resume|preempt_schedule_irq|arm64_preempt_schedule_irq"
-)
+_EFFECTS = {
+    "interrupt": re.compile(f"{_FREEBSD}|{_LINUX}"),
+    "soft interrupt": re.compile(r"handle_softirqs|__do_softirq"),
+    # It takes packets from a queue of this CPU, which the loopback device and veth fill.
+    "own packets": re.compile(r"process_backlog"),
+    "end": re.compile(
+        r"irqentry_exit(?:_to_user_mode)?|exit_to_user_mode(?:_loop|_prepare)?"
+        r"|exit_to_usermode_loop|prepare_exit_to_usermode|do_notify_resume"
+        r"|(?:arm64_)?preempt_schedule_irq"
+    ),
+}
+_MAX_FRAMES_KNOWN = 1 << 16
 
 
 def is_interrupt(stack: Stack) -> bool:
     """Tell whether an interrupt, not the thread that it borrowed, runs at the leaf of a stack."""
     is_hard = is_soft = False
     for frame in frames_of(stack):
-        function = frame.rpartition("`")[2].partition("+")[0].partition(".")[0]
-        if frame == DELIMITER or _END_OF_INTERRUPT.fullmatch(function):
+        effect = _effect_of(frame)
+        if effect == "end":
             is_hard = is_soft = False
-        elif _INTERRUPT.fullmatch(function):
+        elif effect == "interrupt":
             is_hard = True
-        elif _SOFT_INTERRUPT.fullmatch(function):
-            is_soft = True
-        elif _OWN_PACKETS.fullmatch(function):
-            is_soft = False
+        elif effect:
+            is_soft = effect == "soft interrupt"
     return is_hard or is_soft
+
+
+def sender_of(frames: list[Frame]) -> list[Frame]:
+    """Return the frames of the code that sent a packet to its own machine, root first.
+
+    They are those outside the soft interrupt in which the thread also receives the packet. Of a
+    stack without one, these are all frames.
+    """
+    for number, frame in enumerate(frames):
+        if _effect_of(frame) == "soft interrupt":
+            return frames[:number]
+    return frames
+
+
+@lru_cache(_MAX_FRAMES_KNOWN)
+def _effect_of(frame: Frame) -> str:
+    """Return the key in `_EFFECTS` of a frame, or an empty text."""
+    if frame == DELIMITER:  # what comes before is a program's
+        return "end"
+    function = frame.rpartition("`")[2].partition("+")[0].partition(".")[0]
+    found = (effect for effect, pattern in _EFFECTS.items() if pattern.fullmatch(function))
+    return next(found, "")

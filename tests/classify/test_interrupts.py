@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pvprof.analysis.interrupts import is_interrupt
+from pvprof.classify.interrupts import is_interrupt
 from pvprof.model.stacks import Stack, stack_of
 
 # Root first, as recorded on Linux 6.18 unless another origin is given.
