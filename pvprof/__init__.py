@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from pvprof.classify.filters import Filters
     from pvprof.parse.read import ReadOptions
     from pvprof.render.registry import Subject
-    from pvprof.units import Unit
 
 __version__ = "0.1.0"
 __all__ = [
@@ -126,7 +125,7 @@ def lock_table(data: Classified, *, set_aside: bool = False) -> pd.DataFrame:
     return frame[frame["set_aside"] == set_aside].reset_index(drop=True)
 
 
-def stack_table(data: Classified, unit: Unit | None = None) -> pd.DataFrame:
+def stack_table(data: Classified, measure: str | None = None) -> pd.DataFrame:
     """Return one row for each recorded stack that the filters keep.
 
     Columns: ``unit``; ``kind``, ``class`` and ``name``; ``mechanism``, ``process`` and ``caller``;
@@ -135,15 +134,15 @@ def stack_table(data: Classified, unit: Unit | None = None) -> pd.DataFrame:
 
     Args:
         data: from `open_recordings`.
-        unit: the unit of the values; by default the first that was measured.
+        measure: the mode or the unit; by default the first that was measured.
 
     Raises:
-        UsageError: nothing was measured in that unit.
+        UsageError: nothing was measured in that mode or unit.
     """
     from pvprof.render.data.frames import frame_of  # noqa: PLC0415
     from pvprof.render.data.stacks import recorded_table  # noqa: PLC0415
 
-    return frame_of(recorded_table(data.measurement(unit)))
+    return frame_of(recorded_table(data.measurement(measure)))
 
 
 def wait_table(data: Classified) -> pd.DataFrame:
@@ -162,37 +161,37 @@ def wait_table(data: Classified) -> pd.DataFrame:
     return waits_frame(build(data, StackOptions()))
 
 
-def folded_stacks(data: Classified, unit: Unit | None = None) -> dict[str, int]:
+def folded_stacks(data: Classified, measure: str | None = None) -> dict[str, int]:
     """Map each folded stack that the filters keep to its value.
 
     Args:
         data: from `open_recordings`.
-        unit: the unit of the values; by default the first that was measured.
+        measure: the mode or the unit; by default the first that was measured.
 
     Raises:
-        UsageError: nothing was measured in that unit.
+        UsageError: nothing was measured in that mode or unit.
     """
     from pvprof.views.folded import StackOptions, build  # noqa: PLC0415
 
-    return dict(build(data, StackOptions(unit=unit)).rows)
+    return dict(build(data, StackOptions(measure=measure)).rows)
 
 
-def flame_graph(data: Classified, *, title: str = "", unit: Unit | None = None) -> str:
+def flame_graph(data: Classified, *, title: str = "", measure: str | None = None) -> str:
     """Return the flame graph of what the filters keep, as the text of an SVG file.
 
     Args:
         data: from `open_recordings`.
         title: the heading; by default what was measured, and where.
-        unit: the unit of the values; by default the first that was measured.
+        measure: the mode or the unit; by default the first that was measured.
 
     Raises:
-        UsageError: nothing was measured in that unit.
+        UsageError: nothing was measured in that mode or unit.
     """
     from pvprof.render.registry import Subject  # noqa: PLC0415
     from pvprof.views.flamegraph import FlamegraphOptions, PictureOptions  # noqa: PLC0415
     from pvprof.views.folded import StackOptions  # noqa: PLC0415
 
-    options = PictureOptions(StackOptions(unit=unit), FlamegraphOptions(title=title))
+    options = PictureOptions(StackOptions(measure=measure), FlamegraphOptions(title=title))
     return _rendered("svg", Subject.PICTURE, data, options)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pvprof.analysis.lock_table import Row, row_name
@@ -23,7 +23,8 @@ class HoldRow:
         acquisitions: how often it was acquired.
         max_hold_ns: the longest time; None if that was not recorded.
         caller: the code that held it longest, all together.
-        wait_ns, waits: its row of the lock table; 0 if no one waited for it.
+        wait_ns, waits: its row of the lock table of its mode; 0 if no one waited for it.
+        mode: in which it was recorded; empty if unknown.
     """
 
     lock_class: str
@@ -34,6 +35,7 @@ class HoldRow:
     caller: Frame
     wait_ns: int
     waits: int
+    mode: str = ""
 
     @property
     def mean_hold_ns(self) -> int:
@@ -46,6 +48,10 @@ class HoldRow:
         return 0 < self.acquisitions >= self.waits
 
 
+_Lock = tuple[str, str, str]
+"""Mode, lock class and name."""
+
+
 @dataclass(slots=True)
 class _Sums:
     hold_ns: int = 0
@@ -55,41 +61,47 @@ class _Sums:
 
 
 def hold_rows(
-    holds: Iterable[LockHold], waits: Sequence[Row], rules: Matcher, filters: Filters
+    holds: Iterable[LockHold],
+    waits: Mapping[str, Sequence[Row]],
+    rules: Matcher,
+    filters: Filters,
 ) -> tuple[HoldRow, ...]:
-    """Return one row for each lock class and name that the filters keep, longest held first.
+    """Return one row for each mode, lock class and name that the filters keep, longest held first.
 
     Args:
         holds: what was recorded.
-        waits: the lock table of the same recordings.
+        waits: by mode, the lock table of its recordings.
         rules: give the lock classes.
         filters: those on names and classes count; a hold has no kind of wait.
     """
-    sums: dict[tuple[str, str], _Sums] = {}
+    sums: dict[_Lock, _Sums] = {}
     for hold in holds:
         verdict = rules.classify(hold.key, NO_STACK)
         if rejected_by(verdict, hold.key, filters):
             continue
-        total = sums.setdefault((verdict.lock_class, row_name(hold.key)), _Sums())
+        lock = hold.mode, verdict.lock_class, row_name(hold.key)
+        total = sums.setdefault(lock, _Sums())
         total.hold_ns += hold.hold_ns
         total.acquisitions += hold.acquisitions
         total.callers[hold.caller] += hold.hold_ns
         if hold.max_hold_ns is not None:
             total.longest.append(hold.max_hold_ns)
-    waited: Counter[tuple[str, str]] = Counter()
-    counted: Counter[tuple[str, str]] = Counter()
-    for row in waits:
-        waited[row.lock_class, row.name] += row.value
-        counted[row.lock_class, row.name] += row.count or 0
+    waited: Counter[_Lock] = Counter()
+    counted: Counter[_Lock] = Counter()
+    for mode, rows_of_mode in waits.items():
+        for row in rows_of_mode:
+            waited[mode, row.lock_class, row.name] += row.value
+            counted[mode, row.lock_class, row.name] += row.count or 0
     rows = [
         HoldRow(
-            *lock,
+            *lock[1:],
             total.hold_ns,
             total.acquisitions,
             max(total.longest, default=None),
             min(total.callers, key=lambda caller: (-total.callers[caller], caller)),
             waited[lock],
             counted[lock],
+            lock[0],
         )
         for lock, total in sums.items()
     ]

@@ -73,9 +73,11 @@ class SingleWaits:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The tables of one unit.
+    """The tables of one measurement: what was recorded in one mode, in one unit.
 
     Attributes:
+        mode: in which it was recorded; empty if unknown.
+        recordings: how many were added up.
         unit: of every value in it.
         has_counts: whether counts mean anything.
         total: of everything in the recording.
@@ -100,11 +102,17 @@ class Section:
     wakers: Wakers | None = None
     aside_wakers: Wakers | None = None
     asleep_rows: tuple[Row, ...] = ()
+    mode: str = ""
+    recordings: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class HistogramRow:
-    """One histogram, with the upper bound of each quantile's bucket; None if that is open."""
+    """One histogram, with the upper bound of each quantile's bucket; None if that is open.
+
+    Attributes:
+        mode: in which it was recorded; empty if unknown.
+    """
 
     kind: str
     lock_class: str
@@ -115,6 +123,7 @@ class HistogramRow:
     p90_below: int | None
     p99_below: int | None
     max_below: int | None
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +150,7 @@ class Report:
         names: of the recordings.
         provenance: facts about the runs, as (label, text).
         kinds: the wait kinds, in order.
-        sections: one for each unit.
+        sections: one for each mode and unit; their waits may be the same ones.
         histograms: largest count first.
         problems: losses first.
         facts: about the runs, as numbers.
@@ -188,7 +197,7 @@ def build_report(classified: Classified, detail: Detail | None = None) -> Report
         problems=merge_problems(dataset.problems),
         holds=hold_rows(
             dataset.holds,
-            [row for section in sections if section.unit == "ns" for row in section.rows],
+            {section.mode: section.rows for section in sections if section.unit == "ns"},
             rules,
             classified.filters,
         ),
@@ -237,6 +246,8 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         wakers=wakers,
         aside_wakers=aside_wakers,
         asleep_rows=_asleep_rows(wakers, rules),
+        mode=measurement.mode,
+        recordings=measurement.recordings,
     )
 
 
@@ -292,12 +303,21 @@ def _asleep_rows(wakers: Wakers | None, rules: Matcher) -> tuple[Row, ...]:
 def _histogram_rows(classified: Classified) -> list[HistogramRow]:
     rows = []
     for histogram, verdict in classified.histograms():
-        below = [_quantile_below(histogram, percent) for percent in (50, 90, 99, 100)]
-        key = histogram.key
-        name = row_name(key)
+        p50, p90, p99, longest = (
+            _quantile_below(histogram, percent) for percent in (50, 90, 99, 100)
+        )
         rows.append(
             HistogramRow(
-                verdict.kind, verdict.lock_class, key.mechanism, name, histogram.count, *below
+                kind=verdict.kind,
+                lock_class=verdict.lock_class,
+                event=histogram.key.mechanism,
+                name=row_name(histogram.key),
+                count=histogram.count,
+                p50_below=p50,
+                p90_below=p90,
+                p99_below=p99,
+                max_below=longest,
+                mode=histogram.mode,
             )
         )
     return rows

@@ -38,7 +38,12 @@ class ClassifiedMeasurement:
     @property
     def unit(self) -> Unit:
         """Return the unit of its values."""
-        return self.measurement.profile.unit
+        return self.measurement.unit
+
+    @property
+    def mode(self) -> str:
+        """Return the mode in which it was recorded."""
+        return self.measurement.mode
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -67,7 +72,7 @@ class Classified:
     Attributes:
         dataset: what was read; its waits have names.
         rules, filters: what it is sorted by.
-        measurements: by unit, in the order of the dataset.
+        measurements: by unit and mode, in the order of the dataset.
     """
 
     dataset: Dataset
@@ -84,14 +89,27 @@ class Classified:
         )
         return cls(named, rules, filters, measurements)
 
-    def measurement(self, unit: Unit | None) -> ClassifiedMeasurement:
-        """Return the measurement of that unit, or the first.
+    def measurement(self, measure: str | None) -> ClassifiedMeasurement:
+        """Return the first measurement of that unit or mode, or the first of all.
 
         Raises:
             InputError: only histograms were measured.
-            UsageError: nothing was measured in that unit.
+            UsageError: nothing was measured in that unit or mode.
         """
-        wanted = self.dataset.measurement(unit)
+        wanted = self.dataset.measurement(measure)
+        return next(one for one in self.measurements if one.measurement is wanted)
+
+    def single_waits(self, measure: str | None = None) -> ClassifiedMeasurement:
+        """Return the measurement that has single waits, or, if none has, the first one of time.
+
+        Args:
+            measure: the mode or the unit that the user asks for.
+
+        Raises:
+            InputError: only histograms were measured.
+            UsageError: no time was measured, or not in that mode.
+        """
+        wanted = self.dataset.single_waits(measure)
         return next(one for one in self.measurements if one.measurement is wanted)
 
     def histograms(self) -> Iterator[tuple[Histogram, Classification]]:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import click
 
 from pvprof.classify.classified import ClassifiedMeasurement
-from pvprof.dataset.dataset import Dataset
+from pvprof.dataset.dataset import Dataset, Measurement, measure_words
 from pvprof.errors import InputError
 from pvprof.model.problems import Problem, merge_problems
-from pvprof.units import Unit, count_stacks, format_value
+from pvprof.units import count_stacks, format_value
 from pvprof.views.tables.problems import problem_line
 from pvprof.views.tables.report import shown_by
 
@@ -22,14 +22,22 @@ def say(problems: Sequence[Problem], is_quiet: bool) -> None:
             click.echo(f"pvprof: {problem_line(problem, place_first=True)}", err=True)
 
 
-def say_others(dataset: Dataset, unit: Unit) -> None:
-    """Report on stderr the measurements in other units than `unit`."""
-    for measurement in dataset.measurements:
-        profile = measurement.profile
-        if profile.unit != unit:
-            amount = f"{profile.total:,} {profile.unit} in {count_stacks(len(profile))}"
-            hint = f"--measure {profile.unit} takes them"
-            click.echo(f"pvprof: note: left out: {amount}; {hint}", err=True)
+def say_others(dataset: Dataset, shown: Measurement, why: str = "") -> None:
+    """Report on stderr the measurements that are not shown: of other modes, or in other units.
+
+    Args:
+        dataset: what was read.
+        shown: the measurement that is shown.
+        why: the reason that the others are not; empty if ``--measure`` shows them.
+    """
+    has_modes = len({one.mode for one in dataset.measurements}) > 1
+    for other in dataset.measurements:
+        if other is not shown:
+            words = measure_words(other, dataset.measurements)
+            what = f"{words}: " if has_modes else ""
+            amount = f"{other.profile.total:,} {other.unit} in {count_stacks(len(other.profile))}"
+            hint = why or f"--measure {words.partition(' ')[0]} takes them"
+            click.echo(f"pvprof: note: left out: {what}{amount}; {hint}", err=True)
 
 
 def say_aside(measured: ClassifiedMeasurement, is_quiet: bool) -> None:

@@ -10,15 +10,21 @@ import click
 from pvprof.analysis.stacks.chains import MAX_DEPTH
 from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.cli.guidance.headings import HelpHeading
+from pvprof.cli.guidance.values import KnownWord
 from pvprof.cli.option_groups import option, option_group
+from pvprof.collect.modes import MODES
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.wall_clock import with_wall_clock
 from pvprof.errors import UsageError
 from pvprof.render.registry import Format, Subject
-from pvprof.units import UNITS, Unit
+from pvprof.units import UNITS
 from pvprof.views.chains import CHAINS
 from pvprof.views.folded import StackOptions
 from pvprof.views.tables.table import TableOptions
+
+
+def _measures() -> list[str]:
+    return list(dict.fromkeys([*MODES, *UNITS]))
 
 
 @option_group
@@ -27,10 +33,12 @@ class StackGroup:
 
     heading: ClassVar[HelpHeading] = HelpHeading.STACKS
 
-    measure: Unit | None = option(
+    measure: str | None = option(
         "--measure",
-        type=click.Choice(UNITS),
-        help="Show this unit, if the recording has several.  [default: the first of these]",
+        metavar="MODE|UNIT",
+        type=KnownWord(_measures),
+        help="Show what was recorded in this mode (offcpu, locks, ...) or this unit"
+        f" ({', '.join(UNITS)}), if there are several.  [default: the first of the report]",
     )
     by: Literal["leaf", "root", "lock", "none"] = option(
         "--by",

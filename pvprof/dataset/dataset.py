@@ -5,8 +5,9 @@ It refuses to read files (``load`` does) and to judge anything (``classify``, ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model.holds import LockHold
@@ -15,7 +16,7 @@ from pvprof.model.profile import Histogram, Profile
 from pvprof.model.runs import RunSpan
 from pvprof.model.wakeup_sums import WakeupSums
 from pvprof.recording.manifest import Manifest
-from pvprof.units import Unit
+from pvprof.units import UNIT_WORDS, UNITS, Unit
 
 if TYPE_CHECKING:
     from pvprof.model.waits import WaitTable, WakeupTable
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Everything measured in one unit, added up over all recordings.
+    """Everything measured in one mode and one unit, added up over the recordings of that mode.
+
+    Several modes measure the same waits in different ways, so their values are never added up.
 
     Attributes:
         profile: the weights.
@@ -31,6 +34,9 @@ class Measurement:
         runs: the recordings of `events`, in their order; empty if they are of one without marks.
         wakeups: the wake-ups that ended the single waits, or None if none were recorded.
         wakeup_sums: sums by waker if single waits are not known (HTML reports), or None.
+        mode: of the recordings: ``offcpu``, ``locks``, ..., or the layout of another tool's output.
+        recordings: how many were added up.
+        durations_ns: of those whose length is known.
     """
 
     profile: Profile
@@ -38,6 +44,14 @@ class Measurement:
     runs: tuple[RunSpan, ...] = ()
     wakeups: WakeupTable | None = None
     wakeup_sums: WakeupSums | None = None
+    mode: str = ""
+    recordings: int = 1
+    durations_ns: tuple[int, ...] = ()
+
+    @property
+    def unit(self) -> Unit:
+        """Return the unit of its values."""
+        return self.profile.unit
 
     @property
     def has_wakers(self) -> bool:
@@ -51,7 +65,7 @@ class Dataset:
 
     Attributes:
         names: the recordings' names.
-        measurements: by unit, in the order of `UNITS`.
+        measurements: by unit, in the order of `UNITS`, then by mode; the first one is the default.
         histograms, problems: of all recordings.
         provenance: facts about the runs, as (label, text).
         manifests: of the recordings, in the order of `names`; empty if unknown.
@@ -70,19 +84,86 @@ class Dataset:
     durations_ns: tuple[int, ...] = ()
     holds: tuple[LockHold, ...] = ()
 
-    def measurement(self, unit: Unit | None) -> Measurement:
-        """Return the measurement of that unit, or the first.
+    def measurement(self, measure: str | None) -> Measurement:
+        """Return the first measurement of that unit or mode, or the first of all.
 
         Raises:
             InputError: only histograms were recorded.
-            UsageError: nothing was measured in that unit.
+            UsageError: nothing was measured in that unit or mode.
         """
         if not self.measurements:
             names = " + ".join(self.names)
             raise InputError(f"{names}: histograms only, no stacks", "see pvprof report")
-        for measurement in self.measurements:
-            if unit in (None, measurement.profile.unit):
-                return measurement
-        units = ", ".join(measurement.profile.unit for measurement in self.measurements)
+        if measure is None:
+            return self.measurements[0]
+        # A mode and a unit may have the same name; the words that notes use come first.
+        meanings = [
+            (measure_words(one, self.measurements), one.mode, one.unit) for one in self.measurements
+        ]
+        for position in range(3):
+            for words, measurement in zip(meanings, self.measurements, strict=True):
+                if words[position] == measure:
+                    return measurement
+        known = ", ".join(measure_words(one, self.measurements) for one in self.measurements)
         names = " + ".join(self.names)
-        raise UsageError(f"{names}: nothing measured in {unit}", f"measured here: {units}")
+        preposition = "in" if measure in UNITS else "by"
+        raise UsageError(
+            f"{names}: nothing measured {preposition} {measure}", f"measured here: {known}"
+        )
+
+    def by_mode(self) -> dict[str, Dataset]:
+        """Map each mode to a dataset of what was recorded in it."""
+        return {
+            mode: replace(
+                self,
+                measurements=tuple(one for one in self.measurements if one.mode == mode),
+                histograms=tuple(one for one in self.histograms if one.mode == mode),
+                holds=tuple(one for one in self.holds if one.mode == mode),
+            )
+            for mode in dict.fromkeys(one.mode for one in self.measurements)
+        }
+
+    def single_waits(self, measure: str | None = None) -> Measurement:
+        """Return the measurement of time that has single waits, or, if none has, the first.
+
+        Args:
+            measure: the mode or the unit that the user asks for.
+
+        Raises:
+            InputError: only histograms were recorded.
+            UsageError: no time was measured, or not in that mode.
+        """
+        if measure not in (None, "ns"):
+            return self.measurement(measure)
+        singly = (one for one in self.measurements if one.events is not None)
+        return next(singly, None) or self.measurement("ns")
+
+
+class ModeAndUnit(Protocol):
+    """What was measured in one mode and one unit."""
+
+    @property
+    def mode(self) -> str:
+        """Return the mode."""
+
+    @property
+    def unit(self) -> Unit:
+        """Return the unit."""
+
+
+def measure_title(one: ModeAndUnit, among: Sequence[ModeAndUnit]) -> str:
+    """Return the title of a measurement, with its mode if several were recorded."""
+    title = UNIT_WORDS[one.unit].measured
+    is_one_mode = len({other.mode for other in among}) == 1
+    return title if is_one_mode or not one.mode else f"{title} ({one.mode})"
+
+
+def measure_words(one: ModeAndUnit, among: Sequence[ModeAndUnit]) -> str:
+    """Return the word by which a measurement is chosen from all that were measured.
+
+    It is the mode if there are several, else the unit; both if a mode has several units.
+    """
+    modes = [other.mode for other in among]
+    if len(set(modes)) == 1 or not one.mode:
+        return one.unit
+    return one.mode if modes.count(one.mode) == 1 else f"{one.mode} in {one.unit}"

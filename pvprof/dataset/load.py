@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
+from pvprof.collect.modes import MODES
 from pvprof.dataset.dataset import Dataset, Measurement
-from pvprof.model.profile import Profile
+from pvprof.model.holds import LockHold
+from pvprof.model.profile import Histogram, Profile
 from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.parse.result import ParseResult
@@ -16,6 +19,9 @@ from pvprof.recording.manifest import Manifest
 from pvprof.recording.open import open_recording
 from pvprof.recording.provenance import duration_words, provenance_rows
 from pvprof.units import UNITS
+
+_Input = tuple[Recording, ParseResult]
+"""An opened recording, and what was read from it, or, of an HTML report, a part of that."""
 
 
 def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
@@ -31,29 +37,61 @@ def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
 def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
     """Return the dataset of recordings that were read.
 
-    Each unit is a measurement of its own: a sum of waits and samples would mean nothing.
+    Each unit is a measurement of its own: a sum of waits and samples would mean nothing. So is each
+    mode: several modes measure the same waits, and a sum would have them once for each mode.
     """
-    total = ParseResult("")
-    for _, parsed in inputs:
-        total.merge(parsed)
+    by_mode: dict[str, list[_Input]] = {}
+    for recording, parsed in inputs:
+        for part in (parsed, *parsed.further):
+            by_mode.setdefault(_mode_of(part), []).append((recording, part))
+    measurements: list[Measurement] = []
+    histograms: list[Histogram] = []
+    holds: list[LockHold] = []
+    for mode in sorted(by_mode, key=_mode_order):
+        measurements += _measurements(mode, by_mode[mode])
+        parts = [part for _, part in by_mode[mode]]
+        histograms += [replace(one, mode=mode) for part in parts for one in part.histograms]
+        holds += [replace(one, mode=mode) for part in parts for one in part.holds]
     recordings = list(chain.from_iterable(_recordings(*pair) for pair in inputs))
-    runs = tuple(
-        _run(recording, parsed) for recording, parsed in inputs if parsed.events is not None
-    )
-    measurements = tuple(_measurements(total, runs))
     return Dataset(
         names=tuple(name for name, _ in recordings),
-        measurements=measurements,
-        histograms=tuple(total.histograms),
-        holds=tuple(total.holds),
-        problems=tuple(total.problems),
+        measurements=tuple(sorted(measurements, key=lambda one: UNITS.index(one.unit))),
+        histograms=tuple(histograms),
+        holds=tuple(holds),
+        problems=tuple(problem for _, parsed in inputs for problem in parsed.problems),
         provenance=_provenance(recordings, [parsed for _, parsed in inputs]),
         manifests=tuple(manifest for _, manifest in recordings),
-        records=total.records,
-        durations_ns=tuple(
-            parsed.duration_ns for _, parsed in inputs if parsed.duration_ns is not None
-        ),
+        records=sum(parsed.records for _, parsed in inputs),
+        durations_ns=_durations(inputs),
     )
+
+
+def _mode_of(parsed: ParseResult) -> str:
+    """Return the mode of a result; for a D program of the user's, the mode that measures the same.
+
+    If nothing tells, the layout stands for it.
+    """
+    if parsed.mode:
+        return parsed.mode
+    used = {key.mechanism for profile in parsed.profiles.values() for key in profile.groups}
+    used |= {histogram.key.mechanism for histogram in parsed.histograms}
+    same = [
+        mode.name
+        for mode in MODES.values()
+        if mode.is_event_log == (parsed.events is not None)
+        and any(used and used <= set(program.mechanisms) for program in mode.programs)
+    ]
+    return same[0] if same else parsed.layout
+
+
+def _mode_order(mode: str) -> tuple[int, str]:
+    """Return the sort key of a mode: as in the table of modes, then other tools by name."""
+    return (list(MODES).index(mode) if mode in MODES else len(MODES), mode)
+
+
+def _durations(inputs: Sequence[_Input]) -> tuple[int, ...]:
+    """Return the lengths of the recordings whose length is known, ns."""
+    return tuple(parsed.duration_ns for _, parsed in inputs if parsed.duration_ns is not None)
 
 
 def _recordings(recording: Recording, parsed: ParseResult) -> Sequence[tuple[str, Manifest]]:
@@ -71,8 +109,12 @@ def _run(recording: Recording, parsed: ParseResult) -> RunSpan:
     return RunSpan(count, begin, end, origin, recording.name, recording.path)
 
 
-def _measurements(parsed: ParseResult, runs: tuple[RunSpan, ...]) -> Iterable[Measurement]:
-    """Yield one measurement for each unit; single waits belong to the one in ns."""
+def _measurements(mode: str, inputs: Sequence[_Input]) -> Iterable[Measurement]:
+    """Yield one measurement for each unit of a mode; single waits belong to the one in ns."""
+    parsed = ParseResult()
+    for _, part in inputs:
+        parsed.merge(part)
+    runs = tuple(_run(*pair) for pair in inputs if pair[1].events is not None)
     for unit in UNITS:
         profiles = [profile for (kind, _), profile in parsed.profiles.items() if kind == unit]
         events = parsed.events if unit == "ns" else None
@@ -91,6 +133,9 @@ def _measurements(parsed: ParseResult, runs: tuple[RunSpan, ...]) -> Iterable[Me
             runs=() if events is None else runs,
             wakeups=None if events is None else parsed.wakeups,
             wakeup_sums=parsed.endings if unit == "ns" else None,
+            mode=mode,
+            recordings=sum(part.runs for _, part in inputs),
+            durations_ns=_durations(inputs),
         )
 
 

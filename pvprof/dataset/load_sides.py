@@ -144,8 +144,16 @@ def _side(label: str, recordings: Sequence[Recording], options: ReadOptions) -> 
         runs[digest] = _run(recording, digest, options)
     if not runs:
         raise InputError(f"{label or recordings[0].name}: only warm-ups on this side")
-    measured = tuple(runs.values())
+    measured = tuple(part for run in runs.values() for part in _parts_of(run))
     return Side(_side_name(recordings, measured), measured, tuple(problems))
+
+
+def _parts_of(run: RecordedRun) -> list[RecordedRun]:
+    """Return a run for each mode of an HTML report of several modes; else the run itself."""
+    datasets = run.dataset.by_mode()
+    if len(datasets) < 2:
+        return [run]
+    return [replace(run, dataset=part, page_mode=mode) for mode, part in datasets.items()]
 
 
 def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun:

@@ -27,6 +27,7 @@ class RecordedRun:
         script: the D program, or empty.
         digest: hash of the output; equal for a recording and its copy.
         real_path: the absolute path without symbolic links, or empty (stdin).
+        page_mode: of an HTML report of several modes, the one that this is.
     """
 
     name: str
@@ -37,11 +38,12 @@ class RecordedRun:
     script: str = ""
     digest: str = ""
     real_path: str = ""
+    page_mode: str = ""
 
     @property
     def mode(self) -> str:
         """Return the mode that was recorded, or an empty text if unknown."""
-        return self.manifest.mode
+        return self.manifest.mode or self.page_mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class LockHold:
         hold_ns: how long it was held, all together.
         acquisitions: how often it was acquired.
         max_hold_ns: the longest time; None if that was not recorded.
+        mode: in which it was recorded; empty if unknown.
     """
 
     key: Key
@@ -25,3 +26,4 @@ class LockHold:
     hold_ns: int
     acquisitions: int
     max_hold_ns: int | None = None
+    mode: str = ""

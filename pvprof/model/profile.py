@@ -72,10 +72,12 @@ class Histogram:
     Attributes:
         key: what it was measured for.
         buckets: (lower bound, count) for each printed row, in order; bounds in ns.
+        mode: in which it was recorded; empty if unknown.
     """
 
     key: Key
     buckets: tuple[tuple[int, int], ...]
+    mode: str = ""
 
     @property
     def count(self) -> int:
@@ -138,10 +140,13 @@ class Profile:
 
 
 def merge_histograms(histograms: Sequence[Histogram]) -> list[Histogram]:
-    """Return one histogram for each key, the counts of equal buckets added up."""
-    merged: dict[Key, dict[int, int]] = {}
+    """Return one histogram for each mode and key, the counts of equal buckets added up."""
+    merged: dict[tuple[str, Key], dict[int, int]] = {}
     for histogram in histograms:
-        buckets = merged.setdefault(histogram.key, {})
+        buckets = merged.setdefault((histogram.mode, histogram.key), {})
         for bound, count in histogram.buckets:
             buckets[bound] = buckets.get(bound, 0) + count
-    return [Histogram(key, tuple(sorted(buckets.items()))) for key, buckets in merged.items()]
+    return [
+        Histogram(key, tuple(sorted(buckets.items())), mode)
+        for (mode, key), buckets in merged.items()
+    ]

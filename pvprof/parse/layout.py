@@ -66,6 +66,7 @@ class Layout:
         signature: tells whether a text has what no other layout can have.
         line: matches the start of a line that only this tool prints.
         shape: tells whether most lines look like this layout's.
+        mode: of all texts in this layout, if a single tool prints them in a single mode; or empty.
         states_units: who states the units, for the message that refuses ``--unit``, e.g.
             "lockstat(1)"; empty if ``--unit`` may be given.
         has_profiles: whether ``--profile`` selects parts of a text.
@@ -83,6 +84,7 @@ class Layout:
     signature: Callable[[Sample], bool] | None = None
     line: re.Pattern[bytes] | None = None
     shape: Callable[[Sample], bool] | None = None
+    mode: str = ""
     states_units: str = ""
     has_profiles: bool = False
     is_complete: Callable[[ParseResult], bool] = _is_never_complete

@@ -51,6 +51,8 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
     mechanism = layout.mechanism_of(recording.script)
     if mechanism:
         _name_mechanism(parsed, mechanism)
+    if recording.manifest.mode not in ("", layout.name):  # an import names the layout
+        parsed.mode = recording.manifest.mode
     messages = layout.read_stderr(recording.stderr.splitlines(), f"{recording.name} (stderr)")
     parsed.problems.extend((*recording.problems, *problems, *messages))
     kernel = options.symbols.tables.get("kernel")
@@ -183,6 +185,7 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
         raise UsageError(f"--unit: {layout.states_units} states the units of its data")
     parsed = layout.read(TextSource(data, name, options))
     parsed.layout = parsed.layout or layout.name
+    parsed.mode = parsed.mode or layout.mode
     if not parsed.records and not layout.is_complete(parsed):
         other = None if chosen else what_else(bytes(data[:SAMPLE_BYTES]))
         if other is not None:

@@ -29,6 +29,10 @@ class ParseResult:
 
     Attributes:
         layout: the name of its layout; empty while it is being read.
+        mode: what it measures and how, in one word: the mode in its manifest or header, else the
+            one that its layout has; empty if nothing says.
+        runs: the number of recordings that it is of; only an HTML report may be of several.
+        further: the results in further modes, for an HTML report of several modes.
         profiles: one for each unit and whether counts were given.
         events: the single waits, if the recording has any.
         wakeups: which wake-ups ended them, if that was recorded.
@@ -50,6 +54,9 @@ class ParseResult:
     """
 
     layout: str = ""
+    mode: str = ""
+    runs: int = 1
+    further: list[ParseResult] = field(default_factory=list)
     profiles: dict[tuple[Unit, bool], Profile] = field(default_factory=dict)
     events: WaitTable | None = None
     wakeups: WakeupTable | None = None

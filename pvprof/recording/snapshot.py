@@ -6,21 +6,24 @@ refuses to know the page around it: ``render.html`` writes it, ``parse.files`` f
 
 ::
 
-    {"schema": 1,
+    {"schema": 2,
      "recordings": [{"name": ..., "manifest": {...}}],
      "records": 2659,
-     "profiles": [{"unit": "ns", "has_counts": true, "groups": [
-         {"key": [mechanism, name, execname, sleeper, lock class],
-          "stacks": [...], "values": [...], "counts": [...], "records": [...]}]}],
-     "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
-                 "rows": [[key, stack, execname, waker's stack, blocked, runnable, count], ...]},
-     "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
-     "holds": [[[lock's key], caller, hold_ns, acquisitions, max_hold_ns or -1], ...],
+     "modes": [{
+         "mode": "offcpu", "recordings": 1,
+         "profiles": [{"unit": "ns", "has_counts": true, "groups": [
+             {"key": [mechanism, name, execname, sleeper, lock class],
+              "stacks": [...], "values": [...], "counts": [...], "records": [...]}]}],
+         "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
+                     "rows": [[key, stack, execname, waker's stack,
+                               blocked, runnable, count], ...]},
+         "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
+         "holds": [[[lock's key], caller, hold_ns, acquisitions, max_hold_ns or -1], ...]}],
      "problems": [[kind, text, file, line, count, severity], ...]}
 
 ``holds`` exists if hold times were recorded, ``endings`` if wakers were. The first four numbers of
 a row of ``endings`` are indices into the lists before; ``blocked`` and ``runnable`` are in ns.
-Schema history: 1, the first.
+Schema history: 1, the first, had all modes added up, in the document itself; 2 has them apart.
 """
 
 from __future__ import annotations
@@ -43,10 +46,31 @@ from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums,
 from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
 
-SCHEMA = 1
+SCHEMA = 2
 _LINE_LENGTH = 160
 _MAX_BITS = 200
 """The longest number. A longer one was never measured, and takes long to print."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModeData:
+    """All that was recorded in one mode, except for single waits.
+
+    Attributes:
+        mode: its name; empty if unknown.
+        recordings: how many were added up.
+        profiles: at most one for each unit.
+        histograms: of waits.
+        endings: sums by waker; None if wakers were not recorded.
+        holds: how long locks were held.
+    """
+
+    mode: str
+    recordings: int
+    profiles: tuple[Profile, ...]
+    histograms: tuple[Histogram, ...] = ()
+    endings: WakeupSums | None = None
+    holds: tuple[LockHold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +80,14 @@ class Snapshot:
     Attributes:
         recordings: (name, manifest) of each; the manifest is false if there was none.
         records: number of records read.
-        profiles: at most one for each unit.
-        histograms, problems: of all recordings.
-        endings: sums by waker; None if wakers were not recorded.
-        holds: how long locks were held.
+        modes: the data of each mode.
+        problems: of all recordings.
     """
 
     recordings: tuple[tuple[str, Manifest], ...]
     records: int
-    profiles: tuple[Profile, ...]
-    histograms: tuple[Histogram, ...] = ()
+    modes: tuple[ModeData, ...]
     problems: tuple[Problem, ...] = ()
-    endings: WakeupSums | None = None
-    holds: tuple[LockHold, ...] = ()
 
 
 def encode(snapshot: Snapshot) -> str:
@@ -79,23 +98,9 @@ def encode(snapshot: Snapshot) -> str:
             {"name": name, "manifest": dict(manifest.raw)} for name, manifest in snapshot.recordings
         ],
         "records": snapshot.records,
-        "profiles": [_profile_as_json(profile) for profile in snapshot.profiles],
-        "histograms": [
-            {"key": histogram.key, "buckets": histogram.buckets}
-            for histogram in snapshot.histograms
-        ],
+        "modes": [_mode_as_json(data) for data in snapshot.modes],
         "problems": [astuple(problem) for problem in snapshot.problems],
     }
-    if snapshot.holds:
-        document["holds"] = [
-            (
-                *(hold.key, hold.caller, hold.hold_ns, hold.acquisitions),
-                -1 if hold.max_hold_ns is None else hold.max_hold_ns,
-            )
-            for hold in snapshot.holds
-        ]
-    if snapshot.endings is not None:
-        document["endings"] = _endings_as_json(snapshot.endings)
     text = json.dumps(document, separators=(",", ":"))
     packed = base64.b64encode(gzip.compress(text.encode("ascii"), 6, mtime=0)).decode("ascii")
     return (
@@ -104,6 +109,28 @@ def encode(snapshot: Snapshot) -> str:
         )
         + "\n"
     )
+
+
+def _mode_as_json(data: ModeData) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "mode": data.mode,
+        "recordings": data.recordings,
+        "profiles": [_profile_as_json(profile) for profile in data.profiles],
+        "histograms": [
+            {"key": histogram.key, "buckets": histogram.buckets} for histogram in data.histograms
+        ],
+    }
+    if data.holds:
+        document["holds"] = [
+            (
+                *(hold.key, hold.caller, hold.hold_ns, hold.acquisitions),
+                -1 if hold.max_hold_ns is None else hold.max_hold_ns,
+            )
+            for hold in data.holds
+        ]
+    if data.endings is not None:
+        document["endings"] = _endings_as_json(data.endings)
+    return document
 
 
 def _endings_as_json(endings: WakeupSums) -> dict[str, Any]:
@@ -157,32 +184,55 @@ def decode(text: bytes) -> Snapshot:
         raise InputError(f"its data are damaged or cut off: {first_line(error)}") from error
     root = _Reader(document, "")
     schema = root.field("schema").value
-    if schema != SCHEMA:
+    if schema not in (1, SCHEMA) or isinstance(schema, bool):
         raise InputError(
             f"schema {quote(str(schema))} of its data is not known; {SCHEMA} is", "update pvprof"
         )
+    recordings = tuple(
+        (item.field("name").text(), Manifest.from_json(item.field("manifest").mapping()))
+        for item in root.field("recordings").items()
+    )
+    if schema == 1:
+        names = {manifest.mode for _, manifest in recordings}
+        modes = [_read_mode(root, names.pop() if len(names) == 1 else "", len(recordings))]
+    else:
+        modes = _read_modes(root.field("modes"))
+    return Snapshot(
+        recordings=recordings,
+        records=root.field("records").number(),
+        modes=tuple(modes),
+        problems=tuple(_read_problem(item) for item in root.field("problems").items()),
+    )
+
+
+def _read_modes(items: _Reader) -> list[ModeData]:
+    modes: dict[str, ModeData] = {}
+    for item in items.items():
+        mode = item.field("mode").text()
+        if mode in modes:
+            item.fail("a mode comes twice")
+        modes[mode] = _read_mode(item, mode, item.field("recordings").number())
+    return list(modes.values())
+
+
+def _read_mode(item: _Reader, mode: str, recordings: int) -> ModeData:
     units: set[Unit] = set()
     profiles = []
-    for item in root.field("profiles").items():
-        profile = _read_profile(item)
+    for one in item.field("profiles").items():
+        profile = _read_profile(one)
         if profile.unit in units:
-            item.fail("a unit comes twice")
+            one.fail("a unit comes twice")
         units.add(profile.unit)
         profiles.append(profile)
-    has_endings = "endings" in root.mapping()
-    endings = _read_endings(root.field("endings"), profiles) if has_endings else None
-    return Snapshot(
-        recordings=tuple(
-            (item.field("name").text(), Manifest.from_json(item.field("manifest").mapping()))
-            for item in root.field("recordings").items()
-        ),
-        records=root.field("records").number(),
+    has_endings = "endings" in item.mapping()
+    return ModeData(
+        mode=mode,
+        recordings=recordings,
         profiles=tuple(profiles),
-        histograms=tuple(_read_histogram(item) for item in root.field("histograms").items()),
-        problems=tuple(_read_problem(item) for item in root.field("problems").items()),
-        endings=endings,
-        holds=tuple(map(_read_hold, root.field("holds").items()))
-        if "holds" in root.mapping()
+        histograms=tuple(_read_histogram(one) for one in item.field("histograms").items()),
+        endings=_read_endings(item.field("endings"), profiles) if has_endings else None,
+        holds=tuple(map(_read_hold, item.field("holds").items()))
+        if "holds" in item.mapping()
         else (),
     )
 
@@ -290,7 +340,7 @@ def _check_ended_waits(item: _Reader, sums: WakeupSums, waits: Profile) -> None:
         splits[wakeup.key, wakeup.stack] = known.plus(split)
     for (key, stack), split in splits.items():
         weight = waits.groups.get(key, {}).get(stack, Weight(0, 0, 0))
-        if split.wait_ns > weight.value or split.count > min(weight.count, weight.records):
+        if split.wait_ns > weight.value or split.count > weight.count:
             item.fail("more waits ended than there were")
 
 

@@ -127,23 +127,24 @@ def build(classified: Classified, options: StackOptions) -> ChromeTraceView:
         UsageError: there are no single waits, those of several recordings, or the options ask for
             something else.
     """
-    if options.fold.counts or not options.timeline or options.unit not in (None, "ns"):
+    if options.fold.counts or not options.timeline or options.measure == "samples":
         raise UsageError(
             "a Chrome trace has single waits in time: not --counts, --no-timeline or --measure"
         )
     dataset, rules = classified.dataset, classified.rules
-    measurement = dataset.measurement("ns")
+    measured = classified.single_waits(options.measure)
+    measurement = measured.measurement
     events = measurement.events
     if events is None:
         raise UsageError(
             "a Chrome trace is made of single waits, and none were recorded",
             "pvprof record events records them; -o X.speedscope.json takes sums",
         )
-    if len(dataset.names) > 1:
+    if len(measurement.runs) > 1:
         raise UsageError(
             "a Chrome trace of several recordings: they have no common clock", "one file for each"
         )
-    parts = classified.measurement("ns").kept
+    parts = measured.kept
     reasons, reason_of = describe_waits(
         events, parts, lambda part, stack: _reason(part, stack, rules)
     )

@@ -125,7 +125,7 @@ def _fold_both(sides: tuple[Classified, Classified], options: StackOptions) -> t
     """
     if options.fold.chain:
         return tuple(fold_with_causes(side, options) for side in sides)
-    measured = [side.measurement(options.unit) for side in sides]
+    measured = [side.measurement(options.measure) for side in sides]
     for one in measured:
         check_counts(one.measurement, options.fold)
     paired = pair([measured[0].kept], [measured[1].kept], sides[0].rules)

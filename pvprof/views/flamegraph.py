@@ -8,7 +8,7 @@ aside, what is missing, and where it comes from. It refuses to draw (``render.sv
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -16,14 +16,15 @@ from pvprof import __version__
 from pvprof.analysis.losses import losses_of
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Order
-from pvprof.classify.classified import Classified
+from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import Selection
 from pvprof.classify.rules import UNCLASSIFIED
+from pvprof.dataset.dataset import measure_title, measure_words
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Weight
-from pvprof.units import UNIT_WORDS, count_stacks, format_exact, format_share, format_value
-from pvprof.views.folded import StackOptions, fold_with_causes
+from pvprof.units import count_stacks, format_exact, format_share, format_value
+from pvprof.views.folded import StackOptions, fold_with_causes, shown_measurement
 from pvprof.views.tables.problems import problem_lines
 
 MIN_WIDTH = 400
@@ -147,11 +148,11 @@ class Account:
 
 
 def build(classified: Classified, options: PictureOptions) -> FlameGraphView:
-    """Return the flame graph of what the filters keep of one unit.
+    """Return the flame graph of what the filters keep of one measurement.
 
     Raises:
-        UsageError: nothing was measured in that unit, or the recording lacks the counts or the
-            chain that the options ask for.
+        UsageError: nothing was measured in that unit or mode, or the recording lacks the counts or
+            the chain that the options ask for.
     """
     folded = fold_with_causes(classified, options.stacks)
     account = account_of(classified, folded, options.stacks)
@@ -175,14 +176,17 @@ def build_empty(reason: str, look: FlamegraphOptions) -> FlameGraphView:
 
 def account_of(classified: Classified, folded: Folded, options: StackOptions) -> Account:
     """Return the account of `folded`, which was built with the same options."""
-    selection = classified.measurement(options.unit).selection
+    measured = shown_measurement(classified, options)
+    selection = measured.selection
     return Account(
         name=" + ".join(classified.dataset.names),
-        measured="Waits" if options.fold.counts else UNIT_WORDS[folded.unit].measured,
+        measured="Waits"
+        if options.fold.counts
+        else measure_title(measured, classified.measurements),
         kind_titles=_kind_titles(selection, classified),
         share=_share(selection, folded, options),
         has_loss=losses_of(classified.dataset.problems, classified.dataset.records).is_large,
-        notes=_notes(classified, selection, folded, options),
+        notes=_notes(classified, measured, folded, options),
     )
 
 
@@ -219,8 +223,9 @@ def _share(selection: Selection, folded: Folded, options: StackOptions) -> str:
 
 
 def _notes(
-    classified: Classified, selection: Selection, folded: Folded, options: StackOptions
+    classified: Classified, measured: ClassifiedMeasurement, folded: Folded, options: StackOptions
 ) -> Notes:
+    selection = measured.selection
     notes = _provenance_notes(classified)
     total = format_exact(folded.total, folded.unit)
     notes.append(("Shown", f"{total} in {count_stacks(len(folded.rows))}"))
@@ -235,11 +240,26 @@ def _notes(
         notes.append(("Set aside", "\n".join(lines)))
         if not folded.rows:
             notes.append(("To see it", "--kind all keeps every kind"))
+    others = _other_modes(measured, classified.measurements)
+    if others:
+        notes.append(("Not shown", others))
     problems = problem_lines(merge_problems(classified.dataset.problems))
     if problems:
         notes.append(("Problems", "\n".join(problems)))
     notes.append(("Drawn by", f"pvprof {__version__}"))
     return tuple(notes)
+
+
+def _other_modes(
+    measured: ClassifiedMeasurement, measurements: Sequence[ClassifiedMeasurement]
+) -> str:
+    """Return a line for each measurement in another mode than the one that is shown."""
+    return "\n".join(
+        f"{measure_words(one, measurements)}: "
+        f"{format_value(one.measurement.profile.total, one.unit)}"
+        for one in measurements
+        if one.mode != measured.mode
+    )
 
 
 def _provenance_notes(classified: Classified) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, Group, fold
-from pvprof.classify.classified import Classified
+from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import KERNEL, OTHER, UNCLASSIFIED
@@ -30,13 +30,14 @@ class StackOptions:
 
     Attributes:
         fold: how stacks are built; with `counts`, values are counts, never times.
-        unit: the unit to show; None for the first (files for viewers: for every unit).
+        measure: the unit or the mode to show; None for the first measurement (files for viewers:
+            for every one).
         timeline: files for viewers: draw single waits in time, thread by thread, if they were
             recorded and come from one recording; else add them up.
     """
 
     fold: FoldOptions = field(default_factory=FoldOptions)
-    unit: Unit | None = None
+    measure: str | None = None
     timeline: bool = True
 
 
@@ -75,7 +76,7 @@ class TreeView:
 
 
 def build_tree(classified: Classified, options: TreeOptions) -> TreeView:
-    """Return the stacks of one unit that the filters keep, to be printed as a tree.
+    """Return the stacks of one measurement that the filters keep, to be printed as a tree.
 
     Raises:
         UsageError: as `build`.
@@ -84,28 +85,49 @@ def build_tree(classified: Classified, options: TreeOptions) -> TreeView:
 
 
 def build(classified: Classified, options: StackOptions) -> Folded:
-    """Return the folded stacks of one unit that the filters keep.
+    """Return the folded stacks of one measurement that the filters keep.
 
     Raises:
-        UsageError: nothing was measured in that unit, or the recording lacks the counts or the
-            chain that the options ask for.
+        UsageError: nothing was measured in that unit or mode, or the recording lacks the counts or
+            the chain that the options ask for.
     """
     if options.fold.chain or not classified.filters.keep_all:
         return fold_with_causes(classified, options)
     # All stacks are kept: they need no classification.
-    measurement = classified.dataset.measurement(options.unit)
+    measurement = classified.dataset.measurement(options.measure)
     check_counts(measurement, options.fold)
     profile = measurement.profile
     return fold(profile.groups.items(), profile.unit, options.fold)
 
 
+def shown_measurement(classified: Classified, options: StackOptions) -> ClassifiedMeasurement:
+    """Return the measurement that the options choose; for joined stacks one that can be joined.
+
+    Raises:
+        InputError: only histograms were measured.
+        UsageError: nothing was measured in that unit or mode.
+    """
+    if not options.fold.chain or options.measure:
+        return classified.measurement(options.measure)
+    can_join = (
+        one
+        for one in classified.measurements
+        if (
+            one.measurement.has_wakers
+            if options.fold.chain == "wakers"
+            else one.measurement.events is not None
+        )
+    )
+    return next(can_join, None) or classified.measurement(None)
+
+
 def fold_with_causes(classified: Classified, options: StackOptions) -> Folded:
-    """Return the folded stacks of one unit that the filters keep, each with its cause.
+    """Return the folded stacks of one measurement that the filters keep, each with its cause.
 
     Raises:
         UsageError: as `build`.
     """
-    measured = classified.measurement(options.unit)
+    measured = shown_measurement(classified, options)
     kept = measured.kept
     check_counts(measured.measurement, options.fold)
     stacks, fold_options = [part.stacks for part in kept], options.fold

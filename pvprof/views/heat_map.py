@@ -97,7 +97,8 @@ def build(classified: Classified, options: HeatMapOptions) -> HeatMapView:
         UsageError: no single waits were recorded, or the options make no grid.
     """
     maps = maps_of(classified, options.grid, options.form)
-    stacks = StackOptions(unit="ns")
+    mode = classified.single_waits().mode
+    stacks = StackOptions(measure=mode or "ns")
     account = account_of(classified, fold_with_causes(classified, stacks), stacks)
     look = replace(
         options.look,
@@ -120,7 +121,7 @@ def maps_of(classified: Classified, options: GridOptions, form: Form) -> Maps:
         latency_maps,
     )
 
-    measured = classified.measurement("ns")
+    measured = classified.single_waits()
     waits, runs = measured.measurement.events, measured.measurement.runs
     if waits is None:
         raise UsageError(
@@ -134,7 +135,7 @@ def maps_of(classified: Classified, options: GridOptions, form: Form) -> Maps:
 
 def _left_out(classified: Classified, maps: Maps) -> tuple[Problem, ...]:
     """Return the problem that sums, recorded beside the single waits, have no times."""
-    kept = classified.measurement("ns").selection.weight.value
+    kept = classified.single_waits().selection.weight.value
     rest = kept - sum(heat_map.total_ns for heat_map in maps)
     if not rest:
         return ()

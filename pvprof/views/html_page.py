@@ -18,10 +18,10 @@ from pvprof.analysis.wakers import wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import ALL_KINDS, Part, Selection, select
 from pvprof.classify.rules import UNCLASSIFIED
-from pvprof.dataset.dataset import Measurement
+from pvprof.dataset.dataset import Dataset, Measurement, measure_words
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.recording.manifest import Manifest
-from pvprof.recording.snapshot import Snapshot, encode
+from pvprof.recording.snapshot import ModeData, Snapshot, encode
 from pvprof.units import UNIT_WORDS, count_waits, format_share, format_value
 from pvprof.views.chains import chained
 from pvprof.views.folded import fold_parts
@@ -40,6 +40,7 @@ class Graph:
         id: unique in the page: letters, digits, ``-`` and ``_``, a letter first.
         title: what is drawn.
         about: a sentence with the total.
+        measure: the id of the measurement that it is of.
         kinds: the wait kinds of which it has all the waits that the tables have; empty for every
             kind.
         folded: what is drawn; not empty.
@@ -48,6 +49,7 @@ class Graph:
     id: str
     title: str
     about: str
+    measure: str
     kinds: tuple[str, ...]
     folded: Folded
 
@@ -83,22 +85,13 @@ def build(subject: PageSubject, options: TableOptions) -> HtmlPageView:
     dataset = classified.dataset
     manifests = dataset.manifests or (Manifest(),) * len(dataset.names)
     recordings = tuple(zip(dataset.names, manifests, strict=True))
-    snapshot = Snapshot(
-        recordings=recordings,
-        records=dataset.records,
-        profiles=tuple(measurement.profile for measurement in dataset.measurements),
-        histograms=dataset.histograms,
-        holds=dataset.holds,
-        problems=dataset.problems,
-        endings=next(
-            (wakeup_sums_of(part) for part in dataset.measurements if part.has_wakers), None
-        ),
-    )
+    snapshot = Snapshot(recordings, dataset.records, _modes(dataset), dataset.problems)
     has_several = len(dataset.measurements) > 1
     graphs = [
-        replace(graph, title=f"{graph.title} ({measured.unit})") if has_several else graph
+        replace(graph, title=f"{graph.title} ({measure})") if has_several else graph
         for measured in classified.measurements
-        for graph in _graphs(measured, classified)
+        for measure in [measure_words(measured, classified.measurements)]
+        for graph in _graphs(measured, classified, id_of(measure))
     ]
     return HtmlPageView(
         report=subject.report,
@@ -112,6 +105,25 @@ def build(subject: PageSubject, options: TableOptions) -> HtmlPageView:
     )
 
 
+def _modes(dataset: Dataset) -> tuple[ModeData, ...]:
+    """Return all that was read of each mode, but for single waits."""
+    modes = [one.mode for one in dataset.measurements]
+    modes += [one.mode for one in dataset.histograms] + [one.mode for one in dataset.holds]
+    return tuple(_mode(dataset, mode) for mode in dict.fromkeys(modes))
+
+
+def _mode(dataset: Dataset, mode: str) -> ModeData:
+    measurements = [one for one in dataset.measurements if one.mode == mode]
+    return ModeData(
+        mode,
+        max((one.recordings for one in measurements), default=0),
+        tuple(one.profile for one in measurements),
+        tuple(replace(one, mode="") for one in dataset.histograms if one.mode == mode),
+        next((wakeup_sums_of(one) for one in measurements if one.has_wakers), None),
+        tuple(replace(one, mode="") for one in dataset.holds if one.mode == mode),
+    )
+
+
 def _maps(classified: Classified) -> tuple[tuple[Form, Maps], ...]:
     """Return the heat maps of the waits that were kept; none if no single waits were recorded."""
     tables = [measurement.events for measurement in classified.dataset.measurements]
@@ -120,7 +132,9 @@ def _maps(classified: Classified) -> tuple[tuple[Form, Maps], ...]:
     return tuple((form, maps_of(classified, GridOptions(), form)) for form in FORMS)
 
 
-def _graphs(measured: ClassifiedMeasurement, classified: Classified) -> Iterator[Graph]:
+def _graphs(
+    measured: ClassifiedMeasurement, classified: Classified, measure: str
+) -> Iterator[Graph]:
     """Yield a graph for each kind that was kept, spinning and blocking apart, then everything."""
     rules, filters = classified.rules, classified.filters
     measurement, parts, kept = measured.measurement, measured.parts, measured.kept
@@ -135,7 +149,7 @@ def _graphs(measured: ClassifiedMeasurement, classified: Classified) -> Iterator
         folded = fold_parts(groups, unit, FoldOptions(), shown, rules)
         if folded.rows:
             about = _about(measurement, shown, total)
-            yield Graph(_id(unit, name), title, about, tuple(kinds), folded)
+            yield Graph(f"{measure}-{id_of(name)}", title, about, measure, tuple(kinds), folded)
 
     is_unclassified = {part.verdict.kind for part in everything} == {UNCLASSIFIED}
     drawn = 0
@@ -154,14 +168,16 @@ def _graphs(measured: ClassifiedMeasurement, classified: Classified) -> Iterator
         title = UNIT_WORDS[unit].measured if is_unclassified else UNIT_WORDS[unit].everything
         yield from graph("all", title, [], everything)
     if kept and measurement.has_wakers:
-        yield _waker_graph(measured, classified, total)
+        yield _waker_graph(measured, classified, measure, total)
 
 
 def _is_spinning(part: Part) -> bool:
     return mechanism_of(part.key.mechanism).state == "spinning"
 
 
-def _waker_graph(measured: ClassifiedMeasurement, classified: Classified, total: int) -> Graph:
+def _waker_graph(
+    measured: ClassifiedMeasurement, classified: Classified, measure: str, total: int
+) -> Graph:
     """Return the graph of what was kept, each wait joined with its waker."""
     unit, kept = measured.unit, measured.kept
     stacks, options = chained(measured.measurement, kept, FoldOptions(chain="wakers"))
@@ -169,12 +185,12 @@ def _waker_graph(measured: ClassifiedMeasurement, classified: Classified, total:
     folded = fold_parts(groups, unit, options, kept, classified.rules)
     kinds = tuple(dict.fromkeys(part.verdict.kind for part in kept))
     about = _about(measured.measurement, kept, total)
-    return Graph(_id(unit, "wakers"), "With their wakers", about, kinds, folded)
+    return Graph(f"{measure}-wakers", "With their wakers", about, measure, kinds, folded)
 
 
-def _id(unit: str, name: str) -> str:
+def id_of(name: str) -> str:
     """Return a name that is allowed in an id and in the address of a page."""
-    return f"{unit}-{_UNSAFE_IN_ID.sub('-', name)}"
+    return _UNSAFE_IN_ID.sub("-", name)
 
 
 def _about(measurement: Measurement, shown: Iterable[Part], total: int) -> str:

@@ -82,17 +82,18 @@ def build(classified: Classified, options: StackOptions) -> SingleWaitsView:
     Raises:
         UsageError: no single waits were recorded, or the options ask for something else.
     """
-    if options.fold.counts or not options.timeline or options.unit not in (None, "ns"):
+    if options.fold.counts or not options.timeline or options.measure == "samples":
         raise UsageError(
             "a table of single waits has each of them: not --counts, --no-timeline or --measure"
         )
-    measurement = classified.dataset.measurement("ns")
+    measured = classified.single_waits(options.measure)
+    measurement = measured.measurement
     if measurement.events is None:
         raise UsageError(
             "no single waits were recorded",
             "pvprof record events records them; -o X.parquet takes sums",
         )
-    events, parts = measurement.events, classified.measurement("ns").kept
+    events, parts = measurement.events, measured.kept
     caller_of = classified.rules.caller_of
 
     def describe(part: Part, stack: Stack) -> tuple[str, ...]:

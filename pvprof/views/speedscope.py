@@ -2,10 +2,11 @@
 
 Owns which profiles the file has and what they are called; ``render.viewers.speedscope`` writes it.
 
-The first profile of a unit is everything that was kept, as sampled stacks. Profiles of the same
-waits, sorted in another way, follow: one for each wait kind, lock class and mechanism
-(``turnstile``, ``rw-spin``, ...), if there are several, and, last, for single waits one evented
-profile for each of the `MAX_TIMELINES` threads that waited longest, all on one time axis.
+The first profile of a unit, and of a mode if there are several, is everything that was kept, as
+sampled stacks. Profiles of the same waits, sorted in another way, follow: one for each wait kind,
+lock class and mechanism (``turnstile``, ``rw-spin``, ...), if there are several, and, last, for
+single waits one evented profile for each of the `MAX_TIMELINES` threads that waited longest, all on
+one time axis.
 """
 
 from __future__ import annotations
@@ -108,12 +109,17 @@ def build(classified: Classified, options: StackOptions) -> SpeedscopeView:
     profiles: list[SpeedscopeProfile] = []
     timelines: list[SpeedscopeProfile] = []
     problems: list[Problem] = []
+    has_modes = len({measurement.mode for measurement in dataset.measurements}) > 1
     for measurement in _measurements(dataset, options):
-        parts = classified.measurement(measurement.profile.unit).kept
-        if _has_timeline(measurement, dataset, options, problems):
+        parts = next(one.kept for one in classified.measurements if one.measurement is measurement)
+        if _has_timeline(measurement, options, problems):
             assert measurement.events is not None
             timelines += _threads(measurement.events, parts, options.fold, problems)
-        profiles += _sums(parts, measurement.profile.unit, rules, options.fold)
+        mode = measurement.mode if has_modes else ""
+        profiles += [
+            replace(one, name=_with_mode(one.name, mode))
+            for one in _sums(parts, measurement.unit, rules, options.fold)
+        ]
     if not profiles:
         profiles.append(Sampled("Nothing: no stack was kept", "ns", ()))
         text = "the filters left no stack: the file holds one empty profile"
@@ -122,8 +128,8 @@ def build(classified: Classified, options: StackOptions) -> SpeedscopeView:
 
 
 def _measurements(dataset: Dataset, options: StackOptions) -> tuple[Measurement, ...]:
-    first = dataset.measurement(options.unit)
-    chosen = (first,) if options.unit else dataset.measurements
+    first = dataset.measurement(options.measure)
+    chosen = (first,) if options.measure else dataset.measurements
     if not options.fold.counts:
         return chosen
     counted = tuple(measurement for measurement in chosen if measurement.profile.has_counts)
@@ -132,22 +138,18 @@ def _measurements(dataset: Dataset, options: StackOptions) -> tuple[Measurement,
     return counted
 
 
-def _has_timeline(
-    measurement: Measurement, dataset: Dataset, options: StackOptions, problems: list[Problem]
-) -> bool:
+def _has_timeline(measurement: Measurement, options: StackOptions, problems: list[Problem]) -> bool:
     """Tell whether to draw threads in time; add a problem if several recordings prevent it."""
     if measurement.events is None or not options.timeline or options.fold.counts:
         return False
-    if len(dataset.names) > 1:
+    if len(measurement.runs) > 1:
         text = "several recordings have no common clock: waits are added up, not drawn in time"
         problems.append(Problem("no-timeline", text, severity="note"))
         return False
     return True
 
 
-def _sums(
-    parts: Iterable[Part], unit: Unit, rules: Matcher, options: FoldOptions
-) -> list[SpeedscopeProfile]:
+def _sums(parts: Iterable[Part], unit: Unit, rules: Matcher, options: FoldOptions) -> list[Sampled]:
     """Return a profile of everything, then one for each kind, class and mechanism.
 
     Kinds are in order, the largest of each first. What is of one group only is one profile.
@@ -172,6 +174,14 @@ def _sums(
     everything = fold(((part.key, part.stacks) for part in parts), unit, options)
     name = _with_unit(f"{SPEEDSCOPE_ALL}{UNIT_WORDS[unit].measured}", everything.unit)
     return [_sampled(name, everything), *groups_in_order]
+
+
+def _with_mode(name: str, mode: str) -> str:
+    """Return the name of a profile with its mode; that of everything still begins the same."""
+    if not mode:
+        return name
+    before = SPEEDSCOPE_ALL if name.startswith(SPEEDSCOPE_ALL) else ""
+    return f"{before}[{mode}] {name.removeprefix(before)}"
 
 
 def _sampled(name: str, folded: Folded) -> Sampled:

@@ -505,9 +505,21 @@ def test_a_bad_column_length_is_an_error(run: RunCommand, column: str) -> None:
 
 
 def test_sums_beside_single_waits_are_reported_as_missing(run: RunCommand, tmp_path: Path) -> None:
-    result = run("heatmap", EVENTS, RECORDINGS / "stock-offcpu.out", "-o", tmp_path / "x.svg")
+    page = tmp_path / "sums.html"
+    assert run("report", EVENTS, "-o", page).exit_code == 0
+    result = run("heatmap", EVENTS, page, "-o", tmp_path / "x.svg")
     assert result.exit_code == 0
     assert re.search(r"sums have no times: [0-9,]+ ns are in no map", result.stderr)
+
+
+def test_recordings_of_another_mode_are_named_as_left_out(run: RunCommand, tmp_path: Path) -> None:
+    alone, both = tmp_path / "alone.svg", tmp_path / "both.svg"
+    assert run("heatmap", EVENTS, "-o", alone, "--title", "x").exit_code == 0
+    result = run("heatmap", EVENTS, RECORDINGS / "stock-offcpu.out", "-o", both, "--title", "x")
+    assert re.search(r"left out: offcpu: [0-9,]+ ns in \d+ stacks", result.stderr)
+    cells = [re.findall(r"<rect [^>]*/>", path.read_text())[1:-1] for path in (alone, both)]
+    assert cells[0] == cells[1]
+    assert ">offcpu: 145.3 s<" in both.read_text()
 
 
 def test_two_pictures_fit_into_one_page() -> None:

@@ -162,6 +162,26 @@ def test_spinning_and_blocking_on_a_mutex_are_found_and_named(
     assert row["value"] == row["block"] + row["spin"]
 
 
+def test_modes_that_see_the_same_wait_are_not_added_up(tmp_path: Path, run: RunCommand) -> None:
+    path = tmp_path / "set"
+    words = ["record", "offcpu", "locks", "--repeat", "2", "-q", "-o", str(path)]
+    done = pvprof(*words, "--", sys.executable, str(WORKLOAD), "lock")
+    assert done.returncode == 0, done.stderr
+    truth = {
+        mode: sum(known(path / f"{mode}-{number}.pvprof")["lock"] for number in (1, 2))
+        for mode in ("offcpu", "locks")
+    }
+    report = json.loads(run("report", path, "--format", "json").stdout)
+    found = {
+        section["mode"]: row["block"]
+        for section in report["sections"]
+        for row in section["rows"]
+        if row["name"] == "file position mutex"
+    }
+    assert found == pytest.approx(truth, rel=TOLERANCE)
+    assert [section["recordings"] for section in report["sections"]] == [2, 2]
+
+
 def test_wakers_are_found_with_both_stacks(record: Record, run: RunCommand) -> None:
     path = record("wakeup", "pipe")
     assert rows(run, path)["pipe read"]["value"] == pytest.approx(

@@ -829,6 +829,7 @@ def test_a_real_recording_has_the_same_content_in_the_grammar(name: str, run: Ru
     again = csv_rows(run("report", *options, "--format", "csv", stdin=rewritten(name)))
     for row in (*original, *again):
         del row["records"]  # equal stacks of several records were one when they were written
+        del row["mode"]  # the header that was written states one
     assert again == original
     fold = run("fold", "-k", "all", RECORDINGS / name, "-q").stdout
     assert run("fold", "-k", "all", *options, stdin=rewritten(name)).stdout == fold

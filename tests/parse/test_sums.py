@@ -179,11 +179,16 @@ def test_times_after_events_stay_times(run: RunCommand) -> None:
 
 
 def test_quantiles_are_only_beside_the_waits_they_belong_to(run: RunCommand) -> None:
-    both = [RECORDINGS / "events.out.gz", RECORDINGS / "stock-offcpu.out"]
-    pooled = {row["name"]: row for row in csv_rows(run("report", *both, "--format", "csv"))}
-    assert pooled["vmpfw"]["count"] == "125"
-    assert pooled["vmpfw"]["p99_ns"] == ""
-    assert pooled["vm page free queue"]["p99_ns"] != ""  # only the events have it
+    events = read_recording_bytes("events.out.gz")
+    sums = b"\n\nsleepq|vmpfw\nkernel`x\nkernel`y\n1000 3\n"
+    alone, both = (
+        {row["name"]: row for row in csv_rows(run("report", "-", "--format", "csv", stdin=text))}
+        for text in (events, events + sums)
+    )
+    assert int(both["vmpfw"]["count"]) == int(alone["vmpfw"]["count"]) + 3
+    assert (alone["vmpfw"]["p99_ns"] != "", both["vmpfw"]["p99_ns"]) == (True, "")
+    assert both["vm page free queue"] == alone["vm page free queue"], "only the events have it"
+    assert both["vm page free queue"]["p99_ns"] != ""
 
 
 def test_histograms_of_several_recordings_are_added_up(run: RunCommand) -> None:

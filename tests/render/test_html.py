@@ -498,7 +498,7 @@ def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(
     assert titles(RECORDINGS / "wakeup.out") == ["Asleep until woken, by waker"]
     assert titles(RECORDINGS / "runq.out") == ["Runnable, waiting for a CPU"]
     assert titles(STOCK, "--kind", "child") == ["Waiting for children", "All waits"]
-    assert titles(STOCK, RECORDINGS / "drops.out")[0] == "Kernel waiting on itself (ns)"
+    assert titles(STOCK, RECORDINGS / "drops.out")[0] == "Kernel waiting on itself (offcpu)"
 
 
 def test_folded_stacks_of_any_tool_make_a_page(run: RunCommand, tmp_path: Path) -> None:

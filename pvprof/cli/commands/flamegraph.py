@@ -19,6 +19,7 @@ from pvprof.cli.stack_options import StackGroup
 from pvprof.errors import EmptyError, UsageError
 from pvprof.render.registry import Subject, format_named
 from pvprof.views.flamegraph import build_empty
+from pvprof.views.folded import shown_measurement
 
 SUBJECTS = (Subject.PICTURE, Subject.VIEWER)
 _EXAMPLES = """\
@@ -130,7 +131,7 @@ def _write(
         # Pictures list the notes themselves.
         say(side.dataset.problems, inputs.quiet or not is_viewer)
         if not is_viewer:
-            say_others(side.dataset, side.measurement(stacks.measure).unit)
+            say_others(side.dataset, shown_measurement(side, stacks.stacks()).measurement)
     if is_viewer:
         say(result.problems, inputs.quiet)
     if result.view.is_empty:

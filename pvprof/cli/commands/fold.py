@@ -11,6 +11,7 @@ from pvprof.cli.messages import say, say_aside, say_others
 from pvprof.cli.option_groups import takes
 from pvprof.cli.stack_options import StackGroup
 from pvprof.render.registry import Subject
+from pvprof.views.folded import shown_measurement
 
 SUBJECTS = (Subject.STACKS, Subject.VIEWER)
 _EXAMPLES = """\
@@ -29,10 +30,10 @@ def command(inputs: InputGroup, stacks: StackGroup, output: OutputGroup) -> None
     """Write folded stacks: frames root first joined by ';', a blank, the value.
 
     The same kinds of wait are kept as in a report; what is set aside is listed on stderr, and -k
-    all folds everything. Several recordings are added up. The first line is a comment with the
-    unit of the values, which other tools skip. A file named .speedscope.json is written for
-    www.speedscope.app, one named .trace.json (single waits, a track for each thread) for
-    ui.perfetto.dev.
+    all folds everything. Recordings of one mode are added up; of several modes, --measure chooses.
+    The first line is a comment with the unit of the values, which other tools skip. A file named
+    .speedscope.json is written for www.speedscope.app, one named .trace.json (single waits, a track
+    for each thread) for ui.perfetto.dev.
     """
     destination = output.destination("folded", any_suffix=True)
     output.check(destination)
@@ -43,6 +44,6 @@ def command(inputs: InputGroup, stacks: StackGroup, output: OutputGroup) -> None
     say(classified.dataset.problems, inputs.quiet)
     say(result.problems, inputs.quiet)
     if destination.subject is Subject.STACKS:
-        measured = classified.measurement(stacks.measure)
-        say_others(classified.dataset, measured.unit)
+        measured = shown_measurement(classified, stacks.stacks())
+        say_others(classified.dataset, measured.measurement)
         say_aside(measured, inputs.quiet)

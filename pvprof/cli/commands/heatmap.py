@@ -8,7 +8,7 @@ from pvprof.cli.destinations import OutputGroup, Result, formats_epilog, output_
 from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.heat_options import HeatGroup
 from pvprof.cli.input_options import InputGroup
-from pvprof.cli.messages import nothing_kept, say
+from pvprof.cli.messages import nothing_kept, say, say_others
 from pvprof.cli.option_groups import takes
 from pvprof.render.registry import Subject
 
@@ -40,6 +40,8 @@ def command(inputs: InputGroup, heat: HeatGroup, output: OutputGroup) -> None:
     result = Result.of(destination, classified, options)
     result.write(output.force, inputs.quiet)
     say(classified.dataset.problems, is_quiet=True)
+    shown = classified.single_waits().measurement
+    say_others(classified.dataset, shown, "a heat map shows single waits of one mode")
     say(result.problems, is_quiet=True)
     if result.view.is_empty:
         raise nothing_kept("draw", [classified.dataset])

@@ -31,8 +31,9 @@ Examples:
 def command(inputs: InputGroup, rows: RowGroup, outputs: OutputsGroup) -> None:
     """Show what the kernel waited for: by kind, lock class, and lock, with stacks on request.
 
-    Several recordings are added up. What is set aside (waits for children, timers, idle threads)
-    is listed with its total.
+    Recordings of one mode are added up. Several modes measure the same waits in different ways, so
+    each mode has tables of its own. What is set aside (waits for children, timers, idle threads) is
+    listed with its total.
     """
     destinations = outputs.destinations()
     classified = inputs.load()
@@ -56,7 +57,7 @@ def command(inputs: InputGroup, rows: RowGroup, outputs: OutputsGroup) -> None:
     say([problem for result in results for problem in result.problems], inputs.quiet)
     written = {destination.subject for destination in destinations}
     if written & {Subject.STACKS, Subject.PICTURE}:
-        say_others(classified.dataset, classified.measurement(None).unit)
+        say_others(classified.dataset, classified.measurement(None).measurement)
     if Subject.STACKS in written and not any(destination.is_shown for destination in destinations):
         say_aside(classified.measurement(None), inputs.quiet)
     if report.is_empty and Subject.PAGE in written:

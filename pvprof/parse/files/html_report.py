@@ -18,7 +18,7 @@ from pvprof.errors import InputError
 from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
-from pvprof.recording.snapshot import Snapshot, decode
+from pvprof.recording.snapshot import ModeData, Snapshot, decode
 
 _DOCTYPE = re.compile(rb"\s*<!doctype html\b|\s*<html\b", re.I)
 _DATA = re.compile(rb"<script\b[^>]*\bid=[\"']?pvprof-data\b[^>]*>([^<]*)(</script>)?")
@@ -49,14 +49,23 @@ def read_page(source: TextSource) -> ParseResult:
 
 def parsed_from(snapshot: Snapshot) -> ParseResult:
     """Return a snapshot as the result of a reader."""
-    parsed = ParseResult(records=snapshot.records, endings=snapshot.endings)
-    for profile in snapshot.profiles:
-        parsed.profiles[profile.unit, profile.has_counts] = profile
-    parsed.histograms.extend(snapshot.histograms)
-    parsed.holds.extend(snapshot.holds)
+    parsed, *further = map(_of_mode, snapshot.modes or (ModeData("", 0, ()),))
+    parsed.further = further
+    parsed.records = snapshot.records
     parsed.problems.extend(snapshot.problems)
     parsed.recordings.extend(snapshot.recordings)
     return parsed
+
+
+def _of_mode(data: ModeData) -> ParseResult:
+    return ParseResult(
+        mode=data.mode,
+        runs=data.recordings,
+        profiles={(profile.unit, profile.has_counts): profile for profile in data.profiles},
+        histograms=list(data.histograms),
+        endings=data.endings,
+        holds=list(data.holds),
+    )
 
 
 def _is_complete(_parsed: ParseResult) -> bool:

@@ -51,6 +51,8 @@ _OWN_EXPORTERS = ("pvprof@", "speedscope@")
 _MAX_DIGITS, _MAX_BITS = 60, 200
 _NAMES_SHOWN = 5
 _KEY = Key("folded")
+# Begins the name of a profile if the file has several modes.
+_MODE = re.compile(rf"{re.escape(SPEEDSCOPE_ALL)}\[([^]]*)\] ")
 
 _DOCUMENT = re.compile(
     rb"\s*(?:\xef\xbb\xbf)?\s*\{.*(?:www\.speedscope\.app/file-format-schema\.json"
@@ -69,7 +71,7 @@ class SpeedscopeReader:
         self._file = source.name
         self._unit: Unit = source.options.unit or "samples"
         self._frames: dict[Hashable, str] = {}
-        self._parsed = ParseResult()
+        self._parsed = self._part = ParseResult()
 
     def read(self) -> ParseResult:
         """Return the result.
@@ -86,10 +88,22 @@ class SpeedscopeReader:
         is_own = str(document.get("exporter", "")).startswith(_OWN_EXPORTERS)
         for number, profile in enumerate(self._chosen(profiles, is_own=is_own), 1):
             if isinstance(profile, dict):
+                self._part = self._part_of(profile) if is_own else self._parsed
                 self._read_profile(profile, quote(_name_of(profile) or f"#{number}"))
             else:
                 self._problem("bad-profile", f"profile {number} is no object", 1, "loss")
         return self._parsed
+
+    def _part_of(self, profile: Mapping[str, Any]) -> ParseResult:
+        """Return the result that a profile of pvprof's belongs to: several modes are kept apart."""
+        match = _MODE.match(_name_of(profile))
+        mode = match[1] if match else ""
+        for part in (self._parsed, *self._parsed.further):
+            if part.mode == mode or not part.profiles:
+                part.mode = mode
+                return part
+        self._parsed.further.append(ParseResult(mode=mode))
+        return self._parsed.further[-1]
 
     def _read_frames(self, shared: Any) -> None:
         table = shared.get("frames") if isinstance(shared, dict) else None
@@ -139,7 +153,7 @@ class SpeedscopeReader:
             exact = value * factor
             whole = int(exact if isinstance(exact, int) else exact.to_integral_value())
             rounded += whole != exact
-            self._parsed.profile(unit, False).add(_KEY, stack, Weight(whole, 0, records))
+            self._part.profile(unit, False).add(_KEY, stack, Weight(whole, 0, records))
             self._parsed.records += records
         if rounded:
             text = "weights had a fraction: rounded to integers"

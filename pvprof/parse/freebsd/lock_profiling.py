@@ -100,6 +100,7 @@ def _lock_and_caller(row: re.Match[str]) -> tuple[Key, Frame]:
 LAYOUT = Layout(
     name="lock-profiling",
     summary="`sysctl debug.lock.prof.stats` of a kernel with LOCK_PROFILING",
+    mode="lock-profiling",
     read=lambda source: LockProfilingReader(source).read(),
     line=_HEADING,
     states_units="LOCK_PROFILING",

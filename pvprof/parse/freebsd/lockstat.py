@@ -298,6 +298,7 @@ class LockstatReader:
 LAYOUT = Layout(
     name="lockstat",
     summary="lockstat(1), also `-h`, `-s`, `-C`",
+    mode="lockstat",
     read=lambda source: LockstatReader(source).read(),
     line=re.compile(rb"Count indv cuml rcnt"),
     states_units="lockstat(1)",

@@ -175,6 +175,7 @@ class CallGraphReader:
 LAYOUT = Layout(
     name="pmcstat",
     summary="call graphs of pmcstat(8), `pmcstat -R LOG -G -`",
+    mode="pmcstat",
     read=lambda source: CallGraphReader(source).read(),
     line=_SECTION,
     states_units="a call graph of pmcstat(8)",

@@ -190,6 +190,7 @@ class PmcLogReader:
 LAYOUT = Layout(
     name="pmcstat-log",
     summary="the log of pmcstat(8) as text, `pmcstat -R LOG`",
+    mode="pmcstat",
     read=lambda source: PmcLogReader(source).read(),
     line=_SAMPLE_LINE,
     states_units="a log of pmcstat(8)",

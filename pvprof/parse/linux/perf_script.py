@@ -290,6 +290,7 @@ def _kernel_module(origin: bytes) -> bytes:
 LAYOUT = Layout(
     name="perf",
     summary="`perf script` of Linux",
+    mode="perf",
     read=lambda source: PerfReader(source).read(),
     line=_HEAD,
     states_units="perf script",

@@ -27,6 +27,7 @@ def settle(parsed: ParseResult, header: Header, data: Any, file: str) -> None:
     """Join the waits of a result and judge its marks."""
     marks = parsed.marks or Marks()
     parsed.marks = None
+    parsed.mode = header.mode
     parsed.begin, parsed.end = marks.begin, marks.end
     parsed.problems[:0] = header.problems
     if marks.switches is not None:

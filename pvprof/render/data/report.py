@@ -48,6 +48,7 @@ CSV_COLUMNS = (
     "blocked_ns",
     "runnable_ns",
     "top_waker",
+    "mode",
 )
 _SPLIT = ("spin", "spin_count", "block", "block_count")
 
@@ -96,6 +97,7 @@ def _csv_row(row: Row, section: Section, is_aside: bool, known: frozenset[str]) 
         "" if row.blocked is None else row.blocked,
         "" if row.runnable is None else row.runnable,
         _top_waker(row, section.aside_wakers if is_aside else section.wakers),
+        section.mode,
     ]
 
 
@@ -141,7 +143,9 @@ def render_json(view: ReportView) -> Rendered:
 def _section(section: Section) -> dict[str, Any]:
     known = _known_split(section)
     return {
+        "mode": section.mode,
         "unit": section.unit,
+        "recordings": section.recordings,
         "total": _weight(section.total, section),
         "kept": _weight(section.kept, section),
         "set_aside": [

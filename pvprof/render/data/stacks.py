@@ -8,7 +8,7 @@ from pvprof.render.data.encoding import DataTable
 
 COLUMNS = (
     *("unit", "kind", "class", "name", "mechanism", "process", "caller"),
-    *("value", "count", "records", "stack"),
+    *("value", "count", "records", "stack", "mode"),
 )
 
 
@@ -27,6 +27,7 @@ def recorded_table(measured: ClassifiedMeasurement) -> DataTable:
             *(part.key.name, part.key.mechanism, part.key.execname),
             rules.top_caller(part.key, stack),
             *(weight.value, weight.count if has_counts else None, weight.records, stack),
+            measured.mode,
         )
         for part in measured.kept
         for stack, weight in part.stacks.items()

@@ -16,6 +16,7 @@ from pvprof.analysis.report import Report, Section
 from pvprof.classify.rules import OTHER, WaitKind
 from pvprof.render.html.tables import colour_of_row
 from pvprof.units import UNIT_WORDS, Unit, count_waits, format_share, format_value
+from pvprof.views.tables.report import mark_of
 
 _MAX_BARS = 9
 _MAX_FIGURES = 6
@@ -93,8 +94,7 @@ def headline(section: Section, report: Report, colours: Mapping[str, str]) -> He
             waits = f"in {count_waits(sum(row.count or 0 for row in rows))}; "
         charts.append(_class_bars(rows, unit, value, colours))
     charts.append(_kind_bars(report.kinds, of_kind, of_aside, section))
-    if len(report.sections) > 1:
-        title = f"{title} ({unit})"
+    title += mark_of(section, report)
     about = f"{waits}{format_share(value, total)} of {format_value(total, unit)} recorded"
     return Headline(title, format_value(value, unit), about, tuple(charts))
 

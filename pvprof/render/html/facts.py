@@ -20,7 +20,7 @@ from pvprof.views.tables.problems import (
     notes_of,
     problem_lines,
 )
-from pvprof.views.tables.report import shown_by
+from pvprof.views.tables.report import mark_of, shown_by
 
 _MAX_WARNINGS = 12
 _COMMON = ("Recording", "Records", "Layout", "Duration")
@@ -133,12 +133,13 @@ def common_facts(report: Report) -> tuple[tuple[str, str], ...]:
     facts = [row for row in report.provenance if row[0] in _COMMON]
     for section in report.sections:
         unit = section.unit
-        facts.append(("Total", format_value(section.total.value, unit)))
-        facts.append(("Kept", format_value(section.kept.value, unit)))
+        mark = mark_of(section, report)
+        facts.append((f"Total{mark}", format_value(section.total.value, unit)))
+        facts.append((f"Kept{mark}", format_value(section.kept.value, unit)))
         aside = [
             f"{aside.title}: {format_value(aside.weight.value, unit)} ({shown_by(aside)})"
             for aside in sorted(section.set_aside, key=lambda aside: -aside.weight.value)
         ]
         if aside:
-            facts.append(("Left out", "\n".join(aside)))
+            facts.append((f"Left out{mark}", "\n".join(aside)))
     return (*facts, ("Made by", f"pvprof {report.version}"))

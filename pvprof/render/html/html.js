@@ -26,9 +26,9 @@ const graphs = findAll(".graph").map((panel) => {
   only.hidden = true;
   svg.before(only);
   return {
-    panel, svg, only, unit: panel.dataset.unit, locks: "",
+    panel, svg, only, measure: panel.dataset.measure, locks: "",
     tab: find("#tab-" + panel.id.slice("graph-".length)),
-    holds: (row) => row.dataset.unit === panel.dataset.unit
+    holds: (row) => row.dataset.measure === panel.dataset.measure
       && (!kinds.length || kinds.includes(row.dataset.kind)),
   };
 });

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pvprof.analysis.report import Report
 from pvprof.render.html.bars import figures, headline
 from pvprof.render.html.facts import common_facts, recording_facts, warnings
 from pvprof.render.html.tables import lock_table
@@ -69,6 +70,7 @@ def render(page: HtmlPageView) -> Rendered:
         heat_script=safe(heat.script),
         is_empty=report.is_empty,
         table_title=_TABLE_TITLES[report.sections[0].unit] if report.sections else "",
+        addition=_addition(report),
         warnings=warnings(
             report,
             page.recordings,
@@ -77,9 +79,8 @@ def render(page: HtmlPageView) -> Rendered:
         headlines=[headline(section, report, colours) for section in report.sections],
         sections=[
             {
-                "unit": section.unit,
                 "summary": summary(section, report),
-                "sentences": sentences(section),
+                "sentences": sentences(section, report),
                 "details": detail_tables(section, report, _DETAILED),
                 "kept": lock_table(section, report, colours, is_aside=False),
                 "aside": lock_table(section, report, colours, is_aside=True),
@@ -98,6 +99,12 @@ def render(page: HtmlPageView) -> Rendered:
         data=safe(page.data),
     )
     return Rendered(text)
+
+
+def _addition(report: Report) -> str:
+    """Return the words on which recordings were added up."""
+    has_modes = len({section.mode for section in report.sections}) > 1
+    return "those of one mode added up" if has_modes else "added up"
 
 
 def _flame_graphs(graphs: Sequence[Graph]) -> list[SvgElement]:

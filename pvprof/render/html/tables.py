@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from pvprof.analysis.lock_table import NO_NAME, Row
 from pvprof.analysis.report import Report, Section
+from pvprof.dataset.dataset import measure_words
 from pvprof.model.stacks import clean_frame
-from pvprof.units import Unit, format_value
+from pvprof.units import format_value
+from pvprof.views.html_page import id_of
 from pvprof.views.tables.report import lock_columns
 from pvprof.views.tables.table import Column, LockColumn
 
@@ -40,13 +42,13 @@ class LockRow:
     """One row of a lock table.
 
     Attributes:
-        unit, kind: of the graphs that have its stacks.
+        measure, kind: of the graphs that have its stacks.
         frames: the frames that identify its stacks; empty if no frame does.
         colour: of its class in the flame graph, or empty.
         cells: one for each column.
     """
 
-    unit: Unit
+    measure: str
     kind: str
     frames: tuple[str, ...]
     colour: str
@@ -85,7 +87,7 @@ def lock_table(
     value = sum(row.value for row in rows)
     cells = [
         LockRow(
-            unit=section.unit,
+            measure=id_of(measure_words(section, report.sections)),
             kind=row.kind,
             frames=frames_of_row(row),
             colour=colour_of_row(row, colours),

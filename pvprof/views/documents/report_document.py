@@ -26,7 +26,7 @@ def build(report: Report, options: TableOptions) -> Document:
     loss = paragraph(loss_sentence(report, losses), tone="loss")
     for number, section in enumerate(report.sections):
         blocks += [Heading(summary(section, report), 2)]
-        blocks += [None if number else loss, paragraph(*sentences(section))]
+        blocks += [None if number else loss, paragraph(*sentences(section, report))]
         blocks += lock_tables(section, report, options)
         blocks += detail_tables(section, report, options)
         blocks += [] if options.only_locks else [aside_table(section)]

@@ -9,7 +9,7 @@ from pvprof.analysis.holds import HoldRow
 from pvprof.analysis.report import Report, Section
 from pvprof.classify.rules import OTHER
 from pvprof.units import format_ns, format_share
-from pvprof.views.tables.report import waker_table
+from pvprof.views.tables.report import same_waits_sentence, waker_table
 from pvprof.views.tables.spin import has_spins, spin_sentence, spin_table
 from pvprof.views.tables.table import Column, Table, TableOptions, count_rows
 from pvprof.views.tables.waits import (
@@ -46,9 +46,14 @@ NEEDS = {
 """For each of `DETAILS`: the error if the recording cannot give it, and a hint."""
 
 
-def sentences(section: Section) -> list[str]:
+def sentences(section: Section, report: Report) -> list[str]:
     """Return the sentences below the summary of a section."""
-    texts = (spin_sentence(section), overlap_sentence(section), waker_sentence(section))
+    texts = (
+        same_waits_sentence(section, report),
+        spin_sentence(section),
+        overlap_sentence(section),
+        waker_sentence(section),
+    )
     return [text for text in texts if text]
 
 
@@ -79,9 +84,23 @@ def detail_tables(section: Section, report: Report, options: TableOptions) -> li
             tables += [owners_table(single_waits, rows), chains_table(single_waits)]
         if "stacks" in options.details:
             tables.append(stacks_table(single_waits, rows))
-    if section.unit == "ns" and report.holds:
-        tables.append(hold_table(report.holds, options))
+    holds = _holds_of(section, report)
+    if holds:
+        tables.append(hold_table(holds, options))
     return [table for table in tables if table.rows]
+
+
+def _holds_of(section: Section, report: Report) -> list[HoldRow]:
+    """Return the hold times of a section's mode; the first one has those of modes without waits."""
+    modes = [one.mode for one in report.sections if one.unit == "ns"]
+    if section.unit != "ns":
+        return []
+    is_first = section.mode == modes[0]
+    return [
+        row
+        for row in report.holds
+        if row.mode == section.mode or (is_first and row.mode not in modes)
+    ]
 
 
 class _HoldColumn(NamedTuple):

@@ -13,6 +13,7 @@ from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import HistogramRow, Report, Section
 from pvprof.classify.filters import SetAside
 from pvprof.classify.rules import OTHER
+from pvprof.dataset.dataset import measure_title, measure_words
 from pvprof.model.stacks import show_controls
 from pvprof.units import UNIT_WORDS, Unit, count_waits, format_share, format_value
 from pvprof.views.tables.table import (
@@ -47,7 +48,7 @@ def heading(report: Report) -> str:
 def summary(section: Section, report: Report) -> str:
     """Return the sentence on what a section kept, and its share of what was measured."""
     kept, total, unit = section.kept, section.total, section.unit
-    measured = UNIT_WORDS[unit].measured
+    measured = section_title(section, report)
     if not total.records:
         return f"{measured}: nothing was recorded"
     titles = dict.fromkeys(report.title_of(row.kind) for row in section.rows)
@@ -56,6 +57,31 @@ def summary(section: Section, report: Report) -> str:
     return (
         f"{measured}: {format_value(kept.value, unit)}{waits}{kinds}, "
         f"{format_share(kept.value, total.value)} of {format_value(total.value, unit)} recorded"
+    )
+
+
+def section_title(section: Section, report: Report) -> str:
+    """Return the title of a section; of several modes with the mode and its recordings."""
+    title = measure_title(section, report.sections)
+    if title.endswith(f" ({section.mode})") and section.recordings > 1:
+        return f"{title.removesuffix(')')}, {section.recordings:,} recordings)"
+    return title
+
+
+def mark_of(section: Section, report: Report) -> str:
+    """Return the mode or the unit of a section behind a blank, if there are several sections."""
+    words = measure_words(section, report.sections)
+    return f" ({words})" if len(report.sections) > 1 else ""
+
+
+def same_waits_sentence(section: Section, report: Report) -> str:
+    """Return the sentence that warns of adding up sections; empty for the first one of a unit."""
+    others = [other.mode for other in report.sections if other.unit == section.unit]
+    if others[0] == section.mode:
+        return ""
+    return (
+        f"Partly the same waits as those of {others[0]} above, measured in another way: do not add"
+        " the tables up"
     )
 
 
