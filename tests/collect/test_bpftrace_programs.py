@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -40,15 +41,65 @@ def test_in_tree_scope_new_threads_count_and_new_processes_do_not() -> None:
     assert "(args->clone_flags & 0x10000) != 0" in born.predicate
 
 
+def shell(script: str, directory: Path, path: str = "") -> tuple[str, str]:
+    """Run a script with the recorder's part for bpftrace; return stdout and stderr."""
+    done = subprocess.run(
+        ["sh", "-c", f'work=. record=.; . "{ROOT}/pvprof/collect/sh/bpftrace.sh"; {script}'],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": f"{path}:{os.environ['PATH']}"},
+    )
+    return done.stdout, done.stderr
+
+
 def test_drops_are_reported_even_if_the_counter_has_no_room(tmp_path: Path) -> None:
     lost = '{"type": "lost_events", "data": {"events": 31}}\n'
     (tmp_path / "raw.out").write_text(lost)
     (tmp_path / "dropped").symlink_to("/dev/full")
-    script = f'work=. record=.; . "{ROOT}/pvprof/collect/sh/bpftrace.sh"; bpftrace_drops'
-    done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    assert shell("bpftrace_drops", tmp_path) == ("31\n", "")
+
+
+USAGES = {
+    "0.17": ("    -k             x\n    -kk            y\n    -d             dry run\n", "-d -k"),
+    "0.22": ("    -k             x\n    -kk            y\n    --dry-run      z\n", "--dry-run -k"),
+    "0.23": ("    -k             x\n    --dry-run      z\n    -d STAGE  w\n", "--dry-run "),
+    "0.27": ("    -k, --warnings x\n    --dry-run      z\n", "--dry-run "),
+}
+
+
+@pytest.mark.parametrize("release", USAGES)
+def test_the_options_of_each_release_are_told_from_its_usage(release: str, tmp_path: Path) -> None:
+    usage, options = USAGES[release]
+    (tmp_path / "usage").write_text(usage)
+    fake = tmp_path / "bpftrace"
+    fake.write_text(f'#!/bin/sh\n[ "$1" = --help ] && cat "{tmp_path}/usage" >&2\n')
+    fake.chmod(0o755)
+    script = 'bpftrace_dialect; echo "$dry_run $reports"'
+    assert shell(script, tmp_path, str(tmp_path)) == (f"{options}\n", "")
+
+
+def test_losses_are_counted_in_the_words_of_each_release(tmp_path: Path) -> None:
+    (tmp_path / "raw.out").write_text(
+        '{"type": "lost_events", "data": {"events": 31}}\n'
+        '{"type": "lost_events", "count": 5, "data": {"events": 5}}\n'
+        '{"type": "helper_error", "helper": "map_update_elem", "retcode": -7, "line": 1}\n'
+        '{"type": "helper_error", "msg": "Map full", "helper": "map_update_elem", "retcode": -7}\n'
+        '{"type": "helper_error", "msg": "no", "helper": "map_lookup_elem", "retcode": 0}\n'
     )
-    assert (done.stdout, done.stderr) == ("31\n", "")
+    assert shell("bpftrace_drops", tmp_path) == ("38\n", "")
+
+
+def test_a_refusal_is_told_without_the_warnings_before_it(tmp_path: Path) -> None:
+    (tmp_path / "trial.txt").write_text(
+        "script.bt:56:72-74: WARNING: comparison of integers of different signs\n"
+        "    if (((struct task_struct *)curtask)->real_parent->tgid == $1) {\n"
+        "                                                              ~~\n"
+        "script.bt:7:1-9: ERROR: tracepoint not found: lock:contention_begin\n"
+    )
+    script = 'bpftrace_explain trial.txt; echo "$problem"'
+    assert shell(script, tmp_path) == ("this kernel has no lock:contention_begin\n", "")
 
 
 def test_bpftrace_gets_sizes_in_its_own_units() -> None:

@@ -102,8 +102,14 @@ def test_the_name_of_a_map_may_give_its_unit(name: str, unit: str) -> None:
     assert f"taken for {unit}; --unit overrides" in problem.text
 
 
-def test_stats_have_counts() -> None:
-    text = f"@ns[{STACK}, sh]: count 4, average 9, total 37\n"
+@pytest.mark.parametrize(
+    "value",
+    ["count 4, average 9, total 37", "{ .count = 4, .average = 9, .total = 37 }"],
+    ids=["0.17", "0.27"],
+)
+def test_stats_have_counts(value: str) -> None:
+    text = f"Attached 3 probes\n@ns[{STACK}, sh]: {value}\n"
+    assert [one.kind for one in parsed_from(text).problems] == ["unit"]
     (profile,) = parsed_from(text).profiles.values()
     assert profile.has_counts
     ((_, _, weight),) = profile

@@ -206,7 +206,7 @@ def _notes(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Lines
         "Needs: Linux with BTF and the tracepoints below, bpftrace, root.",
         f"Usage: {sizes} \\",
         f"       bpftrace -q -k -f json -o {program.name}.out {program.name}.bt{argument}",
-        "Ctrl-C or SIGTERM stops it. Then:",
+        "Leave out -k from bpftrace 0.23 on. Ctrl-C or SIGTERM stops it. Then:",
         f"       pvprof report {program.name}.out",
         *(["PID: the process that starts the workload."] if has_argument else []),
         "",

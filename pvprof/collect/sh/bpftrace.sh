@@ -6,7 +6,11 @@ bpftrace_tools() { echo bpftrace mount umount env readlink; }
 bpftrace_supply() { echo 'install the package bpftrace'; }
 
 bpftrace_explain() {
-	problem=$(grep -v -e '^$' -e RLIMIT_MEMLOCK "$1" | head -n 3 | sed -e 's/^.*ERROR: //' | tr '\n' ' ' | sed 's/ $//')
+	# Warnings come first, if there are any.
+	from='1'
+	! grep -v RLIMIT_MEMLOCK "$1" | grep -q ERROR || from='/ERROR/'
+	problem=$(grep -v -e '^$' -e RLIMIT_MEMLOCK "$1" | sed -n "$from,\$p" | head -n 3 |
+		sed -e 's/^.*ERROR: //' | tr '\n' ' ' | sed 's/ $//')
 	hint=''
 	case $problem in
 	'process namespace')
@@ -47,16 +51,26 @@ bpftrace_open() {
 		mount -t tracefs tracefs /sys/kernel/tracing 2>"$work/trial.txt" || return 1
 		has_mounted=1
 	fi
+	bpftrace_dialect
 	bpftrace -q -e 'BEGIN { exit(); }' >/dev/null 2>"$work/trial.txt"
+}
+
+# Releases differ in two options. To try a program: -d, from 0.22 on --dry-run, which attaches its
+# probes, too. To report updates of maps that fail: -k, from 0.23 on nothing: there -k reports each
+# look-up of a key that is not in a map.
+bpftrace_dialect() {
+	usage=$(bpftrace --help 2>&1)
+	case $usage in *--dry-run*) dry_run=--dry-run ;; *) dry_run=-d ;; esac
+	case $usage in *' -kk '*) reports=-k ;; *) reports='' ;; esac
 }
 
 bpftrace_undo() { [ -z "${has_mounted-}" ] || umount /sys/kernel/tracing; }
 
-bpftrace_compile() { bpftrace -d "$@"; }
+bpftrace_compile() { bpftrace "$dry_run" "$@"; }
 
 bpftrace_start() {
-	# shellcheck disable=SC2086 # one word for each variable
-	exec env $environment bpftrace -q -k -f json -o "$record/raw.out" "$@"
+	# shellcheck disable=SC2086 # one word for each variable, and one or none
+	exec env $environment bpftrace -q $reports -f json -o "$record/raw.out" "$@"
 }
 
 # shellcheck disable=SC2010 # its names are numbers
@@ -96,8 +110,8 @@ bpftrace_drops() {
 	size=$(($(wc -c <"$record/raw.out")))
 	more=$(tail -c +$((seen + 1)) "$record/raw.out" | head -c $((size - seen)) | LC_ALL=C awk '
 		function figure(text) { gsub(/[^0-9]/, "", text); return text + 0 }
-		/^{"type": "lost_events"/ { lost += figure($0) }
-		/^{"type": "helper_error", "helper": "map_update_elem"/ { full++ }
+		/^{"type": "lost_events"/ { sub(/.*"events": /, ""); lost += $0 }
+		/^{"type": "helper_error", .*"helper": "map_update_elem"/ { full++ }
 		/^{"type": "map", "data": {"@waits_[0-9]": {/ { known += gsub(/": \[\[/, "") }
 		/^{"type": "map", "data": {"@open": {/ { known += gsub(/": \[/, "") }
 		/^{"type": "map", "data": {"@missed": / { known += figure($0) }

@@ -26,13 +26,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from pvprof.errors import InputError, quote
-from pvprof.model.problems import Problem, Severity
+from pvprof.model.problems import Severity
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import DELIMITER, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
@@ -41,15 +41,16 @@ from pvprof.parse.line_cache import LineCache
 from pvprof.parse.linux.bpftrace_json import (
     FRAMES,
     DamagedLineError,
+    LineLoader,
     TraceKey,
     frames_in,
-    load_line,
     lock_kind,
     pairs_of,
     raw_bytes,
     read_key,
     whole_number,
 )
+from pvprof.parse.linux.bpftrace_messages import LOST_STACKS, messages_of_bpftrace
 from pvprof.parse.linux.tracing_frames import TracedStacks
 from pvprof.parse.linux.wait_maps import STACKS_LINE, WaitMaps
 from pvprof.parse.native.fields import record_key
@@ -76,7 +77,6 @@ _WAKE = re.compile(
 _CLOCKS = re.compile(rb"#(?:begin|end) [0-9]{1,19} [0-9]{1,19}")
 _MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
 _STACK_COLLISION = -17  # EEXIST: another stack has its place in the map
-_USUAL_STDERR = re.compile(r".*RLIMIT_MEMLOCK.*|ERROR: failed to look up stack id .*")
 
 
 class TraceReader:
@@ -89,6 +89,7 @@ class TraceReader:
         self._header: Header | None = None
         self._recorder = WaitRecorder(source.frame_names)
         self._marks = Marks()
+        self._lines = LineLoader()
         self._tally = Tally(source.name)
         self._traced = TracedStacks(source.frame_names)
         self._wait_maps = WaitMaps(self._recorder, self._traced.stack_of)
@@ -128,11 +129,11 @@ class TraceReader:
         for line in lines:
             if line.startswith(STACKS_LINE):
                 with suppress(DamagedLineError):  # the stacks were printed one by one, too
-                    for name, entries in pairs_of(load_line(line)["data"]):
+                    for name, entries in pairs_of(LineLoader().load(line)["data"]):
                         self._wait_maps.read_map(name.removeprefix("@"), entries)
 
     def _read_line(self, line: bytes, number: int) -> None:
-        document = load_line(line)
+        document = self._lines.load(line)
         kind, data = document.get("type"), document.get("data")
         if kind == "printf" and isinstance(data, str):
             self._read_printed(raw_bytes(data), number)
@@ -217,8 +218,8 @@ class TraceReader:
         if self._is_of_single_waits() and self._wait_maps.read_map(name, entries):
             return
         parts = self._maps[name]
-        if not parts:  # a histogram without keys
-            entries = [("", entries)]
+        if not parts:  # a map without keys; from bpftrace 0.24 on {} if nothing was counted
+            entries = [("", entries)] if entries else []
         for spelled, value in entries:
             try:
                 key = read_key(raw_bytes(spelled), parts)
@@ -239,8 +240,8 @@ class TraceReader:
             self._add_histogram(name.removesuffix("_hist"), key, [dict(row) for row in value])
         elif "waker_stack" in key.stacks:
             self._add_wakeup_sum(name, key, dict(value))
-        elif isinstance(value, int):
-            self._add_values(name, key, (value,))
+        elif not isinstance(value, list):
+            self._add_values(name, key, (whole_number(value),))
         else:
             sums = dict(value)
             self._add_values(name, key, (whole_number(sums["total"]), whole_number(sums["count"])))
@@ -387,7 +388,7 @@ _PROBLEMS: dict[str, tuple[str, Severity]] = {
         "waits lost: a map was full, or printed too late; record with more --variable-mb",
         "loss",
     ),
-    "lost-stacks": ("stacks lost: their place was taken; their waits have none", "loss"),
+    "lost-stacks": (LOST_STACKS, "loss"),
     "missed-ends": (
         "waits whose end was not seen: their thread left the CPU again; left out",
         "loss",
@@ -404,18 +405,6 @@ _PROBLEMS: dict[str, tuple[str, Severity]] = {
 }
 
 
-def parse_bpftrace_stderr(lines: Iterable[str], file: str) -> Iterator[Problem]:
-    """Yield a problem for each unusual message of bpftrace on stderr.
-
-    Stacks that were lost while it ran are in its output, and counted there.
-    """
-    messages = Counter(line.strip() for line in lines if line.strip())
-    for line, count in messages.items():
-        if not _USUAL_STDERR.fullmatch(line):
-            text = f"bpftrace: {line.removeprefix('ERROR: ').removeprefix('WARNING: ')}"
-            yield Problem("bpftrace-message", text, file, count=count)
-
-
 LAYOUT = Layout(
     name="bpftrace",
     summary="the bpftrace programs that pvprof generates, `bpftrace -q -k -f json`",
@@ -423,5 +412,5 @@ LAYOUT = Layout(
     line=re.compile(rb'\{"type": ?"(?:printf|attached_probes|map|stats|hist)", ?"data": ?'),
     states_units="a program of pvprof's",
     is_complete=has_both_marks,
-    read_stderr=parse_bpftrace_stderr,
+    read_stderr=messages_of_bpftrace,
 )

@@ -1,7 +1,16 @@
 r"""How ``bpftrace -f json`` spells things: lines, keys of maps, frames.
 
-Bytes from 128 on are ``\uffffffXX`` (0.17), a key is there twice if two stacks look the same, the
-parts of a key are joined by commas, frames have decimal offsets. ``bpftrace`` owns what they mean.
+Bytes from 128 on are ``\uffffffXX``, a key is there twice if two stacks look the same, the parts of
+a key are joined by commas, frames have decimal offsets. ``bpftrace`` owns what they mean.
+
+A key of a stack and a name, by release::
+
+    up to 0.21      "\n    schedule+35\n,a b"
+    0.22, 0.23      "\\n        schedule+35\\n,a b"     stacks and names are escaped twice
+    from 0.24 on    "\nschedule+35\n,ab"               no blank is left, of names neither
+
+From 0.24 on a number that no float holds is a string, and once a ``\uXXXX`` was printed the counts
+of buckets are hexadecimal.
 """
 
 from __future__ import annotations
@@ -19,7 +28,11 @@ STACKS = ("waker_stack", "stack", "user_stack")
 NAMES = ("exec", "waker", "event")
 
 _NAMED_BYTE = re.compile(rb"(\\\\)|\\uffffff([0-9a-fA-F]{2})")
-_KEY_STACK = re.compile(FRAMES)
+_KEY_STACK = re.compile(rb"((?:\n[^\n,][^\n]*)*)\n?")
+_ESCAPE = re.compile(rb"\\(.)")
+_UNINDENTED_KEY = re.compile(rb'[{ ]"\\n[^\\ ,]')
+_BUCKET_COUNT = re.compile(rb'(?<="count": )[0-9a-f]{1,16}(?=\})')
+_QUOTED_NUMBER = re.compile(r"-?[0-9]{1,20}")
 _KEY_NUMBER = re.compile(rb"-?[0-9]{1,20}")
 _DECIMAL_OFFSET = re.compile(rb"\+([0-9]+)$")
 
@@ -48,20 +61,39 @@ class TraceKey:
     is_ambiguous: bool = False
 
 
-def load_line(line: bytes) -> dict[str, Any]:
-    """Return the object of a line; objects inside are lists of pairs, since keys may repeat.
+class LineLoader:
+    """Loads the lines of one text, in order."""
 
-    Raises:
-        DamagedLineError: the line is no object.
-    """
-    text = _NAMED_BYTE.sub(_byte, line).decode("utf-8", "surrogateescape")
+    def __init__(self) -> None:
+        self._has_escapes = False
+        self._is_unindented = False  # of release 0.24 or a later one, for certain
+
+    def load(self, line: bytes) -> dict[str, Any]:
+        """Return the object of a line; objects inside are lists of pairs, since keys may repeat.
+
+        Raises:
+            DamagedLineError: the line is no object.
+        """
+        if b"\\u" in line:
+            escapes = _ESCAPE.finditer(line)
+            self._has_escapes = self._has_escapes or any(one[1] == b"u" for one in escapes)
+            self._is_unindented = self._is_unindented or bool(_UNINDENTED_KEY.search(line))
+        if self._has_escapes and line.startswith(b'{"type": "hist"'):
+            self._is_unindented = self._is_unindented or b'},{"min"' in line
+            if self._is_unindented:
+                line = _BUCKET_COUNT.sub(lambda match: b"%d" % int(match.group(), 16), line)
+        pairs = _value_of(line)
+        if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+            raise DamagedLineError
+        return dict(pairs)
+
+
+def _value_of(text: bytes) -> Any:
+    spelled = _NAMED_BYTE.sub(_byte, text).decode("utf-8", "surrogateescape")
     try:
-        pairs = json.loads(text, object_pairs_hook=list, strict=False)
+        return json.loads(spelled, object_pairs_hook=list, strict=False)
     except (ValueError, RecursionError) as error:
         raise DamagedLineError from error
-    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
-        raise DamagedLineError
-    return dict(pairs)
 
 
 def pairs_of(value: Any) -> list[tuple[str, Any]]:
@@ -76,11 +108,13 @@ def pairs_of(value: Any) -> list[tuple[str, Any]]:
 
 
 def whole_number(value: Any) -> int:
-    """Return a number without its fraction.
+    """Return a number without its fraction; a large one may be in quotes.
 
     Raises:
         DamagedLineError: the value is no number.
     """
+    if isinstance(value, str) and _QUOTED_NUMBER.fullmatch(value):
+        return int(value)
     if isinstance(value, int | float) and math.isfinite(value):
         return int(value)
     raise DamagedLineError
@@ -108,6 +142,8 @@ def read_key(text: bytes, parts: tuple[str, ...]) -> TraceKey:
     Raises:
         DamagedLineError: the text has other parts.
     """
+    if text.startswith(b"\\n") and parts[0] in STACKS:  # escaped twice
+        text = raw_bytes(str(_value_of(b'"' + text + b'"')))
     key = TraceKey()
     offset = 0
     for number, part in enumerate(parts):

@@ -9,7 +9,8 @@ r"""The maps that any bpftrace program prints when it ends.
         0x7f91ec57fad7                           another
     , sleep]: 39824
     @n[kworker/0:1, 17603]: 3                    keys of other parts
-    @stats[dd]: count 4, average 9, total 37     the result of stats()
+    @stats[dd]: count 4, average 9, total 37     the result of stats(), up to bpftrace 0.23
+    @stats[dd]: { .count = 4, .average = 9, .total = 37 }               and from 0.24 on
     @usecs:                                      a histogram
     [4K, 8K)     2 |@@@@      |
 
@@ -40,7 +41,8 @@ _ENTRY = re.compile(rb"@(\w*)\[")
 _SCALAR = re.compile(rb"@\w*: ?-?[0-9]*\s*$")
 _VALUE = re.compile(
     rb"(?s)(.*)\]: (?:(-?[0-9]{1,20})"
-    rb"|count ([0-9]{1,20}), average -?[0-9]+, total (-?[0-9]{1,20}))\s*$"
+    rb"|(?:\{ \.)?count (?:= )?([0-9]{1,20}), \.?average (?:= )?-?[0-9]+,"
+    rb" \.?total (?:= )?(-?[0-9]{1,20})(?: \})?)\s*$"
 )
 _HISTOGRAM_ROW = re.compile(rb"[\[(].*[\])]\s+[0-9]+ \|")
 _STACK = re.compile(rb"\n((?:    [^\n]*\n|\t[^\n]*\n)+)")
@@ -48,7 +50,7 @@ _OFFSET = re.compile(rb"\+[0-9]+$")
 _NUMBER = re.compile(r"-?[0-9]+|0x[0-9a-f]+")
 _LOST = re.compile(rb"Lost ([0-9]+) events")
 _LOST_STACK = b"ailed to look up stack id"
-_BANNER = re.compile(rb"Attaching [0-9]+ probes?\.\.\.|.*RLIMIT_MEMLOCK.*")
+_BANNER = re.compile(rb"Attach(?:ing|ed) [0-9]+ probes?(?:\.\.\.)?|.*RLIMIT_MEMLOCK.*")
 _MECHANISMS: dict[Unit, str] = {"ns": "off-cpu", "samples": "on-cpu", "events": ""}
 _NAMED_NS = re.compile(r"(?:.*_)?(?:ns|nsecs?)(?:_.*)?")
 
