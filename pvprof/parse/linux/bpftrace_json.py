@@ -113,6 +113,8 @@ def whole_number(value: Any) -> int:
     Raises:
         DamagedLineError: the value is no number.
     """
+    if type(value) is int:  # nearly always; there may be millions
+        return value
     if isinstance(value, str) and _QUOTED_NUMBER.fullmatch(value):
         return int(value)
     if isinstance(value, int | float) and math.isfinite(value):
