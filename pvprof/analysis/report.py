@@ -88,6 +88,8 @@ class Section:
         wakers, aside_wakers: who ended the waits of either, if that was recorded.
         asleep_rows: the blocked time of the kept waits by waker and sleeper. It is part of `rows`,
             and not counted in any total again.
+        open_rows: the waits that had no end yet when the recordings ended, as long as they had
+            lasted; in no total.
     """
 
     unit: Unit
@@ -102,6 +104,7 @@ class Section:
     wakers: Wakers | None = None
     aside_wakers: Wakers | None = None
     asleep_rows: tuple[Row, ...] = ()
+    open_rows: tuple[Row, ...] = ()
     mode: str = ""
     recordings: int = 1
 
@@ -246,6 +249,7 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         wakers=wakers,
         aside_wakers=aside_wakers,
         asleep_rows=_asleep_rows(wakers, rules),
+        open_rows=attribute(classified.open_parts, "ns", True, rules),
         mode=measurement.mode,
         recordings=measurement.recordings,
     )

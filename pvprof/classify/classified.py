@@ -59,6 +59,18 @@ class ClassifiedMeasurement:
         """
         return select(self.parts, self.rules, self.filters)
 
+    @cached_property
+    def open_parts(self) -> tuple[Part, ...]:
+        """Return the waits without an end that the filters keep.
+
+        Raises:
+            UsageError: the filters name a kind that the rules do not have.
+        """
+        waits = self.measurement.open_waits
+        if waits is None:
+            return ()
+        return select(classify(waits, self.rules), self.rules, self.filters).kept
+
     @property
     def kept(self) -> tuple[Part, ...]:
         """Return the parts that the filters keep."""

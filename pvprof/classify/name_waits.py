@@ -27,11 +27,14 @@ def name_waits(dataset: Dataset, rules: Matcher) -> Dataset:
 
 
 def _named(measurement: Measurement, rules: Matcher) -> Measurement:
-    if not any(map(rules.may_name, measurement.profile.groups)):
+    open_waits = measurement.open_waits
+    keys = [*measurement.profile.groups, *(open_waits.groups if open_waits else ())]
+    if not any(map(rules.may_name, keys)):
         return measurement
     return replace(
         measurement,
         profile=_named_profile(measurement.profile, rules),
+        open_waits=None if open_waits is None else _named_profile(open_waits, rules),
         events=None if measurement.events is None else _named_events(measurement.events, rules),
         wakeup_sums=None
         if measurement.wakeup_sums is None

@@ -33,6 +33,8 @@ class Measurement:
         events: the single waits that add up to the profile, or None.
         runs: the recordings of `events`, in their order; empty if they are of one without marks.
         wakeups: the wake-ups that ended the single waits, or None if none were recorded.
+        open_waits: those that had no end yet when the recordings ended, as long as they had lasted;
+            in no total. None if they were not recorded.
         wakeup_sums: sums by waker if single waits are not known (HTML reports), or None.
         mode: of the recordings: ``offcpu``, ``locks``, ..., or the layout of another tool's output.
         recordings: how many were added up.
@@ -47,6 +49,7 @@ class Measurement:
     mode: str = ""
     recordings: int = 1
     durations_ns: tuple[int, ...] = ()
+    open_waits: Profile | None = None
 
     @property
     def unit(self) -> Unit:

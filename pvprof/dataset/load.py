@@ -136,6 +136,7 @@ def _measurements(mode: str, inputs: Sequence[_Input]) -> Iterable[Measurement]:
             mode=mode,
             recordings=sum(part.runs for _, part in inputs),
             durations_ns=_durations(inputs),
+            open_waits=parsed.open_waits if unit == "ns" else None,
         )
 
 

@@ -71,6 +71,7 @@ def cut(parsed: ParseResult, window: Window, source: str, mode: str = "") -> Par
     return replace(
         parsed,
         profiles={},
+        open_waits=None,
         histograms=[],
         events=inside,
         wakeups=None if parsed.wakeups is None else _cut_wakeups(parsed.wakeups, rows, edges),

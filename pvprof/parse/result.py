@@ -37,6 +37,8 @@ class ParseResult:
         events: the single waits, if the recording has any.
         wakeups: which wake-ups ended them, if that was recorded.
         endings: sums of waits by what ended them, if only sums were recorded.
+        open_waits: the waits that had no end yet when the recording ended, as long as they had
+            lasted; None if they were not recorded. They are in no total.
         histograms: the ``quantize`` bodies.
         holds: how long locks were held.
         problems: whatever was doubtful, lost or left out.
@@ -61,6 +63,7 @@ class ParseResult:
     events: WaitTable | None = None
     wakeups: WakeupTable | None = None
     endings: WakeupSums | None = None
+    open_waits: Profile | None = None
     histograms: list[Histogram] = field(default_factory=list)
     holds: list[LockHold] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -107,6 +110,9 @@ class ParseResult:
         if other.endings is not None:
             self.endings = {} if self.endings is None else self.endings
             add_wakeup_sums(self.endings, other.endings)
+        if other.open_waits is not None:
+            self.open_waits = self.open_waits or Profile("ns", True)
+            self.open_waits.merge(other.open_waits)
         if other.events is not None:
             self.events = other.events if self.events is None else self.events.plus(other.events)
         self.histograms.extend(other.histograms)

@@ -33,7 +33,7 @@ from typing import Any
 
 from pvprof.errors import InputError, quote
 from pvprof.model.problems import Severity
-from pvprof.model.profile import Histogram, Key
+from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import DELIMITER, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
 from pvprof.parse.layout import Layout
@@ -94,7 +94,7 @@ class TraceReader:
         self._traced = TracedStacks(source.frame_names)
         self._wait_maps = WaitMaps(self._recorder, self._traced.stack_of)
         self._missed = 0
-        self._open_since_ns: list[int] = []
+        self._open: list[tuple[int, Key, Stack]] = []
         self._helper_errors: Counter[str] = Counter()
         self._wakeup_sums: list[tuple[WakeupKey, WaitSplit]] = []
         self._problem_counts = KindCounts(source.name, _PROBLEMS)
@@ -248,10 +248,11 @@ class TraceReader:
 
     def _add_open(self, value: Any) -> None:
         """Keep when a wait began that had no end yet: time << 1, its lowest bit: D; stacks."""
-        began, *stacks = value
-        if not all(isinstance(stack, str) for stack in stacks):
-            raise DamagedLineError
-        self._open_since_ns.append(whole_number(began) >> 1)
+        began, stack, *_ = value
+        began_ns, is_uninterruptible = divmod(whole_number(began), 2)
+        key = Key("off-cpu-d" if is_uninterruptible else "off-cpu")
+        frames = frames_in(raw_bytes(stack), is_kernel=True)
+        self._open.append((began_ns, key, self._traced.stack_of(frames)))
 
     def _add_left_out(self, name: str, key: TraceKey, sums: dict[str, Any]) -> None:
         # Programs of older versions have one map, with the mechanism in its key.
@@ -340,7 +341,7 @@ class TraceReader:
         parsed.has_begin = self._marks.begin is not None
         parsed.has_end = self._marks.end is not None
         settle(parsed, self._header, b"", file)
-        parsed.problems.extend(open_problems(self._open_since_ns, parsed.end, file))
+        self._settle_open()
         for key, split in self._wakeup_sums:
             parsed.add("ns", key.key, key.stack, (split.blocked_ns, split.count), 1)
             parsed.endings = {} if parsed.endings is None else parsed.endings
@@ -349,6 +350,19 @@ class TraceReader:
         note_end(parsed, self._header, file, last_line)
         parsed.hex_frames |= self._names.hex_frames
         return parsed
+
+    def _settle_open(self) -> None:
+        """Add the open waits of a program that sums up: their length is known at the end only."""
+        parsed = self._parsed
+        if parsed.end is None or not self._open:
+            return
+        parsed.open_waits = Profile("ns", True)
+        parsed.profile("ns", True)  # there may be no other wait
+        parsed.records += len(self._open)
+        for began_ns, key, stack in self._open:
+            so_far = Weight(max(parsed.end.monotonic_ns - began_ns, 0), 1, 1)
+            parsed.open_waits.add(key, stack, so_far)
+        parsed.problems.extend(open_problems(parsed.open_waits, self._source.name))
 
     def _count_losses(self) -> None:
         """Count what is missing: by the balance of the waits if there is one, else by messages."""

@@ -103,7 +103,7 @@ class WaitMaps:
         return True
 
     def lost(self, missed: int) -> int:
-        """Return how many waits began but were not printed; `missed` waits had no end."""
+        """Return the number of waits that began but were not printed, without the missed ones."""
         return 0 if self.begun is None else max(self.begun - self._known - missed, 0)
 
     def _add_printed_stack(self, number: str, frames: str) -> None:

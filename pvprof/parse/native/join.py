@@ -22,7 +22,7 @@ import numpy as np
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.column_table import ColumnTable
 from pvprof.model.problems import Problem
-from pvprof.model.profile import Key
+from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.parse.native.wait_rows import NO_WAIT
@@ -94,8 +94,7 @@ class Joined:
         events: the waits, in the order in which they were recorded.
         wakeups: the wake-ups that ended them; None if none was recorded.
         lost: number of waits whose end was not recorded.
-        open: number of waits still open at the end.
-        open_ns: the minimum of their sum.
+        open_waits: the waits still open at the end, as long as they had lasted by then.
         lone_wakeups: number of wake-ups of threads that were in no recorded wait.
         more_wakeups: number of wake-ups after which the thread was woken again in the same wait.
     """
@@ -103,8 +102,7 @@ class Joined:
     events: WaitTable
     wakeups: WakeupTable | None
     lost: int
-    open: int
-    open_ns: int
+    open_waits: Profile
     lone_wakeups: int
     more_wakeups: int
 
@@ -178,7 +176,6 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
     last = max((int(column.max()) for column in (time, switches.wake_ns) if len(column)), default=0)
     last = last if end_ns is None else end_ns
     is_open = ~sleeps.is_closed & ~sleeps.is_lost
-    open_ns = np.maximum(last - start[is_open], 0).astype(object)  # Python ints: no overflow
 
     closed = np.flatnonzero(sleeps.is_closed)
     closed = closed[np.argsort(sleeps.number[closed], kind="stable")]  # in the file's order
@@ -191,8 +188,7 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
         events=_events(switches, sleeps.number[closed], start[closed], waited[closed], tid[closed]),
         wakeups=_wakeups(switches, ended.row) if len(switches.wake_ns) else None,
         lost=int(sleeps.is_lost.sum()),
-        open=int(is_open.sum()),
-        open_ns=int(open_ns.sum()),
+        open_waits=_open_waits(switches, sleeps.number[is_open], start[is_open], last),
         lone_wakeups=ended.lone,
         more_wakeups=ended.more,
     )
@@ -215,6 +211,15 @@ def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints
         keys=switches.keys,
         stacks=switches.stacks,
     )
+
+
+def _open_waits(switches: Switches, rows: Ints, start: Ints, end_ns: int) -> Profile:
+    waits = Profile("ns", True)
+    ids = zip(switches.key_id[rows].tolist(), switches.stack_id[rows].tolist(), strict=True)
+    for (key_id, stack_id), began_ns in zip(ids, start.tolist(), strict=True):
+        so_far = Weight(max(end_ns - began_ns, 0), 1, 1)
+        waits.add(switches.keys[key_id], switches.stacks[stack_id], so_far)
+    return waits
 
 
 def _wakeups(switches: Switches, row: Ints) -> WakeupTable:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pvprof.model.clocks import Clocks
 from pvprof.model.problems import Problem
+from pvprof.model.profile import Profile
 from pvprof.model.stacks import DELIMITER, LOST_FRAMES, Stack
 from pvprof.parse.native.header import Header, Marks, end_problems, left_out_problems
 from pvprof.parse.result import ParseResult
@@ -68,6 +68,7 @@ def join_waits(parsed: ParseResult, switches: Switches, file: str) -> None:
 
     joined = join(switches, None if parsed.end is None else parsed.end.monotonic_ns)
     parsed.events, parsed.wakeups = joined.events, joined.wakeups
+    parsed.open_waits = joined.open_waits
     parsed.records += int(switches.is_sleep.sum()) + len(switches.wake_ns)
     parsed.problems.extend(_join_problems(joined, file))
     parsed.problems.extend(wakeup_problems(joined.lone_wakeups, joined.more_wakeups, file))
@@ -119,17 +120,13 @@ def _join_problems(joined: Joined, file: str) -> Iterator[Problem]:
     if joined.lost:
         text = "waits whose end was not recorded: their thread waited again; left out"
         yield Problem("lost-waits", text, file, count=joined.lost, severity="loss")
-    yield from _open_waits(joined.open, joined.open_ns, file)
+    yield from open_problems(joined.open_waits, file)
 
 
-def open_problems(since_ns: Sequence[int], end: Clocks | None, file: str) -> Iterator[Problem]:
-    """Yield a note on waits that began at these times and had no end."""
-    open_ns = sum(max(end.monotonic_ns - began_ns, 0) for began_ns in since_ns) if end else 0
-    yield from _open_waits(len(since_ns), open_ns, file)
-
-
-def _open_waits(count: int, wait_ns: int, file: str) -> Iterator[Problem]:
+def open_problems(waits: Profile, file: str) -> Iterator[Problem]:
+    """Yield a note on waits that were still open at the end, if there are any."""
+    count = sum(weight.count for _, _, weight in waits)
     if count:
-        together = format_ns(wait_ns)
+        together = format_ns(waits.total)
         text = f"waits still open at the end, at least {together} together, are left out"
         yield Problem("open-waits", text, file, count=count, severity="note")

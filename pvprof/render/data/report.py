@@ -159,6 +159,7 @@ def _section(section: Section) -> dict[str, Any]:
             for row in section.aside_rows
         ],
         **_asleep(section),
+        "open_rows": [_row(row, None, None, known) for row in section.open_rows],
     }
 
 

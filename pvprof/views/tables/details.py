@@ -9,6 +9,7 @@ from pvprof.analysis.holds import HoldRow
 from pvprof.analysis.report import Report, Section
 from pvprof.classify.rules import OTHER
 from pvprof.units import format_ns, format_share
+from pvprof.views.tables.open_waits import open_table
 from pvprof.views.tables.report import same_waits_sentence, waker_table
 from pvprof.views.tables.spin import has_spins, spin_sentence, spin_table
 from pvprof.views.tables.table import Column, Table, TableOptions, count_rows
@@ -67,11 +68,11 @@ def has_detail(section: Section, name: str) -> bool:
 def detail_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
     """Return the tables that were requested (`TableOptions.details`), without empty ones.
 
-    The table of wakers is in every whole report.
+    The tables of wakers and of open waits are in every whole report.
     """
     rows = section.rows[: options.top] if options.top else section.rows
-    wakers = waker_table(section, report, options)
-    tables: list[Table] = [wakers] if wakers else []
+    always = (waker_table(section, report, options), open_table(section, options))
+    tables = [table for table in always if table is not None]
     if "spin" in options.details and has_spins(section):
         tables.append(spin_table(section, rows))
     single_waits = section.single_waits
