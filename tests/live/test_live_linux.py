@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from conftest import require
 from helpers.command_line import RunCommand
-from helpers.programs import BPFTRACE_PROGRAMS, bpftrace_program
+from helpers.programs import BPFTRACE_PROGRAMS
 
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.recorder import Plan, recorder
@@ -58,20 +58,6 @@ def _traceable() -> None:
 @pytest.fixture(autouse=True)
 def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PVPROF_LOCK", str(tmp_path / "recorder.lock"))
-
-
-TRACEFS = "/sys/kernel/tracing"
-
-
-@pytest.fixture(scope="module")
-def _tracefs() -> Iterator[None]:
-    """Mount tracefs, as the recorder does, if it is not mounted; bpftrace needs it."""
-    if tracing_mounts():
-        yield
-        return
-    subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS], check=True)
-    yield
-    subprocess.run(["umount", TRACEFS], check=True)
 
 
 Record = Callable[..., Path]
@@ -286,38 +272,6 @@ def test_the_whole_system_is_recorded_for_a_while(
     assert 1e9 <= manifest["duration_ns"] < 5e9
     assert run("report", path, "-k", "all").exit_code == 0
     assert "bpftrace" not in run("fold", path, "-k", "all").stdout.split(";")
-
-
-@pytest.mark.parametrize("mode", BPFTRACE_PROGRAMS)
-@pytest.mark.parametrize(
-    "options",
-    [
-        ProgramOptions(),
-        TREE,
-        ProgramOptions(pid=1, kernel_processes=False, duration_ns=10**9),
-        ProgramOptions(execname="a name that is longer than the kernel's", kernel_processes=True),
-    ],
-    ids=["system", "tree", "pid", "name"],
-)
-@pytest.mark.usefixtures("_tracefs")
-def test_bpftrace_accepts_every_program(mode: str, options: ProgramOptions, tmp_path: Path) -> None:
-    path = tmp_path / "program.bt"
-    path.write_text(bpftrace_program(mode, options).text())
-    words = ["bpftrace", "-d", str(path), *(["1"] if options.scope == "tree" else [])]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.parametrize("mode", ["offcpu", "locks"])
-@pytest.mark.usefixtures("_tracefs")
-def test_bpftrace_accepts_every_option_of_a_mode(mode: str, tmp_path: Path) -> None:
-    options = ProgramOptions(min_wait_ns=1000, by_process=True, user_stack=True, histogram=True)
-    path = tmp_path / "program.bt"
-    path.write_text(bpftrace_program(mode, options).text())
-    done = subprocess.run(
-        ["bpftrace", "-d", str(path)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
 
 # --- losses and errors ----------------------------------------------------------------------------
