@@ -60,6 +60,20 @@ def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PVPROF_LOCK", str(tmp_path / "recorder.lock"))
 
 
+TRACEFS = "/sys/kernel/tracing"
+
+
+@pytest.fixture(scope="module")
+def _tracefs() -> Iterator[None]:
+    """Mount tracefs, as the recorder does, if it is not mounted; bpftrace needs it."""
+    if tracing_mounts():
+        yield
+        return
+    subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACEFS], check=True)
+    yield
+    subprocess.run(["umount", TRACEFS], check=True)
+
+
 Record = Callable[..., Path]
 
 

@@ -12,7 +12,7 @@ from helpers.readings import kinds_of
 
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import NO_STACK
-from pvprof.parse.linux.bpftrace_messages import messages_of_bpftrace
+from pvprof.parse.linux.bpftrace_problems import messages_of_bpftrace
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
 

@@ -52,7 +52,8 @@ def wait_log(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
             GOES_TO_WAIT,
             *_number_of_stack(options),
             "@begun = count();",
-            "@open[tid] = (nsecs, $number << 1 | (args->prev_state & 2 ? 1 : 0),"
+            # The cast tells bpftrace 0.27 the type; where the number is set, 0.23 refuses a cast.
+            "@open[tid] = (nsecs, (uint64)$number << 1 | (args->prev_state & 2 ? 1 : 0),"
             " (uint64)cpu << 32 | pid, args->prev_comm);",
         ),
     )
@@ -118,7 +119,7 @@ def _forget_waker(tid: str) -> Lines:
 def _waking(options: ProgramOptions) -> Probe:
     body = (
         *_number_of_stack(options),
-        "@waker[args->pid] = (nsecs, $number, (uint64)cpu << 32 | tid, comm);",
+        "@waker[args->pid] = (nsecs, (uint64)$number, (uint64)cpu << 32 | tid, comm);",
     )
     comment = ("@waker: when; number of its stack; CPU << 32 | tid; name.",)
     return Probe(("tracepoint:sched:sched_waking",), body, ("@open[args->pid].0 != 0",), comment)

@@ -32,7 +32,6 @@ from functools import partial
 from typing import Any
 
 from pvprof.errors import InputError, quote
-from pvprof.model.problems import Severity
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import DELIMITER, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
@@ -50,7 +49,7 @@ from pvprof.parse.linux.bpftrace_json import (
     read_key,
     whole_number,
 )
-from pvprof.parse.linux.bpftrace_messages import LOST_STACKS, messages_of_bpftrace
+from pvprof.parse.linux.bpftrace_problems import PROBLEMS, messages_of_bpftrace
 from pvprof.parse.linux.tracing_frames import TracedStacks
 from pvprof.parse.linux.wait_maps import STACKS_LINE, WaitMaps
 from pvprof.parse.native.fields import record_key
@@ -97,7 +96,7 @@ class TraceReader:
         self._open: list[tuple[int, Key, Stack]] = []
         self._helper_errors: Counter[str] = Counter()
         self._wakeup_sums: list[tuple[WakeupKey, WaitSplit]] = []
-        self._problem_counts = KindCounts(source.name, _PROBLEMS)
+        self._problem_counts = KindCounts(source.name, PROBLEMS)
         self._stacks = LineCache(partial(_parse_stack, self._traced))
         self._sleep_keys = LineCache(_parse_sleep_key)
         self._wake_keys = LineCache(_parse_wake_key)
@@ -393,30 +392,6 @@ def _parse_sleep_key(spelled: tuple[bytes, bool]) -> Key:
 
 def _parse_wake_key(execname: bytes) -> Key:
     return Key("wakeup", execname=decode(execname))
-
-
-_PROBLEMS: dict[str, tuple[str, Severity]] = {
-    "drops": ("records dropped: bpftrace's buffer was full; record with --buffer-mb", "loss"),
-    "map-full": ("values not kept: a map was full; record with more --variable-mb", "loss"),
-    "not-printed": (
-        "waits lost: a map was full, or printed too late; record with more --variable-mb",
-        "loss",
-    ),
-    "lost-stacks": (LOST_STACKS, "loss"),
-    "missed-ends": (
-        "waits whose end was not seen: their thread left the CPU again; left out",
-        "loss",
-    ),
-    "damaged": ("lines or keys were damaged and left out", "loss"),
-    "cut-off": ("the text ends inside a line, which is left out", "loss"),
-    "before-header": ("records before the header were left out", "loss"),
-    "ambiguous-names": (
-        "process names with commas: the end of the first name is a guess",
-        "warning",
-    ),
-    "unknown-mark": ("lines with an unknown word after # were skipped", "note"),
-    "other-maps": ("maps that the program did not announce were skipped", "note"),
-}
 
 
 LAYOUT = Layout(

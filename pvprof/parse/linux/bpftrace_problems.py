@@ -1,4 +1,4 @@
-r"""The messages of bpftrace on stderr.
+r"""What is lost or odd in the output of bpftrace programs, and the messages of bpftrace on stderr.
 
 ::
 
@@ -15,9 +15,31 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from pvprof.model.problems import Problem
+from pvprof.model.problems import Problem, Severity
 
-LOST_STACKS = "stacks lost: their place was taken; their waits have none"
+PROBLEMS: dict[str, tuple[str, Severity]] = {
+    "drops": ("records dropped: bpftrace's buffer was full; record with --buffer-mb", "loss"),
+    "map-full": ("values not kept: a map was full; record with more --variable-mb", "loss"),
+    "not-printed": (
+        "waits lost: a map was full, or printed too late; record with more --variable-mb",
+        "loss",
+    ),
+    "lost-stacks": ("stacks lost: their place was taken; their waits have none", "loss"),
+    "missed-ends": (
+        "waits whose end was not seen: their thread left the CPU again; left out",
+        "loss",
+    ),
+    "damaged": ("lines or keys were damaged and left out", "loss"),
+    "cut-off": ("the text ends inside a line, which is left out", "loss"),
+    "before-header": ("records before the header were left out", "loss"),
+    "ambiguous-names": (
+        "process names with commas: the end of the first name is a guess",
+        "warning",
+    ),
+    "unknown-mark": ("lines with an unknown word after # were skipped", "note"),
+    "other-maps": ("maps that the program did not announce were skipped", "note"),
+}
+"""By kind: text and severity."""
 
 # What was lost is in the output, too, and counted there.
 _USUAL = re.compile(
@@ -25,7 +47,9 @@ _USUAL = re.compile(
     r"|WARNING: (?:BPFTRACE_[A-Z_]+ is deprecated|Total lost event count: ).*"
     r"|WARNING: Could not read functions from .*available_filter_functions.*"
 )
-_COMPILER_WARNING = re.compile(r"\S+:[0-9]+:[0-9]+(?:-[0-9]+)?: WARNING: .*")
+# The lines of the program follow that it means, and marks below them: up to the next message.
+_COMPILER_WARNING = re.compile(r"\S+:[0-9]+[-:][0-9]+(?:-[0-9]+)?: WARNING: .*")
+_MESSAGE = re.compile(r"(?:\S+: )?(?:WARNING|ERROR|INFO): ")
 # From 0.21 to 0.24 a full table of stacks throws one out for another, without a word at that time.
 _EVICTED_STACK = re.compile(
     r"ERROR: failed to look up stack id: [0-9]+ stack length: [1-9][0-9]* .*"
@@ -37,14 +61,15 @@ def messages_of_bpftrace(lines: Iterable[str], file: str) -> Iterator[Problem]:
     messages: Counter[str] = Counter()
     is_excerpt = False
     for line in lines:
-        is_excerpt = is_excerpt and line.startswith(" ")
+        is_excerpt = is_excerpt and not _MESSAGE.match(line)
         if _COMPILER_WARNING.fullmatch(line.rstrip()):
             is_excerpt = True
         elif line.strip() and not is_excerpt:
             messages[line.strip()] += 1
     lost_stacks = sum(messages[line] for line in messages if _EVICTED_STACK.fullmatch(line))
     if lost_stacks:
-        yield Problem("lost-stacks", LOST_STACKS, file, severity="loss", count=lost_stacks)
+        text, severity = PROBLEMS["lost-stacks"]
+        yield Problem("lost-stacks", text, file, severity=severity, count=lost_stacks)
     for line, count in messages.items():
         if not _USUAL.fullmatch(line):
             text = f"bpftrace: {line.removeprefix('ERROR: ').removeprefix('WARNING: ')}"
