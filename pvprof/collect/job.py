@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -89,12 +90,14 @@ class Job:
         runs: in order; several make a run set.
         output: a directory, an archive, or `STDOUT`.
         is_overwriting: whether an output that exists is replaced.
+        complete: called with the directory of each recording when it was made.
     """
 
     target: Target
     runs: tuple[PlannedRun, ...]
     output: str
     is_overwriting: bool = False
+    complete: Callable[[Path], None] = field(default=lambda _directory: None)
 
     @property
     def is_set(self) -> bool:
@@ -195,6 +198,7 @@ def _make_runs(job: Job, path: Path, observer: JobObserver, finished: list[Finis
         try:
             with observer.watch(run.title) as listener:
                 manifest = record(job.target, run.text, directory, listener)
+                job.complete(directory)
         except OSError as error:
             raise OutputError(f"{job.output}: {error.strerror}") from error
         tail = _tail(directory / "workload.txt") if manifest.exit_status else ()

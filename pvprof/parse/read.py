@@ -23,8 +23,10 @@ from pvprof.parse.source import ReadOptions, TextSource
 from pvprof.parse.text.frames import is_kernel_frame
 from pvprof.parse.text.symbol_fit import foreign_symbols
 from pvprof.parse.text.symbols import parse_kldstat, parse_nm
+from pvprof.parse.text.user_code import read_user_code
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
+from pvprof.recording.packing import unpack
 from pvprof.units import UNITS
 
 __all__ = ["ReadOptions", "read", "read_recording"]
@@ -77,7 +79,26 @@ def _with_symbols(
             symbols = replace(symbols, tables={**kernel, **symbols.tables})
     if not symbols.modules and recording.kldstat:
         symbols = replace(symbols, modules=parse_kldstat(recording.kldstat))
-    return replace(options, symbols=symbols), problems
+    options, doubts = _with_user_code(replace(options, symbols=symbols), recording)
+    return options, (*problems, *doubts)
+
+
+def _with_user_code(
+    options: ReadOptions, recording: Recording
+) -> tuple[ReadOptions, tuple[Problem, ...]]:
+    """Return the options with the code of the recording's processes, and problems with it."""
+    if options.user_code is not None or not recording.user_maps:
+        return options, ()
+    try:
+        (maps, is_cut), (names, _) = (
+            unpack(member, recording.name)
+            for member in (recording.user_maps, recording.user_symbols)
+        )
+    except InputError as error:  # no reason to refuse the recording itself
+        return options, (Problem("unreadable-companion", error.message, recording.name),)
+    text = "the memory maps end early: programs of the rest have no names"
+    doubts = (Problem("unreadable-companion", text, recording.name),) if is_cut else ()
+    return replace(options, user_code=read_user_code(maps, names)), doubts
 
 
 def _with_facts(options: ReadOptions, manifest: Manifest) -> ReadOptions:

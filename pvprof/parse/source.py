@@ -25,6 +25,7 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.text.frames import FrameNames
 from pvprof.parse.text.line_numbers import LineNumbers
 from pvprof.parse.text.symbols import Symbols
+from pvprof.parse.text.user_code import UserCode
 from pvprof.parse.window import Window
 from pvprof.units import Unit
 
@@ -39,6 +40,7 @@ class ReadOptions:
         profile: searched in the names of a speedscope file's profiles; None to read all.
         keep_offsets: leave ``+0x1f`` at the end of frames.
         symbols: names for hex frames.
+        user_code: names for the addresses of programs, if their memory maps were recorded.
         jobs: maximum number of processes; 0 for one per core.
         window: keep only the single waits inside; None for all.
         progress: called after each piece with the number of bytes read of a share, and its size,
@@ -54,6 +56,7 @@ class ReadOptions:
     profile: re.Pattern[str] | None = None
     keep_offsets: bool = False
     symbols: Symbols = field(default_factory=Symbols)
+    user_code: UserCode | None = None
     jobs: int = 0
     window: Window | None = None
     progress: Callable[[int, int], None] | None = None

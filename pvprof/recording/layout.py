@@ -3,16 +3,18 @@
 A recording has three forms, which are the same to the rest of pvprof: a directory, that directory
 as one ``.tar.gz``, and a bare output file of dtrace. A directory contains:
 
-=================  ============================================================
-``manifest.json``  facts about the run (`pvprof.recording.manifest`)
-``raw.out``        the tracer's output, unchanged; also ``.gz`` or ``.zst``
-``stderr.txt``     the tracer's stderr
-``script.d``       the D program that ran; ``script.bt``: the bpftrace program
-``symbols.nm.gz``  ``nm -n`` of the kernel
-``kldstat.txt``    ``kldstat`` of the target
-``time.txt``       ``time -l`` of the workload
-``workload.txt``   the workload's own output
-=================  ============================================================
+=======================  ======================================================
+``manifest.json``        facts about the run (`pvprof.recording.manifest`)
+``raw.out``              the tracer's output, unchanged; also ``.gz`` or ``.zst``
+``stderr.txt``           the tracer's stderr
+``script.d``             the D program that ran; ``script.bt``: the bpftrace program
+``symbols.nm.gz``        ``nm -n`` of the kernel
+``kldstat.txt``          ``kldstat`` of the target
+``user-maps.txt.gz``     memory maps of processes, to name the frames of programs
+``user-symbols.txt.gz``  the names of those frames, as far as they could be looked up
+``time.txt``             ``time -l`` of the workload
+``workload.txt``         the workload's own output
+=======================  ======================================================
 
 A run set is a directory of recordings with a ``set.json`` (`pvprof.recording.run_set`). A bare file
 ``NAME.out`` may have companions beside it: ``NAME.err`` and ``NAME.d`` (or ``.bt``), each also
@@ -37,6 +39,8 @@ have innermost frames that a stack may lack.
 RAW = "raw.out"
 MANIFEST = "manifest.json"
 SET_FILE = "set.json"
+USER_MAPS = "user-maps.txt.gz"
+USER_SYMBOLS = "user-symbols.txt.gz"
 MEMBERS = (
     MANIFEST,
     "script.d",
@@ -47,6 +51,8 @@ MEMBERS = (
     "workload.txt",
     RAW,
     "symbols.nm.gz",
+    USER_MAPS,
+    USER_SYMBOLS,
 )
 """The files of a recording's directory, in the order of an archive."""
 
@@ -74,6 +80,8 @@ class Recording:
         script: the program that ran, or empty.
         symbols: ``nm`` output, plain or gzip, or empty.
         kldstat: ``kldstat`` output, or empty.
+        user_maps: memory maps of processes, or empty.
+        user_symbols: names of functions in them, or empty.
         manifest: facts about the run; false if there is none.
         problems: doubts about the files.
     """
@@ -85,6 +93,8 @@ class Recording:
     script: str = ""
     symbols: bytes = b""
     kldstat: str = ""
+    user_maps: bytes = b""
+    user_symbols: bytes = b""
     manifest: Manifest = field(default_factory=Manifest)
     problems: tuple[Problem, ...] = ()
 

@@ -19,6 +19,8 @@ from pvprof.recording.layout import (
     PACKED_SUFFIXES,
     RAW,
     TAR_SUFFIXES,
+    USER_MAPS,
+    USER_SYMBOLS,
     Buffer,
     Recording,
     short_name,
@@ -114,6 +116,8 @@ def _from_members(name: str, source: str, read: Reader) -> Recording:
         script=text("script.d") or text("script.bt"),
         symbols=bytes(symbols),
         kldstat=text("kldstat.txt"),
+        user_maps=bytes(read(USER_MAPS) or b""),
+        user_symbols=bytes(read(USER_SYMBOLS) or b""),
         manifest=manifest,
     )
 

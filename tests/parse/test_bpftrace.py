@@ -79,6 +79,7 @@ KINDS_OF_MODE = {
     "locks": {"kernel"},
     "runq": {"runq"},
     "oncpu": {"oncpu", "idle"},
+    "oncpu-amd64": {"oncpu", "idle"},
 }
 
 

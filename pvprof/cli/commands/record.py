@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import sys
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 import click
 
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName, KnownWord
 from pvprof.cli.job_messages import JobMessages
+from pvprof.cli.messages import say
 from pvprof.cli.option_groups import argument, group, option, option_group, takes
 from pvprof.cli.recording_options import (
     Duration,
@@ -23,6 +26,8 @@ from pvprof.collect.job import Job, plan_runs, prepare, run_job
 from pvprof.collect.modes import names
 from pvprof.collect.recorder import Plan
 from pvprof.errors import PvprofError, UsageError
+from pvprof.model.problems import Problem
+from pvprof.recording.layout import USER_MAPS
 
 
 @option_group
@@ -143,7 +148,19 @@ def _job(wanted: RecordOptions, modes: tuple[str, ...], workload: tuple[str, ...
     )
     runs = prepare(plan_runs(plan, modes, wanted.repeat, wanted.warmup))
     output = wanted.output or _default_name(target.host, modes, is_set=len(runs) > 1)
-    return Job(target, runs, output, wanted.force)
+    return Job(target, runs, output, wanted.force, partial(_complete, is_local=not target.host))
+
+
+def _complete(directory: Path, is_local: bool) -> None:
+    if not (directory / USER_MAPS).exists():
+        return
+    try:
+        from pvprof.dataset.symbolize.user_symbols import add_user_symbols  # noqa: PLC0415 (imports numpy)
+    except ModuleNotFoundError as error:
+        text = f"programs' functions have no names: the Python package {error.name} is missing"
+        say([Problem("no-user-symbols", text)], is_quiet=False)
+    else:
+        add_user_symbols(directory, is_local)
 
 
 def _default_name(host: str, modes: tuple[str, ...], is_set: bool) -> str:

@@ -39,6 +39,7 @@ from pvprof.collect.bpftrace.parts import (
     all_of,
     forget_missed,
 )
+from pvprof.collect.bpftrace.samples import oncpu, oncpu_amd64
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
 from pvprof.collect.bpftrace.wait_log import wait_log
 from pvprof.collect.options import ProgramOptions
@@ -123,17 +124,6 @@ def _offcpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     )
     results = (*weights.results, Map("open", ("tid",)), Map("missed", ()))
     return Parts((Probe((SWITCH,), (*leave, *come), (), _WAIT_COMMENT),), results)
-
-
-def _oncpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
-    depth = options.stack_frames
-    user = (f"ustack({depth})",) if options.user_stack else ()
-    key = ", ".join([f"kstack({depth})", *user, "comm"])
-    parts = ("stack", *(("user_stack",) if options.user_stack else ()), "exec")
-    probe = Probe(
-        (f"profile:hz:{options.rate_hz}",), (f"@on_cpu[{key}] = count();",), threads.current()
-    )
-    return Parts((probe,), (Map("on_cpu", parts),))
 
 
 def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
@@ -256,7 +246,8 @@ def _runq(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
 BUILDERS: dict[str, Callable[[BpftraceFilter, ProgramOptions], Parts]] = {
     "offcpu": _offcpu,
     "events": wait_log,
-    "oncpu": _oncpu,
+    "oncpu": oncpu,
+    "oncpu-amd64": oncpu_amd64,
     "locks": _locks,
     "wakeup": _wakeup,
     "runq": _runq,

@@ -189,6 +189,7 @@ def _end(options: ProgramOptions, parts: Parts) -> Probe:
     return Probe(
         ("END",),
         (
+            *([r'printf("#processes-end\n");'] if options.user_stack else []),
             *(f"print(@{name});" for name in names),
             *end,
             *told,

@@ -66,11 +66,113 @@ bpftrace_dialect() {
 
 bpftrace_undo() { [ -z "${has_mounted-}" ] || umount /sys/kernel/tracing; }
 
-bpftrace_compile() { bpftrace "$dry_run" "$@"; }
+has_user_stacks() { grep -q 'ustack(' "$1"; }
+
+# User stacks are recorded as addresses; pvprof looks their names up, with the memory maps that
+# bpftrace_follow saves. bpftrace's own look-up takes a minute, and with libbcc before 0.33 it closes
+# files that are not its own, raw.out among them. Releases since 0.18 have a mode for addresses, those
+# before 0.20 a variable.
+bpftrace_compile() {
+	if has_user_stacks "$1"; then
+		: "${raw_mode:=$(bpftrace "$dry_run" -e 'BEGIN { @a = ustack(raw, 1); }' >/dev/null 2>&1 && echo yes || echo no)}"
+		[ "$raw_mode" = no ] || sed -i 's/ustack(\([0-9]\)/ustack(raw, \1/g' "$1"
+	fi
+	bpftrace "$dry_run" "$@"
+}
 
 bpftrace_start() {
+	has_user_stacks "$1" && environment="$environment BPFTRACE_NO_USER_SYMBOLS=1"
+	# A program that counts its samples knows what was lost without reports; and to those, each sample of
+	# user code is a failure, since it has no kernel stack.
+	grep -q '@samples' "$1" && reports=''
 	# shellcheck disable=SC2086 # one word for each variable, and one or none
 	exec env $environment bpftrace -q $reports -f json -o "$record/raw.out" "$@"
+}
+
+# Save the memory maps of the processes that the program announces, until it ends: a process may be
+# gone a moment later. The shell itself reads the new lines, so that only maps cost a process.
+bpftrace_follow() {
+	has_user_stacks "$record/script.bt" || return 0
+	exec 5<"$record/raw.out"
+	begun='' is_last=''
+	until [ -n "$is_last" ]; do
+		[ ! -e "$work/over" ] || is_last=1
+		set --
+		while IFS= read -r line <&5; do
+			line=$begun$line begun=''
+			case $line in
+			'{"type": "printf", "data": "#process '[0-9]*)
+				process=${line#*#process }
+				process=${process%%[!0-9]*}
+				echo "$process" >>"$work/processes"
+				set -- "$@" "/proc/$process/maps" ;;
+			'{"type": "printf", "data": "#processes-end'*) break 2 ;;
+			esac
+		done
+		begun=$begun$line
+		save_maps "$@"
+		# Where processes come and go, the next ones will not wait.
+		if [ "$#" -eq 0 ]; then sleep 0.1; else sleep 0.02; fi
+	done
+	[ -e "$work/processes" ] || return 0
+	# shellcheck disable=SC2046 # one word for each
+	save_maps $(sort -u "$work/processes" | sed 's|.*|/proc/&/maps|')
+	{
+		cat "$work/maps"
+		list_code
+		list_compiled
+	} 2>/dev/null | gzip -c >"$record/user-maps.txt.gz" || rm -f "$record/user-maps.txt.gz"
+}
+
+# save_maps FILE...: of these /proc/PID/maps, the lines of memory that holds code
+save_maps() {
+	[ "$#" -eq 0 ] || grep -sH '^[0-9a-f-]* ..x' "$@" >>"$work/maps"
+}
+
+# Print "file DEVICE INODE BUILD-ID PATH" for each file in the maps that is still there. The build id,
+# which a linker puts near the beginning of a file, tells it from others of its name.
+list_code() {
+	sed -n 's|^/proc/\([0-9]*\)/maps:[^ ]* [^ ]* [^ ]* \([^ ]* [0-9]*\) *\(/.*\)|\2 \3 \1|p' "$work/maps" |
+		sort | awk '{ process = $NF; sub(/ [0-9]+$/, "") } $0 != last && NR > 1 { print id, last }
+			{ last = $0; id = process } END { if (NR) print id, last }' |
+		while read -r process device inode path; do
+			file=/proc/$process/root$path # it may be in a container
+			if [ ! -r "$file" ]; then
+				file=$path
+				found=$(ls -Ldi "$file")
+				found=${found#"${found%%[! ]*}"}
+				[ "${found%% *}" = "$inode" ] || continue
+			fi
+			echo "file $device $inode $path"
+			od -An -v -tx1 -N 4096 "$file"
+		done | awk '
+			function flush() {
+				if (name == "") return
+				id = match(bytes, /04000000(14|10|08)00000003000000474e5500/) ? substr(bytes, RSTART + 32) : ""
+				size = id == "" ? 0 : (substr(bytes, RSTART + 8, 2) == "14" ? 40 : substr(bytes, RSTART + 8, 2) == "10" ? 32 : 16)
+				print name, (size ? substr(id, 1, size) : "-"), path
+			}
+			$1 == "file" {
+				flush()
+				name = $1 " " $2 " " $3
+				path = $0
+				sub(/^file [^ ]* [^ ]* /, "", path)
+				bytes = ""
+				next
+			}
+			{ gsub(/ /, ""); bytes = bytes $0 }
+			END { flush() }'
+}
+
+# Print what programs say of code that they have compiled at run time, as perf finds it.
+list_compiled() {
+	sort -u "$work/processes" | while read -r process; do
+		for file in "/tmp/perf-$process.map" "/proc/$process/root/tmp/perf-$process.map"; do
+			[ -r "$file" ] || continue
+			head -c 16000000 "$file" | sed "s|^|compiled $process |"
+			break
+		done
+	done
 }
 
 # shellcheck disable=SC2010 # its names are numbers

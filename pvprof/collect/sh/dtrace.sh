@@ -64,6 +64,8 @@ dtrace_start() {
 
 dtrace_attached() { :; }
 
+dtrace_follow() { :; }
+
 dtrace_insist() { :; }
 
 dtrace_look() { :; }

@@ -25,6 +25,7 @@
 #   TRACER_explain FILE  explains the tracer's messages: sets problem and hint
 #   TRACER_compile FILE [PID]  compiles a program, without enabling anything
 #   TRACER_start FILE [PID]    becomes the tracer, which writes $record/raw.out
+#   TRACER_follow        saves while it traces what is gone afterwards; returns when tracing is over
 #   TRACER_attached      prints something that tells TRACER_insist whether it is still tracing;
 #                        the first value is kept in attached
 #   TRACER_insist        asks the tracer to end once more, if that does no harm
@@ -171,7 +172,7 @@ clean_up() {
 	# A job may be in no variable yet: the signal came before the assignment.
 	newest=$!
 	[ "$(ps -o ppid= -p "${newest:-0}" | tr -d ' ')" = "$$" ] || newest=''
-	for job in "$reporter" "$listener" "$tracing" "$workload" "$guard" "$newest"; do
+	for job in "$reporter" "$listener" "$follower" "$tracing" "$workload" "$guard" "$newest"; do
 		kill_tree "$job"
 	done
 	[ -z "$suffix" ] || "${tracer}_undo"
@@ -328,6 +329,8 @@ start_tracing() {
 	"${tracer}_start" "$@" </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
 	tracing=$!
 	echo "$tracing" >"$work/tracing"
+	"${tracer}_follow" </dev/null >/dev/null 2>&1 3<&- 4>&- &
+	follower=$!
 	until [ -n "$("${tracer}_mark" begin)" ]; do
 		if ! is_alive "$tracing" || case $(state_of "$tracing") in Z*) true ;; *) false ;; esac then
 			# It may have begun and ended between the two looks.
@@ -392,6 +395,9 @@ wait_for_end() {
 	await "$tracing" 2>/dev/null
 	tracer_status=$?
 	tracing=''
+	: >"$work/over"
+	await "$follower" 2>/dev/null
+	follower=''
 	kill_tree "$reporter"
 	await "$reporter" 2>/dev/null
 	reporter=''
@@ -568,7 +574,7 @@ check_target() {
 deliver() {
 	members=''
 	for member in manifest.json "script.$suffix" stderr.txt time.txt kldstat.txt workload.txt raw.out \
-		symbols.nm.gz; do
+		symbols.nm.gz user-maps.txt.gz; do
 		[ -e "$record/$member" ] && members="$members $name/$member"
 	done
 	# shellcheck disable=SC2086
@@ -676,7 +682,7 @@ main() {
 	case $1 in -h | --help) explain && exit ;; esac
 	exec 4>&2
 	PATH=$PATH:/sbin:/bin:/usr/sbin:/usr/bin
-	work='' part='' lock='' tracing='' workload='' reporter='' listener='' guard='' stopped=''
+	work='' part='' lock='' tracing='' workload='' reporter='' listener='' follower='' guard='' stopped=''
 	notes='' incomplete='' exit_status='' exit_signal='' tracer_status=0 has_end=false problem='' hint=''
 	phase=preparing quiet=0 suffix=''
 	trap clean_up EXIT

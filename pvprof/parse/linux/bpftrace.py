@@ -33,10 +33,11 @@ from typing import Any
 
 from pvprof.errors import InputError, quote
 from pvprof.model.profile import Histogram, Key, Profile, Weight
-from pvprof.model.stacks import DELIMITER, Stack, stack_of
+from pvprof.model.stacks import Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
 from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import LineCache
+from pvprof.parse.linux.both_stacks import BothStacks
 from pvprof.parse.linux.bpftrace_json import (
     FRAMES,
     DamagedLineError,
@@ -49,8 +50,10 @@ from pvprof.parse.linux.bpftrace_json import (
     read_key,
     whole_number,
 )
-from pvprof.parse.linux.bpftrace_problems import PROBLEMS, messages_of_bpftrace
+from pvprof.parse.linux.bpftrace_problems import PROBLEMS, closed_output, messages_of_bpftrace
+from pvprof.parse.linux.samples import is_map_of_samples, is_user_code
 from pvprof.parse.linux.tracing_frames import TracedStacks
+from pvprof.parse.linux.user_frames import PROCESS_MARK
 from pvprof.parse.linux.wait_maps import STACKS_LINE, WaitMaps
 from pvprof.parse.native.fields import record_key
 from pvprof.parse.native.header import Header, Marks, read_header, read_mark
@@ -91,6 +94,7 @@ class TraceReader:
         self._lines = LineLoader()
         self._tally = Tally(source.name)
         self._traced = TracedStacks(source.frame_names)
+        self._both = BothStacks(source, self._traced)
         self._wait_maps = WaitMaps(self._recorder, self._traced.stack_of)
         self._missed = 0
         self._open: list[tuple[int, Key, Stack]] = []
@@ -191,7 +195,9 @@ class TraceReader:
         elif _CLOCKS.fullmatch(text):
             if self._has_header():
                 read_mark(text, 0, self._marks)
-        elif not text.startswith(b"#workload-exit "):
+        elif match := PROCESS_MARK.fullmatch(text):
+            self._both.user.add_process(match)
+        elif not text.startswith((b"#workload-exit ", b"#processes-end")):
             self._problem_counts.add("unknown-mark", number)
 
     def _is_of_single_waits(self) -> bool:
@@ -229,7 +235,10 @@ class TraceReader:
                 self._problem_counts.add("damaged", number)
 
     def _read_entry(self, name: str, key: TraceKey, value: Any) -> None:
-        if name == "missed":
+        if name == "samples":
+            # bpftrace prints it once more, as 0, after it was cleared.
+            self._both.samples.taken = max(self._both.samples.taken or 0, whole_number(value))
+        elif name == "missed":
             self._missed += whole_number(value)
         elif name == "open":
             self._add_open(value)
@@ -240,6 +249,7 @@ class TraceReader:
         elif "waker_stack" in key.stacks:
             self._add_wakeup_sum(name, key, dict(value))
         elif not isinstance(value, list):
+            self._both.samples.kept += whole_number(value)
             self._add_values(name, key, (whole_number(value),))
         else:
             sums = dict(value)
@@ -275,7 +285,7 @@ class TraceReader:
 
     def _add_values(self, name: str, trace_key: TraceKey, values: Values) -> None:
         key = self._key(name, trace_key, names_class=False)
-        stack = self._both_stacks(name, trace_key.stacks)
+        stack = self._both.joined(name, trace_key, values[0])
         if not self._has_header():
             return
         assert self._header is not None
@@ -285,15 +295,6 @@ class TraceReader:
         else:
             subject = quote(key.name or key.execname or "a stack")
             self._parsed.problems.append(refusal.problem(values, subject, self._source.name))
-
-    def _both_stacks(self, name: str, stacks: dict[str, list[bytes]]) -> Stack:
-        """Return the user and the kernel stack of an entry of the map `name` as one."""
-        user, kernel = stacks.get("user_stack", []), stacks["stack"]
-        # A timer takes samples of running code, which may well be that of a tracer.
-        of_kernel = partial(_stack, self._names) if name == "on_cpu" else self._traced.stack_of
-        parts = [_stack(self._names, user)] if user else []
-        parts += [of_kernel(kernel)] if kernel else []
-        return Stack(f";{DELIMITER};".join(parts))
 
     def _key(self, name: str, key: TraceKey, names_class: bool) -> Key:
         """Return the key of a map's entry.
@@ -309,8 +310,8 @@ class TraceReader:
             lock = self._names.symbols.variable(key.numbers["address"]).encode()
             if names_class:
                 lock = lock or lock_class
-        if name == "on_cpu" and not key.stacks["stack"] and key.stacks.get("user_stack"):
-            mechanism = b"user"
+        if is_map_of_samples(name):
+            mechanism = b"user" if is_user_code(key) else b"on-cpu"
         execname = key.names.get("exec", b"")
         return record_key(mechanism, {b"name": lock, b"class": lock_class, b"exec": execname})
 
@@ -346,8 +347,11 @@ class TraceReader:
             parsed.endings = {} if parsed.endings is None else parsed.endings
             add_wakeup_sums(parsed.endings, {key: split})
         parsed.problems.extend(self._problem_counts.problems())
+        parsed.problems.extend(self._both.problems(file))
         note_end(parsed, self._header, file, last_line)
-        parsed.hex_frames |= self._names.hex_frames
+        if not parsed.has_end:
+            parsed.problems.extend(closed_output(self._maps.values(), file))
+        parsed.hex_frames |= self._names.hex_frames | self._both.user.unnamed_frames()
         return parsed
 
     def _settle_open(self) -> None:

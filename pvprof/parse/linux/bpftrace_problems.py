@@ -41,9 +41,9 @@ PROBLEMS: dict[str, tuple[str, Severity]] = {
 }
 """By kind: text and severity."""
 
-# What was lost is in the output, too, and counted there.
+# What was lost is in the output, too, and counted there: then no table has the stack (-2, ENOENT).
 _USUAL = re.compile(
-    r".*RLIMIT_MEMLOCK.*|ERROR: failed to look up stack id:? .*"
+    r".*RLIMIT_MEMLOCK.*|ERROR: failed to look up stack id:? .*: -2"
     r"|WARNING: (?:BPFTRACE_[A-Z_]+ is deprecated|Total lost event count: ).*"
     r"|WARNING: Could not read functions from .*available_filter_functions.*"
 )
@@ -53,6 +53,12 @@ _MESSAGE = re.compile(r"(?:\S+: )?(?:WARNING|ERROR|INFO): ")
 # From 0.21 to 0.24 a full table of stacks throws one out for another, without a word at that time.
 _EVICTED_STACK = re.compile(
     r"ERROR: failed to look up stack id: [0-9]+ stack length: [1-9][0-9]* .*"
+)
+_UNREADABLE_STACK = re.compile(r"ERROR: failed to look up stack id:? .*: (-[0-9]+)")
+_CLOSED = "-9"  # EBADF
+_CLOSED_OUTPUT = (
+    "bpftrace may have closed its own output, as libbcc before 0.33 does when it looks up user"
+    " frames: pvprof now looks them up itself, record again"
 )
 
 
@@ -70,7 +76,32 @@ def messages_of_bpftrace(lines: Iterable[str], file: str) -> Iterator[Problem]:
     if lost_stacks:
         text, severity = PROBLEMS["lost-stacks"]
         yield Problem("lost-stacks", text, file, severity=severity, count=lost_stacks)
+    yield from _unreadable_stacks(messages, file)
     for line, count in messages.items():
-        if not _USUAL.fullmatch(line):
+        if not _USUAL.fullmatch(line) and not _UNREADABLE_STACK.fullmatch(line):
             text = f"bpftrace: {line.removeprefix('ERROR: ').removeprefix('WARNING: ')}"
             yield Problem("bpftrace-message", text, file, count=count)
+
+
+def _unreadable_stacks(messages: Counter[str], file: str) -> Iterator[Problem]:
+    """Yield a loss for stacks that bpftrace could not read when it printed (only on stderr)."""
+    counts: Counter[str] = Counter()
+    for line, count in messages.items():
+        match = _UNREADABLE_STACK.fullmatch(line)
+        if match is not None and not _USUAL.fullmatch(line):
+            counts[match.group(1)] += count
+    for error, count in counts.items():
+        cause = "libbcc before 0.33 closed their table" if error == _CLOSED else f"error {error}"
+        text = f"stacks lost: bpftrace could not read them ({cause}); their values have none"
+        yield Problem("unreadable-stacks", text, file, count=count, severity="loss")
+
+
+def closed_output(maps: Iterable[tuple[str, ...]], file: str) -> Iterator[Problem]:
+    """Yield the likely reason why an output has no end mark, if bpftrace looked up user frames.
+
+    Args:
+        maps: the parts of the keys of each map.
+        file: the name of the output.
+    """
+    if any("user_stack" in parts and "pid" not in parts for parts in maps):
+        yield Problem("closed-output", _CLOSED_OUTPUT, file, severity="note")

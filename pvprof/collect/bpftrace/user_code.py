@@ -1,0 +1,30 @@
+"""Announce the processes whose user stacks are recorded: the recorder saves their memory maps."""
+
+from __future__ import annotations
+
+from pvprof.collect.bpftrace.syntax import Lines, Probe, block
+
+_PARENT = "((struct task_struct *)curtask)->real_parent->tgid"
+
+NEW_CODE = Probe(
+    ("tracepoint:sched:sched_process_exec",),
+    ("@seen[pid] = 0;",),
+    ("@seen[pid] != 0",),
+    ("Its memory maps are others now.",),
+)
+"""Announces a process anew that runs another program."""
+
+
+def announce() -> Lines:
+    """Return lines that announce this process the first time, the second, fourth, eighth, ...
+
+    The recorder then saves its memory maps, which grow as libraries are loaded.
+    """
+    return (
+        "@seen[pid] += 1;",
+        "$seen = @seen[pid];",
+        *block(
+            "($seen & ($seen - 1)) == 0",
+            rf'printf("#process %d %d %s\n", pid, {_PARENT}, comm);',
+        ),
+    )

@@ -1,0 +1,60 @@
+"""Add the names of programs' functions to a recording that was just made.
+
+The recording then has all that is needed to read it: on any machine, and after an upgrade of the
+programs, it gives the same names.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from pvprof.dataset.symbolize.code_files import open_code
+from pvprof.dataset.symbolize.elf import demangled
+from pvprof.errors import PvprofError
+from pvprof.parse.read import ReadOptions, read
+from pvprof.parse.text.user_code import CodeAddress, CodeFile, read_user_code, spell_names
+from pvprof.recording.layout import USER_SYMBOLS
+from pvprof.recording.open import open_recording
+from pvprof.recording.packing import unpack
+
+
+def add_user_symbols(directory: Path, is_local: bool) -> None:
+    """Look up the frames of programs in a recording, and write their names into it.
+
+    What cannot be read or named stays without a name: no recording is worse for it.
+
+    Args:
+        directory: of the recording.
+        is_local: whether it is of this machine.
+
+    Raises:
+        OSError: the names cannot be written.
+    """
+    try:
+        recording = open_recording(str(directory))
+        if not recording.user_maps:
+            return
+        code = read_user_code(unpack(recording.user_maps, recording.name)[0])
+        read(recording.data, recording.name, ReadOptions(user_code=code))
+    except PvprofError:  # whoever reads it gets this error
+        return
+    by_file: dict[CodeFile, list[CodeAddress]] = {}
+    for place in code.unnamed:
+        by_file.setdefault(place.file, []).append(place)
+    names: dict[CodeAddress, bytes] = {}
+    for file, places in by_file.items():
+        names.update(_names(file, code.build_ids.get(file, "-").strip("-"), places, is_local))
+    plain = demangled(set(names.values()))
+    text = spell_names({place: plain[name] for place, name in names.items()})
+    (directory / USER_SYMBOLS).write_bytes(gzip.compress(text, mtime=0))
+
+
+def _names(
+    file: CodeFile, build_id: str, places: list[CodeAddress], is_local: bool
+) -> dict[CodeAddress, bytes]:
+    code = open_code(file, build_id, is_local) if file.is_on_disk else None
+    if code is None:
+        return {}
+    found = {place: code.name(place.offset) for place in places}
+    return {place: name for place, name in found.items() if name is not None}
