@@ -114,6 +114,6 @@ def test_what_each_release_records_is_read(
 
 
 def measured_ns(place: Path, step: str) -> int:
-    """Return how long the workload measured that a step waited."""
+    """Return the wait that the workload measured for a step, ns."""
     lines = (place / "workload.txt").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.split()[0] == step)

@@ -37,7 +37,7 @@ def add_user_symbols(directory: Path, is_local: bool) -> None:
             return
         code = read_user_code(unpack(recording.user_maps, recording.name)[0])
         read(recording.data, recording.name, ReadOptions(user_code=code))
-    except PvprofError:  # whoever reads it gets this error
+    except PvprofError:  # whatever reads it later gets this error
         return
     by_file: dict[CodeFile, list[CodeAddress]] = {}
     for place in code.unnamed:
