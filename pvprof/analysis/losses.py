@@ -13,6 +13,8 @@ from pvprof.model.problems import Problem
 
 _COUNTED = frozenset(
     {
+        # An event that was kept from the program is part of one wait at most.
+        "skipped-events",
         *("drops", "aggregation-drops", "dynamic-variable-drops", "speculative-drops"),
         *(
             "lost-stacks",

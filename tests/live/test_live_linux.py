@@ -345,6 +345,54 @@ def test_single_waits_that_are_lost_are_counted(tmp_path: Path, run: RunCommand)
     assert drops + row["count"] + counts.get("missed-ends", 0) >= 20_000
 
 
+BUSY_WITH_MAPS = """
+import ctypes, struct, time
+libc, room = ctypes.CDLL(None), ctypes.create_string_buffer
+def bpf(command, *attributes):
+    return libc.syscall(BPF, command, room(struct.pack(*attributes), 128), 128)
+entries, address = 65536, ctypes.addressof
+table = bpf(0, "IIII", 1, 4, 8, entries)
+key, value = room(4), room(8)
+for number in range(entries):
+    struct.pack_into("I", key, 0, number)
+    bpf(2, "IIQQQ", table, 0, address(key), address(value), 0)
+keys, values, place = room(4 * entries), room(8 * entries), room(4)
+print("ready", flush=True)
+while True:
+    buffers = (0, address(place), address(keys), address(values))
+    bpf(24, "QQQQIIQQ", *buffers, entries, table, 0, 0)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the number of bpf(2)")
+def test_events_that_the_kernel_keeps_from_the_program_are_counted(
+    tmp_path: Path, run: RunCommand
+) -> None:
+    """While bpf(2) reads a map, the kernel runs no program on that CPU, and counts that."""
+    load = subprocess.Popen(
+        [sys.executable, "-c", BUSY_WITH_MAPS.replace("BPF", "321")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert load.stdout is not None
+        assert load.stdout.readline() == "ready\n"
+        for seconds in ("2", "4", "8"):
+            path = tmp_path / f"{seconds}.pvprof"
+            done = pvprof("record", "events", "--wakers", "-d", seconds, "-q", "-o", str(path))
+            assert done.returncode == 0, done.stderr
+            skipped = open_recording(str(path)).manifest.skipped
+            if skipped:
+                break
+    finally:
+        load.kill()
+        load.communicate()
+    assert skipped > 0
+    report = json.loads(run("report", path, "-k", "all", "-o", "-", "--format", "json").stdout)
+    counts = {problem["kind"]: problem["count"] for problem in report["problems"]}
+    assert counts["skipped-events"] == skipped
+
+
 def test_no_wait_is_missing_if_bpftrace_is_held_when_the_workload_ends(
     tmp_path: Path, run: RunCommand
 ) -> None:
