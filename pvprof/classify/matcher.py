@@ -36,6 +36,8 @@ from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
 _T = TypeVar("_T")
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
+# What compilers add to a function that they split or specialise.
+_COMPILED = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv)(?:\.\d+)?)+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,4 +302,4 @@ def _kernel_frames(frames: list[Frame]) -> list[Frame]:
 
 def _function(frame: Frame) -> str:
     _, tick, function = frame.partition("`")
-    return _OFFSET.sub("", function if tick else frame)
+    return _COMPILED.sub("", _OFFSET.sub("", function if tick else frame))

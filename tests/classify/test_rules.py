@@ -143,6 +143,32 @@ def test_a_wait_without_a_name_is_named_by_its_stack(case: Case, name: str) -> N
     assert DEFAULT.name_of(case.key._replace(name=""), case.stack) == name
 
 
+@pytest.mark.parametrize(("case", "name"), LINUX, ids=lambda one: str(one)[:60])
+def test_the_rule_that_names_a_wait_decides_its_kind_and_class(case: Case, name: str) -> None:
+    """A wait in userfaultfd is not in the class of the pipe that the thread was reading."""
+    for rule in DEFAULT.explain(case.key, case.stack):
+        if rule is not None and not rule.first:  # else nothing decides it, or the mechanism alone
+            pattern = re.escape(rule.name or "").replace(re.escape("{caller}"), ".+")
+            assert re.fullmatch(pattern, name), f"{case.place}: {rule.label}"
+
+
+def test_a_packaged_rule_that_names_waits_gives_their_class_and_kind() -> None:
+    fallback = [rule for rule in DEFAULT.rules if rule.name and not rule.lock_class]
+    assert [(rule.name, rule.kind) for rule in fallback] == [("{caller}", None)]
+    of_contention = {name for name in MECHANISMS if name.endswith(("-spin", "-block"))}
+    for rule in DEFAULT.rules:
+        if rule.name and rule not in fallback:
+            assert rule.kind or rule.mechanisms <= of_contention, rule.label
+
+
+@pytest.mark.parametrize("suffix", [".isra.0", ".constprop.0", ".part.0", ".cold", ".isra.0.cold"])
+def test_a_compilers_suffix_changes_neither_name_nor_kind(suffix: str) -> None:
+    for case, name in LINUX:
+        functions = [f"{frame}{suffix}" for frame in frames_of(case.stack)]
+        assert DEFAULT.name_of(case.key._replace(name=""), stack_of(functions)) == name
+        assert DEFAULT.classify(case.key, stack_of(functions)) == case.verdict
+
+
 def test_a_recorded_name_is_kept() -> None:
     for case, name in LINUX:
         assert DEFAULT.name_of(case.key._replace(name="mine"), case.stack) == "mine"

@@ -26,7 +26,7 @@ def test_the_top_caller_of_a_waker_decided_to_wake(who: str, frames: str, caller
 
 def test_a_wait_in_the_same_functions_has_its_own_caller() -> None:
     text = "do_syscall_64 tcp_sendmsg tcp_sendmsg_locked sk_stream_wait_memory schedule __schedule"
-    assert RULES.top_caller(Key("wakeup"), stack(text)) == "kernel`sk_stream_wait_memory"
+    assert RULES.top_caller(Key("off-cpu"), stack(text)) == "kernel`tcp_sendmsg_locked"
     assert RULES.top_caller(
         Key("spinlock-spin"), stack(f"{text} tcp_v4_do_rcv _raw_spin_lock")
     ) == ("kernel`tcp_v4_do_rcv")
