@@ -102,8 +102,10 @@ def test_what_each_release_records_is_read(
     manifest = json.loads((place / "manifest.json").read_text())
     assert (manifest["complete"], manifest["drops"]) == (True, 0), manifest
     report = json.loads(run("report", place, "-k", "all", "-o", "-", "--format", "json").stdout)
-    told = {one["kind"]: one["text"] for one in report["problems"] if one["severity"] != "note"}
+    told = {one["kind"]: one for one in report["problems"] if one["severity"] != "note"}
     assert told.keys() <= {"lost-stacks", "full-stacks", "lost-waits", "missed-ends"}, told
+    # This kernel may keep a few switches from the program; a program that is wrong misses more.
+    assert "missed-ends" not in told or told["missed-ends"]["count"] <= 5
     rows: dict[str, dict[str, Any]] = {
         row["name"]: row for section in report["sections"] for row in section["rows"]
     }

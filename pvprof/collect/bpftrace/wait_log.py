@@ -65,8 +65,9 @@ def wait_log(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
             "$wait.0 != 0",
             f"$turn = (nsecs >> {_TURN_SHIFT}) & {_TURNS - 1};",
             *_by_turn("$turn", lambda name: (f"@{name}[$wait.0, $next] = {record};",)),
-            "delete(@open[$next]);",
-            *(_forget_waker("$next") if options.wakers else ()),
+            # bpftrace 0.27 deletes nothing if the key is a variable of 32 bits.
+            "delete(@open[args->next_pid]);",
+            *(_forget_waker("args->next_pid") if options.wakers else ()),
         ),
     )
     probes = [Probe((SWITCH,), (*leave, *come), (), _COMMENT)]
