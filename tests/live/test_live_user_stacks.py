@@ -118,3 +118,17 @@ def test_a_recording_that_was_carried_by_hand_has_the_files_of_its_frames(
     stacks = user_stacks(archive, run=run)
     assert any("[python3" in stack or "[libpython3" in stack for stack in stacks)
     assert not any("PyEval" in stack for stack in stacks)
+
+
+@pytest.mark.parametrize(
+    ("mode", "step", "function"), [("offcpu", "sleep", "nanosleep"), ("locks", "lock", "read")]
+)
+def test_waits_have_the_user_stack_of_the_thread_that_waited(
+    mode: str, step: str, function: str, tmp_path: Path, run: RunCommand
+) -> None:
+    place = tmp_path / "r"
+    recorded(place, mode, "--user-stack", "--", sys.executable, str(WORKLOAD), step)
+    waited = int((place / "workload.txt").read_text().split()[1])
+    longest = max(user_stacks(place, run=run).items(), key=lambda item: item[1])
+    assert longest[1] == pytest.approx(waited, rel=0.05)
+    assert function in longest[0].split(";")[-1]

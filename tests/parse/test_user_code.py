@@ -280,3 +280,48 @@ def test_an_old_recording_that_ends_early_names_the_cause() -> None:
         "main+1\\n,", "main+1\\n,7,"
     )
     assert problem(read(now.encode(), "x", ReadOptions()), "closed-output") is None
+
+
+def test_waits_keep_the_process_of_the_thread_that_waited() -> None:
+    lines = [
+        printed("#pvprof 2 offcpu linux ns 0.1.0 frames=32\n"),
+        printed("#map off_cpu stack user_stack pid exec\n"),
+        printed("#map open tid\n"),
+        printed("#begin 1000 5000000000000000000\n"),
+        json.dumps(
+            {
+                "type": "stats",
+                "data": {
+                    "@off_cpu": {
+                        "\n    schedule+1\n,\n    0x7f0000001010\n,7,sh": SUMS,
+                        "\n    schedule+1\n,\n    0x7f1111001010\n,8,sh": SUMS,
+                    }
+                },
+            }
+        ),
+        json.dumps({"type": "map", "data": {"@open": {"71": [2 * 8000, "\n    f+1\n", "", 7]}}}),
+        printed("#end 9000 5000000000000008000\n"),
+    ]
+    data = "".join(f"{line}\n" for line in lines).encode()
+    packed = [gzip.compress(part.encode()) for part in (MAPS, NAMES)]
+    made = Recording("x", "x", data, user_maps=packed[0], user_symbols=packed[1])
+    parsed = read_recording(made, ReadOptions())
+    assert weights(parsed) == {("off-cpu", "sh", "read;-;kernel`schedule"): 36}
+    assert [(one.kind, one.count) for one in parsed.problems] == [("open-waits", 1)]
+
+
+SUMS = {"count": 2, "average": 9, "total": 18}
+
+
+def test_stacks_that_bpftrace_could_not_read_are_a_loss() -> None:
+    """-9: libbcc has closed the table; -2: there is none, which is counted where it was lost."""
+    stderr = "ERROR: failed to look up stack id 81 (pid 7): -9\n" * 2
+    stderr += "ERROR: failed to look up stack id 82 (pid 8): -9\n"
+    stderr += "ERROR: failed to look up stack id 0 (pid 0): -2\n"
+    stderr += "ERROR: failed to look up stack id -17 (pid -1): -2\n"
+    key = ",\n    0x7f0000001000\n,7,3,sh"
+    parsed = read_recording(replace(recording({key: 1}), stderr=stderr), ReadOptions())
+    assert [(one.kind, one.count, one.severity) for one in parsed.problems] == [
+        ("unreadable-stacks", 3, "loss")
+    ]
+    assert "libbcc before 0.33" in parsed.problems[0].text

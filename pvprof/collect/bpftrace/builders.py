@@ -41,6 +41,7 @@ from pvprof.collect.bpftrace.parts import (
 )
 from pvprof.collect.bpftrace.samples import oncpu, oncpu_amd64
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
+from pvprof.collect.bpftrace.user_code import announce, with_announcements
 from pvprof.collect.bpftrace.wait_log import wait_log
 from pvprof.collect.options import ProgramOptions
 
@@ -57,7 +58,7 @@ def _process(options: ProgramOptions) -> tuple[tuple[str, str], ...]:
 
 def _begin_of_wait(options: ProgramOptions) -> str:
     """Return the line that keeps when a thread began to wait, how, and where."""
-    user = f", ustack({options.stack_frames})" if options.user_stack else ""
+    user = f", ustack({options.stack_frames}), pid" if options.user_stack else ""
     began = "nsecs << 1 | (args->prev_state & 2 ? 1 : 0)"
     return f"@open[tid] = ({began}, kstack({options.stack_frames}){user});"
 
@@ -102,12 +103,13 @@ class _Weights:
 
 def _offcpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     weights = _Weights(options)
-    user = (("user_stack", "$wait.2"),) if options.user_stack else ()
+    user = (("user_stack", "$wait.2"), ("pid", "$wait.3")) if options.user_stack else ()
+    announcing = announce() if options.user_stack else ()
     key = (("stack", "$wait.1"), *user, *_process(options))
     leave = block(
         all_of(*threads.current()),
         *forget_missed(),
-        *block(all_of(GOES_TO_WAIT), _begin_of_wait(options)),
+        *block(all_of(GOES_TO_WAIT), _begin_of_wait(options), *announcing),
     )
     come = (
         "$wait = @open[args->next_pid];",
@@ -123,7 +125,8 @@ def _offcpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
         ),
     )
     results = (*weights.results, Map("open", ("tid",)), Map("missed", ()))
-    return Parts((Probe((SWITCH,), (*leave, *come), (), _WAIT_COMMENT),), results)
+    parts = Parts((Probe((SWITCH,), (*leave, *come), (), _WAIT_COMMENT),), results)
+    return with_announcements(parts) if options.user_stack else parts
 
 
 def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
@@ -131,7 +134,7 @@ def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     address = "(uint64)args->lock_addr"
     key = (
         ("stack", f"kstack({options.stack_frames})"),
-        *((("user_stack", f"ustack({options.stack_frames})"),) if options.user_stack else ()),
+        *(_user_stack(options) if options.user_stack else ()),
         ("flags", "$packed & 63"),
         ("address", "$known"),
         *((("exec", "comm"),) if options.by_process else ()),
@@ -147,6 +150,7 @@ def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
         "$ns = nsecs - ($packed >> 6);",
         f'$known = {address} - kaddr("_stext") < 0x40000000 ? {address} : 0;',
         *weights.add("lock", key, ("flags", "address")),
+        *(announce() if options.user_stack else ()),
     )
     head = (number, f"$packed = @since[$who, {address}];")
     begin = Probe(
@@ -160,7 +164,13 @@ def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
         (*head, *charge, *block("$packed != 0", f"delete(@since[$who, {address}]);")),
         threads.current(),
     )
-    return Parts((begin, end), (*weights.results,), ("since",))
+    parts = Parts((begin, end), (*weights.results,), ("since",))
+    return with_announcements(parts) if options.user_stack else parts
+
+
+def _user_stack(options: ProgramOptions) -> tuple[tuple[str, str], ...]:
+    """Return (name, expression) of the parts of a key for this thread's user stack."""
+    return (("user_stack", f"ustack({options.stack_frames})"), ("pid", "pid"))
 
 
 def _wakeup(threads: BpftraceFilter, options: ProgramOptions) -> Parts:

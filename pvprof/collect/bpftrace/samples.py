@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pvprof.collect.bpftrace.parts import BpftraceFilter, Map, Parts
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
-from pvprof.collect.bpftrace.user_code import NEW_CODE, announce
+from pvprof.collect.bpftrace.user_code import announce, with_announcements
 from pvprof.collect.options import MAX_FRAMES, ProgramOptions
 
 
@@ -49,10 +49,8 @@ def _samples(
     sample = Probe(
         (f"profile:hz:{options.rate_hz}",), (*counts, *choice, *announcing), threads.current()
     )
-    results = (*(Map("samples", ()) for _ in counts), *maps)
-    if not options.user_stack:
-        return Parts((sample,), results)
-    return Parts((sample, NEW_CODE), results, ("seen",))
+    parts = Parts((sample,), (*(Map("samples", ()) for _ in counts), *maps))
+    return with_announcements(parts) if options.user_stack else parts
 
 
 def _user_depths(stack_frames: int) -> tuple[int, ...]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from pvprof.collect.bpftrace.parts import Parts
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
 
 _PARENT = "((struct task_struct *)curtask)->real_parent->tgid"
 
-NEW_CODE = Probe(
+_NEW_CODE = Probe(
     ("tracepoint:sched:sched_process_exec",),
     ("@seen[pid] = 0;",),
     ("@seen[pid] != 0",),
     ("Its memory maps are others now.",),
 )
-"""Announces a process anew that runs another program."""
+
+
+def with_announcements(parts: Parts) -> Parts:
+    """Return the parts of a program whose probes announce processes."""
+    return replace(parts, probes=(*parts.probes, _NEW_CODE), helpers=(*parts.helpers, "seen"))
 
 
 def announce() -> Lines:
