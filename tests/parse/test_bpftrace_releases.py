@@ -10,7 +10,6 @@ import re
 
 import pytest
 from conftest import FIXTURES
-from helpers.programs import BPFTRACE_PROGRAMS
 from helpers.readings import kinds_of
 
 from pvprof.model.problems import Problem
@@ -19,6 +18,8 @@ from pvprof.parse.linux.bpftrace_problems import messages_of_bpftrace
 from pvprof.parse.read import ReadOptions, read, read_recording
 from pvprof.parse.result import ParseResult
 from pvprof.recording.open import open_recording
+
+RECORDED_MODES = ("events", "locks", "offcpu", "oncpu", "runq", "wakeup")
 
 HEADER = r'{"type": "printf", "data": "#pvprof 2 offcpu linux ns 0.1.0 frames=32\n"}'
 BEGIN = r'{"type": "printf", "data": "#begin 1000 5000000000000000000\n"}'
@@ -213,7 +214,7 @@ LINUX = FIXTURES / "linux"
 NAME = 'Web é"\\'
 
 
-@pytest.mark.parametrize("mode", BPFTRACE_PROGRAMS)
+@pytest.mark.parametrize("mode", RECORDED_MODES)
 @pytest.mark.parametrize("release", ["0.23", "0.27"])
 def test_a_real_recording_of_another_release_is_whole(release: str, mode: str) -> None:
     recording = open_recording(str(LINUX / f"bpftrace-{release}" / f"{mode}.pvprof.tar.gz"))
