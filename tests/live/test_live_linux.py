@@ -423,6 +423,14 @@ def test_how_the_workload_ended_is_recorded(
     assert manifest.raw["real_s"] is not None
 
 
+def test_the_run_time_is_measured_from_fork_to_exit_not_in_steps_of_10_ms(tmp_path: Path) -> None:
+    text = carried(Plan("offcpu", TREE, ("sleep", "0.0123"), has_symbols=False))
+    archives = (recorded(text, tmp_path) for _ in range(3))
+    seconds = [open_recording(str(archive)).manifest.real_s or 0.0 for archive in archives]
+    assert 0.0123 <= min(seconds) < 1
+    assert any(round(one * 1e6) % 10_000 for one in seconds)
+
+
 def test_a_workload_that_cannot_be_started_is_an_error(tmp_path: Path) -> None:
     bad = tmp_path / "bad"
     bad.write_bytes(b"\x7fELF nothing")

@@ -142,12 +142,15 @@ def _workload(options: ProgramOptions) -> tuple[Probe, ...]:
         )
     if options.ends_with_workload:
         task = "((struct task_struct *)curtask)"
-        code = f"@exit_code = {task}->exit_code;"
+        ended = (f"@exit_code = {task}->exit_code;", "@ended = nsecs;")
+        probes.append(
+            Probe(("tracepoint:task:task_newtask",), ("@started = nsecs;",), ("pid == $1",))
+        )
         probes.append(
             Probe(
                 ("tracepoint:sched:sched_process_exit",),
                 (
-                    *block(f"tid == pid && {task}->real_parent->tgid == $1", code),
+                    *block(f"tid == pid && {task}->real_parent->tgid == $1", *ended),
                     *block("pid == $1", "@over = nsecs;"),
                 ),
                 (),
@@ -181,8 +184,8 @@ def _end(options: ProgramOptions, parts: Parts) -> Probe:
     end: Lines = ("$end = nsecs;", *block("@tick != 0", "$end = @tick;"))
     told: Lines = ()
     if options.ends_with_workload:
-        told = (r'printf("#workload-exit %d\n", @exit_code);',)
-        helpers.append("exit_code")
+        told = (r'printf("#workload-exit %d %llu\n", @exit_code, @ended - @started);',)
+        helpers += ["exit_code", "started", "ended"]
     if options.duration_ns or options.ends_with_workload:
         end = (*end, *block("@over != 0", "$end = @over;"))
         helpers.append("over")

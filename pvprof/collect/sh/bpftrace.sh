@@ -239,20 +239,27 @@ bpftrace_starter() {
 	END
 }
 
+# workload_facts: print the workload's exit code, as the kernel has it, and how long it ran, in ns.
+workload_facts() {
+	sed -n 's/^{"type": "printf", "data": "#workload-exit \([0-9]* [0-9]*\)\\n"}$/\1/p' \
+		"$record/raw.out" | tail -n 1
+}
+
+# The shell's clock has steps of 10 ms. The program has measured the time from fork to exit, unless the
+# workload is a command that the shell has built in.
 bpftrace_times() {
 	[ -s "$record/time.txt" ] || return 0
-	LC_ALL=C awk '
+	LC_ALL=C awk -v facts="$(workload_facts)" '
 		function seconds(text, parts) { split(text, parts, /[ms]/); return parts[1] * 60 + parts[2] }
-		NR == 1 { real = $2 - $1 }
+		NR == 1 { real = $2 - $1; split(facts, fact); ns = fact[2] / 1e9; if (ns > 0 && ns < real + 1) real = ns }
 		NR == 3 { user = seconds($1); sys = seconds($2) }
-		END { if (NR == 3) printf "%.2f real %.2f user %.2f sys\n", real, user, sys }' \
+		END { if (NR == 3) printf "%.6f real %.2f user %.2f sys\n", real, user, sys }' \
 		"$record/time.txt" >"$work/times" && mv "$work/times" "$record/time.txt"
 }
 
-# The program prints the exit code that the kernel has of the workload.
 bpftrace_killed() {
-	code=$(sed -n 's/^{"type": "printf", "data": "#workload-exit \([0-9]*\)\\n"}$/\1/p' \
-		"$record/raw.out" | tail -n 1)
+	code=$(workload_facts)
+	code=${code% *}
 	[ -n "$code" ] && [ $((code % 128)) -ne 0 ]
 }
 
