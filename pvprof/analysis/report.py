@@ -6,6 +6,7 @@ provenance. It refuses to format anything (``views``, ``render``) and to read an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import WaitKind
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Histogram, Weight
-from pvprof.model.stacks import Frame, Stack
+from pvprof.model.stacks import NO_STACK, Frame, Stack
 from pvprof.units import Unit
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Section:
             and not counted in any total again.
         open_rows: the waits that had no end yet when the recordings ended, as long as they had
             lasted; in no total.
+        processes: of samples that were kept, (process and whether it ran user code, value), the
+            largest first. Compilers run thousands of functions, each of them rarely.
     """
 
     unit: Unit
@@ -107,6 +110,7 @@ class Section:
     open_rows: tuple[Row, ...] = ()
     mode: str = ""
     recordings: int = 1
+    processes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +256,19 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         open_rows=attribute(classified.open_parts, "ns", True, rules),
         mode=measurement.mode,
         recordings=measurement.recordings,
+        processes=_processes(selection.kept) if profile.unit == "samples" else (),
     )
+
+
+def _processes(parts: Sequence[Part]) -> tuple[tuple[str, int], ...]:
+    """Return the samples by process, in user code and in the kernel apart, largest first."""
+    sums: Counter[str] = Counter()
+    for part in parts:
+        process = f"{part.key.execname}: " if part.key.execname else ""
+        for stack, weight in part.stacks.items():
+            place = "user code" if part.key.mechanism == "user" else "kernel"
+            sums[f"{process}{'without a stack' if stack == NO_STACK else place}"] += weight.value
+    return tuple(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _waits(

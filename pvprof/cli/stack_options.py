@@ -61,7 +61,8 @@ class StackGroup:
     wall_clock: bool = option(
         "--wall-clock",
         is_flag=True,
-        help="Show on- and off-CPU recordings in one: a sample counts as one sampling period.",
+        help="Show on- and off-CPU recordings in one: a sample counts as one sampling period. Add"
+        " one of runq for the time waiting for a CPU.",
     )
     rate: int | None = option(
         "--rate",

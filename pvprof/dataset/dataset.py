@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from pvprof.model.waits import WaitTable, WakeupTable
 
 
+WALL_CLOCK = "wall-clock"
+"""The mode of waits and samples together, made by ``dataset.wall_clock``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Everything measured in one mode and one unit, added up over the recordings of that mode.
@@ -39,6 +43,7 @@ class Measurement:
         mode: of the recordings: ``offcpu``, ``locks``, ..., or the layout of another tool's output.
         recordings: how many were added up.
         durations_ns: of those whose length is known.
+        about: what a reader of a picture of it must know; usually empty.
     """
 
     profile: Profile
@@ -50,6 +55,7 @@ class Measurement:
     recordings: int = 1
     durations_ns: tuple[int, ...] = ()
     open_waits: Profile | None = None
+    about: str = ""
 
     @property
     def unit(self) -> Unit:
@@ -156,6 +162,8 @@ class ModeAndUnit(Protocol):
 
 def measure_title(one: ModeAndUnit, among: Sequence[ModeAndUnit]) -> str:
     """Return the title of a measurement, with its mode if several were recorded."""
+    if one.mode == WALL_CLOCK:
+        return "Wall-clock time of all threads"
     title = UNIT_WORDS[one.unit].measured
     is_one_mode = len({other.mode for other in among}) == 1
     return title if is_one_mode or not one.mode else f"{title} ({one.mode})"

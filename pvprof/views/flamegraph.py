@@ -127,6 +127,7 @@ class Account:
         name: of the recordings.
         measured: the quantity that is shown.
         kind_titles: the wait kinds that are shown; empty if the stacks were not classified.
+        about: what a reader must know of the measurement; usually empty.
         share: the part of the recording that is shown; empty if that is all of it.
         has_loss: whether 0.1% or more is missing, so that the totals are too low.
         notes: where the data come from, and what is missing from the picture.
@@ -135,6 +136,7 @@ class Account:
     name: str
     measured: str
     kind_titles: str
+    about: str
     share: str
     has_loss: bool
     notes: Notes
@@ -143,7 +145,8 @@ class Account:
     def subtitle(self) -> str:
         """Return the kinds that are shown, their share, and whether data are missing."""
         share = f" ({self.share} recorded)" if self.share else ""
-        parts = [f"{self.kind_titles}{share}", loss_sentence("") if self.has_loss else ""]
+        loss = loss_sentence("") if self.has_loss else ""
+        parts = [f"{self.kind_titles}{share}", self.about, loss]
         return ". ".join(part for part in parts if part)
 
 
@@ -184,6 +187,7 @@ def account_of(classified: Classified, folded: Folded, options: StackOptions) ->
         if options.fold.counts
         else measure_title(measured, classified.measurements),
         kind_titles=_kind_titles(selection, classified),
+        about=measured.measurement.about,
         share=_share(selection, folded, options),
         has_loss=losses_of(classified.dataset.problems, classified.dataset.records).is_large,
         notes=_notes(classified, measured, folded, options),

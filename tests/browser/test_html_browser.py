@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from conftest import RECORDINGS, SYMBOLS
+from conftest import FIXTURES, RECORDINGS, SYMBOLS
 from helpers.browser import names, search_for, show, text_of, watched_page
 from helpers.command_line import RunCommand
 from helpers.pages import page_from, recording
@@ -174,6 +174,20 @@ def test_the_caller_is_seen_at_1280_pixels_without_scrolling(events: Page) -> No
         assert 0 < box["x"] < box["x"] + box["width"] <= 1280
     around = events.locator(".table").first
     assert around.evaluate("box => box.scrollLeft") == 0
+
+
+def test_tables_with_quantiles_fit_into_1400_pixels(
+    run: RunCommand, tmp_path: Path, browser: Browser
+) -> None:
+    place = tmp_path / "page.html"
+    wakers = FIXTURES / "linux/bpftrace/events.pvprof.tar.gz"
+    assert run("report", "-k", "all", wakers, "-o", place, "-q").exit_code == 0
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(place.as_uri())
+    table = page.locator(".table:has(.locks)").first
+    assert {"Runnable", "p99", "Stacks"} <= set(table.locator("th").all_inner_texts())
+    assert table.evaluate("box => box.scrollWidth - box.clientWidth") == 0
+    page.close()
 
 
 # ---- filter --------------------------------------------------------------------------------------

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
-from helpers.command_line import RunCommand
+from helpers.command_line import RunCommand, folded_total
+
+from pvprof.units import format_ns
 
 OFF = RECORDINGS / "stock-offcpu.out"
 ON = RECORDINGS / "oncpu-default.out"
 HZ = 997
+LINUX = FIXTURES / "linux" / "bpftrace"
+LINUX_OFF, LINUX_ON, LINUX_RUNQ = (
+    LINUX / f"{mode}.pvprof.tar.gz" for mode in ("offcpu", "oncpu", "runq")
+)
 
 
 def weights(text: str) -> dict[str, int]:
@@ -65,7 +72,8 @@ def test_a_rate_that_is_no_positive_integer_is_unknown(
     ("args", "reason"),
     [
         ((OFF, "--rate", HZ), "no CPU samples"),
-        ((ON, "--rate", HZ), "no waits"),
+        ((ON, "--rate", HZ), "no off-CPU waits"),
+        ((RECORDINGS / "lockstat-1.out", ON, "--rate", HZ), "no off-CPU waits"),
         ((OFF, ON), "do not state the sampling rate"),
         ((OFF, ON, "--rate", 0), "0 is not in the range"),
     ],
@@ -82,3 +90,95 @@ def test_missing_waits_samples_and_rates_are_named(
 def test_a_difference_of_both_is_refused(run: RunCommand) -> None:
     done = run("flamegraph", "--diff", OFF, OFF, "--wall-clock")
     assert (done.exit_code, "--wall-clock" in done.stderr) == (2, True)
+
+
+def waits_without_processes(place: Path) -> Path:
+    """Write what `pvprof record offcpu` prints: 5 s of sleeping, by kernel stack alone."""
+    stack = "".join(
+        f"\n    {frame}+16"
+        for frame in ("schedule", "do_nanosleep", "do_syscall_64", "entry_SYSCALL_64_after_hwframe")
+    )
+    lines: list[dict[str, object]] = [
+        {"type": "printf", "data": text}
+        for text in (
+            "#pvprof 2 offcpu linux ns 0.1.0 frames=32\n",
+            "#map off_cpu stack\n",
+            "#begin 1000 1795793192907449000\n",
+            "#end 6000000000 1795793272102945000\n",
+        )
+    ]
+    value = {"count": 2, "average": 2_500_000_000, "total": 5_000_000_000}
+    lines.insert(3, {"type": "stats", "data": {"@off_cpu": {f"{stack}\n": value}}})
+    place.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return place
+
+
+def test_the_halves_meet_if_one_has_no_processes_and_user_frames(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    off = waits_without_processes(tmp_path / "off.out")
+    words = ("fold", "-k", "all", off, LINUX_ON, "--wall-clock", "--rate", HZ)
+    both = run(*words)
+    stacks = weights(both.stdout)
+    roots = {stack.partition(";")[0].partition("`")[0] for stack in stacks}
+    assert {"kernel", "[user code]"} == roots
+    entry = "kernel`entry_SYSCALL_64_after_hwframe;kernel`do_syscall_64;"
+    below = {stack.removeprefix(entry) for stack in stacks if stack.startswith(entry)}
+    sleeping = "kernel`do_nanosleep;kernel`schedule;nanosleep"
+    assert sleeping in below
+    assert below - {sleeping}, "samples are below the same frames"
+    for what, option in (("processes", "--by-process"), ("user frames", "--user-stack")):
+        told = f"offcpu was recorded without {what}, so those of oncpu are left out"
+        assert f"{told}: record both with {option}" in both.stderr
+    samples = weights(run("fold", "-k", "all", LINUX_ON, "-q").stdout)
+    # Each stack of samples is rounded down once.
+    rounded = 5 * 10**9 + sum(samples.values()) * 10**9 // HZ - sum(stacks.values())
+    assert 0 <= rounded <= len(samples)
+
+
+def test_processes_stay_if_both_halves_have_them(run: RunCommand) -> None:
+    both = run("fold", "-k", "all", LINUX_OFF, LINUX_ON, "--wall-clock")
+    assert "without processes" not in both.stderr
+    assert "offcpu was recorded without user frames" in both.stderr
+    assert re.search(r"^dash;kernel`entry", both.stdout, re.M)
+    assert re.search(r"^dd;\[user code\] ", both.stdout, re.M)
+
+
+def test_time_without_a_cpu_is_added_or_named_as_missing(run: RunCommand) -> None:
+    recordings = (LINUX_OFF, LINUX_ON)
+    without = run("flamegraph", "-k", "all", *recordings, "--wall-clock")
+    assert "Time waiting for a CPU is missing" in without.stdout
+    assert "give a recording of runq, too" in without.stderr
+    with_it = run("flamegraph", "-k", "all", *recordings, LINUX_RUNQ, "--wall-clock")
+    assert "is missing" not in with_it.stdout + with_it.stderr
+    preempted, woken = (
+        sum(weights(run("fold", "-k", "all", LINUX_RUNQ, "--class", one, "-q").stdout).values())
+        for one in ("preempted", "woken")
+    )
+    assert preempted > 0 < woken
+    totals = [
+        folded_total(run("fold", "-k", "all", *some, "--wall-clock", "-q").stdout)
+        for some in (recordings, (*recordings, LINUX_RUNQ))
+    ]
+    assert totals[1] - totals[0] == preempted, "the time after wake-ups is part of the waits"
+    assert f"of runq, {format_ns(woken)} after wake-ups are in the waits already" in with_it.stdout
+
+
+def test_lengths_that_differ_are_named(run: RunCommand, tmp_path: Path) -> None:
+    done = run("flamegraph", LINUX_OFF, LINUX_ON, "--wall-clock")
+    assert "recordings are of different lengths (offcpu 456.3 ms, oncpu 277.4 ms)" in done.stderr
+    assert "Recordings of different lengths: offcpu 456.3 ms, oncpu 277.4 ms" in done.stdout
+    # Two recordings of one mode are as long as both.
+    (tmp_path / "on.pvprof.tar.gz").write_bytes(LINUX_ON.read_bytes())
+    more = run("flamegraph", LINUX_OFF, LINUX_ON, tmp_path / "on.pvprof.tar.gz", "--wall-clock")
+    assert "(offcpu 456.3 ms, oncpu 554.8 ms)" in more.stderr
+    off = waits_without_processes(tmp_path / "off.out")
+    assert "lengths" not in run("flamegraph", off, ON, "--wall-clock", "--rate", HZ).stderr
+
+
+def test_the_title_is_that_of_all_time(run: RunCommand) -> None:
+    picture = run("flamegraph", LINUX_OFF, LINUX_ON, LINUX / "locks.pvprof.tar.gz", "--wall-clock")
+    assert "<title>Wall-clock time of all threads: " in picture.stdout
+    assert "left out: locks: " in picture.stderr, (
+        "blocking is in the waits, spinning in the samples"
+    )

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,10 @@ from helpers.strategies import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pvprof
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key, Profile, Weight
-from pvprof.model.stacks import Stack, clean_frame, show_controls, stack_of
+from pvprof.model.stacks import NO_STACK, Stack, clean_frame, show_controls, stack_of
 
 STOCK = RECORDINGS / "stock-offcpu.out"
 SPIN = RECORDINGS / "lockstat-provider.out"
@@ -456,6 +458,23 @@ def test_the_headline_is_the_kernel_waiting_on_itself_by_class_and_kind(page: Pa
         "Waiting for children (set aside)135.5 s93.2%",
         "User-space synchronisation (set aside)8.594 s5.9%",
     ]
+
+
+def test_the_headline_of_samples_is_by_process(run: RunCommand, tmp_path: Path) -> None:
+    page = write_page(run, tmp_path / "page.html", RECORDINGS / "oncpu.out.gz")
+    (bars,) = [one for one in parsed(page.read_text()).iter("table") if "By process" in texts(one)]
+    rows = [[texts(cell).strip() for cell in row] for row in bars.iter("tr")][1:]
+    kept = {name: int(value.replace(",", "")) for name, _, value, _ in rows}
+    expected: Counter[str] = Counter()
+    data = pvprof.open_recordings(RECORDINGS / "oncpu.out.gz").measurement("samples")
+    for part in data.kept:
+        for stack, weight in part.stacks.items():
+            place = "user code" if part.key.mechanism == "user" else "kernel"
+            place = "without a stack" if stack == NO_STACK else place
+            expected[f"{part.key.execname}: {place}"] += weight.value
+    largest = dict(expected.most_common(9))
+    assert {name: value for name, value in kept.items() if " more" not in name} == largest
+    assert sum(kept.values()) == sum(expected.values())
 
 
 def test_the_table_has_every_column_of_the_other_reports(run: RunCommand, tmp_path: Path) -> None:

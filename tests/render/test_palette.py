@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import pytest
@@ -18,6 +19,8 @@ from pvprof.render.svg.palette import (
     MATCH_COLOUR,
     ROOT_COLOUR,
     Painting,
+    _colour_at,
+    _hue_of,
     group_of,
     name_colour,
     paint,
@@ -67,6 +70,36 @@ def contrast_with_black(colour: str) -> float:
 
     red, green, blue = (linear(channel) for channel in re.findall("..", colour[1:]))
     return (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) / 0.05
+
+
+def lab(colour: str) -> tuple[float, float, float]:
+    """Return the coordinates of a colour in CIELAB, in which equal distances look alike."""
+
+    def linear(channel: str) -> float:
+        share = int(channel, 16) / 255
+        return float(share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4)
+
+    red, green, blue = (linear(channel) for channel in re.findall("..", colour[1:]))
+    x, y, z = (
+        share ** (1 / 3) if share > 0.008856 else 7.787 * share + 16 / 116
+        for share in (
+            (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505,
+            0.2126 * red + 0.7152 * green + 0.0722 * blue,
+            (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089,
+        )
+    )
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def test_running_looks_like_no_wait() -> None:
+    rules = load_rules()
+    groups = {rule.lock_class for rule in rules.rules if rule.lock_class}
+    groups |= {kind.title for kind in rules.kinds}
+    colours = {group: lab(_colour_at(_hue_of(group, rules.colours))) for group in groups}
+    running = colours.pop("Running")
+    nearest = min(colours, key=lambda group: math.dist(running, colours[group]))
+    # 2 is the least that can be seen side by side; of 80 colours some two must be near 3.
+    assert math.dist(running, colours[nearest]) > 10, nearest
 
 
 def test_a_lock_has_the_colour_of_its_class_and_its_callers_a_pale_one() -> None:

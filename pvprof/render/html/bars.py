@@ -92,7 +92,7 @@ def headline(section: Section, report: Report, colours: Mapping[str, str]) -> He
         rows = [row for row in section.rows if row.kind == kind.id]
         if section.has_counts and unit == "ns":
             waits = f"in {count_waits(sum(row.count or 0 for row in rows))}; "
-        charts.append(_class_bars(rows, unit, value, colours))
+        charts.append(_process_bars(section) or _class_bars(rows, unit, colours))
     charts.append(_kind_bars(report.kinds, of_kind, of_aside, section))
     title += mark_of(section, report)
     about = f"{waits}{format_share(value, total)} of {format_value(total, unit)} recorded"
@@ -106,21 +106,42 @@ def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     return totals
 
 
-def _class_bars(rows: Sequence[Row], unit: Unit, total: int, colours: Mapping[str, str]) -> Bars:
+def _process_bars(section: Section) -> Bars | None:
+    """Return bars by process for samples of several; None for others."""
+    if len(section.processes) < 2 or len({row.kind for row in section.rows}) > 1:
+        return None
+    return _largest("By process", "Process", section.processes, section.unit, {})
+
+
+def _class_bars(rows: Sequence[Row], unit: Unit, colours: Mapping[str, str]) -> Bars:
     """Return bars by lock class; by name if there are no classes."""
     by_class = any(row.lock_class != OTHER for row in rows)
     names = [row.lock_class if by_class else row.name for row in rows]
     sums = _sums((name, row.value) for name, row in zip(names, rows, strict=True))
     colour_of = {name: colour_of_row(row, colours) for name, row in zip(names, rows, strict=True)}
     ordered = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
-    shown, rest = ordered[:_MAX_BARS], [value for _, value in ordered[_MAX_BARS:]]
-    scale = _Scale(total, max([value for _, value in ordered] + [sum(rest)]), unit)
-    bars = [scale.bar(name, value, colour=colour_of[name]) for name, value in shown]
+    title, head = ("By lock class", "Lock class") if by_class else ("Largest", "Name")
+    return _largest(title, head, ordered, unit, colour_of)
+
+
+def _largest(
+    title: str,
+    head: str,
+    ordered: Sequence[tuple[str, int]],
+    unit: Unit,
+    colour_of: Mapping[str, str],
+) -> Bars:
+    """Return a bar for each of the first (name, value) pairs, and one for all others."""
+    values = [value for _, value in ordered]
+    rest = values[_MAX_BARS:]
+    scale = _Scale(sum(values), max([*values, sum(rest)]), unit)
+    bars = [
+        scale.bar(name, value, colour=colour_of.get(name, ""))
+        for name, value in ordered[:_MAX_BARS]
+    ]
     if rest:
         bars.append(scale.bar(f"{len(rest):,} more", sum(rest), "rest"))
-    title = "By lock class" if by_class else "Largest"
-    heads = ("Lock class" if by_class else "Name", UNIT_WORDS[unit].quantity, "Share")
-    return Bars(title, heads, tuple(bars))
+    return Bars(title, (head, UNIT_WORDS[unit].quantity, "Share"), tuple(bars))
 
 
 def _kind_bars(
