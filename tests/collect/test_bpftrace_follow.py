@@ -92,7 +92,8 @@ def test_maps_of_a_process_are_saved_while_it_lives(
     assert all(re.match(r"/proc/\d+/maps:\S+ ..x. ", line) for line in mappings)
     paths = {file.path: build_id for file, build_id in code.build_ids.items()}
     libc = next(path for path in paths if "/libc.so" in path or "/libc-" in path)
-    assert paths[libc] == ElfCode(Path(libc).read_bytes()).build_id != ""
+    with Path(libc).open("rb") as stream:
+        assert paths[libc] == ElfCode(stream).build_id != ""
 
 
 def test_processes_that_are_gone_or_damaged_cost_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gzip
+import io
 import json
 import lzma
 import os
@@ -14,12 +15,13 @@ import pytest
 
 from pvprof.dataset.symbolize import code_files
 from pvprof.dataset.symbolize.code_files import open_code
-from pvprof.dataset.symbolize.elf import ElfCode, ElfProblem, demangled
+from pvprof.dataset.symbolize.elf import DAMAGED, ElfCode, demangled
 from pvprof.dataset.symbolize.user_symbols import add_user_symbols
 from pvprof.parse.read import ReadOptions, read_recording
-from pvprof.parse.text.user_code import CodeFile, read_user_code
+from pvprof.parse.text.user_code import CodeFile, MappedRange, read_user_code
 from pvprof.recording.open import open_recording
 
+GONE = 4_000_000_000  # no process has such a number
 BUILD_ID = "00112233445566778899aabbccddeeff00112233"
 FUNC, OBJECT, LOCAL, GLOBAL = 2, 1, 0, 16
 Symbol = tuple[str, int, int, int]  # name, address, size, type and binding
@@ -73,8 +75,12 @@ def elf(
     return (head + segments).ljust(0x2000, b"\x90") + body + headers
 
 
+def code_of(data: bytes) -> ElfCode:
+    return ElfCode(io.BytesIO(data))
+
+
 def test_an_instruction_has_the_name_of_its_function() -> None:
-    code = ElfCode(elf(SYMBOLS))
+    code = code_of(elf(SYMBOLS))
     found = {offset: code.name(offset) for offset in (0x1000, 0x100F, 0x1010, 0x1020, 0x102F)}
     assert found == {
         0x1000: b"start",  # a global name goes before a local one
@@ -95,12 +101,12 @@ def test_an_instruction_has_the_name_of_its_function() -> None:
 
 @pytest.mark.parametrize("table", [".symtab", ".dynsym"])
 def test_either_table_names_functions(table: str) -> None:
-    assert ElfCode(elf(SYMBOLS, table)).name(0x1000) == b"start"
+    assert code_of(elf(SYMBOLS, table)).name(0x1000) == b"start"
 
 
 def test_symbols_that_a_distribution_packed_are_unpacked() -> None:
     packed = elf(more=((".gnu_debugdata", lzma.compress(elf(SYMBOLS))),))
-    assert ElfCode(packed).name(0x1000) == b"start"
+    assert code_of(packed).name(0x1000) == b"start"
 
 
 def test_names_are_those_of_the_source() -> None:
@@ -118,8 +124,8 @@ def test_names_are_those_of_the_source() -> None:
 def test_a_damaged_file_is_refused_or_has_no_names(size: int) -> None:
     whole = elf(SYMBOLS)
     try:
-        name = ElfCode(whole[:size]).name(0x1000)
-    except ElfProblem:
+        name = code_of(whole[:size]).name(0x1000)
+    except DAMAGED:
         name = None
     assert name is None
 
@@ -134,31 +140,35 @@ def program(tmp_path: Path) -> Path:
     return path
 
 
+HERE = MappedRange(GONE, 0x400000, 0x402000)
+
+
 def file_of(path: Path, inode: int | None = None) -> CodeFile:
     return CodeFile(f"fe:00 {path.stat().st_ino if inode is None else inode}", str(path))
 
 
 def test_a_file_is_known_by_its_build_id_on_any_machine(program: Path) -> None:
     other = file_of(program, inode=1)
-    assert open_code(other, BUILD_ID, is_local=False) is not None
-    assert open_code(other, BUILD_ID.replace("0", "1"), is_local=False) is None
-    assert open_code(file_of(program), BUILD_ID.replace("0", "1"), is_local=True) is None
+    assert open_code(other, BUILD_ID, None) is not None
+    assert open_code(other, BUILD_ID.replace("0", "1"), None) is None
+    assert open_code(file_of(program), BUILD_ID.replace("0", "1"), HERE) is None
 
 
 def test_a_file_without_a_build_id_is_known_by_its_inode_and_only_here(program: Path) -> None:
-    assert open_code(file_of(program), "", is_local=True) is not None
-    assert open_code(file_of(program, inode=1), "", is_local=True) is None
-    assert open_code(file_of(program), "", is_local=False) is None
+    assert open_code(file_of(program), "", HERE) is not None
+    assert open_code(file_of(program, inode=1), "", HERE) is None
+    assert open_code(file_of(program), "", None) is None
 
 
 def test_what_is_no_file_any_more_has_no_code(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    for name in ("gone", "gone (deleted)", "folder"):
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("gone", "gone (deleted)", "folder", "pipe"):
         file = CodeFile("fe:00 1", str(tmp_path / name))
-        assert open_code(file, BUILD_ID, is_local=True) is None
+        assert open_code(file, BUILD_ID, HERE) is None
     script = tmp_path / "script"
     script.write_text("#!/bin/sh\n")
-    assert open_code(file_of(script), "", is_local=True) is None
+    assert open_code(file_of(script), "", HERE) is None
 
 
 @pytest.mark.parametrize("place", ["by build id", "beside", "in .debug", "by path"])
@@ -177,14 +187,46 @@ def test_debugging_symbols_are_found_where_gdb_finds_them(
         "in .debug": folder / ".debug" / "program.debug",
         "by path": debug / folder.relative_to("/") / "program.debug",
     }[place]
-    code = open_code(file_of(path), BUILD_ID, is_local=True)
+    code = open_code(file_of(path), BUILD_ID, HERE)
     assert code is not None
     assert code.name(0x1000) is None
     found.parent.mkdir(parents=True, exist_ok=True)
     found.write_bytes(elf(SYMBOLS))
-    code = open_code(file_of(path), BUILD_ID, is_local=True)
+    code = open_code(file_of(path), BUILD_ID, HERE)
     assert code is not None
     assert code.name(0x1000) == b"start"
+
+
+def test_a_file_in_a_container_and_a_deleted_one_in_use_are_found_through_their_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_files, "PROCESSES", tmp_path)
+    contained = tmp_path / "7" / "root" / "opt" / "x"
+    mapped = tmp_path / "8" / "map_files" / "400000-402000"
+    for path in (contained, mapped):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(elf(SYMBOLS))
+    inodes = [path.stat().st_ino for path in (contained, mapped)]
+    files = [
+        CodeFile(f"fe:00 {inodes[0]}", "/opt/x"),
+        CodeFile(f"fe:00 {inodes[1]}", "/x (deleted)"),
+    ]
+    ranges = [MappedRange(process, 0x400000, 0x402000) for process in (7, 8)]
+    for file, here in zip(files, ranges, strict=True):
+        assert open_code(file, BUILD_ID, here) is not None
+        assert open_code(file, "", here) is not None
+        assert open_code(file, BUILD_ID.replace("0", "1"), here) is None
+        assert open_code(file, BUILD_ID, None) is None
+        assert open_code(file, BUILD_ID, MappedRange(9, 0x400000, 0x402000)) is None
+
+
+def test_a_full_disk_costs_the_names_only(tmp_path: Path, program: Path) -> None:
+    maps = f"/proc/7/maps:400000-402000 r-xp 00000000 fe:00 {program.stat().st_ino}   {program}\n"
+    directory = made_recording(tmp_path / "r", maps, 0x401000)
+    (directory / "user-symbols.txt.gz").symlink_to("/dev/full")
+    add_user_symbols(directory, is_local=True)
+    (directory / "user-symbols.txt.gz").unlink()
+    assert stacks_in(directory) == ["[program]"]
 
 
 # ---- a recording --------------------------------------------------------------------------------

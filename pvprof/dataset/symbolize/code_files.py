@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from pvprof.dataset.symbolize.elf import ElfCode, ElfProblem
-from pvprof.parse.text.user_code import CodeFile
+from pvprof.dataset.symbolize.elf import DAMAGED, ElfCode
+from pvprof.parse.text.user_code import CodeFile, MappedRange
 
 DEBUG_DIRECTORY = Path("/usr/lib/debug")
-_MAX_FILE_BYTES = 1 << 31
+PROCESSES = Path("/proc")
 
 
-def open_code(file: CodeFile, build_id: str, is_local: bool) -> ElfCode | None:
+def open_code(file: CodeFile, build_id: str, here: MappedRange | None) -> ElfCode | None:
     """Return the code of a file, with its debugging symbols if they are installed; None if unknown.
 
     Args:
         file: as a recording names it.
         build_id: of the file, in hex, or empty.
-        is_local: whether the recording is of this machine: a file without a build id is then known
-            by its inode.
+        here: where it was mapped, if the recording is of this machine: a file without a build id is
+            then known by its inode; it may be in a container, or deleted but still in use.
     """
-    path = Path(file.path)
+    inode = file.identity.rpartition(" ")[2] if here else ""
+    for path in _paths(file, here):
+        code = _open(path, build_id, inode)
+        if code is not None:
+            return code
+    return None
+
+
+def _paths(file: CodeFile, here: MappedRange | None) -> Iterator[Path]:
+    yield Path(file.path)
+    if here is not None:
+        process = PROCESSES / str(here.process)
+        yield process / "root" / file.path.removeprefix("/")
+        yield process / "map_files" / f"{here.start:x}-{here.end:x}"
+
+
+def _open(path: Path, build_id: str, inode: str) -> ElfCode | None:
     try:
-        is_same_inode = is_local and str(path.stat().st_ino) == file.identity.rpartition(" ")[2]
-        if not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
+        if not path.is_file():  # a pipe of the same name would wait for a writer
             return None
-        code = ElfCode(path.read_bytes())
-    except ElfProblem:
+        with path.open("rb") as stream:
+            code = ElfCode(stream)
+            is_wanted = code.build_id == build_id if build_id else _inode(stream) == inode
+    except DAMAGED:
         return None
-    if not (code.build_id == build_id if build_id else is_same_inode):
+    if not is_wanted:
         return None
     for debug_path in _debug_paths(path, code):
-        try:
-            code.add_debug_file(debug_path.read_bytes())
-        except ElfProblem:
-            continue
-        break
+        with suppress(DAMAGED), debug_path.open("rb") as stream:
+            code.add_debug_file(stream)
+            break
     return code
+
+
+def _inode(stream: BinaryIO) -> str:
+    return str(os.fstat(stream.fileno()).st_ino)
 
 
 def _debug_paths(path: Path, code: ElfCode) -> Iterator[Path]:

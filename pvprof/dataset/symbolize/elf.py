@@ -11,10 +11,9 @@ import io
 import lzma
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.segments import NoteSegment
 
@@ -28,8 +27,8 @@ _ENTRY = {
 }  # fmt: skip
 _MAX_UNPACKED_BYTES = 1 << 28
 
-ElfProblem = (ELFError, OSError, ValueError, KeyError, AssertionError, lzma.LZMAError)
-"""What a damaged file may raise."""
+DAMAGED = Exception
+"""What a damaged file raises: pyelftools trusts what it reads, and no file may cost a recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +53,29 @@ class ElfCode:
     """The code of one ELF file, and the names of its functions.
 
     Args:
-        data: the file.
+        stream: the file; it is not needed afterwards.
 
     Raises:
-        ElfProblem: it is no ELF file, or damaged.
+        DAMAGED: it is no ELF file, or damaged.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._file = ELFFile(io.BytesIO(data))
+    def __init__(self, stream: BinaryIO) -> None:
+        file = ELFFile(stream)
         self._segments = [
             (segment["p_offset"], segment["p_filesz"], segment["p_vaddr"])
-            for segment in self._file.iter_segments("PT_LOAD")
+            for segment in file.iter_segments("PT_LOAD")
         ]
-        self.build_id = next(self._build_ids(), "")
-        self.debug_name = self._debug_name()
-        self._symbols = list(_symbols_of(self._file))
+        self.build_id = next(_build_ids(file), "")
+        self.debug_name = _debug_name(file)
+        self._symbols = list(_symbols_of(file))
 
-    def add_debug_file(self, data: bytes) -> None:
+    def add_debug_file(self, stream: BinaryIO) -> None:
         """Add the functions of the file that has the debugging information of this one.
 
         Raises:
-            ElfProblem: it is no ELF file, or damaged.
+            DAMAGED: it is no ELF file, or damaged.
         """
-        self._symbols = [*_symbols_of(ELFFile(io.BytesIO(data))), *self._symbols]
+        self._symbols = [*_symbols_of(ELFFile(stream)), *self._symbols]
 
     def name(self, offset: int) -> bytes | None:
         """Return the function that has an instruction at an offset in the file, or None."""
@@ -92,18 +91,20 @@ class ElfCode:
                 return int(address + offset - start)
         return None
 
-    def _build_ids(self) -> Iterator[str]:
-        for segment in self._file.iter_segments("PT_NOTE"):
-            assert isinstance(segment, NoteSegment)
-            for note in segment.iter_notes():
-                if note["n_type"] == "NT_GNU_BUILD_ID":
-                    yield str(note["n_desc"])
 
-    def _debug_name(self) -> str:
-        section = self._file.get_section_by_name(".gnu_debuglink")
-        if section is None:
-            return ""
-        return bytes(section.data()).partition(b"\0")[0].decode("utf-8", "surrogateescape")
+def _build_ids(file: ELFFile) -> Iterator[str]:
+    for segment in file.iter_segments("PT_NOTE"):
+        assert isinstance(segment, NoteSegment)
+        for note in segment.iter_notes():
+            if note["n_type"] == "NT_GNU_BUILD_ID":
+                yield str(note["n_desc"])
+
+
+def _debug_name(file: ELFFile) -> str:
+    section = file.get_section_by_name(".gnu_debuglink")
+    if section is None:
+        return ""
+    return bytes(section.data()).partition(b"\0")[0].decode("utf-8", "surrogateescape")
 
 
 def _symbols_of(file: ELFFile) -> Iterator[_FunctionTable]:

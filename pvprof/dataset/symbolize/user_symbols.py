@@ -7,6 +7,7 @@ programs, it gives the same names.
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from pathlib import Path
 
 from pvprof.dataset.symbolize.code_files import open_code
@@ -22,14 +23,11 @@ from pvprof.recording.packing import unpack
 def add_user_symbols(directory: Path, is_local: bool) -> None:
     """Look up the frames of programs in a recording, and write their names into it.
 
-    What cannot be read or named stays without a name: no recording is worse for it.
+    What cannot be read, named or written stays without a name: no recording is worse for it.
 
     Args:
         directory: of the recording.
         is_local: whether it is of this machine.
-
-    Raises:
-        OSError: the names cannot be written.
     """
     try:
         recording = open_recording(str(directory))
@@ -44,17 +42,12 @@ def add_user_symbols(directory: Path, is_local: bool) -> None:
         by_file.setdefault(place.file, []).append(place)
     names: dict[CodeAddress, bytes] = {}
     for file, places in by_file.items():
-        names.update(_names(file, code.build_ids.get(file, "-").strip("-"), places, is_local))
+        build_id = code.build_ids.get(file, "").strip("-")
+        last_range = code.last_ranges.get(file) if is_local else None
+        elf = open_code(file, build_id, last_range) if file.is_on_disk else None
+        found = {place: elf.name(place.offset) for place in places} if elf else {}
+        names.update({place: name for place, name in found.items() if name is not None})
     plain = demangled(set(names.values()))
     text = spell_names({place: plain[name] for place, name in names.items()})
-    (directory / USER_SYMBOLS).write_bytes(gzip.compress(text, mtime=0))
-
-
-def _names(
-    file: CodeFile, build_id: str, places: list[CodeAddress], is_local: bool
-) -> dict[CodeAddress, bytes]:
-    code = open_code(file, build_id, is_local) if file.is_on_disk else None
-    if code is None:
-        return {}
-    found = {place: code.name(place.offset) for place in places}
-    return {place: name for place, name in found.items() if name is not None}
+    with suppress(OSError):  # no room: the recording itself is there
+        (directory / USER_SYMBOLS).write_bytes(gzip.compress(text, mtime=0))

@@ -69,6 +69,15 @@ class CodeAddress:
     offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class MappedRange:
+    """Memory of a process that holds code of a file: from `start` up to `end`."""
+
+    process: int
+    start: int
+    end: int
+
+
 @dataclass(slots=True)
 class _Layout:
     """What a process had mapped at one time: ranges of code, ascending."""
@@ -107,11 +116,14 @@ class UserCode:
 
     Attributes:
         build_ids: of files, in hex; a file without one is not in it, or has ``-``.
+        last_ranges: where a file was mapped in the process that was looked at last, which may still
+            be alive.
         names: of functions, by the address of an instruction in them.
         unnamed: the addresses that were looked up and have no name.
     """
 
     build_ids: Mapping[CodeFile, str] = field(default_factory=dict)
+    last_ranges: Mapping[CodeFile, MappedRange] = field(default_factory=dict)
     names: Mapping[CodeAddress, str] = field(default_factory=dict)
     unnamed: set[CodeAddress] = field(default_factory=set)
     _layouts: dict[int, list[_Layout]] = field(default_factory=dict)
@@ -165,6 +177,7 @@ def read_user_code(maps: bytes, symbols: bytes = b"") -> UserCode:
     code = UserCode()
     files: dict[tuple[bytes, bytes], CodeFile] = {}
     build_ids: dict[CodeFile, str] = {}
+    last_ranges: dict[CodeFile, MappedRange] = {}
     last_process, last_start = -1, 0
 
     def file_of(identity: bytes, path: bytes) -> CodeFile:
@@ -180,8 +193,9 @@ def read_user_code(maps: bytes, symbols: bytes = b"") -> UserCode:
                 layouts.append(_Layout())
             last_process, last_start = process, start
             layouts[-1].starts.append(start)
-            place = (int(match.group(3), 16), int(match.group(4), 16), file_of(*match.group(5, 6)))
-            layouts[-1].ranges.append(place)
+            end, file = int(match.group(3), 16), file_of(*match.group(5, 6))
+            layouts[-1].ranges.append((end, int(match.group(4), 16), file))
+            last_ranges[file] = MappedRange(process, start, end)
         elif match := _FILE.fullmatch(line):
             build_ids[file_of(match.group(1), match.group(3))] = decode(match.group(2))
         elif match := _COMPILED.fullmatch(line):
@@ -191,7 +205,7 @@ def read_user_code(maps: bytes, symbols: bytes = b"") -> UserCode:
     for layouts in code._layouts.values():
         # Most processes map the same as before: one is enough.
         layouts[:-1] = [one for one, later in pairwise(layouts) if one.ranges != later.ranges]
-    code.build_ids = build_ids
+    code.build_ids, code.last_ranges = build_ids, last_ranges
     code.names = _read_names(symbols)
     return code
 
