@@ -67,7 +67,7 @@ class Told:
 
 
 def measure(place: Path) -> dict[str, Told]:
-    """Return what each tool says of the same run of the load, by the tool's name."""
+    """Return the results of each tool for the same run of the load, by the name of the tool."""
     commands = dict(COMMANDS)
     for mode, options in MODES.items():
         (place / f"{mode}.sh").write_text(recorder(Plan(mode, options), is_carried=True))
@@ -112,7 +112,7 @@ def wait_for_text(path: Path, text: str) -> None:
 
 
 def recorded(path: Path, mechanism: str = "") -> Told:
-    """Return what a recording has of each process, or of one mechanism only."""
+    """Return the part of a recording for each process, or for one mechanism of it."""
     told = Told()
     for profile in read_recording(open_recording(str(path)), ReadOptions()).profiles.values():
         for key, _, weight in profile:

@@ -64,7 +64,7 @@ CHECKS = (
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
-    """Return what each tool said; it takes half a minute, once."""
+    """Return the results of each tool; it takes half a minute, once."""
     reason = reason_against()
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     require(not reason and not missing, reason or f"not installed: {missing}: scripts/setup dev")
