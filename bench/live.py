@@ -1,11 +1,12 @@
 """Time a workload on this kernel with and without tracing, and print what was lost.
 
-    python bench/live.py [--runs 5] [--modes offcpu events locks ...]
+    python bench/live.py [--runs 5] [--modes offcpu events locks ...] [--peers offcputime ...]
 
 Needs what ``pvprof record`` needs: root, and bpftrace or FreeBSD. The workload is heavy on forks
 and switches: 12 processes that each run 60 programs and pass 2,000 bytes to and fro through pipes.
 Runs with and without tracing take turns; each measures itself, so that starting the tracer is in no
-figure.
+figure. ``MODE-all`` is ``pvprof record MODE --all``. Peers are other tools, which trace the whole
+system, too: offcputime of libbpf-tools, ``perf sched record``, ``perf record -g`` of all switches.
 """
 
 from __future__ import annotations
@@ -13,15 +14,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 PROCESSES, PROGRAMS, TURNS = 12, 60, 2000
 MODES = ("offcpu", "events", "locks", "wakeup", "runq", "oncpu")
+ATTACH_S = 2
 
 
 def work() -> None:
@@ -64,39 +71,95 @@ def bare() -> float:
     return int(done.stdout) / 1e9
 
 
-def traced(mode: str, place: Path) -> tuple[float, int, int]:
-    """Return the seconds of the workload under a recording, what was dropped, and its bytes."""
-    words = [sys.executable, "-m", "pvprof", "record", mode, "-q", "--no-symbols", "--force"]
+class Run(NamedTuple):
+    """One run of the workload under a tracer.
+
+    Attributes:
+        seconds: of the workload.
+        drops: records or values lost; None if the tracer does not say it.
+        size: of the output, bytes.
+    """
+
+    seconds: float
+    drops: int | None
+    size: int
+
+
+def traced(mode: str, place: Path) -> Run:
+    """Run the workload under a recording."""
+    name, *of_all = mode.split("-")
+    words = [sys.executable, "-m", "pvprof", "record", name, "-q", "--no-symbols", "--force"]
+    words += ["--all"] if of_all else []
     subprocess.run([*words, "-o", str(place), "--", *WORKLOAD], check=True)
     manifest = json.loads((place / "manifest.json").read_text())
     seconds = int((place / "workload.txt").read_text()) / 1e9
-    return seconds, manifest["drops"], (place / "raw.out").stat().st_size
+    return Run(seconds, manifest["drops"], (place / "raw.out").stat().st_size)
+
+
+def under_offcputime(place: Path) -> Run:
+    """Run the workload beside offcputime, which Debian 13 calls offcputime-libbpf."""
+    name = "offcputime" if shutil.which("offcputime") else "offcputime-libbpf"
+    with place.open("wb") as output:
+        words = [name, "--stack-storage-size", "16384"]
+        tool = subprocess.Popen(words, stdout=output, stderr=subprocess.DEVNULL)
+        time.sleep(ATTACH_S)
+        seconds = bare()
+        tool.send_signal(signal.SIGINT)
+        tool.wait()
+    return Run(seconds, None, place.stat().st_size)
+
+
+def under_perf(place: Path, *words: str) -> Run:
+    """Run the workload under a command of perf that records; it starts when perf is ready."""
+    command = ["perf", *words, "-q", "-o", str(place), "--", *WORKLOAD]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds = int(done.stdout.strip().splitlines()[-1]) / 1e9
+    return Run(seconds, None, place.stat().st_size)
+
+
+PEERS: dict[str, Callable[[Path], Run]] = {
+    "offcputime": under_offcputime,
+    "perf-sched": lambda place: under_perf(place, "sched", "record"),
+    "perf-g": lambda place: under_perf(
+        place, "record", "-a", "-g", "-c", "1", "-e", "sched:sched_switch"
+    ),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time a workload with and without tracing.")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--modes", nargs="+", default=["offcpu"], choices=MODES)
+    modes = (*MODES, *(f"{mode}-all" for mode in MODES))
+    parser.add_argument("--modes", nargs="+", default=["offcpu"], choices=modes)
+    parser.add_argument("--peers", nargs="+", default=[], choices=tuple(PEERS))
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.work:
         work()
         return
     print(f"{PROCESSES} processes x {PROGRAMS} programs, {TURNS} turns each; {chosen.runs} runs")
-    print(f"{'mode':8} {'without':>10} {'with':>10} {'ratio':>7} {'drops':>7} {'output':>10}")
+    tracers = {mode: partial(traced, mode) for mode in chosen.modes}
+    tracers |= {name: PEERS[name] for name in chosen.peers}
+    pairs: dict[str, list[tuple[float, Run]]] = {name: [] for name in tracers}
     with tempfile.TemporaryDirectory() as directory:
-        for mode in chosen.modes:
-            pairs = []
-            for _ in range(chosen.runs):
-                pairs.append((bare(), *traced(mode, Path(directory) / "r.pvprof")))
-            without = statistics.median(pair[0] for pair in pairs)
-            seconds = statistics.median(pair[1] for pair in pairs)
-            drops, size = sum(pair[2] for pair in pairs), max(pair[3] for pair in pairs)
-            ratio = statistics.median(pair[1] / pair[0] for pair in pairs)
-            print(
-                f"{mode:8} {without:8.3f} s {seconds:8.3f} s {ratio:7.2f} {drops:7,}"
-                f" {size / 1e6:7.2f} MB"
-            )
+        for number in range(chosen.runs):
+            for name, run in tracers.items():
+                without = bare()
+                pairs[name].append((without, run(Path(directory) / f"{name}-{number}")))
+    print_table(pairs)
+
+
+def print_table(pairs: dict[str, list[tuple[float, Run]]]) -> None:
+    """Print medians of pairs: seconds without a tracer, and the run with it."""
+    print(f"{'tracer':12} {'without':>10} {'with':>10} {'ratio':>7} {'drops':>7} {'output':>10}")
+    for name, runs in pairs.items():
+        without = statistics.median(seconds for seconds, _ in runs)
+        seconds = statistics.median(run.seconds for _, run in runs)
+        ratio = statistics.median(run.seconds / before for before, run in runs)
+        dropped = [run.drops for _, run in runs if run.drops is not None]
+        drops = f"{sum(dropped):7,}" if dropped else f"{'-':>7}"
+        size_mb = max(run.size for _, run in runs) / 1e6
+        print(f"{name:12} {without:8.3f} s {seconds:8.3f} s {ratio:7.2f} {drops} {size_mb:7.2f} MB")
 
 
 if __name__ == "__main__":
