@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import replace
 
 import pytest
+from conftest import FIXTURES
 
 from pvprof.model.problems import Problem
 from pvprof.parse.read import ReadOptions, read, read_recording
@@ -19,6 +21,7 @@ from pvprof.parse.text.user_code import (
     spell_names,
 )
 from pvprof.recording.layout import Recording
+from pvprof.recording.open import open_recording
 
 LIBC = "/usr/lib/libc.so.6"
 SH = "/usr/bin/sh"
@@ -325,3 +328,34 @@ def test_stacks_that_bpftrace_could_not_read_are_a_loss() -> None:
         ("unreadable-stacks", 3, "loss")
     ]
     assert "libbcc before 0.33" in parsed.problems[0].text
+
+
+# ---- real recordings ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", ["bpftrace", "bpftrace-0.23", "bpftrace-0.27"])
+def test_a_real_recording_has_all_samples_and_the_names_of_its_programs(folder: str) -> None:
+    """0.17 prints addresses with 0x and blanks; 0.23 and 0.27 have a mode for raw addresses."""
+    made = open_recording(str(FIXTURES / "linux" / folder / "oncpu-amd64.pvprof.tar.gz"))
+    is_raw = "ustack(raw, 33)" in made.script
+    assert is_raw is (folder != "bpftrace")
+    parsed = read_recording(made, ReadOptions())
+    text = bytes(made.data).decode()
+    taken = max(int(count) for count in re.findall(r'"@samples": "?([0-9]+)', text))
+    found = weights(parsed)
+    assert sum(found.values()) == taken > 100
+    assert "loss" not in {one.severity for one in parsed.problems}
+    frames = {
+        frame
+        for mechanism, _, stack in found
+        for frame in stack.partition(";-;")[0].split(";")
+        if mechanism == "user" or ";-;" in stack
+    }
+    assert {"__strlen_evex", "getdents64", "[ls]"} <= frames  # ls(1) is stripped
+    assert not any(re.match("0x|[0-9a-f]{8}", frame) for frame in frames)
+    missed = problem(parsed, "missed-processes")
+    assert missed is not None
+    assert missed.count < 6
+    offsets = weights(read_recording(made, ReadOptions(keep_offsets=True)))
+    assert sum(offsets.values()) == taken
+    assert any(re.search(r"\[ls\]\+0x[0-9a-f]+", stack) for _, _, stack in offsets)
