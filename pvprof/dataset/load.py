@@ -8,10 +8,11 @@ from itertools import chain
 
 from pvprof.collect.modes import MODES
 from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.dataset.read_named import read_named
 from pvprof.model.holds import LockHold
 from pvprof.model.profile import Histogram, Profile
 from pvprof.model.runs import RunSpan
-from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.parse.read import ReadOptions
 from pvprof.parse.result import ParseResult
 from pvprof.recording.directory import expand
 from pvprof.recording.layout import Recording
@@ -31,7 +32,7 @@ def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
         InputError: one of them cannot be read.
     """
     opened = [open_recording(path) for path in expand(paths)]
-    return combine([(recording, read_recording(recording, options)) for recording in opened])
+    return combine([(recording, read_named(recording, options)) for recording in opened])
 
 
 def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:

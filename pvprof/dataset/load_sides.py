@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pvprof.dataset.load import combine
+from pvprof.dataset.read_named import read_named
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
-from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.parse.read import ReadOptions
 from pvprof.recording.directory import expand
 from pvprof.recording.layout import Recording
 from pvprof.recording.open import open_recording
@@ -157,7 +158,7 @@ def _parts_of(run: RecordedRun) -> list[RecordedRun]:
 
 
 def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun:
-    parsed = read_recording(recording, options)
+    parsed = read_named(recording, options)
     manifest = recording.manifest
     is_known = manifest.duration_ns > 0 and options.window is None
     times = run_from_manifest(manifest)

@@ -12,6 +12,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from helpers.command_line import RunCommand
 
 from pvprof.dataset.symbolize import code_files
 from pvprof.dataset.symbolize.code_files import open_code
@@ -262,6 +263,17 @@ def test_a_recording_has_the_names_when_the_program_is_gone(tmp_path: Path, prog
     packed = directory / "user-symbols.txt.gz"
     names = gzip.decompress(packed.read_bytes()).decode()
     assert names == f"file fe:00 {inode} {program}\n1030 Foo::bar(int)\n"
+
+
+def test_a_recording_that_was_carried_here_has_the_names_of_the_same_files_here(
+    tmp_path: Path, program: Path, run: RunCommand
+) -> None:
+    maps = f"/proc/7/maps:400000-402000 r-xp 00000000 fe:00 5   {program}\n"
+    for build_id, name in ((BUILD_ID, "Foo::bar"), ("-", "[program]")):
+        text = f"{maps}file fe:00 5 {build_id} {program}\n"
+        directory = made_recording(tmp_path / name, text, 0x401030)
+        assert f"sh;{name} 4" in run("fold", directory, "-k", "all").stdout.splitlines()
+        assert not (directory / "user-symbols.txt.gz").exists()
 
 
 def test_a_program_that_was_replaced_gives_no_names(tmp_path: Path, program: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from pvprof.dataset.symbolize.code_files import open_code
@@ -15,7 +16,7 @@ from pvprof.dataset.symbolize.elf import demangled
 from pvprof.errors import PvprofError
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.text.user_code import CodeAddress, CodeFile, read_user_code, spell_names
-from pvprof.recording.layout import USER_SYMBOLS
+from pvprof.recording.layout import USER_SYMBOLS, Recording
 from pvprof.recording.open import open_recording
 from pvprof.recording.packing import unpack
 
@@ -29,14 +30,29 @@ def add_user_symbols(directory: Path, is_local: bool) -> None:
         directory: of the recording.
         is_local: whether it is of this machine.
     """
-    try:
+    with suppress(PvprofError, OSError):  # unreadable, which its readers report; or a full disk
         recording = open_recording(str(directory))
-        if not recording.user_maps:
-            return
-        code = read_user_code(unpack(recording.user_maps, recording.name)[0])
-        read(recording.data, recording.name, ReadOptions(user_code=code))
-    except PvprofError:  # whatever reads it later gets this error
-        return
+        if recording.user_maps:
+            symbols = _symbols(recording, is_local)
+            (directory / USER_SYMBOLS).write_bytes(gzip.compress(symbols, mtime=0))
+
+
+def with_user_symbols(recording: Recording) -> Recording:
+    """Return a recording with the names that files of the same build ids give on this machine."""
+    try:
+        return replace(recording, user_symbols=_symbols(recording, is_local=False))
+    except PvprofError:  # its reader reports that
+        return recording
+
+
+def _symbols(recording: Recording, is_local: bool) -> bytes:
+    """Return the names of the frames of programs in a recording, as they are written into it.
+
+    Raises:
+        PvprofError: the recording or its memory maps cannot be read.
+    """
+    code = read_user_code(unpack(recording.user_maps, recording.name)[0])
+    read(recording.data, recording.name, ReadOptions(user_code=code))
     by_file: dict[CodeFile, list[CodeAddress]] = {}
     for place in code.unnamed:
         by_file.setdefault(place.file, []).append(place)
@@ -48,6 +64,4 @@ def add_user_symbols(directory: Path, is_local: bool) -> None:
         found = {place: elf.name(place.offset) for place in places} if elf else {}
         names.update({place: name for place, name in found.items() if name is not None})
     plain = demangled(set(names.values()))
-    text = spell_names({place: plain[name] for place, name in names.items()})
-    with suppress(OSError):  # no room: the recording itself is there
-        (directory / USER_SYMBOLS).write_bytes(gzip.compress(text, mtime=0))
+    return spell_names({place: plain[name] for place, name in names.items()})
