@@ -17,6 +17,7 @@ _COUNTED = frozenset(
         "skipped-events",
         *("drops", "aggregation-drops", "dynamic-variable-drops", "speculative-drops"),
         *(
+            "lost-sample-stacks",
             "lost-stacks",
             "lost-waits",
             "map-full",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pvprof.analysis.losses import Losses, losses_of
-from pvprof.analysis.report import Report
+from pvprof.analysis.report import Report, Section
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
 from pvprof.units import format_share
@@ -34,11 +34,21 @@ def problem_line(problem: Problem, *, place_first: bool = False) -> str:
 
 def losses_in(report: Report) -> Losses:
     """Return the losses of a report."""
-    recorded = sum(
-        section.total.count if section.has_counts else section.total.records
-        for section in report.sections
-    )
-    return losses_of(report.problems, recorded)
+    return losses_of(report.problems, sum(map(_recorded, report.sections)))
+
+
+def _recorded(section: Section) -> int:
+    """Return the number of waits or samples in a section, or of records if neither is known."""
+    if section.unit == "samples":
+        return section.total.value
+    return section.total.count if section.has_counts else section.total.records
+
+
+def _nouns(sections: Sequence[Section]) -> str:
+    """Return the word for what `_recorded` counts in these sections."""
+    waits = ["waits"] if any(section.has_counts for section in sections) else []
+    samples = ["samples"] if any(section.unit == "samples" for section in sections) else []
+    return " and ".join((*waits, *samples)) or "records"
 
 
 def loss_sentence(report: Report, losses: Losses) -> str:
@@ -48,10 +58,8 @@ def loss_sentence(report: Report, losses: Losses) -> str:
     texts = []
     if losses.lost:
         everything = losses.lost + losses.recorded
-        has_waits = any(section.has_counts for section in report.sections)
-        noun = "waits" if has_waits else "records"
         share = format_share(losses.lost, everything)
-        texts.append(f"{losses.lost:,} of {everything:,} {noun} ({share})")
+        texts.append(f"{losses.lost:,} of {everything:,} {_nouns(report.sections)} ({share})")
     if losses.unknown:
         texts.append(f"how much is not known: {'; '.join(losses.unknown)}")
     return missing_sentence(", and ".join(texts))
