@@ -78,15 +78,43 @@ class _Condition:
         """Give each rule with patterns a bit, from `first_bit` on."""
         conditional = [index for index, wanted in patterns.items() if wanted]
         self.bits = {index: 1 << place for place, index in enumerate(conditional, first_bit)}
-        self._patterns = [(patterns[index], self.bits[index]) for index in conditional]
+        self._finders = [
+            (_finder(pattern), self.bits[index])
+            for index in conditional
+            for pattern in patterns[index]
+        ]
 
     def bits_of(self, function: str) -> int:
         """Return the bits of the rules whose condition a function meets."""
         bits = 0
-        for patterns, bit in self._patterns:
-            if any(pattern.search(function) for pattern in patterns):
+        for is_found, bit in self._finders:
+            if is_found(function):
                 bits |= bit
         return bits
+
+
+def _finder(pattern: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
+    """Return the function that finds a pattern: its `match` if it is anchored, else its `search`.
+
+    A search tries an anchored pattern at each character, which takes four times as long.
+    """
+    return pattern.match if _is_anchored(pattern.pattern) else pattern.search
+
+
+def _is_anchored(text: str) -> bool:
+    """Tell whether a pattern certainly begins with ``^`` in each of its alternatives."""
+    if not text.startswith("^"):
+        return False
+    if "|" not in text:
+        return True
+    if "\\" in text or "[" in text:  # a parenthesis may be a character there
+        return False
+    depth = 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            return False
+    return True
 
 
 class Matcher:

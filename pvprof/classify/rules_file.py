@@ -258,14 +258,14 @@ def _texts(table: _Table, key: str) -> list[str]:
 
 
 def _patterns(table: _Table, key: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(_pattern(text, key, table.label) for text in _texts(table, key))
+    # A pattern whose meaning is about to change in Python is an error, not a warning.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return tuple(_pattern(text, key, table.label) for text in _texts(table, key))
 
 
 def _pattern(text: str, key: str, label: str) -> re.Pattern[str]:
     try:
-        # A pattern whose meaning is about to change in Python is an error, not a warning.
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return re.compile(text)
+        return re.compile(text)
     except (re.error, OverflowError, RecursionError, Warning) as error:
         _fail(label, f"{key!r} has a bad regular expression {text!r}: {error}")

@@ -672,6 +672,19 @@ def test_rules_and_classifications_cannot_be_changed() -> None:
         DEFAULT.classify(Key(), NO_STACK).kind = "x"  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["^a", "^a|b", "^(a|b)", "^(a|b)|c", r"^\(a|b", "^[(]a|b", "^(?:a|c)$", "a|^b", "^a(b|c)d|^e"],
+)
+def test_a_pattern_that_is_matched_at_the_beginning_is_found_as_by_a_search(
+    write: Callable[[str], Path], pattern: str
+) -> None:
+    rules = load_rules(write(f"[[rule]]\nclass = 'mine'\nframes = ['{pattern}']\n"))
+    for function in ("a", "b", "xa", "xb", "c", "xc", "(a", "x(a", "abd", "xabd", "e", "xe", ""):
+        found = rules.classify(Key("sleepq"), stack_of([f"kernel`{function}"])).lock_class == "mine"
+        assert found == bool(re.search(pattern, function)), function
+
+
 def test_known_frames_are_not_matched_again() -> None:
     frames = [f"kernel`function_{number}" for number in range(300)]
     stacks = [stack_of(frames[start : start + 12]) for start in range(250)]
