@@ -4,8 +4,8 @@ A profile has few distinct mechanisms and names, and few distinct frames. `Match
 what each decides, and remembers it: most stacks cost one look-up. It refuses to add anything up
 (``filters``).
 
-Each rule with a condition on frames has a bit, and each with a condition on the caller another one,
-so that everything that the frames of a stack decide is one number::
+Each rule with a condition on frames has a bit, and each with a condition on the caller, or on the
+machinery inside it, another one, so that all that the frames of a stack decide is one number::
 
     frames of the stack   trap, vm_fault, obm_lock_slow     0b0100  (rule 2 wants obm_.*)
     its caller            vm_fault                          0b1000  (rule 9 wants vm_.*)
@@ -53,6 +53,7 @@ class _Plan:
     names: tuple[tuple[int, Rule], ...]
     bits: int
     has_callers: bool
+    has_inner: bool
     verdicts: dict[int, Classification] = field(default_factory=dict)
 
     def verdict(self, bits: int) -> Classification:
@@ -141,6 +142,8 @@ class Matcher:
         self._frames = _Condition({i: rule.frames for i, rule in enumerate(rules)}, 0)
         by_caller = {i: rule.callers for i, rule in enumerate(rules)}
         self._callers = _Condition(by_caller, len(self._frames.bits))
+        inner = {i: rule.inner for i, rule in enumerate(rules)}
+        self._inner = _Condition(inner, len(self._frames.bits) + len(self._callers.bits))
         # What was worked out already.
         self._plans: dict[tuple[str, str, str], _Plan] = {}
         self._machinery: dict[Frame, bool] = {}
@@ -148,6 +151,7 @@ class Matcher:
         self._frame_bits: dict[Frame, int] = {}
         self._mute_frames: set[Frame] = set()
         self._bits_of_caller: dict[Frame, int] = {}
+        self._bits_of_inner: dict[Frame, int] = {}
 
     @cached_property
     def colours(self) -> Mapping[str, int]:
@@ -265,7 +269,20 @@ class Matcher:
             if bits is None:
                 bits = self._bits_of_caller[caller] = self._callers.bits_of(_function(caller))
             seen |= bits
+        if plan.has_inner:
+            seen |= self._bits_inside_caller(frames_of(stack))
         return seen & plan.bits
+
+    def _bits_inside_caller(self, frames: list[Frame]) -> int:
+        seen = 0
+        for frame in reversed(frames):
+            if frame == DELIMITER or not self.is_machinery(frame):
+                break
+            bits = self._bits_of_inner.get(frame)
+            if bits is None:
+                bits = self._bits_of_inner[frame] = self._inner.bits_of(_function(frame))
+            seen |= bits
+        return seen
 
     def _bits_of_frames(self, frames: list[Frame]) -> int:
         # Most stacks have no frame that any rule looks for: one call that runs in C finds that
@@ -290,7 +307,8 @@ class Matcher:
         for number, rule in enumerate(self.rules):
             if not rule.may_apply(key):
                 continue
-            bit = self._frames.bits.get(number, 0) | self._callers.bits.get(number, 0)
+            conditions = (self._frames, self._callers, self._inner)
+            bit = sum(condition.bits.get(number, 0) for condition in conditions)
             given = ((kinds, rule.kind), (classes, rule.lock_class), (names, rule.name))
             for wanted, what in given:
                 if what is not None and not (wanted and wanted[-1][0] == 0):
@@ -300,8 +318,10 @@ class Matcher:
         bits = 0
         for bit, _ in (*kinds, *classes, *names):
             bits |= bit
-        has_callers = any(rule.callers for _, rule in (*kinds, *classes, *names))
-        return _Plan(tuple(kinds), tuple(classes), tuple(names), bits, has_callers)
+        considered = [rule for _, rule in (*kinds, *classes, *names)]
+        has_callers = any(rule.callers for rule in considered)
+        has_inner = any(rule.inner for rule in considered)
+        return _Plan(tuple(kinds), tuple(classes), tuple(names), bits, has_callers, has_inner)
 
 
 def _decide(candidates: tuple[tuple[int, Rule], ...], bits: int) -> Rule | None:

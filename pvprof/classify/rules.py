@@ -78,6 +78,7 @@ class Rule:
         frames: searched in function names.
         callers: searched in the name of the function that waited, the innermost that is not
             machinery.
+        inner: searched in the names of the machinery inside that function.
         recorded_classes: lock classes as the kernel names them, if one was recorded.
         colour: position of the class on the circle of hues, or None.
         family: of the class, or None.
@@ -97,6 +98,7 @@ class Rule:
     name: str | None = None
     colour: int | None = None
     family: ClassFamily | None = None
+    inner: tuple[re.Pattern[str], ...] = ()
 
     def may_apply(self, key: Key) -> bool:
         """Tell whether the conditions on the key hold."""

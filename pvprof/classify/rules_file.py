@@ -33,6 +33,7 @@ _LIST_KEYS = (
     "mechanism_patterns",
     "frames",
     "callers",
+    "inner",
     "recorded_classes",
 )
 _OLD_NAMES = {"mechanisms": "events", "mechanism_patterns": "event_patterns"}
@@ -229,6 +230,7 @@ def _rule(table: _Table, kinds: Mapping[str, WaitKind]) -> Rule:
         name,
         _colour(table),
         _family(table),
+        _patterns(table, "inner"),
     )
 
 

@@ -685,6 +685,21 @@ def test_a_pattern_that_is_matched_at_the_beginning_is_found_as_by_a_search(
         assert found == bool(re.search(pattern, function)), function
 
 
+def test_inner_looks_only_at_machinery_inside_the_function_that_waited(
+    write: Callable[[str], Path],
+) -> None:
+    text = 'machinery = ["schedule", "spin"]\n[[rule]]\nclass = "mine"\ninner = ["^schedule$"]\n'
+    rules = load_rules(write(text))
+    for frames, expected in (
+        ("read schedule spin", "mine"),
+        ("schedule spin", "mine"),
+        ("read schedule interrupt spin", OTHER),
+        ("read spin", OTHER),
+        ("schedule - read spin", OTHER),
+    ):
+        assert rules.classify(Key("x"), stack_of(frames.split())).lock_class == expected, frames
+
+
 def test_known_frames_are_not_matched_again() -> None:
     frames = [f"kernel`function_{number}" for number in range(300)]
     stacks = [stack_of(frames[start : start + 12]) for start in range(250)]
@@ -755,7 +770,8 @@ def test_the_document_lists_every_kind_with_its_title_and_default() -> None:
 
 def test_the_document_lists_every_key_of_a_rules_condition() -> None:
     text = DOCUMENT.read_text()
-    for key in ("names", "name_patterns", "mechanisms", "mechanism_patterns", "frames"):
+    keys = ("names", "name_patterns", "mechanisms", "mechanism_patterns", "frames", "callers")
+    for key in (*keys, "inner", "recorded_classes"):
         assert f"| `{key}` |" in text
 
 

@@ -49,6 +49,7 @@ def test_the_frames_of_a_tracer_are_cut_off(tracer: list[str], spelled: str) -> 
         ["rqspinlock_slowpath", "bpf_ringbuf_reserve", "bpf_prog_1_p", "__traceiter_sched_switch"],
         ["0xffffffffc0201234", "__schedule", "schedule"],
         ["tracepoint_probe_register", "bpf_probe_register"],
+        ["perf_trace_destroy", "__free_event"],
         ["__schedule", "bpf_prog_6deef7357e7b4530_prog"],
     ],
     ids=lambda frames: frames[0],

@@ -27,7 +27,7 @@ _TRACER = re.compile(
     rb"(?:[^`]*`)?(?:"
     rb"__traceiter_\w+|__probestub_\w+|_*do_trace_\w+"
     rb"|(?:__)?bpf_trace_\w+|bpf_prog_\w+|bpf_trampoline_\w+|bpf_dispatcher_\w+"
-    rb"|trace_call_bpf|(?:do_)?perf_trace_\w+|(?:do_)?trace_event_raw_event_\w+"
+    rb"|trace_call_bpf|(?:do_)?perf_trace_(?!(?:init|destroy|add|del)\b)\w+|(?:do_)?trace_event_raw_event_\w+"
     rb")(?:\.\w+)*(?:\+(?:0x)?[0-9a-fA-F]+)?"
 )
 # The program of another tracer has a name only if the kernel gives its JIT code one.
