@@ -20,6 +20,10 @@ from pvprof.parse.result import ParseResult
 
 PERF = FIXTURES / "linux" / "perf-script.txt.gz"
 TEXT = gzip.decompress(PERF.read_bytes()).decode()
+SCHED, FIELDS, WAKING = (
+    gzip.decompress((FIXTURES / "linux" / f"perf-{name}.txt.gz").read_bytes()).decode()
+    for name in ("sched", "sched-fields", "waking")
+)
 
 
 def waits_of(parsed: ParseResult) -> list[tuple[str, str, str, int]]:
@@ -267,3 +271,101 @@ def test_a_wake_up_of_an_impossible_thread_is_one_loss(arguments: str) -> None:
     (problem,) = parsed_from(wait + wake_up).problems
     assert (problem.kind, problem.count, problem.severity) == ("damaged", 1, "loss")
     assert problem.line == wait.count("\n") + 1
+
+
+# ---- what other commands of perf record and print ------------------------------------------------
+
+
+def wakers_of(text: str, run: RunCommand) -> dict[str, int]:
+    """Return the times that threads slept, in ns by waker and sleeper."""
+    report = json.loads(
+        run("report", "-", "-k", "all", "--format", "json", stdin=text.encode()).stdout
+    )
+    (section,) = [one for one in report["sections"] if one["unit"] == "ns"]
+    found: Counter[str] = Counter()
+    for row in section["wakers"]["rows"]:
+        found[row["name"].partition(":")[0]] += row["value"]
+    return dict(found)
+
+
+def test_perf_sched_record_tells_the_wakers(run: RunCommand) -> None:
+    assert "sched:sched_wakeup:" not in SCHED, "all its wake-ups are sched_waking"
+    found = wakers_of(SCHED, run)
+    # The child slept 50 ms, and wrote to the pipe; the timers ended in interrupts of other threads.
+    assert found["dash -> cat"] == pytest.approx(50e6, rel=0.05)
+    assert found["sleep -> dash"] == pytest.approx(150e6, rel=0.05)
+    told = [one for one in parsed_from(SCHED).problems if "waking" in one.text]
+    assert told == []
+
+
+def test_a_wake_up_that_two_events_tell_counts_once(run: RunCommand) -> None:
+    without = re.sub(r"^\S+ +\d+ .*sched:sched_wakeup: .*\n(?:\t.*\n)*\n", "", WAKING, flags=re.M)
+    counts = [text.count("sched:sched_wakeup: ") for text in (WAKING, without)]
+    assert counts[0] > counts[1] == 0
+    assert wakers_of(WAKING, run) == wakers_of(without, run)
+    (note,) = [one for one in parsed_from(WAKING).problems if "tells the same" in one.text]
+    assert (note.count, note.severity) == (counts[0], "note")
+    # The waker's stack says what woke the reader of a pipe.
+    chains = run("fold", "-", "-k", "all", "--chain", "wakers", "-q", stdin=WAKING.encode()).stdout
+    assert re.search(r"anon_pipe_read.*;--;.*kernel`anon_pipe_write", chains)
+
+
+def test_wake_ups_alone_count_without_waking(run: RunCommand) -> None:
+    only = re.sub(r"^\S+ +\d+ .*sched:sched_waking: .*\n(?:\t.*\n)*\n", "", WAKING, flags=re.M)
+    assert "sched_waking" not in only
+    assert wakers_of(only, run)["dash -> cat"] == pytest.approx(50e6, rel=0.05)
+
+
+def test_a_switch_with_its_frame_in_the_same_line_is_read() -> None:
+    bare, framed = parsed_from(SCHED), parsed_from(FIELDS)
+    assert [(one[0], one[1], one[3]) for one in waits_of(framed)] == [
+        (one[0], one[1], one[3]) for one in waits_of(bare)
+    ]
+    assert {one[2] for one in waits_of(framed)} == {"kernel`__schedule"}
+    assert [one.kind for one in framed.problems] == [one.kind for one in bare.problems]
+
+
+@pytest.mark.parametrize(
+    ("frame", "name"),
+    [
+        ("ffffffff821f8b58 __schedule+0x1 ([kernel.kallsyms])", "kernel`__schedule"),
+        ("ffffffff821f8b58 __schedule", "kernel`__schedule"),
+        ("7effb56fed00 read+0x1 (/usr/lib/libc.so.6)", "libc.so.6`read"),
+        ("7effb56fed00 operator new(unsigned long)", "operator new(unsigned long)"),
+    ],
+)
+def test_samples_without_g_have_their_frame(frame: str, name: str) -> None:
+    text = f"sh 5 [000] 1.000000: 250000 cpu-clock: {frame}\n" * 2
+    ((_, stack, weight),) = next(iter(parsed_from(text).profiles.values()))
+    assert (stack, weight.value) == (name, 2)
+
+
+def test_frames_that_do_not_say_where_they_are_from_make_a_stack() -> None:
+    text = (
+        "sh 5 [000] 1.000000: 250000 cycles: \n"
+        "\tffffffff813a89c4 try_to_wake_up\n"
+        "\t           ee137 read\n\t            1234 [unknown]\n\n"
+        "cafe 6 [000] 2.000000: 250000 cycles: \n\n"
+    )
+    found = {key.execname: stack for key, stack, _ in parsed_from(text).profiles["samples", False]}
+    assert found == {"sh": "[unknown];read;-;kernel`try_to_wake_up", "cafe": NO_STACK}
+
+
+@pytest.mark.parametrize("event", ["sched_switch", "sched_waking"])
+@pytest.mark.parametrize("frame", ["", " ffffffff821f8b58 __schedule"])
+def test_events_without_arguments_say_what_to_print(
+    run: RunCommand, event: str, frame: str
+) -> None:
+    text = f"  dash 5/5 [000] 1.000000: sched:{event}: {frame}\n" * 3
+    done = run("report", "-", stdin=text.encode())
+    assert done.exit_code == 1
+    assert "without its arguments: print them with perf script -F +trace" in done.stderr
+
+
+def test_a_text_is_detected_whatever_its_first_events_are(run: RunCommand) -> None:
+    others = "  sh 5 [000] 0.5: sched:sched_stat_runtime: comm=sh pid=5 runtime=1 [ns]\n"
+    others = others.replace("0.5:", "0.500000:") * 9000
+    assert len(others) > 1 << 18
+    text = others + switch("1.000000", 5, 0) + switch("2.000000", 0, 5)
+    report = json.loads(run("report", "-", "--format", "json", stdin=text.encode()).stdout)
+    assert report["sections"][0]["total"]["value"] == 10**9

@@ -11,12 +11,17 @@ r"""The output of ``perf script``: ``sched:sched_switch`` (off-CPU) and samples 
 
 Process, thread, CPU, seconds, period, event, the event's arguments; then the stack, leaf first. The
 process id, CPU and period may be missing, as may the last three digits of the time (``--ns`` prints
-them). Older versions print switches as ``dash:9545 [120] S ==> sleep:9546 [120]``.
+them). Without ``-g`` the only frame stands at the end of the first line; ``-F ...,ip,sym``
+prints no modules. Older versions print switches as ``dash:9545 [120] S ==> sleep:9546
+[120]``.
 
 A thread that is switched out waits until it is switched in: off-CPU, or, if it was preempted, for a
-CPU. ``sched:sched_wakeup`` tells which thread ended that. Switches go to the recorder of waits that
-pvprof's own grammar fills, so the same code joins and judges them. All other events but tracepoints
-are samples of the code that ran. A name of a process may hold anything but a newline.
+CPU. ``sched:sched_waking`` tells which thread ended that. ``sched:sched_wakeup`` counts only if
+there is none of it: the kernel sends the same wake-up twice, as the waker decides (waking) and when
+the other thread is queued, which another CPU may do in an interrupt (wakeup). Switches go to the
+recorder of waits that pvprof's own grammar fills, so the same code joins and judges them. All other
+events but tracepoints are samples of the code that ran. A name of a process may hold anything but a
+newline.
 """
 
 from __future__ import annotations
@@ -46,13 +51,23 @@ _HEAD = re.compile(
     rb"([0-9]{1,10})\.([0-9]{6,9}):\s+(?:([0-9]+)\s+)?"
     rb"([A-Za-z_][\w.,=/-]*(?::[\w.,=/-]+)*):(?:[ \t]|$)"
 )
+# A frame behind the arguments of an event that was recorded without stacks.
+_LEAF = rb"(?:\s+([0-9a-f]{4,16} \S.*))?\s*"
 _SWITCH = re.compile(
     rb"\s*prev_comm=(.*) prev_pid=(-?[0-9]+) prev_prio=-?[0-9]+ prev_state=(\S+)"
-    rb" ==> next_comm=.* next_pid=(-?[0-9]+) next_prio=-?[0-9]+\s*"
+    rb" ==> next_comm=.* next_pid=(-?[0-9]+) next_prio=-?[0-9]+" + _LEAF
 )
-_OLD_SWITCH = re.compile(rb"\s*(.*):([0-9]+) \[-?[0-9]+\] (\S+) ==> .*:([0-9]+) \[-?[0-9]+\]\s*")
-_WAKEUP = re.compile(rb"\s*(?:comm=)?.*(?: pid=|:)(-?[0-9]+) (?:prio=-?[0-9]+|\[-?[0-9]+\]).*")
+_OLD_SWITCH = re.compile(
+    rb"\s*(.*):([0-9]+) \[-?[0-9]+\] (\S+) ==> .*:([0-9]+) \[-?[0-9]+\]" + _LEAF
+)
+_WAKEUP = re.compile(
+    rb"\s*(?:comm=)?.*(?: pid=|:)(-?[0-9]+) (?:prio=-?[0-9]+|\[-?[0-9]+\])"
+    rb"(?: success=[01])?(?: (?:target_cpu=|CPU:)[0-9]+)?" + _LEAF
+)
+_SAMPLE = re.compile(rb"\s*([0-9a-f]{4,16} \S.*)?\s*")
 _FRAME = re.compile(rb"\s+([0-9a-f]+) (.*?) \((.*)\)\s*")
+_BARE_FRAME = re.compile(rb"\s+([0-9a-f]+) (\S.*?)\s*")
+_KERNEL_ADDRESS = re.compile(rb"ffff[0-9a-f]{12}")
 _LOST = re.compile(
     rb".*PERF_RECORD_LOST(?:_SAMPLES)?\s+lost\s+([0-9]+).*|.*LOST ([0-9]+) events!.*"
 )
@@ -63,7 +78,7 @@ _DELIMITER = DELIMITER.encode()
 _MAX_FRAME_LINES = 1 << 17  # lines that are no frames are looked up, too, and hardly repeat
 _NO_MODULES = (b"[vdso]", b"[vsyscall]", b"[unknown]", b"[heap]", b"[stack]", b"//anon")
 _SWITCH_EVENT = b"sched:sched_switch"
-_WAKEUP_EVENT = b"sched:sched_wakeup"
+_WAKING_EVENT, _WAKEUP_EVENT = b"sched:sched_waking", b"sched:sched_wakeup"
 _MODIFIED = re.compile(rb"[^:]+:[ukhGHpPSDIeW]+")  # an event of samples with its modifiers
 _EXITED = (b"X", b"Z", b"x")
 
@@ -98,6 +113,9 @@ class PerfReader:
         self._tally = Tally(source.name)
         self._samples: list[tuple[bytes, bytes, Stack]] = []
         self._tracepoints: Counter[str] = Counter()
+        self._wakeups: list[tuple[WakeRecord, Key, Stack, int]] = []
+        self._has_waking = False
+        self._repeated: list[Problem] = []
         self._damage: dict[str, Problem] = {}
         self._first_ns = self._last_ns = -1
         self._seen = 0
@@ -116,8 +134,9 @@ class PerfReader:
             is_last = number == len(lines)
             record = self._read_head(line, number, is_last) if line.strip() else None
         if record is not None:
+            has_stack = bool(record.frames)
             self._add(record)
-            if record.frames or b"" in lines:  # records with stacks end in an empty line
+            if has_stack or b"" in lines:  # records with stacks end in an empty line
                 text = "the last record is not closed: its stack may have been cut short"
                 self._damage["open"] = Problem("cut-off", text, self._file, len(lines))
         if not data.endswith(b"\n"):
@@ -166,44 +185,69 @@ class PerfReader:
         self._first_ns = record.time_ns if first < 0 else min(first, record.time_ns)
         if record.event == _SWITCH_EVENT:
             self._add_switch(record)
-        elif record.event == _WAKEUP_EVENT:
+        elif record.event in (_WAKING_EVENT, _WAKEUP_EVENT):
             self._add_wakeup(record)
         elif b":" in record.event and not _MODIFIED.fullmatch(record.event):
             self._tracepoints[decode(record.event)] += 1
         else:
+            match = _SAMPLE.fullmatch(record.arguments)
+            self._add_leaf(record, match[1] if match else b"")
             stack = self._stack(record, is_sample=True)
             self._samples.append((record.execname, record.event, stack))
 
     def _add_switch(self, record: _Record) -> None:
         match = _SWITCH.fullmatch(record.arguments) or _OLD_SWITCH.fullmatch(record.arguments)
         if match is None:
-            text = f"a switch without arguments: {quote(decode(record.arguments))}; left out"
-            self._note("bad-line", text, record.line)
+            self._note("bad-line", _without_arguments("switch", record), record.line)
             return
-        execname, prev, state, following = match.groups()
+        execname, prev, state, following, leaf = match.groups()
+        self._add_leaf(record, leaf)
         prev_tid, next_tid, cpu = int(prev), int(following), max(record.cpu, 0)
         if prev_tid > 0 and not state.startswith(_EXITED):
             mechanism = "off-cpu-d" if state.startswith(b"D") else "off-cpu"
             mechanism = "runq-preempted" if state.startswith(b"R") else mechanism
             sleep = Sleep(record.time_ns, prev_tid, max(record.pid, 0), cpu)
             key = self._keys[mechanism, execname]
-            self._check(self._recorder.add_sleep(sleep, key, self._stack(record)), record)
+            self._check(self._recorder.add_sleep(sleep, key, self._stack(record)), record.line)
         if next_tid > 0:
-            self._check(self._recorder.add_return(record.time_ns, next_tid), record)
+            self._check(self._recorder.add_return(record.time_ns, next_tid), record.line)
 
     def _add_wakeup(self, record: _Record) -> None:
         match = _WAKEUP.fullmatch(record.arguments)
         if match is None:
+            self._note("bad-line", _without_arguments("wake-up", record), record.line)
             return
-        sleeper, waker = int(match.group(1)), max(record.tid, 0)
+        self._add_leaf(record, match[2])
+        sleeper, waker = int(match[1]), max(record.tid, 0)
         wake = WakeRecord(record.time_ns, sleeper, waker, max(record.cpu, 0))
         key = self._keys["wakeup", record.execname]
-        self._check(self._recorder.add_wake(wake, key, self._stack(record)), record)
+        if record.event == _WAKEUP_EVENT:
+            self._wakeups.append((wake, key, self._stack(record), record.line))
+            return
+        self._has_waking = True
+        self._check(self._recorder.add_wake(wake, key, self._stack(record)), record.line)
 
-    def _check(self, is_added: bool, record: _Record) -> None:
+    def _add_leaf(self, record: _Record, leaf: bytes | None) -> None:
+        """Add the frame in the first line of a record, unless frames follow."""
+        if leaf and not record.frames:
+            self._read_frame(record, b"\t" + leaf)
+
+    def _settle_wakeups(self) -> None:
+        """Add the wake-ups of ``sched_wakeup``, unless ``sched_waking`` has told them already."""
+        if not self._has_waking:
+            for wake, key, stack, line in self._wakeups:
+                self._check(self._recorder.add_wake(wake, key, stack), line)
+        elif self._wakeups:
+            text = "records of sched:sched_wakeup: sched:sched_waking tells the same wake-ups"
+            count = len(self._wakeups)
+            self._repeated.append(
+                Problem("other-events", text, self._file, count=count, severity="note")
+            )
+
+    def _check(self, is_added: bool, line: int) -> None:
         if not is_added:
             text = "events were left out: a number is too large"
-            self._tally.add("damaged", text, "loss", lambda: record.line)
+            self._tally.add("damaged", text, "loss", lambda: line)
 
     def _stack(self, record: _Record, is_sample: bool = False) -> Stack:
         """Return the stack of a record, root first, user frames set off from the kernel's."""
@@ -228,6 +272,7 @@ class PerfReader:
 
     def _finish(self) -> ParseResult:
         parsed = ParseResult()
+        self._settle_wakeups()
         parsed.problems.extend(self._tally.problems())
         switches = self._recorder.finish()
         if switches is not None:
@@ -236,17 +281,25 @@ class PerfReader:
         for execname, event, stack in self._samples:
             name = decode(event) if len(events) > 1 else ""
             parsed.add("samples", Key("on-cpu", name, decode(execname)), stack, (1,), 1)
+        parsed.problems.extend(self._damage.values())
         for name, count in sorted(self._tracepoints.items()):
             text = f"records of the tracepoint {name}: nothing is made of them"
             parsed.problems.append(
                 Problem("other-events", text, self._file, count=count, severity="note")
             )
-        parsed.problems.extend(self._damage.values())
+        parsed.problems.extend(self._repeated)
         if self._seen:
             parsed.begin = Clocks(self._first_ns, None)
             parsed.end = Clocks(self._last_ns, None)
         parsed.hex_frames |= self._names.hex_frames
         return parsed
+
+
+def _without_arguments(what: str, record: _Record) -> str:
+    """Return the text of a problem: the arguments of a switch or wake-up cannot be read."""
+    if not record.arguments.strip() or _SAMPLE.fullmatch(record.arguments):
+        return f"a {what} without its arguments: print them with perf script -F +trace; left out"
+    return f"a {what} with arguments of no known form: {quote(decode(record.arguments))}; left out"
 
 
 def _parse_key(spelled: tuple[str, bytes]) -> Key:
@@ -262,7 +315,7 @@ def _frames_of(line: bytes) -> tuple[list[bytes], bool] | None:
     """
     match = _FRAME.fullmatch(line)
     if match is None:
-        return None
+        return _bare_frame_of(line)
     address, symbol, origin = match.groups()
     if origin == b"inlined":
         return [symbol + b"_[i]"], False
@@ -273,6 +326,17 @@ def _frames_of(line: bytes) -> tuple[list[bytes], bool] | None:
     if symbol.startswith(b"[unknown]"):  # then the address is an offset in the file
         return [b"0x" + address if origin == b"[unknown]" else b"%b`0x%b" % (image, address)], False
     return [b"%b`%b" % (image, symbol)], False
+
+
+def _bare_frame_of(line: bytes) -> tuple[list[bytes], bool] | None:
+    """Return the frame of a line that does not say where it is from; None if it is no frame."""
+    match = None if _HEAD.match(line) else _BARE_FRAME.fullmatch(line)
+    if match is None:
+        return None
+    address, symbol = match.groups()
+    is_kernel = _KERNEL_ADDRESS.fullmatch(address) is not None
+    name = b"0x" + address if symbol == b"[unknown]" else symbol
+    return [b"kernel`" + name if is_kernel else name], is_kernel
 
 
 def _kernel_module(origin: bytes) -> bytes:
