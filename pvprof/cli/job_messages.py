@@ -14,6 +14,7 @@ import click
 from pvprof.collect.job import FinishedRun
 from pvprof.collect.session import Listener
 from pvprof.recording.manifest import Manifest
+from pvprof.units import format_ns
 
 
 class _Terminal:
@@ -56,6 +57,14 @@ class JobMessages:
             scope: what is traced.
         """
         self._note(f"tracing {scope} until Ctrl-C (add -- COMMAND, or --duration)")
+
+    def min_wait_is_long(self, min_wait_ns: int) -> None:
+        """Say which waits ``--min-wait`` leaves, and how its number was read."""
+        length = format_ns(min_wait_ns)
+        self._note(
+            f"--min-wait is {length} (a number alone is seconds, m is minutes): all shorter waits"
+            " are summed up without a stack"
+        )
 
     @contextlib.contextmanager
     def watch(self, title: str) -> Iterator[Listener]:

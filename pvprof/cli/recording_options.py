@@ -44,7 +44,8 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic since clic
             self.fail(f"{value!r} is not a time (10, 2.5s, 500ms, 10us)", param, ctx)
         time_ns = round(float(match.group(1)) * _UNITS_NS[match.group(2) or "s"])
         if time_ns < self._min_ns:
-            self.fail(f"{value} is too short: nothing would be recorded", param, ctx)
+            hint = "leave it out to record until Ctrl-C"
+            self.fail(f"{value} is too short: nothing would be recorded; {hint}", param, ctx)
         return time_ns
 
 
@@ -155,7 +156,8 @@ class ProgramChoices:
         "--min-wait",
         type=Duration(),
         default=0,
-        help="Record no stacks of waits shorter than TIME (10us): they are counted and summed up.",
+        help="Record no stacks of waits shorter than TIME (10us, 5ms; a number alone is seconds):"
+        " they are counted and summed up.",
     )
     by_process: bool = option(
         "--by-process", is_flag=True, help="Record the waits of each process name apart."

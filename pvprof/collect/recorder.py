@@ -69,6 +69,7 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
     Raises:
         UsageError: an option does not fit the mode.
     """
+    plan.options.resolved(mode_of(plan.mode), plan.mode)  # refusals name what the user typed
     carried = [_carry(tracer, plan) for tracer in choose(plan.tracer)]
     refusals = [programs.refusal for programs in carried if programs.refusal]
     if len(refusals) == len(carried):

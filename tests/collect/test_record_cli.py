@@ -287,7 +287,14 @@ def test_the_target_side_imports_neither_numpy_nor_pandas(
         (("-n", "2"), "several runs need a workload or a --duration"),
         (("-n", "2", "-o", "out.tar.gz", "--", "true"), "several runs make a directory"),
         (("-n", "2", "-o", "-", "--", "true"), "several runs make a directory"),
+        (("-d", "0"), "leave it out to record until Ctrl-C"),
         (("oncpu", "--min-wait", "10us", "--", "true"), "--min-wait does not work with oncpu"),
+        (("events", "--min-wait", "1ms"), "--min-wait does not work with events\n"),
+        (("events-sdt", "--min-wait", "1ms"), "--min-wait does not work with events-sdt\n"),
+        (
+            ("offcpu", "events", "--min-wait", "1ms", "--", "true"),
+            "--min-wait does not work with events\n",
+        ),
         (("--ssh-option", "Port=22", "--", "true"), "--ssh-option"),
         (("--host", "-oProxyCommand=id", "--", "true"), "not a host"),
     ],
@@ -299,6 +306,18 @@ def test_options_that_contradict_each_other_are_an_error(
     assert done.status == 2
     assert message in done.said
     assert contents(target) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("10", "10.00 s"), ("1m", "60.00 s"), ("1.5s", "1.500 s"), ("1s", ""), ("10ms", "")],
+)
+def test_a_long_minimum_is_said_with_its_unit(target: StandIn, text: str, told: str) -> None:
+    done = run(target, "record", "offcpu", "--min-wait", text, "--", "true")
+    assert done.status == 0
+    note = f"--min-wait is {told} (a number alone is seconds, m is minutes)"
+    assert (note in done.said) == bool(told)
+    assert ("--min-wait is" in done.said) == bool(told)
 
 
 def test_an_output_that_exists_is_an_error_before_the_run(target: StandIn) -> None:

@@ -28,6 +28,10 @@ from pvprof.collect.recorder import Plan
 from pvprof.errors import PvprofError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.recording.layout import USER_MAPS
+from pvprof.units import NS_PER_S
+
+_LONG_WAIT_NS = NS_PER_S
+"""A longer ``--min-wait`` is probably a mistake in the unit."""
 
 
 @option_group
@@ -122,6 +126,8 @@ def command(wanted: RecordOptions, workload: tuple[str, ...]) -> None:
     messages = JobMessages(job.is_set, wanted.quiet)
     if not workload and not wanted.duration_ns:
         messages.starting_without_end(wanted.program.scope())
+    if wanted.program.min_wait_ns > _LONG_WAIT_NS:
+        messages.min_wait_is_long(wanted.program.min_wait_ns)
     runs = run_job(job, messages, sys.stdout.buffer)
     failure = messages.failure(runs[-1])
     if failure:

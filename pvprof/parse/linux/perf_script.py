@@ -11,8 +11,8 @@ r"""The output of ``perf script``: ``sched:sched_switch`` (off-CPU) and samples 
 
 Process, thread, CPU, seconds, period, event, the event's arguments; then the stack, leaf first. The
 process id, CPU and period may be missing, as may the last three digits of the time (``--ns`` prints
-them). Without ``-g`` the only frame stands at the end of the first line; ``-F ...,ip,sym``
-prints no modules. Older versions print switches as ``dash:9545 [120] S ==> sleep:9546
+them). Without ``-g`` the first line ends in the only frame; with ``-F ...,ip,sym`` frames have
+no modules. Older versions print switches as ``dash:9545 [120] S ==> sleep:9546
 [120]``.
 
 A thread that is switched out waits until it is switched in: off-CPU, or, if it was preempted, for a
