@@ -210,7 +210,7 @@ def test_unnamed_frames_of_one_file_are_one_unless_offsets_are_kept() -> None:
 
 
 def test_a_lost_stack_is_told_from_one_that_cannot_be() -> None:
-    kernel, user = "\n    f+1\n    entry+2\n", "\n    0x7f0000001000\n"
+    kernel, user = "\n    f+1\n    entry_SYSCALL_64+2\n", "\n    0x7f0000001000\n"
     samples = {
         f",{user},7,3,a": 1,  # user code
         f"{kernel},{user},7,0,b": 2,
@@ -219,22 +219,26 @@ def test_a_lost_stack_is_told_from_one_that_cannot_be() -> None:
         f"{kernel},,7,0,e": 16,  # the process's stack is lost
         ",,7,0,f": 32,  # both are
         "\n    f+1\n    kthread+1\n    ret_from_fork_asm+2\n,,2,0,g": 64,  # has none
-        "\n    f+1\n    do_exit+2\n    entry+1\n,,9,0,h": 128,  # has none any more
+        "\n    f+1\n    do_exit+2\n    entry_SYSCALL_64+1\n,,9,0,h": 128,  # has none any more
+        "\n    f+1\n    start_secondary+1\n,,0,0,i": 256,  # an idle CPU
+        "\n    f+1\n    asm_exc_page_fault+1\n,,9,0,j": 512,  # lost
     }
-    parsed = read_recording(recording(samples, taken=255), ReadOptions())
+    parsed = read_recording(recording(samples, taken=1023), ReadOptions())
     assert weights(parsed) == {
         ("user", "a", "leaf"): 1,
-        ("on-cpu", "b", "leaf;-;kernel`entry;kernel`f"): 2,
+        ("on-cpu", "b", "leaf;-;kernel`entry_SYSCALL_64;kernel`f"): 2,
         ("on-cpu", "c", "leaf;-;[no stack]"): 4,
         ("user", "d", "[no stack]"): 8,
-        ("on-cpu", "e", "[no stack];-;kernel`entry;kernel`f"): 16,
+        ("on-cpu", "e", "[no stack];-;kernel`entry_SYSCALL_64;kernel`f"): 16,
         ("on-cpu", "f", "[no stack]"): 32,
         ("on-cpu", "g", "kernel`ret_from_fork_asm;kernel`kthread;kernel`f"): 64,
-        ("on-cpu", "h", "kernel`entry;kernel`do_exit;kernel`f"): 128,
+        ("on-cpu", "h", "kernel`entry_SYSCALL_64;kernel`do_exit;kernel`f"): 128,
+        ("on-cpu", "i", "kernel`start_secondary;kernel`f"): 256,
+        ("on-cpu", "j", "[no stack];-;kernel`asm_exc_page_fault;kernel`f"): 512,
     }
     lost = problem(parsed, "lost-sample-stacks")
     assert lost is not None
-    assert (lost.count, lost.severity) == (4 + 8 + 16 + 32, "loss")
+    assert (lost.count, lost.severity) == (4 + 8 + 16 + 32 + 512, "loss")
 
 
 def test_samples_that_did_not_fit_into_a_map_are_counted() -> None:

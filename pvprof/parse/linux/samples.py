@@ -11,8 +11,10 @@ from pvprof.parse.linux.bpftrace_json import TraceKey
 
 _MAP = re.compile(r"on_cpu(_[0-9]+)?")
 _USER_PRIVILEGE = 3  # the lowest bits of the code segment on amd64; the kernel's are 0
-# Kernel threads have no user stack from their first function on, threads that exit not any more.
-_NO_USER_CODE = re.compile(rb"kernel`(?:ret_from_fork|do_exit\b)")
+# A thread that came from user code has a user stack, until it exits. Kernel threads, idle CPUs, and
+# threads that have never been in user code have other roots.
+_CAME_FROM_USER_CODE = re.compile(rb"kernel`(?:entry_|asm_)")
+_EXITS = re.compile(rb"kernel`do_exit\b")
 
 
 def is_map_of_samples(name: str) -> bool:
@@ -41,7 +43,8 @@ def lost_stacks(key: TraceKey) -> LostStacks:
         return LostStacks(user=user == [])
     if not kernel:
         return LostStacks(kernel=True)
-    return LostStacks(user=user == [] and not any(map(_NO_USER_CODE.match, kernel)))
+    has_user_code = _CAME_FROM_USER_CODE.match(kernel[-1]) and not any(map(_EXITS.match, kernel))
+    return LostStacks(user=user == [] and bool(has_user_code))
 
 
 def is_user_code(key: TraceKey) -> bool:
