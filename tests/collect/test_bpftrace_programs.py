@@ -111,6 +111,52 @@ def test_bpftrace_gets_sizes_in_its_own_units() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("frames", "depths"),
+    [
+        (1, [2, 3, 4, 5]),
+        (32, [33, 34, 35, 36]),
+        (48, [49, 50, 51, 52]),
+        (49, [50, 51]),
+        (96, [97, 98]),
+        (97, [98]),
+        (126, [127]),
+        (127, [127]),
+    ],
+)
+@pytest.mark.parametrize("program", ["oncpu", "oncpu-amd64"])
+def test_samples_have_as_many_tables_of_stacks_as_memory_allows(
+    program: str, frames: int, depths: list[int]
+) -> None:
+    text = bpftrace_program(program, ProgramOptions(stack_frames=frames)).text()
+    assert [int(depth) for depth in re.findall(r"ustack\((\d+)\)", text)] == depths
+    assert set(re.findall(r"kstack\((\d+)\)", text)) == {str(frames)}
+    choices = re.findall(r"\(pid & (\d)\) == (\d)", text)
+    wanted = [(str(len(depths) - 1), str(number)) for number in range(len(depths))]
+    assert choices == (wanted if len(depths) > 1 else [])
+    names = [f"on_cpu_{number}" if number else "on_cpu" for number in range(len(depths))]
+    assert re.findall(r"#map (on_cpu\w*) stack user_stack pid ", text) == names
+
+
+def test_without_user_stacks_there_is_one_table_and_nothing_to_announce() -> None:
+    text = bpftrace_program("oncpu-amd64", ProgramOptions(user_stack=False)).text()
+    assert "ustack" not in text
+    assert "#process" not in text
+    assert "@seen" not in text
+    assert '@on_cpu[kstack(32), reg("cs") & 3, comm] = count();' in text
+
+
+@pytest.mark.parametrize("mode", ["offcpu", "locks"])
+def test_a_user_stack_has_the_process_of_its_thread_beside_it(mode: str) -> None:
+    options = ProgramOptions(user_stack=True, by_process=True)
+    text = bpftrace_program(mode, options).text()
+    announced = [line for line in text.splitlines() if "#map" in line and "user_stack" in line]
+    assert announced
+    assert all(" user_stack pid " in line for line in announced)
+    assert "#process %d %d %s" in text
+    assert "#process" not in bpftrace_program(mode).text()
+
+
 def test_a_mode_that_only_dtrace_has_is_refused() -> None:
     with pytest.raises(UsageError, match="no such mode: offcpu-sdt"):
         bpftrace_program("offcpu-sdt")

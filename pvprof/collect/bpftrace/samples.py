@@ -7,6 +7,8 @@ from pvprof.collect.bpftrace.syntax import Lines, Probe, block
 from pvprof.collect.bpftrace.user_code import announce, with_announcements
 from pvprof.collect.options import MAX_FRAMES, ProgramOptions
 
+_MAX_TABLES_MB = 192
+
 
 def oncpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     """Return the parts of a program that samples stacks on any machine."""
@@ -44,7 +46,8 @@ def _samples(
         key = (("stack", f"kstack({options.stack_frames})"), *user, *state, ("exec", "comm"))
         maps.append(Map(f"on_cpu_{number}" if number else "on_cpu", tuple(part for part, _ in key)))
         line = f"@{maps[-1].name}[{', '.join(value for _, value in key)}] = count();"
-        choice = (*choice, *block(f"(pid & 3) == {number}", line)) if depth else (line,)
+        chosen = block(f"(pid & {len(depths) - 1}) == {number}", line)
+        choice = (*choice, *chosen) if len(depths) > 1 else (line,)
     announcing = announce() if options.user_stack else ()
     sample = Probe(
         (f"profile:hz:{options.rate_hz}",), (*counts, *choice, *announcing), threads.current()
@@ -54,10 +57,12 @@ def _samples(
 
 
 def _user_depths(stack_frames: int) -> tuple[int, ...]:
-    """Return the depths of the user stacks in the four maps of a program.
+    """Return the depths of the user stacks in the maps of a program.
 
     bpftrace makes one table of stacks for each depth, in which a stack has one place, by its hash:
-    four tables lose a quarter of what one does. The kernel's stacks have one more.
+    four tables lose a quarter of what one does. The kernel's stacks have one more. A table takes
+    1 MB of the kernel's memory for each frame of its depth.
     """
-    first = min(stack_frames + 1, MAX_FRAMES - 3)
-    return tuple(range(first, first + 4))
+    count = next(one for one in (4, 2, 1) if one * stack_frames <= _MAX_TABLES_MB or one == 1)
+    first = min(stack_frames + 1, MAX_FRAMES - count + 1)
+    return tuple(range(first, first + count))
