@@ -41,7 +41,7 @@ from pvprof.collect.bpftrace.parts import (
 )
 from pvprof.collect.bpftrace.samples import oncpu, oncpu_amd64
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
-from pvprof.collect.bpftrace.user_code import announce, with_announcements
+from pvprof.collect.bpftrace.user_code import announce, user_stack, with_announcements
 from pvprof.collect.bpftrace.wait_log import wait_log
 from pvprof.collect.options import ProgramOptions
 
@@ -58,7 +58,7 @@ def _process(options: ProgramOptions) -> tuple[tuple[str, str], ...]:
 
 def _begin_of_wait(options: ProgramOptions) -> str:
     """Return the line that keeps when a thread began to wait, how, and where."""
-    user = f", ustack({options.stack_frames}), pid" if options.user_stack else ""
+    user = f", {user_stack(options)}, pid" if options.user_stack else ""
     began = "nsecs << 1 | (args->prev_state & 2 ? 1 : 0)"
     return f"@open[tid] = ({began}, kstack({options.stack_frames}){user});"
 
@@ -134,7 +134,7 @@ def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     address = "(uint64)args->lock_addr"
     key = (
         ("stack", f"kstack({options.stack_frames})"),
-        *(_user_stack(options) if options.user_stack else ()),
+        *((("user_stack", user_stack(options)), ("pid", "pid")) if options.user_stack else ()),
         ("flags", "$packed & 63"),
         ("address", "$known"),
         *((("exec", "comm"),) if options.by_process else ()),
@@ -166,11 +166,6 @@ def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     )
     parts = Parts((begin, end), (*weights.results,), ("since",))
     return with_announcements(parts) if options.user_stack else parts
-
-
-def _user_stack(options: ProgramOptions) -> tuple[tuple[str, str], ...]:
-    """Return (name, expression) of the parts of a key for this thread's user stack."""
-    return (("user_stack", f"ustack({options.stack_frames})"), ("pid", "pid"))
 
 
 def _wakeup(threads: BpftraceFilter, options: ProgramOptions) -> Parts:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pvprof.collect.bpftrace.parts import Parts
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
+from pvprof.collect.options import MAX_FRAMES, ProgramOptions
 
 _PARENT = "((struct task_struct *)curtask)->real_parent->tgid"
 
@@ -15,6 +16,14 @@ _NEW_CODE = Probe(
     ("@seen[pid] != 0",),
     ("Its memory maps are others now.",),
 )
+
+
+def user_stack(options: ProgramOptions) -> str:
+    """Return the user stack of this thread.
+
+    It has one frame more than the kernel's: bpftrace makes a table of stacks for each depth.
+    """
+    return f"ustack({min(options.stack_frames + 1, MAX_FRAMES)})"
 
 
 def with_announcements(parts: Parts) -> Parts:
