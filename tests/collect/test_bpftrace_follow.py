@@ -151,6 +151,28 @@ def test_what_a_program_says_of_code_it_compiled_is_saved(
     assert f"compiled {sleeper.pid} 7f0000000000 40 py::main:/x y.py" in text.splitlines()
 
 
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_what_is_no_file_of_the_program_is_not_read(
+    kind: str, tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("7f0000000000 40 secret\n")
+    said = Path(f"/tmp/perf-{sleeper.pid}.map")
+    if kind == "pipe":
+        os.mkfifo(said)
+    else:
+        said.symlink_to(secret)
+    try:
+        follower = Follower(tmp_path, "sh")
+        follower.print(f"#process {sleeper.pid} 1 x\n")
+        follower.print("#processes-end\n")
+        text = follower.finish()
+    finally:
+        said.unlink()
+    assert "compiled" not in text
+    assert f"/proc/{sleeper.pid}/maps:" in text
+
+
 def listed(place: Path, maps: str) -> list[str]:
     (place / "maps").write_text(maps)
     script = f'work={place} record=.; . "{FUNCTIONS}"; list_code 2>/dev/null'
@@ -164,13 +186,19 @@ def test_a_file_is_listed_only_if_it_is_still_the_one_that_was_mapped(tmp_path: 
     path.write_bytes(b"\x7fELF".ljust(0x123, b"\0") + note + bytes(5000))
     plain = tmp_path / "plain"
     plain.write_bytes(b"no note in it")
-    inodes = {name: (tmp_path / name).stat().st_ino for name in ("a b", "plain")}
+    os.mkfifo(tmp_path / "pipe")  # took the place of a program
+    inodes = {name: (tmp_path / name).stat().st_ino for name in ("a b", "plain", "pipe")}
 
     def line(name: str, inode: int) -> str:
         return f"/proc/{GONE}/maps:1000-2000 r-xp 00000000 fe:00 {inode}   {tmp_path}/{name}\n"
 
     maps = line("a b", inodes["a b"]) * 2 + line("plain", inodes["plain"]) + line("plain", 1)
-    maps += line("gone", 7) + line("a b (deleted)", 8) + f"/proc/{GONE}/maps:1-2 r-xp 0 0:0 0 \n"
+    maps += (
+        line("pipe", inodes["pipe"])
+        + line("gone", 7)
+        + line("a b (deleted)", 8)
+        + f"/proc/{GONE}/maps:1-2 r-xp 0 0:0 0 \n"
+    )
     assert listed(tmp_path, maps) == [
         f"file fe:00 {inodes['a b']} {bytes(range(20)).hex()} {path}",
         f"file fe:00 {inodes['plain']} - {plain}",

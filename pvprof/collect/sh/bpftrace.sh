@@ -137,8 +137,9 @@ list_code() {
 			{ last = $0; id = process } END { if (NR) print id, last }' |
 		while read -r process device inode path; do
 			file=/proc/$process/root$path # it may be in a container
-			if [ ! -r "$file" ]; then
+			if [ ! -f "$file" ]; then
 				file=$path
+				[ -f "$file" ] || continue
 				found=$(ls -Ldi "$file")
 				found=${found#"${found%%[! ]*}"}
 				[ "${found%% *}" = "$inode" ] || continue
@@ -164,15 +165,16 @@ list_code() {
 			END { flush() }'
 }
 
-# Print what programs say of code that they have compiled at run time, as perf finds it.
+# Print what programs say of code that they have compiled at run time, as perf finds it. Anybody may
+# write to /tmp: a pipe would never end, and a link may lead to what only root may read.
 list_compiled() {
 	sort -u "$work/processes" | while read -r process; do
 		for file in "/tmp/perf-$process.map" "/proc/$process/root/tmp/perf-$process.map"; do
-			[ -r "$file" ] || continue
+			{ [ -f "$file" ] && [ ! -L "$file" ]; } || continue
 			head -c 16000000 "$file" | sed "s|^|compiled $process |"
 			break
 		done
-	done
+	done | head -c 64000000
 }
 
 # shellcheck disable=SC2010 # its names are numbers
