@@ -9,11 +9,13 @@ import json
 import lzma
 import os
 import struct
+import sys
 from pathlib import Path
 
 import pytest
 from helpers.command_line import RunCommand
 
+from pvprof.cli.commands.record import name_code
 from pvprof.dataset.symbolize import code_files
 from pvprof.dataset.symbolize.code_files import open_code
 from pvprof.dataset.symbolize.elf import DAMAGED, ElfCode, demangled
@@ -293,6 +295,22 @@ def test_a_recording_without_maps_or_records_is_left_as_it_is(tmp_path: Path) ->
     (directory / "raw.out").write_text("")
     add_user_symbols(directory, is_local=True)
     assert not (directory / "user-symbols.txt.gz").exists()
+
+
+def test_without_the_package_that_reads_programs_a_recording_is_made_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = made_recording(tmp_path / "r", "", 0x401000)
+    monkeypatch.delitem(sys.modules, "pvprof.dataset.symbolize.user_symbols")
+    monkeypatch.delitem(sys.modules, "pvprof.dataset.symbolize.code_files", raising=False)
+    monkeypatch.delitem(sys.modules, "pvprof.dataset.symbolize.elf", raising=False)
+    monkeypatch.setitem(sys.modules, "elftools.elf.elffile", None)
+    name_code(directory, is_local=True)
+    said = "programs' functions have no names: the Python package elftools.elf.elffile is missing"
+    assert capsys.readouterr().err == f"pvprof: warning: {said}\n"
+    (directory / "user-maps.txt.gz").unlink()
+    name_code(directory, is_local=True)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_function_of_this_very_process_is_found(tmp_path: Path) -> None:

@@ -154,10 +154,11 @@ def _job(wanted: RecordOptions, modes: tuple[str, ...], workload: tuple[str, ...
     )
     runs = prepare(plan_runs(plan, modes, wanted.repeat, wanted.warmup))
     output = wanted.output or _default_name(target.host, modes, is_set=len(runs) > 1)
-    return Job(target, runs, output, wanted.force, partial(_complete, is_local=not target.host))
+    return Job(target, runs, output, wanted.force, partial(name_code, is_local=not target.host))
 
 
-def _complete(directory: Path, is_local: bool) -> None:
+def name_code(directory: Path, is_local: bool) -> None:
+    """Add the names of programs' functions to a recording, or report what is missing for that."""
     if not (directory / USER_MAPS).exists():
         return
     try:
