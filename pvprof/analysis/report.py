@@ -177,7 +177,9 @@ class Report:
     @property
     def is_empty(self) -> bool:
         """Tell whether the filters kept nothing at all."""
-        return not self.histograms and not any(section.rows for section in self.sections)
+        return not self.histograms and not any(
+            section.rows or section.open_rows for section in self.sections
+        )
 
     def title_of(self, kind: str) -> str:
         """Return the title of a wait kind."""

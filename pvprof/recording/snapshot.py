@@ -14,6 +14,7 @@ refuses to know the page around it: ``render.html`` writes it, ``parse.files`` f
          "profiles": [{"unit": "ns", "has_counts": true, "groups": [
              {"key": [mechanism, name, execname, sleeper, lock class],
               "stacks": [...], "values": [...], "counts": [...], "records": [...]}]}],
+         "open": {a profile in ns},
          "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
                      "rows": [[key, stack, execname, waker's stack,
                                blocked, runnable, count], ...]},
@@ -21,8 +22,9 @@ refuses to know the page around it: ``render.html`` writes it, ``parse.files`` f
          "holds": [[[lock's key], caller, hold_ns, acquisitions, max_hold_ns or -1], ...]}],
      "problems": [[kind, text, file, line, count, severity], ...]}
 
-``holds`` exists if hold times were recorded, ``endings`` if wakers were. The first four numbers of
-a row of ``endings`` are indices into the lists before; ``blocked`` and ``runnable`` are in ns.
+``holds`` exists if hold times were recorded, ``endings`` if wakers were, ``open`` if waits without
+an end were. The first four numbers of a row of ``endings`` are indices into the lists before;
+``blocked`` and ``runnable`` are in ns.
 Schema history: 1, the first, had all modes added up, in the document itself; 2 has them apart.
 """
 
@@ -63,6 +65,7 @@ class ModeData:
         histograms: of waits.
         endings: sums by waker; None if wakers were not recorded.
         holds: how long locks were held.
+        open_waits: the waits that had no end; None if they were not recorded.
     """
 
     mode: str
@@ -71,6 +74,7 @@ class ModeData:
     histograms: tuple[Histogram, ...] = ()
     endings: WakeupSums | None = None
     holds: tuple[LockHold, ...] = ()
+    open_waits: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,8 @@ def _mode_as_json(data: ModeData) -> dict[str, Any]:
             )
             for hold in data.holds
         ]
+    if data.open_waits is not None:
+        document["open"] = _profile_as_json(data.open_waits)
     if data.endings is not None:
         document["endings"] = _endings_as_json(data.endings)
     return document
@@ -225,6 +231,9 @@ def _read_mode(item: _Reader, mode: str, recordings: int) -> ModeData:
         units.add(profile.unit)
         profiles.append(profile)
     has_endings = "endings" in item.mapping()
+    open_waits = _read_profile(item.field("open")) if "open" in item.mapping() else None
+    if open_waits is not None and open_waits.unit != "ns":
+        item.field("open").fail("not in ns")
     return ModeData(
         mode=mode,
         recordings=recordings,
@@ -234,6 +243,7 @@ def _read_mode(item: _Reader, mode: str, recordings: int) -> ModeData:
         holds=tuple(map(_read_hold, item.field("holds").items()))
         if "holds" in item.mapping()
         else (),
+        open_waits=open_waits,
     )
 
 

@@ -121,6 +121,7 @@ def _mode(dataset: Dataset, mode: str) -> ModeData:
         tuple(replace(one, mode="") for one in dataset.histograms if one.mode == mode),
         next((wakeup_sums_of(one) for one in measurements if one.has_wakers), None),
         tuple(replace(one, mode="") for one in dataset.holds if one.mode == mode),
+        next((one.open_waits for one in measurements if one.open_waits is not None), None),
     )
 
 

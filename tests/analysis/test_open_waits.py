@@ -125,6 +125,15 @@ def test_a_window_has_no_open_waits(run: RunCommand) -> None:
     assert section["open_rows"] == []
 
 
+def test_a_page_keeps_them(recording: Path, tmp_path: Path, run: RunCommand) -> None:
+    page = tmp_path / "page.html"
+    assert run("report", recording, "-o", page).exit_code == 0
+    texts = [run("report", path, "-k", "all").stdout for path in (recording, page)]
+    tables = [text[text.index("Still waiting") :].partition("\n\n")[0] for text in texts]
+    assert tables[0] == tables[1]
+    assert "nanosleep" in tables[1]
+
+
 @pytest.mark.parametrize("value", [[], [3], ["a", MMAP_LOCK], [4, 7], 5, None, "x", [4, "\n0x"]])
 def test_a_damaged_entry_is_counted_and_no_crash(value: object) -> None:
     entries = since((4, MMAP_LOCK)) | {"1": value}

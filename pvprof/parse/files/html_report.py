@@ -64,6 +64,7 @@ def _of_mode(data: ModeData) -> ParseResult:
         profiles={(profile.unit, profile.has_counts): profile for profile in data.profiles},
         histograms=list(data.histograms),
         endings=data.endings,
+        open_waits=data.open_waits,
         holds=list(data.holds),
     )
 
