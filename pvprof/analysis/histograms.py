@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pvprof.analysis.lock_table import row_name
+from pvprof.analysis.lock_table import NO_NAME, row_name
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
+from pvprof.classify.rules import OTHER, Classification
+from pvprof.model.profile import Key
 
 if TYPE_CHECKING:
     from pvprof.model.waits import WaitTable
@@ -50,6 +52,14 @@ class Distribution:
     def count(self) -> int:
         """Return the number of waits."""
         return sum(bucket.count for bucket in self.buckets)
+
+
+def histogram_name(key: Key, verdict: Classification) -> str:
+    """Return the name of a histogram; one without a name is of all waits of its class."""
+    name = row_name(key)
+    if name != NO_NAME:
+        return name
+    return "all waits" if verdict.lock_class == OTHER else f"all {verdict.lock_class}"
 
 
 def distributions(classified: Classified) -> tuple[Distribution, ...]:
@@ -103,7 +113,7 @@ def _of_histograms(classified: Classified) -> Iterable[Distribution]:
             verdict.kind,
             verdict.lock_class,
             key.mechanism,
-            row_name(key),
+            histogram_name(key, verdict),
             _trimmed(histogram.buckets),
         )
 

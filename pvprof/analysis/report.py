@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pvprof import __version__
+from pvprof.analysis.histograms import histogram_name
 from pvprof.analysis.holds import HoldRow, hold_rows
-from pvprof.analysis.lock_table import Row, RowId, attribute, row_name
+from pvprof.analysis.lock_table import Row, RowId, attribute
 from pvprof.analysis.wakers import Wakers, wakers_of, wakeup_sums_of
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import (
@@ -333,7 +334,7 @@ def _histogram_rows(classified: Classified) -> list[HistogramRow]:
                 kind=verdict.kind,
                 lock_class=verdict.lock_class,
                 event=histogram.key.mechanism,
-                name=row_name(histogram.key),
+                name=histogram_name(histogram.key, verdict),
                 count=histogram.count,
                 p50_below=p50,
                 p90_below=p90,

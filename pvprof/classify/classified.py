@@ -18,7 +18,7 @@ from pvprof.classify.name_waits import name_waits
 from pvprof.classify.rules import Classification
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.profile import Histogram, merge_histograms
-from pvprof.model.stacks import NO_STACK
+from pvprof.model.stacks import NO_STACK, Stack, frames_of
 from pvprof.units import Unit
 
 
@@ -131,8 +131,17 @@ class Classified:
             UsageError: the filters name a kind that the rules do not have.
         """
         wanted = kinds_to_keep(self.rules, self.filters.kinds)
-        for histogram in merge_histograms(self.dataset.histograms):
-            classification = self.rules.classify(histogram.key, NO_STACK)
-            is_kept = classification.kind in wanted
-            if is_kept and not rejected_by(classification, histogram.key, self.filters):
-                yield histogram, classification
+        classes: dict[Classification, list[Histogram]] = {}
+        for histogram in self.dataset.histograms:
+            verdict = self.rules.classify(histogram.key, histogram.stack)
+            is_kept = verdict.kind in wanted and self._has_frame(histogram.stack)
+            if is_kept and not rejected_by(verdict, histogram.key, self.filters):
+                classes.setdefault(verdict, []).append(histogram)
+        for verdict, histograms in classes.items():
+            for histogram in merge_histograms(histograms):
+                yield histogram, verdict
+
+    def _has_frame(self, stack: Stack) -> bool:
+        """Tell whether the filter on frames keeps a histogram; one without a stack is kept."""
+        pattern = self.filters.frame
+        return pattern is None or stack == NO_STACK or any(map(pattern.search, frames_of(stack)))

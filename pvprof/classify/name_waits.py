@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pvprof.classify.matcher import Matcher
 from pvprof.dataset.dataset import Dataset, Measurement
-from pvprof.model.profile import Key, Profile
-from pvprof.model.stacks import Stack
+from pvprof.model.profile import Histogram, Key, Profile
+from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.model.wakeup_sums import WakeupSums, add_wakeup_sums
 
 if TYPE_CHECKING:
@@ -21,9 +21,19 @@ if TYPE_CHECKING:
 def name_waits(dataset: Dataset, rules: Matcher) -> Dataset:
     """Return the dataset with its nameless waits named; the same object if there are none."""
     measurements = tuple(_named(measurement, rules) for measurement in dataset.measurements)
-    if all(new is old for new, old in zip(measurements, dataset.measurements, strict=True)):
+    histograms = tuple(_named_histogram(histogram, rules) for histogram in dataset.histograms)
+    pairs = zip(
+        (*measurements, *histograms), (*dataset.measurements, *dataset.histograms), strict=True
+    )
+    if all(new is old for new, old in pairs):
         return dataset
-    return replace(dataset, measurements=measurements)
+    return replace(dataset, measurements=measurements, histograms=histograms)
+
+
+def _named_histogram(histogram: Histogram, rules: Matcher) -> Histogram:
+    if histogram.stack == NO_STACK or not rules.may_name(histogram.key):
+        return histogram
+    return replace(histogram, key=_name(histogram.key, histogram.stack, rules))
 
 
 def _named(measurement: Measurement, rules: Matcher) -> Measurement:

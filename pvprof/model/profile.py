@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
-from pvprof.model.stacks import Stack
+from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.units import Unit
 
 
@@ -73,11 +73,13 @@ class Histogram:
         key: what it was measured for.
         buckets: (lower bound, count) for each printed row, in order; bounds in ns.
         mode: in which it was recorded; empty if unknown.
+        stack: of the waits, if they were recorded by stack.
     """
 
     key: Key
     buckets: tuple[tuple[int, int], ...]
     mode: str = ""
+    stack: Stack = NO_STACK
 
     @property
     def count(self) -> int:
@@ -140,7 +142,10 @@ class Profile:
 
 
 def merge_histograms(histograms: Sequence[Histogram]) -> list[Histogram]:
-    """Return one histogram for each mode and key, the counts of equal buckets added up."""
+    """Return one histogram for each mode and key, the counts of equal buckets added up.
+
+    It has no stack.
+    """
     merged: dict[tuple[str, Key], dict[int, int]] = {}
     for histogram in histograms:
         buckets = merged.setdefault((histogram.mode, histogram.key), {})

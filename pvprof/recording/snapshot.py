@@ -18,7 +18,7 @@ refuses to know the page around it: ``render.html`` writes it, ``parse.files`` f
          "endings": {"keys": [[...], ...], "stacks": [...], "execnames": [...],
                      "rows": [[key, stack, execname, waker's stack,
                                blocked, runnable, count], ...]},
-         "histograms": [{"key": [...], "buckets": [[bound, count], ...]}],
+         "histograms": [{"key": [...], "buckets": [[bound, count], ...], "stack": ...}],
          "holds": [[[lock's key], caller, hold_ns, acquisitions, max_hold_ns or -1], ...]}],
      "problems": [[kind, text, file, line, count, severity], ...]}
 
@@ -43,7 +43,7 @@ from pvprof.errors import InputError, first_line, quote
 from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key, Profile, Weight, weights_of
-from pvprof.model.stacks import Stack, clean_frame, stack_of
+from pvprof.model.stacks import NO_STACK, Stack, clean_frame, stack_of
 from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums, add_wakeup_sums
 from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
@@ -120,9 +120,7 @@ def _mode_as_json(data: ModeData) -> dict[str, Any]:
         "mode": data.mode,
         "recordings": data.recordings,
         "profiles": [_profile_as_json(profile) for profile in data.profiles],
-        "histograms": [
-            {"key": histogram.key, "buckets": histogram.buckets} for histogram in data.histograms
-        ],
+        "histograms": [_histogram_as_json(histogram) for histogram in data.histograms],
     }
     if data.holds:
         document["holds"] = [
@@ -137,6 +135,11 @@ def _mode_as_json(data: ModeData) -> dict[str, Any]:
     if data.endings is not None:
         document["endings"] = _endings_as_json(data.endings)
     return document
+
+
+def _histogram_as_json(histogram: Histogram) -> dict[str, Any]:
+    document: dict[str, Any] = {"key": histogram.key, "buckets": histogram.buckets}
+    return document if histogram.stack == NO_STACK else {**document, "stack": histogram.stack}
 
 
 def _endings_as_json(endings: WakeupSums) -> dict[str, Any]:
@@ -369,7 +372,9 @@ def _read_histogram(item: _Reader) -> Histogram:
         if len(pair) != 2:
             bucket.fail("not a bucket")
         pairs.append((pair[0].number(), pair[1].number()))
-    return Histogram(item.field("key").key(), tuple(pairs))
+    has_stack = "stack" in item.mapping()
+    stack = _clean_stack(item.field("stack").text()) if has_stack else NO_STACK
+    return Histogram(item.field("key").key(), tuple(pairs), stack=stack)
 
 
 def _read_hold(item: _Reader) -> LockHold:

@@ -185,7 +185,37 @@ def test_histograms_keep_their_buckets() -> None:
         json.dumps({"type": "hist", "data": {"@off_cpu_hist": rows}}),
     )
     found = {one.key.mechanism: one.buckets for one in parsed_from(text_of(*lines)).histograms}
-    assert found == dict.fromkeys(("spinlock-spin", "off-cpu"), ((0, 1), (1024, 2)))
+    assert found == dict.fromkeys(("spinlock-spin", "off-cpu"), ((0, 1), (1024, 2), (2048, 0)))
+
+
+def test_histograms_by_stack_have_the_names_of_their_waits(run: RunCommand) -> None:
+    def stack(*frames: str) -> str:
+        return "".join(f"\n    {frame}+16" for frame in ("schedule", *frames)) + "\n"
+
+    rows = [{"min": 1024, "max": 2047, "count": 2}]
+    sleeping, of_others = stack("do_nanosleep", "x"), stack("do_nanosleep", "y")
+    reading = stack("pipe_read", "vfs_read")
+    value = {"count": 2, "average": 1, "total": 4000}
+    text = text_of(
+        printed("#map off_cpu stack\n"),
+        printed("#map off_cpu_hist stack\n"),
+        json.dumps({"type": "stats", "data": {"@off_cpu": {sleeping: value, reading: value}}}),
+        json.dumps(
+            {
+                "type": "hist",
+                "data": {"@off_cpu_hist": dict.fromkeys((sleeping, of_others, reading), rows)},
+            }
+        ),
+    )
+    report = json.loads(run("report", "-", "-k", "all", "--format", "json", stdin=text).stdout)
+    found = {
+        row["name"]: (row["kind"], row["count"], row["max_below"]) for row in report["histograms"]
+    }
+    assert found == {"nanosleep": ("timer", 4, 2048), "pipe read": ("ipc", 2, 2048)}
+    kept = json.loads(run("report", "-", "-k", "ipc", "--format", "json", stdin=text).stdout)
+    assert [row["name"] for row in kept["histograms"]] == ["pipe read"]
+    framed = run("report", "-", "-k", "all", "--frame", "^x$|`x$", "--format", "json", stdin=text)
+    assert [row["count"] for row in json.loads(framed.stdout)["histograms"]] == [2]
 
 
 SHORT: dict[str, object] = {"count": 3, "average": 2, "total": 6}

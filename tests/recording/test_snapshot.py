@@ -48,7 +48,7 @@ modes = st.builds(
     texts,
     st.integers(0, 99),
     profiles.map(tuple),
-    st.lists(st.builds(Histogram, keys, buckets.map(tuple)), max_size=3).map(tuple),
+    st.lists(st.builds(Histogram, keys, buckets.map(tuple), stack=stacks), max_size=3).map(tuple),
 )
 snapshots = st.builds(
     Snapshot,

@@ -33,7 +33,7 @@ from typing import Any
 
 from pvprof.errors import InputError, quote
 from pvprof.model.profile import Histogram, Key, Profile, Weight
-from pvprof.model.stacks import Stack, stack_of
+from pvprof.model.stacks import NO_STACK, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
 from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import LineCache
@@ -43,6 +43,7 @@ from pvprof.parse.linux.bpftrace_json import (
     DamagedLineError,
     LineLoader,
     TraceKey,
+    buckets_of,
     frames_in,
     lock_kind,
     pairs_of,
@@ -245,7 +246,7 @@ class TraceReader:
         elif name == "short" or name.startswith("short_"):
             self._add_left_out(name, key, dict(value))
         elif name.endswith("_hist"):
-            self._add_histogram(name.removesuffix("_hist"), key, [dict(row) for row in value])
+            self._add_histogram(name.removesuffix("_hist"), key, value)
         elif "waker_stack" in key.stacks:
             self._add_wakeup_sum(name, key, dict(value))
         elif not isinstance(value, list):
@@ -273,14 +274,12 @@ class TraceReader:
         if self._has_header():
             self._marks.add_left_out(("short", decode(mechanism)), wait_ns, count)
 
-    def _add_histogram(self, name: str, key: TraceKey, rows: list[dict[str, Any]]) -> None:
-        buckets = tuple(
-            (whole_number(row.get("min", 0)), whole_number(row["count"])) for row in rows
-        )
-        # The kernel keeps these for each sort of lock: without a stack, its class is its name.
-        histogram = Histogram(self._key(name, key, names_class=True), buckets)
+    def _add_histogram(self, name: str, key: TraceKey, rows: list[Any]) -> None:
+        # The kernel keeps those of locks for each sort: without a stack, its class is its name.
+        named = self._key(name, key, names_class=True)
+        stack = self._both.joined(name, key, 0) if key.stacks else NO_STACK
         if self._has_header():
-            self._parsed.histograms.append(histogram)
+            self._parsed.histograms.append(Histogram(named, buckets_of(rows), stack=stack))
             self._parsed.records += 1
 
     def _add_values(self, name: str, trace_key: TraceKey, values: Values) -> None:

@@ -207,3 +207,12 @@ def lock_kind(flags: int) -> tuple[bytes, bytes]:
     if flags & _SPIN:
         return (b"rwlock-spin", b"rwlock" + mode) if mode else (b"spinlock-spin", b"spinlock")
     return (b"rwsem-block", b"rwsem" + mode) if mode else (b"semaphore-block", b"semaphore")
+
+
+def buckets_of(rows: list[Any]) -> tuple[tuple[int, int], ...]:
+    """Return (lower bound, count) of the rows of a histogram; an empty one ends the last row."""
+    pairs = [dict(row) for row in rows]
+    buckets = [(whole_number(row.get("min", 0)), whole_number(row["count"])) for row in pairs]
+    if pairs and "max" in pairs[-1]:
+        buckets.append((whole_number(pairs[-1]["max"]) + 1, 0))
+    return tuple(buckets)
