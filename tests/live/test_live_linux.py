@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import json
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -23,6 +22,7 @@ from typing import Any
 import pytest
 from conftest import require
 from helpers.command_line import RunCommand
+from helpers.live import pvprof, reason_against
 from helpers.programs import BPFTRACE_PROGRAMS
 
 from pvprof.collect.options import ProgramOptions
@@ -33,20 +33,6 @@ WORKLOAD = Path(__file__).parent / "workload.py"
 TREE = ProgramOptions(scope="tree", ends_with_workload=True)
 TOLERANCE = 0.05
 MOUNTS = Path("/proc/mounts")
-
-
-def reason_against() -> str:
-    """Return the reason why this machine cannot record, or an empty text."""
-    if platform.system() != "Linux":
-        return f"this is {platform.system()}"
-    if os.getuid() != 0:
-        return "not root"
-    if shutil.which("bpftrace") is None:
-        return "bpftrace is not installed: scripts/setup dev"
-    tried = subprocess.run(
-        ["bpftrace", "-q", "-e", "BEGIN { exit(); }"], capture_output=True, text=True, check=False
-    )
-    return "" if tried.returncode == 0 else f"this kernel allows no tracing: {tried.stderr[-200:]}"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -92,11 +78,6 @@ def record(tmp_path: Path) -> Record:
         return path
 
     return record_steps
-
-
-def pvprof(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pvprof", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
 
 
 def known(place: Path) -> dict[str, int]:
