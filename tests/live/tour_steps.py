@@ -242,8 +242,8 @@ DISKS = tuple(
 URINGS = (
     Step("uring_pipe", "read an empty pipe", ("io_uring",), (PEER,)),
     Step("uring_timeout", "until a timeout", ("io_uring",), (TIMER,)),
-    Step("uring_worker", "have a worker read a pipe", ("io_uring",), (PEER, WORKER)),
-    Step("uring_worker", "the worker", ("pipe read",), (PEER,), who=r"iou-wrk-\d+"),
+    Step("uring_worker", "have a worker open a fifo", ("io_uring",), (WORKER,)),
+    Step("uring_worker", "the worker", ("open of a fifo",), (PEER,), who=r"iou-wrk-\d+"),
     Step("uring_read", "read 1 MB with O_DIRECT", ("io_uring",), FROM_DISK, is_alone=True),
     Step("uring_fsync", "have a worker fsync", ("io_uring",), (WORKER,), is_alone=True),
     Step(
@@ -317,7 +317,7 @@ CONTROL_GROUPS = (
     Step(
         "memory_limit",
         "write more than the group may hold",
-        ("memory reclaim",),
+        ("memory reclaim", "writeback of pages"),
         (TIMER, KWORKER),
         is_alone=True,
     ),

@@ -3,6 +3,7 @@
 #include "tour.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -148,13 +149,14 @@ STEP(exit_threads) {
 // The other threads of a process that dumps its memory wait until that is done.
 STEP(core_dump) {
     struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
-    char *directory = path_of("directory");
+    char directory[40], command[60];
+    snprintf(directory, sizeof directory, "/dev/shm/tour.%d", getpid());
+    MUST(mkdir(directory, 0700));
     pid_t child = MUST(fork());
     if (!child) {
-        size_t size = 32 * MEGABYTE;
+        size_t size = 64 * MEGABYTE;
         name_thread("w");
         MUST(setrlimit(RLIMIT_CORE, &no_limit));
-        MUST(mkdir(directory, 0700));
         MUST(chdir(directory));
         char *memory =
             mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -163,4 +165,6 @@ STEP(core_dump) {
         abort();
     }
     MEASURE(MUST(waitpid(child, NULL, 0)));
+    snprintf(command, sizeof command, "rm -r %s", directory);
+    MUST(system(command));
 }

@@ -7,6 +7,7 @@
 #include <linux/io_uring.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -59,24 +60,27 @@ static void submit_and_wait(void) {
     }
 }
 
-static void read_pipe(int flags) {
+STEP(uring_pipe) {
     int ends[2];
     open_ring();
     MUST(pipe(ends));
     prepare(IORING_OP_READ, ends[0], bytes, 8, -1);
-    entry->flags = flags;
     LATER(write(ends[1], "x", 1));
     MEASURE(submit_and_wait());
     reap();
 }
 
-STEP(uring_pipe) {
-    read_pipe(0);
-}
-
-// A worker of the ring waits for the pipe, and this thread for the worker.
+// A worker of the ring waits for a writer of the fifo, and this thread for the worker.
 STEP(uring_worker) {
-    read_pipe(IOSQE_ASYNC);
+    char *fifo = path_of("fifo");
+    open_ring();
+    MUST(mkfifo(fifo, 0600));
+    prepare(IORING_OP_OPENAT, AT_FDCWD, fifo, 0, 0);
+    entry->open_flags = O_RDONLY;
+    entry->flags = IOSQE_ASYNC;
+    LATER(open(fifo, O_WRONLY));
+    MEASURE(submit_and_wait());
+    reap();
 }
 
 STEP(uring_timeout) {
