@@ -11,14 +11,12 @@ import os
 import shlex
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers.ssh_server import Server, free_port, ssh_server
 from target.harness import SHELLS, Outcome, Running, StandIn, wait_until
 
 from pvprof.recording.open import open_recording
@@ -29,79 +27,10 @@ ROOT = Path(__file__).parent.parent.parent
 ODD_WORDS = ("", " two  words ", "it's", '"', "$HOME`id`!", "a\nb", "-o", "--", "☃", "\udcff", "*")
 
 
-@dataclass
-class Server:
-    """An sshd.
-
-    Attributes:
-        port: on 127.0.0.1.
-        config: where its keys are.
-    """
-
-    port: int
-    config: Path
-
-    @property
-    def options(self) -> dict[str, str]:
-        """Return the ssh options that reach it."""
-        return {
-            "Port": str(self.port),
-            "IdentityFile": str(self.config / "user"),
-            "IdentitiesOnly": "yes",
-            "UserKnownHostsFile": str(self.config / "known_hosts"),
-            "GlobalKnownHostsFile": "/dev/null",
-            "StrictHostKeyChecking": "yes",
-            "BatchMode": "yes",
-            "ControlPath": "none",
-        }
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    config = tmp_path_factory.mktemp("sshd")
-    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert sshd, "sshd is missing: scripts/setup dev"
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True)  # sshd changes its root to this directory
-    for name in ("host", "user", "stranger"):
-        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(config / name)]
-        subprocess.run(keygen, check=True)
-    shutil.copy(config / "user.pub", config / "authorized_keys")
-    login = config / "login"
-    login.write_text(f'#!/bin/sh\n. "{config}/session"\n')
-    login.chmod(0o755)
-    for _ in range(5):
-        port = free_port()
-        (config / "sshd_config").write_text(
-            f"ListenAddress 127.0.0.1\nHostKey {config}/host\nPidFile none\nStrictModes no\n"
-            f"AuthorizedKeysFile {config}/authorized_keys\nUsePAM no\nLogLevel ERROR\n"
-            f"PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
-            f"PermitRootLogin prohibit-password\nForceCommand {login}\n"
-        )
-        key = (config / "host.pub").read_text()
-        (config / "known_hosts").write_text(f"[127.0.0.1]:{port} {key}")
-        command = [sshd, "-D", "-e", "-f", str(config / "sshd_config"), "-p", str(port)]
-        with (config / "log").open("wb") as log:
-            process = subprocess.Popen(command, stderr=log, start_new_session=True)
-        wait_until(lambda: process.poll() is not None or is_open(port), "sshd")  # noqa: B023
-        if process.poll() is None:
-            break
-    else:
-        pytest.fail(f"sshd does not start: {(config / 'log').read_text()}")
-    yield Server(port, config)
-    process.terminate()
-    process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
+    with ssh_server(tmp_path_factory.mktemp("sshd")) as started:
+        yield started
 
 
 class Client:
@@ -119,7 +48,7 @@ class Client:
         env = {name: value for name, value in self.target.env.items() if name != "PYTHONPATH"}
         lines = [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
         lines += [f"cd {shlex.quote(str(self.target.home))}", text]
-        (self.server.config / "session").write_text("\n".join(lines) + "\n")
+        self.server.log_in_with("\n".join(lines) + "\n")
 
     def start(self, command: str, *words: str) -> Running:
         options = [

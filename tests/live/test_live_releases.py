@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from conftest import require
 from helpers.command_line import RunCommand
+from helpers.live import reason_against
 from helpers.programs import BPFTRACE_PROGRAMS, ROOT, bpftrace_program
-from test_live_linux import reason_against
 
 from pvprof.collect.options import ProgramOptions
 

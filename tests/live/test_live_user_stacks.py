@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from conftest import require
 from helpers.command_line import RunCommand
-from test_live_linux import WORKLOAD, pvprof, reason_against
+from helpers.live import pvprof, reason_against
+from test_live_linux import WORKLOAD
 
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.recording.open import open_recording

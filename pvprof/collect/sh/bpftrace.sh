@@ -19,6 +19,10 @@ bpftrace_explain() {
 	*'running as the root'*)
 		problem="not allowed to trace: $problem"
 		hint='run as root' ;;
+	*'Segmentation fault'* | *Aborted*)
+		problem="bpftrace crashed: $problem"
+		hint='try another release of bpftrace'
+		[ -z "${BPFTRACE_BTF-}" ] || hint="BPFTRACE_BTF is $BPFTRACE_BTF: unset it" ;;
 	*'Operation not permitted'* | *'Permission denied'* | *lockdown*)
 		problem="not allowed to trace: $problem"
 		hint='run as root on the host itself: not in a container, without kernel lockdown' ;;

@@ -304,7 +304,7 @@ start_workload() {
 		cat "$work/alive" >/dev/null
 		: >"$work/quiet"
 		[ ! -s "$work/tracing" ] || { read -r tracing <"$work/tracing" && "${tracer}_look"; }
-	} 3<&- 4>&- &
+	} 2>/dev/null 3<&- 4>&- &
 	guard=$!
 	# The workload gets its words unchanged; it starts only after this process is continued.
 	"${tracer}_starter" >"$work/starter.sh"
@@ -331,7 +331,8 @@ start_tracing() {
 	echo "$tracing" >"$work/tracing"
 	"${tracer}_follow" </dev/null >/dev/null 2>&1 3<&- 4>&- &
 	follower=$!
-	until [ -n "$("${tracer}_mark" begin)" ]; do
+	until [ -n "$("${tracer}_mark" begin 2>/dev/null)" ]; do
+		insist_on_work
 		if ! is_alive "$tracing" || case $(state_of "$tracing") in Z*) true ;; *) false ;; esac then
 			# It may have begun and ended between the two looks.
 			[ -z "$("${tracer}_mark" begin)" ] || break
@@ -350,6 +351,10 @@ report_progress() {
 	attached=$("${tracer}_attached")
 	while sleep 1; do
 		elapsed=$((elapsed + 1))
+		if ! has_work; then
+			kill -s KILL "$tracing" 2>/dev/null
+			return
+		fi
 		size=$(($(wc -c <"$record/raw.out")))
 		if [ "$control" = 1 ] || { [ "$quiet" = 0 ] && [ $((elapsed % 10)) -eq 0 ]; }; then
 			say "progress: $elapsed $size $("${tracer}_drops")"
@@ -361,6 +366,14 @@ report_progress() {
 		esac
 		[ "$over" -lt 5 ] || end_tracing
 	done
+}
+
+has_work() { [ -e "$record/raw.out" ]; }
+
+# Nothing can be saved if another program has removed what was recorded.
+insist_on_work() {
+	has_work || fail "the recorder's directory $work was removed" \
+		'something cleans it up: record into another one (--tmpdir, or TMPDIR)'
 }
 
 is_full() {
@@ -395,6 +408,7 @@ wait_for_end() {
 	await "$tracing" 2>/dev/null
 	tracer_status=$?
 	tracing=''
+	insist_on_work
 	: >"$work/over"
 	await "$follower" 2>/dev/null
 	follower=''
