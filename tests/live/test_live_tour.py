@@ -168,7 +168,7 @@ def cells_of(step: Step, tour: Mapping[str, Recorded]) -> Iterator[str]:
 
 
 def time_of(step: Step, recorded: Recorded, waits: list[Wait]) -> str:
-    """Return what a mode found, and its share of what the step measured in that run."""
+    """Return the time that a mode found, and its share of the time that the step measured."""
     if recorded.mode not in step.modes:
         return ""
     value_ns = sum(wait.value_ns for wait in waits)

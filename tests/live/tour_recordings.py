@@ -112,7 +112,7 @@ class Recorded:
         ]
 
     def faults_of(self, step: Step) -> list[str]:
-        """Return what is wrong with a step, a sentence each."""
+        """Return the faults of a step, a sentence each."""
         found = self.waits[step.id]
         faults = [fault for wait in found for fault in faults_of_wait(wait, step, self.mode)]
         faults += [f"not found: {step.waits[0]}"] * (step.waits[0] not in {w.name for w in found})

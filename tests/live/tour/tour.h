@@ -71,6 +71,6 @@ pthread_t start_thread(void *(*run)(void *), void *argument);
 
 // A page whose first touch waits (userfaultfd) until a thread named w:STEP answers, WAIT_NS later.
 char *slow_page(void);
-void wait_for_slow_page(void); // until somebody waits for it
+void wait_for_slow_page(void); // until a thread waits for it
 
 #endif
