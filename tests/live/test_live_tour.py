@@ -95,7 +95,7 @@ def test_waits_of_kernel_threads_have_names(program: Path, tmp_path: Path) -> No
     assert all(found.values()), found
     for waits in found.values():
         for wait in waits:
-            assert wait.name in WAITS or (wait.kind, wait.name[:6]) == ("idle", "idle: "), wait
+            assert wait.is_named, wait
 
 
 # --- the table ------------------------------------------------------------------------------------

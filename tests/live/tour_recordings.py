@@ -21,6 +21,7 @@ from pvprof.dataset.load import load_dataset
 from pvprof.parse.read import ReadOptions
 
 SOURCES = Path(__file__).parent / "tour"
+IDLE = "idle"
 AT_ONCE = 16
 """How many steps wait at the same time."""
 TOLERANCE = 0.05
@@ -28,8 +29,6 @@ TOLERANCE_NS = 3_000_000
 TOLERANCE_EACH_NS = 50_000
 """What all programs that trace the same switches may take; other recordings may run beside."""
 OPTIONS = {"events": ("--wakers",), "offcpu": ("--by-process",), "locks": ("--by-process",)}
-RAW_NAME = re.compile(r"_|^\[|\w: \w")
-"""What a name has that is made of a function, or that is none."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Wait:
     Attributes:
         name, kind, lock_class: as the rules call it. A wait for a CPU is named by its class.
         value_ns, count: all its waits.
+        callers: the functions that waited.
         wakers: the processes that ended them; empty if the mode does not say.
     """
 
@@ -47,7 +47,14 @@ class Wait:
     lock_class: str
     value_ns: int
     count: int
+    callers: frozenset[str]
     wakers: frozenset[str]
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether the rules know it, and do not only repeat a function."""
+        words = re.split(r"[: ]+", self.name)
+        return self.kind == IDLE or (self.kind != UNCLASSIFIED and self.callers.isdisjoint(words))
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ class Recorded:
         return [
             f"{self.mode}: {wait.name} ({wait.kind}, {wait.lock_class}), {wait.value_ns} ns"
             for wait in self.all_waits
-            if wait.name not in WAITS and (RAW_NAME.search(wait.name) or wait.kind == UNCLASSIFIED)
+            if not wait.is_named
         ]
 
     def faults_of(self, step: Step) -> list[str]:
@@ -197,4 +204,13 @@ def waits_of(report: Report) -> Iterator[Wait]:
                 if split.blocked_ns + split.runnable_ns > TOLERANCE * row.value
             }
             name = row.lock_class if row.kind == "runq" else row.name
-            yield Wait(name, row.kind, row.lock_class, row.value, row.count or 0, frozenset(wakers))
+            callers = {function.rpartition("`")[2] for function, _ in row.callers}
+            yield Wait(
+                name,
+                row.kind,
+                row.lock_class,
+                row.value,
+                row.count or 0,
+                frozenset(callers),
+                frozenset(wakers),
+            )
