@@ -5,6 +5,8 @@ But a stack with an interrupt in it is the thread's own again where the interrup
 
     do_syscall_64 tcp_sendmsg __local_bh_enable_ip handle_softirqs net_rx_action process_backlog ...
         the thread's own: packets that it sent to this machine (the loopback device, veth)
+    do_syscall_64 begin_new_exec __local_bh_enable_ip handle_softirqs process_backlog ...
+        an interrupt: the thread sent nothing, another one's timer did
     do_syscall_64 vfs_write __local_bh_enable_ip handle_softirqs run_timer_softirq ...
         an interrupt: it was put off until the thread allowed soft interrupts again
     asm_common_interrupt common_interrupt __irq_exit_rcu handle_softirqs blk_done_softirq ...
@@ -42,12 +44,17 @@ _LINUX = (
 _EFFECTS = {
     "interrupt": re.compile(f"{_FREEBSD}|{_LINUX}"),
     "soft interrupt": re.compile(r"handle_softirqs|__do_softirq"),
-    # It takes packets from a queue of this CPU, which the loopback device and veth fill.
+    # It takes packets from a queue of this CPU, which the loopback device and veth fill. They are
+    # the thread's own if it is in the network's code.
     "own packets": re.compile(r"process_backlog"),
     "end": re.compile(
         r"irqentry_exit(?:_to_user_mode)?|exit_to_user_mode(?:_loop|_prepare)?"
         r"|exit_to_usermode_loop|prepare_exit_to_usermode|do_notify_resume"
         r"|(?:arm64_)?preempt_schedule_irq"
+    ),
+    "network": re.compile(
+        r"_*(?:tcp|udp|ip6?|inet6?|icmp|sctp|raw|packet|sock|sk|skb|dev|neigh|netif)_\w+"
+        r"|(?:release|lock)_sock\w*"
     ),
 }
 _MAX_FRAMES_KNOWN = 1 << 16
@@ -55,15 +62,19 @@ _MAX_FRAMES_KNOWN = 1 << 16
 
 def is_interrupt(stack: Stack) -> bool:
     """Tell whether an interrupt, not the thread that it borrowed, runs at the leaf of a stack."""
-    is_hard = is_soft = False
+    is_hard = is_soft = is_sending = False
     for frame in frames_of(stack):
         effect = _effect_of(frame)
         if effect == "end":
-            is_hard = is_soft = False
+            is_hard = is_soft = is_sending = False
         elif effect == "interrupt":
             is_hard = True
-        elif effect:
-            is_soft = effect == "soft interrupt"
+        elif effect == "soft interrupt":
+            is_soft = True
+        elif effect == "own packets":
+            is_soft = is_soft and not is_sending
+        elif effect == "network":
+            is_sending = is_sending or not (is_hard or is_soft)
     return is_hard or is_soft
 
 

@@ -31,6 +31,9 @@ INTERRUPTS = {
     "a disk that was put off": f"{_SENDS} handle_softirqs blk_done_softirq complete",
     "a network card that was put off": f"{_SENDS} handle_softirqs net_rx_action virtnet_poll",
     "Linux before 6.9": f"{_SENDS} do_softirq_own_stack __do_softirq run_timer_softirq",
+    "packets of another one, that were put off": "do_syscall_64 begin_new_exec flush_thread"
+    " __local_bh_enable_ip do_softirq.part.0 handle_softirqs net_rx_action __napi_poll"
+    f" {_RECEIVES}",
     # after kernel/sched/idle.c
     "a call from another CPU, on an idle one": f"{_IDLE} flush_smp_call_function_queue complete",
     # after arch/arm64/kernel/entry.S, entry-common.c

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 from conftest import require
+from helpers.live import reason_against
 from helpers.programs import ROOT
 from peers import PROGRAMS, Told, measure
-from test_live_linux import reason_against
 
 DOCUMENT = ROOT / "docs" / "linux.md"
 BEGIN, END = "<!-- peers -->", "<!-- end of peers -->"

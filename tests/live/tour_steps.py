@@ -26,7 +26,7 @@ WAKERS = {
     DEVICE: r"\[interrupt\]",
     KWORKER: r"kworker/.*",
     RCU: r"rcu_\w+",
-    ITSELF: r"{step}",
+    ITSELF: r"(s:)?{step}",
     WORKER: r"iou-wrk-\d+",
 }
 """Who may end a wait, as the table calls it: a regular expression for the name of the process."""
@@ -76,6 +76,7 @@ WAITS = {
     "socket write": ("ipc", "socket/network"),
     "stopped": ("ipc", "other"),
     "terminal": ("ipc", "tty/console"),
+    "throttled": ("runq", "throttled"),
     "timerfd": ("timer", "other"),
     "userfaultfd": ("user", "other"),
     "vfork": ("child", "proc tree"),
@@ -92,7 +93,7 @@ class Step:
     Attributes:
         name: of the step of the program, and of its process.
         does: what it does, for the table.
-        waits: what the measured call may wait for; the first one is found in each run.
+        waits: what the measured call may wait for, one or more of them.
         wakers: who may end its waits (`WAKERS`).
         who: whose waits they are, if not those of the process: a regular expression for the name
             of the process or thread, and nothing is measured.
@@ -327,7 +328,7 @@ CONTROL_GROUPS = (
     Step(
         "cpu_quota",
         "compute more than the group may",
-        ("preempted",),
+        ("throttled", "preempted"),
         (),
         is_alone=True,
         modes=("runq",),
