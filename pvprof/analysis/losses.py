@@ -17,8 +17,7 @@ _COUNTED = frozenset(
         "skipped-events",
         *("drops", "aggregation-drops", "dynamic-variable-drops", "speculative-drops"),
         *(
-            "lost-sample-stacks",
-            "lost-stacks",
+            "lost-samples",
             "lost-waits",
             "map-full",
             "missed-ends",
@@ -31,6 +30,9 @@ _COUNTED = frozenset(
 )
 """The kinds of problems whose count is a number of waits, records or rows."""
 
+_STACKS = frozenset({"lost-sample-stacks", "lost-stacks", "unreadable-stacks"})
+"""The kinds whose count is a number of waits or samples that are there, without a stack."""
+
 _MAX_SMALL_PER_MILLE = 1
 
 
@@ -40,28 +42,38 @@ class Losses:
 
     Attributes:
         lost: number of waits or records that are missing, as far as they were counted.
+        stackless: number of waits or samples that are in the totals, but lost their stack.
         recorded: number of those that were recorded.
         unknown: the texts of losses whose amount is not known.
     """
 
     lost: int
+    stackless: int
     recorded: int
     unknown: tuple[str, ...]
 
     def __bool__(self) -> bool:
         """Tell whether anything is missing."""
-        return bool(self.lost or self.unknown)
+        return bool(self.lost or self.unknown or self.stackless)
 
     @property
     def is_large(self) -> bool:
-        """Tell whether 0.1 % or more is missing, or an unknown amount."""
-        return bool(self) and not self.is_small
+        """Tell whether totals lack 0.1 % or more, or an unknown amount."""
+        return bool(self.unknown) or self._is_much(self.lost)
+
+    @property
+    def lacks_stacks(self) -> bool:
+        """Tell whether 0.1 % or more of what was recorded lost its stack."""
+        return self._is_much(self.stackless)
 
     @property
     def is_small(self) -> bool:
         """Tell whether less than 0.1 % is missing, and all of that was counted."""
+        return not self.is_large and not self.lacks_stacks
+
+    def _is_much(self, count: int) -> bool:
         everything = self.lost + self.recorded
-        return not self.unknown and 1000 * self.lost < _MAX_SMALL_PER_MILLE * everything
+        return 1000 * count >= _MAX_SMALL_PER_MILLE * everything > 0 or count > everything
 
 
 def losses_of(problems: Sequence[Problem], recorded: int) -> Losses:
@@ -69,13 +81,16 @@ def losses_of(problems: Sequence[Problem], recorded: int) -> Losses:
 
     Args:
         problems: of the recordings.
-        recorded: number of waits, or of records if waits were not counted.
+        recorded: number of waits or samples, or of records if waits were not counted.
     """
     losses = [problem for problem in problems if problem.severity == "loss"]
     return Losses(
         lost=sum(problem.count for problem in losses if problem.kind in _COUNTED),
+        stackless=sum(problem.count for problem in losses if problem.kind in _STACKS),
         recorded=recorded,
         unknown=tuple(
-            dict.fromkeys(problem.text for problem in losses if problem.kind not in _COUNTED)
+            dict.fromkeys(
+                problem.text for problem in losses if problem.kind not in _COUNTED | _STACKS
+            )
         ),
     )

@@ -6,9 +6,11 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import FIXTURES
+from helpers.command_line import RunCommand
 
 from pvprof.model.problems import Problem
 from pvprof.parse.read import ReadOptions, read, read_recording
@@ -239,6 +241,29 @@ def test_a_lost_stack_is_told_from_one_that_cannot_be() -> None:
     lost = problem(parsed, "lost-sample-stacks")
     assert lost is not None
     assert (lost.count, lost.severity) == (4 + 8 + 16 + 32 + 512, "loss")
+
+
+def test_lost_stacks_do_not_make_totals_too_low(tmp_path: Path, run: RunCommand) -> None:
+    kept = {",\n    0x7f0000001000\n,7,3,sh": 998}
+    for name, stackless, taken in (
+        ("all", 0, 998),
+        ("stacks", 2, 1000),
+        ("samples", 0, 1000),
+        ("both", 2, 1002),
+    ):
+        made = recording(kept | ({",,7,3,sh": stackless} if stackless else {}), taken=taken)
+        directory = tmp_path / name
+        directory.mkdir()
+        (directory / "raw.out").write_bytes(made.data)
+        (directory / "user-maps.txt.gz").write_bytes(made.user_maps)
+        text = run("report", directory, "-k", "all").stdout
+        few = "Stacks are missing, totals are right: 2 of"
+        low = "Data are missing, totals are too low: 2 of"
+        assert (few in text, low in text) == (
+            name in ("stacks", "both"),
+            name in ("samples", "both"),
+        )
+        assert "how much is not known" not in text
 
 
 def test_samples_that_did_not_fit_into_a_map_are_counted() -> None:

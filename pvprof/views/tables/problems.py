@@ -53,16 +53,24 @@ def _nouns(sections: Sequence[Section]) -> str:
 
 def loss_sentence(report: Report, losses: Losses) -> str:
     """Return one sentence on the losses of a report, with their share; empty unless large."""
-    if not losses.is_large:
-        return ""
-    texts = []
-    if losses.lost:
-        everything = losses.lost + losses.recorded
-        share = format_share(losses.lost, everything)
-        texts.append(f"{losses.lost:,} of {everything:,} {_nouns(report.sections)} ({share})")
-    if losses.unknown:
-        texts.append(f"how much is not known: {'; '.join(losses.unknown)}")
-    return missing_sentence(", and ".join(texts))
+    noun = _nouns(report.sections)
+    everything = losses.lost + losses.recorded
+    sentences = []
+    if losses.is_large:
+        texts = []
+        if losses.lost:
+            share = format_share(losses.lost, everything)
+            texts.append(f"{losses.lost:,} of {everything:,} {noun} ({share})")
+        if losses.unknown:
+            texts.append(f"how much is not known: {'; '.join(losses.unknown)}")
+        sentences.append(missing_sentence(", and ".join(texts)))
+    if losses.lacks_stacks:
+        share = format_share(losses.stackless, everything)
+        sentences.append(
+            f"Stacks are missing, totals are right: {losses.stackless:,} of {everything:,} {noun}"
+            f" ({share}) lost theirs, or a part of it"
+        )
+    return ". ".join(sentences)
 
 
 def missing_sentence(text: str) -> str:
