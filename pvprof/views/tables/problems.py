@@ -66,10 +66,9 @@ def loss_sentence(report: Report, losses: Losses) -> str:
         sentences.append(missing_sentence(", and ".join(texts)))
     if losses.lacks_stacks:
         share = format_share(losses.stackless, everything)
-        sentences.append(
-            f"Stacks are missing, totals are right: {losses.stackless:,} of {everything:,} {noun}"
-            f" ({share}) lost theirs, or a part of it"
-        )
+        start = "Stacks are missing" if losses.is_large else "Stacks are missing, totals are right"
+        amount = f"{losses.stackless:,} of {everything:,} {noun} ({share})"
+        sentences.append(f"{start}: {amount} lost theirs, or a part of it")
     return ". ".join(sentences)
 
 
