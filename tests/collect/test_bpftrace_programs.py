@@ -102,6 +102,18 @@ def test_a_refusal_is_told_without_the_warnings_before_it(tmp_path: Path) -> Non
     assert shell(script, tmp_path) == ("this kernel has no lock:contention_begin\n", "")
 
 
+def test_a_release_that_is_too_old_is_named(tmp_path: Path) -> None:
+    (tmp_path / "trial.txt").write_text("bpftrace: invalid option -- 'q'\nUSAGE:\n    bpftrace\n")
+    fake = tmp_path / "bpftrace"
+    fake.write_text("#!/bin/sh\necho bpftrace v0.11.3\n")
+    fake.chmod(0o755)
+    script = 'bpftrace_explain trial.txt; echo "$problem: $hint"'
+    told = (
+        "bpftrace v0.11.3 does not know the options that are needed: install bpftrace 0.17 or newer"
+    )
+    assert shell(script, tmp_path, str(tmp_path)) == (f"{told}\n", "")
+
+
 def test_bpftrace_gets_sizes_in_its_own_units() -> None:
     variables = environment(MODES["events"], ProgramOptions(buffer_mb=3, variable_mb=2))
     assert variables == {

@@ -16,6 +16,9 @@ bpftrace_explain() {
 	'process namespace')
 		problem='process ids here differ from those of the kernel: this is a container'
 		hint='record on the host itself' ;;
+	*'invalid option'*)
+		problem="$(bpftrace -V 2>/dev/null) does not know the options that are needed"
+		hint='install bpftrace 0.17 or newer' ;;
 	*'running as the root'*)
 		problem="not allowed to trace: $problem"
 		hint='run as root' ;;
