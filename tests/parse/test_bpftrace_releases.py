@@ -141,7 +141,7 @@ def test_buckets_have_hexadecimal_counts_behind_an_escape_of_a_new_release(
 ) -> None:
     parsed = parsed_from({"off_cpu": "stack exec", "off_cpu_hist": ""}, *lines)
     (histogram,) = parsed.histograms
-    assert histogram.buckets == buckets
+    assert tuple(bucket for bucket in histogram.buckets if bucket[1]) == buckets
 
 
 def test_numbers_in_quotes_are_numbers() -> None:
