@@ -59,12 +59,15 @@ SLOW_FOLDERS = ("live", "collect", "browser")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by their folder; `ssh`, `viewer` and `slow` are written at the tests.
 
-    If several workers run, the longest files come first, so that none is left alone at the end.
+    If several workers run, one of them runs all tests of a file, for what they share, and all
+    recordings of this kernel, which would see each other. The longest files come first, so that
+    none is left alone at the end.
     """
     for item in items:
         folder = folder_of(item)
         if folder in ("browser", "live"):
             item.add_marker(folder)
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "live" else str(item.path)))
     if hasattr(config, "workerinput"):
         order = {folder: rank for rank, folder in enumerate(SLOW_FOLDERS)}
         items.sort(key=lambda item: order.get(folder_of(item), len(order)))
