@@ -477,6 +477,16 @@ def test_the_headline_of_samples_is_by_process(run: RunCommand, tmp_path: Path) 
     assert sum(kept.values()) == sum(expected.values())
 
 
+@pytest.mark.parametrize("name", ["oncpu.out.gz", "runq.out"])
+def test_samples_and_run_queues_have_no_table_of_spinning(
+    run: RunCommand, tmp_path: Path, name: str
+) -> None:
+    page = write_page(run, tmp_path / "page.html", RECORDINGS / name)
+    assert "Spin and block" not in page.read_text().partition('id="pvprof-data"')[0]
+    done = run("locks", RECORDINGS / name, "--spin")
+    assert (done.exit_code, "no spinning was recorded" in done.stderr) == (2, True)
+
+
 def test_the_table_has_every_column_of_the_other_reports(run: RunCommand, tmp_path: Path) -> None:
     page = write_page(run, tmp_path / "page.html", RECORDINGS / "events.out.gz")
     table = next(part(page, "tables").iter("table"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Section
-from pvprof.classify.rules import OTHER
+from pvprof.classify.rules import KERNEL, OTHER
 from pvprof.units import count_waits, format_share, format_value
 from pvprof.views.tables.table import Column, Table
 
@@ -18,7 +18,10 @@ _NOTE = (
 
 def has_spins(section: Section) -> bool:
     """Tell whether any wait that was kept was spent spinning, or may have been."""
-    return any(row.spin_count or row.spin or not _is_separated(row) for row in section.rows)
+    return section.unit == "ns" and any(
+        row.spin_count or row.spin or (row.kind == KERNEL and not _is_separated(row))
+        for row in section.rows
+    )
 
 
 def spin_sentence(section: Section) -> str:
