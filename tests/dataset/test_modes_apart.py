@@ -181,3 +181,18 @@ def test_programs_of_users_belong_to_the_mode_that_measures_the_same(run: RunCom
     assert (section["mode"], section["recordings"]) == ("offcpu", 2)
     apart = sections_of(run, RECORDINGS / "stock-offcpu.out", RECORDINGS / "lockstat-provider.out")
     assert [section["mode"] for section in apart] == ["offcpu", "locks"]
+
+
+def test_tables_without_the_column_stay_as_they_are_when_others_are_sorted(run: RunCommand) -> None:
+    plain, by_p99 = (
+        run("report", "-k", "all", *SETS["linux"], *words, "-q").stdout
+        for words in ((), ("--sort", "p99"))
+    )
+    single = (LINUX / "events.pvprof.tar.gz", "--sort", "p99")
+    alone = run("report", "-k", "all", *single, "-q").stdout
+    order = re.compile(r"^Timers.*?\n\n", re.M | re.S)
+    sums, events = order.findall(by_p99)[:2]
+    assert sums == order.findall(plain)[0], "offcpu has no quantiles"
+    assert events == order.findall(alone)[0]
+    refused = run("report", *SETS["linux"], "--sort", "beauty")
+    assert (refused.exit_code, "no such column" in refused.stderr) == (2, True)

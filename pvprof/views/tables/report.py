@@ -23,6 +23,7 @@ from pvprof.views.tables.table import (
     TableOptions,
     chosen_rows,
     count_rows,
+    sort_name,
 )
 from pvprof.views.tables.waits import columns_of_single_waits
 from pvprof.views.tables.wakers import waker_columns
@@ -88,17 +89,36 @@ def same_waits_sentence(section: Section, report: Report) -> str:
 def lock_tables(section: Section, report: Report, options: TableOptions) -> list[Table]:
     """Return one table for each kind of wait that was kept.
 
+    A table without the column by which rows are to be sorted stays as it is if another one has it.
+
     Raises:
         UsageError: no table has the column by which rows are to be sorted.
     """
     kinds = [kind for kind in report.kinds if any(row.kind == kind.id for row in section.rows)]
+    is_elsewhere = any(_can_sort(other, options) for other in report.sections)
     tables = []
     for kind in kinds:
         rows = [row for row in section.rows if row.kind == kind.id]
         # The sentence above the only table has its kind and its total.
         title = _title(kind.title, rows, section) if len(kinds) > 1 else ""
-        tables.append(_lock_table(title, rows, section, options))
+        stays = is_elsewhere and not _can_sort_rows(rows, section, options)
+        chosen = replace(options, sort="") if stays else options
+        tables.append(_lock_table(title, rows, section, chosen))
     return tables
+
+
+def _can_sort(section: Section, options: TableOptions) -> bool:
+    """Tell whether a table of a section has the column by which rows are to be sorted."""
+    return any(
+        _can_sort_rows([row for row in section.rows if row.kind == kind], section, options)
+        for kind in {row.kind for row in section.rows}
+    )
+
+
+def _can_sort_rows(rows: Sequence[Row], section: Section, options: TableOptions) -> bool:
+    if not options.sort:
+        return True
+    return options.sort in map(sort_name, _columns_of(rows, section, options))
 
 
 def waker_table(section: Section, report: Report, options: TableOptions) -> Table | None:
@@ -176,14 +196,19 @@ def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Tabl
 
 
 def _lock_table(title: str, rows: Sequence[Row], section: Section, options: TableOptions) -> Table:
-    columns = lock_columns(rows, section)
-    if "wakers" in options.details and section.wakers is not None:
-        columns += waker_columns(section.wakers)
+    columns = _columns_of(rows, section, options)
     chosen = chosen_rows(rows, columns, section, options)
     headings = [column.heading for column in columns]
     cells = [tuple([column.text(row) for column in columns]) for row in chosen.shown]
     rest = _rest(chosen.others, headings, section) if chosen.others else ()
     return Table(title, tuple(headings), tuple(cells), rest=rest)
+
+
+def _columns_of(rows: Sequence[Row], section: Section, options: TableOptions) -> list[LockColumn]:
+    columns = lock_columns(rows, section)
+    if "wakers" in options.details and section.wakers is not None:
+        columns += waker_columns(section.wakers)
+    return columns
 
 
 def lock_columns(
