@@ -6,29 +6,24 @@ r"""The output of pvprof's own bpftrace programs: one JSON object per line, ``bp
                                                                 the marks of pvprof's own grammar
     {"type": "printf", "data": "#map off_cpu stack exec\n"}     the parts of a map's keys
     {"type": "printf", "data": "S 26181 1001 1001 0 2\n        __schedule+1560\n.sh"}
-            a thread begins to wait: time, tid, pid, CPU, 2 if uninterruptible; stack; process
-    {"type": "printf", "data": "R 26185 1001 0"}                it runs again: time, tid, CPU
-    {"type": "printf", "data": "W 26184 1001 7 1\n        try_to_wake_up+932\n.cc"}
-                                                        it is woken: time, sleeper, waker, CPU; ...
+            single waits of older programs, one record for each half: ``printed_waits``
+    {"type": "printf", "data": "K 65536\n        __schedule+1560\n"}     a stack and its number,
+    {"type": "map", "data": {"@waits_3": {...}}}                and single waits: ``wait_maps``
     {"type": "stats", "data": {"@off_cpu": {"\n    __schedule+1560\n,sh": {"count": 2, ...,
         "total": 43041770}}}}                                   (one line) values and counts by key
     {"type": "hist", "data": {"@lock_hist": {"1,0": [{"min": 1024, "max": 2047, "count": 2}]}}}
-    {"type": "printf", "data": "K 65536\\n        __schedule+1560\\n"}   a stack and its number,
-    {"type": "map", "data": {"@waits_3": {...}}}            and waits: ``wait_maps``
     {"type": "lost_events", "data": {"events": 31}}             a loss
     {"type": "helper_error", "helper": "map_update_elem", "retcode": -7, "line": 59, "col": 2}
 
-The name of a process comes last, so that it may hold anything; in a record a dot precedes it, with
-which no frame begins. ``bpftrace_json`` owns how bpftrace spells things.
+The name of a process comes last, so that it may hold anything. ``bpftrace_json`` owns how bpftrace
+spells things.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from pvprof.errors import InputError, quote
@@ -36,10 +31,8 @@ from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import NO_STACK, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
 from pvprof.parse.layout import Layout
-from pvprof.parse.line_cache import LineCache
 from pvprof.parse.linux.both_stacks import BothStacks
 from pvprof.parse.linux.bpftrace_json import (
-    FRAMES,
     DamagedLineError,
     LineLoader,
     TraceKey,
@@ -52,6 +45,7 @@ from pvprof.parse.linux.bpftrace_json import (
     whole_number,
 )
 from pvprof.parse.linux.bpftrace_problems import PROBLEMS, closed_output, messages_of_bpftrace
+from pvprof.parse.linux.printed_waits import PrintedWaits
 from pvprof.parse.linux.samples import is_map_of_samples, is_user_code
 from pvprof.parse.linux.tracing_frames import TracedStacks
 from pvprof.parse.linux.user_frames import PROCESS_MARK
@@ -60,23 +54,13 @@ from pvprof.parse.native.fields import record_key
 from pvprof.parse.native.header import Header, Marks, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, open_problems, settle
 from pvprof.parse.native.wait_records import WaitRecorder
-from pvprof.parse.native.wait_rows import Sleep, WakeRecord
 from pvprof.parse.problem_counts import KindCounts, Tally
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
-from pvprof.parse.text.frames import FrameNames, decode
+from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import Values, why_not_measured
 
 _MAX_LINES_BEFORE = 100
-_SLEEP = re.compile(
-    rb"(?s)S ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,9}) ([0-9]{1,9})"
-    + FRAMES
-    + rb"\.(.*)"
-)
-_RETURN = re.compile(rb"R ([0-9]{1,19}) ([0-9]{1,19}) [0-9]{1,9}")
-_WAKE = re.compile(
-    rb"(?s)W ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,9})" + FRAMES + rb"\.(.*)"
-)
 _CLOCKS = re.compile(rb"#(?:begin|end) [0-9]{1,19} [0-9]{1,19}")
 _MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
 _STACK_COLLISION = -17  # EEXIST: another stack has its place in the map
@@ -97,14 +81,12 @@ class TraceReader:
         self._traced = TracedStacks(source.frame_names)
         self._both = BothStacks(source, self._traced)
         self._wait_maps = WaitMaps(self._recorder, self._traced.stack_of)
+        self._printed_waits = PrintedWaits(self._recorder, self._traced)
         self._missed = 0
         self._open: list[tuple[int, Key, Stack]] = []
         self._helper_errors: Counter[str] = Counter()
         self._wakeup_sums: list[tuple[WakeupKey, WaitSplit]] = []
         self._problem_counts = KindCounts(source.name, PROBLEMS)
-        self._stacks = LineCache(partial(_parse_stack, self._traced))
-        self._sleep_keys = LineCache(_parse_sleep_key)
-        self._wake_keys = LineCache(_parse_wake_key)
         self._parsed = ParseResult()
 
     def read(self) -> ParseResult:
@@ -156,36 +138,17 @@ class TraceReader:
     def _read_printed(self, text: bytes, number: int) -> None:
         if text.startswith(b"#"):
             self._read_mark(text.rstrip(b"\n"), number)
-        elif match := _RETURN.fullmatch(text):
-            self._add_wait(self._add_return, match, number)
-        elif match := _SLEEP.fullmatch(text):
-            self._add_wait(self._add_sleep, match, number)
-        elif match := _WAKE.fullmatch(text):
-            self._add_wait(self._add_wake, match, number)
-        elif not self._wait_maps.read_stack(text):
-            raise DamagedLineError
-
-    def _add_wait(
-        self, add: Callable[[re.Match[bytes]], bool], match: re.Match[bytes], number: int
-    ) -> None:
-        if self._has_header() and not add(match):
-            text = "events were left out: a number is too large"
-            self._tally.add("damaged", text, "loss", lambda: number)
-
-    def _add_return(self, match: re.Match[bytes]) -> bool:
-        time, tid = match.groups()
-        return self._recorder.add_return(int(time), int(tid))
-
-    def _add_sleep(self, match: re.Match[bytes]) -> bool:
-        time, tid, pid, cpu, state, frames, name = match.groups()
-        key = self._sleep_keys[name, state != b"0"]
-        sleep = Sleep(int(time), int(tid), int(pid), int(cpu))
-        return self._recorder.add_sleep(sleep, key, self._stacks[frames])
-
-    def _add_wake(self, match: re.Match[bytes]) -> bool:
-        time, sleeper, waker, cpu, frames, name = match.groups()
-        wake = WakeRecord(int(time), int(sleeper), int(waker), int(cpu))
-        return self._recorder.add_wake(wake, self._wake_keys[name], self._stacks[frames])
+        elif self._wait_maps.read_stack(text):
+            pass
+        elif self._header is None:
+            self._problem_counts.add("before-header", number)
+        else:
+            is_added = self._printed_waits.read(text)
+            if is_added is None:
+                raise DamagedLineError
+            if not is_added:
+                reason = "events were left out: a number is too large"
+                self._tally.add("damaged", reason, "loss", lambda: number)
 
     def _read_mark(self, text: bytes, number: int) -> None:
         if text.startswith(b"#pvprof ") and self._header is None:
@@ -377,24 +340,6 @@ class TraceReader:
         else:
             counts.add("not-printed", 0, maps.lost(self._missed))
             counts.add("lost-stacks", 0, maps.lost_stacks)
-
-
-def _stack(frame_names: FrameNames, frames: list[bytes]) -> Stack:
-    """Return a stack of raw frames, leaf first."""
-    return stack_of(reversed([name for frame in frames for name in frame_names[frame]]))
-
-
-def _parse_stack(traced: TracedStacks, frames: bytes) -> Stack:
-    return traced.stack_of(frames_in(frames, is_kernel=True))
-
-
-def _parse_sleep_key(spelled: tuple[bytes, bool]) -> Key:
-    execname, is_uninterruptible = spelled
-    return Key("off-cpu-d" if is_uninterruptible else "off-cpu", execname=decode(execname))
-
-
-def _parse_wake_key(execname: bytes) -> Key:
-    return Key("wakeup", execname=decode(execname))
 
 
 LAYOUT = Layout(
