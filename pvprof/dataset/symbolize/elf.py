@@ -146,7 +146,7 @@ def demangled(names: Iterable[bytes]) -> dict[bytes, str]:
     texts = {name: name.decode("utf-8", "backslashreplace") for name in names}
     try:
         import cxxfilt  # noqa: PLC0415 (looks for the C++ library: 0.1 s)
-    except (OSError, AttributeError):  # a C++ library that does not load, or is another one
+    except (ImportError, OSError, AttributeError):  # not installed, or no C++ library of its kind
         return texts
     for name, text in texts.items():
         with contextlib.suppress(cxxfilt.Error):
