@@ -115,7 +115,7 @@ _OFFCPU = Mode(
             "linux",
             "Off-CPU time of a Linux kernel, by stack, aggregated.",
             _LINUX_WAITS,
-            Cost("1.3", "aggregation at sched_switch"),
+            Cost("1.1", "aggregation at sched_switch"),
         ),
     ),
     ("--min-wait", "--user-stack", "--histogram"),
@@ -147,7 +147,7 @@ _EVENTS = Mode(
             "linux",
             f"{_EACH_WAIT}.",
             _LINUX_WAITS,
-            Cost("2.2", "one record for each blocking"),
+            Cost("1.2", "one entry of a map for each wait"),
         ),
     ),
     ("--wakers",),
@@ -233,7 +233,7 @@ _WAKEUP = Mode(
             "linux",
             "Who wakes sleeping threads: both stacks, and how long the other one slept.",
             _LINUX_WAITS,
-            Cost("1.6", "aggregation at sched_waking"),
+            Cost("1.3", "aggregation at sched_waking"),
         ),
     ),
 )
@@ -257,7 +257,7 @@ _RUNQ = Mode(
             "linux",
             _RUN_QUEUE,
             _RUN_QUEUES,
-            Cost("1.4", "aggregation at sched_wakeup and sched_switch"),
+            Cost("1.2", "aggregation at sched_wakeup and sched_switch"),
         ),
     ),
     ("--histogram",),
@@ -300,7 +300,7 @@ COST_EXPERIMENTS: dict[str, CostExperiment] = {
     "bpftrace": CostExperiment(
         "measured elsewhere: Linux 6.18, 2 CPUs, bpftrace 0.17, 12 processes x 60 programs and"
         " 2,000 turns through pipes, median real time to that without tracing",
-        "1.0 to 2.2",
+        "1.0 to 1.3",
     ),
 }
 """By the name of the tracer (kernel-patches/README.md and docs/bench.md have the details)."""
