@@ -12,6 +12,7 @@ from conftest import require
 from helpers.live import reason_against
 from helpers.programs import ROOT
 from peers import PROGRAMS, Told, measure
+from peers_load import RUN_S
 
 DOCUMENT = ROOT / "docs" / "linux.md"
 BEGIN, END = "<!-- peers -->", "<!-- end of peers -->"
@@ -28,6 +29,9 @@ class Check:
         allowed: the largest difference, as a share.
         reason: for the difference.
         unit: what is compared: "ms", or "waits".
+        more_us: allowed besides, for each wait.
+        known_ms: how long the process waits by its making; pvprof may find that much, whatever the
+            other tool lacks.
     """
 
     mode: str
@@ -36,6 +40,8 @@ class Check:
     allowed: float
     reason: str
     unit: str = "ms"
+    more_us: int = 0
+    known_ms: float = 0
 
     def values(self, told: dict[str, Told]) -> tuple[float, float]:
         """Return pvprof's value and the other tool's."""
@@ -48,13 +54,13 @@ class Check:
 LOST = "hidden switches, see below"
 SHORT = "waits of microseconds: tracing itself is a part of them"
 CHECKS = (
-    Check("offcpu", "timehist", "zsleep", 0.05, LOST),
-    Check("offcpu", "timehist", "zpipe", 0.05, LOST),
-    Check("offcpu", "timehist", "zturn", 0.15, SHORT),
+    Check("offcpu", "timehist", "zsleep", 0.05, LOST, known_ms=1000 * RUN_S),
+    Check("offcpu", "timehist", "zpipe", 0.05, LOST, known_ms=1000 * RUN_S),
+    Check("offcpu", "timehist", "zturn", 0.15, SHORT, more_us=5),
     Check("offcpu, interruptible", "offcputime", "zpipe", 0.05, LOST),
-    Check("offcpu, interruptible", "offcputime", "zturn", 0.15, SHORT),
+    Check("offcpu, interruptible", "offcputime", "zturn", 0.15, SHORT, more_us=5),
     Check("runq", "schedstat", "zburn", 0.05, LOST),
-    Check("runq", "schedstat", "zturn", 0.2, SHORT),
+    Check("runq", "schedstat", "zturn", 0.2, SHORT, more_us=5),
     Check("runq", "timehist, delays", "zburn", 0.05, LOST),
     Check("runq", "runqlat", "zburn", 0.05, LOST, "waits"),
     Check("runq", "runqlat", "zturn", 0.02, LOST, "waits"),
@@ -75,7 +81,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Told]:
 def test_pvprof_agrees_with_other_tools(check: Check, told: dict[str, Told]) -> None:
     ours, theirs = check.values(told)
     assert theirs > 0
-    assert ours == pytest.approx(theirs, rel=check.allowed)
+    more_ms = check.more_us * told[check.mode].count[check.process] / 1000
+    allowed = check.allowed * theirs + more_ms
+    assert theirs - allowed <= ours <= max(theirs + allowed, 1.05 * check.known_ms)
 
 
 def test_no_wait_for_a_cpu_is_shorter_than_its_bucket(told: dict[str, Told]) -> None:
