@@ -11,7 +11,7 @@ import signal
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -59,18 +59,33 @@ SLOW_FOLDERS = ("live", "collect", "browser")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by their folder; `ssh`, `viewer` and `slow` are written at the tests.
 
-    If several workers run, one of them runs all tests of a file, for what they share, and all
-    recordings of this kernel, which would see each other. The longest files come first, so that
-    none is left alone at the end.
+    If several workers run, the longest files come first, so that none is left alone at the end.
     """
     for item in items:
         folder = folder_of(item)
         if folder in ("browser", "live"):
             item.add_marker(folder)
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "live" else str(item.path)))
     if hasattr(config, "workerinput"):
         order = {folder: rank for rank, folder in enumerate(SLOW_FOLDERS)}
         items.sort(key=lambda item: order.get(folder_of(item), len(order)))
+
+
+@pytest.hookimpl(optionalhook=True)  # it is pytest-xdist's
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let one worker run all tests of a file, and one all recordings of this kernel.
+
+    Those would see each other: the whole system has another bpftrace in it then.
+    """
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 (not all tests need xdist)
+
+    scheduler = LoadFileScheduling(config, log)
+    file_of = scheduler._split_scope
+
+    def scope_of(nodeid: str) -> str:
+        return "tests/live" if nodeid.startswith("tests/live/") else str(file_of(nodeid))
+
+    scheduler._split_scope = scope_of
+    return scheduler
 
 
 def folder_of(item: pytest.Item) -> str:
