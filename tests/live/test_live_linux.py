@@ -538,7 +538,7 @@ def test_a_repeated_signal_cuts_nothing_off(tmp_path: Path) -> None:
     # a long final print, and a recorder that repeats the signal soon
     many = "profile:hz:4999 { @many[nsecs] = stats(nsecs); }"
     slow = text.replace("\nEND\n{\n", f"\n{many}\n\nEND\n{{\n\tprint(@many);\n")
-    hasty = slow.replace("while sleep 1; do", "while sleep 0.01; do")
+    hasty = slow.replace("while sleep 1; do", "while sleep 0.2; do")
     assert len({text, slow, hasty}) == 3
     script, archive = tmp_path / "rec.sh", tmp_path / "recorded.tar.gz"
     script.write_text(hasty)

@@ -201,12 +201,20 @@ bpftrace_look() {
 	[ -z "$skipped" ] || { echo "$skipped" >"$work/skipped"; } 2>/dev/null
 }
 
-# The output may be large, and a mark is near one of its ends.
+# The output may be large: the first mark is near its beginning, the other one near its end, unless
+# many records of losses follow.
 bpftrace_mark() {
 	case $1 in
-	begin) cat "$record/raw.out" ;;
-	end) tail -n 20 "$record/raw.out" ;;
-	esac | sed -n "/^{\"type\": \"printf\", \"data\": \"#$1 /{
+	begin) find_mark begin <"$record/raw.out" ;;
+	end)
+		end_mark=$(tail -n 20 "$record/raw.out" | find_mark end)
+		if [ -n "$end_mark" ]; then echo "$end_mark"; else find_mark end <"$record/raw.out"; fi ;;
+	esac
+}
+
+# find_mark NAME: print "MONOTONIC WALL" of the first such mark in the output
+find_mark() {
+	sed -n "/^{\"type\": \"printf\", \"data\": \"#$1 /{
 		s/^[^#]*#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\\\\n\"}\$/\\1/p
 		q
 	}"
