@@ -147,7 +147,7 @@ def _carry(tracer: Tracer, plan: Plan) -> _Carried:
         texts = _texts(tracer, tracer.candidates(plan.mode), plan.options)
     except UsageError as error:
         return _Carried(tracer, {}, {}, error)
-    return _Carried(tracer, texts, tracer.environment(mode_of(plan.mode), plan.options))
+    return _Carried(tracer, texts, tracer.environment(plan.options))
 
 
 def _texts(tracer: Tracer, names: Iterable[str], options: ProgramOptions) -> dict[str, str]:

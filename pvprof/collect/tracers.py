@@ -41,7 +41,7 @@ class Tracer:
         layout: of its output, a name of the parsers' layouts.
         sh_file: its part of the recorder; ``recorder.sh`` lists the functions in it.
         build: builds the program of a mode; the options are resolved.
-        environment: returns the environment variables to run the program of a mode with.
+        environment: returns the environment variables to run a program with.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Tracer:
     layout: str
     sh_file: Traversable
     build: Callable[[Mode, TracerProgram, ProgramOptions], ProgramText]
-    environment: Callable[[Mode, ProgramOptions], Mapping[str, str]]
+    environment: Callable[[ProgramOptions], Mapping[str, str]]
 
     def program_names(self) -> tuple[str, ...]:
         """Return the names of all programs; of one mode, the one that needs least comes first."""

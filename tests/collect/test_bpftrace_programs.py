@@ -11,7 +11,6 @@ import pytest
 from helpers.programs import BPFTRACE_PROGRAMS, ROOT, TRACEPOINTS, bpftrace_program
 
 from pvprof.collect.bpftrace.programs import environment
-from pvprof.collect.modes import MODES
 from pvprof.collect.options import ProgramOptions
 from pvprof.errors import UsageError
 
@@ -115,7 +114,7 @@ def test_a_release_that_is_too_old_is_named(tmp_path: Path) -> None:
 
 
 def test_bpftrace_gets_sizes_in_its_own_units() -> None:
-    variables = environment(MODES["events"], ProgramOptions(buffer_mb=3, variable_mb=2))
+    variables = environment(ProgramOptions(buffer_mb=3, variable_mb=2))
     assert variables == {
         "BPFTRACE_MAP_KEYS_MAX": "4096",
         "BPFTRACE_MAX_MAP_KEYS": "4096",

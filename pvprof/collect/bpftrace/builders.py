@@ -26,7 +26,6 @@ Whether a target has them is found out there: the recorder compiles a program be
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from pvprof.collect.bpftrace.parts import (
     GOES_TO_WAIT,
@@ -109,7 +108,7 @@ def _offcpu(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     leave = block(
         all_of(*threads.current()),
         *forget_missed(),
-        *block(all_of(GOES_TO_WAIT), _begin_of_wait(options), *announcing),
+        *block(GOES_TO_WAIT, _begin_of_wait(options), *announcing),
     )
     come = (
         "$wait = @open[args->next_pid];",
@@ -171,7 +170,7 @@ def _locks(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
 def _wakeup(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     leave = block(
         all_of(GOES_TO_WAIT, *threads.current()),
-        _begin_of_wait(replace(options, user_stack=False)),
+        _begin_of_wait(options),
     )
     parts = ("waker_stack", "stack", "exec", "waker")
     key = f"kstack({options.stack_frames}), $wait.1, args->comm, comm"

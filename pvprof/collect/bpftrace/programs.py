@@ -35,7 +35,7 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Bpftra
     parts = BUILDERS[program.name](BpftraceFilter(options), options)
     return BpftraceProgram(
         purpose=program.purpose,
-        notes=_notes(mode, program, options),
+        notes=_notes(program, options),
         probes=(
             _begin(mode, program, options, parts),
             _ready_first(),
@@ -47,7 +47,7 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Bpftra
     )
 
 
-def environment(mode: Mode, options: ProgramOptions) -> dict[str, str]:
+def environment(options: ProgramOptions) -> dict[str, str]:
     """Return the variables that set bpftrace's sizes, as older and newer releases name them."""
     keys = str(options.variable_mb * _KEYS_PER_MB)
     buffer_mb = options.buffer_mb or _BUFFER_MB
@@ -202,10 +202,10 @@ def _end(options: ProgramOptions, parts: Parts) -> Probe:
     )
 
 
-def _notes(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Lines:
+def _notes(program: TracerProgram, options: ProgramOptions) -> Lines:
     has_argument = options.scope == "tree" or options.ends_with_workload
     argument = " PID" if has_argument else ""
-    sizes = " ".join(f"{name}={value}" for name, value in environment(mode, options).items())
+    sizes = " ".join(f"{name}={value}" for name, value in environment(options).items())
     return (
         "Needs: Linux with BTF and the tracepoints below, bpftrace, root.",
         f"Usage: {sizes} \\",

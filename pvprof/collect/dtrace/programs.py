@@ -34,7 +34,7 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> DProgr
     )
 
 
-def environment(_mode: Mode, _options: ProgramOptions) -> Mapping[str, str]:
+def environment(_options: ProgramOptions) -> Mapping[str, str]:
     """Return no variables: a D program sets its sizes itself."""
     return {}
 
