@@ -79,6 +79,11 @@ MECHANISMS: dict[str, Mechanism] = {
 _STATES_OF_SUFFIXES: tuple[tuple[str, State], ...] = (("-spin", "spinning"), ("-block", "blocked"))
 
 
+def off_cpu(is_uninterruptible: bool) -> str:
+    """Return the name of the mechanism of a wait on Linux: whether it can be interrupted (D)."""
+    return "off-cpu-d" if is_uninterruptible else "off-cpu"
+
+
 def mechanism_of(name: str) -> Mechanism:
     """Return the row of a mechanism; one for a name that is not in the table."""
     known = MECHANISMS.get(name)

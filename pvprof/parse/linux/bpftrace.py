@@ -27,6 +27,7 @@ from contextlib import suppress
 from typing import Any
 
 from pvprof.errors import InputError, quote
+from pvprof.model.mechanisms import off_cpu
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import NO_STACK, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
@@ -223,7 +224,7 @@ class TraceReader:
         """Keep when a wait began that had no end yet: time << 1, its lowest bit: D; stacks."""
         began, stack, *_ = value
         began_ns, is_uninterruptible = divmod(whole_number(began), 2)
-        key = Key("off-cpu-d" if is_uninterruptible else "off-cpu")
+        key = Key(off_cpu(bool(is_uninterruptible)))
         frames = frames_in(raw_bytes(stack), is_kernel=True)
         self._open.append((began_ns, key, self._traced.stack_of(frames)))
 
@@ -279,7 +280,7 @@ class TraceReader:
 
     def _add_wakeup_sum(self, name: str, key: TraceKey, sums: dict[str, int]) -> None:
         """Keep a sum of waits that one process ended; the stack is the sleeper's."""
-        mechanism = "off-cpu-d" if name.endswith("_d") else "off-cpu"
+        mechanism = off_cpu(name.endswith("_d"))
         stack, waker = (
             self._traced.stack_of(key.stacks[part]) for part in ("stack", "waker_stack")
         )

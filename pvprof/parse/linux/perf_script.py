@@ -32,6 +32,7 @@ from dataclasses import dataclass, field
 
 from pvprof.errors import quote
 from pvprof.model.clocks import Clocks
+from pvprof.model.mechanisms import off_cpu
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Stack, stack_of
@@ -204,7 +205,7 @@ class PerfReader:
         self._add_leaf(record, leaf)
         prev_tid, next_tid, cpu = int(prev), int(following), max(record.cpu, 0)
         if prev_tid > 0 and not state.startswith(_EXITED):
-            mechanism = "off-cpu-d" if state.startswith(b"D") else "off-cpu"
+            mechanism = off_cpu(state.startswith(b"D"))
             mechanism = "runq-preempted" if state.startswith(b"R") else mechanism
             sleep = Sleep(record.time_ns, prev_tid, max(record.pid, 0), cpu)
             key = self._keys[mechanism, execname]

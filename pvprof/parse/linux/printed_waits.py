@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
+from pvprof.model.mechanisms import off_cpu
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack
 from pvprof.parse.line_cache import LineCache
@@ -63,7 +64,7 @@ class PrintedWaits:
 
 def _sleep_key(spelled: tuple[bytes, bool]) -> Key:
     execname, is_uninterruptible = spelled
-    return Key("off-cpu-d" if is_uninterruptible else "off-cpu", execname=decode(execname))
+    return Key(off_cpu(is_uninterruptible), execname=decode(execname))
 
 
 def _wake_key(execname: bytes) -> Key:

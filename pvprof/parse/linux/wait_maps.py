@@ -19,6 +19,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pvprof.model.mechanisms import off_cpu
 from pvprof.model.profile import Key
 from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.parse.line_cache import LineCache
@@ -150,8 +151,7 @@ class WaitMaps:
 
 def _sleep_key(spelled: tuple[str, int]) -> Key:
     name, is_uninterruptible = spelled
-    mechanism = "off-cpu-d" if is_uninterruptible else "off-cpu"
-    return Key(mechanism, execname=decode(raw_bytes(name)))
+    return Key(off_cpu(bool(is_uninterruptible)), execname=decode(raw_bytes(name)))
 
 
 def _wake_key(name: str) -> Key:
