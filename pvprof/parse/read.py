@@ -26,7 +26,7 @@ from pvprof.parse.text.symbols import parse_kldstat, parse_nm
 from pvprof.parse.text.user_code import read_user_code
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
-from pvprof.recording.packing import unpack
+from pvprof.recording.packing import MAX_COMPANION_BYTES, unpack
 from pvprof.units import UNITS
 
 __all__ = ["ReadOptions", "read", "read_recording"]
@@ -91,7 +91,7 @@ def _with_user_code(
         return options, ()
     try:
         (maps, is_cut), (names, _) = (
-            unpack(member, recording.name)
+            unpack(member, recording.name, MAX_COMPANION_BYTES)
             for member in (recording.user_maps, recording.user_symbols)
         )
     except InputError as error:  # no reason to refuse the recording itself

@@ -21,6 +21,7 @@ from pvprof.recording.layout import (
 from pvprof.recording.manifest import Manifest, read_manifest
 from pvprof.recording.run_set import members
 
+_MAX_MANIFEST_BYTES = 1 << 20
 _BARE_SUFFIXES = tuple(f".out{packed}" for packed in PACKED_SUFFIXES)
 
 
@@ -95,7 +96,7 @@ def _manifest(place: Path) -> Manifest:
         else:
             return Manifest()
         return read_manifest(text.decode("utf-8", "surrogateescape"), str(place))
-    except (OSError, EOFError, tarfile.TarError, PvprofError):  # opening it reports the error
+    except (OSError, EOFError, ValueError, tarfile.TarError, PvprofError):  # opening it says why
         return Manifest()
 
 
@@ -105,7 +106,7 @@ def _packed_manifest(place: Path) -> bytes:
         for member in archive:
             if PurePosixPath(member.name).name == MANIFEST:
                 file = archive.extractfile(member)
-                return file.read() if file else b""
+                return file.read(_MAX_MANIFEST_BYTES) if file else b""
             if member.isfile():
                 break
     return b""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import lzma
 import sys
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from pathlib import Path
 
 from pvprof.errors import InputError, first_line
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
+from pvprof.recording.archive import Archive
 from pvprof.recording.layout import (
     MANIFEST,
     PACKED_SUFFIXES,
@@ -26,7 +22,7 @@ from pvprof.recording.layout import (
     short_name,
 )
 from pvprof.recording.manifest import Manifest, read_manifest
-from pvprof.recording.packing import is_tar, map_file, unpack
+from pvprof.recording.packing import MAX_COMPANION_BYTES, is_tar, map_file, unpack
 
 
 def open_recording(path: str) -> Recording:
@@ -38,16 +34,13 @@ def open_recording(path: str) -> Recording:
     if path == "-":
         data, is_cut = unpack(sys.stdin.buffer.read(), "stdin")
         if is_tar(data):
-            return _open_tar("stdin", "stdin", io.BytesIO(data))
+            return _from_archive("stdin", "stdin", data, is_cut)
         return Recording("stdin", "stdin", data, problems=_cut_off("stdin") if is_cut else ())
     file_path = Path(path)
     try:
         if file_path.is_dir():
             return _from_members(file_path.name, path, _directory_reader(file_path))
-        if file_path.name.endswith(TAR_SUFFIXES):
-            with file_path.open("rb") as file:
-                return _open_tar(file_path.name, path, file)
-        return _open_bare(file_path)
+        return _open_file(file_path)
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
@@ -59,37 +52,35 @@ Reader = Callable[[str], Buffer | None]
 def _directory_reader(directory: Path) -> Reader:
     def read(name: str) -> Buffer | None:
         path = directory / name
+        if path.is_symlink():  # of a stranger's recording: it may lead to any file of the reader's
+            raise InputError(f"{path} is a link", "put the file itself there")
         return map_file(path) if path.is_file() else None
 
     return read
 
 
-def _open_tar(name: str, source: str, file: BinaryIO) -> Recording:
-    try:
-        with tarfile.open(fileobj=file, mode="r:*") as archive:
-            named_members = [
-                (PurePosixPath(member.name).name, member)
-                for member in archive.getmembers()
-                if member.isfile() and len(PurePosixPath(member.name).parts) <= 2
-            ]
-            members = dict(named_members)
-            if len(members) < len(named_members):
-                raise InputError(f"{source}: several recordings in one archive", "unpack it first")
-
-            def read(wanted: str) -> Buffer | None:
-                member = archive.extractfile(members[wanted]) if wanted in members else None
-                return member.read() if member else None
-
-            return _from_members(name, source, read)
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise InputError(f"{source}: damaged archive: {first_line(error)}") from error
+def _from_archive(name: str, source: str, data: Buffer, is_cut: bool) -> Recording:
+    """Return the recording in an archive."""
+    if is_cut:
+        raise InputError(f"{source}: damaged archive: the packed data end early")
+    return _from_members(name, source, Archive(data, source).read)
 
 
 def _from_members(name: str, source: str, read: Reader) -> Recording:
     """Return the recording that these members make."""
+    short = short_name(name)
+    problems: list[Problem] = []
+
+    def companion(member: str) -> bytes:
+        content = read(member) or b""
+        if len(content) <= MAX_COMPANION_BYTES:
+            return bytes(content)
+        reason = f"{member} has more than {MAX_COMPANION_BYTES >> 20} MiB and is not read"
+        problems.append(Problem("unreadable-companion", reason, short))
+        return b""
 
     def text(member: str) -> str:
-        return bytes(read(member) or b"").decode("utf-8", "backslashreplace")
+        return companion(member).decode("utf-8", "backslashreplace")
 
     raw = next(
         (data for suffix in PACKED_SUFFIXES if (data := read(RAW + suffix)) is not None),
@@ -101,24 +92,26 @@ def _from_members(name: str, source: str, read: Reader) -> Recording:
         raise InputError(
             f"{source}: not a recording: no raw.out in it", "give a recording or a dtrace output"
         )
-    symbols = read("symbols.nm.gz") or read("symbols.nm") or b""
     data, is_cut = unpack(raw, source)
-    short = short_name(name)
+    if is_tar(data):
+        raise InputError(f"{source}: its raw.out is an archive, too", "unpack it first")
+    if is_cut:
+        problems += _cut_off(short)
     # A workload's words may be any bytes, and must not make the manifest unreadable.
-    facts = bytes(read(MANIFEST) or b"").decode("utf-8", "surrogateescape")
-    manifest = read_manifest(facts, source)
+    manifest = read_manifest(companion(MANIFEST).decode("utf-8", "surrogateescape"), source)
+    problems += _told(manifest, short)
     return Recording(
         path=source,
         name=short,
         data=data,
-        problems=(*(_cut_off(short) if is_cut else ()), *_told(manifest, short)),
         stderr=text("stderr.txt"),
         script=text("script.d") or text("script.bt"),
-        symbols=bytes(symbols),
+        symbols=companion("symbols.nm.gz") or companion("symbols.nm"),
         kldstat=text("kldstat.txt"),
-        user_maps=bytes(read(USER_MAPS) or b""),
-        user_symbols=bytes(read(USER_SYMBOLS) or b""),
+        user_maps=companion(USER_MAPS),
+        user_symbols=companion(USER_SYMBOLS),
         manifest=manifest,
+        problems=tuple(problems),
     )
 
 
@@ -137,10 +130,11 @@ def _told(manifest: Manifest, name: str) -> Iterator[Problem]:
         yield Problem("skipped-events", text, name, count=manifest.skipped, severity="loss")
 
 
-def _open_bare(path: Path) -> Recording:
+def _open_file(path: Path) -> Recording:
+    """Open an archive, or the bare output of a tracer."""
     data, is_cut = unpack(map_file(path), str(path))
-    if is_tar(data):
-        return _open_tar(path.name, str(path), io.BytesIO(data))
+    if is_tar(data) or path.name.endswith(TAR_SUFFIXES):
+        return _from_archive(path.name, str(path), data, is_cut)
     stem = short_name(path.name)
     problems = list(_cut_off(stem) if is_cut else ())
 
@@ -150,7 +144,8 @@ def _open_bare(path: Path) -> Recording:
             if not companion_path.is_file() or companion_path == path:
                 continue
             try:
-                content, _ = unpack(map_file(companion_path), companion_path.name)
+                packed_data = map_file(companion_path)
+                content, _ = unpack(packed_data, companion_path.name, MAX_COMPANION_BYTES)
             except (InputError, OSError) as error:  # the recording can be read without it
                 problems.append(Problem("unreadable-companion", first_line(error), stem))
                 return ""

@@ -64,8 +64,8 @@ def test_gzip_and_plain_symbols_are_the_same() -> None:
     [
         (b"", "no symbol"),
         (b"not nm output\n", "no symbol"),
-        (gzip.compress(NM)[:40], "damaged gzip"),
-        (b"\x1f\x8bjunk", "damaged gzip"),
+        (gzip.compress(NM)[:40], "damaged"),
+        (b"\x1f\x8bjunk", "damaged"),
     ],
     ids=["empty", "not nm output", "cut gzip", "gzip of junk"],
 )

@@ -7,15 +7,14 @@ never returns; both are named by looking up the address minus one, the byte of t
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pvprof.errors import InputError
+from pvprof.recording.packing import MAX_COMPANION_BYTES, unpack
 
 _NM_LINE = re.compile(r"([0-9a-fA-F]{8,16}) ([A-Za-z?-]) (\S+)$")
 _KLD_LINE = re.compile(r"\s*\d+\s+\d+\s+0x([0-9a-fA-F]+)\s+([0-9a-fA-F]+)\s+(\S+)")
@@ -25,7 +24,6 @@ _DATA_TYPES = frozenset("bBdD")
 # An address further from its symbol than this is in no function that nm knows.
 _MAX_DISTANCE = 1 << 20
 _MAX_VARIABLE_BYTES = 1 << 16
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +106,20 @@ class Symbols:
 
 
 def parse_nm(data: bytes, source: str) -> SymbolTable:
-    """Return the symbols in ``nm`` output, plain or gzip, in any order.
+    """Return the symbols in ``nm`` output, plain or packed, in any order.
 
     If several symbols share an address, a global one wins, then the first by name, so that the same
     file always gives the same name.
 
     Raises:
-        InputError: it is damaged gzip or holds no symbol.
+        InputError: it is damaged, too large or holds no symbol.
     """
-    if data.startswith(_GZIP_MAGIC):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"{source}: damaged gzip file: {error}") from error
+    text, is_cut = unpack(data, source, MAX_COMPANION_BYTES)
+    if is_cut:
+        raise InputError(f"{source}: damaged: the packed data end early")
     best: dict[int, tuple[bool, str]] = {}
     variables: set[tuple[int, str]] = set()
-    for line in data.decode("utf-8", "replace").splitlines():
+    for line in bytes(text).decode("utf-8", "replace").splitlines():
         match = _NM_LINE.match(line.rstrip())
         if match is None or match.group(2) not in _CODE_TYPES | _DATA_TYPES:
             continue
