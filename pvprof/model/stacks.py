@@ -30,7 +30,10 @@ DELIMITER: Frame = "-"
 WAKER_DELIMITER: Frame = "--"
 """The frame between a waker's frames and the sleeper that it woke, as in bcc and FlameGraph."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+# Among them those that reverse the direction of a text, with which a name could look like another.
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
 
 
 def clean_frame(text: str) -> Frame:

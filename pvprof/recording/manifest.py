@@ -119,7 +119,10 @@ class Manifest:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Manifest:
-        """Return the facts of a JSON document; whatever has another type counts as missing."""
+        """Return the facts of a JSON document; whatever has another type counts as missing.
+
+        A recording may say anything of itself: control characters of its texts are spelled out.
+        """
         begin = document.get("begin")
         return cls(
             pvprof=_text(document.get("pvprof")),
@@ -133,7 +136,7 @@ class Manifest:
             tracer=_text(document.get("tracer")),
             scope=_text(document.get("scope")),
             options=_options(document.get("options")),
-            label=show_controls(_text(document.get("label"))),
+            label=_text(document.get("label")),
             run=as_integer(document.get("run")),
             is_warmup=document.get("warmup") is True,
             workload=_command_line(document.get("workload")),
@@ -192,7 +195,7 @@ def words(value: object) -> str:
         return "; ".join(filter(None, map(words, value)))
     if value is None or isinstance(value, bool):
         return ""
-    return " ".join(as_text(value).split())
+    return show_controls(" ".join(as_text(value).split()))
 
 
 def as_text(value: object) -> str:
@@ -212,7 +215,7 @@ def as_integer(value: object) -> int | None:
 
 def _text(value: object) -> str:
     is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return as_text(value).strip() if is_text else ""
+    return show_controls(as_text(value).strip()) if is_text else ""
 
 
 def _exit_code(value: object) -> int | str | None:
@@ -221,7 +224,7 @@ def _exit_code(value: object) -> int | str | None:
         return as_integer(value)
     if value is True:
         return 1
-    text = show_controls(words(value))
+    text = words(value)
     return int(text) if _DECIMAL.fullmatch(text) else text or None
 
 
@@ -250,7 +253,7 @@ def _options(value: object) -> Mapping[str, object] | str | None:
 
 def _command_line(value: object) -> str | None:
     if isinstance(value, list | tuple):
-        return shlex.join(map(as_text, value))
+        return show_controls(shlex.join(map(as_text, value)))
     return _text(value) or None
 
 
@@ -261,7 +264,7 @@ def _kernel(document: Mapping[str, Any]) -> Kernel:
         return Kernel(text=", ".join(filter(None, (_text(kernel), _text(document.get("ident"))))))
     texts: list[str] = []
     for name in ("ident", "release", "version"):
-        part = " ".join(_text(kernel.get(name)).split())
+        part = words(kernel.get(name))
         if part and not any(part in text for text in texts):
             texts.append(part)
     flags = [kernel.get(name) for name in ("has_witness", "has_lock_profiling")]
@@ -272,11 +275,11 @@ def _kernel(document: Mapping[str, Any]) -> Kernel:
 def _drop_texts(drops: object) -> tuple[str, ...]:
     """Return the dropped records by kind; a plain number has no kinds."""
     if isinstance(drops, Mapping):
-        kinds = [(as_text(name), _count(number)) for name, number in drops.items()]
+        kinds = [(words(name), _count(number)) for name, number in drops.items()]
         kinds = [(name, number) for name, number in kinds if number]
         texts = [f"{name}: {number:,}" for name, number in kinds[:_MAX_DROP_TEXTS]]
         more = len(kinds) - _MAX_DROP_TEXTS
         return (*texts, f"{more} kinds more") if more > 0 else tuple(texts)
     if isinstance(drops, list | tuple):
-        return tuple(" ".join(as_text(text).split()) for text in drops[:_MAX_DROP_TEXTS])
+        return tuple(map(words, drops[:_MAX_DROP_TEXTS]))
     return ()

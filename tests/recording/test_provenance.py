@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,30 @@ def test_a_flame_graph_shows_the_provenance_of_its_recording(
     assert "Waiting for children" in notes["Set aside"]
     assert notes["Shown"].endswith(" stacks")
     assert notes["Drawn by"].startswith("pvprof ")
+
+
+HOSTILE = "h\x1b]0;OWNED\x07\u202e\r\x9b31m"
+
+
+@pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph", "compare", "stats"])
+def test_no_fact_of_a_recording_reaches_the_terminal_as_a_control_sequence(
+    command: str, run: RunCommand, tmp_path: Path
+) -> None:
+    recording = tmp_path / "r.pvprof"
+    recording.mkdir()
+    shutil.copy(RECORDINGS / "stock-offcpu.out", recording / "raw.out")
+    (recording / "stderr.txt").write_text(f"dtrace: {HOSTILE}\n")
+    texts = ("host", "workload", "label", "kernel", "ident", "mode", "pvprof", "incomplete_reason")
+    facts: dict[str, Any] = {
+        "schema": 1,
+        "complete": False,
+        "drops": {"x": HOSTILE},
+        "workload": {"command": [HOSTILE], "real_s": 3.0},
+    }
+    facts = {**dict.fromkeys(texts, HOSTILE), **facts}
+    (recording / "manifest.json").write_text(json.dumps(facts))
+    others = ["--vs", recording] if command == "compare" else []
+    result = run(command, recording, *others)
+    printed = result.stdout + result.stderr
+    assert "OWNED" in printed or command == "fold"
+    assert not [one for one in HOSTILE if not one.isprintable() and one in printed]

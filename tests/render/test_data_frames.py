@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import io
 import os
@@ -202,3 +203,20 @@ def test_pandas_is_imported_for_data_frames_only() -> None:
         found = re.findall(r"'\w+'", done.stderr.decode())
         assert len(found) >= imported
         assert bool(found) == bool(imported)
+
+
+def test_a_spreadsheet_runs_no_cell_of_a_csv_file() -> None:
+    texts = ['=HYPERLINK("http://x/")', "+1", "-1+2", "@sum", "\t=1", "x\r=1+cmd", "-", "a=1"]
+    table = DataTable("x", ("name", "value"), [(text, -1) for text in texts])
+    _, *rows = csv.reader(io.StringIO(csv_of(table).text, newline=""))
+    assert [row[0] for row in rows] == [
+        '\'=HYPERLINK("http://x/")',
+        "'+1",
+        "'-1+2",
+        "'@sum",
+        "\\x09=1",
+        "x\\x0d=1+cmd",
+        "-",
+        "a=1",
+    ]
+    assert {row[1] for row in rows} == {"-1"}  # a number stays a number

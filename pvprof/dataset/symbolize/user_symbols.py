@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pvprof.dataset.symbolize.code_files import open_code
 from pvprof.dataset.symbolize.elf import demangled
-from pvprof.errors import PvprofError
+from pvprof.errors import InputError, PvprofError
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.text.user_code import CodeAddress, CodeFile, read_user_code, spell_names
 from pvprof.recording.layout import USER_SYMBOLS, Recording
@@ -52,6 +52,8 @@ def _symbols(recording: Recording, is_local: bool) -> bytes:
         PvprofError: the recording or its memory maps cannot be read.
     """
     maps, _ = unpack(recording.user_maps, recording.name, MAX_COMPANION_BYTES)
+    if not maps:
+        raise InputError(f"{recording.path}: the memory maps are damaged")
     code = read_user_code(maps)
     read(recording.data, recording.name, ReadOptions(user_code=code))
     by_file: dict[CodeFile, list[CodeAddress]] = {}

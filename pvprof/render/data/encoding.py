@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pvprof.model.stacks import show_controls
 from pvprof.render.rendered import Rendered
 
 Cell = str | int | float | bool | None
@@ -30,18 +31,33 @@ class DataTable:
     rows: Sequence[Sequence[Cell]]
 
 
+# https://owasp.org/www-community/attacks/CSV_Injection; a tab or a return is spelled out.
+_FORMULA_SIGNS = ("=", "+", "-", "@")
 _WORDS = {True: "yes", False: "no"}
 
 
 def csv_of(table: DataTable) -> Rendered:
-    """Return the rows below their headings, one line each; a missing value is an empty cell."""
+    """Return the rows below their headings, one line each; a missing value is an empty cell.
+
+    Control characters are spelled out, and a text that a spreadsheet would run as a formula has an
+    apostrophe before it, which spreadsheets do not show.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
     writer.writerows(
-        [_WORDS[cell] if isinstance(cell, bool) else cell for cell in row] for row in table.rows
+        [_WORDS[cell] if isinstance(cell, bool) else _csv_cell(cell) for cell in row]
+        for row in table.rows
     )
     return Rendered(out.getvalue())
+
+
+def _csv_cell(cell: Cell) -> Cell:
+    if not isinstance(cell, str):
+        return cell
+    shown = show_controls(cell)
+    is_formula = len(shown) > 1 and shown.startswith(_FORMULA_SIGNS)
+    return f"'{shown}" if is_formula else shown
 
 
 def json_of(document: Mapping[str, Any]) -> Rendered:
