@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from pvprof.errors import InputError, PvprofError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.stats.runs.columns import ColumnOptions
+from pvprof.stats.runs.lines import Times, Unclear
 from pvprof.stats.runs.read import COLUMNS, TIMES, TimesOptions, read_run_sets
-from pvprof.stats.runs.time_output import Times, Unclear, read_line, seconds
+from pvprof.stats.runs.time_output import read_line, seconds
 from pvprof.stats.study import RunSet
 
 THREAD = FIXTURES / "times"
@@ -76,7 +77,13 @@ def kinds(one: RunSet) -> list[str]:
         ),
         (
             "0.06user 0.01system 1:02:03.50elapsed 58%CPU (0avgtext+0avgdata 980maxresident)k",
-            {"user": 0.06, "sys": 0.01, "real": 3723.5, "cpu": 58},
+            {
+                "user": 0.06,
+                "sys": 0.01,
+                "real": 3723.5,
+                "cpu": 58,
+                "maximum resident set size": 980,
+            },
         ),
         ("real 237.53", {"real": 237.53}),
         ("real\t3m57.530s", {"real": 237.53}),

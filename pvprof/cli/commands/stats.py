@@ -48,10 +48,10 @@ class ShowGroup:
 def command(runs: RunsGroup, method: MethodGroup, shown: ShowGroup, output: OutputGroup) -> None:
     """Describe repeated runs, and compare each set with the first.
 
-    A FILE is a set: output of time(1) or of a shell's time, numbers in columns as ministat takes
-    them, or a directory of recordings; single recordings with the same label are one set. A heading
-    in a text (stock:) begins a set; runs below the heading warmup: are set aside. Each command in
-    an export of hyperfine (--export-json) is a set. - is stdin.
+    A FILE is a set: output of time(1), of a shell's time or of perf stat, numbers in columns as
+    ministat takes them, or a directory of recordings; single recordings with the same label are one
+    set. A heading in a text (stock:) begins a set; runs below the heading warmup: are set aside.
+    Each command in an export of hyperfine (--export-json) is a set. - is stdin.
 
     The numbers are ministat's. A set of fewer than three runs gets no verdict; outliers and drift
     are reported, never removed.

@@ -5,12 +5,16 @@ r"""Plain columns of numbers, as ministat(1) reads them.
     238.08 6769.18
 
 Unlike ministat, a line that is not a number is left out with a warning that has its line number; so
-are numbers that only strtod(3) accepts (``nan``, ``inf``, ``0x10``).
+are numbers that only strtod(3) accepts (``nan``, ``inf``, ``0x10``). A text in which some lines
+happen to begin with a number is no table: most lines must have words and numbers in the same
+columns.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pvprof.errors import InputError, UsageError, quote
@@ -51,22 +55,17 @@ def read_columns(
     Raises:
         InputError: there are no more numbers than other lines.
     """
-    separator = re.compile(f"[{re.escape(options.delimiters)}]+")
     metric = Metric(f"column {options.column}")
     runs: list[TimedRun] = []
     problems: list[Problem] = []
-    for number, line in enumerate(lines, 1):
-        tokens = [token for token in separator.split(line.rstrip("\r")) if token]
-        comment = next((n for n, token in enumerate(tokens) if token.startswith("#")), len(tokens))
-        tokens = tokens[:comment]
-        if not tokens:
-            continue
+    rows = list(_rows(lines, options))
+    for number, tokens in rows:
         if len(tokens) < options.column:
             text = f"no column {options.column}"
             problems.append(Problem("no-column", text, name, number))
             continue
         token = tokens[options.column - 1]
-        if not _NUMBER.fullmatch(token) or not abs(float(token)) <= MAX_VALUE:
+        if not _is_number(token):
             text = f"no number: {quote(token)}"
             problems.append(Problem("not-a-number", text, name, number))
             continue
@@ -74,6 +73,29 @@ def read_columns(
     if len(problems) >= len(runs):
         raise _no_numbers(name, problems, options)
     return runs, problems
+
+
+def is_table(lines: list[str], options: ColumnOptions) -> bool:
+    """Tell whether more than half of the lines have words and numbers in the same columns."""
+    shapes = [tuple(map(_is_number, tokens)) for _, tokens in _rows(lines, options)]
+    numbers_only = sum(map(all, shapes))
+    others = Counter(shape for shape in shapes if not all(shape))
+    largest = max(others.values(), default=0)
+    return 2 * max(numbers_only, largest) > len(shapes)
+
+
+def _rows(lines: list[str], options: ColumnOptions) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the columns of each line that has any, without comments."""
+    separator = re.compile(f"[{re.escape(options.delimiters)}]+")
+    for number, line in enumerate(lines, 1):
+        tokens = [token for token in separator.split(line.rstrip("\r")) if token]
+        comment = next((n for n, token in enumerate(tokens) if token.startswith("#")), len(tokens))
+        if tokens[:comment]:
+            yield number, tokens[:comment]
+
+
+def _is_number(token: str) -> bool:
+    return _NUMBER.fullmatch(token) is not None and abs(float(token)) <= MAX_VALUE
 
 
 def _no_numbers(name: str, problems: list[Problem], options: ColumnOptions) -> InputError:

@@ -13,8 +13,8 @@ from typing import Any
 
 from pvprof.errors import InputError
 from pvprof.model.problems import Problem
+from pvprof.stats.runs.lines import REAL
 from pvprof.stats.runs.runs import TimedRun
-from pvprof.stats.runs.time_output import REAL
 from pvprof.stats.series import MAX_VALUE
 
 

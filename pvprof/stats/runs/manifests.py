@@ -12,8 +12,8 @@ from pathlib import Path
 from pvprof.model.problems import Problem
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.run_set import read_run_set
+from pvprof.stats.runs.lines import REAL, SYS, USER
 from pvprof.stats.runs.runs import TimedRun
-from pvprof.stats.runs.time_output import REAL, SYS, USER
 from pvprof.stats.series import MAX_VALUE
 
 

@@ -20,9 +20,10 @@ from pvprof.recording.directory import recordings_in
 from pvprof.recording.layout import SET_FILE
 from pvprof.recording.manifest import Manifest, is_manifest
 from pvprof.recording.open import open_recording
-from pvprof.stats.runs.columns import ColumnOptions, read_columns
+from pvprof.stats.runs.columns import ColumnOptions, is_table, read_columns
 from pvprof.stats.runs.hyperfine import is_export, read_export
 from pvprof.stats.runs.manifests import read_set, run_from_manifest
+from pvprof.stats.runs.perf_stat import is_json_line
 from pvprof.stats.runs.runs import UNCLEAR, TimedRun, TimeReader, run_sets
 from pvprof.stats.study import RunSet
 
@@ -100,7 +101,7 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
     recording = open_recording(path)
     manifest = recording.manifest
     text = "" if manifest else bytes(recording.data).decode("utf-8", "replace")
-    if text.lstrip().startswith("{"):
+    if text.lstrip().startswith("{") and not is_json_line(text.lstrip().partition("\n")[0]):
         document = _json(recording.path, text)
         if is_export(document):
             runs, problems = read_export(recording.path, document)
@@ -149,6 +150,10 @@ def _of_text(name: str, text: str, options: TimesOptions, problems: Sequence[Pro
             return _RunFile(name, reader.runs, [*problems, *reader.problems])
         if options.kind == TIMES:
             raise InputError(f"{name}: no times in it", "time(1) and the shells' times are known")
+        if not is_table(lines, options.columns):
+            read_columns(name, lines, options.columns)  # it may have a more exact reason
+            hint = "times of time(1), of shells, of perf stat and of hyperfine are known"
+            raise InputError(f"{name}: no times in it, and its lines are no table of numbers", hint)
     runs, column_problems = read_columns(name, lines, options.columns)
     return _RunFile(name, runs, [*problems, *column_problems])
 

@@ -6,24 +6,36 @@ command may be in front of these layouts:
     237.53 real      6782.41 user       567.74 sys            time, also -h, -l: counters below
     real 237.53                                               time -p, and bash, ksh, sh:
     real    3m57.530s                                         one line each for real, user, sys
+    0m00.01s real     0m00.00s user     0m00.00s system       mksh
     make  8499.63s user 1150.89s system 3145% cpu 5:06.83 total           zsh
     8499.63s user 1150.89s system 3145% cpu 306s real                     zsh with a TIMEFMT
     8499.634u 1150.891s 5:06.83 3145.0%  0+0k 0+0io 0pf+0w                csh
     0.06user 0.01system 0:00.12elapsed 58%CPU (0avgtext+...               GNU time
+    Executed in   12.77 millis    fish           external                 fish: all, fish, external
+       usr time    1.34 millis  155.00 micros    1.18 millis
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 
-from pvprof.stats.series import Metric
+from pvprof.stats.runs.lines import (
+    CPU,
+    MAX_LINE,
+    REAL,
+    SYS,
+    USER,
+    Content,
+    Failed,
+    Times,
+    Unclear,
+    counter,
+    scaled,
+)
 
-REAL = Metric("real", "s", "lower", is_amount=True)
-USER = Metric("user", "s", "lower", is_amount=True)
-SYS = Metric("sys", "s", "lower", is_amount=True)
-CPU = Metric("cpu", "%")
 _NAMES = {
     "real": REAL,
     "total": REAL,
@@ -49,12 +61,16 @@ _COUNTERS = (
     "signals received",
     "voluntary context switches",
     "involuntary context switches",
+    # macOS
+    "instructions retired",
+    "cycles elapsed",
+    "peak memory footprint",
 )
-# Fewer of these are better; the other counters have no better direction.
-_COSTS = ("page faults", "voluntary context switches", "involuntary context switches")
-
 _NUMBER = r"[-+]?(?:\d+(?:[.,]\d*)?|[.,]\d+|nan|inf(?:inity)?)"
-_LENGTH = rf"(?:\d+:\d+(?::\d+)?(?:[.,]\d*)?|(?:-?\d+h)?(?:-?\d+m)?{_NUMBER}s|{_NUMBER})"
+_LENGTH = (
+    r"(?:\d+:\d+(?::\d+)?(?:[.,]\d*)?"
+    rf"|(?:-?\d{{1,9}}h ?)?(?:-?\d{{1,9}}m ?)?{_NUMBER}s|{_NUMBER}(?:[mun]s)?)"
+)
 _PAIR = rf"({_LENGTH})\s*(real|total|elapsed|user|system|sys)\b|({_NUMBER})\s*%\s*(cpu)\b"
 _PAIRS = re.compile(rf"(?<!\S)(?:{_PAIR})", re.I)
 _PAIRS_ANYWHERE = re.compile(_PAIR, re.I)
@@ -65,51 +81,53 @@ _CSH = re.compile(
 _COUNTER = re.compile(rf"\s*({_NUMBER})\s+({'|'.join(map(re.escape, _COUNTERS))})\s*")
 _FAILED = re.compile(
     r"(?:time: )?command terminated abnormally|"
-    r"Command exited with non-zero status \d+|Command terminated by signal \d+"
+    r"Command (?:exited|terminated) (?:with non-zero |by )(status|signal) (\d{1,9})"
 )
-_PARTS = re.compile(r"(?:(-?\d+)h)?(?:(-?\d+)m)?([^s]+)s?")
+_MAX_RESIDENT = re.compile(r"\(\d+avgtext\+\d+avgdata (\d{1,20})maxresident\)k\s*$")
+_FISH = re.compile(r"\s*(Executed in|usr time|sys time)\s+([\d.,]+) (\S+)(?:\s.*)?")
+_FISH_RULE = re.compile(r"_{20,}\s*")
+_FISH_NAMES = {"Executed in": REAL, "usr time": USER, "sys time": SYS}
+_FISH_UNITS = {"micros": -6, "millis": -3, "secs": 0}  # powers of ten
+_FISH_LONG_UNITS = {"mins": 60, "hours": 3600}
+_PARTS = re.compile(r"(?:(-?\d{1,9})h ?)?(?:(-?\d{1,9})m ?)?([-+]?[\d.]+)([mun]?s)?")
+_PARTS_OF_SECOND = {"ms": -3, "us": -6, "ns": -9}  # powers of ten
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The times in a line.
-
-    Attributes:
-        values: metrics and values, as written; NaN for one without a value.
-        label: the text in front: a label, or the command.
-    """
-
-    values: tuple[tuple[Metric, float], ...]
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Unclear:
-    """A line with times in which the beginning of a number is ambiguous."""
-
-
-class Failed:
-    """A line that says that the command of the next times failed."""
-
-
-def read_line(line: str) -> Times | Unclear | Failed | None:
+def read_line(line: str) -> Content | None:
     """Return the content of a line, or None if it has no times."""
+    if len(line) > MAX_LINE:
+        return None
     named = _NAMED.fullmatch(line)
     if named:
         return Times(((_NAMES[named[1].lower()], seconds(named[2])),))
-    counter = _COUNTER.fullmatch(line)
-    if counter:
-        name = counter[2]
-        metric = Metric(name, "count", "lower" if name in _COSTS else "")
-        return Times(((metric, seconds(counter[1])),))
-    if _FAILED.fullmatch(line.strip()):
-        return Failed()
+    counted = _COUNTER.fullmatch(line)
+    if counted:
+        return Times(((counter(counted[2]), seconds(counted[1])),))
+    failed = _FAILED.fullmatch(line.strip())
+    if failed:
+        status, number = failed.groups()
+        return Failed(
+            f"{'exit status' if status == 'status' else status} {number}" if number else ""
+        )
     csh = _CSH.search(line)
     if csh:
         metrics = (USER, SYS, REAL, CPU)
         values = [(metric, seconds(csh[n])) for n, metric in enumerate(metrics, 1)]
         return Times(tuple(values), line[: csh.start()].strip())
-    return _pairs(line)
+    return _fish(line) or _pairs(line)
+
+
+def _fish(line: str) -> Times | None:
+    """Read a line of fish; its first column is the sum of the others."""
+    if _FISH_RULE.fullmatch(line):
+        return Times()
+    found = _FISH.fullmatch(line) if " in" in line or " time" in line else None
+    if found is None or found[3] not in (*_FISH_UNITS, *_FISH_LONG_UNITS):
+        return None
+    metric = _FISH_NAMES[found[1]]
+    value = scaled(seconds(found[2]), _FISH_UNITS.get(found[3], 0))
+    value *= _FISH_LONG_UNITS.get(found[3], 1)
+    return Times(((metric, value),), begins=metric is REAL)
 
 
 def _pairs(line: str) -> Times | Unclear | None:
@@ -125,26 +143,31 @@ def _pairs(line: str) -> Times | Unclear | None:
         return Unclear() if len(anywhere) > 2 else None
     if len(pairs) < len(anywhere) or len(values) > len(metrics):
         return Unclear()
+    size = _MAX_RESIDENT.search(line) if is_gnu_time else None
+    if size:
+        values.append((counter("maximum resident set size"), float(size[1])))
     return Times(tuple(values), line[: pairs[0].start()].strip())
 
 
 def seconds(text: str) -> float:
-    """Return a duration in seconds: ``12.3``, ``12.3s``, ``3m57.5s``, ``1:02:03``, ``12,3``.
+    """Return a duration in seconds: ``12.3``, ``12,3s``, ``3m57.5s``, ``1:02:03``, ``7ms``.
 
-    ``nan`` is NaN.
+    Whatever is no number, such as ``nan``, is NaN.
     """
     text = text.replace(",", ".").lower()
-    if ":" in text:
-        value = 0.0
-        for part in text.split(":"):
-            value = 60 * value + float(part)
-        return value
-    parts = _PARTS.fullmatch(text)
-    if parts is None or not parts[3]:
+    try:
+        if ":" in text:
+            value = Fraction(0)
+            for part in text.split(":"):
+                value = 60 * value + Fraction(Decimal(part))
+            return float(value)
+        parts = _PARTS.fullmatch(text)
+        if parts is None:
+            return math.nan
+        last = abs(Decimal(parts[3])).scaleb(_PARTS_OF_SECOND.get(parts[4] or "", 0))
+    except ArithmeticError:
         return math.nan
-    hours, minutes = (int(part or 0) for part in parts.groups()[:2])
-    last = float(parts[3]) if "n" not in parts[3] else math.nan
+    hours, minutes = (abs(int(part or 0)) for part in parts.groups()[:2])
+    size = float(3600 * hours + 60 * minutes + last)
     # bash writes the sign of a negative time once, in front.
-    is_negative = text.startswith("-")
-    size = 3600 * abs(hours) + 60 * abs(minutes) + abs(last)
-    return -size if is_negative else size
+    return -size if text.startswith("-") else size
