@@ -38,7 +38,7 @@ def values(one: RunSet) -> dict[str, tuple[float, ...]]:
 
 
 def printed_by(*command: str) -> str:
-    """Return what a real program prints, on both streams."""
+    """Run a real program and return its output, both streams."""
     require(shutil.which(command[0]) is not None, command[0])
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr

@@ -36,5 +36,5 @@ _SUMMARIES: tuple[tuple[re.Pattern[str], LeftOut], ...] = (
 
 
 def read_summary(line: str) -> LeftOut | None:
-    """Return what a line of a summary is, or None for any other line."""
+    """Return the meaning of a line of a summary, or None for any other line."""
     return next((what for pattern, what in _SUMMARIES if pattern.fullmatch(line)), None)
