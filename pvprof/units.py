@@ -1,16 +1,23 @@
-"""Units, and how values are scaled and rounded for output. Inside, everything is in base units."""
+"""Units, and how values are scaled and rounded for output. Inside, everything is in base units.
+
+A unit is a text, so that any tool's can be kept: ``cycles``, ``page-faults``. Times are always ns.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Unit = Literal["ns", "samples", "events"]
-UNITS: tuple[Unit, ...] = get_args(Unit)
+Unit = str
+"""What values count: one of `UNITS`, or any other name for which `is_unit` is true."""
+
+UNITS: tuple[Unit, ...] = ("ns", "samples", "events", "bytes")
+"""The units that have words of their own, in the order in which measurements are shown."""
 
 NS_PER_S = 1_000_000_000
 
@@ -36,11 +43,69 @@ class UnitWords:
     speedscope: str
 
 
-UNIT_WORDS: Mapping[Unit, UnitWords] = {
+_UNIT_WORDS: Mapping[Unit, UnitWords] = {
     "ns": UnitWords("Off-CPU and lock time", "All waits", "Wait", "Time", "nanoseconds"),
     "samples": UnitWords("CPU samples", "All samples", "Samples", "Samples", "none"),
     "events": UnitWords("Events", "All events", "Events", "Events", "none"),
+    "bytes": UnitWords("Bytes", "All bytes", "Bytes", "Bytes", "bytes"),
 }
+
+# The names that tools give to units of time, by their length in ns.
+_TIME_NAMES = {
+    1: "ns nsec nsecs nanosecond nanoseconds",
+    1_000: "us \u00b5s \u03bcs usec usecs microsecond microseconds",
+    1_000_000: "ms msec msecs millisecond milliseconds",
+    NS_PER_S: "s sec secs second seconds",
+}
+_NS_PER: Mapping[str, int] = {
+    name: length_ns for length_ns, names in _TIME_NAMES.items() for name in names.split()
+}
+_PLURALS: Mapping[str, Unit] = {unit.removesuffix("s"): unit for unit in UNITS if unit != "ns"}
+# Whitespace and control characters would break the lines that name a unit.
+_NAME = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]{1,99}")
+
+
+def is_unit(name: str) -> bool:
+    """Tell whether a text can be the unit of values: a name, and of times only ``ns``."""
+    return _NAME.fullmatch(name) is not None and named_unit(name) == (name, 1)
+
+
+def named_unit(name: str) -> tuple[Unit, int] | None:
+    """Return the unit that a name means, and how many of it the name is: ``us`` is 1,000 ns.
+
+    None: it is no name of a unit.
+    """
+    if name in _NS_PER:
+        return "ns", _NS_PER[name]
+    return (_PLURALS.get(name, name), 1) if _NAME.fullmatch(name) else None
+
+
+def unit_order(unit: Unit) -> tuple[int, Unit]:
+    """Return the sort key of a unit: those of `UNITS` first, then the others by name."""
+    return UNITS.index(unit) if unit in UNITS else len(UNITS), unit
+
+
+def singular(unit: Unit) -> str:
+    """Return the name of one of a unit: ``sample``; other tools' names stay as they are."""
+    return unit.removesuffix("s") if unit in UNITS and unit != "ns" else unit
+
+
+def unit_words(unit: Unit) -> UnitWords:
+    """Return the words for a unit; a unit without words of its own goes by its name."""
+    known = _UNIT_WORDS.get(unit)
+    if known is not None:
+        return known
+    title = unit[:1].upper() + unit[1:]
+    return UnitWords(title, f"All {unit}", title, title, "none")
+
+
+def is_of_code(unit: Unit) -> bool:
+    """Tell whether values are of code that ran, by function; ns and events are of waits, by name.
+
+    Samples are, and whatever a profiler counts: bytes that code allocated, its cycles.
+    """
+    return unit not in ("ns", "events")
+
 
 SPEEDSCOPE_ALL = "all: "
 """Begins the name of the speedscope profile of everything in one unit. The other profiles of such a

@@ -16,7 +16,7 @@ from pvprof.classify.matcher import Matcher
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack
-from pvprof.units import Unit
+from pvprof.units import Unit, is_of_code
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Ints
@@ -166,7 +166,7 @@ def attribute(
 def split_by_row(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
     """Return the rows of a part: one by its name, or one for each sampled function."""
     verdict, key = part.verdict, part.key
-    if unit != "samples" or key.name:
+    if not is_of_code(unit) or key.name:
         return [((verdict.kind, verdict.lock_class, row_name(key)), part)]
     by_function: dict[Frame, dict[Stack, Weight]] = {}
     for stack, weight in part.stacks.items():

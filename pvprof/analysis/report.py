@@ -28,7 +28,7 @@ from pvprof.classify.rules import WaitKind
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Histogram, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack
-from pvprof.units import Unit
+from pvprof.units import Unit, is_of_code
 
 if TYPE_CHECKING:
     from pvprof.analysis.waits.objects import Objects
@@ -92,7 +92,7 @@ class Section:
             and not counted in any total again.
         open_rows: the waits that had no end yet when the recordings ended, as long as they had
             lasted; in no total.
-        processes: of samples that were kept, (process and whether it ran user code, value), the
+        processes: of code that ran and was kept, (process and whether it ran user code, value), the
             largest first. Compilers run thousands of functions, each of them rarely.
     """
 
@@ -259,7 +259,7 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
         open_rows=attribute(classified.open_parts, "ns", True, rules),
         mode=measurement.mode,
         recordings=measurement.recordings,
-        processes=_processes(selection.kept) if profile.unit == "samples" else (),
+        processes=_processes(selection.kept) if is_of_code(profile.unit) else (),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,9 +25,10 @@ from pvprof.dataset.load import load_dataset
 from pvprof.errors import InputError, UsageError
 from pvprof.parse.layouts import LAYOUTS
 from pvprof.parse.read import ReadOptions
+from pvprof.parse.text.scale import read_factor
 from pvprof.parse.text.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound
-from pvprof.units import UNITS, Unit
+from pvprof.units import UNITS, Unit, named_unit
 
 
 def _kinds() -> list[str]:
@@ -54,10 +56,19 @@ class ReadingGroup:
         help="Read only the profiles of a speedscope file whose names match.",
         heading=HelpHeading.INPUT,
     )
-    unit: Unit | None = option(
+    unit: str | None = option(
         "--unit",
-        type=click.Choice(UNITS),
-        help="Take the values for this unit, in layouts that do not state it (folded stacks).",
+        metavar="UNIT",
+        type=KnownWord(lambda: ("us", "ms", "s", *UNITS)),
+        help="Take the values for times in ns, us, ms or s, or for samples, events, bytes or any"
+        " other name (cycles), in layouts that do not state their unit (folded stacks).",
+        heading=HelpHeading.INPUT,
+    )
+    factor: str | None = option(
+        "--factor",
+        metavar="NUMBER",
+        help="Multiply the values by this number (1000, 0.5, 1/99), exactly, in layouts that do not"
+        " state their unit.",
         heading=HelpHeading.INPUT,
     )
     symbols: tuple[str, ...] = option(
@@ -104,12 +115,15 @@ class ReadingGroup:
 
         Raises:
             PvprofError: a file that they name cannot be read.
-            UsageError: a bad regular expression.
+            UsageError: a bad regular expression, or no unit or factor.
         """
+        unit, unit_size = _unit(self.unit)
         kldstat = _read_text(self.kldstat) if self.kldstat else ""
         return ReadOptions(
             layout=self.input_format or "",
-            unit=self.unit,
+            unit=unit,
+            unit_size=unit_size,
+            factor=_factor(self.factor),
             profile=_pattern("--profile", self.profile),
             keep_offsets=self.offsets,
             symbols=load_symbols(self.symbols, kldstat),
@@ -234,6 +248,23 @@ def _read_text(path: str) -> str:
         return Path(path).read_text("utf-8", "replace")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
+
+
+def _unit(name: str | None) -> tuple[Unit | None, int]:
+    """Return the unit of values that ``--unit`` gives, and how many of it each of them is."""
+    if name is None:
+        return None, 1
+    known = named_unit(name)
+    if known is None:
+        raise UsageError(f"--unit {name!r}: no name of a unit", "ns, us, ms, s, bytes, cycles, ...")
+    return known
+
+
+def _factor(text: str | None) -> Fraction | None:
+    factor = None if text is None else read_factor(text)
+    if text is not None and factor is None:
+        raise UsageError(f"--factor {text!r}: no number above 0", "1000, 0.5, 1e-3, 1/99, ...")
+    return factor
 
 
 def _pattern(name: str, text: str | None, flags: int = 0) -> re.Pattern[str] | None:

@@ -38,7 +38,7 @@ class StackGroup:
         metavar="MODE|UNIT",
         type=KnownWord(_measures),
         help="Show what was recorded in this mode (offcpu, locks, ...) or this unit"
-        f" ({', '.join(UNITS)}), if there are several.  [default: the first of the report]",
+        f" ({', '.join(UNITS)}, ...), if there are several.  [default: the first of the report]",
     )
     by: Literal["leaf", "root", "lock", "none"] = option(
         "--by",

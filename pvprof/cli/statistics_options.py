@@ -12,7 +12,7 @@ from pvprof.analysis.compare.basis import Basis
 from pvprof.analysis.compare.compare import CompareOptions
 from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.cli.guidance.headings import HelpHeading
-from pvprof.cli.guidance.values import FileName
+from pvprof.cli.guidance.values import FileName, KnownWord
 from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.errors import UsageError
 from pvprof.stats import study as library
@@ -82,8 +82,9 @@ class SidesGroup:
     )
     measure: Unit | None = option(
         "--measure",
-        type=click.Choice(UNITS),
-        help="Draw pictures and stacks of this unit.",
+        metavar="UNIT",
+        type=KnownWord(lambda: UNITS),
+        help=f"Draw pictures and stacks of this unit ({', '.join(UNITS)}, ...).",
         heading=HelpHeading.OUTPUT,
     )
     mode: str | None = option(

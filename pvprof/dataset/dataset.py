@@ -16,7 +16,7 @@ from pvprof.model.profile import Histogram, Profile
 from pvprof.model.runs import RunSpan
 from pvprof.model.wakeup_sums import WakeupSums
 from pvprof.recording.manifest import Manifest
-from pvprof.units import UNIT_WORDS, UNITS, Unit
+from pvprof.units import UNITS, Unit, unit_words
 
 if TYPE_CHECKING:
     from pvprof.model.waits import WaitTable, WakeupTable
@@ -74,7 +74,8 @@ class Dataset:
 
     Attributes:
         names: the recordings' names.
-        measurements: by unit, in the order of `UNITS`, then by mode; the first one is the default.
+        measurements: by unit, in the order of `unit_order`, then by mode; the first one is the
+            default.
         histograms, problems: of all recordings.
         provenance: facts about the runs, as (label, text).
         manifests: of the recordings, in the order of `names`; empty if unknown.
@@ -164,7 +165,7 @@ def measure_title(one: ModeAndUnit, among: Sequence[ModeAndUnit]) -> str:
     """Return the title of a measurement, with its mode if several were recorded."""
     if one.mode == WALL_CLOCK:
         return "Wall-clock time of all threads"
-    title = UNIT_WORDS[one.unit].measured
+    title = unit_words(one.unit).measured
     is_one_mode = len({other.mode for other in among}) == 1
     return title if is_one_mode or not one.mode else f"{title} ({one.mode})"
 

@@ -19,7 +19,7 @@ from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.open import open_recording
 from pvprof.recording.provenance import duration_words, provenance_rows
-from pvprof.units import UNITS
+from pvprof.units import unit_order
 
 _Input = tuple[Recording, ParseResult]
 """An opened recording, and what was read from it, or, of an HTML report, a part of that."""
@@ -56,7 +56,7 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
     recordings = list(chain.from_iterable(_recordings(*pair) for pair in inputs))
     return Dataset(
         names=tuple(name for name, _ in recordings),
-        measurements=tuple(sorted(measurements, key=lambda one: UNITS.index(one.unit))),
+        measurements=tuple(sorted(measurements, key=lambda one: unit_order(one.unit))),
         histograms=tuple(histograms),
         holds=tuple(holds),
         problems=tuple(problem for _, parsed in inputs for problem in parsed.problems),
@@ -116,7 +116,8 @@ def _measurements(mode: str, inputs: Sequence[_Input]) -> Iterable[Measurement]:
     for _, part in inputs:
         parsed.merge(part)
     runs = tuple(_run(*pair) for pair in inputs if pair[1].events is not None)
-    for unit in UNITS:
+    units = {unit for unit, _ in parsed.profiles} | ({"ns"} if parsed.events is not None else set())
+    for unit in sorted(units, key=unit_order):
         profiles = [profile for (kind, _), profile in parsed.profiles.items() if kind == unit]
         events = parsed.events if unit == "ns" else None
         if events is not None:

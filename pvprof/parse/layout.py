@@ -67,8 +67,10 @@ class Layout:
         line: matches the start of a line that only this tool prints.
         shape: tells whether most lines look like this layout's.
         mode: of all texts in this layout, if a single tool prints them in a single mode; or empty.
-        states_units: who states the units, for the message that refuses ``--unit``, e.g.
-            "lockstat(1)"; empty if ``--unit`` may be given.
+        states_units: who states the units, for the message that refuses ``--unit`` and
+            ``--factor``, e.g. "lockstat(1)"; empty if they may be given.
+        has_fractions: whether the reader itself multiplies values by the scale in the options,
+            because it keeps fractions until they are added up; `read` does it for all others.
         has_profiles: whether ``--profile`` selects parts of a text.
         is_complete: tells whether a result without records is no error: the text itself states
             that nothing is missing.
@@ -86,6 +88,7 @@ class Layout:
     shape: Callable[[Sample], bool] | None = None
     mode: str = ""
     states_units: str = ""
+    has_fractions: bool = False
     has_profiles: bool = False
     is_complete: Callable[[ParseResult], bool] = _is_never_complete
     read_stderr: Callable[[Iterable[str], str], Iterator[Problem]] = parse_diagnostics

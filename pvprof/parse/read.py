@@ -21,13 +21,14 @@ from pvprof.parse.parallel import Buffer
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions, TextSource
 from pvprof.parse.text.frames import is_kernel_frame
+from pvprof.parse.text.scale import Rounding, read_factor, scale_histogram, scale_profile
 from pvprof.parse.text.symbol_fit import foreign_symbols
 from pvprof.parse.text.symbols import parse_kldstat, parse_nm
 from pvprof.parse.text.user_code import read_user_code
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.packing import MAX_COMPANION_BYTES, unpack
-from pvprof.units import UNITS
+from pvprof.units import named_unit
 
 __all__ = ["ReadOptions", "read", "read_recording"]
 
@@ -102,12 +103,14 @@ def _with_user_code(
 
 
 def _with_facts(options: ReadOptions, manifest: Manifest) -> ReadOptions:
-    """Return the options, completed by the layout and unit that were given to ``pvprof import``."""
+    """Return the options, completed by the layout, unit and factor given to ``pvprof import``."""
     if not options.layout and manifest.layout in LAYOUTS:
         options = replace(options, layout=manifest.layout)
-    if options.unit is None:
-        unit = next((unit for unit in UNITS if unit == manifest.unit), None)
-        options = replace(options, unit=unit)
+    unit = named_unit(manifest.unit)
+    if options.unit is None and unit is not None:
+        options = replace(options, unit=unit[0], unit_size=unit[1])
+    if options.factor is None:
+        options = replace(options, factor=read_factor(manifest.factor))
     return options
 
 
@@ -202,9 +205,13 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     if options.profile is not None and not layout.has_profiles:
         reason = "only speedscope files have profiles, and what bpftrace prints has maps"
         raise UsageError(f"--profile: {reason}; {name} is {layout.name}")
-    if options.unit is not None and layout.states_units:
-        raise UsageError(f"--unit: {layout.states_units} states the units of its data")
+    given = [("--unit", options.unit), ("--factor", options.factor)]
+    for option, value in given if layout.states_units else ():
+        if value is not None:
+            raise UsageError(f"{option}: {layout.states_units} states the units of its data")
     parsed = layout.read(TextSource(data, name, options))
+    if not layout.has_fractions:
+        _scale(parsed, name, options)
     parsed.layout = parsed.layout or layout.name
     parsed.mode = parsed.mode or layout.mode
     if not parsed.records and not layout.is_complete(parsed):
@@ -214,6 +221,19 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
         hint = f"read as {layout.name}; --input-format NAME overrides that"
         raise InputError(_why_empty(parsed.problems), hint)
     return layout, parsed
+
+
+def _scale(parsed: ParseResult, name: str, options: ReadOptions) -> None:
+    """Multiply the values of a text by the size of the unit, and by the factor."""
+    for (unit, _), profile in parsed.profiles.items():
+        multiplier = options.scale_of(unit)
+        if multiplier != 1:
+            rounding = Rounding()
+            scale_profile(profile, multiplier, rounding)
+            parsed.problems.extend(rounding.problems(unit, name))
+    multiplier = options.scale_of("ns")
+    if multiplier != 1:
+        parsed.histograms = [scale_histogram(one, multiplier) for one in parsed.histograms]
 
 
 def _why_empty(problems: Sequence[Problem]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Protocol
 
 from pvprof.model.problems import Problem
@@ -37,6 +38,8 @@ class ReadOptions:
     Attributes:
         layout: a name of `layouts.LAYOUTS`, or empty to detect it.
         unit: the unit of single values; None to go by the layout.
+        unit_size: how many of `unit` a single value is: 1,000 if it was given as us.
+        factor: multiplies all values; None for 1.
         profile: searched in the names of a speedscope file's profiles; None to read all.
         keep_offsets: leave ``+0x1f`` at the end of frames.
         symbols: names for hex frames.
@@ -53,6 +56,8 @@ class ReadOptions:
 
     layout: str = ""
     unit: Unit | None = None
+    unit_size: int = 1
+    factor: Fraction | None = None
     profile: re.Pattern[str] | None = None
     keep_offsets: bool = False
     symbols: Symbols = field(default_factory=Symbols)
@@ -62,6 +67,15 @@ class ReadOptions:
     progress: Callable[[int, int], None] | None = None
     piece_bytes: int = 2_000_000
     min_share_bytes: int = 24_000_000
+
+    @property
+    def scale(self) -> Fraction:
+        """Return the multiplier of values whose unit was given."""
+        return self.unit_size * (self.factor or Fraction(1))
+
+    def scale_of(self, unit: Unit) -> Fraction:
+        """Return the multiplier of values that were read as values of `unit`."""
+        return self.scale if unit == self.unit else self.factor or Fraction(1)
 
 
 class PieceReader(Protocol):

@@ -71,7 +71,7 @@ class Manifest:
         is_complete: False if the recorder did not finish; None if unknown.
         incomplete_reason: why it is not complete.
         notes: messages of the recorder.
-        layout, unit: of an imported text.
+        layout, unit, factor: of an imported text.
         raw: the JSON document.
     """
 
@@ -105,6 +105,7 @@ class Manifest:
     notes: str = ""
     layout: str = ""
     unit: str = ""
+    factor: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self, facts: Mapping[str, object]) -> dict[str, Any]:
@@ -155,6 +156,7 @@ class Manifest:
             notes=words(document.get("notes")),
             layout=_text(document.get("layout")),
             unit=_text(document.get("unit")),
+            factor=_text(document.get("factor")),
             raw=document,
         )
 

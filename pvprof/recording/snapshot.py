@@ -46,7 +46,7 @@ from pvprof.model.profile import Histogram, Key, Profile, Weight, weights_of
 from pvprof.model.stacks import NO_STACK, Stack, clean_frame, stack_of
 from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums, add_wakeup_sums
 from pvprof.recording.manifest import Manifest
-from pvprof.units import Unit
+from pvprof.units import Unit, is_unit
 
 SCHEMA = 2
 _LINE_LENGTH = 160
@@ -309,7 +309,7 @@ class _Reader:
 
 def _read_profile(item: _Reader) -> Profile:
     unit, has_counts = item.field("unit"), item.field("has_counts").value
-    if unit.value not in get_args(Unit) or not isinstance(has_counts, bool):
+    if not is_unit(unit.text()) or not isinstance(has_counts, bool):
         item.fail("not a profile")
     profile = Profile(unit.value, has_counts)
     for group in item.field("groups").items():

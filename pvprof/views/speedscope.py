@@ -23,7 +23,7 @@ from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
-from pvprof.units import SPEEDSCOPE_ALL, UNIT_WORDS, Unit
+from pvprof.units import SPEEDSCOPE_ALL, Unit, unit_words
 from pvprof.views.folded import StackOptions, check_counts
 
 NOTHING_KEPT = "nothing-kept"
@@ -172,7 +172,7 @@ def _sums(parts: Iterable[Part], unit: Unit, rules: Matcher, options: FoldOption
     if len(groups_in_order) < 2:
         return [replace(only, name=f"{SPEEDSCOPE_ALL}{only.name}") for only in groups_in_order]
     everything = fold(((part.key, part.stacks) for part in parts), unit, options)
-    name = _with_unit(f"{SPEEDSCOPE_ALL}{UNIT_WORDS[unit].measured}", everything.unit)
+    name = _with_unit(f"{SPEEDSCOPE_ALL}{unit_words(unit).measured}", everything.unit)
     return [_sampled(name, everything), *groups_in_order]
 
 

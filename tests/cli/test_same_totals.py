@@ -58,7 +58,7 @@ def test_a_unit_that_the_user_gives_counts(run: RunCommand, unit: str) -> None:
 
 
 def test_another_comment_gives_no_unit(run: RunCommand) -> None:
-    for comment in (b"# unit: ns", b"# pvprof folded, unit: bananas", b"# pvprof folded, unit: "):
+    for comment in (b"# unit: ns", b"# pvprof folded, unit: two words", b"# pvprof folded, unit: "):
         report = run("report", "-", "--format", "json", stdin=comment + b"\na;b 7\nc;d 8\n").stdout
         assert json.loads(report)["sections"][0]["unit"] == "samples"
 

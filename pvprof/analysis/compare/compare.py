@@ -50,7 +50,7 @@ from pvprof.model.stacks import Frame, clean_frame
 from pvprof.stats.checks import check_series
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series
 from pvprof.stats.series import Metric, Series
-from pvprof.units import UNITS, Unit
+from pvprof.units import Unit, is_of_code, unit_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,10 @@ def _common_units(runs: Sequence[_ReportedRun]) -> list[Unit]:
         UsageError: they have no unit in common.
     """
     reported = [run for run in runs if run.report.sections]
-    common = [unit for unit in UNITS if all(run.section(unit) for run in reported)]
+    units = {section.unit for run in reported for section in run.report.sections}
+    common = [
+        unit for unit in sorted(units, key=unit_order) if all(run.section(unit) for run in reported)
+    ]
     if not reported:
         raise InputError("nothing to compare: no recording holds stacks", "see pvprof report")
     if not common:
@@ -340,7 +343,7 @@ def _section(
     ]
     primitives = [
         primitives_of(run.classified.measurement(unit).kept, rules)
-        if unit != "samples" and run.section(unit)
+        if not is_of_code(unit) and run.section(unit)
         else {}
         for run in sides.all
     ]

@@ -109,7 +109,8 @@ def command(wanted: ImportOptions) -> None:
             **wanted.facts(),
             "mode": parsed.layout,
             "layout": options.layout,
-            "unit": options.unit,
+            "unit": wanted.reading.unit,
+            "factor": wanted.reading.factor,
             "imported_by": f"pvprof {__version__}",
             "source": Path(source).name if source != "-" else "stdin",
         }

@@ -40,12 +40,12 @@ def read_events(source: TextSource) -> ParseResult:
     """Read a text of single waits.
 
     Raises:
-        UsageError: ``--unit`` is not ns.
+        UsageError: ``--unit`` is not ns, or there is a ``--factor``.
     """
     from pvprof.parse.dtrace.event_records import EventReader, settle  # noqa: PLC0415
 
-    if source.options.unit not in (None, "ns"):
-        raise UsageError("--unit: events are in ns")
+    if source.options.unit not in (None, "ns") or source.options.scale != 1:
+        raise UsageError("--unit, --factor: events are in ns")
     end = _complete_end(source)
     parsed = source.read_shares(_RECORD_START, end, lambda: EventReader(source))
     settle(parsed, source.data, source.name)

@@ -6,6 +6,8 @@ r"""Folded stacks, of pvprof and of other tools.
     # a comment, with a blank after its #; empty lines are skipped, too
     sh;kernel`fork1;proctree 221141
     main;operator new 3 17              two numbers: the two sides of a differential file
+    main;work 0.25                      a fraction; values are added up exactly, then rounded
+    3                                   samples without a stack
 
 The number is read from the right, so frames may hold blanks and digits.
 """
@@ -13,28 +15,33 @@ The number is read from the right, so frames may hold blanks and digits.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from collections import Counter
+from decimal import Context, Decimal, Inexact
+from fractions import Fraction
 from itertools import repeat
 from typing import cast
 
 from pvprof.errors import quote
-from pvprof.model.problems import Problem
+from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key, Profile, Weight, weights_of
-from pvprof.model.stacks import UNIT_COMMENT, Stack, clean_frame, stack_of
+from pvprof.model.stacks import NO_STACK, UNIT_COMMENT, Stack, clean_frame, stack_of
 from pvprof.parse.layout import Layout, Sample
+from pvprof.parse.line_cache import LineCache
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
-from pvprof.units import UNITS, Unit
+from pvprof.parse.text.scale import Rounding
+from pvprof.units import named_unit
 
 _MAX_DIGITS = 30  # far above any weight, far below what int() refuses
-_FRACTION = re.compile(r"(.*\S)\s+(\d{1,30})\.(\d*)\s*$")
-_PADDED = re.compile(r"(.*\S)\s+(\d{1,30})\s*$")
+_TOO_LARGE = 10**_MAX_DIGITS
+# As programs print a double: 0.25, 3., .5, 1e-05. Its digits are bounded, so that any sum is exact.
+_NUMBER = re.compile(r"-?(?:[0-9]{1,30}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,2})?")
+_EXACT = Context(prec=1000, traps=[Inexact])
+_MAX_KNOWN_STACKS = 1 << 16
 # A process may be called #1: without a blank after it, # begins a comment only if the line does not
 # end in a number.
 _COMMENT = re.compile(r"#(?:[\s#!]|$)")
-_JOINED = re.compile(rb"\s*\S.*;.*\s\d+(?:\.\d*)?\s*$")
-_NUMBERED = re.compile(rb"\s*\S.*\s\d+(?:\.\d*)?\s*$")
 _FIRST_COLUMN = re.compile(r"(.*\S) +\d+(?:\.\d*)?$")
 _VISIBLE = bytes(range(ord(" ") + 1, 127))
 # Turns blanks and newlines into separators of frames, so that one search finds any empty frame and
@@ -66,6 +73,23 @@ def _split_plain(text: bytes) -> tuple[list[str], list[str]] | None:
     return [stack for stack, _, _ in parts], [digits for _, _, digits in parts]
 
 
+def _number(word: str) -> int | Decimal | None:
+    """Return the value of a line's last word, exactly; None if it is no number of a weight."""
+    if word.isdecimal() and word.isascii():
+        return int(word) if len(word) <= _MAX_DIGITS else None
+    if _NUMBER.fullmatch(word) is None:
+        return None
+    value = Decimal(word)
+    if abs(value) >= _TOO_LARGE:
+        return None
+    return int(value) if value == value.to_integral_value() else value
+
+
+def _stack(text: str) -> Stack:
+    """Return the stack that the frames of a line spell; a number alone has none."""
+    return stack_of(map(clean_frame, text.split(";"))) if text.strip() else NO_STACK
+
+
 class FoldedReader:
     """Reads folded lines, piece by piece, into a `ParseResult`.
 
@@ -77,11 +101,13 @@ class FoldedReader:
     def __init__(self, source: TextSource, is_differential: bool = False) -> None:
         self._file = source.name
         self._is_differential = is_differential
-        self._given_unit = source.options.unit
-        self._profile = Profile(self._given_unit or "samples", False)
+        self._options = source.options
+        self._multiplier = self._options.scale
+        self._profile = Profile(self._options.unit or "samples", False)
+        self._fractions: dict[Stack, Decimal] = {}
+        self._stack_of = LineCache(_stack, _MAX_KNOWN_STACKS)
         self._lines_before = 0
-        self._unreadable = 0
-        self._rounded = 0
+        self._refused: Counter[tuple[str, str]] = Counter()
         self._parsed = ParseResult("folded")
 
     def feed(self, piece: bytes, _offset: int) -> None:
@@ -118,63 +144,73 @@ class FoldedReader:
         return len(group)
 
     def _read_line(self, line: str, number: int) -> None:
-        split = self._split(line, number)
-        if split is None:
+        words = line.rsplit(None, 1)
+        if not words:
             return
-        frames, value = split
+        if _COMMENT.match(line):
+            self._read_unit(line)
+            return
+        value = _number(words.pop())
+        if value is None:
+            if not line.startswith("#"):
+                self._refuse("bad-line", "not a folded stack", line, number)
+            return
+        if value < 0:
+            self._refuse("negative-value", "the value is below 0", line, number)
+            return
+        frames = words[0] if words else ""
         if self._is_differential:
             match = _FIRST_COLUMN.match(frames)
             frames = match.group(1) if match else frames
+        self._add(self._stack_of[frames], value)
+
+    def _add(self, stack: Stack, value: int | Decimal) -> None:
+        """Add a value; one with a fraction is kept apart until all were added up."""
         self._parsed.records += 1
-        self._profile.add(_KEY, stack_of(map(clean_frame, frames.split(";"))), Weight(value, 0, 1))
+        if isinstance(value, Decimal):
+            self._fractions[stack] = _EXACT.add(self._fractions.get(stack, Decimal()), value)
+            value = 0
+        self._profile.add(_KEY, stack, Weight(value, 0, 1))
 
     def finish(self) -> ParseResult:
         """Return the result."""
         if self._parsed.records:
+            self._round()
             self._parsed.profiles[self._profile.unit, False] = self._profile
-        if self._rounded:
-            text = "weights had a fraction: rounded to integers"
-            self._problem("rounded", text, 0, self._rounded)
-        if self._unreadable > _MAX_LOCATED:
-            more = self._unreadable - _MAX_LOCATED
-            self._problem("bad-line", "more lines that are not folded stacks; left out", 0, more)
+        for (kind, text), count in self._refused.items():
+            if count > _MAX_LOCATED:
+                more = count - _MAX_LOCATED
+                self._problem(kind, f"more lines: {text}; left out", 0, more)
         if self._is_differential:
             self._problem("two-columns", "a differential file: its second column was read", 0, 1)
         return self._parsed
 
-    def _split(self, line: str, number: int) -> tuple[str, int] | None:
-        """Return the frames and the value of a line, or None if it has none."""
-        if not line.strip():
-            return None
-        if _COMMENT.match(line):
-            self._read_unit(line)
-            return None
-        padded = _PADDED.match(line)
-        if padded:
-            return padded.group(1), int(padded.group(2))
-        match = _FRACTION.match(line)
-        if match is None:
-            if line.startswith("#"):
-                return None
-            self._unreadable += 1
-            if self._unreadable <= _MAX_LOCATED:
-                self._problem("bad-line", f"not a folded stack: {quote(line)}; left out", number, 1)
-            return None
-        frames, whole, fraction = match.groups()
-        exact = Decimal(f"{whole}.{fraction or 0}")
-        value = int(exact.to_integral_value())
-        self._rounded += value != exact
-        return frames, value
+    def _round(self) -> None:
+        """Multiply all values by the scale, and round them, now that they were added up."""
+        stacks, rounding = self._profile.groups[_KEY], Rounding()
+        for stack in stacks if self._multiplier != 1 else self._fractions:
+            exact = stacks[stack].value + Fraction(self._fractions.get(stack, 0))
+            value = rounding.whole(exact * self._multiplier)
+            stacks[stack] = stacks[stack]._replace(value=value)
+        self._parsed.problems.extend(rounding.problems(self._profile.unit, self._file))
 
     def _read_unit(self, comment: str) -> None:
         """Take the unit from pvprof's own comment, unless the user gives another."""
-        unit = comment.removeprefix(UNIT_COMMENT).strip()
-        is_known = comment.startswith(UNIT_COMMENT) and unit in UNITS
-        if is_known and self._given_unit is None and not self._parsed.records:
-            self._profile = Profile(cast("Unit", unit), False)
+        if not comment.startswith(UNIT_COMMENT) or self._parsed.records:
+            return
+        unit = named_unit(comment.removeprefix(UNIT_COMMENT).strip())
+        if unit is not None and self._options.unit is None:
+            self._profile = Profile(unit[0], False)
+            self._multiplier = self._options.scale_of(unit[0]) * unit[1]
+
+    def _refuse(self, kind: str, why: str, line: str, number: int) -> None:
+        self._refused[kind, why] += 1
+        if self._refused[kind, why] <= _MAX_LOCATED:
+            self._problem(kind, f"{why}: {quote(line)}; left out", number, 1)
 
     def _problem(self, kind: str, text: str, line: int, count: int) -> None:
-        self._parsed.problems.append(Problem(kind, text, self._file, line, count))
+        severity: Severity = "loss" if kind == "negative-value" else "warning"
+        self._parsed.problems.append(Problem(kind, text, self._file, line, count, severity))
 
 
 def _read_lines(source: TextSource, is_differential: bool) -> ParseResult:
@@ -194,20 +230,29 @@ def read_differential(source: TextSource) -> ParseResult:
     return _read_lines(source, is_differential=True)
 
 
+def _frames_before_number(line: bytes) -> bytes | None:
+    """Return the text of a line before the number at its end, or None if it ends in no number."""
+    *before, word = line.rsplit(None, 1)
+    if _NUMBER.fullmatch(decode(word)) is None:
+        return None
+    return before[0] if before else b""
+
+
 def _is_folded(sample: Sample) -> bool:
-    """Tell whether most lines have a ``;`` and a number, or all a number and any a ``;``.
+    """Tell whether half of the lines have a ``;`` and a number, or all a number and any a ``;``.
 
     In a text of few stacks, most may have one frame only; rows of names have no ``;`` in them.
     """
-    lines = [line for line in sample.lines if not line.startswith(b"#")]
-    joined = sum(1 for line in lines if _JOINED.match(line))
-    return joined * 2 > len(lines) or (joined > 0 and all(map(_NUMBERED.match, lines)))
+    frames = [_frames_before_number(line) for line in sample.lines if not line.startswith(b"#")]
+    joined = sum(1 for before in frames if before and b";" in before)
+    return joined > 0 and (joined * 2 >= len(frames) or None not in frames)
 
 
 LAYOUT = Layout(
     name="folded",
     summary="folded stacks of pvprof, FlameGraph, inferno, bcc, ...",
     read=read_folded,
+    has_fractions=True,
     shape=_is_folded,
 )
 # Never detected, since a frame may end in a number.
@@ -215,4 +260,5 @@ DIFFERENTIAL = Layout(
     name="differential",
     summary="folded stacks with two numbers",
     read=read_differential,
+    has_fractions=True,
 )

@@ -27,6 +27,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NoReturn
 
 from pvprof.errors import InputError, UsageError, first_line, quote
@@ -36,6 +37,7 @@ from pvprof.model.stacks import Stack, clean_frame
 from pvprof.parse.layout import Layout, Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
+from pvprof.parse.text.scale import Rounding
 from pvprof.units import SPEEDSCOPE_ALL, Unit
 
 _NS_PER = {
@@ -147,28 +149,24 @@ class SpeedscopeReader:
             return
         for (problem, text, severity), count in sums.wrong.items():
             self._problem(problem, f"profile {name}: {text}", count, severity)
-        unit, factor = self._unit_of(profile.get("unit"), name)
-        rounded = 0
+        unit, multiplier = self._unit_of(profile.get("unit"), name)
+        rounding = Rounding()
         for stack, (value, records) in sums.stacks.items():
-            exact = value * factor
-            whole = int(exact if isinstance(exact, int) else exact.to_integral_value())
-            rounded += whole != exact
+            whole = rounding.whole(Fraction(value) * multiplier)
             self._part.profile(unit, False).add(_KEY, stack, Weight(whole, 0, records))
             self._parsed.records += records
-        if rounded:
-            text = "weights had a fraction: rounded to integers"
-            self._problem("rounded", f"profile {name}: {text}", rounded)
+        self._parsed.problems.extend(rounding.problems(unit, self._file, f"profile {name}: "))
 
-    def _unit_of(self, unit: Any, name: str) -> tuple[Unit, int]:
-        """Return pvprof's unit, and the factor that converts values to it."""
+    def _unit_of(self, unit: Any, name: str) -> tuple[Unit, Fraction]:
+        """Return pvprof's unit, and what converts values to it."""
         if isinstance(unit, str) and unit in _NS_PER:
-            return "ns", _NS_PER[unit]
+            return "ns", _NS_PER[unit] * (self._source.options.factor or Fraction(1))
         if unit == "bytes":
             self._problem("bytes", f"profile {name}: bytes are shown as {self._unit}", 1, "note")
         elif unit not in _OTHER_UNITS:
             text = f"profile {name}: no unit of speedscope: {quote(str(unit))}; taken for none"
             self._problem("bad-unit", text, 1)
-        return self._unit, 1
+        return self._unit, self._source.options.scale
 
     def _problem(
         self, kind: str, text: str, count: int = 1, severity: Severity = "warning"
@@ -334,5 +332,6 @@ LAYOUT = Layout(
     summary="speedscope JSON of any tool, sampled and evented",
     read=lambda source: SpeedscopeReader(source).read(),
     signature=_is_document,
+    has_fractions=True,
     has_profiles=True,
 )

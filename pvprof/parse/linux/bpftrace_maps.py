@@ -182,7 +182,7 @@ class MapReader:
         if self._source.options.unit is None:
             text = f"{entries[0].name} is taken for {unit}; --unit overrides that"
             self._parsed.problems.append(Problem("unit", text, self._file, severity="note"))
-        mechanism = _MECHANISMS[unit]
+        mechanism = _MECHANISMS.get(unit, "on-cpu")
         for entry in entries:
             if entry.value < 0:
                 self._problem_counts.add("negative", 0)

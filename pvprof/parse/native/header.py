@@ -142,7 +142,7 @@ def read_header(data: Any, file: str) -> Header:
         problems.append(Problem("banner", text, file, 1, foreign, "note"))
     return Header(
         grammar=int(version.group(1)),
-        unit=unit,  # type: ignore[arg-type]
+        unit=unit,
         mode=mode,
         variant=variant,
         version=creator,

@@ -362,11 +362,11 @@ def read_native(source: TextSource) -> ParseResult:
 
     Raises:
         InputError: its header is damaged or of a newer version of the grammar.
-        UsageError: ``--unit`` contradicts the header.
+        UsageError: ``--unit`` or ``--factor`` contradicts the header.
     """
     header = read_header(source.data, source.name)
-    if source.options.unit not in (None, header.unit):
-        raise UsageError(f"--unit: the recording states its unit: {header.unit}")
+    if source.options.unit not in (None, header.unit) or source.options.scale != 1:
+        raise UsageError(f"--unit, --factor: the recording states its unit: {header.unit}")
     parsed = source.read_shares(
         RecordBoundary(), len(source), lambda: NativeReader(source, header), start=header.end
     )

@@ -15,7 +15,7 @@ from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import Report, Section
 from pvprof.classify.rules import OTHER, WaitKind
 from pvprof.render.html.tables import colour_of_row
-from pvprof.units import UNIT_WORDS, Unit, count_waits, format_share, format_value
+from pvprof.units import Unit, count_waits, format_share, format_value, unit_words
 from pvprof.views.tables.report import mark_of
 
 _MAX_BARS = 9
@@ -85,7 +85,7 @@ def headline(section: Section, report: Report, colours: Mapping[str, str]) -> He
     of_aside = _sums((row.kind, row.value) for row in section.aside_rows)
     kinds = [kind for kind in report.kinds if kind.id in of_kind]
     charts = []
-    value, title, waits = section.kept.value, UNIT_WORDS[unit].measured, ""
+    value, title, waits = section.kept.value, unit_words(unit).measured, ""
     if kinds:
         kind = kinds[0]
         value, title = of_kind[kind.id], kind.title
@@ -141,7 +141,7 @@ def _largest(
     ]
     if rest:
         bars.append(scale.bar(f"{len(rest):,} more", sum(rest), "rest"))
-    return Bars(title, (head, UNIT_WORDS[unit].quantity, "Share"), tuple(bars))
+    return Bars(title, (head, unit_words(unit).quantity, "Share"), tuple(bars))
 
 
 def _kind_bars(
@@ -158,7 +158,7 @@ def _kind_bars(
     )
     bars = tuple([scale.bar(title, value, tone) for title, value, tone in parts])
     return Bars(
-        "Everything recorded, by kind", ("Kind", UNIT_WORDS[section.unit].quantity, "Share"), bars
+        "Everything recorded, by kind", ("Kind", unit_words(section.unit).quantity, "Share"), bars
     )
 
 

@@ -36,8 +36,8 @@ _MAX_UNCUT_STACKS = 2000
 _TABLE_TITLES: Mapping[Unit, str] = {
     "ns": "What was waited for",
     "samples": "What ran on the CPUs",
-    "events": "What was counted",
 }
+_COUNTED = "What was counted"
 _DETAILED = TableOptions(top=20, details=DETAILS)
 _EARLY_SCRIPT = 'document.documentElement.classList.add("scripted");'
 
@@ -69,7 +69,7 @@ def render(page: HtmlPageView) -> Rendered:
         heat_style=safe(heat.style),
         heat_script=safe(heat.script),
         is_empty=report.is_empty,
-        table_title=_TABLE_TITLES[report.sections[0].unit] if report.sections else "",
+        table_title=_TABLE_TITLES.get(report.sections[0].unit, _COUNTED) if report.sections else "",
         addition=_addition(report),
         warnings=warnings(
             report,

@@ -53,7 +53,7 @@ export function formatValue(value) {
     return size >= 1000n ? scaledTime(value) + " (" + exact + ")" : exact;
   }
   return grouped(value) + " "
-    + (data.countName || (size === 1n ? data.unit.replace(/s$/, "") : data.unit));
+    + (data.countName || (size === 1n ? data.unit.replace(/^(sample|event|byte)s$/, "$1") : data.unit));
 }
 
 export function percent(part, whole) {

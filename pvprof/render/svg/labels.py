@@ -10,7 +10,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from pvprof.units import format_exact, format_ns
+from pvprof.units import format_exact, format_ns, singular
 
 if TYPE_CHECKING:
     from pvprof.model.stacks import Frame
@@ -107,7 +107,7 @@ def format_value(value: int, unit: Unit, count_name: str = "") -> str:
     if unit == "ns":
         exact = format_exact(value, unit)
         return f"{format_ns(value)} ({exact})" if abs(value) >= _SCALED_FROM_NS else exact
-    return f"{value:,} {count_name or (unit.removesuffix('s') if abs(value) == 1 else unit)}"
+    return f"{value:,} {count_name or (singular(unit) if abs(value) == 1 else unit)}"
 
 
 def format_percent(part: int, whole: int) -> str:

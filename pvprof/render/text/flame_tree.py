@@ -21,7 +21,7 @@ from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, show_controls
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.labels import fit_with_module
 from pvprof.render.text.console import plain_text
-from pvprof.units import UNIT_WORDS, count_stacks, format_share, format_value
+from pvprof.units import count_stacks, format_share, format_value, unit_words
 from pvprof.views.folded import TreeOptions, TreeView
 
 _VALUE_CELLS, _SHARE_CELLS = 10, 7
@@ -57,7 +57,7 @@ def print_tree(folded: Folded, console: Console, options: TreeOptions) -> None:
     """Print the stacks as a tree, as wide as the console is."""
     total = folded.total
     heading = (
-        f"{'of all':>{_SHARE_CELLS}} {UNIT_WORDS[folded.unit].quantity.lower():>{_VALUE_CELLS}}"
+        f"{'of all':>{_SHARE_CELLS}} {unit_words(folded.unit).quantity.lower():>{_VALUE_CELLS}}"
     )
     console.print(Text(f"{heading}  frame", style="dim"))
     for line in tree_lines(folded, options):

@@ -22,7 +22,7 @@ from pvprof.errors import OutputError, quote
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack, frames_of, show_controls
 from pvprof.render.rendered import Rendered
-from pvprof.units import UNIT_WORDS, Unit
+from pvprof.units import Unit, unit_words
 from pvprof.views.speedscope import Evented, Sampled, SpeedscopeProfile, SpeedscopeView
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _around_times(kind: str, indices: list[str]) -> list[str]:
 
 def _common(name: str, unit: Unit, end: int) -> str:
     shown = _quoted(show_controls(name))
-    return f'"name":{shown},"unit":"{UNIT_WORDS[unit].speedscope}","startValue":0,"endValue":{end}'
+    return f'"name":{shown},"unit":"{unit_words(unit).speedscope}","startValue":0,"endValue":{end}'
 
 
 def _lines(texts: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from pvprof.classify.filters import SetAside
 from pvprof.classify.rules import OTHER
 from pvprof.dataset.dataset import measure_title, measure_words
 from pvprof.model.stacks import show_controls
-from pvprof.units import UNIT_WORDS, Unit, count_waits, format_share, format_value
+from pvprof.units import Unit, count_waits, format_share, format_value, is_of_code, unit_words
 from pvprof.views.tables.table import (
     Column,
     LockColumn,
@@ -145,7 +145,7 @@ def aside_table(section: Section) -> Table | None:
     """Return the table of what was set aside, or None if nothing was."""
     if not section.set_aside:
         return None
-    columns = [Column("Set aside"), Column(UNIT_WORDS[section.unit].value, True)]
+    columns = [Column("Set aside"), Column(unit_words(section.unit).value, True)]
     columns += [Column("Of all", True)]
     columns += [Column("Count", True)] if section.has_counts else []
     columns += [Column("Shown by", rank=2), Column("Largest", rank=1)]
@@ -245,7 +245,7 @@ def _first_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
         heading = Column("Class", rank=4, is_words=True)
         columns.append(LockColumn(heading, lambda row: row.lock_class, lambda row: row.lock_class))
     columns += [
-        _number(UNIT_WORDS[unit].value, 0, unit, lambda row: row.value),
+        _number(unit_words(unit).value, 0, unit, lambda row: row.value),
         LockColumn(
             Column("Share", True),
             lambda row: format_share(row.value, section.kept.value),
@@ -259,7 +259,7 @@ def _first_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
             )
         )
         columns.append(_number("Mean", 3, unit, lambda row: row.mean))
-    if unit != "samples":
+    if not is_of_code(unit):
         heading = Column("Top caller", rank=1, is_name=True)
         columns.append(LockColumn(heading, lambda row: _caller(row) or "-", _caller))
     return columns
@@ -269,7 +269,7 @@ def _name_column(rows: Sequence[Row], unit: Unit) -> Column:
     """Return the heading of the names of rows; waits without a name have that of the process."""
     if rows[0].kind in _ROW_HEADINGS:
         heading = _ROW_HEADINGS[rows[0].kind]
-    elif unit == "samples":
+    elif is_of_code(unit):
         heading = "Function"
     elif not any(row.is_named for row in rows):
         heading = "Process"
@@ -314,7 +314,7 @@ def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> t
     value = sum(row.value for row in rows)
     known = {
         columns[0].name: f"({count_rows(len(rows))})",
-        UNIT_WORDS[section.unit].value: format_value(value, section.unit),
+        unit_words(section.unit).value: format_value(value, section.unit),
         "Share": format_share(value, section.kept.value),
         "Blocked": _sum_of([row.blocked for row in rows]),
         "Runnable": _sum_of([row.runnable for row in rows]),

@@ -14,7 +14,7 @@ from pvprof.analysis.compare.compare import Comparison, SectionChange
 from pvprof.analysis.compare.measures import FUNCTION, KIND, LOCK, RowChange
 from pvprof.dataset.sides import Side
 from pvprof.model.stacks import show_controls
-from pvprof.units import UNIT_WORDS
+from pvprof.units import unit_words
 from pvprof.views.tables.table import Column, Table
 from pvprof.views.verdicts.conclusion import main_locks, mode_mark
 from pvprof.views.verdicts.study_tables import POWER_LEGEND
@@ -78,7 +78,7 @@ def method(changes: Comparison) -> str:
 def section_title(section: SectionChange) -> str:
     """Return the title of a section."""
     mode = f" ({section.mode})" if section.mode else ""
-    return f"{UNIT_WORDS[section.unit].measured}{mode}"
+    return f"{unit_words(section.unit).measured}{mode}"
 
 
 def lock_tables(changes: Comparison, section: SectionChange, top: int) -> list[Table]:
@@ -131,7 +131,7 @@ def functions_table(
     rows.sort(key=lambda row: (-abs(row.difference), row.name))
     if not rows:
         return None
-    what = "Waits" if section.unit == "ns" else UNIT_WORDS[section.unit].measured
+    what = "Waits" if section.unit == "ns" else unit_words(section.unit).measured
     title = f"{what} below a function (inclusive; functions with identical stacks merged)"
     return _row_table(title, rows[:max_rows], changes, len(rows) - max_rows)
 
