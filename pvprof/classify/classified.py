@@ -7,18 +7,29 @@ remembered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pvprof.classify.filters import Filters, Part, Selection, classify, rejected_by, select
+from pvprof.classify.filters import (
+    Filters,
+    Part,
+    Selection,
+    classify,
+    rejected_by,
+    rejected_stack,
+    select,
+)
 from pvprof.classify.filters import wanted_kinds as kinds_to_keep
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.name_waits import name_waits
 from pvprof.classify.rules import Classification
 from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.dataset.edited import edit_dataset
+from pvprof.dataset.stack_edits import StackEditor, edit_notes
 from pvprof.model.profile import Histogram, merge_histograms
-from pvprof.model.stacks import NO_STACK, Stack, frames_of
+from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.units import Unit
 
 
@@ -85,21 +96,31 @@ class Classified:
         dataset: what was read; its waits have names.
         rules, filters: what it is sorted by.
         measurements: by unit and mode, in the order of the dataset.
+        edited: by option, the number of stacks that the user's edits change.
     """
 
     dataset: Dataset
     rules: Matcher
     filters: Filters
     measurements: tuple[ClassifiedMeasurement, ...]
+    edited: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, dataset: Dataset, rules: Matcher, filters: Filters) -> Classified:
-        """Name the waits of a dataset that have no name, and prepare its sorting."""
-        named = name_waits(dataset, rules)
+        """Edit the stacks of a dataset, name its waits that have no name, prepare its sorting.
+
+        Raises:
+            UsageError: stacks are to be cut, and the filters name a kind that the rules lack.
+        """
+        edited, counts = edit_dataset(dataset, filters.edits)
+        named = name_waits(edited, rules)
         measurements = tuple(
             ClassifiedMeasurement(measurement, rules, filters) for measurement in named.measurements
         )
-        return cls(named, rules, filters, measurements)
+        all_counts = Counter(counts) + _cut(measurements, filters)
+        notes = tuple(edit_notes(filters.edits, all_counts, _stacks_of(measurements)))
+        named = replace(named, problems=(*named.problems, *notes)) if notes else named
+        return cls(named, rules, filters, measurements, all_counts)
 
     def measurement(self, measure: str | None) -> ClassifiedMeasurement:
         """Return the first measurement of that unit or mode, or the first of all.
@@ -134,14 +155,32 @@ class Classified:
         classes: dict[Classification, list[Histogram]] = {}
         for histogram in self.dataset.histograms:
             verdict = self.rules.classify(histogram.key, histogram.stack)
-            is_kept = verdict.kind in wanted and self._has_frame(histogram.stack)
-            if is_kept and not rejected_by(verdict, histogram.key, self.filters):
+            # A histogram without a stack is kept.
+            has_stack = histogram.stack != NO_STACK
+            reason = has_stack and rejected_stack(histogram.stack, self.filters)
+            reason = reason or rejected_by(verdict, histogram.key, self.filters)
+            if verdict.kind in wanted and not reason:
                 classes.setdefault(verdict, []).append(histogram)
         for verdict, histograms in classes.items():
             for histogram in merge_histograms(histograms):
                 yield histogram, verdict
 
-    def _has_frame(self, stack: Stack) -> bool:
-        """Tell whether the filter on frames keeps a histogram; one without a stack is kept."""
-        pattern = self.filters.frame
-        return pattern is None or stack == NO_STACK or any(map(pattern.search, frames_of(stack)))
+
+def _cut(measurements: Sequence[ClassifiedMeasurement], filters: Filters) -> Counter[str]:
+    """Return by option the number of stacks, of those that are kept, that the user's cuts find."""
+    edit = StackEditor(filters.edits, "shown")
+    if edit:
+        for measured in measurements:
+            for part in measured.kept:
+                for stack in part.stacks:
+                    edit(stack)
+    return edit.counts
+
+
+def _stacks_of(measurements: Sequence[ClassifiedMeasurement]) -> Iterator[Stack]:
+    return (
+        stack
+        for measured in measurements
+        for stacks in measured.measurement.profile.groups.values()
+        for stack in stacks
+    )

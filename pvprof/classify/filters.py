@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import Classification
+from pvprof.dataset.stack_edits import NO_EDITS, StackEdits
 from pvprof.errors import UsageError
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack, frames_of
@@ -34,14 +36,43 @@ class Part:
         return Weight(*map(sum, zip(_NOTHING, *self.stacks.values(), strict=True)))
 
 
+class Wanted(Protocol):
+    """What a filter looks for: a regular expression, or something like one."""
+
+    @property
+    def pattern(self) -> str:
+        """Return it as the user gave it."""
+
+    def search(self, text: str, /) -> object:
+        """Return something true if a text matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One of these numbers, as text: ids of processes or threads."""
+
+    numbers: tuple[int, ...]
+
+    @property
+    def pattern(self) -> str:
+        """Return the numbers, for messages."""
+        return " or ".join(map(str, self.numbers))
+
+    def search(self, text: str) -> bool:
+        """Tell whether a text is one of the numbers."""
+        return text in map(str, self.numbers)
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What to keep. A part must pass every filter.
+    """What to keep, and how stacks are edited. A part must pass every filter.
 
     Attributes:
         kinds: ids of wait kinds, ``("all",)``, or empty for those that the rules do not set aside.
         lock_class, name, execname, frame: a regular expression searched in the lock class, in the
             lock name or wait message, in the process name, in any frame; None to keep all.
+        pid, tid: the processes and threads to keep; None for all.
+        edits: of stacks; its `root` keeps only stacks with that frame.
     """
 
     kinds: tuple[str, ...] = ()
@@ -49,15 +80,21 @@ class Filters:
     name: re.Pattern[str] | None = None
     execname: re.Pattern[str] | None = None
     frame: re.Pattern[str] | None = None
+    pid: Number | None = None
+    tid: Number | None = None
+    edits: StackEdits = NO_EDITS
 
     @property
-    def patterns(self) -> dict[str, re.Pattern[str]]:
-        """Return the regular expressions that are given, by the option that gives each."""
-        patterns = {
+    def patterns(self) -> dict[str, Wanted]:
+        """Map the options that are given to the texts or numbers that they look for."""
+        patterns: dict[str, Wanted | None] = {
             "--class": self.lock_class,
             "--name": self.name,
             "--execname": self.execname,
             "--frame": self.frame,
+            "--pid": self.pid,
+            "--tid": self.tid,
+            "--root": self.edits.root,
         }
         return {option: pattern for option, pattern in patterns.items() if pattern is not None}
 
@@ -124,23 +161,33 @@ def select(parts: Iterable[Part], rules: Matcher, filters: Filters) -> Selection
         if reason:
             remove(reason, reason, part)
             continue
-        if filters.frame is None:
-            kept.append(part)
-            continue
-        matching = {s: w for s, w in part.stacks.items() if has_frame(s, filters.frame)}
-        others = {s: w for s, w in part.stacks.items() if s not in matching}
-        if matching:
-            kept.append(Part(part.verdict, part.key, matching))
-        if others:
-            reason = f"not --frame {filters.frame.pattern}"
-            remove(reason, reason, Part(part.verdict, part.key, others))
+        for reason, some in _by_reason(part, filters).items():
+            if reason:
+                remove(reason, reason, some)
+            else:
+                kept.append(some)
     set_aside = tuple(SetAside(*name, weight) for name, weight in totals.items())
     return Selection(tuple(kept), set_aside, tuple(removed))
 
 
-def has_frame(stack: Stack, pattern: re.Pattern[str]) -> bool:
-    """Tell whether one frame of a stack matches the pattern."""
-    return any(map(pattern.search, frames_of(stack)))
+def _by_reason(part: Part, filters: Filters) -> dict[str, Part]:
+    """Divide a part by the filter on frames that rejects its stacks; empty: none does."""
+    if filters.frame is None and filters.edits.root is None:
+        return {"": part}
+    stacks: dict[str, dict[Stack, Weight]] = {}
+    for stack, weight in part.stacks.items():
+        stacks.setdefault(rejected_stack(stack, filters), {})[stack] = weight
+    return {reason: Part(part.verdict, part.key, some) for reason, some in stacks.items()}
+
+
+def rejected_stack(stack: Stack, filters: Filters) -> str:
+    """Return the filter on frames that rejects a stack, or an empty text."""
+    frame, root = filters.frame, filters.edits.root
+    if frame is not None and not any(map(frame.search, frames_of(stack))):
+        return f"not --frame {frame.pattern}"
+    if root is not None and not root.find(stack):
+        return f"not --root {root.pattern}"
+    return ""
 
 
 def wanted_kinds(rules: Matcher, kinds: tuple[str, ...]) -> frozenset[str]:
@@ -160,10 +207,12 @@ def wanted_kinds(rules: Matcher, kinds: tuple[str, ...]) -> frozenset[str]:
 
 def rejected_by(verdict: Classification, key: Key, filters: Filters) -> str:
     """Return the filter on the key or the class that rejects a part, or an empty text."""
-    tests = (
+    tests: tuple[tuple[str, Wanted | None, str], ...] = (
         ("--class", filters.lock_class, verdict.lock_class),
         ("--name", filters.name, key.name),
         ("--execname", filters.execname, key.execname),
+        ("--pid", filters.pid, str(key.pid)),
+        ("--tid", filters.tid, str(key.tid)),
     )
     for option, pattern, text in tests:
         if pattern is not None and not pattern.search(text):

@@ -5,14 +5,14 @@ It refuses to guess about recordings without any wait: those are no fault of a f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pvprof.classify.classified import Classified
-from pvprof.classify.filters import ALL_KINDS, Part, wanted_kinds
+from pvprof.classify.filters import ALL_KINDS, Part, Wanted, wanted_kinds
 from pvprof.errors import InputError, close_to
 from pvprof.model.stacks import frames_of
+from pvprof.parse.source import NEEDS_IDS
 
 _MAX_NAMED = 6
 
@@ -36,11 +36,18 @@ def _frames(part: Part) -> Iterator[str]:
     return (frame for stack in part.stacks for frame in frames_of(stack))
 
 
+def _id(number: int) -> str:
+    return "" if number < 0 else str(number)
+
+
 _PATTERNS = (
     _Pattern("--class", "class", lambda part: [part.verdict.lock_class]),
     _Pattern("--name", "lock name or wait message", lambda part: [part.key.name]),
     _Pattern("--execname", "process", lambda part: [part.key.execname]),
     _Pattern("--frame", "frame", _frames),
+    _Pattern("--root", "frame", _frames),
+    _Pattern("--pid", "process id", lambda part: [_id(part.key.pid)]),
+    _Pattern("--tid", "thread id", lambda part: [_id(part.key.tid)]),
 )
 
 
@@ -75,7 +82,9 @@ def _reason(parts: list[Part], data: Classified) -> InputError:
         if expression is None or any(map(expression.search, _texts(shown, pattern))):
             continue
         message = f"no {pattern.noun} matches {expression.pattern!r}"
-        if shown and pattern.option != "--frame":
+        if pattern.option in ("--pid", "--tid") and not any(_texts(parts, pattern)):
+            return InputError(message, NEEDS_IDS)
+        if shown and pattern.texts is not _frames:
             message += f" {_named(shown, pattern.texts)}"
         hint = _elsewhere(expression, parts, pattern) or _close_to(expression, shown, pattern)
         return InputError(message, hint)
@@ -83,14 +92,14 @@ def _reason(parts: list[Part], data: Classified) -> InputError:
     return InputError(f"no wait matches {together} together", "each of them alone matches some")
 
 
-def _elsewhere(expression: re.Pattern[str], parts: list[Part], pattern: _Pattern) -> str:
+def _elsewhere(expression: Wanted, parts: list[Part], pattern: _Pattern) -> str:
     """Return a hint if a pattern matches only waits of kinds that are not shown."""
     found = [part for part in parts if any(map(expression.search, pattern.texts(part)))]
     kinds = sorted({part.verdict.kind for part in found})
     return f"it matches waits of the kind {', '.join(kinds)}: -k {kinds[0]}" if kinds else ""
 
 
-def _close_to(expression: re.Pattern[str], shown: list[Part], pattern: _Pattern) -> str:
+def _close_to(expression: Wanted, shown: list[Part], pattern: _Pattern) -> str:
     """Return a question if the pattern is a misspelt text: a frame counts without its module."""
     texts = {text.rpartition("`")[2] for text in _texts(shown, pattern)}
     by_lower = {text.lower(): text for text in sorted(texts, reverse=True) if text}

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import click
 
 from pvprof.classify.classified import Classified
-from pvprof.classify.filters import ALL_KINDS, Filters
+from pvprof.classify.filters import ALL_KINDS, Filters, Number
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.no_match import no_match
 from pvprof.classify.rules_file import load_rules
@@ -22,6 +22,7 @@ from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.cli.progress import Progress
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.load import load_dataset
+from pvprof.dataset.stack_edits import NO_EDITS, StackEdits
 from pvprof.errors import InputError, UsageError
 from pvprof.parse.layouts import LAYOUTS
 from pvprof.parse.read import ReadOptions
@@ -179,6 +180,20 @@ class InputGroup(ReadingGroup):
     frame: str | None = option(
         "--frame", metavar="REGEX", help="Keep stacks in which a frame matches: vm_fault."
     )
+    pids: tuple[int, ...] = option(
+        "--pid",
+        metavar="N",
+        type=click.IntRange(0),
+        multiple=True,
+        help="Keep single waits of the process with this id (repeatable).",
+    )
+    tids: tuple[int, ...] = option(
+        "--tid",
+        metavar="N",
+        type=click.IntRange(0),
+        multiple=True,
+        help="Keep single waits of the thread with this id (repeatable).",
+    )
     rules_file: Path | None = option(
         "--rules",
         metavar="FILE",
@@ -187,51 +202,65 @@ class InputGroup(ReadingGroup):
         heading=HelpHeading.INPUT,
     )
 
-    def settings(self, default_kinds: tuple[str, ...] = ()) -> Settings:
+    def settings(
+        self,
+        edits: StackEdits = NO_EDITS,
+        ids: Literal["", "pid", "tid"] = "",
+    ) -> Settings:
         """Return the options as values of the library; read no recording yet.
 
         Args:
-            default_kinds: the wait kinds to keep if the user names none.
+            edits: of stacks.
+            ids: the ids that folded stacks show.
 
         Raises:
             PvprofError: a file that they name cannot be read.
             UsageError: a bad regular expression, or a bound that is no time.
         """
         filters = Filters(
-            kinds=self.kinds or default_kinds,
+            kinds=self.kinds,
             lock_class=_pattern("--class", self.lock_class, re.IGNORECASE),
             name=_pattern("--name", self.name, re.IGNORECASE),
             execname=_pattern("--execname", self.execname, re.IGNORECASE),
             frame=_pattern("--frame", self.frame, re.IGNORECASE),
+            pid=Number(self.pids) if self.pids else None,
+            tid=Number(self.tids) if self.tids else None,
+            edits=edits,
         )
         rules = load_rules(self.rules_file)
         since, until = (
             None if text is None else read_bound(text) for text in (self.since, self.until)
         )
-        read = self.read_options()
+        if self.tids:
+            ids = "tid"
+        elif self.pids:
+            ids = ids or "pid"
+        read = replace(self.read_options(), ids=ids)
         if since or until:
             read = replace(read, window=Window(since, until))
         return Settings(read, rules, filters)
 
     def load(
         self,
-        default_kinds: tuple[str, ...] = (),
         adapt: Callable[[Dataset], Dataset] | None = None,
         recordings: Sequence[str] | None = None,
+        edits: StackEdits = NO_EDITS,
+        ids: Literal["", "pid", "tid"] = "",
     ) -> Classified:
         """Return the data of the recordings, classified.
 
         Args:
-            default_kinds: the wait kinds to keep if the user names none.
             adapt: applied to the dataset before it is classified.
             recordings: read only these, and let the filters match nothing; None for all that the
                 user named.
+            edits: of stacks.
+            ids: the ids that folded stacks show.
 
         Raises:
             PvprofError: as `settings`, or a recording cannot be read.
             InputError: the user's filters match nothing.
         """
-        settings = self.settings(default_kinds)
+        settings = self.settings(edits, ids)
         paths = self.recordings if recordings is None else recordings
         with Progress(paths, self.quiet) as progress:
             dataset = load_dataset(paths, replace(settings.read, progress=progress))

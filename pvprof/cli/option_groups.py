@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, TypeVar, dataclass_transform
+from dataclasses import MISSING, Field, dataclass, field, fields, make_dataclass
+from typing import Any, TypeVar, cast, dataclass_transform
 
 import click
 
@@ -72,6 +72,26 @@ def group(options: type[_Group]) -> Any:
 def option_group(cls: type[_Group]) -> type[_Group]:
     """Make a class a frozen dataclass whose fields are options, arguments and groups."""
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def with_field(base: type[_Group], name: str, kind: str, field_of_option: Any) -> type[_Group]:
+    """Return a group with one more option, or with another option in place of one.
+
+    Args:
+        base: the group.
+        name: of the field.
+        kind: its type.
+        field_of_option: what `option` returns.
+    """
+    group = make_dataclass(
+        base.__name__,
+        [(name, kind, field_of_option)],
+        bases=(base,),
+        frozen=True,
+        slots=True,
+        kw_only=True,
+    )
+    return cast("type[_Group]", group)
 
 
 def takes(options: type[_Group], keyword: str) -> Callable[[_Command], _Command]:

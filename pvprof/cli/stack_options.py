@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import ClassVar, Literal, cast
+from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import click
 
 from pvprof.analysis.stacks.chains import MAX_DEPTH
 from pvprof.analysis.stacks.fold import FoldOptions
+from pvprof.classify.classified import Classified
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import KnownWord
-from pvprof.cli.option_groups import option, option_group
+from pvprof.cli.input_options import InputGroup
+from pvprof.cli.option_groups import group, option, option_group, with_field
 from pvprof.collect.modes import MODES
 from pvprof.dataset.dataset import Dataset
+from pvprof.dataset.stack_edits import ADDRESSES, Addresses, NamedFrames, StackEdits
 from pvprof.dataset.wall_clock import with_wall_clock
 from pvprof.errors import UsageError
 from pvprof.render.registry import Format, Subject
@@ -25,6 +28,55 @@ from pvprof.views.tables.table import TableOptions
 
 def _measures() -> list[str]:
     return list(dict.fromkeys([*MODES, *UNITS]))
+
+
+@option_group
+class EditGroup:
+    """How stacks are edited before they are shown; make it with `edit_group`."""
+
+    heading: ClassVar[HelpHeading] = HelpHeading.STACKS
+
+    root: tuple[str, ...] = ()
+    skip_after: tuple[str, ...] = option(
+        "--skip-after",
+        metavar="FRAME",
+        multiple=True,
+        help="Leave out the callers of this frame, and keep other stacks as they are (repeatable).",
+    )
+    collapse_recursion: bool = option(
+        "--collapse-recursion",
+        is_flag=True,
+        help="Show a function that calls itself as one frame.",
+    )
+    addresses: Addresses = option(
+        "--addresses",
+        type=click.Choice(ADDRESSES),
+        default="keep",
+        help="Merge addresses without a name into [unknown], one for each module; or strip each"
+        " address, also in names, to 0x..., so that two builds match.  [default: keep]",
+    )
+
+    def edits(self) -> StackEdits:
+        """Return the options as a value of the library."""
+        return StackEdits(
+            addresses=self.addresses,
+            collapse_recursion=self.collapse_recursion,
+            root=NamedFrames(self.root) if self.root else None,
+            skip_after=NamedFrames(self.skip_after) if self.skip_after else None,
+        )
+
+
+def edit_group(has_base: bool = True) -> type[EditGroup]:
+    """Return the group, with ``--base`` as another name of ``--root`` where that is free."""
+    names = ("--root", "--base") if has_base else ("--root",)
+    field = option(
+        *names,
+        metavar="FRAME",
+        multiple=True,
+        help="Keep stacks with this frame (its whole name), and leave out its callers"
+        " (repeatable; the innermost counts).",
+    )
+    return with_field(EditGroup, "root", "tuple[str, ...]", field)
 
 
 @option_group
@@ -49,6 +101,12 @@ class StackGroup:
     )
     no_execname: bool = option(
         "--no-execname", is_flag=True, help="Leave out the process at the root."
+    )
+    ids: Literal["pid", "tid"] | None = option(
+        "--ids",
+        type=click.Choice(["pid", "tid"]),
+        help="Show single waits of each process apart, as name/PID at the root, or of each thread,"
+        " as name/PID/TID.",
     )
     no_timeline: bool = option(
         "--no-timeline",
@@ -84,21 +142,32 @@ class StackGroup:
         help="With --chain: join the stacks of up to this many threads.",
     )
 
+    edits: EditGroup = group(edit_group())
+
+    def load(self, inputs: InputGroup, recordings: Sequence[str] | None = None) -> Classified:
+        """Return the data of the recordings as these options want them; see `InputGroup.load`.
+
+        Raises:
+            PvprofError: as `InputGroup.load`.
+            UsageError: a recording lacks what ``--wall-clock`` needs.
+        """
+        adapt = self._adapted if self.wall_clock else None
+        return inputs.load(adapt, recordings, self.edits.edits(), self.ids or "")
+
     def stacks(self) -> StackOptions:
         """Return the options as a value of the library."""
         fold = FoldOptions(
             by="root" if self.by == "lock" else self.by,
             execname=not self.no_execname,
+            ids=self.ids or "",
             counts=self.counts,
             chain=self.chain or "",
             chain_depth=self.chain_depth,
         )
         return StackOptions(fold, self.measure, not self.no_timeline)
 
-    def adapt(self, dataset: Dataset) -> Dataset:
-        """Return the dataset, with ``--wall-clock`` each sample as the time that it represents."""
-        if not self.wall_clock:
-            return dataset
+    def _adapted(self, dataset: Dataset) -> Dataset:
+        """Return the dataset with each sample as the time that it represents."""
         # The modes take a while to import, and few need them.
         from pvprof.collect.options import ProgramOptions  # noqa: PLC0415
 
@@ -160,12 +229,4 @@ def row_group(limit: int) -> type[RowGroup]:
         help="Show at most N rows of each kind of wait, and add up the others; 0 shows all."
         + shown,
     )
-    group = dataclasses.make_dataclass(
-        RowGroup.__name__,
-        [("limit", "int", field)],
-        bases=(RowGroup,),
-        frozen=True,
-        slots=True,
-        kw_only=True,
-    )
-    return cast("type[RowGroup]", group)
+    return with_field(RowGroup, "limit", "int", field)

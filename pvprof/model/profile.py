@@ -21,6 +21,7 @@ class Key(NamedTuple):
         execname: the process that waited, ran or (``wakeup``) woke the other one, or empty.
         sleeper: for ``wakeup``: the process that was woken.
         lock_class: the recorded class, as the kernel names it (``rw``, ``sleep mutex``), or empty.
+        pid, tid: of the thread that waited or ran, if threads are to be kept apart; else -1.
     """
 
     mechanism: str = ""
@@ -28,6 +29,13 @@ class Key(NamedTuple):
     execname: str = ""
     sleeper: str = ""
     lock_class: str = ""
+    pid: int = -1
+    tid: int = -1
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Return the key without the thread."""
+        return self[:5]
 
 
 class Weight(NamedTuple):

@@ -6,7 +6,7 @@ Import it only if there are single waits, or for annotations: it imports numpy.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -48,6 +48,17 @@ class WaitTable(ColumnTable):
 
     def __len__(self) -> int:
         return len(self.start_ns)
+
+    def with_ids(self, ids: Literal["pid", "tid"]) -> WaitTable:
+        """Return the table with the process of each wait, or with both ids, in its key."""
+        ids_of_row = np.column_stack((self.key_id, self.pid, self.tid))
+        ids_of_row = ids_of_row if ids == "tid" else ids_of_row[:, :2]
+        found, key_id = np.unique(ids_of_row, axis=0, return_inverse=True)
+        keys = tuple(
+            self.keys[number]._replace(**dict(zip(("pid", "tid"), thread, strict=False)))
+            for number, *thread in found.tolist()
+        )
+        return replace(self, keys=keys, key_id=key_id.reshape(-1))
 
     def profile(self) -> Profile:
         """Return the exact sum and the count of the waits, by key and stack.

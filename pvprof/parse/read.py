@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from pvprof.errors import EmptyError, InputError, UsageError
 from pvprof.model.problems import Problem
@@ -19,7 +20,7 @@ from pvprof.parse.native.header import find_header
 from pvprof.parse.other_files import what_else
 from pvprof.parse.parallel import Buffer
 from pvprof.parse.result import ParseResult
-from pvprof.parse.source import ReadOptions, TextSource
+from pvprof.parse.source import NEEDS_IDS, ReadOptions, TextSource
 from pvprof.parse.text.frames import is_kernel_frame
 from pvprof.parse.text.scale import Rounding, read_factor, scale_histogram, scale_profile
 from pvprof.parse.text.symbol_fit import foreign_symbols
@@ -51,6 +52,8 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
         from pvprof.parse.cut import cut  # noqa: PLC0415 (imports numpy: 0.2 s)
 
         parsed = cut(parsed, options.window, recording.name, recording.manifest.mode)
+    if options.ids:
+        problems = (*problems, *_put_ids(parsed, options.ids, recording.name))
     mechanism = layout.mechanism_of(recording.script)
     if mechanism:
         _name_mechanism(parsed, mechanism)
@@ -63,6 +66,17 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
         parsed.problems.extend(foreign_symbols(recording.data, kernel, recording.name))
     parsed.problems.extend(_hex_notes(parsed, recording.name, has_symbols=kernel is not None))
     return parsed
+
+
+def _put_ids(parsed: ParseResult, ids: Literal["pid", "tid"], source: str) -> Iterator[Problem]:
+    """Put the ids of processes or threads into keys; yield a problem if they are not known."""
+    if parsed.events is not None:
+        parsed.events = parsed.events.with_ids(ids)
+    keys = [key for profile in parsed.profiles.values() for key in profile.groups]
+    keys += parsed.events.keys if parsed.events is not None else ()
+    if keys and all(getattr(key, ids) < 0 for key in keys):
+        noun = "processes" if ids == "pid" else "threads"
+        yield Problem("without-ids", f"ids of {noun} were not recorded: {NEEDS_IDS}", source)
 
 
 def _with_symbols(

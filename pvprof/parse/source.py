@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pvprof.model.problems import Problem
 from pvprof.parse.parallel import (
@@ -30,6 +30,9 @@ from pvprof.parse.text.user_code import UserCode
 from pvprof.parse.window import Window
 from pvprof.units import Unit
 
+NEEDS_IDS = "pvprof record events records them, with each wait"
+"""What to do if the ids of processes and threads are not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
@@ -46,6 +49,7 @@ class ReadOptions:
         user_code: names for the addresses of programs, if their memory maps were recorded.
         jobs: maximum number of processes; 0 for one per core.
         window: keep only the single waits inside; None for all.
+        ids: put the process of what was recorded singly, or with ``tid`` both ids, into its key.
         progress: called after each piece with the number of bytes read of a share, and its size,
             in the process that reads it. The last share is read in the first process.
         piece_bytes: size of the pieces that a text is split into, which bounds the memory that
@@ -64,6 +68,7 @@ class ReadOptions:
     user_code: UserCode | None = None
     jobs: int = 0
     window: Window | None = None
+    ids: Literal["", "pid", "tid"] = ""
     progress: Callable[[int, int], None] | None = None
     piece_bytes: int = 2_000_000
     min_share_bytes: int = 24_000_000

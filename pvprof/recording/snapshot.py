@@ -125,7 +125,7 @@ def _mode_as_json(data: ModeData) -> dict[str, Any]:
     if data.holds:
         document["holds"] = [
             (
-                *(hold.key, hold.caller, hold.hold_ns, hold.acquisitions),
+                *(hold.key.texts, hold.caller, hold.hold_ns, hold.acquisitions),
                 -1 if hold.max_hold_ns is None else hold.max_hold_ns,
             )
             for hold in data.holds
@@ -138,7 +138,7 @@ def _mode_as_json(data: ModeData) -> dict[str, Any]:
 
 
 def _histogram_as_json(histogram: Histogram) -> dict[str, Any]:
-    document: dict[str, Any] = {"key": histogram.key, "buckets": histogram.buckets}
+    document: dict[str, Any] = {"key": histogram.key.texts, "buckets": histogram.buckets}
     return document if histogram.stack == NO_STACK else {**document, "stack": histogram.stack}
 
 
@@ -157,7 +157,7 @@ def _endings_as_json(endings: WakeupSums) -> dict[str, Any]:
         for wakeup, split in endings.items()
     ]
     return {
-        "keys": list(keys),
+        "keys": [key.texts for key in keys],
         "stacks": list(stacks),
         "execnames": list(execnames),
         "rows": rows,
@@ -170,7 +170,7 @@ def _profile_as_json(profile: Profile) -> dict[str, Any]:
         values, counts, records = zip(*stacks.values(), strict=True) if stacks else ((), (), ())
         groups.append(
             {
-                "key": key,
+                "key": key.texts,
                 "stacks": list(stacks),
                 "values": values,
                 "counts": counts,
@@ -302,9 +302,10 @@ class _Reader:
 
     def key(self) -> Key:
         texts = self.texts()
-        if len(texts) != len(Key._fields):
+        if len(texts) != len(Key().texts):
             self.fail("not a key")
-        return Key(*texts)
+        mechanism, name, execname, sleeper, lock_class = texts
+        return Key(mechanism, name, execname, sleeper, lock_class)
 
 
 def _read_profile(item: _Reader) -> Profile:

@@ -28,7 +28,13 @@ from pvprof.views.flamegraph import (
     has_loss,
     loss_sentence,
 )
-from pvprof.views.folded import StackOptions, check_counts, fold_parts, fold_with_causes
+from pvprof.views.folded import (
+    StackOptions,
+    check_counts,
+    fold_options,
+    fold_parts,
+    fold_with_causes,
+)
 from pvprof.views.tables.problems import problem_lines
 from pvprof.views.verdicts.comparison_tables import heading, section_title
 
@@ -130,8 +136,8 @@ def _fold_both(sides: tuple[Classified, Classified], options: StackOptions) -> t
         check_counts(one.measurement, options.fold)
     paired = pair([measured[0].kept], [measured[1].kept], sides[0].rules)
     return tuple(
-        fold_parts(groups, one.unit, options.fold, one.kept, one.rules)
-        for one, (groups,) in zip(measured, (paired.base, paired.new), strict=True)
+        fold_parts(groups, one.unit, fold_options(side, options), one.kept, one.rules)
+        for side, one, (groups,) in zip(sides, measured, (paired.base, paired.new), strict=True)
     )
 
 

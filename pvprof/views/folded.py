@@ -100,6 +100,11 @@ def build(classified: Classified, options: StackOptions) -> Folded:
     return fold(profile.groups.items(), profile.unit, options.fold)
 
 
+def fold_options(classified: Classified, options: StackOptions) -> FoldOptions:
+    """Return the options of folding with the edits of the dataset's stacks."""
+    return replace(options.fold, edits=classified.filters.edits)
+
+
 def shown_measurement(classified: Classified, options: StackOptions) -> ClassifiedMeasurement:
     """Return the measurement that the options choose; for joined stacks one that can be joined.
 
@@ -130,11 +135,11 @@ def fold_with_causes(classified: Classified, options: StackOptions) -> Folded:
     measured = shown_measurement(classified, options)
     kept = measured.kept
     check_counts(measured.measurement, options.fold)
-    stacks, fold_options = [part.stacks for part in kept], options.fold
-    if options.fold.chain:
-        stacks, fold_options = chained(measured.measurement, kept, options.fold)
+    stacks, folding = [part.stacks for part in kept], fold_options(classified, options)
+    if folding.chain:
+        stacks, folding = chained(measured.measurement, kept, folding)
     groups = zip((part.key for part in kept), stacks, strict=True)
-    return fold_parts(groups, measured.unit, fold_options, kept, classified.rules)
+    return fold_parts(groups, measured.unit, folding, kept, classified.rules)
 
 
 def fold_parts(

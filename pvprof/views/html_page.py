@@ -142,12 +142,13 @@ def _graphs(
     everything = select(parts, rules, replace(filters, kinds=(ALL_KINDS,))).kept
     total = sum(part.weight.value for part in parts)
     unit = measured.unit
+    folding = FoldOptions(edits=filters.edits)
 
     def graph(
         name: str, title: str, kinds: Sequence[str], shown: Sequence[Part]
     ) -> Iterator[Graph]:
         groups = ((part.key, part.stacks) for part in shown)
-        folded = fold_parts(groups, unit, FoldOptions(), shown, rules)
+        folded = fold_parts(groups, unit, folding, shown, rules)
         if folded.rows:
             about = _about(measurement, shown, total)
             yield Graph(f"{measure}-{id_of(name)}", title, about, measure, tuple(kinds), folded)
@@ -181,7 +182,8 @@ def _waker_graph(
 ) -> Graph:
     """Return the graph of what was kept, each wait joined with its waker."""
     unit, kept = measured.unit, measured.kept
-    stacks, options = chained(measured.measurement, kept, FoldOptions(chain="wakers"))
+    folding = FoldOptions(chain="wakers", edits=classified.filters.edits)
+    stacks, options = chained(measured.measurement, kept, folding)
     groups = zip((part.key for part in kept), stacks, strict=True)
     folded = fold_parts(groups, unit, options, kept, classified.rules)
     kinds = tuple(dict.fromkeys(part.verdict.kind for part in kept))

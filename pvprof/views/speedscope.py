@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold, frames_around
+from pvprof.analysis.stacks.fold import Folded, FoldOptions, StackFolder, fold
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
@@ -24,7 +24,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
 from pvprof.units import SPEEDSCOPE_ALL, Unit, unit_words
-from pvprof.views.folded import StackOptions, check_counts
+from pvprof.views.folded import StackOptions, check_counts, fold_options
 
 NOTHING_KEPT = "nothing-kept"
 """The kind of the problem of a file that holds no stack."""
@@ -108,17 +108,18 @@ def build(classified: Classified, options: StackOptions) -> SpeedscopeView:
     dataset, rules = classified.dataset, classified.rules
     profiles: list[SpeedscopeProfile] = []
     timelines: list[SpeedscopeProfile] = []
+    folding = fold_options(classified, options)
     problems: list[Problem] = []
     has_modes = len({measurement.mode for measurement in dataset.measurements}) > 1
     for measurement in _measurements(dataset, options):
         parts = next(one.kept for one in classified.measurements if one.measurement is measurement)
         if _has_timeline(measurement, options, problems):
             assert measurement.events is not None
-            timelines += _threads(measurement.events, parts, options.fold, problems)
+            timelines += _threads(measurement.events, parts, folding, problems)
         mode = measurement.mode if has_modes else ""
         profiles += [
             replace(one, name=_with_mode(one.name, mode))
-            for one in _sums(parts, measurement.unit, rules, options.fold)
+            for one in _sums(parts, measurement.unit, rules, folding)
         ]
     if not profiles:
         profiles.append(Sampled("Nothing: no stack was kept", "ns", ()))
@@ -217,8 +218,9 @@ def _threads(
 
     from pvprof.analysis.waits.timelines import describe_waits, tracks_of  # noqa: PLC0415
 
+    folded = StackFolder(options)
     stacks, stack_of = describe_waits(
-        events, parts, lambda part, stack: _stack(part, stack, options)
+        events, parts, lambda part, stack: next(iter(folded(part.key, [stack])))
     )
     kept = np.flatnonzero((stack_of >= 0) & (events.wait_ns > 0))
     if not len(kept):
@@ -257,11 +259,6 @@ def _left_out(threads: int) -> tuple[Problem, ...]:
         " timeline; the sums have all"
     )
     return (Problem("timelines-left-out", text, severity="note"),)
-
-
-def _stack(part: Part, stack: Stack, options: FoldOptions) -> Stack:
-    before, after = frames_around(part.key, options)
-    return Stack(f"{before}{stack}{after}")
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from pvprof.model.wakeup_sums import WaitSplit, WakeupKey
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.snapshot import ModeData, Snapshot, decode, encode
 
-keys = st.builds(Key, texts, texts, texts, texts, texts)
+keys = st.tuples(texts, texts, texts, texts, texts).map(lambda parts: Key(*parts))
 stacks = st.lists(texts.map(clean_frame), max_size=5).map(stack_of)
 weights = st.builds(Weight, st.integers(0, 1 << 70), st.integers(0, 1 << 40), st.integers(0, 9))
 groups = st.dictionaries(keys, st.dictionaries(stacks, weights, min_size=1, max_size=4), max_size=4)

@@ -10,7 +10,8 @@ effect. If a side has several modes, each is compared with the same mode of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -44,9 +45,10 @@ from pvprof.classify.filters import Filters
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import WaitKind
 from pvprof.dataset.sides import RecordedRun, Side
+from pvprof.dataset.stack_edits import edit_notes
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
-from pvprof.model.stacks import Frame, clean_frame
+from pvprof.model.stacks import Frame, Stack, clean_frame
 from pvprof.stats.checks import check_series
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series
 from pvprof.stats.series import Metric, Series
@@ -184,6 +186,7 @@ def compare(
     caveats = find_caveats(base, new, options.basis)
     times, problems = _times(base, new, options)
     sections: list[SectionChange] = []
+    edited: Counter[str] = Counter()
     for mode, base_runs, new_runs in _by_mode(base, new):
         sides = _Sides(
             *(
@@ -191,9 +194,12 @@ def compare(
                 for runs in (base_runs, new_runs)
             )
         )
+        for run in sides.all:
+            edited.update(run.classified.edited)
         sections += [
             _section(mode, unit, sides, rules, options) for unit in _common_units(sides.all)
         ]
+    caveats += tuple(edit_notes(filters.edits, edited, _stacks_of(sections)))
     systems = systems_of(base, new)
     if systems:
         caveats += system_caveats(systems, [row for section in sections for row in section.rows])
@@ -213,6 +219,11 @@ def compare(
         problems=tuple(problems),
         conditions=common_conditions((*base.runs, *new.runs)),
     )
+
+
+def _stacks_of(sections: Sequence[SectionChange]) -> Iterator[Stack]:
+    sides = (side for one in sections for side in (one.base_folded, one.new_folded))
+    return (stack for side in sides for stack, _ in side.rows)
 
 
 def _common(section: SectionChange, options: CompareOptions) -> SectionChange:
@@ -376,8 +387,9 @@ def _fold_all(
     paired = pair(kept[:base_runs], kept[base_runs:], rules)
     folded_runs = []
     reasons: set[Frame] = set()
+    folding = replace(options.fold, edits=sides.all[0].classified.filters.edits)
     for parts, groups in zip(kept, (*paired.base, *paired.new), strict=True):
-        folded = fold(groups, unit, options.fold, (part.verdict.kind for part in parts))
+        folded = fold(groups, unit, folding, (part.verdict.kind for part in parts))
         reasons |= folded.reasons
         reasons |= {clean_frame(key.execname) for key, _ in groups if key.execname}
         folded_runs.append(folded)

@@ -35,7 +35,7 @@ def join_stacks(
     """
     joined_parts: list[Mapping[Stack, Weight]] = []
     for part in parts:
-        _, after = frames_around(part.key, options)
+        after = frames_around(part.key, options).leaf
         stacks: dict[Stack, Weight] = {}
         for stack, weight in part.stacks.items():
             body = f"{stack}{after};{WAKER_DELIMITER};"

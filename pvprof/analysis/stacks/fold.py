@@ -6,7 +6,8 @@ count (``classify.filters``) and how stacks are written or drawn (``render``).
 A folded stack is, root first: the process (for a wake-up, the waker); the recorded frames; and at
 the leaf the lock name or wait message. A lockstat mechanism comes below the lock name, so that
 spinning and blocking on one lock are two stacks. In the stack of a wake-up, ``--`` separates the
-waker's frames from the process that was woken.
+waker's frames from the process that was woken. A user's cuts (``dataset.stack_edits``) take the
+process away with the callers, but never the name of what was waited for.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from pvprof.dataset.stack_edits import NO_EDITS, StackEditor, StackEdits
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import WAKER_DELIMITER, Frame, Stack, clean_frame
@@ -59,6 +61,9 @@ class FoldOptions:
         chain: the other thread's stack to join each wait's stack with, ``wakers`` or ``owners``
             (``analysis.waits.chains``); empty for none.
         chain_depth: maximum number of other threads in a chain.
+        ids: write the process as ``name/PID`` or, with ``tid``, ``name/PID/TID``; ``-`` for an id
+            that is not known, but the name alone if none is.
+        edits: of stacks; those of the stage ``shown`` are applied here.
     """
 
     by: Literal["leaf", "root", "none"] = "leaf"
@@ -66,7 +71,12 @@ class FoldOptions:
     counts: bool = False
     chain: str = ""
     chain_depth: int = 1
+    ids: Literal["", "pid", "tid"] = ""
+    edits: StackEdits = NO_EDITS
 
+
+NO_PROCESS = "[no name]"
+"""In front of the id of a process whose name is not known."""
 
 _VALUE = Weight._fields.index("value")
 _COUNT = Weight._fields.index("count")
@@ -87,16 +97,19 @@ def fold(
             equal stacks is kept.
     """
     number = _COUNT if options.counts else _VALUE
+    stacks_of = StackFolder(options)
     totals: dict[Stack, int] = {}
     cause_of: dict[Stack, str] = {}
     reasons: set[Frame] = set()
     for (key, stacks), cause in zip(groups, causes, strict=False):
-        before, after = frames_around(key, options)
         values = [weight[number] for weight in stacks.values()]
-        folded: Iterable[Stack] = stacks
-        if before or after:
-            folded = [Stack(f"{before}{stack}{after}") for stack in stacks]
-        group_totals = dict(zip(folded, values, strict=True))
+        group_totals: dict[Stack, int] = {}
+        folded = stacks_of(key, stacks)
+        if stacks_of.keeps_apart:
+            group_totals = dict(zip(folded, values, strict=True))
+        else:
+            for stack, value in zip(folded, values, strict=True):
+                group_totals[stack] = group_totals.get(stack, 0) + value
         if cause:
             cause_of = dict.fromkeys(group_totals, cause) | cause_of  # the first cause wins
             reasons.update(map(clean_frame, _reason(key)))
@@ -121,15 +134,64 @@ def _reason(key: Key) -> list[str]:
     return reason
 
 
-def frames_around(key: Key, options: FoldOptions) -> tuple[str, str]:
-    """Return the text before and after a key's recorded frames, ``;`` included."""
+class StackFolder:
+    """Builds the folded stacks of keys and stacks.
+
+    Attributes:
+        keeps_apart: whether different stacks of one key stay different.
+    """
+
+    def __init__(self, options: FoldOptions) -> None:
+        self._options = options
+        self._edit = StackEditor(options.edits, "shown")
+        self.keeps_apart = not self._edit
+
+    def __call__(self, key: Key, stacks: Iterable[Stack]) -> Iterable[Stack]:
+        """Return the folded stack of each stack of a key, in the same order."""
+        around = frames_around(key, self._options)
+        if self._edit:
+            stacks = [self._edit(Stack(f"{around.process}{stack}")) for stack in stacks]
+            before, after = around.outer, around.leaf
+        else:
+            before, after = around.outer + around.process, around.leaf
+        return [Stack(f"{before}{stack}{after}") for stack in stacks] if before or after else stacks
+
+
+class FramesAround(NamedTuple):
+    """The frames that a folded stack gets besides the recorded ones, as text, ``;`` included.
+
+    Attributes:
+        outer: at the root, what was waited for.
+        process: after it, in front of the recorded frames.
+        leaf: after the recorded frames.
+    """
+
+    outer: str
+    process: str
+    leaf: str
+
+
+def frames_around(key: Key, options: FoldOptions) -> FramesAround:
+    """Return the frames before and after a key's recorded frames."""
     reason = _reason(key)
     between = [WAKER_DELIMITER] if key.sleeper else []
-    before = [key.execname] if key.execname and options.execname else []
-    after = between + reason if options.by == "leaf" else []
-    if options.by == "root":
-        before = reason + between + before
-    return (
-        "".join(f"{clean_frame(text)};" for text in before),
-        "".join(f";{clean_frame(text)}" for text in after),
+    return FramesAround(
+        outer=_before(reason + between if options.by == "root" else []),
+        process=_before(_process(key, options)),
+        leaf="".join(
+            f";{clean_frame(text)}" for text in (between + reason if options.by == "leaf" else [])
+        ),
     )
+
+
+def _before(texts: Iterable[str]) -> str:
+    return "".join(f"{clean_frame(text)};" for text in texts)
+
+
+def _process(key: Key, options: FoldOptions) -> list[str]:
+    wanted = {"": (), "pid": (key.pid,), "tid": (key.pid, key.tid)}[options.ids]
+    is_known = max(wanted, default=-1) >= 0
+    ids = ["-" if number < 0 else str(number) for number in wanted] if is_known else []
+    if not options.execname or not (key.execname or ids):
+        return []
+    return ["/".join([key.execname or NO_PROCESS, *ids])]

@@ -26,8 +26,10 @@ from pvprof.cli.messages import say
 from pvprof.cli.option_groups import takes
 from pvprof.cli.output import check_folder, deliver_folder, is_folder
 from pvprof.cli.progress import Progress
+from pvprof.cli.stack_options import EditGroup, edit_group
 from pvprof.cli.statistics_options import SidesGroup
 from pvprof.dataset.load_sides import read_sides
+from pvprof.dataset.stack_edits import StackEdits
 from pvprof.errors import InputError, UsageError
 from pvprof.render.registry import Subject
 from pvprof.render.review import files_of, purpose_of, usual_names
@@ -73,8 +75,9 @@ class _CompareCommand(PvprofCommand):
     help="Compare with these recordings, the new side.",
 )
 @takes(SidesGroup, "sides")
+@takes(edit_group(has_base=False), "edits")
 @takes(outputs_group(*SUBJECTS), "outputs")
-def command(inputs: InputGroup, sides: SidesGroup, outputs: OutputsGroup) -> None:
+def command(inputs: InputGroup, sides: SidesGroup, edits: EditGroup, outputs: OutputsGroup) -> None:
     """Compare recordings of two sides, preferably several runs per side, and show what is proven.
 
     Times of the runs, waits by kind, lock class and lock, and code. Recordings before --vs are the
@@ -86,7 +89,7 @@ def command(inputs: InputGroup, sides: SidesGroup, outputs: OutputsGroup) -> Non
     for mail, flame graphs of the difference, and a page with all of it.
     """
     folders, destinations = _outputs(outputs)
-    comparison = _compare(inputs, sides)
+    comparison = _compare(inputs, sides, edits.edits())
     options = ComparisonOptions(sides.top, sides.measure, sides.mode)
     results = [
         Result.of(target, comparison, replace(options, pictures=_pictures(target, destinations)))
@@ -122,9 +125,9 @@ def _outputs(outputs: OutputsGroup) -> tuple[list[str], list[Destination]]:
     return folders, destinations
 
 
-def _compare(inputs: InputGroup, sides: SidesGroup) -> Comparison:
+def _compare(inputs: InputGroup, sides: SidesGroup, edits: StackEdits) -> Comparison:
     options = sides.compare_options()
-    settings = inputs.settings()
+    settings = inputs.settings(edits)
     base, new = _divide(inputs.recordings)
     with Progress((*base, *(new or ())), inputs.quiet) as progress:
         read = replace(settings.read, progress=progress)

@@ -99,12 +99,12 @@ def _load(
 ) -> tuple[Sequence[Classified], Result]:
     """Return the recordings, added up unless they are compared, and the result."""
     if destination.subject is not Subject.DIFFERENCE:
-        classified = inputs.load(adapt=stacks.adapt)
+        classified = stacks.load(inputs)
         return [classified], Result.of(destination, classified, options)
     if len(inputs.recordings) != 2:
         number = len(inputs.recordings)
         raise UsageError(f"--diff compares two recordings, not {number}", "base first, then new")
-    base, new = (inputs.load(recordings=(path,)) for path in inputs.recordings)
+    base, new = (stacks.load(inputs, (path,)) for path in inputs.recordings)
     error = no_match((base, new))
     if error:
         raise error

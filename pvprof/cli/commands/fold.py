@@ -38,7 +38,7 @@ def command(inputs: InputGroup, stacks: StackGroup, output: OutputGroup) -> None
     destination = output.destination("folded", any_suffix=True)
     output.check(destination)
     stacks.check(destination.subject, destination.format)
-    classified = inputs.load(adapt=stacks.adapt)
+    classified = stacks.load(inputs)
     result = Result.of(destination, classified, stacks.stacks())
     result.write(output.force, inputs.quiet)
     say(classified.dataset.problems, inputs.quiet)

@@ -10,7 +10,7 @@ from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import nothing_kept, say, say_aside, say_others
 from pvprof.cli.option_groups import takes
-from pvprof.cli.stack_options import RowGroup, row_group
+from pvprof.cli.stack_options import EditGroup, RowGroup, edit_group, row_group
 from pvprof.render.registry import Subject
 from pvprof.views.flamegraph import PictureOptions
 from pvprof.views.folded import StackOptions
@@ -27,8 +27,9 @@ Examples:
 @click.command("report", cls=PvprofCommand, epilog=formats_epilog(_EXAMPLES, *SUBJECTS))
 @takes(InputGroup, "inputs")
 @takes(row_group(20), "rows")
+@takes(edit_group(), "edits")
 @takes(outputs_group(*SUBJECTS), "outputs")
-def command(inputs: InputGroup, rows: RowGroup, outputs: OutputsGroup) -> None:
+def command(inputs: InputGroup, rows: RowGroup, edits: EditGroup, outputs: OutputsGroup) -> None:
     """Show what the kernel waited for: by kind, lock class, and lock, with stacks on request.
 
     Recordings of one mode are added up. Several modes measure the same waits in different ways, so
@@ -36,7 +37,7 @@ def command(inputs: InputGroup, rows: RowGroup, outputs: OutputsGroup) -> None:
     listed with its total.
     """
     destinations = outputs.destinations()
-    classified = inputs.load()
+    classified = inputs.load(edits=edits.edits())
     report = build_report(classified)
     tables = rows.table_options(inputs.quiet)
     subjects: dict[Subject, tuple[object, object]] = {
