@@ -11,7 +11,8 @@ from pvprof.parse.dtrace import aggregates, events, rows
 from pvprof.parse.files import folded, html_report, speedscope
 from pvprof.parse.freebsd import lock_profiling, lockstat, pmc_callgraph, pmc_log
 from pvprof.parse.layout import Layout
-from pvprof.parse.linux import bpftrace, bpftrace_maps, perf_script
+from pvprof.parse.linux import bpftrace, perf_script
+from pvprof.parse.linux.maps import map_json, map_text
 from pvprof.parse.native import reader as native
 
 
@@ -35,14 +36,15 @@ LAYOUTS: dict[str, Layout] = by_name(
     speedscope.LAYOUT,
     html_report.LAYOUT,
     native.LAYOUT,
+    bpftrace.LAYOUT,
     # lines of one tool
     lock_profiling.LAYOUT,
     lockstat.LAYOUT,
     pmc_callgraph.LAYOUT,
     pmc_log.LAYOUT,
     perf_script.LAYOUT,
-    bpftrace.LAYOUT,
-    bpftrace_maps.LAYOUT,
+    map_json.LAYOUT,
+    map_text.LAYOUT,
     # shapes, from the strictest to the loosest
     events.LAYOUT,
     folded.LAYOUT,

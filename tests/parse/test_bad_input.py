@@ -136,6 +136,8 @@ TEXTS = {
     + b'{"type": "printf", "data": "#end 9000 1795372027596356298\\n"}\n',
     "bpftrace-map": b"Attaching 1 probe...\n\n@ns[first, \n    trap+8\n]: 1001\n"
     b"@ns[second, \n    trap+8\n]: 52\n",
+    "bpftrace-json": b'{"type": "map", "data": {"@ns": {"first,\\n    trap+8\\n": 1001}}}\n'
+    b'{"type": "map", "data": {"@ns": {"second,\\n    trap+8\\n": 52}}}\n',
     "perf": b"first 5 [000] 10.000001000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n" * 3
     + b"second 6 [000] 10.000002000: cycles: \n\tffff trap+0x1 ([kernel.kallsyms])\n\n",
     "pvprof": b"#pvprof 1 offcpu stock ns 0.1.0 frames=32\n#begin 100 1795372027596348298\n"
@@ -164,6 +166,7 @@ LINES_ARE_RECORDS = (
     "lock-profiling",
     "rows",
     "folded",
+    "bpftrace-json",
 )
 """Layouts in which every record is one line: a text that ends between two lines is not damaged."""
 

@@ -185,7 +185,7 @@ def test_histograms_keep_their_buckets() -> None:
         json.dumps({"type": "hist", "data": {"@off_cpu_hist": rows}}),
     )
     found = {one.key.mechanism: one.buckets for one in parsed_from(text_of(*lines)).histograms}
-    assert found == dict.fromkeys(("spinlock-spin", "off-cpu"), ((0, 1), (1024, 2), (2048, 0)))
+    assert found == dict.fromkeys(("spinlock-spin", "off-cpu"), ((-1, 1), (1024, 2), (2048, 0)))
 
 
 def test_histograms_by_stack_have_the_names_of_their_waits(run: RunCommand) -> None:
@@ -399,11 +399,18 @@ def test_whole_recordings_of_nothing_open() -> None:
     assert kinds_of(parsed) == {"nothing-recorded": 1}
 
 
-def test_json_of_other_programs_is_refused_with_a_hint() -> None:
+def test_json_of_other_programs_is_another_layout() -> None:
     data = b'{"type": "map", "data": {"@": {"sh": 3}}}\n'
+    assert parsed_from(data).layout == "bpftrace-json"
     with pytest.raises(InputError, match="no #pvprof header") as error:
-        parsed_from(data)
-    assert "-f json" in (error.value.hint or "")
+        read(data, "test", ReadOptions(layout="bpftrace"))
+    assert "bpftrace-json" in (error.value.hint or "")
+
+
+def test_a_recording_without_its_header_is_refused() -> None:
+    data = sums({STACK: 3}, "stack")
+    with pytest.raises(InputError, match="no #pvprof header"):
+        parsed_from(data[data.index(b"\n") + 1 :])
 
 
 def test_maps_that_were_not_announced_are_skipped() -> None:

@@ -62,6 +62,7 @@ from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import Values, why_not_measured
 
 _MAX_LINES_BEFORE = 100
+_HEADER = re.compile(rb'^\{"type": ?"printf", ?"data": ?"#pvprof ', re.M)
 _CLOCKS = re.compile(rb"#(?:begin|end) [0-9]{1,19} [0-9]{1,19}")
 _MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
 _STACK_COLLISION = -17  # EEXIST: another stack has its place in the map
@@ -293,7 +294,7 @@ class TraceReader:
         if self._header is None:
             raise InputError(
                 "bpftrace's JSON, but no #pvprof header in the first lines",
-                "what other programs print is read as text: run them without -f json",
+                "what other programs print is another layout: --input-format bpftrace-json",
             )
         parsed, file = self._parsed, self._source.name
         parsed.problems.extend(self._tally.problems())
@@ -347,7 +348,7 @@ LAYOUT = Layout(
     name="bpftrace",
     summary="the bpftrace programs that pvprof generates, `bpftrace -q -k -f json`",
     read=lambda source: TraceReader(source).read(),
-    line=re.compile(rb'\{"type": ?"(?:printf|attached_probes|map|stats|hist)", ?"data": ?'),
+    signature=lambda sample: _HEADER.search(sample.text) is not None,
     states_units="a program of pvprof's",
     is_complete=has_both_marks,
     read_stderr=messages_of_bpftrace,

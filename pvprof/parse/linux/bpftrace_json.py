@@ -210,9 +210,13 @@ def lock_kind(flags: int) -> tuple[bytes, bytes]:
 
 
 def buckets_of(rows: list[Any]) -> tuple[tuple[int, int], ...]:
-    """Return (lower bound, count) of the rows of a histogram; an empty one ends the last row."""
+    """Return (lower bound, count) of the rows of a histogram; an empty one ends the last row.
+
+    The first row may have no lower bound: its upper one, which is part of it, is given.
+    """
     pairs = [dict(row) for row in rows]
-    buckets = [(whole_number(row.get("min", 0)), whole_number(row["count"])) for row in pairs]
+    lower = [whole_number(row.get("min", row.get("max", 0))) for row in pairs]
+    buckets = [(low, whole_number(row["count"])) for low, row in zip(lower, pairs, strict=True)]
     if pairs and "max" in pairs[-1]:
         buckets.append((whole_number(pairs[-1]["max"]) + 1, 0))
     return tuple(buckets)

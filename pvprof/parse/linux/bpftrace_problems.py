@@ -44,6 +44,7 @@ PROBLEMS: dict[str, tuple[str, Severity]] = {
 # What was lost is in the output, too, and counted there: then no table has the stack (-2, ENOENT).
 _USUAL = re.compile(
     r".*RLIMIT_MEMLOCK.*|ERROR: failed to look up stack id:? .*: -2"
+    r"|Attach(?:ing|ed) [0-9]+ probes?(?:\.\.\.)?"
     r"|WARNING: (?:BPFTRACE_[A-Z_]+ is deprecated|Total lost event count: ).*"
     r"|WARNING: Could not read functions from .*available_filter_functions.*"
 )
@@ -55,6 +56,7 @@ _EVICTED_STACK = re.compile(
     r"ERROR: failed to look up stack id: [0-9]+ stack length: [1-9][0-9]* .*"
 )
 _UNREADABLE_STACK = re.compile(r"ERROR: failed to look up stack id:? .*: (-[0-9]+)")
+_LOST = re.compile(r"Lost ([0-9]{1,18}) events")
 _CLOSED = "-9"  # EBADF
 _CLOSED_OUTPUT = (
     "bpftrace may have closed its own output, as libbcc before 0.33 does when it looks up user"
@@ -77,6 +79,10 @@ def messages_of_bpftrace(lines: Iterable[str], file: str) -> Iterator[Problem]:
         text, severity = PROBLEMS["lost-stacks"]
         yield Problem("lost-stacks", text, file, severity=severity, count=lost_stacks)
     yield from _unreadable_stacks(messages, file)
+    lost = {line: int(match[1]) for line in messages if (match := _LOST.fullmatch(line))}
+    if lost:
+        count = sum(events * messages.pop(line) for line, events in lost.items())
+        yield Problem("drops", "bpftrace lost events", file, severity="loss", count=count)
     for line, count in messages.items():
         if not _USUAL.fullmatch(line) and not _UNREADABLE_STACK.fullmatch(line):
             text = f"bpftrace: {line.removeprefix('ERROR: ').removeprefix('WARNING: ')}"
