@@ -17,7 +17,7 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.line_cache import LineCache
-from pvprof.parse.linux.maps.map_frames import frame_of, is_joined, is_kernel_root
+from pvprof.parse.linux.maps.map_frames import frame_of, is_joined, is_kernel_stack
 from pvprof.parse.linux.maps.map_keys import MapKey
 from pvprof.parse.linux.maps.map_units import MapUnit, is_of_averages, unit_of
 from pvprof.parse.linux.maps.map_values import MapValue
@@ -219,7 +219,7 @@ class MapSums:
         raw = [[self._raw_frames[line] for line in block if line.strip()] for block in blocks]
         raw = [block for block in raw if block]
         # The kernel's stack comes first, as is usual, unless the frames tell otherwise.
-        raw.sort(key=lambda block: not is_kernel_root(block[-1]))
+        raw.sort(key=lambda block: not is_kernel_stack(block))
         if raw and is_wait:  # no timer takes the stacks of waits
             raw[0] = without_tracing_frames(raw[0])
         kernel, *others = [self._frames(block) for block in raw] or [[]]
