@@ -19,8 +19,13 @@ RULES = load_rules(None)
 KERNEL = Classification("kernel", "pv list")
 
 
-def part(stacks: Mapping[str, int], **fields: str) -> Part:
-    key = Key(**{"mechanism": "turnstile", "name": "pv list", **fields})
+def part(
+    stacks: Mapping[str, int],
+    name: str = "pv list",
+    execname: str = "",
+    mechanism: str = "turnstile",
+) -> Part:
+    key = Key(mechanism, name, execname)
     return Part(KERNEL, key, {Stack(text): Weight(value, 1, 1) for text, value in stacks.items()})
 
 
