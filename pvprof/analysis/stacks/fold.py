@@ -111,7 +111,8 @@ def fold(
             for stack, value in zip(folded, values, strict=True):
                 group_totals[stack] = group_totals.get(stack, 0) + value
         if cause:
-            cause_of = dict.fromkeys(group_totals, cause) | cause_of  # the first cause wins
+            for stack in group_totals:
+                cause_of.setdefault(stack, cause)  # the first cause wins
             reasons.update(map(clean_frame, _reason(key)))
         if not totals:
             totals = group_totals
