@@ -35,6 +35,9 @@ from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
 _T = TypeVar("_T")
+# Rules see no more of a name. Their patterns may take time that grows with its square, and whoever
+# made a recording may have put a name of any length into it.
+_MAX_MATCHED = 512
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
 # What compilers add to a function that they split or specialise.
 _COMPILED = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv)(?:\.\d+)?)+$")
@@ -145,6 +148,7 @@ class Matcher:
         inner = {i: rule.inner for i, rule in enumerate(rules)}
         self._inner = _Condition(inner, len(self._frames.bits) + len(self._callers.bits))
         # What was worked out already.
+        self._rules_by_mechanism: dict[tuple[str, str], Sequence[tuple[int, Rule]]] = {}
         self._plans: dict[tuple[str, str, str], _Plan] = {}
         self._machinery: dict[Frame, bool] = {}
         self._waking: dict[Frame, bool] = {}
@@ -300,15 +304,26 @@ class Matcher:
             seen |= bits
         return seen
 
+    def _rules_for(self, mechanism: str, recorded_class: str) -> Sequence[tuple[int, Rule]]:
+        """Return (bit, rule) of the rules that may apply to waits of a mechanism and a class."""
+        known = self._rules_by_mechanism.get((mechanism, recorded_class))
+        if known is None:
+            conditions = (self._frames, self._callers, self._inner)
+            known = self._rules_by_mechanism[mechanism, recorded_class] = [
+                (sum(condition.bits.get(number, 0) for condition in conditions), rule)
+                for number, rule in enumerate(self.rules)
+                if rule.may_apply(mechanism, recorded_class)
+            ]
+        return known
+
     def _plan(self, key: Key) -> _Plan:
         kinds: list[tuple[int, Rule]] = []
         classes: list[tuple[int, Rule]] = []
         names: list[tuple[int, Rule]] = []
-        for number, rule in enumerate(self.rules):
-            if not rule.may_apply(key):
+        name = key.name.rstrip()[:_MAX_MATCHED]
+        for bit, rule in self._rules_for(key.mechanism, key.lock_class):
+            if not rule.fits_name(name):
                 continue
-            conditions = (self._frames, self._callers, self._inner)
-            bit = sum(condition.bits.get(number, 0) for condition in conditions)
             given = ((kinds, rule.kind), (classes, rule.lock_class), (names, rule.name))
             for wanted, what in given:
                 if what is not None and not (wanted and wanted[-1][0] == 0):
@@ -350,4 +365,4 @@ def _kernel_frames(frames: list[Frame]) -> list[Frame]:
 
 def _function(frame: Frame) -> str:
     _, tick, function = frame.partition("`")
-    return _COMPILED.sub("", _OFFSET.sub("", function if tick else frame))
+    return _COMPILED.sub("", _OFFSET.sub("", (function if tick else frame)[:_MAX_MATCHED]))

@@ -9,8 +9,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pvprof.model.profile import Key
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -100,17 +98,19 @@ class Rule:
     family: ClassFamily | None = None
     inner: tuple[re.Pattern[str], ...] = ()
 
-    def may_apply(self, key: Key) -> bool:
-        """Tell whether the conditions on the key hold."""
-        return (
-            _one_of(key.mechanism, self.mechanisms, self.mechanism_patterns)
-            and _one_of(key.name.rstrip(), self.names, self.name_patterns)
-            and _one_of(key.lock_class, self.recorded_classes, ())
+    def may_apply(self, mechanism: str, recorded_class: str) -> bool:
+        """Tell whether the conditions on the mechanism and on the recorded class hold."""
+        return _one_of(mechanism, self.mechanisms, self.mechanism_patterns) and _one_of(
+            recorded_class, self.recorded_classes, ()
         )
+
+    def fits_name(self, name: str) -> bool:
+        """Tell whether the condition on the name, without trailing blanks, holds."""
+        return _one_of(name, self.names, self.name_patterns)
 
 
 def _one_of(value: str, exact: frozenset[str], patterns: Iterable[re.Pattern[str]]) -> bool:
     """Tell whether a condition holds; a condition without values always does."""
-    if value in exact or any(pattern.fullmatch(value) for pattern in patterns):
-        return True
-    return not exact and not patterns
+    if not patterns:
+        return not exact or value in exact
+    return value in exact or any(pattern.fullmatch(value) for pattern in patterns)

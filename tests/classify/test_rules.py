@@ -805,3 +805,24 @@ def test_rules_that_give_a_class_a_family_agree() -> None:
 def test_a_user_gives_a_class_a_family(write: Callable[[str], Path]) -> None:
     text = '[[rule]]\nclass = "mine (sx)"\nfamily = "mine"\nprimitive = "sx"\nnames = ["x"]\n'
     assert load_rules(write(text)).family_of("mine (sx)") == ClassFamily("mine", "sx")
+
+
+def test_patterns_see_the_beginning_of_a_name(write: Callable[[str], Path]) -> None:
+    patterns = "['x*end']"
+    rule = f'[[rule]]\nfirst = true\nkind = "ipc"\nframes = {patterns}\n'
+    by_frame = load_rules(write(rule))
+    by_name = load_rules(write(rule.replace("frames", "name_patterns")))
+    for name, is_seen in (("x" * 509 + "end", True), ("x" * 510 + "end", False)):
+        key = Key("turnstile")
+        stack = Stack(f"kernel`trap;kernel`{name}")
+        assert (by_frame.classify(key, stack).kind == "ipc") is is_seen
+        key = Key("turnstile", name=name)
+        assert (by_name.classify(key, NO_STACK).kind == "ipc") is is_seen
+
+
+def test_a_name_of_any_length_is_classified_at_once() -> None:
+    name = "_" * 1_000_000  # minutes for patterns that take time with the square of the length
+    for mechanism in ("turnstile", "off-cpu"):
+        key = Key(mechanism, name=name if mechanism == "turnstile" else "")
+        verdict = DEFAULT.classify(key, Stack(f"kernel`trap;kernel`{name}"))
+        assert verdict == DEFAULT.classify(key, Stack(f"kernel`trap;kernel`{name}_"))
