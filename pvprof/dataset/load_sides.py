@@ -7,11 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pvprof.dataset.differential import sides_of
 from pvprof.dataset.load import combine
 from pvprof.dataset.read_named import read_named
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
+from pvprof.parse.files.folded import DIFFERENTIAL_NEW, TWO_COLUMNS
 from pvprof.parse.read import ReadOptions
 from pvprof.recording.directory import expand
 from pvprof.recording.layout import Recording
@@ -30,7 +32,8 @@ def read_sides(
     Warm-ups and copies are set aside, with a problem.
 
     Args:
-        base: recordings or run sets; those of both sides if `new` is None.
+        base: recordings or run sets; those of both sides if `new` is None, or one differential
+            file.
         new: those of the new side, or None to sort by the labels in the manifests.
         base_label: the label of the base; empty for that of the first recording.
         options: how to read recordings.
@@ -39,6 +42,9 @@ def read_sides(
         InputError: a recording cannot be read.
         UsageError: a side is empty, labels do not make two sides, or the sides share a recording.
     """
+    difference = _difference(base[0], options) if new is None and len(base) == 1 else None
+    if difference is not None:
+        return difference
     if new is None:
         groups = _by_label([open_recording(path) for path in expand(base)], base_label)
     else:
@@ -54,6 +60,24 @@ def read_sides(
     if base_name == new_name:
         base_name, new_name = f"{base_name} (base)", f"{new_name} (new)"
     return _named(base_side, base_name), _named(new_side, new_name)
+
+
+def _difference(path: str, options: ReadOptions) -> tuple[Side, Side] | None:
+    """Return the sides of a differential file, one run each; None for anything else."""
+    recordings = [open_recording(path) for path in expand([path])]
+    if len(recordings) != 1 or recordings[0].manifest.mode not in ("", DIFFERENTIAL_NEW):
+        return None
+    run = _run(recordings[0], "", options)
+    sides = sides_of(run.dataset)
+    if sides is None:
+        return None
+    # Without a digest and a path they are no two copies of one recording.
+    base, new = (
+        replace(run, name=side.names[0], dataset=side, digest=side.names[0], real_path="")
+        for side in sides
+    )
+    doubts = tuple(one for one in run.dataset.problems if one.kind == TWO_COLUMNS)
+    return Side(base.name, (base,)), _named(Side(new.name, (new,), doubts), new.name)
 
 
 def _named(side: Side, name: str) -> Side:

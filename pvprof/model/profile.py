@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
@@ -73,6 +73,17 @@ def weights_of(rows: Iterable[Iterable[int]]) -> Iterator[Weight]:
     return map(tuple.__new__, repeat(Weight), rows)
 
 
+def add_weights(group: dict[Stack, Weight], stacks: Mapping[Stack, Weight]) -> None:
+    """Add weights to those of a group; equal stacks sum."""
+    if group.keys().isdisjoint(stacks):
+        group.update(stacks)
+        return
+    for stack, weight in stacks.items():
+        known = group.setdefault(stack, weight)
+        if known is not weight:
+            group[stack] = known.plus(weight)
+
+
 @dataclass(frozen=True, slots=True)
 class Histogram:
     """One ``quantize`` or ``lquantize`` body.
@@ -118,15 +129,8 @@ class Profile:
     def add_group(self, key: Key, stacks: dict[Stack, Weight]) -> None:
         """Add the weights of one key. For a new key the profile keeps `stacks` itself."""
         group = self.groups.setdefault(key, stacks)
-        if group is stacks:
-            return
-        if group.keys().isdisjoint(stacks):
-            group.update(stacks)
-            return
-        for stack, weight in stacks.items():
-            known = group.setdefault(stack, weight)
-            if known is not weight:
-                group[stack] = known.plus(weight)
+        if group is not stacks:
+            add_weights(group, stacks)
 
     def merge(self, other: Profile) -> None:
         """Add every weight of another profile of the same unit."""

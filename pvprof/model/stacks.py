@@ -24,6 +24,9 @@ LOST_FRAMES: Frame = "[frames lost]"
 UNIT_COMMENT = "# pvprof folded, unit: "
 """The first line of pvprof's folded stacks, up to the unit."""
 
+DIFFERENTIAL_COMMENT = "# pvprof differential, unit: "
+"""The first line of pvprof's folded stacks with two values, up to the unit."""
+
 DELIMITER: Frame = "-"
 """The frame between user frames (towards the root) and kernel frames, as in bcc and FlameGraph."""
 

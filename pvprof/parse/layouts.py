@@ -47,14 +47,13 @@ LAYOUTS: dict[str, Layout] = by_name(
     map_text.LAYOUT,
     # shapes, from the strictest to the loosest
     events.LAYOUT,
+    folded.DIFFERENTIAL,
     folded.LAYOUT,
     aggregates.CLASSIC,
     aggregates.THREAD,
     rows.LAYOUT,
     aggregates.HISTOGRAM,
     aggregates.KEYED,
-    # never detected
-    folded.DIFFERENTIAL,
 )
 """Every layout by its name."""
 

@@ -239,15 +239,16 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
 
 def _scale(parsed: ParseResult, name: str, options: ReadOptions) -> None:
     """Multiply the values of a text by the size of the unit, and by the factor."""
-    for (unit, _), profile in parsed.profiles.items():
-        multiplier = options.scale_of(unit)
+    for part in (parsed, *parsed.further):
+        for (unit, _), profile in part.profiles.items():
+            multiplier = options.scale_of(unit)
+            if multiplier != 1:
+                rounding = Rounding()
+                scale_profile(profile, multiplier, rounding)
+                parsed.problems.extend(rounding.problems(unit, name))
+        multiplier = options.scale_of("ns")
         if multiplier != 1:
-            rounding = Rounding()
-            scale_profile(profile, multiplier, rounding)
-            parsed.problems.extend(rounding.problems(unit, name))
-    multiplier = options.scale_of("ns")
-    if multiplier != 1:
-        parsed.histograms = [scale_histogram(one, multiplier) for one in parsed.histograms]
+            part.histograms = [scale_histogram(one, multiplier) for one in part.histograms]
 
 
 def _why_empty(problems: Sequence[Problem]) -> str:

@@ -44,9 +44,20 @@ def build(comparison: Comparison, options: ComparisonOptions) -> ComparisonView:
     return ComparisonView(comparison, options)
 
 
-def build_differential(
-    comparison: Comparison, options: ComparisonOptions
-) -> tuple[tuple[Stack, int, int], ...]:
+@dataclass(frozen=True, slots=True)
+class DifferentialView:
+    """The stacks of both sides, as a differential file has them.
+
+    Attributes:
+        unit: of the values.
+        rows: each stack with its values in the base and in the new side, per the same work.
+    """
+
+    unit: Unit
+    rows: tuple[tuple[Stack, int, int], ...]
+
+
+def build_differential(comparison: Comparison, options: ComparisonOptions) -> DifferentialView:
     """Return the stacks of a section with their values on both sides, per the same work.
 
     Raises:
@@ -54,7 +65,7 @@ def build_differential(
     """
     section = section_of(comparison, options)
     rows = differential_rows(section.base_folded, section.new_folded, section.amounts)
-    return tuple(rows)
+    return DifferentialView(section.new_folded.unit, tuple(rows))
 
 
 def section_of(comparison: Comparison, options: ComparisonOptions) -> SectionChange:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
-from helpers.command_line import RunCommand, assert_is_error
+from helpers.command_line import RunCommand, assert_is_error, folded_total
 from helpers.two_sides import manifest, noisy, raw, records_of, write_recording, write_side
 
 from pvprof.units import format_value
@@ -124,7 +124,9 @@ def test_the_differential_file_adds_up_and_can_be_read(run: RunCommand, sides: S
     assert run(*words, "-o", "change.folded").exit_code == 0
     text = Path("change.folded").read_text()
     assert run(*words, "--format", "differential", "-o", "-").stdout == text
-    lines = [line.rsplit(" ", 2) for line in text.splitlines()]
+    comment, *rows = text.splitlines()
+    assert comment == "# pvprof differential, unit: ns"
+    lines = [line.rsplit(" ", 2) for line in rows]
     totals = [
         sum(
             int(line.rsplit(" ", 1)[1])
@@ -137,7 +139,7 @@ def test_the_differential_file_adds_up_and_can_be_read(run: RunCommand, sides: S
     assert sum(int(base) for _, base, _ in lines) == round(totals[0] / 2)
     assert sum(int(new) for _, _, new in lines) == totals[1]
     back = run("fold", "-k", "all", "change.folded", "--input-format", "differential", "-q").stdout
-    assert sum(int(line.rsplit(" ", 1)[1]) for line in back.splitlines()) == totals[1]
+    assert folded_total(back) == totals[1]
 
 
 def test_the_picture_is_valid_and_states_its_scale(run: RunCommand, sides: Sides) -> None:

@@ -53,7 +53,7 @@ def test_the_layout_of_an_import_is_kept(run: RunCommand, tmp_path: Path) -> Non
         run("fold", "-k", "all", path).stdout == run("fold", "-k", "all", source, *options).stdout
     )
     document = json.loads(run("report", path, "--format", "json").stdout)
-    assert [section["unit"] for section in document["sections"]] == ["events"]
+    assert [section["unit"] for section in document["sections"]] == ["events"] * 2
 
 
 def test_stdin_and_gzip_are_accepted(run: RunCommand, tmp_path: Path) -> None:

@@ -97,6 +97,10 @@ TEXTS = {
     "histogram": b"\n"
     b"  first                                             \n" + HISTOGRAM + b"\n"
     b"  second                                            \n" + HISTOGRAM + b"\n",
+    "differential": b"# pvprof differential, unit: samples\n"
+    b"sh;kernel`trap;first 40 1001\n"
+    + b"".join(b"sh;kernel`trap;other%d 8 7\n" % number for number in range(20))
+    + b"sh;kernel`trap;second 60 52\n",
     "folded": b"sh;kernel`trap;first 1001\n"
     + b"sh;kernel`trap;other 7\n" * 20
     + b"sh;kernel`trap;second 52\n",
@@ -154,7 +158,6 @@ TEXTS = {
 WITHOUT_TEXT = {
     "speedscope": "one JSON document, whole or unreadable: tests/parse/test_speedscope_read.py",
     "html": "one JSON document in a page, whole or unreadable: tests/render/test_html.py",
-    "differential": "never detected; the reader is that of folded",
 }
 """Layouts without an entry in `TEXTS`, and why."""
 
@@ -167,6 +170,7 @@ LINES_ARE_RECORDS = (
     "rows",
     "folded",
     "bpftrace-json",
+    "differential",
 )
 """Layouts in which every record is one line: a text that ends between two lines is not damaged."""
 
@@ -398,7 +402,12 @@ _TRAP = re.compile(rb"(?:kernel`)?trap(?:\+0x[0-9a-f]+|\+8|)")
 
 
 @pytest.mark.parametrize(
-    "layout", [name for name, text in TEXTS.items() if _TRAP.search(text) and name != "folded"]
+    "layout",
+    [
+        name
+        for name, text in TEXTS.items()
+        if _TRAP.search(text) and name not in ("folded", "differential")
+    ],
 )
 def test_an_address_without_a_name_is_handed_on(layout: str) -> None:
     text = _TRAP.sub(b"0xffffffff80123456", TEXTS[layout])

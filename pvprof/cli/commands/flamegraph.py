@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
@@ -16,6 +16,7 @@ from pvprof.cli.option_groups import takes
 from pvprof.cli.output import deliver
 from pvprof.cli.picture_options import DiffGroup, PictureGroup, TreeGroup
 from pvprof.cli.stack_options import StackGroup
+from pvprof.dataset.differential import sides_of
 from pvprof.errors import EmptyError, UsageError
 from pvprof.render.registry import Subject, format_named
 from pvprof.views.flamegraph import build_empty
@@ -51,8 +52,9 @@ def command(
     In the browser it can also be turned: root on top, merged from the leaf, widest first; and it
     shows or hides the stacks that match a search. The same kinds of wait are kept as in a report;
     the picture states what was set aside, and -k all draws everything. --diff colours what has
-    changed between two. A file named .speedscope.json is written for www.speedscope.app instead,
-    one named .trace.json (single waits, a track for each thread) for ui.perfetto.dev.
+    changed between two; a differential file (folded stacks with two numbers) is drawn like that by
+    itself. A file named .speedscope.json is written for www.speedscope.app instead, one named
+    .trace.json (single waits, a track for each thread) for ui.perfetto.dev.
     """
     destination = _destination(output, diff, tree)
     if diff.diff and stacks.wall_clock:
@@ -67,7 +69,7 @@ def command(
         Subject.TREE: lambda: tree.tree_options(wanted),
     }
     try:
-        sides, result = _load(destination, inputs, stacks, options[destination.subject]())
+        sides, result = _load(destination, inputs, stacks, options)
     except EmptyError as error:
         if len(inputs.recordings) == 1 and destination.subject is Subject.PICTURE:
             view = build_empty(error.message, picture.look())
@@ -95,20 +97,33 @@ def _destination(output: OutputGroup, diff: DiffGroup, tree: TreeGroup) -> Desti
 
 
 def _load(
-    destination: Destination, inputs: InputGroup, stacks: StackGroup, options: object
+    destination: Destination,
+    inputs: InputGroup,
+    stacks: StackGroup,
+    options: Mapping[Subject, Callable[[], object]],
 ) -> tuple[Sequence[Classified], Result]:
-    """Return the recordings, added up unless they are compared, and the result."""
-    if destination.subject is not Subject.DIFFERENCE:
-        classified = stacks.load(inputs)
-        return [classified], Result.of(destination, classified, options)
-    if len(inputs.recordings) != 2:
+    """Return the recordings, added up unless they are compared, and the result.
+
+    A picture of differential files is that of the difference, unless a measurement is chosen.
+    """
+    wanted = options[destination.subject]()
+    is_difference = destination.subject is Subject.DIFFERENCE
+    if is_difference and len(inputs.recordings) == 2:
+        base, new = (stacks.load(inputs, (path,)) for path in inputs.recordings)
+        error = no_match((base, new))
+        if error:
+            raise error
+        return (base, new), Result.of(destination, (base, new), wanted)
+    classified = stacks.load(inputs)
+    sides = None if stacks.measure else sides_of(classified.dataset)
+    if sides and destination.subject in (Subject.PICTURE, Subject.DIFFERENCE):
+        base, new = (Classified.of(side, classified.rules, classified.filters) for side in sides)
+        drawn = Destination(destination.path, destination.format, Subject.DIFFERENCE)
+        return (base, new), Result.of(drawn, (base, new), options[drawn.subject]())
+    if is_difference:
         number = len(inputs.recordings)
         raise UsageError(f"--diff compares two recordings, not {number}", "base first, then new")
-    base, new = (stacks.load(inputs, (path,)) for path in inputs.recordings)
-    error = no_match((base, new))
-    if error:
-        raise error
-    return (base, new), Result.of(destination, (base, new), options)
+    return [classified], Result.of(destination, classified, wanted)
 
 
 def _write(

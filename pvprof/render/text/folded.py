@@ -6,12 +6,12 @@ do not count it: speedscope skips it, flamegraph.pl and inferno also warn of one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from operator import itemgetter
 
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.model.stacks import UNIT_COMMENT, Stack
+from pvprof.model.stacks import DIFFERENTIAL_COMMENT, UNIT_COMMENT
 from pvprof.render.rendered import Rendered
+from pvprof.views.comparison import DifferentialView
 
 
 def render(folded: Folded) -> Rendered:
@@ -20,6 +20,7 @@ def render(folded: Folded) -> Rendered:
     return Rendered(f"{UNIT_COMMENT}{folded.unit}\n{lines}" if lines else "")
 
 
-def render_differential(rows: Iterable[tuple[Stack, int, int]]) -> Rendered:
-    """Return one line for each stack with two numbers: of the base and of the new side."""
-    return Rendered("".join(map("%s %d %d\n".__mod__, rows)))
+def render_differential(view: DifferentialView) -> Rendered:
+    """Return the unit, and one line for each stack with two numbers: of base and new side."""
+    lines = "".join(map("%s %d %d\n".__mod__, view.rows))
+    return Rendered(f"{DIFFERENTIAL_COMMENT}{view.unit}\n{lines}" if lines else "")

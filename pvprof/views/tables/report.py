@@ -14,6 +14,7 @@ from pvprof.analysis.report import HistogramRow, Report, Section
 from pvprof.classify.filters import SetAside
 from pvprof.classify.rules import OTHER
 from pvprof.dataset.dataset import measure_title, measure_words
+from pvprof.dataset.differential import DIFFERENTIAL_BASE
 from pvprof.model.stacks import show_controls
 from pvprof.units import Unit, count_waits, format_share, format_value, is_of_code, unit_words
 from pvprof.views.tables.table import (
@@ -80,6 +81,8 @@ def same_waits_sentence(section: Section, report: Report) -> str:
     others = [other.mode for other in report.sections if other.unit == section.unit]
     if others[0] == section.mode:
         return ""
+    if section.mode == DIFFERENTIAL_BASE:
+        return f"The base side, {others[0]} above is the new one: do not add the tables up"
     return (
         f"Partly the same waits as those of {others[0]} above, measured in another way: do not add"
         " the tables up"
