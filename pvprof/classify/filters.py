@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import Classification
-from pvprof.dataset.stack_edits import NO_EDITS, StackEdits
+from pvprof.dataset.stack_edits import NO_EDITS, NamedFrames, StackEdits
 from pvprof.errors import UsageError
 from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import Stack, frames_of
@@ -36,31 +35,24 @@ class Part:
         return Weight(*map(sum, zip(_NOTHING, *self.stacks.values(), strict=True)))
 
 
-class Wanted(Protocol):
-    """What a filter looks for: a regular expression, or something like one."""
-
-    @property
-    def pattern(self) -> str:
-        """Return it as the user gave it."""
-
-    def search(self, text: str, /) -> object:
-        """Return something true if a text matches."""
-
-
 @dataclass(frozen=True, slots=True)
 class Number:
     """One of these numbers, as text: ids of processes or threads."""
 
-    numbers: tuple[int, ...]
+    names: tuple[str, ...]
 
     @property
     def pattern(self) -> str:
         """Return the numbers, for messages."""
-        return " or ".join(map(str, self.numbers))
+        return " or ".join(self.names)
 
     def search(self, text: str) -> bool:
         """Tell whether a text is one of the numbers."""
-        return text in map(str, self.numbers)
+        return text in self.names
+
+
+Wanted = re.Pattern[str] | Number | NamedFrames
+"""What a filter looks for: it has a `pattern` and a function `search`."""
 
 
 @dataclass(frozen=True, slots=True)

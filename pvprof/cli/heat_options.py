@@ -9,7 +9,13 @@ import click
 from pvprof.analysis.waits.heat_map import MAX_ROWS, ROWS, GridOptions
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.option_groups import option, option_group
-from pvprof.cli.picture_options import title_option, width_option
+from pvprof.cli.picture_options import (
+    notes_option,
+    own_notes,
+    subtitle_option,
+    title_option,
+    width_option,
+)
 from pvprof.errors import UsageError
 from pvprof.parse.window import read_bound
 from pvprof.views.heat_map import FORMS, Form, HeatMapOptions, HeatOptions
@@ -48,6 +54,8 @@ class HeatGroup:
     )
     width: int = width_option()
     title: str = title_option()
+    subtitle: str = subtitle_option()
+    notes: str = notes_option()
 
     def heat_map(self) -> HeatMapOptions:
         """Return the options as a value of the library.
@@ -60,7 +68,13 @@ class HeatGroup:
         grid = GridOptions(self.rows or ROWS, self._column_ns())
         if self.by == "offset":
             grid.check()
-        look = HeatOptions(title=self.title, width=self.width, top=self.top)
+        look = HeatOptions(
+            title=self.title,
+            subtitle=self.subtitle,
+            notes=own_notes(self.notes),
+            width=self.width,
+            top=self.top,
+        )
         return HeatMapOptions(self.by, grid, look)
 
     def _column_ns(self) -> int:

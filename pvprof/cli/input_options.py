@@ -223,8 +223,8 @@ class InputGroup(ReadingGroup):
             name=_pattern("--name", self.name, re.IGNORECASE),
             execname=_pattern("--execname", self.execname, re.IGNORECASE),
             frame=_pattern("--frame", self.frame, re.IGNORECASE),
-            pid=Number(self.pids) if self.pids else None,
-            tid=Number(self.tids) if self.tids else None,
+            pid=Number(tuple(map(str, self.pids))) if self.pids else None,
+            tid=Number(tuple(map(str, self.tids))) if self.tids else None,
             edits=edits,
         )
         rules = load_rules(self.rules_file)

@@ -15,6 +15,7 @@ from pvprof.views.flamegraph import (
     MIN_WIDTH,
     PALETTES,
     FlamegraphOptions,
+    Notes,
     Palette,
     PictureOptions,
 )
@@ -35,6 +36,31 @@ def title_option() -> Any:
     )
 
 
+def subtitle_option() -> Any:
+    """Return a field for ``--subtitle``, which all pictures have."""
+    return option(
+        "--subtitle",
+        default="",
+        metavar="TEXT",
+        help="Begin the line below the heading with this text.",
+    )
+
+
+def notes_option() -> Any:
+    """Return a field for ``--notes``, which all pictures have."""
+    return option(
+        "--notes",
+        default="",
+        metavar="TEXT",
+        help="Put this text, of one line or several, in front of the notes below the picture.",
+    )
+
+
+def own_notes(text: str) -> Notes:
+    """Return the row that ``--notes`` adds to the notes of a picture."""
+    return (("Notes", text),) if text.strip() else ()
+
+
 def width_option() -> Any:
     """Return a field for ``--width``, which all pictures have."""
     return option(
@@ -53,6 +79,8 @@ class PictureGroup:
     heading: ClassVar[HelpHeading] = HelpHeading.PICTURE
 
     title: str = title_option()
+    subtitle: str = subtitle_option()
+    notes: str = notes_option()
     width: int = width_option()
     min_width: float = option(
         "--min-width",
@@ -78,6 +106,8 @@ class PictureGroup:
         """Return the options as a value of the library."""
         return FlamegraphOptions(
             title=self.title,
+            subtitle=self.subtitle,
+            notes=own_notes(self.notes),
             width=self.width,
             min_width_px=self.min_width,
             icicle=self.icicle,
@@ -115,8 +145,9 @@ class DiffGroup:
     )
     per: str | None = option(
         "--per",
-        metavar="UNIT=BASE:NEW",
-        help="With --diff: scale the base to the work that each side did (builds=3:5).",
+        metavar="UNIT=BASE:NEW|total",
+        help="With --diff: scale the base to the work that each side did (builds=3:5), or so that"
+        " both have the same total, to compare shares.",
     )
 
     def difference(self, stacks: StackOptions, look: FlamegraphOptions) -> DifferenceOptions:
@@ -130,7 +161,10 @@ class DiffGroup:
         from pvprof.views.diff_flamegraph import DifferenceOptions, DiffOptions  # noqa: PLC0415
 
         threshold = Threshold(Fraction(str(self.threshold)))
-        return DifferenceOptions(stacks, DiffOptions(look, self.widths, threshold, self._scale()))
+        is_total = self.per == "total"
+        scale = None if is_total else self._scale()
+        diff = DiffOptions(look, self.widths, threshold, scale, has_equal_totals=is_total)
+        return DifferenceOptions(stacks, diff)
 
     def _scale(self) -> WorkScale | None:
         from pvprof.analysis.stacks.diff_layout import WorkScale  # noqa: PLC0415
@@ -145,7 +179,7 @@ class DiffGroup:
             return WorkScale(unit.strip(), Fraction(base.strip()), Fraction(new.strip()))
         except (ValueError, ZeroDivisionError) as error:
             raise UsageError(
-                f"--per {self.per}: cannot be understood", "e.g. --per builds=3:5"
+                f"--per {self.per}: cannot be understood", "e.g. --per builds=3:5, or --per total"
             ) from error
 
 

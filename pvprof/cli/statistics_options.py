@@ -43,12 +43,13 @@ class SidesGroup:
         default="",
         help="Without --vs: take the recordings with this label as the base.",
     )
-    per: str = option(
+    per: Literal["run", "second", "total"] = option(
         "--per",
-        type=click.Choice(["run", "second"]),
+        type=click.Choice(["run", "second", "total"]),
         default="run",
         show_default=True,
-        help="Compare values per run, or per second of recorded time.",
+        help="Compare values per run, or per second of recorded time, or as if all runs had the"
+        " same total: that compares shares.",
     )
     work: str | None = option(
         "--work",
@@ -252,11 +253,11 @@ def _check_confidence(percent: float) -> None:
     raise UsageError(f"{message}, at least {_MIN_CONFIDENCE:g}", "95 is the usual one")
 
 
-def _basis(work: str | None, per: str) -> Basis:
+def _basis(work: str | None, per: Literal["run", "second", "total"]) -> Basis:
     if work is None:
-        return Basis("second") if per == "second" else Basis()
-    if per == "second":
-        raise UsageError("--work and --per second: give one of them")
+        return Basis(per)
+    if per != "run":
+        raise UsageError(f"--work and --per {per}: give one of them")
     unit, _, amounts = work.rpartition("=")
     base, colon, new = amounts.partition(":")
     try:

@@ -7,11 +7,12 @@ refuses to draw (``render.svg.diff_flamegraph`` does).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from pvprof.analysis.compare.caveats import unnamed_addresses
 from pvprof.analysis.compare.code_changes import scale_of
 from pvprof.analysis.compare.compare import Comparison, SectionChange
-from pvprof.analysis.stacks.diff_layout import Threshold, WorkScale
+from pvprof.analysis.stacks.diff_layout import TOTAL, Threshold, WorkScale
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Shape
 from pvprof.analysis.stacks.pairing import pair
@@ -26,6 +27,7 @@ from pvprof.views.flamegraph import (
     Notes,
     account_of,
     has_loss,
+    joined,
     loss_sentence,
 )
 from pvprof.views.folded import (
@@ -48,6 +50,7 @@ class DiffOptions:
         shape: the profile that gives the boxes their width, to begin with.
         threshold: which changes are too small to be coloured.
         scale: how much work each profile covers; None compares the values as they are.
+        has_equal_totals: scale the base to the total of the new profile, in place of `scale`.
         base_name, new_name: what the profiles are called.
         unscaled: what the picture says of the values if they are not scaled.
     """
@@ -56,6 +59,7 @@ class DiffOptions:
     shape: Shape = "union"
     threshold: Threshold = field(default_factory=Threshold)
     scale: WorkScale | None = None
+    has_equal_totals: bool = False
     base_name: str = "base"
     new_name: str = "new"
     unscaled: str = "Values as recorded, not scaled"
@@ -105,11 +109,21 @@ def build(sides: tuple[Classified, Classified], options: DifferenceOptions) -> D
     look = replace(
         options.diff.graph,
         title=options.diff.graph.title or f"{new.measured}: {base_name} → {new_name}",
-        subtitle=_subtitle(base, new),
-        notes=notes,
+        subtitle=joined(options.diff.graph.subtitle, _subtitle(base, new)),
+        notes=(*options.diff.graph.notes, *notes),
     )
-    diff = replace(options.diff, graph=look, base_name=base_name, new_name=new_name)
+    scale = options.diff.scale
+    if options.diff.has_equal_totals:
+        scale = _equal_totals(base_folded, new_folded)
+    diff = replace(options.diff, graph=look, scale=scale, base_name=base_name, new_name=new_name)
     return DiffFlameGraphView(base_folded, new_folded, diff, caveats)
+
+
+def _equal_totals(base: Folded, new: Folded) -> WorkScale | None:
+    """Return the scale to equal totals; None if they are equal, or a side has no value."""
+    if base.total == new.total or not (base.total and new.total):
+        return None
+    return WorkScale(TOTAL, Fraction(base.total), Fraction(new.total))
 
 
 def _names(sides: tuple[Classified, Classified], names: tuple[str, str]) -> tuple[str, str]:

@@ -94,7 +94,8 @@ class PictureOptions:
 
     Attributes:
         stacks: which stacks.
-        look: size, order and colours; an empty title is replaced by what was measured, and where.
+        look: size, order and colours; an empty title is replaced by what was measured, and where;
+            the account of the data follows the subtitle and the notes.
     """
 
     stacks: StackOptions = field(default_factory=StackOptions)
@@ -162,18 +163,24 @@ def build(classified: Classified, options: PictureOptions) -> FlameGraphView:
     look = replace(
         options.look,
         title=options.look.title or f"{account.measured}: {account.name}",
-        subtitle=account.subtitle,
-        notes=account.notes,
+        subtitle=joined(options.look.subtitle, account.subtitle),
+        notes=(*options.look.notes, *account.notes),
     )
     return FlameGraphView(folded, look)
 
 
+def joined(*sentences: str) -> str:
+    """Return sentences as one line; the last has no full stop."""
+    texts = [" ".join(sentence.split()).removesuffix(".") for sentence in sentences]
+    return ". ".join(text for text in texts if text)
+
+
 def build_empty(reason: str, look: FlamegraphOptions) -> FlameGraphView:
     """Return the flame graph of an empty input: scripts that draw any input expect a picture."""
-    notes = (("Problems", reason), ("Drawn by", f"pvprof {__version__}"))
+    notes = (*look.notes, ("Problems", reason), ("Drawn by", f"pvprof {__version__}"))
     title = look.title or "Nothing was recorded"
     return FlameGraphView(
-        Folded((), "ns"), FlamegraphOptions(title=title, notes=notes, width=look.width)
+        Folded((), "ns"), FlamegraphOptions(title, look.subtitle, notes, width=look.width)
     )
 
 

@@ -6,6 +6,7 @@ refuses to compute values (``analysis.waits.heat_grid`` does) and to draw (``ren
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from pvprof.classify.filters import Filters
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
 from pvprof.units import format_exact
-from pvprof.views.flamegraph import MIN_WIDTH, Notes, account_of
+from pvprof.views.flamegraph import MIN_WIDTH, Notes, account_of, joined
 from pvprof.views.folded import StackOptions, fold_with_causes
 
 Form = Literal["latency", "offset"]
@@ -103,8 +104,8 @@ def build(classified: Classified, options: HeatMapOptions) -> HeatMapView:
     look = replace(
         options.look,
         title=options.look.title or f"{TITLES[options.form]}: {account.name}",
-        subtitle=account.subtitle,
-        notes=account.notes,
+        subtitle=joined(options.look.subtitle, account.subtitle),
+        notes=(*options.look.notes, *account.notes),
         selection=words_of(classified.filters),
     )
     return HeatMapView(maps, look, _left_out(classified, maps))
@@ -146,6 +147,7 @@ def _left_out(classified: Classified, maps: Maps) -> tuple[Problem, ...]:
 def words_of(filters: Filters) -> str:
     """Return the options of these filters as a shell reads them, each after a blank."""
     words = [word for kind in filters.kinds for word in ("-k", kind)]
-    for option, pattern in filters.patterns.items():
-        words += [option, pattern.pattern]
+    for option, wanted in filters.patterns.items():
+        texts = (wanted.pattern,) if isinstance(wanted, re.Pattern) else wanted.names
+        words += [word for text in texts for word in (option, text)]
     return "".join(f" {shlex.quote(word)}" for word in words)

@@ -291,6 +291,31 @@ def test_values_per_second_need_durations() -> None:
         compared(unknown, side, CompareOptions(basis=Basis("second")))
 
 
+def test_values_per_total_are_shares_of_runs_of_equal_total() -> None:
+    """A side that waits three times as long for everything does not differ at all."""
+    runs = [{"vm object": (100 * n, 5), "tmpfs": (300 * n, 7)} for n in (1, 2, 3)]
+    longer = [{"vm object": (300 * n, 5), "tmpfs": (900 * n, 7)} for n in (1, 2, 3)]
+    options = CompareOptions(basis=Basis("total"))
+    changes = compared(side_of(runs, "stock"), side_of(longer, "new", 101), options)
+    mean = Fraction(400 * (1 + 2 + 3) + 1200 * (1 + 2 + 3), 6)
+    for name, share in (("vm object", Fraction(1, 4)), ("tmpfs", Fraction(3, 4))):
+        found = row(changes, name).main.comparison
+        assert found is not None
+        assert found.base.mean == found.new.mean == pytest.approx(float(share * mean))
+        assert found.base.max == found.base.min
+        assert found.metric.unit == "ns/run of equal total"
+    base, new = changes.sections[0].amounts
+    assert new == 3 * base
+    assert base + new == 6
+
+
+def test_values_per_total_need_a_total() -> None:
+    side = side_of([{"vm object": (5, 1)}], "stock")
+    nothing = side_of([{"vm object": (0, 1)}], "new", 101)
+    with pytest.raises(UsageError, match="r101: its total is 0"):
+        compared(side, nothing, CompareOptions(basis=Basis("total")))
+
+
 @pytest.mark.parametrize("work", [(0, 1), (1, -1)])
 def test_an_amount_of_work_of_0_is_an_error(work: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="above 0"):

@@ -142,6 +142,17 @@ def test_the_differential_file_adds_up_and_can_be_read(run: RunCommand, sides: S
     assert folded_total(back) == totals[1]
 
 
+def test_per_total_gives_both_sides_the_total_of_the_new_one(run: RunCommand, sides: Sides) -> None:
+    result = run(
+        "compare", *sides[0], "--vs", *sides[1][:3], "--per", "total", "-o", "change.folded"
+    )
+    assert result.exit_code == 0
+    total = sum(folded_total(run("fold", path, "-q").stdout) for path in sides[1][:3])
+    lines = [line.rsplit(" ", 2) for line in Path("change.folded").read_text().splitlines()]
+    assert sum(int(base) for _, base, _ in lines) == total
+    assert sum(int(new) for _, _, new in lines) == total
+
+
 def test_the_picture_is_valid_and_states_its_scale(run: RunCommand, sides: Sides) -> None:
     result = run(
         "compare", *sides[0], "--vs", *sides[1], "--work", "builds=2:3", "-o", "change.svg"
@@ -163,6 +174,8 @@ def test_the_picture_is_valid_and_states_its_scale(run: RunCommand, sides: Sides
         (3, (), "The base (6 runs) is scaled by 0.5 to the 3 runs of the new profile"),
         (3, ("--per", "second"), "3 of the new side; the tables are per second. Base"),
         (3, ("--per", "second"), "(600 seconds) is scaled by 0.5 to the 300 seconds of the new"),
+        (3, ("--per", "total"), "3 of the new side; the tables are per run of equal total. Base"),
+        (3, ("--per", "total"), "to the total of the new profile. All: base"),
         (6, ("--work", "builds=2:3"), "a side; the tables are per builds; each run of the"),
         (6, ("--work", "builds=2:3"), "(12 builds) is scaled by 1.5 to the 18 builds of the new"),
         (6, ("--work", "2:3"), "(12 units of work) is scaled by 1.5 to the 18 units of work of"),
@@ -286,6 +299,7 @@ def test_plain_output_files_are_compared_with_a_note_on_unknown_facts(run: RunCo
         (["A", "--vs", "B", "--work", "=1:2"], 2, "cannot be understood"),
         (["A", "--vs", "B", "--work", "1:0"], 2, "above 0"),
         (["A", "--vs", "B", "--work", "1:2", "--per", "second"], 2, "--work and --per second"),
+        (["A", "--vs", "B", "--work", "1:2", "--per", "total"], 2, "--work and --per total"),
         (["A", "--vs", "B", "--kind", "zzz"], 2, "no such kind: zzz"),
         (["A", "--vs", "B", "-c", "100"], 2, "a confidence of 100%"),
         (["A", "--vs", "B", "-o", "x.png"], 2, "no format has that suffix"),

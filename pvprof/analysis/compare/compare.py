@@ -17,7 +17,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from pvprof import __version__
-from pvprof.analysis.compare.basis import Basis
+from pvprof.analysis.compare.basis import Basis, equal_totals
 from pvprof.analysis.compare.caveats import find_caveats, lost_frames, unnamed_addresses
 from pvprof.analysis.compare.code_changes import (
     PathChanges,
@@ -36,6 +36,7 @@ from pvprof.analysis.compare.measures import (
     rows_of,
     with_verdicts,
 )
+from pvprof.analysis.compare.run_times import compare_times
 from pvprof.analysis.compare.systems import common_rows, system_caveats, systems_of
 from pvprof.analysis.report import Report, Section, build_report
 from pvprof.analysis.stacks.fold import Folded, FoldOptions, fold
@@ -49,9 +50,7 @@ from pvprof.dataset.stack_edits import edit_notes
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Frame, Stack, clean_frame
-from pvprof.stats.checks import check_series
-from pvprof.stats.comparison import SeriesComparison, SeriesOptions, compare_series
-from pvprof.stats.series import Metric, Series
+from pvprof.stats.comparison import SeriesComparison, SeriesOptions
 from pvprof.units import Unit, is_of_code, unit_order
 
 
@@ -184,7 +183,7 @@ def compare(
             raise InputError(f"{side.name}: no recordings on this side")
     base, new = (replace(side, runs=tuple(_in_order(side.runs))) for side in (base, new))
     caveats = find_caveats(base, new, options.basis)
-    times, problems = _times(base, new, options)
+    times, problems = compare_times(base, new, options.stats)
     sections: list[SectionChange] = []
     edited: Counter[str] = Counter()
     for mode, base_runs, new_runs in _by_mode(base, new):
@@ -294,45 +293,10 @@ def _common_units(runs: Sequence[_ReportedRun]) -> list[Unit]:
     return common
 
 
-def _times(
-    base: Side, new: Side, options: CompareOptions
-) -> tuple[tuple[SeriesComparison, ...], list[Problem]]:
-    """Return the comparisons of run times, and the warnings about them."""
-    base_series, new_series = _series_of_times(base), _series_of_times(new)
-    common = [metric for metric in base_series if metric in new_series]
-    problems = [
-        problem
-        for metric in common
-        for series in (base_series[metric], new_series[metric])
-        for problem in check_series(series)
-    ]
-    alone = {metric.title for metric in base_series.keys() ^ new_series.keys()}
-    if alone:
-        text = f"times of one side only: {', '.join(sorted(alone))}"
-        problems.append(Problem("times-not-compared", text, severity="note"))
-    comparisons = [
-        compare_series(base_series[metric], new_series[metric], options.stats) for metric in common
-    ]
-    return tuple(comparisons), problems
-
-
-def _series_of_times(side: Side) -> dict[Metric, Series]:
-    metrics = dict.fromkeys(metric for run in side.runs for metric in run.times)
-    return {
-        metric: Series(
-            metric,
-            side.name,
-            tuple(run.times[metric] for run in side.runs if metric in run.times),
-        )
-        for metric in metrics
-    }
-
-
 def _section(
     mode: str, unit: Unit, sides: _Sides, rules: Matcher, options: CompareOptions
 ) -> SectionChange:
-    base_amounts = options.basis.amounts([run.run for run in sides.base], is_new=False)
-    new_amounts = options.basis.amounts([run.run for run in sides.new], is_new=True)
+    base_amounts, new_amounts = _amounts(unit, sides, options.basis)
     measurer = Measurer(
         unit, len(sides.base), (*base_amounts, *new_amounts), options.basis, options.stats
     )
@@ -372,6 +336,20 @@ def _section(
         new_folded=new_folded,
         shortened=shortened,
         is_off_cpu=all(row.block == row.value for one in sections if one for row in one.rows),
+    )
+
+
+def _amounts(
+    unit: Unit, sides: _Sides, basis: Basis
+) -> tuple[tuple[Fraction, ...], tuple[Fraction, ...]]:
+    """Return for each run of each side what its values are divided by."""
+    if basis.kind == "total":
+        kept = [section.kept.value if (section := run.section(unit)) else 0 for run in sides.all]
+        amounts = equal_totals(kept, [run.run.name for run in sides.all])
+        return amounts[: len(sides.base)], amounts[len(sides.base) :]
+    return (
+        basis.amounts([run.run for run in sides.base], is_new=False),
+        basis.amounts([run.run for run in sides.new], is_new=True),
     )
 
 

@@ -37,12 +37,16 @@ VANISHED = -NEW
 1 (above it), one more for each of `STEP_RATIOS` that is reached, and the same downwards."""
 
 
+TOTAL = "total"
+"""The unit of work of a profile that is scaled so that both have the same total."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkScale:
     """How much work each profile covers: the base is scaled to the work of the new one.
 
     Attributes:
-        unit: what is counted, e.g. ``builds`` or ``seconds``.
+        unit: what is counted, e.g. ``builds`` or ``seconds``; `TOTAL` if it is the values.
         base, new: the amounts; more than 0.
     """
 

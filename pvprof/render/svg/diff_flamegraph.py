@@ -16,6 +16,7 @@ from pvprof.analysis.stacks.diff_layout import (
     NEW,
     SHAPE_COLUMNS,
     STEP_RATIOS,
+    TOTAL,
     VANISHED,
     DiffBox,
     DiffProfile,
@@ -199,6 +200,9 @@ def _subtitle(layout: DiffLayout, profile: DiffProfile, options: DiffOptions) ->
     parts.append(f"Base: {options.base_name}; new: {options.new_name}")
     if (scale := options.scale) is None:
         parts += [options.unscaled] if options.unscaled else []
+    elif scale.unit == TOTAL:
+        factor = format_amount(scale.new / scale.base)
+        parts.append(f"The base is scaled by {factor} to the total of the new profile")
     else:
         base, new = (f"{format_amount(amount)} {scale.unit}" for amount in (scale.base, scale.new))
         parts.append(
