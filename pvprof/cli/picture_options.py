@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
@@ -10,14 +11,14 @@ import click
 from pvprof.analysis.stacks.layout import SHAPES, Shape
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.option_groups import option, option_group
-from pvprof.errors import UsageError
+from pvprof.errors import InputError, UsageError
+from pvprof.model.frame_attributes import AttributesByName
 from pvprof.views.flamegraph import (
     MIN_WIDTH,
     PALETTES,
     FlamegraphOptions,
     Notes,
     Palette,
-    PictureOptions,
 )
 from pvprof.views.folded import StackOptions, TreeOptions
 
@@ -102,8 +103,19 @@ class PictureGroup:
         " colours; safe: for any colour vision.  [default: the first that the stacks allow]",
     )
 
+    nameattr: Path | None = option(
+        "--nameattr",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="Add links and titles to frames: lines of a name, a tab, href=URL, a tab, title=TEXT.",
+    )
+
     def look(self) -> FlamegraphOptions:
-        """Return the options as a value of the library."""
+        """Return the options as a value of the library.
+
+        Raises:
+            InputError: the file of attributes cannot be read.
+        """
         return FlamegraphOptions(
             title=self.title,
             subtitle=self.subtitle,
@@ -114,11 +126,18 @@ class PictureGroup:
             is_reversed=self.reverse,
             order="weight" if self.by_weight else "name",
             palette=self.palette,
+            attributes=self._attributes(),
         )
 
-    def picture(self, stacks: StackOptions) -> PictureOptions:
-        """Return the options of a flame graph of these stacks."""
-        return PictureOptions(stacks, self.look())
+    def _attributes(self) -> AttributesByName:
+        if self.nameattr is None:
+            return AttributesByName()
+        from pvprof.parse.files.name_attributes import read_attributes  # noqa: PLC0415 (rare)
+
+        try:
+            return read_attributes(self.nameattr.read_bytes(), self.nameattr.name)
+        except OSError as error:
+            raise InputError(f"{self.nameattr}: {error.strerror}") from error
 
 
 @option_group

@@ -21,7 +21,7 @@ from typing import Literal, get_args
 
 from pvprof.errors import close_to
 from pvprof.model.problems import Problem
-from pvprof.model.stacks import WAKER_DELIMITER, Frame, Stack, frames_of
+from pvprof.model.stacks import WAKER_DELIMITER, Frame, Stack, frames_of, names_of
 from pvprof.parse.text.frames import UNKNOWN_FRAME
 
 Addresses = Literal["keep", "merge", "strip"]
@@ -33,8 +33,6 @@ _ADDRESS = re.compile(rf"(?P<module>[^`]*`)?{_DIGITS}(?P<place> \(.*\))?")
 # FlameGraph's collapser of perf, with --addrs: [libc.so.6 <7f1200c3>]
 _BRACKETED = re.compile(r"(?P<name>\[[^<]*) <(?:0x)?[0-9a-fA-F]+>\]")
 _HEX = re.compile(r"(?<![0-9A-Za-z])0[xX][0-9a-fA-F]+")
-_ANNOTATION = re.compile(r"_\[[kwji]\]$")
-_OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
 _STRIPPED = "0x..."
 
 
@@ -54,10 +52,7 @@ class NamedFrames:
 
     def search(self, frame: Frame) -> bool:
         """Tell whether a frame has one of the names."""
-        if frame in self.names:
-            return True
-        bare = _OFFSET.sub("", _ANNOTATION.sub("", frame))
-        return bare in self.names or (bare.partition("`")[2] or bare) in self.names
+        return any(name in self.names for name in names_of(frame))
 
     def find(self, stack: Stack) -> bool:
         """Tell whether a stack has such a frame, in front of the other thread's frames if any."""

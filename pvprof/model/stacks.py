@@ -34,6 +34,8 @@ WAKER_DELIMITER: Frame = "--"
 """The frame between a waker's frames and the sleeper that it woke, as in bcc and FlameGraph."""
 
 # Among them those that reverse the direction of a text, with which a name could look like another.
+_ANNOTATION = re.compile(r"_\[[kwji]\]$")
+_OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
@@ -51,6 +53,17 @@ def clean_frame(text: str) -> Frame:
 def show_controls(text: str) -> str:
     r"""Return `text` with control characters spelled out, ``\x1b``: a name may hold any."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def names_of(frame: Frame) -> tuple[str, str, str]:
+    """Return the names that a user may give to a frame.
+
+    Whole; without the annotation of other tools and the offset; and also without the module::
+
+        kernel`vm_fault_[k]   kernel`vm_fault   vm_fault
+    """
+    bare = _OFFSET.sub("", _ANNOTATION.sub("", frame))
+    return frame, bare, bare.partition("`")[2] or bare
 
 
 def stack_of(frames: Iterable[Frame]) -> Stack:

@@ -21,6 +21,7 @@ from pvprof.classify.filters import Selection
 from pvprof.classify.rules import UNCLASSIFIED
 from pvprof.dataset.dataset import measure_title, measure_words
 from pvprof.errors import UsageError
+from pvprof.model.frame_attributes import AttributesByName
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Weight
 from pvprof.units import count_stacks, format_exact, format_share, format_value
@@ -59,6 +60,7 @@ class FlamegraphOptions:
         is_reversed: merged from the leaf, to begin with.
         order: of siblings, to begin with.
         palette: what colours mean.
+        attributes: links and titles of frames.
     """
 
     title: str = "Flame graph"
@@ -73,6 +75,7 @@ class FlamegraphOptions:
     is_reversed: bool = False
     order: Order = "name"
     palette: Palette = "auto"
+    attributes: AttributesByName = field(default_factory=AttributesByName)
 
     def check(self) -> None:
         """Raise `UsageError` if no picture can be drawn with these options."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from playwright.sync_api import Browser, Locator, Page
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import Stack
+from pvprof.parse.files.name_attributes import read_attributes
 from pvprof.render.svg.flamegraph import render, render_inline
 from pvprof.views.flamegraph import FlamegraphOptions
 
@@ -966,3 +968,82 @@ def test_on_paper_all_of_a_picture_is_seen_without_controls(
         page.wait_for_function("() => !document.querySelector('svg').hasAttribute('viewBox')")
         assert page.locator(".controls").is_visible()
         assert paper(page) == (DARK if scheme == "dark" else LIGHT)
+
+
+# ---- links --------------------------------------------------------------------------------------
+
+LINKED = replace(
+    OPTIONS,
+    attributes=read_attributes(
+        b"lock\thref=lock.html\ttitle=a lock\nBig\thref=https://example.org/big\n", "x"
+    ),
+)
+
+
+@pytest.fixture
+def linked(page: Page, tmp_path: Path) -> Page:
+    (tmp_path / "lock.html").write_text("<title>of the lock</title>")
+    return show(page, tmp_path, picture(LINKED))
+
+
+def opened(page: Page, action: Callable[[], None]) -> str:
+    """Return the title of the page that an action opens."""
+    with page.context.expect_page() as other:
+        action()
+    other.value.wait_for_load_state()
+    assert other.value.evaluate("window.opener === null")
+    title = other.value.title()
+    other.value.close()
+    return title
+
+
+def test_a_link_is_underlined_and_written_out_for_the_frame_that_is_described(
+    linked: Page,
+) -> None:
+    line = "one => getComputedStyle(one.querySelector('text')).textDecorationLine"
+    assert frame(linked, "lock").evaluate(line) == "underline"
+    assert frame(linked, "b").evaluate(line) == "none"
+    frame(linked, "lock").hover()
+    link = linked.locator(".status .link")
+    assert (link.text_content(), link.get_attribute("href")) == ("lock.html", "lock.html")
+    assert text_of(linked, "numbers").startswith("a lock \u00b7 ")
+    frame(linked, "b").hover()
+    assert (link.text_content(), link.get_attribute("href")) == ("", None)
+    frame(linked, "Big").hover()
+    assert link.get_attribute("href") == "https://example.org/big"
+    assert link.get_attribute("rel") == "noopener noreferrer"
+
+
+def test_a_link_opens_by_the_middle_button_by_key_and_by_the_written_link(linked: Page) -> None:
+    box = frame(linked, "lock")
+    assert opened(linked, lambda: box.click(button="middle")) == "of the lock"
+    assert "zoom" not in linked.url
+    box.focus()
+    assert opened(linked, lambda: linked.keyboard.press("o")) == "of the lock"
+    box.click()
+    linked.mouse.move(600, 5)
+    assert opened(linked, linked.locator(".status .link").click) == "of the lock"
+    # Without a link nothing opens.
+    pages = len(linked.context.pages)
+    frame(linked, "a").click(button="middle")
+    frame(linked, "a").focus()
+    linked.keyboard.press("o")
+    assert len(linked.context.pages) == pages
+
+
+def test_the_keys_of_links_are_listed_only_if_there_are_links(linked: Page, tmp_path: Path) -> None:
+    def listed() -> str:
+        linked.keyboard.press("?")
+        return linked.locator("dialog").text_content() or ""
+
+    assert "open the frame's link" in listed()
+    show(linked, tmp_path, picture())
+    assert "link" not in listed()
+
+
+def test_zoom_search_and_reversal_keep_links(linked: Page) -> None:
+    assert search_for(linked, "^lock$").startswith("Matched: 50.00%")
+    button(linked, "reversed").click()
+    frame(linked, "lock").hover()
+    assert linked.locator(".status .link").text_content() == "lock.html"
+    assert "has a link" in (frame(linked, "lock").get_attribute("aria-label") or "")

@@ -19,7 +19,7 @@ from pvprof.cli.stack_options import StackGroup
 from pvprof.dataset.differential import sides_of
 from pvprof.errors import EmptyError, UsageError
 from pvprof.render.registry import Subject, format_named
-from pvprof.views.flamegraph import build_empty
+from pvprof.views.flamegraph import PictureOptions, build_empty
 from pvprof.views.folded import shown_measurement
 
 SUBJECTS = (Subject.PICTURE, Subject.VIEWER)
@@ -61,18 +61,19 @@ def command(
         raise UsageError("--diff and --wall-clock do not go together")
     output.check(destination)
     stacks.check(destination.subject, destination.format)
-    wanted = stacks.stacks()
+    wanted, look = stacks.stacks(), picture.look()
     options: dict[Subject, Callable[[], object]] = {
-        Subject.PICTURE: lambda: picture.picture(wanted),
+        Subject.PICTURE: lambda: PictureOptions(wanted, look),
         Subject.VIEWER: lambda: wanted,
-        Subject.DIFFERENCE: lambda: diff.difference(wanted, picture.look()),
+        Subject.DIFFERENCE: lambda: diff.difference(wanted, look),
         Subject.TREE: lambda: tree.tree_options(wanted),
     }
+    say(look.attributes.problems, inputs.quiet)
     try:
         sides, result = _load(destination, inputs, stacks, options)
     except EmptyError as error:
         if len(inputs.recordings) == 1 and destination.subject is Subject.PICTURE:
-            view = build_empty(error.message, picture.look())
+            view = build_empty(error.message, look)
             deliver(
                 output.output, destination.output.render(view).content, output.force, inputs.quiet
             )

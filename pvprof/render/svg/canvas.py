@@ -17,8 +17,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pvprof.analysis.stacks.layout import REST, Box, Order
+from pvprof.analysis.stacks.layout import REST, Box
+from pvprof.model.frame_attributes import NO_ATTRIBUTES, FrameAttributes
 from pvprof.render.svg.labels import CELL_PERMILLE, escape, fit, split_annotation, wrap
+from pvprof.views.flamegraph import FlamegraphOptions
 
 if TYPE_CHECKING:
     from pvprof.analysis.stacks.diff_layout import DiffBox
@@ -63,6 +65,7 @@ class Tile(NamedTuple):
         colour: of its filling.
         mark: printed before its label.
         box: the box that it draws; for `REST` the caller's box.
+        attributes: a link and a title.
     """
 
     depth: int
@@ -72,13 +75,14 @@ class Tile(NamedTuple):
     colour: str
     mark: str
     box: AnyBox
+    attributes: FrameAttributes = NO_ATTRIBUTES
 
 
 def tiles_of(
     boxes: Iterable[AnyBox],
     colours: Iterable[tuple[str, str]],
     rest_colour: Callable[[AnyBox], tuple[str, str]],
-    order: Order,
+    options: FlamegraphOptions,
 ) -> Iterator[Tile]:
     """Yield the tile of each box, then a tile for all its callees that are too narrow.
 
@@ -86,13 +90,15 @@ def tiles_of(
         boxes: parents first.
         colours: (colour, mark) of each box.
         rest_colour: the same for what is too narrow above a box.
-        order: of the siblings in the layout; it gives the position of the narrow ones.
+        options: the order of the siblings in the layout, which gives the position of the narrow
+            ones; and the attributes of frames.
     """
     for box, (colour, mark) in zip(boxes, colours, strict=True):
         if box.width:
-            yield Tile(box.depth, box.start, box.width, box.name, colour, mark, box)
+            own = options.attributes.of(box.name)
+            yield Tile(box.depth, box.start, box.width, box.name, colour, mark, box, own)
         if box.rest:
-            end = box.start + box.width - (0 if order == "name" else box.self_value)
+            end = box.start + box.width - (0 if options.order == "name" else box.self_value)
             yield Tile(box.depth + 1, end - box.rest, box.rest, REST, *rest_colour(box), box)
 
 
@@ -278,11 +284,17 @@ class _Tiles:
         if label:
             x = pixels(left + LABEL_PAD * _HUNDREDTHS)
             text = f'<text x="{x}" y="{self._baseline}">{tile.mark}{escape(label)}</text>'
-        return (
-            f"<g><title>{title}\n{escape(self._words(tile))}</title>"
+        shape = (
             f'<rect x="{pixels(left)}" width="{pixels(drawn_width(width))}"'
-            f' height="{self._height}" fill="{tile.colour}"/>{text}</g>\n'
+            f' height="{self._height}" fill="{tile.colour}"/>{text}'
         )
+        own = tile.attributes
+        if own.link:
+            target = 'target="_blank" rel="noopener noreferrer"'
+            shape = f'<a href="{escape(own.link)}" {target}>{shape}</a>'
+        lines = [escape(own.title)] if own.title else []
+        words = "\n".join([title, *lines, escape(self._words(tile))])
+        return f"<g><title>{words}</title>{shape}</g>\n"
 
     def path(self, tile: Tile, top: int) -> str:
         """Return the piece of a path that is a narrow tile."""

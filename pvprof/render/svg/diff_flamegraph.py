@@ -126,7 +126,11 @@ def diff_element(base: Folded, new: Folded, options: DiffOptions, prefix: str) -
         },
     }
     data["start"]["shape"] = options.shape
-    data |= {"names": names.texts, "nameColours": names.colours}
+    data |= {
+        "names": names.texts,
+        "nameColours": names.colours,
+        "attributes": names.attributes(options.graph.attributes),
+    }
     layout = views["reversed" if options.graph.is_reversed else "normal"]
     sheet = Sheet(sizes_of(options.graph))
     sheet.heading(options.graph.title, data["subtitle"])
@@ -167,7 +171,7 @@ def _draw(sheet: Sheet, layout: DiffLayout, unit: Unit, options: DiffOptions) ->
         layout.boxes,
         [look(box.base, box.new) for box in layout.boxes],
         lambda box: look(*_rests(box)[:2]),
-        options.graph.order,
+        options.graph,
     )
     sheet.frames(tiles, layout.total, options.graph.icicle, words)
     total = format_value(layout.total, unit, options.graph.count_name)

@@ -3,7 +3,7 @@
 // colour. Which box lies under the pointer is computed, so both kinds answer alike.
 
 import { svg } from "./flame_picture.js";
-import { NEW_STEP, changeOf, data, diff, shownName } from "./flame_model.js";
+import { NEW_STEP, changeOf, data, diff, linkOf, shownName } from "./flame_model.js";
 import { cellPixels, fit } from "./flame_text.js";
 import { state } from "./flame_state.js";
 import { pageWidth } from "./flame_page.js";
@@ -86,7 +86,8 @@ export function putElement(box, node, left, width, isAbove) {
   box.node = node;
   drawn.elements.set(node, box);
   put(box, box.group, "transform", "translate(" + left + "," + rowTop(state.layout.tree.depth[node]) + ")");
-  put(box, box.group, "class", isAbove ? "above" : "inside");
+  const linked = linkOf(state.layout.tree, node) ? " linked" : "";
+  put(box, box.group, "class", (isAbove ? "above" : "inside") + linked);
   put(box, box.group, "aria-level", state.layout.tree.depth[node] + 1);
   put(box, box.group, "aria-label", spokenOf(node));
   put(box, box.rect, "width", roundPx(width >= GAP_FROM_PX ? width - GAP_PX : width));

@@ -1,6 +1,7 @@
 // The keys, on a list that ? or a button opens; a page asks for them, to have one list of all.
 
 import { svg } from "./flame_picture.js";
+import { hasLinks } from "./flame_model.js";
 import { shortcutsDialog } from "./shortcuts.js";
 import { add } from "./flame_draw.js";
 import { button, themeGroup } from "./flame_page.js";
@@ -16,6 +17,7 @@ export const SHORTCUTS = [
   ["Tab", "to the next frame"],
   ["c, Ctrl+click", "copy the function's name"],
   ["C, Shift+click", "copy the whole stack"],
+  ...(hasLinks ? [["o, middle click", "open the frame's link (underlined)"]] : []),
   ["?", "this list"],
 ];
 

@@ -1,11 +1,12 @@
 // What happens when: mouse, keyboard, address, other parts of the page.
 
 import { svg } from "./flame_picture.js";
-import { BASE, NEW, annotationOf, data, diff, pathOf, shownName, sum, treeOf, unionOf } from "./flame_model.js";
+import { BASE, NEW, annotationOf, data, diff, linkOf, pathOf, shownName, sum, titleOf, treeOf, unionOf } from "./flame_model.js";
 import { counted, formatValue, percent, shortValue } from "./flame_text.js";
 import { applySettings, column, filterOf, isBoth, keepsAddress, readAddress, recompute, runSearch, setTotals, settings, standalone, start, state, totals, writeAddress, written, zoomTo } from "./flame_state.js";
 import { cursorMark, cursorRect, draw, drawn, frames, hoverMark, isDrawn, mark, nodeUnder, pool, rectOf } from "./flame_draw.js";
 import { showShortcuts } from "./flame_help.js";
+import { openLink, showLink } from "./flame_links.js";
 import { bar, caseButton, copyName, copyStack, detailName, detailNumbers, filtered, follow, hideButton, icicleButton, input, keepButton, matched, measureWidth, nextButton, onPaper, orderButton, place, press, previousButton, resetButton, reversedButton, setTheme, shapeButtons, showAccount, undoButton } from "./flame_page.js";
 
 // ---- words about one frame ----------------------------------------------------------------------
@@ -40,6 +41,7 @@ export function spokenOf(node) {
   if (diff) words.push(changeWords(node));
   else words.push(shortValue(layout.value[node]));
   words.push(shareOf(sumsOf(node), totals, "all"));
+  if (linkOf(layout.tree, node)) words.push("has a link: o opens it");
   return words.join(", ");
 }
 
@@ -79,6 +81,7 @@ export function numbersOf(node) {
   }
   const annotation = annotationOf(tree, node);
   if (annotation) words.unshift(annotation);
+  if (titleOf(tree, node)) words.unshift(titleOf(tree, node));
   return words.join(" \u00b7 ");
 }
 
@@ -90,6 +93,7 @@ export function describe() {
   const hint = "Click a frame to zoom; Ctrl+click copies its name, Shift+click its stack.";
   detailName.textContent = shown < 0 ? "" : shownName(state.layout.tree, shown);
   detailNumbers.textContent = shown < 0 ? hint : numbersOf(shown);
+  showLink(shown < 0 ? "" : linkOf(state.layout.tree, shown));
 }
 
 // ---- after any change ---------------------------------------------------------------------------
@@ -299,6 +303,7 @@ frames.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Enter" || event.key === " ") zoom(node);
   else if (event.key === "c" || event.key === "C") copy(node, event.key === "C");
+  else if (event.key === "o") openLink(node);
   else if (event.key === "n" || event.key === "N") walk(event.key === "n" ? 1 : -1);
   else if (event.key.startsWith("Arrow")) {
     const next = neighbour(node, event.key);

@@ -91,6 +91,17 @@ export function annotationOf(tree, node) {
   return found ? ANNOTATIONS[found[2]] : "";
 }
 
+// What the user added to the frame's name; both may be empty.
+export function linkOf(tree, node) {
+  return (data.attributes[tree.name[node]] || [""])[0];
+}
+
+export function titleOf(tree, node) {
+  return (data.attributes[tree.name[node]] || ["", ""])[1];
+}
+
+export const hasLinks = Object.keys(data.attributes).some((name) => data.attributes[name][0]);
+
 export function pathOf(tree, node) {
   const names = [];
   for (let at = node; at > 0; at = tree.parent[at]) names.unshift(rawName(tree, at));

@@ -58,6 +58,7 @@ SCRIPTS = (
     "flame_state.js",
     "flame_draw.js",
     "flame_page.js",
+    "flame_links.js",
     "flame_help.js",
     "flame_main.js",
     "flame_paper.js",
@@ -129,6 +130,7 @@ def element(folded: Folded, options: FlamegraphOptions, prefix: str) -> SvgEleme
         "colours": painting.colours,
         "trees": trees,
         "diff": None,
+        "attributes": names.attributes(options.attributes),
     }
     return document(options, prefix, sheet, data)
 
@@ -159,7 +161,7 @@ def _still(
         layout.boxes,
         [(painting.colours[colour], "") for colour in painting.of_boxes[number]],
         lambda box: rest,
-        options.order,
+        options,
     )
 
     def words(tile: Tile) -> str:

@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pvprof.model.frame_attributes import NO_ATTRIBUTES, AttributesByName
 from pvprof.render.svg.labels import clean
 
 if TYPE_CHECKING:
@@ -55,6 +56,15 @@ class Names:
     def colours(self) -> list[int]:
         """Return the colours by number."""
         return self._colours
+
+    def attributes(self, attributes: AttributesByName) -> dict[str, list[str]]:
+        """Map the number of each name that has any to its link and its title."""
+        found = ((number, attributes.of(name)) for name, number in self._index.items())
+        return {
+            str(number): [own.link, clean(own.title)]
+            for number, own in found
+            if own != NO_ATTRIBUTES
+        }
 
 
 def encode_tree(
