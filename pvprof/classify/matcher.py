@@ -35,8 +35,8 @@ from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
 _T = TypeVar("_T")
-# Rules see no more of a name. Their patterns may take time that grows with its square, and whoever
-# made a recording may have put a name of any length into it.
+# Patterns see the first characters of a name. Some take time that grows with the square of its
+# length, and a stranger's recording may have names of any length.
 _MAX_MATCHED = 512
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
 # What compilers add to a function that they split or specialise.

@@ -148,7 +148,9 @@ def test_per_total_gives_both_sides_the_total_of_the_new_one(run: RunCommand, si
     )
     assert result.exit_code == 0
     total = sum(folded_total(run("fold", path, "-q").stdout) for path in sides[1][:3])
-    lines = [line.rsplit(" ", 2) for line in Path("change.folded").read_text().splitlines()]
+    unit, *written = Path("change.folded").read_text().splitlines()
+    assert unit == "# pvprof differential, unit: ns"
+    lines = [line.rsplit(" ", 2) for line in written]
     assert sum(int(base) for _, base, _ in lines) == total
     assert sum(int(new) for _, _, new in lines) == total
 
