@@ -111,6 +111,14 @@ class ReadingGroup:
         heading=HelpHeading.OUTPUT,
     )
 
+    verbose: bool = option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Show all notes, not only the first; and how each file's layout was recognised.",
+        heading=HelpHeading.OUTPUT,
+    )
+
     def read_options(self) -> ReadOptions:
         """Return the options of the parsers.
 
@@ -129,6 +137,7 @@ class ReadingGroup:
             keep_offsets=self.offsets,
             symbols=load_symbols(self.symbols, kldstat),
             jobs=self.jobs,
+            explain=_say_layout if self.verbose else None,
         )
 
 
@@ -270,6 +279,10 @@ class InputGroup(ReadingGroup):
         if error:
             raise error
         return classified
+
+
+def _say_layout(text: str) -> None:
+    click.echo(f"pvprof: {text}", err=True)
 
 
 def _read_text(path: str) -> str:

@@ -203,17 +203,14 @@ class RowGroup:
         default=0.0,
         help="Add up the rows that have a smaller share of what was kept.",
     )
-    verbose: bool = option(
-        "-v", "--verbose", is_flag=True, help="Show all notes, not only the first."
-    )
 
-    def table_options(self, is_quiet: bool) -> TableOptions:
+    def table_options(self, is_quiet: bool, is_verbose: bool) -> TableOptions:
         """Return the options as a value of the library."""
         return TableOptions(
             top=self.limit,
             sort=self.sort.lower(),
             min_share=self.min_share,
-            notes="none" if is_quiet else "all" if self.verbose else "few",
+            notes="none" if is_quiet else "all" if is_verbose else "few",
         )
 
 

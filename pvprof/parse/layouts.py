@@ -1,6 +1,6 @@
-"""The registry of input layouts, in order of detection.
+"""The registry of input layouts, the strictest first.
 
-Detection, reading, the choices of ``--input-format`` and the table in docs/layouts.md all derive
+Recognition, reading, the choices of ``--input-format`` and the table in docs/layouts.md all derive
 from `LAYOUTS`. To add a layout, write a reader module with a `Layout` in it and list that here.
 """
 
@@ -37,7 +37,7 @@ LAYOUTS: dict[str, Layout] = by_name(
     html_report.LAYOUT,
     native.LAYOUT,
     bpftrace.LAYOUT,
-    # lines of one tool
+    # lines that only one tool prints
     lock_profiling.LAYOUT,
     lockstat.LAYOUT,
     pmc_callgraph.LAYOUT,
@@ -45,7 +45,7 @@ LAYOUTS: dict[str, Layout] = by_name(
     perf_script.LAYOUT,
     map_json.LAYOUT,
     map_text.LAYOUT,
-    # shapes, from the strictest to the loosest
+    # lines that other texts may have, too, from the strictest to the loosest
     events.LAYOUT,
     folded.DIFFERENTIAL,
     folded.LAYOUT,

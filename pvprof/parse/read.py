@@ -13,12 +13,13 @@ from typing import Literal
 from pvprof.errors import EmptyError, InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import DELIMITER, Frame, Stack
-from pvprof.parse.detect import detect
-from pvprof.parse.layout import SAMPLE_BYTES, Layout
+from pvprof.parse.detect import Recognition, recognise
+from pvprof.parse.layout import Layout
 from pvprof.parse.layouts import LAYOUTS, layout_named
 from pvprof.parse.native.header import find_header
-from pvprof.parse.other_files import what_else
 from pvprof.parse.parallel import Buffer
+from pvprof.parse.recognition.other_files import what_else
+from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import NEEDS_IDS, ReadOptions, TextSource
 from pvprof.parse.text.frames import is_kernel_frame
@@ -32,6 +33,11 @@ from pvprof.recording.packing import MAX_COMPANION_BYTES, unpack
 from pvprof.units import named_unit
 
 __all__ = ["ReadOptions", "read", "read_recording"]
+
+_OTHER_LINES = ("foreign", "bad-line", "other-maps")
+"""Kinds of notes on lines of other programs."""
+
+_NAMED = "--input-format names it, or the recording does"
 
 
 def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
@@ -215,7 +221,10 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
         raise EmptyError("the file is empty")
     if _has_crlf(data):
         data = bytes(data).replace(b"\r\n", b"\n")
-    layout = chosen or detect(bytes(data[:SAMPLE_BYTES]))
+    recognition = recognise(data) if chosen is None else Recognition(chosen, _NAMED)
+    layout = recognition.layout
+    if options.explain is not None:
+        options.explain(f"{name}: read as {layout.name}: {recognition.why}")
     if options.profile is not None and not layout.has_profiles:
         reason = "only speedscope files have profiles, and what bpftrace prints has maps"
         raise UsageError(f"--profile: {reason}; {name} is {layout.name}")
@@ -226,6 +235,7 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     parsed = layout.read(TextSource(data, name, options))
     if not layout.has_fractions:
         _scale(parsed, name, options)
+    parsed.problems.extend(_untold(recognition, parsed, name))
     parsed.layout = parsed.layout or layout.name
     parsed.mode = parsed.mode or layout.mode
     if not parsed.records and not layout.is_complete(parsed):
@@ -249,6 +259,15 @@ def _scale(parsed: ParseResult, name: str, options: ReadOptions) -> None:
         multiplier = options.scale_of("ns")
         if multiplier != 1:
             part.histograms = [scale_histogram(one, multiplier) for one in part.histograms]
+
+
+def _untold(recognition: Recognition, parsed: ParseResult, name: str) -> Iterator[Problem]:
+    """Yield a warning if lines mean nothing in the layout, but its reader passed over them."""
+    is_told = any(one.severity != "note" or one.kind in _OTHER_LINES for one in parsed.problems)
+    if recognition.unexplained and not is_told:
+        text = f"lines that are not {recognition.layout.name}'s: skipped, or taken for a part of it"
+        count, line = recognition.unexplained, recognition.first_line
+        yield Problem("unexplained", text, name, line, count)
 
 
 def _why_empty(problems: Sequence[Problem]) -> str:

@@ -52,6 +52,7 @@ class ReadOptions:
         ids: put the process of what was recorded singly, or with ``tid`` both ids, into its key.
         progress: called after each piece with the number of bytes read of a share, and its size,
             in the process that reads it. The last share is read in the first process.
+        explain: called with a sentence on each text: in which layout it is read, and why.
         piece_bytes: size of the pieces that a text is split into, which bounds the memory that
             splitting takes.
         min_share_bytes: smallest share worth another process: one costs 0.1 s to start and to
@@ -70,6 +71,7 @@ class ReadOptions:
     window: Window | None = None
     ids: Literal["", "pid", "tid"] = ""
     progress: Callable[[int, int], None] | None = None
+    explain: Callable[[str], None] | None = None
     piece_bytes: int = 2_000_000
     min_share_bytes: int = 24_000_000
 

@@ -22,6 +22,7 @@ from pvprof.parse.detect import detect
 from pvprof.parse.layout import Layout
 from pvprof.parse.layouts import LAYOUTS, by_name, layout_named
 from pvprof.parse.read import ReadOptions, read, read_recording
+from pvprof.parse.recognition.explanation import lines_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.recording.open import open_recording
@@ -41,7 +42,8 @@ def fake_layout() -> Layout:
         name="fake",
         summary="a tool that does not exist",
         read=read_fake,
-        line=re.compile(rb"fake-tool: "),
+        explain=lines_of(own=re.compile(rb"fake-tool: ")),
+        has_other_output=True,
         states_units="fake-tool",
         mechanism_of=lambda program: "measured" if "measure" in program else "",
     )
@@ -137,9 +139,9 @@ def test_an_unknown_name_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
-def test_a_layout_is_detected_in_one_way_at_most(layout: Layout) -> None:
-    ways = [layout.signature, layout.line, layout.shape]
-    assert sum(way is not None for way in ways) <= 1
+def test_a_layout_says_how_it_is_recognised(layout: Layout) -> None:
+    is_recognised = layout.signature is not None or layout.explain is not None
+    assert is_recognised == (layout.name != "differential")
     assert layout.summary
 
 
@@ -149,13 +151,6 @@ def test_every_layout_of_a_module_is_listed() -> None:
         for attribute, value in vars(import_module(name)).items():
             if isinstance(value, Layout):
                 assert value in LAYOUTS.values(), f"{name}.{attribute} is not in layouts.LAYOUTS"
-
-
-def test_the_first_line_of_a_tool_decides() -> None:
-    lock_profiling = b"debug.lock.prof.stats:\n"
-    lockstat = b"Count indv cuml rcnt     nsec Lock                   Caller\n"
-    assert detect(lock_profiling + lockstat).name == "lock-profiling"
-    assert detect(lockstat + lock_profiling).name == "lockstat"
 
 
 @pytest.mark.parametrize(

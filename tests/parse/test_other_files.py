@@ -8,7 +8,7 @@ import pytest
 from conftest import FIXTURES, RECORDINGS, SYMBOLS
 from helpers.command_line import RunCommand, assert_is_error
 
-from pvprof.parse.other_files import OTHER_FILES
+from pvprof.parse.recognition.other_files import OTHER_FILES
 
 ROOT = Path(__file__).parent.parent.parent
 BASH_TIME = b"\nreal\t0m1.020s\nuser\t0m0.100s\nsys\t0m0.010s\n"

@@ -97,7 +97,8 @@ def command(inputs: InputGroup, rows: RowGroup, details: DetailGroup, output: Ou
     report = build_report(classified, details.detail())
     if classified.dataset.records:
         details.check(report)
-    options = replace(rows.table_options(inputs.quiet), only_locks=True, details=details.names)
+    tables = rows.table_options(inputs.quiet, inputs.verbose)
+    options = replace(tables, only_locks=True, details=details.names)
     Result.of(destination, report, options).write(output.force, inputs.quiet)
     if not destination.is_shown:
         say(classified.dataset.problems, inputs.quiet)

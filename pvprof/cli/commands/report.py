@@ -39,7 +39,7 @@ def command(inputs: InputGroup, rows: RowGroup, edits: EditGroup, outputs: Outpu
     destinations = outputs.destinations()
     classified = inputs.load(edits=edits.edits())
     report = build_report(classified)
-    tables = rows.table_options(inputs.quiet)
+    tables = rows.table_options(inputs.quiet, inputs.verbose)
     subjects: dict[Subject, tuple[object, object]] = {
         Subject.TABLES: (report, tables),
         Subject.PAGE: (PageSubject(classified, report), tables),

@@ -35,8 +35,9 @@ from pvprof.model.stacks import Frame, Stack
 from pvprof.parse.dtrace import shapes
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, unit_of
 from pvprof.parse.dtrace.records import AggregateLayout, Record, RecordReader
-from pvprof.parse.layout import SAMPLE_BYTES, Layout
+from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import FallBackError, LineCache
+from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import parse_diagnostics
@@ -322,23 +323,27 @@ CLASSIC = Layout(
     name="classic",
     summary="dtrace's own print of `@[stack()]`, `@[execname, stack()]`, ...",
     read=read_classic,
-    shape=shapes.is_classic,
+    explain=shapes.explain_classic,
+    has_other_output=True,
 )
 THREAD = Layout(
     name="thread",
     summary='the script of the D24217 thread, `printa("%k\\n%s\\n%@d\\n\\n", @)`',
     read=read_thread,
-    shape=shapes.is_thread,
+    explain=shapes.explain_thread,
+    has_other_output=True,
 )
 HISTOGRAM = Layout(
     name="histogram",
     summary="`quantize` and `lquantize`",
     read=read_classic,
-    shape=shapes.is_histogram,
+    explain=shapes.explain_histogram,
+    has_other_output=True,
 )
 KEYED = Layout(
     name="keyed",
     summary='`printa("\\n%s|%s%k%@d %@d\\n", ...)`',
     read=read_keyed,
-    shape=shapes.is_keyed,
+    explain=shapes.explain_keyed,
+    has_other_output=True,
 )

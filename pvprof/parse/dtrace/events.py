@@ -24,16 +24,25 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import UsageError
-from pvprof.parse.layout import Layout, Sample
+from pvprof.parse.dtrace.aggregate_lines import explain_records
+from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.explanation import OWN, Explanation
+from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 
-_RECORD = re.compile(rb"^(?:[EW] \d+ -?\d+ \d+ |B \d+ \d+$)", re.M)
+_RECORD = re.compile(rb"[EW] \d+ -?\d+ \d+ |[BZ] \d+ \d+$")
 _RECORD_START = re.compile(rb"\n(?=E \d+ )")
 
 
-def _has_records(sample: Sample) -> bool:
-    return _RECORD.search(sample.text) is not None
+def _explain(sample: Sample) -> Explanation | None:
+    """Return which lines are single waits, wake-ups, marks, their stacks, or aggregations below."""
+    own = {line for line in sample.distinct if _RECORD.match(line)}
+    if not own:
+        return None
+    others = explain_records(sample, is_indented=True).marks
+    lines = zip(sample.all_lines, others, strict=True)
+    return Explanation(bytes([OWN if line in own else mark for line, mark in lines]))
 
 
 def read_events(source: TextSource) -> ParseResult:
@@ -72,5 +81,6 @@ LAYOUT = Layout(
     name="events",
     summary="`dscripts/events.d`: one record for each wait; wake-ups",
     read=read_events,
-    shape=_has_records,
+    explain=_explain,
+    has_other_output=True,
 )

@@ -24,7 +24,7 @@ from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import NO_STACK
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, split_padded
 from pvprof.parse.dtrace.records import is_header
-from pvprof.parse.dtrace.shapes import is_rows
+from pvprof.parse.dtrace.shapes import explain_rows
 from pvprof.parse.layout import Layout
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
@@ -164,6 +164,6 @@ LAYOUT = Layout(
     name="rows",
     summary="aggregations without stacks, also running totals (`tick`, `T class|name count`)",
     read=lambda source: RowReader(source).read(),
-    shape=is_rows,
+    explain=explain_rows,
     mechanism_of=_mechanism_of,
 )

@@ -5,25 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pvprof.parse.layout import FRAME, Sample
-from pvprof.parse.text.histograms import is_histogram_head
+from pvprof.parse.dtrace.aggregate_lines import explain_records, is_message
+from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation, new_marks
+from pvprof.parse.recognition.sample import FRAME, Sample
+from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
 from pvprof.parse.text.values import read_values
 
 _INDENTED = re.compile(rb"^ {8,}\S*[^\s\d-]", re.M)
-_ROW = re.compile(rb"(?:T )?\S.* -?\d+(?: -?\d+)?\s*$")
-_PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d+\s*$")
+_ROW = re.compile(rb"(?:T )?\S.* -?\d{1,30}(?: -?\d{1,30})?\s*$")
+_PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d{1,30}\s*$")
+_VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]*$")
 _HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
 _KEY_LINE = re.compile(rb"@?[a-z-]+\|")
 
 
-def is_classic(sample: Sample) -> bool:
+def _is_classic(sample: Sample) -> bool:
     """Tell whether stacks are indented, or follow dtrace's header."""
     if _INDENTED.search(sample.text) and not _has_only_histograms(sample.lines):
         return True
     return not sample.has_frames and _HEADER.search(sample.text) is not None
 
 
-def is_thread(sample: Sample) -> bool:
+def _is_thread(sample: Sample) -> bool:
     """Tell whether most values follow a text in a paragraph of their own."""
     if not sample.has_frames:
         return False
@@ -34,25 +37,53 @@ def is_thread(sample: Sample) -> bool:
     return bool(valued) and len(own) - len(keyed) > len(valued) / 2
 
 
-def is_rows(sample: Sample) -> bool:
-    """Tell whether most lines are a key and a number, and there is no stack."""
+def explain_classic(sample: Sample) -> Explanation | None:
+    """Explain stacks as dtrace itself prints them."""
+    return explain_records(sample, is_indented=True) if _is_classic(sample) else None
+
+
+def explain_thread(sample: Sample) -> Explanation | None:
+    """Explain stacks whose key is in a paragraph of its own, with the value."""
+    return explain_records(sample, is_indented=False) if _is_thread(sample) else None
+
+
+def explain_keyed(sample: Sample) -> Explanation | None:
+    """Explain stacks without indentation, and values of a key without a stack."""
+    has_values = b"\0" not in sample.text and any(map(_VALUES.match, sample.distinct))
+    if not (sample.has_frames or has_values):
+        return None
+    return explain_records(sample, is_indented=False)
+
+
+def explain_histogram(sample: Sample) -> Explanation | None:
+    """Explain histograms, if there is no stack."""
+    if sample.has_frames or not any(map(is_histogram_head, sample.distinct)):
+        return None
+    return explain_records(sample, is_indented=False)
+
+
+def explain_rows(sample: Sample) -> Explanation | None:
+    """Explain lines of a key and a number, if most lines are such and there is no stack."""
     if sample.has_frames:
-        return False
+        return None
     texts = [line for line in sample.lines if not line.startswith(b" ")]
-    return is_mostly(_ROW, texts) or is_mostly(_PADDED_ROW, sample.lines)
-
-
-def is_histogram(sample: Sample) -> bool:
-    """Tell whether there is a histogram, and no stack."""
-    return not sample.has_frames and any(map(is_histogram_head, sample.lines))
-
-
-def is_keyed(sample: Sample) -> bool:
-    """Tell whether there are frames, or any value in a text that is not binary."""
-    if sample.has_frames:
-        return True
-    has_values = any(read_values(line) is not None for line in sample.lines)
-    return b"\0" not in sample.text and has_values
+    if not (is_mostly(_ROW, texts) or is_mostly(_PADDED_ROW, sample.lines)):
+        return None
+    marks = new_marks(sample)
+    is_in_histogram, text = False, -1
+    for index, line in enumerate(sample.all_lines):
+        is_row = is_in_histogram and read_histogram_row(line) is not None
+        is_in_histogram = is_row or is_histogram_head(line)
+        if is_in_histogram:
+            marks[index] = FITS if is_row else OWN
+            if text >= 0 and not is_row:
+                marks[text] = ANY_TEXT
+            text = -1
+        elif _ROW.match(line) or _PADDED_ROW.match(line) or is_message(line):
+            marks[index] = FITS
+        elif line.strip():
+            text = index
+    return Explanation(bytes(marks))
 
 
 def has_key_first(start: bytes) -> bool:

@@ -10,7 +10,9 @@ import re
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import DIFFERENTIAL_COMMENT
 from pvprof.parse.files.folded_lines import FoldedReader, has_unit_comment, is_number
-from pvprof.parse.layout import SAMPLE_BYTES, Layout, Sample
+from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.explanation import FITS, NOTHING, OWN, Explanation
+from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 
@@ -81,29 +83,40 @@ def _two_columns(start: bytes) -> list[tuple[bytes, bytes]]:
     return [(frames, numbers[0]) for frames, numbers in (*splits, _split(last)) if len(numbers) > 1]
 
 
-def _is_folded(sample: Sample) -> bool:
-    """Tell whether half of the lines have a ``;`` and a number, or all a number and any a ``;``.
+def _explain(sample: Sample) -> Explanation | None:
+    """Return which lines are stacks: they end in a number; any of them must have a ``;``.
 
     In a text of few stacks, most may have one frame only; rows of names have no ``;`` in them.
     """
-    splits = [_split(line) for line in sample.lines if not line.startswith(b"#")]
-    joined = sum(1 for frames, numbers in splits if numbers and b";" in frames)
-    return joined > 0 and (joined * 2 >= len(splits) or all(numbers for _, numbers in splits))
+    marks = {line: _mark_of(line) for line in sample.distinct}
+    if OWN not in marks.values():
+        return None
+    found = bytes([marks.get(line, NOTHING) for line in sample.all_lines])
+    if (len(found) - found.count(NOTHING)) * 2 <= len(sample.lines):
+        found = found.replace(bytes([FITS]), bytes([NOTHING]))  # any text has lines with a number
+    return Explanation(found)
 
 
-def _is_differential(sample: Sample) -> bool:
-    """Tell whether each value is one of two numbers that are the sides of a difference.
+def _mark_of(line: bytes) -> int:
+    if line.startswith(b"#"):
+        return FITS
+    frames, numbers = _split(line)
+    return NOTHING if not numbers else OWN if b";" in frames else FITS
+
+
+def _explain_differential(sample: Sample) -> Explanation | None:
+    """Return which lines are stacks, if each value is one of two numbers, the sides of a difference.
 
     A differential file has each stack once. Of stacks that end in a lock named ``sched lock 3``,
     some are equal but for its number, or all have the same one.
     """
     if has_unit_comment(sample.start):
-        return sample.start.startswith(DIFFERENTIAL_COMMENT.encode())
+        is_stated = sample.start.startswith(DIFFERENTIAL_COMMENT.encode())
+        return _explain(sample) if is_stated else None
     pairs = _two_columns(sample.start)
     stacks, bases = {frames for frames, _ in pairs}, {base for _, base in pairs}
-    return (
-        1 < len(stacks) == len(pairs) and (len(bases) > 1 or bases == {b"0"}) and _is_folded(sample)
-    )
+    has_sides = 1 < len(stacks) == len(pairs) and (len(bases) > 1 or bases == {b"0"})
+    return _explain(sample) if has_sides else None
 
 
 LAYOUT = Layout(
@@ -111,12 +124,12 @@ LAYOUT = Layout(
     summary="folded stacks of pvprof, FlameGraph, inferno, bcc, ...",
     read=read_folded,
     has_fractions=True,
-    shape=_is_folded,
+    explain=_explain,
 )
 DIFFERENTIAL = Layout(
     name=DIFFERENTIAL_NEW,
     summary="folded stacks with two numbers, of difffolded.pl, inferno and `pvprof compare`",
     read=read_differential,
-    shape=_is_differential,
+    explain=_explain_differential,
     has_fractions=True,
 )

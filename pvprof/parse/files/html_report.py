@@ -15,12 +15,15 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import InputError
-from pvprof.parse.layout import Layout, Sample
+from pvprof.model.problems import Problem
+from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.recording.snapshot import ModeData, Snapshot, decode
 
 _DOCTYPE = re.compile(rb"\s*<!doctype html\b|\s*<html\b", re.I)
+_PAGE_END = re.compile(rb"</html\s*>", re.I)
 _DATA = re.compile(rb"<script\b[^>]*\bid=[\"']?pvprof-data\b[^>]*>([^<]*)(</script>)?")
 
 
@@ -36,7 +39,8 @@ def read_page(source: TextSource) -> ParseResult:
         InputError: it has no data, or they are damaged.
     """
     match = None
-    for match in _DATA.finditer(source.data):  # noqa: B007 (the last one: names come before it)
+    end = _end_of_page(source)
+    for match in _DATA.finditer(source.data, 0, end):  # noqa: B007 (the last: names come before it)
         pass
     if match is None:
         raise InputError(
@@ -44,7 +48,18 @@ def read_page(source: TextSource) -> ParseResult:
         )
     if match[2] is None:
         raise InputError("the page ends inside its data: it was cut off")
-    return parsed_from(decode(match[1]))
+    parsed = parsed_from(decode(match[1]))
+    if bytes(source.data[end:]).strip():
+        line = source.line_of(end)
+        text = "text after the end of the page is left out"
+        parsed.problems.append(Problem("bad-line", text, source.name, line, severity="loss"))
+    return parsed
+
+
+def _end_of_page(source: TextSource) -> int:
+    """Return the offset after the first end of a page: another file may follow."""
+    end = _PAGE_END.search(source.data)
+    return len(source) if end is None else end.end()
 
 
 def parsed_from(snapshot: Snapshot) -> ParseResult:

@@ -34,7 +34,8 @@ from pvprof.errors import InputError, UsageError, first_line, quote
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import Stack, clean_frame
-from pvprof.parse.layout import Layout, Sample
+from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.scale import Rounding

@@ -24,6 +24,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Frame, clean_frame, stack_of
 from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.explanation import lines_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
@@ -102,6 +103,10 @@ LAYOUT = Layout(
     summary="`sysctl debug.lock.prof.stats` of a kernel with LOCK_PROFILING",
     mode="lock-profiling",
     read=lambda source: LockProfilingReader(source).read(),
-    line=_HEADING,
+    explain=lines_of(
+        own=re.compile(_HEADING.pattern + rb"|\s*(?:\d+\s+){9}\S.*:\d+ \([a-z][a-z ]*:.*\)\s*$"),
+        fits=re.compile(rb"(?:dtrace|lockstat): "),
+    ),
+    has_other_output=True,
     states_units="LOCK_PROFILING",
 )

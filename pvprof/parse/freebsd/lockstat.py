@@ -33,6 +33,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import Frame, Stack, stack_of
 from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.explanation import lines_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
@@ -300,6 +301,15 @@ LAYOUT = Layout(
     summary="lockstat(1), also `-h`, `-s`, `-C`",
     mode="lockstat",
     read=lambda source: LockstatReader(source).read(),
-    line=re.compile(rb"Count indv cuml rcnt"),
+    explain=lines_of(
+        own=re.compile(_FOREIGN_HEADING.pattern.encode() + b"|" + _TITLE.pattern.encode()),
+        fits=re.compile(
+            b"|".join(
+                pattern.pattern.encode()
+                for pattern in (_ROW, _BODY, _BUCKET, _STACK_ONLY, _RULE, re.compile(r"lockstat: "))
+            )
+        ),
+    ),
+    has_other_output=True,
     states_units="lockstat(1)",
 )

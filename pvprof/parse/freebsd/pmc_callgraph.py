@@ -32,6 +32,7 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, stack_of
 from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.explanation import lines_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
@@ -177,6 +178,10 @@ LAYOUT = Layout(
     summary="call graphs of pmcstat(8), `pmcstat -R LOG -G -`",
     mode="pmcstat",
     read=lambda source: CallGraphReader(source).read(),
-    line=_SECTION,
+    explain=lines_of(
+        own=_SECTION,
+        fits=re.compile(_LINE.pattern.encode() + rb"| #\S+/|(?:dtrace|lockstat|pmcstat): "),
+    ),
+    has_other_output=True,
     states_units="a call graph of pmcstat(8)",
 )

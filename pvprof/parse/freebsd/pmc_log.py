@@ -29,6 +29,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import DELIMITER, Frame, clean_frame, stack_of
 from pvprof.parse.layout import Layout
+from pvprof.parse.recognition.explanation import lines_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
@@ -192,6 +193,12 @@ LAYOUT = Layout(
     summary="the log of pmcstat(8) as text, `pmcstat -R LOG`",
     mode="pmcstat",
     read=lambda source: PmcLogReader(source).read(),
-    line=_SAMPLE_LINE,
+    explain=lines_of(
+        own=_SAMPLE_LINE,
+        fits=re.compile(
+            rb"\.\.\.\s+0x[0-9a-f]+\s*$|[a-z]+(?:-[a-z]+)*(?:\s|$)|(?:dtrace|pmcstat): "
+        ),
+    ),
+    has_other_output=True,
     states_units="a log of pmcstat(8)",
 )

@@ -43,6 +43,7 @@ from pvprof.parse.native.settle import join_waits
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import Sleep, WakeRecord
 from pvprof.parse.problem_counts import Tally
+from pvprof.parse.recognition.explanation import records_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
@@ -357,6 +358,7 @@ LAYOUT = Layout(
     summary="`perf script` of Linux",
     mode="perf",
     read=lambda source: PerfReader(source).read(),
-    line=_HEAD,
+    explain=records_of(head=_HEAD, body=_BARE_FRAME, anywhere=re.compile(rb"#|" + _LOST.pattern)),
+    has_other_output=True,
     states_units="perf script",
 )

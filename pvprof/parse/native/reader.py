@@ -31,7 +31,7 @@ from pvprof.errors import InputError, UsageError, quote
 from pvprof.model.problems import Severity
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
-from pvprof.parse.layout import Layout, Sample
+from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import FallBackError, LineCache
 from pvprof.parse.native.fields import (
     BEGINNING,
@@ -51,6 +51,8 @@ from pvprof.parse.native.settle import has_both_marks, note_end, settle
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import WakeRecord, read_return, sleep_of
 from pvprof.parse.problem_counts import Tally
+from pvprof.parse.recognition.explanation import NOTHING, OWN, Explanation
+from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
@@ -357,6 +359,16 @@ def _has_header(sample: Sample) -> bool:
     return header is not None and b"\n{" not in b"\n" + sample.start[: header.start()]
 
 
+def _explain(sample: Sample) -> Explanation | None:
+    """Return that everything from the header on is pvprof's."""
+    header = find_header(sample.start)
+    if header is None:
+        return None
+    before = sample.text.count(b"\n", 0, header.start())
+    is_own = (bytes([OWN if line.strip() else NOTHING]) for line in sample.all_lines[before:])
+    return Explanation(bytes(before) + b"".join(is_own))
+
+
 def read_native(source: TextSource) -> ParseResult:
     """Read a text in pvprof's own grammar.
 
@@ -380,5 +392,6 @@ LAYOUT = Layout(
     summary="the D programs that pvprof generates",
     read=read_native,
     signature=_has_header,
+    explain=_explain,
     is_complete=has_both_marks,
 )

@@ -33,6 +33,7 @@ from pvprof.parse.linux.bpftrace_problems import messages_of_bpftrace
 from pvprof.parse.linux.maps.map_keys import MapKey, read_key_parts
 from pvprof.parse.linux.maps.map_sums import MapSums
 from pvprof.parse.linux.maps.map_values import MapValue
+from pvprof.parse.recognition.explanation import lines_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 
@@ -149,10 +150,13 @@ LAYOUT = Layout(
     name="bpftrace-json",
     summary="the maps that any bpftrace program prints, `bpftrace -f json`",
     read=lambda source: MapJsonReader(source).read(),
-    line=re.compile(
-        rb'\{"type": ?"(?:printf|attached_probes|map|stats|hist|lost_events|helper_error|value'
-        rb'|time|cat|join|syscall|tseries)", ?"'
+    explain=lines_of(
+        own=re.compile(
+            rb'\{"type": ?"(?:printf|attached_probes|map|stats|hist|lost_events|helper_error|value'
+            rb'|time|cat|join|syscall|tseries)", ?"'
+        )
     ),
+    has_other_output=True,
     has_profiles=True,
     read_stderr=messages_of_bpftrace,
 )

@@ -30,6 +30,7 @@ from pvprof.parse.linux.maps.map_keys import (
     ends_stack,
     read_key_parts,
 )
+from pvprof.parse.linux.maps.map_lines import explain_maps
 from pvprof.parse.linux.maps.map_sums import MapSums
 from pvprof.parse.linux.maps.map_values import (
     BucketRow,
@@ -45,7 +46,6 @@ from pvprof.parse.text.frames import decode
 _ECHO = rb"(?:\^[C\\Z])"
 _ECHOED = re.compile(_ECHO + rb"+")
 _ENTRY = re.compile(rb"@(\w*)\[")
-_BEGINNING = re.compile(_ECHO + rb"*@\w*(?:\[|: ?$)")
 _SCALAR = re.compile(rb"@\w*: ?(.*)")
 _OTHER_VALUE = re.compile(rb"(.*?)\]:(?: (.*)|$)")
 _LOST = re.compile(rb"Lost ([0-9]{1,18}) events")
@@ -201,7 +201,8 @@ LAYOUT = Layout(
     name="bpftrace-map",
     summary="the maps that any bpftrace program prints when it ends",
     read=lambda source: MapTextReader(source).read(),
-    line=_BEGINNING,
+    explain=explain_maps,
+    has_other_output=True,
     has_profiles=True,
     read_stderr=messages_of_bpftrace,
 )

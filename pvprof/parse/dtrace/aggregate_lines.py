@@ -1,0 +1,147 @@
+"""Which lines of a sample are those of aggregations, in any of their layouts.
+
+Owns the form of records: texts, frames and a line of values, in that order. ``shapes`` tells the
+layouts apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from pvprof.parse.dtrace.records import is_header
+from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation, Marks, new_marks
+from pvprof.parse.recognition.sample import FRAME, Sample
+from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
+
+_VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]*$")
+_INDENTED_FRAME = re.compile(rb" {8,}\S*[^\s\d-]")
+_MESSAGE = re.compile(rb"(?:dtrace|lockstat): |(?:tick \d+|END)\s*$")
+_HEADER_ROW = re.compile(rb"\s*\d{1,30}\s+\d{1,30}\s+\S*:\S+ ")
+_PADDED_ROW = re.compile(rb"  (?=\S).*\S  +-?\d{1,30}\s*$")
+_FOLDED = re.compile(rb".*;.*[ \t]\d+(?:\.\d*)?\s*$")
+_MAX_TEXTS_AT_END = 2  # a key before the stack, another after it
+_MAX_TEXTS_IN_STACK = 2  # a delimiter, a key between the stacks of the kernel and the program
+
+
+@dataclass(slots=True)
+class _OpenRecord:
+    """The lines of a record that no values have closed yet, by their indices."""
+
+    texts: list[int] = field(default_factory=list)  # since the last frame
+    among_frames: list[int] = field(default_factory=list)
+    frames: list[int] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.texts or self.frames)
+
+
+class _LineMarker:
+    """Marks the lines of one sample.
+
+    Args:
+        sample: the lines.
+        is_indented: indented lines are frames, whatever their text.
+    """
+
+    def __init__(self, sample: Sample, is_indented: bool) -> None:
+        self._lines = sample.all_lines
+        self._is_indented = is_indented
+        self._open = _OpenRecord()
+        self._is_in_histogram = False
+        self._is_frame = {line: self._looks_like_a_frame(line) for line in sample.distinct}
+        self.marks: Marks = new_marks(sample)
+
+    def mark_all(self) -> None:
+        for index, line in self._outside_of_histograms():
+            if _VALUES.match(line) and not self._is_numeric_key(index):
+                self._close(index)
+            elif self._is_frame[line]:
+                self._add_frame(index)
+            elif is_message(line):
+                self.marks[index] = FITS
+            elif self._is_indented and _PADDED_ROW.match(line):
+                self._close(index)
+            elif self._is_indented and _HEADER_ROW.match(line):
+                self.marks[index] = FITS
+            else:
+                self._open.texts.append(index)
+        self._mark_open(max_texts=1)  # the text may end in the middle of a record
+
+    def _outside_of_histograms(self) -> Iterator[tuple[int, bytes]]:
+        for index, line in enumerate(self._lines):
+            if not line.strip():
+                self._is_in_histogram = False
+            elif is_histogram_head(line):
+                self._mark_open(max_texts=1)
+                self._open = _OpenRecord()
+                self.marks[index] = OWN
+                self._is_in_histogram = True
+            elif self._is_in_histogram and read_histogram_row(line) is not None:
+                self.marks[index] = FITS
+            else:
+                self._is_in_histogram = False
+                yield index, line
+
+    def _looks_like_a_frame(self, line: bytes) -> bool:
+        if FRAME.match(line):
+            return not _FOLDED.match(line)
+        return self._is_indented and _INDENTED_FRAME.match(line) is not None
+
+    def _is_numeric_key(self, index: int) -> bool:
+        """Tell whether a number is the key of a stack below it: a process may be named 123."""
+        following = self._lines[index + 1] if index + 1 < len(self._lines) else b""
+        return self._open.is_empty and self._is_frame.get(following, False)
+
+    def _add_frame(self, index: int) -> None:
+        """Add a frame; of the texts before the first one, only the last is a key."""
+        record = self._open
+        if record.frames:
+            # Frames of virtual machines have no module; if they are indented, so are these.
+            max_texts = _MAX_TEXTS_IN_STACK if self._is_indented else len(record.texts)
+        else:
+            max_texts = 1
+        record.among_frames += record.texts[-max_texts:] if max_texts else []
+        record.texts.clear()
+        record.frames.append(index)
+
+    def _close(self, index: int) -> None:
+        """Mark the record that the values in a line close."""
+        self._mark_open(max_texts=_MAX_TEXTS_AT_END)
+        own = [frame for frame in self._open.frames if FRAME.match(self._lines[frame])]
+        for line in (*own, index):
+            self.marks[line] = OWN if own else FITS
+        self._open = _OpenRecord()
+
+    def _mark_open(self, max_texts: int) -> None:
+        """Mark the lines of the open record, with some of the texts at its end.
+
+        Without values they are no evidence.
+        """
+        record = self._open
+        at_end = record.texts[:max_texts] if record.frames else record.texts[-max_texts:]
+        for index in (*record.among_frames, *at_end):
+            self.marks[index] = ANY_TEXT
+        for index in record.frames:
+            self.marks[index] = FITS
+
+
+def is_message(line: bytes) -> bool:
+    """Tell whether a line is dtrace's own but no data: a message, a heading, a mark."""
+    return _MESSAGE.match(line) is not None or is_header(line)
+
+
+@lru_cache(maxsize=4)  # most layouts of aggregations ask for the same
+def explain_records(sample: Sample, is_indented: bool) -> Explanation:
+    """Return which lines are those of records.
+
+    Args:
+        sample: the lines.
+        is_indented: lines with an indentation are frames, whatever their text.
+    """
+    marker = _LineMarker(sample, is_indented)
+    marker.mark_all()
+    return Explanation(bytes(marker.marks))

@@ -1,0 +1,40 @@
+"""The part of a text by which its layout is recognised: its beginning, or its end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+SAMPLE_BYTES = 1 << 18
+"""Size of the beginning of a text by which its layout is recognised."""
+
+FRAME = re.compile(rb"^ *(?:\S*`\S|0x[0-9a-fA-F]+$)", re.M)
+"""Matches the beginning of a line that looks like a frame of DTrace's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """The part of a text by which its layout is recognised.
+
+    Attributes:
+        start: the first bytes.
+        text: the same without a last line that was cut off.
+        lines: the lines of `text` that are not blank.
+        distinct: the same, each once.
+        all_lines: the lines of `text`, blank ones too.
+        has_frames: whether any line begins like DTrace's frames: ``kernel`f``, ``0xffffff``.
+    """
+
+    start: bytes
+    text: bytes
+    lines: tuple[bytes, ...] = field(init=False)
+    distinct: frozenset[bytes] = field(init=False)
+    all_lines: tuple[bytes, ...] = field(init=False)
+    has_frames: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        all_lines = tuple(self.text.split(b"\n"))
+        object.__setattr__(self, "all_lines", all_lines)
+        object.__setattr__(self, "lines", tuple(line for line in all_lines if line.strip()))
+        object.__setattr__(self, "distinct", frozenset(self.lines))
+        object.__setattr__(self, "has_frames", FRAME.search(self.text) is not None)
