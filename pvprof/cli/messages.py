@@ -48,7 +48,9 @@ def say_aside(measured: ClassifiedMeasurement, is_quiet: bool) -> None:
         f"{aside.title} {format_value(aside.weight.value, measured.unit)} ({shown_by(aside)})"
         for aside in sorted(measured.selection.set_aside, key=lambda aside: -aside.weight.value)
     ]
-    click.echo(f"pvprof: note: set aside: {', '.join(texts)}; -k all keeps everything", err=True)
+    has_kinds = any(aside.reason.startswith("kind ") for aside in measured.selection.set_aside)
+    hint = "; -k all keeps every kind" if has_kinds else ""
+    click.echo(f"pvprof: note: set aside: {', '.join(texts)}{hint}", err=True)
 
 
 def nothing_kept(verb: str, datasets: Sequence[Dataset]) -> InputError:

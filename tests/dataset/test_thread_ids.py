@@ -47,6 +47,7 @@ def test_a_filter_on_ids_keeps_the_waits_of_these_threads(run: RunCommand, path:
         result = run("fold", "-k", "all", path, option, number)
         assert folded_total(result.stdout) == expected
         assert f"not {option} {number} " in result.stderr
+        assert "-k all" not in result.stderr  # it would not show them
         shown = json.loads(
             run("report", "-k", "all", path, option, number, "--format", "json").stdout
         )
