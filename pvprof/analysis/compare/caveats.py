@@ -118,9 +118,9 @@ def unnamed_addresses(base: Folded, new: Folded) -> tuple[Problem, ...]:
     shares = [format_share(*part) for part in parts]
     text = (
         f"{shares[0]} of the base and {shares[1]} of the new side are in stacks through kernel "
-        "addresses without a name that only one side has: the same code may seem to vanish and to "
-        "appear; name them by the --symbols of each kernel (pvprof import), or make them one frame: "
-        "--addresses merge"
+        "addresses without a name that only one side has: the same code may seem to vanish and "
+        "to appear; name them by the --symbols of each kernel (pvprof import), or make them one "
+        "frame: --addresses merge"
     )
     return (Problem("unnamed-addresses", text, severity="note"),)
 

@@ -105,7 +105,7 @@ def _mark_of(line: bytes) -> int:
 
 
 def _explain_differential(sample: Sample) -> Explanation | None:
-    """Return which lines are stacks, if each value is one of two numbers, the sides of a difference.
+    """Return which lines are stacks, if their two numbers are the sides of a difference.
 
     A differential file has each stack once. Of stacks that end in a lock named ``sched lock 3``,
     some are equal but for its number, or all have the same one.
