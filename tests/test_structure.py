@@ -15,7 +15,7 @@ MAX_ENTRIES = 12
 
 ALLOWED_CLASSES = {
     # parse: private classes of one reader with the name of a public class elsewhere.
-    *("Record", "Row", "Section", "Snapshot"),
+    *("Row", "Section", "Snapshot"),
     # classify
     *("Plan", "Table"),
     # render, views and cli

@@ -11,8 +11,9 @@ from pvprof.parse.dtrace import aggregates, events, rows
 from pvprof.parse.files import folded, html_report, speedscope
 from pvprof.parse.freebsd import lock_profiling, lockstat, pmc_callgraph, pmc_log
 from pvprof.parse.layout import Layout
-from pvprof.parse.linux import bpftrace, perf_script
+from pvprof.parse.linux import bpftrace
 from pvprof.parse.linux.maps import map_json, map_text
+from pvprof.parse.linux.perf import script as perf
 from pvprof.parse.native import reader as native
 
 
@@ -37,12 +38,12 @@ LAYOUTS: dict[str, Layout] = by_name(
     html_report.LAYOUT,
     native.LAYOUT,
     bpftrace.LAYOUT,
+    perf.LAYOUT,
     # lines that only one tool prints
     lock_profiling.LAYOUT,
     lockstat.LAYOUT,
     pmc_callgraph.LAYOUT,
     pmc_log.LAYOUT,
-    perf_script.LAYOUT,
     map_json.LAYOUT,
     map_text.LAYOUT,
     # lines that other texts may have, too, from the strictest to the loosest

@@ -188,9 +188,7 @@ FRAMES = {
     "1234 [unknown] (/usr/bin/perf)": "perf`0x1234",
     "7f00 [unknown] ([unknown])": "[unknown]",
     "7f00 main (inlined)": "main_[i]",
-    "7f00 operator new(unsigned long)+0x1 (/lib/libstdc++.so.6)": (
-        "libstdc++.so.6`operator new(unsigned long)"
-    ),
+    "7f00 operator new(unsigned long)+0x1 (/lib/libstdc++.so.6)": ("libstdc++.so.6`operator new"),
     "7f00 f+0x1 (/tmp/a (deleted))": "a (deleted)`f",
     "7f00 __vdso_gettimeofday+0x1 ([vdso])": "[vdso]`__vdso_gettimeofday",
 }
@@ -212,14 +210,23 @@ def test_an_event_that_is_no_tracepoint_is_a_sample(event: str) -> None:
 
 def test_samples_of_several_events_are_kept_apart() -> None:
     text = "sh 5 1.000000: cycles: \n\nsh 5 1.000000: cache-misses: \n\n"
-    names = {key.name for key, _, _ in parsed_from(text).profiles["samples", False]}
-    assert names == {"cycles", "cache-misses"}
+    parsed = parsed_from(text)
+    assert [part.mode for part in (parsed, *parsed.further)] == ["cycles", "cache-misses"]
+    assert [part.profiles["samples", False].total for part in (parsed, *parsed.further)] == [1, 1]
 
 
-def test_other_tracepoints_are_a_note_with_their_count() -> None:
-    text = "sh 5 1.000000: block:block_rq_issue: 8,0 R 4096\n\n" * 3 + switch("1.000000", 5, 0)
+@pytest.mark.parametrize("event", ["sched:sched_stat_runtime", "sched:sched_process_fork"])
+def test_the_scheduler_s_other_tracepoints_are_a_note_beside_waits(event: str) -> None:
+    text = f"sh 5 1.000000: {event}: comm=sh pid=5\n\n" * 3 + switch("1.000000", 5, 0)
     told = {one.kind: one.count for one in parsed_from(text + switch("2.000000", 0, 5)).problems}
     assert told["other-events"] == 3
+
+
+def test_other_tracepoints_count_beside_waits() -> None:
+    text = "sh 5 1.000000: block:block_rq_issue: 8,0 R 4096\n\n" * 3 + switch("1.000000", 5, 0)
+    parsed = parsed_from(text + switch("2.000000", 0, 5))
+    assert len(waits_of(parsed)) == 1
+    assert parsed.profiles["events", False].total == 3
 
 
 # ---- damage -------------------------------------------------------------------------------------
@@ -331,7 +338,7 @@ def test_a_switch_with_its_frame_in_the_same_line_is_read() -> None:
         ("ffffffff821f8b58 __schedule+0x1 ([kernel.kallsyms])", "kernel`__schedule"),
         ("ffffffff821f8b58 __schedule", "kernel`__schedule"),
         ("7effb56fed00 read+0x1 (/usr/lib/libc.so.6)", "libc.so.6`read"),
-        ("7effb56fed00 operator new(unsigned long)", "operator new(unsigned long)"),
+        ("7effb56fed00 operator new(unsigned long)", "operator new"),
     ],
 )
 def test_samples_without_g_have_their_frame(frame: str, name: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pvprof.model.stacks import Frame, clean_frame
 from pvprof.parse.text.symbols import Symbols
 
+_INLINED = "_[i]"
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
 _HEX_FRAME = re.compile(r"(?:([^`]*)`)?0x([0-9a-fA-F]{1,16})$")
 # rustc's legacy mangling ends in a hash; the v0 one is demangled elsewhere or not at all.
@@ -73,7 +74,8 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
         match = _OFFSET.search(named)
         offset = match.group() if match else ""
         name = named[: len(named) - len(offset)]
-        name = strip_arguments(repair_rust(name))
+        inlined = _INLINED if name.endswith(_INLINED) else ""
+        name = strip_arguments(repair_rust(name.removesuffix(inlined))) + inlined
         return clean_frame(name + offset if self.keep_offsets else name)
 
     def _name_hex(self, text: str) -> str | None:
@@ -107,29 +109,30 @@ def _is_kernel_address(frame: Frame) -> bool:
 def _split_inlines(text: str) -> list[str]:
     """Split ``outer->inner`` of a virtual machine's frame, leaf first.
 
-    Only frames without a module have inlines in DTrace's output (they come from a ustack helper);
-    a kernel or C++ frame with ``->`` in it is one frame.
+    Only frames without a module have inlines (they come from a ustack helper of DTrace, or perf's
+    map of a virtual machine); a kernel or C++ frame with ``->`` in it is one frame, and `` -> ``
+    comes before the type that a function returns.
     """
-    if "->" not in text or "`" in text or "operator->" in text:
+    if "->" not in text or "`" in text or "operator->" in text or " -> " in text:
         return [text]
     outer, *inner = text.split("->")
-    return [f"{name}_[i]" for name in reversed(inner)] + [outer]
+    return [f"{name}{_INLINED}" for name in reversed(inner)] + [outer]
 
 
 def strip_arguments(name: str) -> str:
     """Return a demangled C++ name without its argument list.
 
-    ``A::b<x>(char const*) const`` gives ``A::b<x>``. Names without ``::`` are left alone, as are
-    ``operator()``, template arguments and parentheses inside them.
+    ``A::b<x>(char const*) const`` gives ``A::b<x>``. ``operator()``, template arguments and
+    parentheses inside them are left alone.
     """
-    if "::" not in name or "(" not in name:
+    if "(" not in name:
         return name
     text = _QUALIFIERS.sub("", name)
     if not text.endswith(")"):
         return name
     opening = _matching_open(text, len(text) - 1)
     # operator() without an argument list, and (anonymous namespace), are names themselves.
-    if opening <= name.index("::") or text[:opening].endswith(("operator", "::", " ")):
+    if opening <= 0 or text[:opening].endswith(("operator", "::", " ", "`")):
         return name
     return text[:opening]
 
