@@ -38,12 +38,12 @@ LAYOUTS: dict[str, Layout] = by_name(
     html_report.LAYOUT,
     native.LAYOUT,
     bpftrace.LAYOUT,
-    perf.LAYOUT,
     # lines that only one tool prints
     lock_profiling.LAYOUT,
     lockstat.LAYOUT,
     pmc_callgraph.LAYOUT,
     pmc_log.LAYOUT,
+    perf.LAYOUT,
     map_json.LAYOUT,
     map_text.LAYOUT,
     # lines that other texts may have, too, from the strictest to the loosest

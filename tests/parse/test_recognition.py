@@ -69,7 +69,7 @@ def test_a_build_log_longer_than_the_sample_hides_no_records() -> None:
 
 
 def test_messages_before_perf_script_are_told_as_losses() -> None:
-    parsed = read(b"[ perf record: Woken up 1 times ]\n" + PERF * 3, "x", ReadOptions())
+    parsed = read(b"Linking x, which takes a while\n" + PERF * 3, "x", ReadOptions())
     assert (parsed.layout, parsed.records) == ("perf", 3)
     assert [(one.kind, one.severity) for one in parsed.problems] == [("bad-line", "loss")]
 

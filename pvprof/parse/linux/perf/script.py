@@ -40,9 +40,9 @@ from pvprof.parse.linux.perf.heads import (
 )
 from pvprof.parse.linux.perf.measures import EventSums
 from pvprof.parse.linux.perf.other_lines import is_inlined, is_passed_over, read_other
+from pvprof.parse.linux.perf.perf_lines import explain
 from pvprof.parse.linux.perf.perf_records import EventKind, PerfRecord, Stacks, kind_of_event
 from pvprof.parse.linux.perf.switches import SwitchReader, without_arguments
-from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
@@ -222,15 +222,12 @@ def _is_bare_head(line: bytes, following: Sequence[bytes]) -> bool:
     return has_frame_below or line.endswith(b" ") or leaf_start(line) < len(line.rstrip())
 
 
-def _is_perf_script(sample: Sample) -> bool:
-    return bool(find_forms(sample.text.split(b"\n")))
-
-
 LAYOUT = Layout(
     name="perf",
     summary="`perf script` of Linux",
     mode="perf",
     read=lambda source: PerfReader(source).read(),
-    signature=_is_perf_script,
+    explain=explain,
+    has_other_output=True,
     states_units="perf script",
 )
