@@ -34,6 +34,7 @@ class UnitWords:
         value: the heading of a column of waits, samples or events.
         quantity: the heading of a column, if it is clear that the values are of waits.
         speedscope: the unit's name in speedscope files.
+        table: the heading of a page's tables.
     """
 
     measured: str
@@ -41,14 +42,27 @@ class UnitWords:
     value: str
     quantity: str
     speedscope: str
+    table: str
 
+
+_COUNTED = "What was counted"
 
 _UNIT_WORDS: Mapping[Unit, UnitWords] = {
-    "ns": UnitWords("Off-CPU and lock time", "All waits", "Wait", "Time", "nanoseconds"),
-    "samples": UnitWords("CPU samples", "All samples", "Samples", "Samples", "none"),
-    "events": UnitWords("Events", "All events", "Events", "Events", "none"),
-    "bytes": UnitWords("Bytes", "All bytes", "Bytes", "Bytes", "bytes"),
+    "ns": UnitWords(
+        *("Off-CPU and lock time", "All waits", "Wait", "Time"),
+        *("nanoseconds", "What was waited for"),
+    ),
+    "samples": UnitWords(
+        *("CPU samples", "All samples", "Samples", "Samples"), *("none", "What ran on the CPUs")
+    ),
+    "events": UnitWords("Events", "All events", "Events", "Events", "none", _COUNTED),
+    "bytes": UnitWords("Bytes", "All bytes", "Bytes", "Bytes", "bytes", _COUNTED),
 }
+
+PLAIN_TIME = UnitWords(
+    *("Time", "All of the time", "Time", "Time"), *("nanoseconds", "Where time was spent")
+)
+"""The words for times of another tool, which may be of threads that ran."""
 
 # The names that tools give to units of time, by their length in ns.
 _TIME_NAMES = {
@@ -96,7 +110,7 @@ def unit_words(unit: Unit) -> UnitWords:
     if known is not None:
         return known
     title = unit[:1].upper() + unit[1:]
-    return UnitWords(title, f"All {unit}", title, title, "none")
+    return UnitWords(title, f"All {unit}", title, title, "none", _COUNTED)
 
 
 def is_of_code(unit: Unit) -> bool:

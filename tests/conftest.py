@@ -98,7 +98,7 @@ def read_recording_bytes(name: str) -> bytes:
     return gzip.decompress(data) if name.endswith(".gz") else data
 
 
-_UNIT = re.compile(rb"\A# pvprof folded, unit: (?:ns|samples|events)\n")
+_UNIT = re.compile(rb"\A# pvprof (?:folded|differential), unit: (?:ns|samples|events)\n")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
-from pvprof.model.mechanisms import mechanism_of
+from pvprof.model.mechanisms import FOLDED, mechanism_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack
 from pvprof.units import Unit, is_of_code
@@ -58,6 +58,7 @@ class Row:
         blocked, runnable: the parts of `value` before and after the wake-ups; None if no wake-up of
             its waits was recorded. Waits without a recorded wake-up are in neither.
         is_named: whether the recording names what was waited for; else `name` is the process.
+        is_function: whether `name` is a function: the innermost frame of its stacks.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class Row:
     blocked: int | None = None
     runnable: int | None = None
     is_named: bool = True
+    is_function: bool = False
 
     @property
     def id(self) -> RowId:
@@ -98,6 +100,7 @@ class _Sums:
     count: int = 0
     records: int = 0
     is_named: bool = False
+    is_function: bool = False
     stacks: set[Stack] = field(default_factory=set)
     callers: Counter[Frame] = field(default_factory=Counter)
 
@@ -139,7 +142,9 @@ def attribute(
     sums: dict[RowId, _Sums] = {}
     for part in parts:
         for row_id, piece in split_by_row(part, unit):
-            sums.setdefault(row_id, _Sums()).add(piece, rules)
+            total = sums.setdefault(row_id, _Sums())
+            total.add(piece, rules)
+            total.is_function = _is_by_function(part.key, unit)
     quantiles = quantiles or {}
     rows = [
         Row(
@@ -155,6 +160,7 @@ def attribute(
             quantiles=_whole(quantiles.get(row_id), total.count),
             callers=tuple(sorted(total.callers.items(), key=lambda item: (-item[1], item[0]))),
             is_named=total.is_named,
+            is_function=total.is_function,
         )
         for row_id, total in sums.items()
     ]
@@ -166,7 +172,7 @@ def attribute(
 def split_by_row(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
     """Return the rows of a part: one by its name, or one for each sampled function."""
     verdict, key = part.verdict, part.key
-    if not is_of_code(unit) or key.name:
+    if not _is_by_function(key, unit):
         return [((verdict.kind, verdict.lock_class, row_name(key)), part)]
     by_function: dict[Frame, dict[Stack, Weight]] = {}
     for stack, weight in part.stacks.items():
@@ -175,6 +181,11 @@ def split_by_row(part: Part, unit: Unit) -> list[tuple[RowId, Part]]:
         ((verdict.kind, verdict.lock_class, name), Part(verdict, key, stacks))
         for name, stacks in by_function.items()
     ]
+
+
+def _is_by_function(key: Key, unit: Unit) -> bool:
+    """Tell whether the rows of a key are the functions of its stacks: all that is known of them."""
+    return not key.name and (is_of_code(unit) or key.mechanism == FOLDED)
 
 
 def row_name(key: Key) -> str:

@@ -28,7 +28,7 @@ from pvprof.classify.rules import WaitKind
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Histogram, Weight
 from pvprof.model.stacks import NO_STACK, Frame, Stack
-from pvprof.units import Unit, is_of_code
+from pvprof.units import Unit, UnitWords, is_of_code
 
 if TYPE_CHECKING:
     from pvprof.analysis.waits.objects import Objects
@@ -81,6 +81,7 @@ class Section:
         mode: in which it was recorded; empty if unknown.
         recordings: how many were added up.
         unit: of every value in it.
+        words: for the values.
         has_counts: whether counts mean anything.
         total: of everything in the recording.
         kept, set_aside: what the filters kept, and each thing that they removed.
@@ -97,6 +98,7 @@ class Section:
     """
 
     unit: Unit
+    words: UnitWords
     has_counts: bool
     total: Weight
     kept: Weight
@@ -245,6 +247,7 @@ def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:
     wakers, aside_wakers = ended(selection.kept), ended(selection.removed)
     return Section(
         unit=profile.unit,
+        words=measurement.words,
         has_counts=profile.has_counts,
         total=everything,
         kept=selection.weight,

@@ -30,7 +30,7 @@ from pvprof.dataset.edited import edit_dataset
 from pvprof.dataset.stack_edits import StackEditor, edit_notes
 from pvprof.model.profile import Histogram, merge_histograms
 from pvprof.model.stacks import NO_STACK, Stack
-from pvprof.units import Unit
+from pvprof.units import Unit, UnitWords
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,11 @@ class ClassifiedMeasurement:
     def unit(self) -> Unit:
         """Return the unit of its values."""
         return self.measurement.unit
+
+    @property
+    def words(self) -> UnitWords:
+        """Return the words for its values."""
+        return self.measurement.words
 
     @property
     def mode(self) -> str:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pvprof.errors import InputError, UsageError
 from pvprof.model.holds import LockHold
+from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Profile
 from pvprof.model.runs import RunSpan
 from pvprof.model.wakeup_sums import WakeupSums
 from pvprof.recording.manifest import Manifest
-from pvprof.units import UNITS, Unit, unit_words
+from pvprof.units import PLAIN_TIME, UNITS, Unit, UnitWords, unit_words
 
 if TYPE_CHECKING:
     from pvprof.model.waits import WaitTable, WakeupTable
@@ -61,6 +62,13 @@ class Measurement:
     def unit(self) -> Unit:
         """Return the unit of its values."""
         return self.profile.unit
+
+    @property
+    def words(self) -> UnitWords:
+        """Return the words for its values; times that another tool added up need not be waits."""
+        mechanisms = {key.mechanism for key in self.profile.groups}
+        is_plain = self.unit == "ns" and mechanisms == {FOLDED}
+        return PLAIN_TIME if is_plain else unit_words(self.unit)
 
     @property
     def has_wakers(self) -> bool:
@@ -160,12 +168,16 @@ class ModeAndUnit(Protocol):
     def unit(self) -> Unit:
         """Return the unit."""
 
+    @property
+    def words(self) -> UnitWords:
+        """Return the words for the values."""
+
 
 def measure_title(one: ModeAndUnit, among: Sequence[ModeAndUnit]) -> str:
     """Return the title of a measurement, with its mode if several were recorded."""
     if one.mode == WALL_CLOCK:
         return "Wall-clock time of all threads"
-    title = unit_words(one.unit).measured
+    title = one.words.measured
     is_one_mode = len({other.mode for other in among}) == 1
     return title if is_one_mode or not one.mode else f"{title} ({one.mode})"
 

@@ -15,6 +15,10 @@ State = Literal["spinning", "blocked", "runnable", "running", "waking", "unknown
 """What a thread does: ``waking`` another one; ``unknown`` if the recording does not say."""
 
 
+FOLDED = "folded"
+"""The mechanism of stacks that a tool has added up without saying how threads waited or ran."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mechanism:
     """How a thread waited or ran.
@@ -72,7 +76,7 @@ MECHANISMS: dict[str, Mechanism] = {
         Mechanism("runq-woken", "runnable", is_frame=True),
         Mechanism("runq-preempted", "runnable", is_frame=True),
         Mechanism("wakeup", "waking"),
-        Mechanism("folded", "unknown"),
+        Mechanism(FOLDED, "unknown"),
     )
 }
 

@@ -22,7 +22,7 @@ from pvprof.dataset.dataset import Dataset, Measurement, measure_words
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.snapshot import ModeData, Snapshot, encode
-from pvprof.units import count_waits, format_share, format_value, unit_words
+from pvprof.units import count_waits, format_share, format_value
 from pvprof.views.chains import chained
 from pvprof.views.folded import fold_parts
 from pvprof.views.heat_map import FORMS, Form, Maps, maps_of, words_of
@@ -167,7 +167,8 @@ def _graphs(
             yield from graph(f"{kind.id}-spin", "Spinning", [kind.id], spins)
             yield from graph(f"{kind.id}-block", "Blocking", [kind.id], blocks)
     if len(everything) > drawn:
-        title = unit_words(unit).measured if is_unclassified else unit_words(unit).everything
+        words = measured.words
+        title = words.measured if is_unclassified else words.everything
         yield from graph("all", title, [], everything)
     if kept and measurement.has_wakers:
         yield _waker_graph(measured, classified, measure, total)

@@ -20,10 +20,11 @@ from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import OTHER, UNCLASSIFIED
 from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
-from pvprof.units import SPEEDSCOPE_ALL, Unit, unit_words
+from pvprof.units import SPEEDSCOPE_ALL, Unit
 from pvprof.views.folded import StackOptions, check_counts, fold_options
 
 NOTHING_KEPT = "nothing-kept"
@@ -32,7 +33,6 @@ NOTHING_KEPT = "nothing-kept"
 MAX_TIMELINES = 100
 """The viewer's list of profiles has no groups, so more threads are only in the sums."""
 
-_FOLDED = "folded"
 _UNKNOWN = -1
 
 
@@ -119,7 +119,7 @@ def build(classified: Classified, options: StackOptions) -> SpeedscopeView:
         mode = measurement.mode if has_modes else ""
         profiles += [
             replace(one, name=_with_mode(one.name, mode))
-            for one in _sums(parts, measurement.unit, rules, folding)
+            for one in _sums(parts, measurement, rules, folding)
         ]
     if not profiles:
         profiles.append(Sampled("Nothing: no stack was kept", "ns", ()))
@@ -150,12 +150,14 @@ def _has_timeline(measurement: Measurement, options: StackOptions, problems: lis
     return True
 
 
-def _sums(parts: Iterable[Part], unit: Unit, rules: Matcher, options: FoldOptions) -> list[Sampled]:
+def _sums(
+    parts: Iterable[Part], measurement: Measurement, rules: Matcher, options: FoldOptions
+) -> list[Sampled]:
     """Return a profile of everything, then one for each kind, class and mechanism.
 
     Kinds are in order, the largest of each first. What is of one group only is one profile.
     """
-    parts = list(parts)
+    parts, unit = list(parts), measurement.unit
     order = {kind.id: number for number, kind in enumerate(rules.kinds)}
     titles = {kind.id: kind.title for kind in rules.kinds}
     groups: dict[tuple[str, str, str], list[Part]] = {}
@@ -173,7 +175,7 @@ def _sums(parts: Iterable[Part], unit: Unit, rules: Matcher, options: FoldOption
     if len(groups_in_order) < 2:
         return [replace(only, name=f"{SPEEDSCOPE_ALL}{only.name}") for only in groups_in_order]
     everything = fold(((part.key, part.stacks) for part in parts), unit, options)
-    name = _with_unit(f"{SPEEDSCOPE_ALL}{unit_words(unit).measured}", everything.unit)
+    name = _with_unit(f"{SPEEDSCOPE_ALL}{measurement.words.measured}", everything.unit)
     return [_sampled(name, everything), *groups_in_order]
 
 
@@ -194,7 +196,7 @@ def _sampled(name: str, folded: Folded) -> Sampled:
 
 def _name(title: str, kind: str, lock_class: str, mechanism: str, unit: Unit) -> str:
     """Return a profile's name for the viewer's list."""
-    if mechanism == _FOLDED:
+    if mechanism == FOLDED:
         title = "Folded stacks" if kind == UNCLASSIFIED else title
         mechanism = ""
     name = title if lock_class == OTHER else f"{title}: {lock_class}"
@@ -203,7 +205,7 @@ def _name(title: str, kind: str, lock_class: str, mechanism: str, unit: Unit) ->
 
 def _with_unit(name: str, unit: Unit) -> str:
     """Return a name with the unit, if the viewer shows none."""
-    return name if unit == "ns" else f"{name} [{unit}]"
+    return name if unit in ("ns", "bytes") else f"{name} [{unit}]"
 
 
 def _threads(

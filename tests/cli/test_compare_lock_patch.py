@@ -256,7 +256,7 @@ def test_csv_names_the_change(written: Callable[[str], str]) -> None:
 
 def test_the_stacks_through_both_locks_are_one(run: RunCommand, sides: Sides) -> None:
     words = ("compare", *sides[0], "--vs", *sides[1], "-o", "-", "--format", "differential")
-    stacks = [line.rsplit(" ", 2) for line in run(*words).stdout.splitlines()[1:]]
+    stacks = [line.rsplit(" ", 2) for line in run(*words).stdout.splitlines()]
     (through,) = [one for one in stacks if one[0].endswith(NAME)]
     assert through[0] == f"cc;kernel`trap;kernel`pmap_enter;{NAME}"
     assert int(through[1]) > 4 * 900_000_000 > 2 * int(through[2]) > 0

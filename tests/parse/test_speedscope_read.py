@@ -102,13 +102,13 @@ def test_the_time_in_which_nothing_is_open_is_no_stack() -> None:
         ("milliseconds", 0.000001, {"ns": 1}),
         ("seconds", 123_456_789.123_456_7, {"ns": 123_456_789_123_456_700}),
         ("none", 3, {"samples": 3}),
-        ("bytes", 4096, {"samples": 4096}),
+        ("bytes", 4096, {"bytes": 4096}),
     ],
 )
 def test_every_unit_is_read_exactly(unit: str, weight: Any, wanted: dict[str, int]) -> None:
     parsed = parse(sampled(unit=unit, samples=[[0]], weights=[weight]))
     assert sums_of(parsed) == {one: {"main": value} for one, value in wanted.items()}
-    assert kinds_of(parsed) == ({"bytes": 1} if unit == "bytes" else {})
+    assert kinds_of(parsed) == {}
 
 
 def test_seconds_since_1970_lose_no_nanosecond() -> None:
@@ -127,15 +127,57 @@ def test_values_without_a_unit_have_the_unit_of_the_option() -> None:
     }
 
 
-def test_an_unknown_unit_is_a_warning() -> None:
-    parsed = parse(sampled(unit="fortnights"))
-    assert list(sums_of(parsed)) == ["samples"]
+@pytest.mark.parametrize(
+    ("stated", "unit"),
+    [("fortnights", "fortnights"), ("two words", "samples"), (7, "samples"), (None, "samples")],
+)
+def test_a_unit_that_the_viewer_does_not_know_is_a_warning(stated: Any, unit: str) -> None:
+    parsed = parse(sampled(unit=stated))
+    assert list(sums_of(parsed)) == [unit]
     assert kinds_of(parsed) == {"bad-unit": 1}
 
 
 def test_profiles_of_one_unit_are_added_up_whatever_their_scale() -> None:
     parsed = parse(sampled(), sampled(unit="microseconds"), evented(("O", 0, 1), ("C", 0, 6)))
     assert sums_of(parsed) == {"ns": {"main": 3 + 3_000 + 5, "main;read": 4 + 4_000}}
+
+
+def test_bytes_and_what_has_no_unit_are_not_added_up(run: RunCommand) -> None:
+    text = text_of(sampled(unit="bytes", weights=[4096, 0]), sampled(unit="none", weights=[30, 40]))
+    report = run("report", "-", stdin=text).stdout
+    assert "CPU samples: 70 (Not classified)" in report
+    assert "Bytes: 4,096 (Not classified)" in report
+
+
+def test_fractions_of_several_profiles_are_added_up_before_they_are_rounded() -> None:
+    parsed = parse(*[sampled(unit="none", samples=[[0]], weights=[0.4])] * 3)
+    assert sums_of(parsed) == {"samples": {"main": 1}}
+
+
+@pytest.mark.parametrize(
+    ("exporter", "mode"),
+    [("py-spy@0.4.1", "py-spy"), ("pyinstrument", "pyinstrument"), ("Some Tool 1.2", "some")],
+)
+def test_a_profiler_is_named_and_its_time_is_no_off_cpu_time(
+    run: RunCommand, exporter: str, mode: str
+) -> None:
+    text = json.dumps({**document(sampled()), "exporter": exporter}).encode()
+    assert read(text, "test", ReadOptions()).mode == mode
+    report = run("report", "-", stdin=text).stdout
+    assert "Time: 7 ns (Not classified)" in report
+    assert "Function  Time" in report
+    assert "Off-CPU" not in report
+    assert "<title>Time: stdin</title>" in run("flamegraph", "-", stdin=text).stdout
+    page = run("report", "-", "--format", "html", "-o", "-", stdin=text).stdout
+    assert "Where time was spent" in page
+    assert "Off-CPU" not in page.partition("<script")[0]
+
+
+def test_the_unit_of_a_file_of_our_own_is_read_back(run: RunCommand, tmp_path: Path) -> None:
+    path = tmp_path / "x.speedscope.json"
+    for unit in ("cycles", "bytes", "page-faults:u"):
+        run("fold", "-", "--unit", unit, "-o", path, "-f", stdin=b"a;b 3\n")
+        assert run("fold", path).stdout == f"# pvprof folded, unit: {unit}\na;b 3\n"
 
 
 def test_profiles_of_two_units_are_separate(run: RunCommand) -> None:

@@ -148,7 +148,7 @@ def test_the_command_compares_two_recordings(run: RunCommand, tmp_path: Path) ->
     words = dict(map(title_of, frames_in(root)))
     assert words["b"] == "base 20 ns, new 20 ns: 0 ns (0.00%)"
     assert words["c"] == "vanished, in base: 10 ns (-100.00%)"
-    assert texts_of(root, "title") == ["Off-CPU and lock time: old → new"]
+    assert texts_of(root, "title") == ["Time: old → new"]
     assert texts_of(root, "label") == ["Base", "New"]
 
 

@@ -51,7 +51,7 @@ from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Frame, Stack, clean_frame
 from pvprof.stats.comparison import SeriesComparison, SeriesOptions
-from pvprof.units import Unit, is_of_code, unit_order
+from pvprof.units import Unit, UnitWords, is_of_code, unit_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class SectionChange:
     Attributes:
         mode: empty if the recordings do not say, or the sides differ in it.
         unit: of values.
+        words: for the values.
         rows: by level (in the order of `LEVELS`), then by kind (in that of the rules), then the
             largest first.
         paths: the call paths that changed.
@@ -74,6 +75,7 @@ class SectionChange:
 
     mode: str
     unit: Unit
+    words: UnitWords
     rows: tuple[RowChange, ...]
     paths: PathChanges
     aside: tuple[AsideChange, ...]
@@ -327,6 +329,7 @@ def _section(
     return SectionChange(
         mode=mode,
         unit=unit,
+        words=next(one.words for one in sections if one),
         rows=with_verdicts(rows) if options.has_holm else tuple(rows),
         paths=changed_paths(base_folded, new_folded, totals, rules),
         aside=aside_of(sections, measurer),

@@ -23,6 +23,7 @@ from itertools import repeat
 from typing import cast
 
 from pvprof.errors import quote
+from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key, Profile, Weight, add_weights, weights_of
 from pvprof.model.stacks import (
@@ -59,7 +60,7 @@ _REFUSALS: dict[str, tuple[str, Severity]] = {
     "negative-value": ("the value is below 0", "loss"),
 }
 # A key of their own keeps the rules from classifying stacks that another tool folded.
-_KEY = Key("folded")
+_KEY = Key(FOLDED)
 
 
 def _split_plain(text: bytes) -> tuple[list[str], list[str]] | None:

@@ -14,7 +14,8 @@ A file of pvprof has a profile of everything in each unit, and others that show 
 way: these are read if ``--profile`` names them, and then only these.
 
 A frame is its index in the table; samples are root first; events open a frame on top of the open
-ones, or close the top one. Units of time become nanoseconds, everything else samples.
+ones, or close the top one. Units of time become nanoseconds, bytes stay bytes, and what has no unit
+is samples. The profiles of one unit are added up: they are usually one for each thread.
 
 The viewer refuses a file in which any event or weight is wrong. This reader leaves it out or mends
 it, and counts it.
@@ -31,6 +32,7 @@ from fractions import Fraction
 from typing import Any, NoReturn
 
 from pvprof.errors import InputError, UsageError, first_line, quote
+from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import Stack, clean_frame
@@ -39,7 +41,7 @@ from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.scale import Rounding
-from pvprof.units import SPEEDSCOPE_ALL, Unit
+from pvprof.units import SPEEDSCOPE_ALL, Unit, named_unit
 
 _NS_PER = {
     "nanoseconds": 1,
@@ -47,15 +49,19 @@ _NS_PER = {
     "milliseconds": 1_000_000,
     "seconds": 1_000_000_000,
 }
-_OTHER_UNITS = ("none", "bytes")
 # The viewer saves a file under its own name.
 _OWN_EXPORTERS = ("pvprof@", "speedscope@")
 # Far above any measurement; Python would take minutes to print 1e999999999.
 _MAX_DIGITS, _MAX_BITS = 60, 200
 _NAMES_SHOWN = 5
-_KEY = Key("folded")
+_KEY = Key(FOLDED)
 # Begins the name of a profile if the file has several modes.
 _MODE = re.compile(rf"{re.escape(SPEEDSCOPE_ALL)}\[([^]]*)\] ")
+
+# The viewer knows no other units, so pvprof writes them behind the name: all: Cycles [cycles]
+_OWN_UNIT = re.compile(rf"^{re.escape(SPEEDSCOPE_ALL)}.* \[(\S+)\]$")
+# py-spy@0.4.3, pyinstrument
+_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,40}")
 
 _DOCUMENT = re.compile(
     rb"\s*(?:\xef\xbb\xbf)?\s*\{.*(?:www\.speedscope\.app/file-format-schema\.json"
@@ -72,9 +78,11 @@ class SpeedscopeReader:
     def __init__(self, source: TextSource) -> None:
         self._source = source
         self._file = source.name
-        self._unit: Unit = source.options.unit or "samples"
+        self._is_own = False
+        self._sums: dict[tuple[str, Unit], dict[Stack, tuple[int | Fraction, int]]] = {}
         self._frames: dict[Hashable, str] = {}
-        self._parsed = self._part = ParseResult()
+        self._mode = ""
+        self._parsed = ParseResult()
 
     def read(self) -> ParseResult:
         """Return the result.
@@ -88,25 +96,40 @@ class SpeedscopeReader:
         if not isinstance(profiles, list):
             raise InputError("no speedscope file: it has no list of profiles")
         self._read_frames(document.get("shared"))
-        is_own = str(document.get("exporter", "")).startswith(_OWN_EXPORTERS)
-        for number, profile in enumerate(self._chosen(profiles, is_own=is_own), 1):
+        exporter = str(document.get("exporter", ""))
+        self._is_own = exporter.startswith(_OWN_EXPORTERS)
+        tool = None if self._is_own else _TOOL.match(exporter)
+        self._mode = tool[0].lower() if tool else ""
+        for number, profile in enumerate(self._chosen(profiles), 1):
             if isinstance(profile, dict):
-                self._part = self._part_of(profile) if is_own else self._parsed
                 self._read_profile(profile, quote(_name_of(profile) or f"#{number}"))
             else:
                 self._problem("bad-profile", f"profile {number} is no object", 1, "loss")
+        self._round()
         return self._parsed
 
-    def _part_of(self, profile: Mapping[str, Any]) -> ParseResult:
-        """Return the result that a profile of pvprof's belongs to: several modes are kept apart."""
-        match = _MODE.match(_name_of(profile))
-        mode = match[1] if match else ""
+    def _round(self) -> None:
+        """Round the values of all stacks, now that all profiles were added up."""
+        for (mode, unit), stacks in self._sums.items():
+            rounding = Rounding()
+            profile = self._part(mode).profile(unit, False)
+            for stack, (value, records) in stacks.items():
+                profile.add(_KEY, stack, Weight(rounding.whole(Fraction(value)), 0, records))
+            self._parsed.problems.extend(rounding.problems(unit, self._file))
+
+    def _part(self, mode: str) -> ParseResult:
+        """Return the result of a mode; the first one has the problems of all."""
         for part in (self._parsed, *self._parsed.further):
             if part.mode == mode or not part.profiles:
                 part.mode = mode
                 return part
         self._parsed.further.append(ParseResult(mode=mode))
         return self._parsed.further[-1]
+
+    def _mode_of(self, profile: Mapping[str, Any]) -> str:
+        """Return the mode of a profile: pvprof names it, of other tools it is the tool's name."""
+        match = _MODE.match(_name_of(profile)) if self._is_own else None
+        return match[1] if match else self._mode
 
     def _read_frames(self, shared: Any) -> None:
         table = shared.get("frames") if isinstance(shared, dict) else None
@@ -120,11 +143,11 @@ class SpeedscopeReader:
         if nameless:
             self._problem("bad-frame", "frames without a name: shown by their index", nameless)
 
-    def _chosen(self, profiles: list[Any], *, is_own: bool) -> list[Any]:
+    def _chosen(self, profiles: list[Any]) -> list[Any]:
         pattern = self._source.options.profile
         if pattern is None:
             whole = [one for one in profiles if _name_of(one).startswith(SPEEDSCOPE_ALL)]
-            return whole if is_own and whole else profiles
+            return whole if self._is_own and whole else profiles
         chosen = [profile for profile in profiles if pattern.search(_name_of(profile))]
         if not chosen:
             names = [quote(_name_of(profile)) for profile in profiles[:_NAMES_SHOWN]]
@@ -150,24 +173,32 @@ class SpeedscopeReader:
             return
         for (problem, text, severity), count in sums.wrong.items():
             self._problem(problem, f"profile {name}: {text}", count, severity)
-        unit, multiplier = self._unit_of(profile.get("unit"), name)
-        rounding = Rounding()
+        unit, multiplier = self._unit_of(profile, name)
+        known = self._sums.setdefault((self._mode_of(profile), unit), {})
         for stack, (value, records) in sums.stacks.items():
-            whole = rounding.whole(Fraction(value) * multiplier)
-            self._part.profile(unit, False).add(_KEY, stack, Weight(whole, 0, records))
+            before, records_before = known.get(stack, (0, 0))
+            exact = value * multiplier if isinstance(value, int) else Fraction(value) * multiplier
+            known[stack] = before + exact, records_before + records
             self._parsed.records += records
-        self._parsed.problems.extend(rounding.problems(unit, self._file, f"profile {name}: "))
 
-    def _unit_of(self, unit: Any, name: str) -> tuple[Unit, Fraction]:
-        """Return pvprof's unit, and what converts values to it."""
-        if isinstance(unit, str) and unit in _NS_PER:
-            return "ns", _NS_PER[unit] * (self._source.options.factor or Fraction(1))
-        if unit == "bytes":
-            self._problem("bytes", f"profile {name}: bytes are shown as {self._unit}", 1, "note")
-        elif unit not in _OTHER_UNITS:
-            text = f"profile {name}: no unit of speedscope: {quote(str(unit))}; taken for none"
-            self._problem("bad-unit", text, 1)
-        return self._unit, self._source.options.scale
+    def _unit_of(self, profile: Mapping[str, Any], name: str) -> tuple[Unit, int | Fraction]:
+        """Return the unit of a profile's values in pvprof, and their multiplier."""
+        options, stated = self._source.options, profile.get("unit")
+        factor = options.factor or 1
+        if isinstance(stated, str) and stated in _NS_PER:
+            return "ns", _NS_PER[stated] * factor
+        if stated == "bytes":
+            return "bytes", factor
+        if stated != "none":
+            text = f"profile {name}: no unit of speedscope: {quote(str(stated))}"
+            unit = named_unit(stated) if isinstance(stated, str) else None
+            self._problem("bad-unit", text if unit else f"{text}; taken for none")
+            if unit and options.unit is None:
+                return unit[0], unit[1] * factor
+        if options.unit is None:
+            own = _OWN_UNIT.search(_name_of(profile))
+            return own[1] if self._is_own and own else "samples", factor
+        return options.unit, options.unit_size * factor
 
     def _problem(
         self, kind: str, text: str, count: int = 1, severity: Severity = "warning"

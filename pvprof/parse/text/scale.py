@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from pvprof.model.problems import Problem
+from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Profile
 from pvprof.units import Unit, format_amount
 
@@ -58,23 +58,19 @@ class Rounding:
             self.lost += exact
         return value
 
-    def problems(self, unit: Unit, file: str, subject: str = "") -> Iterator[Problem]:
-        """Yield a warning if any value had a fraction, and a loss if any became 0.
-
-        Args:
-            unit: of the values.
-            file: that they are in.
-            subject: begins the texts: the part of the file that they are in.
-        """
+    def problems(self, unit: Unit, file: str) -> Iterator[Problem]:
+        """Yield a warning if any value had a fraction, and a loss if any became 0."""
         if self.changed:
-            text = "weights had a fraction: rounded to integers"
-            yield Problem("rounded", f"{subject}{text}", file, count=self.changed)
+            text = f"values had a fraction: rounded to integers in {unit}"
+            # No clock is that precise; the digits come from seconds in floating point.
+            severity: Severity = "note" if unit == "ns" else "warning"
+            yield Problem("rounded", text, file, count=self.changed, severity=severity)
         if self.vanished:
             text = (
                 f"stacks weigh less than 0.5 {unit}, {format_amount(self.lost)} together, and count"
                 " as 0; --factor 1000 keeps three more digits"
             )
-            yield Problem("vanished", subject + text, file, count=self.vanished, severity="loss")
+            yield Problem("vanished", text, file, count=self.vanished, severity="loss")
 
 
 def scale_profile(profile: Profile, multiplier: Fraction, rounding: Rounding) -> None:

@@ -278,7 +278,7 @@ def _row(
     row: Row, single_waits: SingleWaits | None, wakers: Wakers | None, known: frozenset[str]
 ) -> dict[str, Any]:
     fields = _with_class(asdict(row))
-    del fields["is_named"]
+    del fields["is_named"], fields["is_function"]
     fields |= {name: None for name in _SPLIT if name not in known}
     if wakers is None:
         del fields["blocked"], fields["runnable"]

@@ -85,7 +85,7 @@ def headline(section: Section, report: Report, colours: Mapping[str, str]) -> He
     of_aside = _sums((row.kind, row.value) for row in section.aside_rows)
     kinds = [kind for kind in report.kinds if kind.id in of_kind]
     charts = []
-    value, title, waits = section.kept.value, unit_words(unit).measured, ""
+    value, title, waits = section.kept.value, section.words.measured, ""
     if kinds:
         kind = kinds[0]
         value, title = of_kind[kind.id], kind.title
@@ -157,9 +157,7 @@ def _kind_bars(
         section.total.value, max([value for _, value, _ in parts], default=0), section.unit
     )
     bars = tuple([scale.bar(title, value, tone) for title, value, tone in parts])
-    return Bars(
-        "Everything recorded, by kind", ("Kind", unit_words(section.unit).quantity, "Share"), bars
-    )
+    return Bars("Everything recorded, by kind", ("Kind", section.words.quantity, "Share"), bars)
 
 
 @dataclass(frozen=True, slots=True)

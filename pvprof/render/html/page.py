@@ -11,7 +11,7 @@ control characters are made visible before that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pvprof.analysis.report import Report
 from pvprof.render.html.bars import figures, headline
@@ -22,7 +22,6 @@ from pvprof.render.rendered import Rendered
 from pvprof.render.svg import flamegraph, heat_map
 from pvprof.render.svg.element import SvgElement
 from pvprof.render.svg.palette import paint
-from pvprof.units import Unit
 from pvprof.views.flamegraph import FlamegraphOptions
 from pvprof.views.heat_map import TITLES, HeatOptions
 from pvprof.views.html_page import Graph, HtmlPageView
@@ -33,11 +32,6 @@ from pvprof.views.tables.table import TableOptions
 
 _NO_ELEMENT = SvgElement("", "", "", "")
 _MAX_UNCUT_STACKS = 2000
-_TABLE_TITLES: Mapping[Unit, str] = {
-    "ns": "What was waited for",
-    "samples": "What ran on the CPUs",
-}
-_COUNTED = "What was counted"
 _DETAILED = TableOptions(top=20, details=DETAILS)
 _EARLY_SCRIPT = 'document.documentElement.classList.add("scripted");'
 
@@ -69,7 +63,7 @@ def render(page: HtmlPageView) -> Rendered:
         heat_style=safe(heat.style),
         heat_script=safe(heat.script),
         is_empty=report.is_empty,
-        table_title=_TABLE_TITLES.get(report.sections[0].unit, _COUNTED) if report.sections else "",
+        table_title=report.sections[0].words.table if report.sections else "",
         addition=_addition(report),
         warnings=warnings(
             report,

@@ -83,6 +83,8 @@ def same_waits_sentence(section: Section, report: Report) -> str:
         return ""
     if section.mode == DIFFERENTIAL_BASE:
         return f"The base side, {others[0]} above is the new one: do not add the tables up"
+    if section.words != unit_words("ns"):
+        return f"Measured apart from {others[0]} above: do not add the tables up"
     return (
         f"Partly the same waits as those of {others[0]} above, measured in another way: do not add"
         " the tables up"
@@ -148,7 +150,7 @@ def aside_table(section: Section) -> Table | None:
     """Return the table of what was set aside, or None if nothing was."""
     if not section.set_aside:
         return None
-    columns = [Column("Set aside"), Column(unit_words(section.unit).value, True)]
+    columns = [Column("Set aside"), Column(section.words.value, True)]
     columns += [Column("Of all", True)]
     columns += [Column("Count", True)] if section.has_counts else []
     columns += [Column("Shown by", rank=2), Column("Largest", rank=1)]
@@ -248,7 +250,7 @@ def _first_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
         heading = Column("Class", rank=4, is_words=True)
         columns.append(LockColumn(heading, lambda row: row.lock_class, lambda row: row.lock_class))
     columns += [
-        _number(unit_words(unit).value, 0, unit, lambda row: row.value),
+        _number(section.words.value, 0, unit, lambda row: row.value),
         LockColumn(
             Column("Share", True),
             lambda row: format_share(row.value, section.kept.value),
@@ -262,7 +264,7 @@ def _first_columns(rows: Sequence[Row], section: Section) -> list[LockColumn]:
             )
         )
         columns.append(_number("Mean", 3, unit, lambda row: row.mean))
-    if not is_of_code(unit):
+    if not _are_functions(rows, unit):
         heading = Column("Top caller", rank=1, is_name=True)
         columns.append(LockColumn(heading, lambda row: _caller(row) or "-", _caller))
     return columns
@@ -272,13 +274,17 @@ def _name_column(rows: Sequence[Row], unit: Unit) -> Column:
     """Return the heading of the names of rows; waits without a name have that of the process."""
     if rows[0].kind in _ROW_HEADINGS:
         heading = _ROW_HEADINGS[rows[0].kind]
-    elif is_of_code(unit):
+    elif _are_functions(rows, unit):
         heading = "Function"
     elif not any(row.is_named for row in rows):
         heading = "Process"
     else:
         heading = _WAITED_FOR
     return Column(heading, is_name=True)
+
+
+def _are_functions(rows: Sequence[Row], unit: Unit) -> bool:
+    return is_of_code(unit) or all(row.is_function for row in rows)
 
 
 def _parts_of_wait(section: Section) -> list[LockColumn]:
@@ -317,7 +323,7 @@ def _rest(rows: Sequence[Row], columns: Sequence[Column], section: Section) -> t
     value = sum(row.value for row in rows)
     known = {
         columns[0].name: f"({count_rows(len(rows))})",
-        unit_words(section.unit).value: format_value(value, section.unit),
+        section.words.value: format_value(value, section.unit),
         "Share": format_share(value, section.kept.value),
         "Blocked": _sum_of([row.blocked for row in rows]),
         "Runnable": _sum_of([row.runnable for row in rows]),

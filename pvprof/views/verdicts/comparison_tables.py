@@ -14,7 +14,7 @@ from pvprof.analysis.compare.compare import Comparison, SectionChange
 from pvprof.analysis.compare.measures import FUNCTION, KIND, LOCK, RowChange
 from pvprof.dataset.sides import Side
 from pvprof.model.stacks import show_controls
-from pvprof.units import unit_words
+from pvprof.units import is_of_code, unit_words
 from pvprof.views.tables.table import Column, Table
 from pvprof.views.verdicts.conclusion import main_locks, mode_mark
 from pvprof.views.verdicts.study_tables import POWER_LEGEND
@@ -78,7 +78,7 @@ def method(changes: Comparison) -> str:
 def section_title(section: SectionChange) -> str:
     """Return the title of a section."""
     mode = f" ({section.mode})" if section.mode else ""
-    return f"{unit_words(section.unit).measured}{mode}"
+    return f"{section.words.measured}{mode}"
 
 
 def lock_tables(changes: Comparison, section: SectionChange, top: int) -> list[Table]:
@@ -94,7 +94,9 @@ def lock_tables(changes: Comparison, section: SectionChange, top: int) -> list[T
         rows = [row for row in section.level(LOCK) if row.kind == kind.id]
         if rows:
             shown = shown_rows(rows, top)
-            tables.append(_row_table(kind.title, shown, changes, len(rows) - len(shown)))
+            heading = "Function" if is_of_code(section.unit) else "Lock or wait"
+            further = len(rows) - len(shown)
+            tables.append(_row_table((kind.title, heading), shown, changes, further))
     return tables
 
 
@@ -131,9 +133,9 @@ def functions_table(
     rows.sort(key=lambda row: (-abs(row.difference), row.name))
     if not rows:
         return None
-    what = "Waits" if section.unit == "ns" else unit_words(section.unit).measured
+    what = "Waits" if section.words == unit_words("ns") else section.words.measured
     title = f"{what} below a function (inclusive; functions with identical stacks merged)"
-    return _row_table(title, rows[:max_rows], changes, len(rows) - max_rows)
+    return _row_table((title, "Function"), rows[:max_rows], changes, len(rows) - max_rows)
 
 
 def path_tables(changes: Comparison, section: SectionChange) -> list[Table]:
@@ -203,13 +205,22 @@ def path_text(path: CallPath) -> str:
     return show_controls(_CALLED_BY.join(reversed(inner)) + more)
 
 
-def _row_table(title: str, shown: Sequence[RowChange], changes: Comparison, further: int) -> Table:
-    """Return the table of these rows; `further` are left out."""
+def _row_table(
+    words: tuple[str, str], shown: Sequence[RowChange], changes: Comparison, further: int
+) -> Table:
+    """Return the table of these rows; `further` are left out.
+
+    Args:
+        words: the title, and the heading of the rows' names.
+        shown: the rows.
+        changes: the whole comparison.
+        further: the number of rows that are left out.
+    """
+    title, heading = words
     has_class = any(row.level == LOCK and row.lock_class for row in shown)
     has_primitive = any(row.identity_change for row in shown)
     secondary = secondary_names(shown)
-    is_lock = shown[0].level == LOCK
-    columns = [Column("Lock or wait" if is_lock else "Function", is_name=True)]
+    columns = [Column(heading, is_name=True)]
     columns += [Column("Primitive", rank=1)] if has_primitive else []
     columns += [Column("Class", rank=7)] if has_class else []
     columns += [*side_columns(changes), Column("Change", True), Column("Verdict")]
