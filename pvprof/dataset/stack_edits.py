@@ -76,6 +76,17 @@ class StackEdits:
     root: NamedFrames | None = None
     skip_after: NamedFrames | None = None
 
+    @property
+    def words(self) -> list[str]:
+        """Return the options of the command line that ask for these edits, but for ``--root``.
+
+        That is a filter, too (``classify.filters``).
+        """
+        words = [] if self.addresses == "keep" else ["--addresses", self.addresses]
+        words += ["--collapse-recursion"] if self.collapse_recursion else []
+        names = () if self.skip_after is None else self.skip_after.names
+        return words + [word for name in names for word in ("--skip-after", name)]
+
 
 NO_EDITS = StackEdits()
 

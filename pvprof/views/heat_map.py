@@ -145,9 +145,10 @@ def _left_out(classified: Classified, maps: Maps) -> tuple[Problem, ...]:
 
 
 def words_of(filters: Filters) -> str:
-    """Return the options of these filters as a shell reads them, each after a blank."""
+    """Return the options of these filters and edits as a shell reads them, each after a blank."""
     words = [word for kind in filters.kinds for word in ("-k", kind)]
     for option, wanted in filters.patterns.items():
         texts = (wanted.pattern,) if isinstance(wanted, re.Pattern) else wanted.names
         words += [word for text in texts for word in (option, text)]
+    words += filters.edits.words
     return "".join(f" {shlex.quote(word)}" for word in words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter
 from pathlib import Path
 
@@ -235,6 +236,22 @@ def test_two_builds_match_without_their_addresses(run: RunCommand, tmp_path: Pat
     assert stripped == f"{unit}kernel`trap;kernel`0x...;kernel`w;pv 918 918\n"
     text = run(*sides, "markdown", "--addresses", "merge").stdout
     assert "18 x stacks with merged addresses (--addresses merge)" in text
+
+
+def test_a_page_shows_commands_with_the_same_filters_and_edits(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    page = tmp_path / "x.html"
+    edits = [
+        *("--root", "a 'b'", "--root", "amd64_syscall", "--addresses", "merge"),
+        *("--collapse-recursion", "--skip-after", "f", "--skip-after", "kern_wait", "--frame", "s"),
+    ]
+    assert run("report", WAKEUPS, "-q", *edits, "-o", page).exit_code == 0
+    shown = re.search(r'"selection":("(?:[^"\\]|\\.)*")', page.read_text("utf-8"))
+    assert shown is not None
+    words = shlex.split(json.loads(shown[1]))
+    assert sorted(words) == sorted(edits)
+    assert run("fold", WAKEUPS, *words).stdout == run("fold", WAKEUPS, *edits).stdout
 
 
 def test_each_command_has_the_same_edits(run: RunCommand) -> None:
