@@ -25,7 +25,7 @@ from pvprof.dataset.load import load_dataset
 from pvprof.dataset.stack_edits import NO_EDITS, StackEdits
 from pvprof.errors import InputError, UsageError
 from pvprof.parse.layouts import LAYOUTS
-from pvprof.parse.read import ReadOptions
+from pvprof.parse.source import WEIGHTS, ReadOptions
 from pvprof.parse.text.scale import read_factor
 from pvprof.parse.text.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound
@@ -70,6 +70,14 @@ class ReadingGroup:
         metavar="NUMBER",
         help="Multiply the values by this number (1000, 0.5, 1/99), exactly, in layouts that do not"
         " state their unit.",
+        heading=HelpHeading.INPUT,
+    )
+    weight: str | None = option(
+        "--weight",
+        type=click.Choice(WEIGHTS),
+        help="What a sample of perf script weighs: 1, or its period; events: 1, as an event. "
+        " [default: the period, in the event's unit (cycles); samples of cpu-clock and task-clock;"
+        " events of tracepoints]",
         heading=HelpHeading.INPUT,
     )
     symbols: tuple[str, ...] = option(
@@ -133,6 +141,7 @@ class ReadingGroup:
             unit=unit,
             unit_size=unit_size,
             factor=_factor(self.factor),
+            weight=self.weight or "",
             profile=_pattern("--profile", self.profile),
             keep_offsets=self.offsets,
             symbols=load_symbols(self.symbols, kldstat),
@@ -162,10 +171,13 @@ class InputGroup(ReadingGroup):
     since: str | None = option(
         "--from",
         metavar="TIME",
-        help="Keep single waits from TIME on: seconds since the recording began (12.5, 300ms; -5:"
-        " before its end), or a time of day (10:00:00 or 2026-11-22T10:00:00, UTC).",
+        help="Keep single waits, and perf's samples, from TIME on: seconds since the recording"
+        " began (12.5, 300ms; -5: before its end), or a time of day (10:00:00 or"
+        " 2026-11-22T10:00:00, UTC).",
     )
-    until: str | None = option("--to", metavar="TIME", help="Keep single waits until TIME.")
+    until: str | None = option(
+        "--to", metavar="TIME", help="Keep single waits, and perf's samples, until TIME."
+    )
     kinds: tuple[str, ...] = option(
         "-k",
         "--kind",

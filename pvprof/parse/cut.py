@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pvprof.errors import UsageError
-from pvprof.model.arrays import INT64_MAX
-from pvprof.model.clocks import Clocks, format_wall, moment_of, wall_time
+from pvprof.model.clocks import Clocks, format_wall, wall_time
 from pvprof.model.problems import Problem
 from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.parse.result import ParseResult
-from pvprof.parse.window import TIME_HELP, Bound, Window
+from pvprof.parse.window import Edges, Window, edges_of
 from pvprof.units import NS_PER_S, format_ns
 
 if TYPE_CHECKING:
@@ -41,78 +40,61 @@ def cut(parsed: ParseResult, window: Window, source: str, mode: str = "") -> Par
         UsageError: the recording has no single waits, or none of it lies in the window.
     """
     events = parsed.events
-    if events is None:
+    if events is None and not parsed.is_cut:
         recorded = f" ({mode})" if mode else ""
         raise UsageError(
             f"{source}: --from, --to: needs recordings of mode events; these are sums{recorded}",
             "pvprof record events makes one",
         )
     begin, end = _extent(parsed, events)
-    since = begin.monotonic_ns if window.since is None else _moment(window.since, begin, end)
-    until = end.monotonic_ns if window.until is None else _moment(window.until, begin, end)
-    if since >= until and window.since is not None and window.until is not None:
-        raise UsageError(f"{source}: the window ends before it begins: {_words(window)}")
-    if since >= end.monotonic_ns or until <= begin.monotonic_ns:
-        lasted = format_ns(end.monotonic_ns - begin.monotonic_ns)
-        raise UsageError(
-            f"{source}: nothing was recorded in this window: the recording lasts {lasted}",
-            TIME_HELP,
-        )
-    edges = (
-        None if window.since is None else max(since, 0),
-        None if window.until is None else min(until, INT64_MAX),
+    edges = edges_of(window, begin, end, source)
+    since = begin.monotonic_ns if edges.since is None else max(edges.since, begin.monotonic_ns)
+    until = end.monotonic_ns if edges.until is None else min(edges.until, end.monotonic_ns)
+    first = Clocks(since, wall_time(since, begin, end))
+    last = Clocks(until, wall_time(until, begin, end))
+    whole = replace(
+        parsed,
+        further=[replace(part, begin=first, end=last) for part in parsed.further],
+        begin=first,
+        end=last,
+        origin=begin,
+        window=_describe(since, until, begin, end),
     )
-    since, until = max(since, begin.monotonic_ns), min(until, end.monotonic_ns)
-    problems = [*parsed.problems, *_left_out(parsed, source)]
+    return whole if events is None else _with_cut_events(whole, events, edges, source)
+
+
+def _with_cut_events(
+    parsed: ParseResult, events: WaitTable, edges: Edges, source: str
+) -> ParseResult:
+    """Return a result with the waits inside the edges, and without sums that have no times."""
+    problems = list(parsed.problems)
+    if not parsed.is_cut:
+        problems += _left_out(parsed, source)
     inside, rows, split = _cut_events(events, *edges)
     if split:
         text = "waits cross the edges of the window: their parts inside count as waits"
         problems.append(Problem("cut-waits", text, source, count=split, severity="note"))
     return replace(
         parsed,
-        profiles={},
+        profiles=parsed.profiles if parsed.is_cut else {},
         open_waits=None,
         histograms=[],
         events=inside,
         wakeups=None if parsed.wakeups is None else _cut_wakeups(parsed.wakeups, rows, edges),
         problems=problems,
-        begin=Clocks(since, wall_time(since, begin, end)),
-        end=Clocks(until, wall_time(until, begin, end)),
-        origin=begin,
-        window=_describe(since, until, begin, end),
     )
 
 
-def _extent(parsed: ParseResult, events: WaitTable) -> tuple[Clocks, Clocks]:
+def _extent(parsed: ParseResult, events: WaitTable | None) -> tuple[Clocks, Clocks]:
     """Return the clocks at the recording's begin and end: by its marks, else by its waits."""
-    first = int(events.start_ns.min()) if len(events) else 0
-    last = 0
-    if len(events):
+    first = last = 0
+    if events is not None and len(events):
+        first = int(events.start_ns.min())
         last = max(int(events.start_ns.max()), first)
         longest = (events.start_ns - first) + events.wait_ns  # since `first`: no overflow
         last = first + int(longest.max())
     begin = parsed.begin or Clocks(first, None)
     return begin, parsed.end or Clocks(max(last, begin.monotonic_ns), None)
-
-
-def _moment(bound: Bound, begin: Clocks, end: Clocks) -> int:
-    """Return the monotonic time of a bound, ns."""
-    if bound.since_ns is not None:
-        is_from_end = bound.since_ns < 0 or bound.text.startswith("-")
-        return (end if is_from_end else begin).monotonic_ns + bound.since_ns
-    if begin.wall_ns is None:
-        reason = "the recording has no wall-clock time"
-        raise UsageError(f"{bound.text}: {reason}", "give seconds from its beginning")
-    wall = bound.wall_ns
-    if wall is None:
-        day = 24 * 3600 * NS_PER_S
-        wall = begin.wall_ns // day * day + (bound.of_day_ns or 0)
-        last = begin.wall_ns if end.wall_ns is None else end.wall_ns
-        if wall < begin.wall_ns and wall + day <= last:  # it ran over midnight
-            wall += day
-    moment = moment_of(wall, begin, end if end.wall_ns is not None else None)
-    assert moment is not None
-    return moment
 
 
 def _cut_events(
@@ -151,9 +133,7 @@ def _cut_events(
     return inside, rows, int(((early > 0) | (late > 0)).sum())
 
 
-def _cut_wakeups(
-    wakeups: WakeupTable, rows: Ints, edges: tuple[int | None, int | None]
-) -> WakeupTable:
+def _cut_wakeups(wakeups: WakeupTable, rows: Ints, edges: Edges) -> WakeupTable:
     """Return the wake-ups of the waits in `rows`, and those inside that ended no wait."""
     since, until = edges
     ended = np.maximum(wakeups.row, 0)
@@ -182,11 +162,6 @@ def _left_out(parsed: ParseResult, source: str) -> list[Problem]:
     text = "sums and histograms have no times: outside of every window, left out"
     count = records + len(parsed.histograms)
     return [Problem("without-time", text, source, count=count, severity="loss")]
-
-
-def _words(window: Window) -> str:
-    bounds = (("--from", window.since), ("--to", window.until))
-    return " ".join(f"{name} {bound.text}" for name, bound in bounds if bound is not None)
 
 
 def _describe(since: int, until: int, begin: Clocks, end: Clocks) -> str:

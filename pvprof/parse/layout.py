@@ -45,6 +45,7 @@ class Layout:
             ``--factor``, e.g. "lockstat(1)"; empty if they may be given.
         has_fractions: whether the reader itself multiplies values by the scale in the options,
             because it keeps fractions until they are added up; `read` does it for all others.
+        has_weights: whether ``--weight`` chooses what a record weighs.
         has_profiles: whether ``--profile`` selects parts of a text.
         is_complete: tells whether a result without records is no error: the text itself states
             that nothing is missing.
@@ -63,6 +64,7 @@ class Layout:
     mode: str = ""
     states_units: str = ""
     has_fractions: bool = False
+    has_weights: bool = False
     has_profiles: bool = False
     is_complete: Callable[[ParseResult], bool] = _is_never_complete
     read_stderr: Callable[[Iterable[str], str], Iterator[Problem]] = parse_diagnostics

@@ -21,7 +21,7 @@ from pvprof.parse.parallel import Buffer
 from pvprof.parse.recognition.other_files import what_else
 from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
-from pvprof.parse.source import NEEDS_IDS, ReadOptions, TextSource
+from pvprof.parse.source import NEEDS_IDS, WEIGHTS, ReadOptions, TextSource
 from pvprof.parse.text.frames import is_kernel_frame
 from pvprof.parse.text.scale import Rounding, read_factor, scale_histogram, scale_profile
 from pvprof.parse.text.symbol_fit import foreign_symbols
@@ -123,7 +123,7 @@ def _with_user_code(
 
 
 def _with_facts(options: ReadOptions, manifest: Manifest) -> ReadOptions:
-    """Return the options, completed by the layout, unit and factor given to ``pvprof import``."""
+    """Return the options, completed by those that were given to ``pvprof import``."""
     if not options.layout and manifest.layout in LAYOUTS:
         options = replace(options, layout=manifest.layout)
     unit = named_unit(manifest.unit)
@@ -131,6 +131,8 @@ def _with_facts(options: ReadOptions, manifest: Manifest) -> ReadOptions:
         options = replace(options, unit=unit[0], unit_size=unit[1])
     if options.factor is None:
         options = replace(options, factor=read_factor(manifest.factor))
+    if not options.weight and manifest.weight in WEIGHTS:
+        options = replace(options, weight=manifest.weight)
     return options
 
 
@@ -181,6 +183,8 @@ def _stacks_of(parsed: ParseResult) -> Iterator[tuple[bool, Stack]]:
     if parsed.events is not None:
         for stack in parsed.events.stacks:
             yield False, stack
+    for part in parsed.further:
+        yield from _stacks_of(part)
 
 
 def _name_mechanism(parsed: ParseResult, mechanism: str) -> None:
@@ -225,13 +229,7 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     layout = recognition.layout
     if options.explain is not None:
         options.explain(f"{name}: read as {layout.name}: {recognition.why}")
-    if options.profile is not None and not layout.has_profiles:
-        reason = "only speedscope files have profiles, and what bpftrace prints has maps"
-        raise UsageError(f"--profile: {reason}; {name} is {layout.name}")
-    given = [("--unit", options.unit), ("--factor", options.factor)]
-    for option, value in given if layout.states_units else ():
-        if value is not None:
-            raise UsageError(f"{option}: {layout.states_units} states the units of its data")
+    _check_options(options, layout, name)
     parsed = layout.read(TextSource(data, name, options))
     if not layout.has_fractions:
         _scale(parsed, name, options)
@@ -245,6 +243,24 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
         hint = f"read as {layout.name}; --input-format NAME overrides that"
         raise InputError(_why_empty(parsed.problems), hint)
     return layout, parsed
+
+
+def _check_options(options: ReadOptions, layout: Layout, name: str) -> None:
+    """Check that the options fit a layout.
+
+    Raises:
+        UsageError: one does not.
+    """
+    if options.profile is not None and not layout.has_profiles:
+        reason = "only speedscope files have profiles, and what bpftrace prints has maps"
+        raise UsageError(f"--profile: {reason}; {name} is {layout.name}")
+    if options.weight and not layout.has_weights:
+        reason = "only perf script prints what several kinds of weight need"
+        raise UsageError(f"--weight: {reason}; {name} is {layout.name}")
+    given = [("--unit", options.unit), ("--factor", options.factor)]
+    for option, value in given if layout.states_units else ():
+        if value is not None:
+            raise UsageError(f"{option}: {layout.states_units} states the units of its data")
 
 
 def _scale(parsed: ParseResult, name: str, options: ReadOptions) -> None:

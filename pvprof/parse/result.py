@@ -32,7 +32,8 @@ class ParseResult:
         mode: what it measures and how, in one word: the mode in its manifest or header, else the
             one that its layout has; empty if nothing says.
         runs: the number of recordings that it is of; only an HTML report may be of several.
-        further: the results in further modes, for an HTML report of several modes.
+        further: the results in further modes, for an HTML report of several modes, or a text of
+            several events. `records` and `problems` here are of all modes.
         profiles: one for each unit and whether counts were given.
         events: the single waits, if the recording has any.
         wakeups: which wake-ups ended them, if that was recorded.
@@ -49,6 +50,8 @@ class ParseResult:
         begin, end: the clocks at those marks, if the layout has them.
         origin: where a window's seconds count from: the beginning of the whole recording; None if
             it was not cut.
+        is_cut: whether the sums, here and in `further`, are of the wanted window already: their
+            reader knew the times of what it added up.
         window: describes the part of the recording that was kept; empty for all of it.
         marks: marks that can only be judged when all of a text was read; None afterwards.
         recordings: (name, manifest) of the recordings that an HTML report was made from; empty
@@ -75,6 +78,7 @@ class ParseResult:
     begin: Clocks | None = None
     end: Clocks | None = None
     origin: Clocks | None = None
+    is_cut: bool = False
     window: str = ""
     marks: Marks | None = None
     recordings: list[tuple[str, Manifest]] = field(default_factory=list)

@@ -34,6 +34,10 @@ NEEDS_IDS = "pvprof record events records them, with each wait"
 """What to do if the ids of processes and threads are not known."""
 
 
+WEIGHTS = ("samples", "period", "events")
+"""What a record of a profiler may weigh: one sample, its period, one event."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
     """How to read a text.
@@ -43,12 +47,14 @@ class ReadOptions:
         unit: the unit of single values; None to go by the layout.
         unit_size: how many of `unit` a single value is: 1,000 if it was given as us.
         factor: multiplies all values; None for 1.
+        weight: what a record of a profiler weighs that prints several numbers: "samples",
+            "period", "events"; empty to go by the event.
         profile: searched in the names of a speedscope file's profiles; None to read all.
         keep_offsets: leave ``+0x1f`` at the end of frames.
         symbols: names for hex frames.
         user_code: names for the addresses of programs, if their memory maps were recorded.
         jobs: maximum number of processes; 0 for one per core.
-        window: keep only the single waits inside; None for all.
+        window: keep only the single waits and samples inside; None for all.
         ids: put the process of what was recorded singly, or with ``tid`` both ids, into its key.
         progress: called after each piece with the number of bytes read of a share, and its size,
             in the process that reads it. The last share is read in the first process.
@@ -63,6 +69,7 @@ class ReadOptions:
     unit: Unit | None = None
     unit_size: int = 1
     factor: Fraction | None = None
+    weight: str = ""
     profile: re.Pattern[str] | None = None
     keep_offsets: bool = False
     symbols: Symbols = field(default_factory=Symbols)

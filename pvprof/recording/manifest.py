@@ -71,7 +71,7 @@ class Manifest:
         is_complete: False if the recorder did not finish; None if unknown.
         incomplete_reason: why it is not complete.
         notes: messages of the recorder.
-        layout, unit, factor: of an imported text.
+        layout, unit, factor, weight: of an imported text.
         raw: the JSON document.
     """
 
@@ -106,6 +106,7 @@ class Manifest:
     layout: str = ""
     unit: str = ""
     factor: str = ""
+    weight: str = ""
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     def document(self, facts: Mapping[str, object]) -> dict[str, Any]:
@@ -157,6 +158,7 @@ class Manifest:
             layout=_text(document.get("layout")),
             unit=_text(document.get("unit")),
             factor=_text(document.get("factor")),
+            weight=_text(document.get("weight")),
             raw=document,
         )
 

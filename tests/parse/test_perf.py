@@ -106,7 +106,6 @@ def test_a_window_of_the_run_can_be_kept(run: RunCommand) -> None:
         assert result.exit_code == 0, result.stderr
         return int(json.loads(result.stdout)["sections"][0]["total"]["value"])
 
-    # the times of samples are not kept: they are left out as a loss
     assert total("--to", "0.1") + total("--from", "0.1") == total()
 
 
@@ -196,7 +195,7 @@ FRAMES = {
 
 @pytest.mark.parametrize(("line", "frame"), FRAMES.items())
 def test_a_frame_reads_as_everywhere_else(line: str, frame: str) -> None:
-    text = f"sh 5 [000] 1.000000: 2004008 cycles: \n\t    {line}\n\n"
+    text = f"sh 5 [000] 1.000000: 2004008 cpu-clock: \n\t    {line}\n\n"
     ((_, stack, weight),) = next(iter(parsed_from(text).profiles.values()))
     assert (stack, weight.value) == (frame, 1)
 
@@ -204,8 +203,10 @@ def test_a_frame_reads_as_everywhere_else(line: str, frame: str) -> None:
 @pytest.mark.parametrize("event", ["cycles", "cpu-clock:ppp", "cycles:u", "cpu/cycles/u"])
 def test_an_event_that_is_no_tracepoint_is_a_sample(event: str) -> None:
     text = f"a b  5/6 [001] 1.000000:  250000 {event}: \n\tffff f+0x1 ([kernel.kallsyms])\n\n"
-    ((key, _, _),) = parsed_from(text).profiles["samples", False]
+    (profile,) = parsed_from(text).profiles.values()
+    ((key, _, _),) = profile
     assert (key.mechanism, key.execname, key.name) == ("on-cpu", "a b", "")
+    assert profile.unit == ("samples" if "clock" in event else "cycles")
 
 
 def test_samples_of_several_events_are_kept_apart() -> None:
@@ -349,10 +350,10 @@ def test_samples_without_g_have_their_frame(frame: str, name: str) -> None:
 
 def test_frames_that_do_not_say_where_they_are_from_make_a_stack() -> None:
     text = (
-        "sh 5 [000] 1.000000: 250000 cycles: \n"
+        "sh 5 [000] 1.000000: 250000 cpu-clock: \n"
         "\tffffffff813a89c4 try_to_wake_up\n"
         "\t           ee137 read\n\t            1234 [unknown]\n\n"
-        "cafe 6 [000] 2.000000: 250000 cycles: \n\n"
+        "cafe 6 [000] 2.000000: 250000 cpu-clock: \n\n"
     )
     found = {key.execname: stack for key, stack, _ in parsed_from(text).profiles["samples", False]}
     assert found == {"sh": "[unknown];read;-;kernel`try_to_wake_up", "cafe": NO_STACK}

@@ -226,7 +226,9 @@ def test_any_field_of_a_head_may_lack(head: str, execname: str) -> None:
     )
     parsed = parsed_from(record * 2)
     expected = ";".join(filter(None, (execname, "a`main;-;kernel`f")))
-    assert folded(parsed) == {expected: 2}
+    assert folded(parsed) == {
+        expected: 2 * (250_000 if "250000 " in head and "cycles" in head else 1)
+    }
     assert parsed.problems == []
 
 

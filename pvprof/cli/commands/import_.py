@@ -111,6 +111,7 @@ def command(wanted: ImportOptions) -> None:
             "layout": options.layout,
             "unit": wanted.reading.unit,
             "factor": wanted.reading.factor,
+            "weight": wanted.reading.weight,
             "imported_by": f"pvprof {__version__}",
             "source": Path(source).name if source != "-" else "stdin",
         }

@@ -63,7 +63,7 @@ class PerfReader:
         self._kinds = LineCache(kind_of_event)
         stacks = Stacks(source.frame_names)
         self._switches = SwitchReader(source, stacks)
-        self._events = EventSums(source.name, stacks)
+        self._events = EventSums(source, stacks)
         self._problems: dict[str, Problem] = {}
         self._forms: Sequence[HeadForm] = ()
         self._read_head = head_reader(())
@@ -197,6 +197,10 @@ class PerfReader:
 
     def _finish(self) -> ParseResult:
         parsed = ParseResult()
+        if self._first_ns != NO_NUMBER:
+            parsed.begin = Clocks(self._first_ns, None)
+            parsed.end = Clocks(self._last_ns, None)
+        self._events.keep_window(parsed)
         self._switches.finish(parsed)
         for event, execname, stack, count in self._switches.lone_wakeups():
             self._events.add_count(event, execname, stack, count)
@@ -209,9 +213,6 @@ class PerfReader:
             parsed.problems.append(
                 Problem("unordered", text, self._file, count=self._falls, severity="loss")
             )
-        if self._first_ns != NO_NUMBER:
-            parsed.begin = Clocks(self._first_ns, None)
-            parsed.end = Clocks(self._last_ns, None)
         parsed.hex_frames |= self._source.frame_names.hex_frames
         return parsed
 
@@ -230,4 +231,6 @@ LAYOUT = Layout(
     explain=explain,
     has_other_output=True,
     states_units="perf script",
+    has_weights=True,
+    is_complete=lambda parsed: parsed.is_cut,
 )
