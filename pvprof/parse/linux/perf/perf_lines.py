@@ -13,7 +13,7 @@ from pvprof.parse.recognition.explanation import FITS, NOTHING, OWN, Explanation
 from pvprof.parse.recognition.sample import Sample
 
 
-class _Line(Enum):
+class _PerfLine(Enum):
     """What a line is, seen alone."""
 
     BLANK = auto()
@@ -40,41 +40,41 @@ def explain(sample: Sample) -> Explanation | None:
     return Explanation(marks)
 
 
-def _classifier(forms: tuple[HeadForm, ...], is_bare: bool) -> Callable[[bytes], _Line]:
+def _classifier(forms: tuple[HeadForm, ...], is_bare: bool) -> Callable[[bytes], _PerfLine]:
     read_head = head_reader(forms)
 
-    def kind_of(line: bytes) -> _Line:
+    def kind_of(line: bytes) -> _PerfLine:
         if not line.strip():
-            return _Line.BLANK
+            return _PerfLine.BLANK
         if line.startswith(b"#"):
-            return _Line.COMMENT
+            return _PerfLine.COMMENT
         if line[:1] in b" \t" and frame_of(line) is not None:
-            return _Line.OF_RECORD
+            return _PerfLine.OF_RECORD
         head, other = read_head(line), read_other(line)
         if head is not None and (head.is_of_event or other is None):
-            return _Line.HEAD
+            return _PerfLine.HEAD
         if other is not None:
-            return _Line.OTHER_RECORD
+            return _PerfLine.OTHER_RECORD
         is_of_record = is_passed_over(line) or frame_in_column_0(line) is not None or is_bare
-        return _Line.OF_RECORD if is_of_record else _Line.UNKNOWN
+        return _PerfLine.OF_RECORD if is_of_record else _PerfLine.UNKNOWN
 
     return kind_of
 
 
-def _marks(kinds: Iterator[_Line], sample: Sample, is_bare: bool) -> Iterator[int]:
+def _marks(kinds: Iterator[_PerfLine], sample: Sample, is_bare: bool) -> Iterator[int]:
     """Yield the mark of each line, by what came before it."""
     is_in_record, is_after_other = is_bare, False
     for line, kind in zip(sample.all_lines, kinds, strict=True):
-        if kind is _Line.HEAD:
+        if kind is _PerfLine.HEAD:
             is_in_record, is_after_other = True, False
             yield OWN
-        elif kind is _Line.OTHER_RECORD:
+        elif kind is _PerfLine.OTHER_RECORD:
             is_in_record, is_after_other = is_bare, True
             yield FITS
-        elif kind is _Line.BLANK:
+        elif kind is _PerfLine.BLANK:
             is_in_record, is_after_other = (is_in_record if line else is_bare), False
             yield NOTHING
         else:
-            is_expected = is_in_record and kind is _Line.OF_RECORD
+            is_expected = is_in_record and kind is _PerfLine.OF_RECORD
             is_more = is_after_other and line.startswith(b"\t")
-            yield FITS if kind is _Line.COMMENT or is_expected or is_more else NOTHING
+            yield FITS if kind is _PerfLine.COMMENT or is_expected or is_more else NOTHING
