@@ -220,10 +220,30 @@ def test_equal_stacks_of_other_addresses_are_one(run: RunCommand) -> None:
     assert offsets == "cat;vfs_read+0x8e 4\ncat;vfs_read+0x92 1\n"
 
 
-def test_the_stack_of_the_kernel_is_told_by_its_root(run: RunCommand) -> None:
-    text = b"@[\n    main+3\n    0x7f01\n, \n    vfs_read+1\n    entry_SYSCALL_64+118\n, cat]: 4\n"
-    folded = "cat;[unknown];main;-;entry_SYSCALL_64;vfs_read 4\n"
-    assert run("fold", "-k", "all", "-", stdin=text).stdout == folded
+@pytest.mark.parametrize(
+    ("first", "second", "folded"),
+    [
+        ("    main+3\n    0x7f01\n", "    vfs_read+1\n", "[unknown];main;-;vfs_read"),
+        (
+            "    main+3\n",
+            "    vfs_read+1\n    entry_SYSCALL_64+1\n",
+            "main;-;entry_SYSCALL_64;vfs_read",
+        ),
+        ("\t7f00 main+3 (/a/b)\n", "\tffffffff81 vfs_read+1\n", "b`main;-;vfs_read"),
+        ("7f0012345678\n", "ffffffff81e0fafd\n", f"[unknown];-;{RAW}"),
+        ("    f+3\n", "    main+1\n", "main;-;f"),  # nothing tells: the first is the kernel's
+        (
+            "    vfs_read+1\n    kthread+3\n",
+            "    f+1\n    0xffffffff81e0fafd\n",
+            f"{RAW};f;-;kthread;vfs_read",
+        ),
+    ],
+)
+def test_frames_tell_which_stack_is_the_kernels(
+    run: RunCommand, first: str, second: str, folded: str
+) -> None:
+    text = f"@[\n{first}, \n{second}, cat]: 4\n".encode()
+    assert run("fold", "-k", "all", "-", stdin=text).stdout == f"cat;{folded} 4\n"
 
 
 # ---- keys of any parts --------------------------------------------------------------------------

@@ -20,7 +20,6 @@ Offsets are decimal. A frame without an offset is inlined, or an address.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 _OFFSET = re.compile(rb"\+([0-9]{1,19})$")
 _RAW = re.compile(rb"[0-9a-f]{1,16}")
@@ -35,22 +34,6 @@ _ADDRESS = re.compile(rb"0x[0-9a-f]{1,16}")
 _INLINED = b"[inlined] "
 _UNWIND_FAILURE = b"<unwind failure>"
 _NO_MODULES = (b"", b"[unknown]")
-
-_KERNEL_ROOT = re.compile(
-    rb"(?:entry_(?:SYSCALL|SYSENTER|INT80|FRED)\w*|asm_\w+|ret_from_fork\w*|kthread|start_kernel"
-    rb"|(?:common|secondary)_startup\w*|x86_64_start_\w+|el[01]t?_\w+|__syscall_ret\w*"
-    rb"|system_call_\w+|handle_exception\w*)(?:\+.*)?"
-)
-_KERNEL_ADDRESS = re.compile(rb"0xffff[0-9a-f]{12}")
-
-
-def is_kernel_stack(frames: Sequence[bytes]) -> bool:
-    """Tell whether raw frames, leaf first, begin where stacks of the kernel do.
-
-    A damaged user stack may end in any address, so addresses tell only if nothing has a name.
-    """
-    is_root = _KERNEL_ROOT.fullmatch(frames[-1]) is not None
-    return is_root or all(map(_KERNEL_ADDRESS.fullmatch, frames))
 
 
 def is_joined(line: bytes) -> bool:

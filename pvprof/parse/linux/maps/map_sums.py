@@ -17,7 +17,8 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.line_cache import LineCache
-from pvprof.parse.linux.maps.map_frames import frame_of, is_joined, is_kernel_stack
+from pvprof.parse.linux.kernel_roots import order_of_stack
+from pvprof.parse.linux.maps.map_frames import frame_of, is_joined
 from pvprof.parse.linux.maps.map_keys import MapKey
 from pvprof.parse.linux.maps.map_units import MapUnit, is_of_averages, unit_of
 from pvprof.parse.linux.maps.map_values import MapValue
@@ -42,7 +43,10 @@ PROBLEMS: dict[str, tuple[str, Severity]] = {
         " 0.24 on: some names may begin too early or too late; record without -f json",
         "warning",
     ),
-    "other-maps": ("entries of other maps are not read", "note"),
+    "other-maps": (
+        "entries of other maps are not read (histograms are if their name or --unit is a time)",
+        "note",
+    ),
     "bad-line": ("lines that belong to no map were skipped", "note"),
 }
 """What may be odd in the print of maps, by kind: text and severity."""
@@ -219,7 +223,7 @@ class MapSums:
         raw = [[self._raw_frames[line] for line in block if line.strip()] for block in blocks]
         raw = [block for block in raw if block]
         # The kernel's stack comes first, as is usual, unless the frames tell otherwise.
-        raw.sort(key=lambda block: not is_kernel_stack(block))
+        raw.sort(key=order_of_stack)
         if raw and is_wait:  # no timer takes the stacks of waits
             raw[0] = without_tracing_frames(raw[0])
         kernel, *others = [self._frames(block) for block in raw] or [[]]
