@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pvprof.model.profile import Key
-from pvprof.model.stacks import Stack
+from pvprof.model.stacks import Frame, Stack
+
+NO_WAKER: Frame = "[no waker recorded]"
+"""In place of the waker of a wait without a recorded wake-up."""
 
 
 class WakeupKey(NamedTuple):

@@ -12,6 +12,7 @@ from pvprof.parse.files import folded, html_report, speedscope
 from pvprof.parse.freebsd import lock_profiling, lockstat, pmc_callgraph, pmc_log
 from pvprof.parse.layout import Layout
 from pvprof.parse.linux import bpftrace
+from pvprof.parse.linux.bcc import bcc_text, distributions, klockstat
 from pvprof.parse.linux.maps import map_json, map_text
 from pvprof.parse.linux.perf import script as perf
 from pvprof.parse.native import reader as native
@@ -43,6 +44,9 @@ LAYOUTS: dict[str, Layout] = by_name(
     lockstat.LAYOUT,
     pmc_callgraph.LAYOUT,
     pmc_log.LAYOUT,
+    bcc_text.LAYOUT,
+    klockstat.LAYOUT,
+    distributions.LAYOUT,
     perf.LAYOUT,
     map_json.LAYOUT,
     map_text.LAYOUT,

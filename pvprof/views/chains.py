@@ -14,6 +14,7 @@ from pvprof.dataset.dataset import Measurement
 from pvprof.errors import UsageError
 from pvprof.model.profile import Weight
 from pvprof.model.stacks import Stack
+from pvprof.model.wakeup_sums import NO_WAKER
 
 Chained = tuple[list[Mapping[Stack, Weight]], FoldOptions]
 """The joined stacks of each part, and the options to fold them with."""
@@ -31,7 +32,6 @@ def chained(measurement: Measurement, parts: Sequence[Part], options: FoldOption
 def _waker_chains(measurement: Measurement, parts: Sequence[Part], options: FoldOptions) -> Chained:
     from pvprof.analysis.stacks.chains import join_stacks  # noqa: PLC0415
     from pvprof.analysis.waits.waker_chains import (  # noqa: PLC0415
-        NO_WAKER,
         EndedWaits,
         chains_of_sums,
         chains_of_waits,

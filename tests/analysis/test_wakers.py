@@ -28,7 +28,6 @@ from pvprof.analysis.report import Detail, build_report
 from pvprof.analysis.stacks.chains import MAX_DEPTH, Joined, join_stacks
 from pvprof.analysis.stacks.fold import FoldOptions, fold
 from pvprof.analysis.waits.waker_chains import (
-    NO_WAKER,
     EndedWaits,
     chains_of_sums,
     chains_of_waits,
@@ -43,6 +42,7 @@ from pvprof.dataset.load import load_dataset
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WakeupTable
+from pvprof.model.wakeup_sums import NO_WAKER
 from pvprof.parse.read import ReadOptions, read
 
 GOLDEN = FIXTURES / "golden"

@@ -40,15 +40,12 @@ from pvprof.classify.interrupts import is_interrupt
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.profile import Weight
 from pvprof.model.runs import RunSpan
-from pvprof.model.stacks import WAKER_DELIMITER, Frame, clean_frame
+from pvprof.model.stacks import WAKER_DELIMITER, clean_frame
 from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.model.wakeup_sums import WakeupSums
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Ints
-
-NO_WAKER: Frame = "[no waker recorded]"
-"""In place of the waker of a wait without a recorded wake-up."""
 
 
 @dataclass(frozen=True, slots=True)
