@@ -9,7 +9,7 @@ import re
 
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import DIFFERENTIAL_COMMENT
-from pvprof.parse.files.folded_lines import FoldedReader, has_unit_comment, is_number
+from pvprof.parse.files.folded_lines import FoldedReader, has_unit_comment, is_comment, is_number
 from pvprof.parse.layout import Layout
 from pvprof.parse.recognition.explanation import FITS, NOTHING, OWN, Explanation
 from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample
@@ -77,7 +77,7 @@ def _two_columns(start: bytes) -> list[tuple[bytes, bytes]]:
     Lines without a number are no stacks in any case, and the last one may be cut off.
     """
     *lines, last = start.split(b"\n")
-    splits = [_split(line) for line in lines if not line.startswith(b"#")]
+    splits = [_split(line) for line in lines if not is_comment(line)]
     if any(len(numbers) == 1 for _, numbers in splits):
         return []
     return [(frames, numbers[0]) for frames, numbers in (*splits, _split(last)) if len(numbers) > 1]

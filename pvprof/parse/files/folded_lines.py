@@ -89,6 +89,13 @@ def has_unit_comment(start: bytes) -> bool:
     return start.startswith((UNIT_COMMENT.encode(), DIFFERENTIAL_COMMENT.encode()))
 
 
+def is_comment(line: bytes) -> bool:
+    """Tell whether a line is a comment, not a stack whose first frame begins with ``#``."""
+    if not line.startswith(b"#"):
+        return False
+    return _COMMENT.match(decode(line)) is not None or not is_number(line.split()[-1])
+
+
 def is_number(word: bytes) -> bool:
     """Tell whether a word looks like the value of a line."""
     return _NUMBER.fullmatch(decode(word)) is not None
