@@ -69,6 +69,11 @@ def test_a_process_whose_name_begins_with_a_hash_is_no_comment() -> None:
     assert not parsed.problems
 
 
+def test_numbers_alone_are_not_taken_for_folded() -> None:
+    for text in (b" 3\n 4\n", b"# a comment\n 3\n 4\n"):
+        assert detect(text).name != "folded"
+
+
 @pytest.mark.parametrize(
     "text",
     [b"idle 90\nmain;work 10\n", b" a;b;c 5\n", b"# made by hand\nidle 9\nidle 8\na;b 1\n"],
@@ -121,6 +126,10 @@ def test_what_rounds_to_0_is_a_loss_with_its_sum() -> None:
         ),
         (b"3\na;b 4\n5\n", {"a;b": 4, "[no stack]": 8}),
         (b"a;b 4\n\t 2.5\n0.5\n", {"a;b": 4, "[no stack]": 3}),
+        (b"<module> (work.py:15) 9\n 3\n", {"<module> (work.py:15)": 9, "[no stack]": 3}),
+        (b" 3\nidle 9\nwork 4\n 1\n", {"idle": 9, "work": 4, "[no stack]": 4}),
+        (b"\xef\xbb\xbfmain;f 30\nmain;g 4\n", {"main;f": 30, "main;g": 4}),
+        (b"#1;f 30\n#1;g 4\n", {"#1;f": 30, "#1;g": 4}),
     ],
 )
 def test_a_number_without_a_stack_counts(text: bytes, values: dict[str, int]) -> None:
@@ -171,6 +180,7 @@ def test_two_numbers_that_are_no_sides_are_told() -> None:
         (b"a;b 3 5\na;c 1\n", "folded"),
         (b"a;b 3 5\na;c 1 0\nsome words\na;d", "differential"),
         (b"thread 1 5\nthread 2 7\n", "rows"),
+        (b"idle 5\nwork 7\n", "rows"),
     ],
 )
 def test_two_numbers_in_every_line_of_several_are_two_sides(text: bytes, layout: str) -> None:

@@ -22,6 +22,8 @@ DIFFERENTIAL_NEW, DIFFERENTIAL_BASE = "differential", "differential-base"
 TWO_COLUMNS = "two-columns"
 """The kind of the problem that every line of a text ends in two numbers."""
 
+_STACKLESS = re.compile(rb" [0-9]+")
+
 
 def _read_lines(source: TextSource, is_differential: bool) -> ParseResult:
     reader = FoldedReader(source, is_differential)
@@ -86,9 +88,14 @@ def _two_columns(start: bytes) -> list[tuple[bytes, bytes]]:
 def _explain(sample: Sample) -> Explanation | None:
     """Return which lines are stacks: they end in a number; any of them must have a ``;``.
 
-    In a text of few stacks, most may have one frame only; rows of names have no ``;`` in them.
+    In a text of few stacks, most may have one frame only; rows of names have no ``;`` in them, but
+    none is a blank and a number either, as py-spy writes samples without a stack.
     """
     marks = {line: _mark_of(line) for line in sample.distinct}
+    stackless = [line for line in marks if _STACKLESS.fullmatch(line)]
+    others = [line for line in marks if line not in stackless and not is_comment(line)]
+    if others and NOTHING not in marks.values():
+        marks |= dict.fromkeys(stackless, OWN)
     if OWN not in marks.values():
         return None
     found = bytes([marks.get(line, NOTHING) for line in sample.all_lines])
@@ -98,7 +105,7 @@ def _explain(sample: Sample) -> Explanation | None:
 
 
 def _mark_of(line: bytes) -> int:
-    if line.startswith(b"#"):
+    if is_comment(line):
         return FITS
     frames, numbers = _split(line)
     return NOTHING if not numbers else OWN if b";" in frames else FITS

@@ -15,6 +15,7 @@ The number is read from the right, so frames may hold blanks and digits.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
@@ -170,6 +171,8 @@ class FoldedReader:
     def feed(self, piece: bytes, _offset: int) -> None:
         """Read the next lines."""
         text = piece.removesuffix(b"\n")
+        if not self._lines_before:
+            text = text.removeprefix(BOM_UTF8)
         count = self._add_plain(text)
         if not count:
             lines = decode(text).split("\n")
