@@ -1,7 +1,7 @@
 r"""Which lines of a sample a layout explains, and how sure it is of each.
 
-Each layout brings a function that returns an `Explanation`. `lines_of` makes such a
-function from patterns; a layout whose records need more writes its own, with `Marks`.
+Each layout brings a function that returns an `Explanation`. `lines_of` and `records_of` make such
+functions from patterns; a layout whose records need more writes its own, with `Marks`.
 
 A line that any layout could have is no evidence: a key of DTrace's is any text. So a line has one
 of four marks:
@@ -87,5 +87,45 @@ def lines_of(own: Pattern, fits: Pattern | None = None) -> Explain:
         if OWN not in known.values():
             return None
         return Explanation(bytes([known.get(line, NOTHING) for line in sample.all_lines]))
+
+    return explain
+
+
+def records_of(head: Pattern, body: Pattern, anywhere: Pattern | None = None) -> Explain:
+    """Return the function of a layout whose records are a head and the lines of a body.
+
+    A body ends at a blank line, or at any line that is neither of the body nor `anywhere`.
+
+    Args:
+        head: matches the start of heads, which only this layout has.
+        body: matches the start of the lines below a head.
+        anywhere: matches the start of lines that may be anywhere, such as comments.
+    """
+    kind_of_head, kind_anywhere, kind_of_body = range(1, 4)
+
+    def kind_of(line: bytes) -> int:
+        if head.match(line):
+            return kind_of_head
+        if anywhere is not None and anywhere.match(line):
+            return kind_anywhere
+        return kind_of_body if body.match(line) else NOTHING
+
+    def explain(sample: Sample) -> Explanation | None:
+        kinds = {line: kind_of(line) for line in sample.distinct}
+        if kind_of_head not in kinds.values():
+            return None
+        marks = new_marks(sample)
+        is_in_record = False
+        for index, line in enumerate(sample.all_lines):
+            kind = kinds.get(line, NOTHING)
+            if kind == kind_anywhere:
+                marks[index] = FITS
+            elif kind == kind_of_head:
+                marks[index], is_in_record = OWN, True
+            elif kind == kind_of_body and is_in_record:
+                marks[index] = FITS
+            else:
+                is_in_record = False
+        return Explanation(bytes(marks))
 
     return explain
