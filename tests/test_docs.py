@@ -23,6 +23,7 @@ from helpers.documents import DOCUMENTS, commands_of
 from pvprof import __version__
 from pvprof.cli import COMMANDS, cli
 from pvprof.parse.layouts import LAYOUTS
+from pvprof.parse.recognition.other_tools import OTHER_TOOLS
 from pvprof.render.data import comparison, report, stacks
 from pvprof.render.registry import format_named
 from pvprof.views import single_waits
@@ -169,6 +170,16 @@ def test_the_page_of_layouts_lists_every_layout() -> None:
     before, table, after = parts_of(page, "layouts")
     current = layout_table(dict(_ROW.findall(table)))
     assert_golden(f"{before}{current}{after}", page)
+
+
+def test_the_page_of_layouts_lists_every_tool_that_is_refused() -> None:
+    page = TOP / "docs/layouts.md"
+    before, _, after = parts_of(page, "other tools")
+    escaped = "\\|"
+    rows = ((tool.name.removeprefix("the output of "), tool.hint) for tool in OTHER_TOOLS)
+    table = [f"| {name} | {hint.replace('|', escaped)} |" for name, hint in rows]
+    text = "\n".join(("| the output of | what to run instead |", "|---|---|", *table))
+    assert_golden(f"{before}{text}{after}", page)
 
 
 COLUMNS_OF = {

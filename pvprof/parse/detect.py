@@ -18,6 +18,7 @@ from pvprof.parse.layouts import LAYOUTS, layout_names
 from pvprof.parse.parallel import Buffer
 from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation
 from pvprof.parse.recognition.other_files import what_else
+from pvprof.parse.recognition.other_tools import other_tool
 from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import read_values
@@ -56,12 +57,6 @@ class _Guess:
     explanation: Explanation
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """Return the key that sorts guesses: a layout's own lines have twice the weight."""
-        marks = self.explanation.marks
-        return 2 * marks.count(OWN) + marks.count(FITS), self.explanation.explained
-
-    @property
     def is_enough(self) -> bool:
         """Tell whether nearly all lines are explained; damaged ones need not be."""
         size, explained = len(self.sample.lines), self.explanation.explained
@@ -70,6 +65,11 @@ class _Guess:
         if unexplained <= size * _MAX_UNEXPLAINED_SHARE:
             return True
         return unexplained <= _MAX_UNEXPLAINED and explained >= unexplained
+
+    @property
+    def is_certain(self) -> bool:
+        """Tell whether all lines are explained, and some are the layout's own."""
+        return self.explanation.own > 0 and self.explanation.explained == len(self.sample.lines)
 
     @property
     def may_be_among_others(self) -> bool:
@@ -111,7 +111,10 @@ def recognise(data: Buffer) -> Recognition:
         if layout.signature is not None and layout.signature(sample):
             return _by_signature(layout, sample)
     guesses = _guesses(sample)
-    chosen = _choice(guesses) or _choice_by_end(data)
+    chosen = _choice(guesses)
+    if chosen is None or not chosen.is_certain:
+        _refuse_other_tool(chosen, sample)
+    chosen = chosen or _choice_by_end(data)
     if chosen is None:
         raise _refusal(sample, guesses)
     _refuse_mixture(chosen, guesses, 0)
@@ -145,13 +148,37 @@ def _guesses(sample: Sample) -> list[_Guess]:
         explanation = layout.explain(sample)
         if explanation is not None and explanation.explained:
             guesses.append(_Guess(layout, sample, explanation))
-    return sorted(guesses, key=lambda guess: guess.rank, reverse=True)
+    return sorted(guesses, key=lambda guess: guess.explanation.rank, reverse=True)
 
 
 def _choice(guesses: list[_Guess]) -> _Guess | None:
     """Return the best guess if it is good enough."""
     best = next(iter(guesses), None)
     return best if best and (best.is_enough or best.may_be_among_others) else None
+
+
+def _refuse_other_tool(chosen: _Guess | None, sample: Sample) -> None:
+    """Refuse what a tool printed that pvprof does not read, by its name.
+
+    Raises:
+        InputError: it is that.
+    """
+    other = what_else(sample.start) if b"\0" in sample.start and chosen is None else None
+    if other is not None:
+        raise other.refusal()
+    found = other_tool(sample)
+    if found is None:
+        return
+    tool, explanation = found
+    if chosen is None or _explains_more(explanation, chosen.explanation):
+        raise tool.refusal()
+
+
+def _explains_more(tool: Explanation, chosen: Explanation) -> bool:
+    """Tell whether another tool explains a text at least as well as the chosen layout."""
+    if not chosen.own:
+        return tool.rank >= chosen.rank
+    return tool.explained >= chosen.explained and tool.own >= chosen.own
 
 
 def _choice_by_end(data: Buffer) -> _Guess | None:

@@ -22,6 +22,35 @@ CASES = [
     (BASH_TIME, "the output of time(1)", "pvprof stats reads it"),
     (Path("/bin/ls"), "an ELF file (a program, a library or a kernel)", "nm -n FILE"),
     (b"PERFILE2\0\0", "perf.data", "perf script"),
+    (b"\x7fELF\2\1\1" + bytes(9) + b"\4\0\x3e\0", "a core dump", "a debugger reads it"),
+    (b"minidump FreeBSD/amd64\0\0", "a dump of a FreeBSD kernel (vmcore)", "kgdb reads it"),
+    (b"\x17\x08\x44tracing7\0\0\x08\0", "trace.dat of trace-cmd", "perf sched record"),
+    (b"gmon\1\0\0\0" + bytes(12), "gmon.out of gprof", "pvprof record oncpu"),
+    (
+        bytes(8) + b"\3" + bytes(15) + b"\x10\x27" + bytes(22),
+        "a profile of gperftools",
+        "google-pprof --collapsed",
+    ),
+    (
+        b"\n\4\x08\1\x10\2\n\4\x08\3\x10\4\x12\x0b\n\1\1",
+        "a profile of pprof (protocol buffers)",
+        "go tool pprof -raw",
+    ),
+    (
+        b'{"traceEvents": [{"ph": "X", "ts": 1, "dur": 2}]}',
+        "a trace of events (Chrome's format)",
+        "ui.perfetto.dev",
+    ),
+    (
+        b'{"nodes":[{"id":1,"callFrame":{"functionName":"f"}}]}',
+        "a CPU profile of V8 (node, Chrome)",
+        "--perf-basic-prof",
+    ),
+    (
+        b'{"meta":{"interval":1,"stackwalk":1},"threads":[]}',
+        "a profile of the Firefox profiler",
+        "perf script",
+    ),
     (b'{"schema": 1, "mode": "offcpu"}\n', "the manifest of a recording", "the directory"),
     (
         FIXTURES / "example-lock-patch" / "rwlock" / "set.json",

@@ -15,6 +15,7 @@ _INDENTED = re.compile(rb"^ {8,}\S*[^\s\d-]", re.M)
 _ROW = re.compile(rb"(?:T )?\S.* -?\d{1,30}(?: -?\d{1,30})?\s*$")
 _PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d{1,30}\s*$")
 _VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]*$")
+_ONLY_NUMBERS = re.compile(rb"\s*[\d.,-]+[KMGT]?(?:\s+[\d.,-]+[KMGT]?){4,}\s*$")
 _HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
 _KEY_LINE = re.compile(rb"@?[a-z-]+\|")
 
@@ -79,7 +80,7 @@ def explain_rows(sample: Sample) -> Explanation | None:
             if text >= 0 and not is_row:
                 marks[text] = ANY_TEXT
             text = -1
-        elif _ROW.match(line) or _PADDED_ROW.match(line) or is_message(line):
+        elif _is_row(line) or is_message(line):
             marks[index] = FITS
         elif line.strip():
             text = index
@@ -107,6 +108,13 @@ def has_key_first(start: bytes) -> bool:
 def is_mostly(pattern: re.Pattern[bytes], lines: Sequence[bytes]) -> bool:
     """Tell whether more than half of the lines match."""
     return sum(1 for line in lines if pattern.match(line)) * 2 > len(lines)
+
+
+def _is_row(line: bytes) -> bool:
+    """Tell whether a line is a key and a number; many numbers are a row of some other table."""
+    if _ONLY_NUMBERS.match(line):
+        return False
+    return (_ROW.match(line) or _PADDED_ROW.match(line)) is not None
 
 
 def _has_only_histograms(lines: Sequence[bytes]) -> bool:

@@ -302,7 +302,9 @@ LAYOUT = Layout(
     mode="lockstat",
     read=lambda source: LockstatReader(source).read(),
     explain=lines_of(
-        own=re.compile(_FOREIGN_HEADING.pattern.encode() + b"|" + _TITLE.pattern.encode()),
+        own=re.compile(
+            _FOREIGN_HEADING.pattern.encode() + b"(?!.*CPU\\+P)|" + _TITLE.pattern.encode()
+        ),
         fits=re.compile(
             b"|".join(
                 pattern.pattern.encode()

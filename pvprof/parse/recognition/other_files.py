@@ -57,6 +57,16 @@ def _most_lines(pattern: bytes) -> Callable[[bytes, list[bytes]], bool]:
     return lambda _start, lines: sum(map(bool, map(compiled.match, lines))) * 2 > len(lines)
 
 
+def _begins_like(pattern: bytes) -> Callable[[bytes, list[bytes]], bool]:
+    compiled = re.compile(pattern, re.S)
+    return lambda start, _lines: compiled.match(start) is not None
+
+
+def _is_core_dump(start: bytes, _lines: list[bytes]) -> bool:
+    """Tell whether a file is the memory of a program or a kernel, by the type of an ELF file."""
+    return start.startswith(b"\x7fELF") and start[16:18] in (b"\4\0", b"\0\4")
+
+
 def _is_document(start: bytes) -> bool:
     """Tell whether a text is JSON that pvprof wrote beside a recording."""
     return start.lstrip().startswith(b"{") and b'"schema"' in start
@@ -68,7 +78,59 @@ def _is_prose(_start: bytes, lines: list[bytes]) -> bool:
     return bool(sentences) and len(sentences) * 3 >= len(lines)
 
 
+_JSON = rb"\s*(?:\xef\xbb\xbf)?\s*"
+
 OTHER_FILES: tuple[OtherFile, ...] = (
+    OtherFile(
+        "a core dump",
+        _is_core_dump,
+        "a debugger reads it; pvprof reads what a tracer printed",
+    ),
+    OtherFile(
+        "a dump of a FreeBSD kernel (vmcore)",
+        _begins(b"minidump FreeBSD", b"FreeBSD Kernel Dump"),
+        "kgdb reads it; pvprof reads what a tracer printed",
+    ),
+    OtherFile(
+        "trace.dat of trace-cmd",
+        _begins(b"\x17\x08\x44tracing"),
+        "perf sched record -a -g -- COMMAND, then perf script",
+    ),
+    OtherFile(
+        "gmon.out of gprof",
+        _begins(b"gmon\1\0\0\0", b"gmon\0\0\0\1"),
+        "it has no whole stacks: pvprof record oncpu -- COMMAND",
+    ),
+    OtherFile(
+        "a profile of gperftools",
+        _begins(bytes(8) + b"\3" + bytes(7)),
+        "google-pprof --collapsed PROGRAM FILE > x.folded",
+    ),
+    OtherFile(
+        "a profile of pprof (protocol buffers)",
+        # sample_type: a ValueType of two indices in the table of strings
+        _begins_like(rb"\x0a[\x02-\x06]\x08[\x01-\x7f]\x10[\x01-\x7f][\x0a\x12]"),
+        "go tool pprof -raw FILE | stackcollapse-go.pl > x.folded",
+    ),
+    OtherFile(
+        "a trace of events (Chrome's format)",
+        _begins_like(
+            _JSON + rb'(?:\{.{0,4000}"traceEvents"\s*:|\[\s*\{.{0,400}"ph"\s*:\s*"[A-Za-z]")'
+        ),
+        "ui.perfetto.dev shows it; of its tool, take folded stacks (py-spy record -f raw)",
+    ),
+    OtherFile(
+        "a CPU profile of V8 (node, Chrome)",
+        _begins_like(_JSON + rb'\{.{0,4000}"callFrame"\s*:'),
+        "speedscope shows it; node --perf-basic-prof and perf script print the same samples",
+    ),
+    OtherFile(
+        "a profile of the Firefox profiler",
+        _begins_like(
+            _JSON + rb'\{\s*"meta"\s*:.{0,20000}"(?:preprocessedProfileVersion|stackwalk)"'
+        ),
+        "profiler.firefox.com shows it; if perf made the samples, perf script prints them",
+    ),
     OtherFile(
         "an ELF file (a program, a library or a kernel)",
         _begins(b"\x7fELF"),
