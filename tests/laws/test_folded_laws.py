@@ -17,7 +17,7 @@ _OPTIONS = ReadOptions(jobs=1)
 
 
 def stacks_of(parsed: ParseResult) -> dict[str, dict[str, int]]:
-    """Return what ``pvprof fold`` prints of each unit."""
+    """Return the output of ``pvprof fold`` for each unit."""
     found = {
         unit: {str(stack): weight.value for _, stack, weight in profile if weight.value}
         for (unit, _), profile in parsed.profiles.items()

@@ -60,6 +60,8 @@ _BARE = re.compile(
     rb"%b(?:%b)??(?:(\s*)%b)?%b%b%b\s*" % (_GUEST, _COMM, _IDS, _CPU, _MISC, _PERIOD)
 )
 
+# What ftrace prints before the time: "sh-4711  [001] d..2.", with letters for its flags.
+_FTRACE = re.compile(rb"\S.*-[0-9]+ .*\[[0-9]+\] [\w.]{4,6}")
 _ONLY_IDS = re.compile(_IDS)
 
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT of the kernel
@@ -149,6 +151,8 @@ def _other_timed_head(line: bytes) -> PerfHead | None:
         if match is None:
             return None
         execname, cpu, seconds, fraction = match.groups()
+        if _FTRACE.fullmatch(execname or b""):
+            return None
         execname, pid, tid = _ids_without_name(execname)
     time_ns = int(seconds) * 1_000_000_000 + int(fraction.ljust(9, b"0"))
     end, period, event = match.end(), None, b""
