@@ -94,16 +94,18 @@ class KlockstatReader:
     def read(self) -> ParseResult:
         """Return the result."""
         heading: re.Match[bytes] | None = None
+        last_kind = b"Hold"
         prints = 0
         data = self._source.text()
         lines = data.removesuffix(b"\n").split(b"\n")
         for number, line in enumerate(lines, 1):
             found = _HEADING.fullmatch(line)
             if found is not None:
-                begins = heading is None or (heading[2] == b"Hold" and found[2] != b"Hold")
-                prints += begins
-                heading = found
-            elif line.strip() and not _TALK.fullmatch(line):
+                prints += prints == 0 or (last_kind == b"Hold" and found[2] != b"Hold")
+                heading, last_kind = found, found[2]
+            elif not line.strip():
+                heading = None  # a table ends here: the next one has a heading
+            elif not _TALK.fullmatch(line):
                 is_cut = number == len(lines) and not data.endswith(b"\n")
                 self._read_line(line, heading, prints, number if not is_cut else -number)
         for row in self._rows_that_count(prints):
