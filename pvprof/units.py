@@ -21,7 +21,11 @@ UNITS: tuple[Unit, ...] = ("ns", "samples", "events", "bytes")
 
 NS_PER_S = 1_000_000_000
 
-_TIMES = (("s", NS_PER_S), ("ms", 1_000_000), ("µs", 1_000))
+_Scale = tuple[tuple[str, int], ...]
+_TIMES: _Scale = (("s", NS_PER_S), ("ms", 1_000_000), ("µs", 1_000))
+_SIZES: _Scale = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+# Larger units than the base unit, the largest first, and how the base unit is written.
+_SCALES: dict[Unit, tuple[_Scale, str]] = {"ns": (_TIMES, "ns"), "bytes": (_SIZES, "B")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +130,29 @@ SPEEDSCOPE_ALL = "all: "
 file show the same values again, so a reader that adds up profiles takes only this one."""
 
 
-def format_value(value: int, unit: Unit) -> str:
-    """Return a value to four digits in the largest fitting unit: ``25.70 s``, ``1,339``."""
-    return format_ns(value) if unit == "ns" else f"{value:,}"
-
-
-def format_ns(value_ns: int, digits: int = 4) -> str:
-    """Return a time to four significant digits: ``25.70 s``, ``221.1 µs``, ``17 ns``."""
-    for name, factor in _TIMES:
-        if abs(value_ns) >= factor:
-            scaled = value_ns / factor
+def format_value(value: int, unit: Unit, digits: int = 4) -> str:
+    """Return a value in the largest fitting unit: ``25.70 s``, ``1.178 MiB``, ``1,339``."""
+    if unit not in _SCALES:
+        return f"{value:,}"
+    scales, base = _SCALES[unit]
+    for name, factor in scales:
+        if abs(value) >= factor:
+            scaled = value / factor
             # 999.95 would print as 1000.0: digits are chosen after rounding
             places = range(digits - 1, 0, -1)
             decimals = next((n for n in places if round(abs(scaled), n) < 10 ** (digits - n)), 0)
             return f"{scaled:,.{decimals}f} {name}"
-    return f"{value_ns} ns"
+    return f"{value} {base}"
+
+
+def is_scaled(value: int, unit: Unit) -> bool:
+    """Tell whether `format_value` writes a value in a larger unit than its own."""
+    return unit in _SCALES and abs(value) >= _SCALES[unit][0][-1][1]
+
+
+def format_ns(value_ns: int, digits: int = 4) -> str:
+    """Return a time to four significant digits: ``25.70 s``, ``221.1 µs``, ``17 ns``."""
+    return format_value(value_ns, "ns", digits)
 
 
 def time_unit(value_ns: float) -> tuple[str, int]:

@@ -30,6 +30,7 @@ from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import Stack
 from pvprof.parse.files.name_attributes import read_attributes
 from pvprof.render.svg.flamegraph import render, render_inline
+from pvprof.render.svg.labels import format_value
 from pvprof.views.flamegraph import FlamegraphOptions
 
 # Beyond 2^53, so that any detour over doubles would show: 1000 units are 100 %.
@@ -913,6 +914,18 @@ def test_counts_are_drawn_like_times(page: Page, tmp_path: Path, run: RunCommand
     page.goto(out.as_uri())
     frame(page, "all").hover()
     assert re.match(r"[\d,]+ samples · 100.00% of all", text_of(page, "numbers"))
+
+
+@pytest.mark.parametrize("unit", ["bytes", "cycles"])
+def test_values_of_every_unit_read_as_in_the_still_picture(
+    page: Page, tmp_path: Path, unit: str
+) -> None:
+    values = (1, 1023, 1_048_525, 987_654_321_012_345)
+    for number, value in enumerate(values):
+        folded = Folded(((Stack("a"), value),), unit)
+        show(page, tmp_path, render(folded, OPTIONS), f"{number}.svg")
+        frame(page, "all").hover()
+        assert text_of(page, "numbers").startswith(f"{format_value(value, unit)} ·")
 
 
 # ---- keys, and paper -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pvprof.units import count_waits, format_ns, format_share
+from pvprof.units import count_waits, format_ns, format_share, format_value
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,26 @@ from pvprof.units import count_waits, format_ns, format_share
 )
 def test_a_time_has_four_digits(value: int, text: str) -> None:
     assert format_ns(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.000 KiB"),
+        (1_048_524, "1,024 KiB"),
+        (1_048_576, "1.000 MiB"),
+        (-1_234_567, "-1.177 MiB"),
+        (1 << 50, "1,024 TiB"),
+    ],
+)
+def test_bytes_have_four_digits(value: int, text: str) -> None:
+    assert format_value(value, "bytes") == text
+
+
+def test_what_is_neither_time_nor_bytes_is_written_in_full() -> None:
+    assert format_value(1_234_567, "cycles") == "1,234,567"
 
 
 @pytest.mark.parametrize(

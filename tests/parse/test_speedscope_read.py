@@ -146,7 +146,7 @@ def test_bytes_and_what_has_no_unit_are_not_added_up(run: RunCommand) -> None:
     text = text_of(sampled(unit="bytes", weights=[4096, 0]), sampled(unit="none", weights=[30, 40]))
     report = run("report", "-", stdin=text).stdout
     assert "CPU samples: 70 (Not classified)" in report
-    assert "Bytes: 4,096 (Not classified)" in report
+    assert "Bytes: 4.000 KiB (Not classified)" in report
 
 
 def test_fractions_of_several_profiles_are_added_up_before_they_are_rounded() -> None:

@@ -26,34 +26,33 @@ export function grouped(value) {
   return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
-/** @type {[string, number][]} */
-export const TIMES = [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]];
+/** @type {Record<string, {larger: [string, number][], base: string}>} */
+const SCALES = {
+  ns: { larger: [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]], base: "ns" },
+  bytes: { larger: [["TiB", 2 ** 40], ["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]], base: "B" },
+};
 
 // To four significant digits in the largest unit that fits.
-export function scaledTime(ns) {
-  const size = ns < 0n ? -ns : ns;
-  for (const [name, factor] of TIMES) {
+export function shortValue(value) {
+  const scale = SCALES[data.unit];
+  if (!scale) return grouped(value);
+  const size = value < 0n ? -value : value;
+  for (const [name, factor] of scale.larger) {
     if (size < BigInt(factor)) continue;
     const scaled = Number(size) / factor;
     const decimals = [3, 2, 1].find((n) => Number(scaled.toFixed(n)) < 10 ** (4 - n)) || 0;
     const [whole, part] = scaled.toFixed(decimals).split(".");
-    return (ns < 0n ? "-" : "") + grouped(whole) + (part ? "." + part : "") + " " + name;
+    return (value < 0n ? "-" : "") + grouped(whole) + (part ? "." + part : "") + " " + name;
   }
-  return ns + " ns";
-}
-
-export function shortValue(value) {
-  return data.unit === "ns" ? scaledTime(value) : grouped(value);
+  return value + " " + scale.base;
 }
 
 export function formatValue(value) {
   const size = value < 0n ? -value : value;
-  if (data.unit === "ns") {
-    const exact = grouped(value) + " ns";
-    return size >= 1000n ? scaledTime(value) + " (" + exact + ")" : exact;
-  }
-  return grouped(value) + " "
-    + (data.countName || (size === 1n ? data.unit.replace(/^(sample|event|byte)s$/, "$1") : data.unit));
+  const exact = grouped(value) + " " + (data.unit !== "ns" && data.countName
+    || (size === 1n ? data.unit.replace(/^(sample|event|byte)s$/, "$1") : data.unit));
+  const smallest = SCALES[data.unit]?.larger.at(-1);
+  return smallest && size >= BigInt(smallest[1]) ? shortValue(value) + " (" + exact + ")" : exact;
 }
 
 export function percent(part, whole) {

@@ -10,7 +10,8 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
-from pvprof.units import format_exact, format_ns, singular
+from pvprof.units import format_exact, is_scaled, singular
+from pvprof.units import format_value as short_value
 
 if TYPE_CHECKING:
     from pvprof.model.stacks import Frame
@@ -20,7 +21,6 @@ CELL_PERMILLE = 602
 """Width of a character / size of the font x 1000: 600 to 602 in the usual monospaced fonts."""
 
 _MIN_LABEL = 3
-_SCALED_FROM_NS = 1000
 
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
@@ -104,9 +104,10 @@ def wrap(text: str, cells: int) -> list[str]:
 
 def format_value(value: int, unit: Unit, count_name: str = "") -> str:
     """Return a value in full, after a scaled one if that is shorter."""
+    if is_scaled(value, unit):
+        return f"{short_value(value, unit)} ({format_exact(value, unit)})"
     if unit == "ns":
-        exact = format_exact(value, unit)
-        return f"{format_ns(value)} ({exact})" if abs(value) >= _SCALED_FROM_NS else exact
+        return format_exact(value, unit)
     return f"{value:,} {count_name or (singular(unit) if abs(value) == 1 else unit)}"
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from pvprof.stats.comparison import MAX_LOSS_PERCENT, SeriesComparison, SeriesOptions, Verdict
-from pvprof.units import NS_PER_S, format_ns, time_unit
+from pvprof.units import NS_PER_S, format_ns, format_value, is_scaled, time_unit
 
 DIGITS = 3
 _MAX_DECIMALS = 3
@@ -55,6 +55,8 @@ def value_text(value: float, unit: str) -> str:
     if plain in ("s", "ns"):
         value_ns = value * NS_PER_S if plain == "s" else value
         return "<1 ns" if 0 < value_ns < 0.5 else format_ns(round(value_ns), DIGITS)
+    if is_scaled(round(value), plain):
+        return format_value(round(value), plain, DIGITS)
     if abs(value) >= 10**DIGITS or value == int(value):
         return f"{value:,.0f}"
     return f"{value:.{DIGITS}g}"
