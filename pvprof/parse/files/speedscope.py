@@ -27,7 +27,7 @@ import json
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any, NoReturn
 
@@ -53,6 +53,8 @@ _NS_PER = {
 _OWN_EXPORTERS = ("pvprof@", "speedscope@")
 # Far above any measurement; Python would take minutes to print 1e999999999.
 _MAX_DIGITS, _MAX_BITS = 60, 200
+# Enough for exact sums of such numbers, with as many decimals as a double can have.
+_EXACT_DIGITS = 500
 _NAMES_SHOWN = 5
 _KEY = Key(FOLDED)
 # Begins the name of a profile if the file has several modes.
@@ -91,7 +93,10 @@ class SpeedscopeReader:
             InputError: it is not JSON, or no speedscope file.
             UsageError: no profile matches ``--profile``.
         """
-        document = _load(self._source.text())
+        with localcontext(prec=_EXACT_DIGITS):
+            return self._read(_load(self._source.text()))
+
+    def _read(self, document: Any) -> ParseResult:
         profiles = document.get("profiles") if isinstance(document, dict) else None
         if not isinstance(profiles, list):
             raise InputError("no speedscope file: it has no list of profiles")
@@ -114,7 +119,8 @@ class SpeedscopeReader:
             rounding = Rounding()
             profile = self._part(mode).profile(unit, False)
             for stack, (value, records) in stacks.items():
-                profile.add(_KEY, stack, Weight(rounding.whole(Fraction(value)), 0, records))
+                whole = value if isinstance(value, int) else rounding.whole(value)
+                profile.add(_KEY, stack, Weight(whole, 0, records))
             self._parsed.problems.extend(rounding.problems(unit, self._file))
 
     def _part(self, mode: str) -> ParseResult:
@@ -177,8 +183,7 @@ class SpeedscopeReader:
         known = self._sums.setdefault((self._mode_of(profile), unit), {})
         for stack, (value, records) in sums.stacks.items():
             before, records_before = known.get(stack, (0, 0))
-            exact = value * multiplier if isinstance(value, int) else Fraction(value) * multiplier
-            known[stack] = before + exact, records_before + records
+            known[stack] = before + _times(value, multiplier), records_before + records
             self._parsed.records += records
 
     def _unit_of(self, profile: Mapping[str, Any], name: str) -> tuple[Unit, int | Fraction]:
@@ -224,6 +229,16 @@ def _load(data: bytes) -> Any:
         raise InputError(f"damaged or cut-off JSON: {first_line(error)}") from error
     except RecursionError as error:
         raise InputError("no speedscope file: nested too deeply") from error
+
+
+def _times(value: Number, multiplier: int | Fraction) -> int | Fraction:
+    """Return a product, exactly; an integer if it is one, since integers add up much faster."""
+    if isinstance(value, Decimal):
+        if isinstance(multiplier, Fraction):
+            return Fraction(value) * multiplier
+        product = value * multiplier
+        return int(product) if product == product.to_integral_value() else Fraction(product)
+    return value * multiplier
 
 
 def _name_of(profile: Any) -> str:
