@@ -17,7 +17,7 @@ _OPTIONS = ReadOptions(jobs=1)
 
 
 def stacks_of(parsed: ParseResult) -> dict[str, dict[str, int]]:
-    """Return the output of ``pvprof fold`` for each unit."""
+    """Map each unit to its stacks and values, as ``pvprof fold`` prints them."""
     found = {
         unit: {str(stack): weight.value for _, stack, weight in profile if weight.value}
         for (unit, _), profile in parsed.profiles.items()
