@@ -14,6 +14,7 @@ from conftest import FIXTURES, RECORDINGS, assert_golden
 from helpers.command_line import RunCommand
 from helpers.readings import parsed_from
 
+from pvprof.errors import InputError
 from pvprof.model.problems import Problem
 from pvprof.parse.result import ParseResult
 
@@ -307,3 +308,73 @@ def test_a_lock_name_may_hold_colons_brackets_and_blanks() -> None:
     parsed = parsed_from(HEAD + GOOD.replace("first", "a (b:c) d: 5") + "\n")
     ((key, _, _),) = next(iter(parsed.profiles.values()))
     assert (key.name, key.lock_class) == ("a (b:c) d: 5", "rw")
+
+
+# ---- parts of tables: after sort | head, tail, grep ---------------------------------------------
+
+
+def rows_of_profiling() -> list[str]:
+    return PROFILING.read_text().splitlines(keepends=True)[2:-1]
+
+
+@pytest.mark.parametrize("command", ["sort -rn -k4 | head", "tail -n 40", "grep 'pv list'"])
+def test_rows_of_lock_profiling_need_no_heading(command: str) -> None:
+    rows = rows_of_profiling()
+    kept = {
+        "sort -rn -k4 | head": sorted(rows, key=lambda row: -int(row.split()[3]))[:10],
+        "tail -n 40": rows[-40:],
+        "grep 'pv list'": [row for row in rows if "pv list" in row],
+    }[command]
+    parsed = parsed_from("".join(kept))
+    assert parsed.layout == "lock-profiling"
+    (profile,) = parsed.profiles.values()
+    assert profile.total == 1000 * sum(int(row.split()[3]) for row in kept)
+    (missing,) = problems_of(parsed, "no-heading")
+    assert missing.severity == "warning"
+
+
+def test_the_heading_may_be_on_any_line_after_a_sort() -> None:
+    lines = [*rows_of_profiling()[:20], *PROFILING.read_text().splitlines(keepends=True)[:2]]
+    assert problems_of(parsed_from("".join(lines)), "no-heading") == []
+
+
+LOCKSTAT_ROWS = """\
+   24  25%  25% 0.00  9305715 vm active pagequeue    vm_page_pqbatch_submit+0xe6
+   21  22%  47% 0.00   683151 pmap pv list           pmap_enter+0xce4
+"""
+LOCKSTAT_HEADING = "Count indv cuml rcnt     nsec Lock                   Caller\n"
+LOCKSTAT_TITLE = "R/W writer spin on writer: 45 events in 4.519 seconds (10 events/sec)\n"
+
+
+@pytest.mark.parametrize("text", [LOCKSTAT_ROWS, LOCKSTAT_HEADING + LOCKSTAT_ROWS,
+                                  "make: done\n" + LOCKSTAT_ROWS])  # fmt: skip
+def test_rows_of_lockstat_without_their_title_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"rows of lockstat\(1\) without the title") as error:
+        parsed_from(text)
+    assert "give the whole report" in error.value.hint
+
+
+def test_rows_of_lockstat_need_no_heading_below_their_title() -> None:
+    parsed = parsed_from(LOCKSTAT_TITLE + LOCKSTAT_ROWS + "-" * 79 + "\n")
+    (profile,) = parsed.profiles.values()
+    assert profile.total == 24 * 9305715 + 21 * 683151
+    assert parsed.problems == []
+
+
+def test_rows_of_lockstat_above_the_first_title_are_a_loss() -> None:
+    text = LOCKSTAT_ROWS + "\n" + LOCKSTAT_TITLE + LOCKSTAT_HEADING + LOCKSTAT_ROWS + "-" * 79
+    parsed = parsed_from(text + "\n")
+    (profile,) = parsed.profiles.values()
+    assert profile.total == 24 * 9305715 + 21 * 683151
+    (lost,) = problems_of(parsed, "bad-section")
+    assert (lost.severity, lost.line, lost.count) == ("loss", 1, 2)
+
+
+def test_sorted_reports_of_lockstat_are_not_read_as_if_they_were_whole() -> None:
+    lines = LOCKSTAT.read_text().splitlines(keepends=True)
+    for some in (sorted(lines), sorted(lines, reverse=True)):
+        try:
+            parsed = parsed_from("".join(some))
+        except InputError:
+            continue
+        assert {"rows-not-printed", "bad-section"} & {one.kind for one in parsed.problems}

@@ -232,3 +232,36 @@ def test_a_damaged_line_of_a_log_is_one_loss(bad: str) -> None:
 def test_records_that_the_kernel_dropped_are_a_loss() -> None:
     parsed = parsed_from(LOG.replace("exit      4711", "drop     "))
     assert [(one.kind, one.severity) for one in parsed.problems] == [("drops", "loss")]
+
+
+# ---- call graphs without their first line -------------------------------------------------------
+
+
+def test_a_call_graph_without_its_first_line_is_read_with_a_warning() -> None:
+    text = GRAPH.partition("\n\n")[2]
+    parsed = parsed_from(text)
+    assert parsed.layout == "pmcstat"
+    assert stacks_of(parsed) == stacks_of(parsed_from(GRAPH))
+    assert [one.kind for one in parsed.problems] == ["no-heading"]
+
+
+def test_a_part_of_a_call_graph_states_which_share_it_has() -> None:
+    text = GRAPH.partition("\n\n")[2].partition("\n\n")[0] + "\n"
+    parsed = parsed_from(text)
+    assert sum(stacks_of(parsed).values()) == 12
+    (lost,) = parsed.problems
+    assert (lost.kind, lost.severity) == ("cut-off", "loss")
+    assert "60.00% of its samples" in lost.text
+
+
+def test_a_call_graph_that_begins_with_callers_loses_them() -> None:
+    text = GRAPH.partition("lock_delay @ /boot/kernel/kernel\n")[2]
+    parsed = parsed_from(text)
+    assert sum(stacks_of(parsed).values()) == 8
+    assert [one.kind for one in parsed.problems if one.severity == "loss"].count("bad-line") == 4
+
+
+def test_the_graph_above_the_first_line_is_an_event_of_its_own() -> None:
+    parsed = parsed_from(GRAPH.partition("\n\n")[2] + GRAPH)
+    names = {key.name for profile in parsed.profiles.values() for key, _, _ in profile}
+    assert names == {"[unknown event]", "cpu_clk_unhalted.thread_p"}

@@ -12,6 +12,9 @@ thread held the lock (``sys/kern/subr_lock.c``; LOCK_PROFILING(9)). Times are mi
 down in each row. Spinning and blocking are one sum. `max` is the longest time held.
 
 Waits become weights; a row without waits has none. Hold times are no waits, and in no total.
+
+Rows without the heading, as ``sort | head`` leaves them, are read with a warning: no row states how
+many there were.
 """
 
 from __future__ import annotations
@@ -51,9 +54,12 @@ class LockProfilingReader:
     def read(self) -> ParseResult:
         """Return the result."""
         idle_rows = 0
+        has_heading = False
         lines = self._source.text().split(b"\n")
         for number, raw in enumerate(lines, 1):
-            if not raw.strip() or _HEADING.match(raw):
+            is_heading = _HEADING.match(raw) is not None
+            has_heading |= is_heading
+            if is_heading or not raw.strip():
                 continue
             text = decode(raw)
             if is_diagnostic(text):
@@ -79,6 +85,9 @@ class LockProfilingReader:
         if idle_rows:
             text = "places that acquire a lock never waited for it"
             self._note("never-waited", text, idle_rows)
+        if not has_heading and self._parsed.records:
+            text = "no heading (after sort | head?): rows may be missing, too"
+            self._parsed.problems.append(Problem("no-heading", text, self._file))
         return self._parsed
 
     def _add(self, row: re.Match[str], wait_us: int, contested: int) -> None:
@@ -104,7 +113,9 @@ LAYOUT = Layout(
     mode="lock-profiling",
     read=lambda source: LockProfilingReader(source).read(),
     explain=lines_of(
-        own=re.compile(_HEADING.pattern + rb"|\s*(?:\d+\s+){9}\S.*:\d+ \([a-z][a-z ]*:.*\)\s*$"),
+        own=re.compile(
+            _HEADING.pattern + rb"|\s*(?:\d{1,20}\s+){9}\S[^(]*:\d+ \([a-z][a-z ]*:.*\)\s*$"
+        ),
         fits=re.compile(rb"(?:dtrace|lockstat): "),
     ),
     has_other_output=True,

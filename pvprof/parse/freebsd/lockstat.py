@@ -17,6 +17,9 @@ the row 2097152 counts events that took less, and at least half of it
 (``cddl/contrib/opensolaris/cmd/lockstat/lockstat.c``: the bucket of quantize from 1 to 2 is printed
 as 2). ``-D N`` prints N rows per section: events of the title that are in no row are a loss.
 
+Rows without their section's title, as ``sort | head`` leaves them, are refused: nothing in a row
+tells waiting from holding, or spinning from blocking.
+
 The caller is the innermost frame; the stack has its callers. Output of the workload, which lockstat
 starts, may come first.
 """
@@ -27,7 +30,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pvprof.errors import quote
+from pvprof.errors import InputError, quote
 from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key
@@ -83,6 +86,8 @@ _HOLDS = {
     "lockmgr exclusive hold": ("lockmgr-block", "lockmgr"),
 }
 _NOT_A_WAIT = "not a wait"
+_WITHOUT_TITLE = "rows of lockstat(1) without the title of their section"
+_REPORT_HINT = "give the whole report, as lockstat -o FILE writes it"
 _INCLUSIVE = "lockstat -g counts an event for each of its callers: no sum of that means anything"
 _RATES = "lockstat -R prints rates, not how often"
 
@@ -132,6 +137,8 @@ class LockstatReader:
         self._is_ruled = False  # a horizontal rule follows the last row: it is complete
         self._foreign = 0
         self._foreign_line = 0
+        self._untitled = 0
+        self._untitled_line = 0
         self._parsed = ParseResult()
 
     def read(self) -> ParseResult:
@@ -143,8 +150,16 @@ class LockstatReader:
                 self._is_ruled = True
             elif text.strip():
                 self._read_line(text, number)
+        if self._untitled and not self._parsed.records and self._section is None:
+            raise InputError(f"{_WITHOUT_TITLE}: they may be waits or times held", _REPORT_HINT)
         self._note_cut(data.count(b"\n") + 1)
         self._end_section()
+        if self._untitled:
+            text = f"{_WITHOUT_TITLE}; left out"
+            problem = Problem(
+                "bad-section", text, self._file, self._untitled_line, self._untitled, "loss"
+            )
+            self._parsed.problems.append(problem)
         if self._foreign:
             text = "lines that are not lockstat's (what the workload printed?) were skipped"
             problem = Problem(
@@ -163,7 +178,11 @@ class LockstatReader:
         elif is_diagnostic(text):
             self._parsed.problems.extend(parse_diagnostics([text], self._file))
         elif self._section is None:
-            self._skip(number)
+            if _ROW.match(text):
+                self._untitled += 1
+                self._untitled_line = self._untitled_line or number
+            else:
+                self._skip(number)
         elif _FOREIGN_HEADING.match(text):
             self._end_row()
             self._read_heading(text)
@@ -303,7 +322,9 @@ LAYOUT = Layout(
     read=lambda source: LockstatReader(source).read(),
     explain=lines_of(
         own=re.compile(
-            _FOREIGN_HEADING.pattern.encode() + b"(?!.*CPU\\+P)|" + _TITLE.pattern.encode()
+            _FOREIGN_HEADING.pattern.encode()
+            + b"(?!.*CPU\+P)|"
+            + b"|".join(one.pattern.encode() for one in (_TITLE, _TIMED_ROW))
         ),
         fits=re.compile(
             b"|".join(

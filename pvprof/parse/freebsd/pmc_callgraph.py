@@ -18,6 +18,9 @@ A stack is the path from a line up to the first line of its tree. Samples of a l
 of its callers ended there, or their callers were cut (``-z``, or no map of the code): if the line
 has any callers, such samples get `PRUNED` as caller, so that samples add up.
 
+A part of a graph may lack its first line, ``@``: of a first-level line the percentage then shows
+whether others are missing.
+
 Other text of pmcstat, such as statistics of samples that it could not convert, may come between.
 """
 
@@ -39,14 +42,19 @@ from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 
 _SECTION = re.compile(rb"@ (\S.*?) \[(\d{1,20}) samples\]\s*$")
+_FIRST_LINE = re.compile(_SECTION.pattern + rb"| *\d+\.\d+%\s+\[\d{1,20}\]\s+\S+(?: @ \S.*)?$")
 
 PRUNED: Frame = "[pruned]"
 """In place of the callers of samples whose callers are not known."""
 
-_LINE = re.compile(r"( *)(?:\d+\.\d+)%\s+\[(\d{1,20})\]\s+(\S+)(?: @ (\S.*?))?\s*$")
+_MAX_ROUNDING = 0.005
+"""Error of a percentage as printed; in percent."""
+
+_LINE = re.compile(r"( *)(\d{1,9}\.\d+)%\s+\[(\d{1,20})\]\s+(\S+)(?: @ (\S.*?))?\s*$")
 _STATISTIC = re.compile(r" #(samples|callchain)/(\S+)\s+(\d{1,20})\s*$")
 _LOST = ("unclaimed", "unknown-object", "dubious-frames")
 _KERNEL = "/boot/"
+_UNKNOWN_EVENT = "[unknown event]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +81,15 @@ class CallGraphReader:
         self._covered: list[int] = []  # for each line of the path: samples of its callers
         self._section: tuple[str, int, int] | None = None  # event, samples, line
         self._seen = 0
+        self._headless: list[float] = []  # percentages of first-level lines without a section
         self._parsed = ParseResult()
 
     def read(self) -> ParseResult:
         """Return the result."""
         lines = self._source.text().split(b"\n")
-        self._has_events = sum(1 for line in lines if _SECTION.match(line)) > 1
+        first = next(filter(_FIRST_LINE.match, lines), b"")
+        is_headless = bool(first) and not _SECTION.match(first)
+        self._has_events = is_headless + sum(map(bool, map(_SECTION.match, lines))) > 1
         for number, raw in enumerate(lines, 1):
             section = _SECTION.match(raw)
             text = decode(raw)
@@ -87,7 +98,7 @@ class CallGraphReader:
                 self._section = (decode(section.group(1)), int(section.group(2)), number)
             elif is_diagnostic(text):
                 self._parsed.problems.extend(parse_diagnostics([text], self._file))
-            elif self._section is not None and text.strip():
+            elif text.strip() and (self._section or self._headless or _LINE.match(text)):
                 self._read_line(text, number, is_last=number == len(lines))
         if lines[-1].strip():
             text = "the last line may have been cut short"
@@ -107,12 +118,14 @@ class CallGraphReader:
             self._problem("bad-line", text, number)
             return
         self._unwind(depth)
-        image = match.group(4)
+        if self._section is None and not depth:
+            self._headless.append(float(match.group(2)))
+        image = match.group(5)
         self._image = image if image else "" if depth == 0 else self._image
         is_kernel = self._image.startswith(_KERNEL)
-        raw = f"{self._image.rpartition('/')[2]}`{match.group(3)}" if self._image else match[3]
+        raw = f"{self._image.rpartition('/')[2]}`{match.group(4)}" if self._image else match[4]
         (frame, *_) = self._names[raw.encode()]
-        samples = int(match.group(2))
+        samples = int(match.group(3))
         if depth:
             self._covered[-1] += samples
         else:
@@ -133,8 +146,8 @@ class CallGraphReader:
             self._covered.pop()
 
     def _add(self, samples: int, is_pruned: bool) -> None:
-        assert self._section is not None
-        key = Key(mechanism="on-cpu", name=self._section[0] if self._has_events else "")
+        event = self._section[0] if self._section is not None else _UNKNOWN_EVENT
+        key = Key(mechanism="on-cpu", name=event if self._has_events else "")
         stack = stack_of(reversed([*self._frames(), *([PRUNED] if is_pruned else [])]))
         self._parsed.add("samples", key, stack, (samples,), 1)
 
@@ -149,11 +162,25 @@ class CallGraphReader:
 
     def _end_section(self) -> None:
         self._unwind(0)
+        if self._headless:
+            self._note_headless()
         if self._section is not None and self._seen != self._section[1]:
             event, samples, line = self._section
             text = f"{event}: the graph holds {self._seen:,} of {samples:,} samples"
             self._problem("cut-off", text, line)
         self._section, self._seen = None, 0
+
+    def _note_headless(self) -> None:
+        """Report what is known of a graph without its section's line."""
+        share, self._headless = self._headless, []
+        if sum(share) + len(share) * _MAX_ROUNDING < 100:
+            text = (
+                f"no line '@ EVENT [N samples]': the graph holds {sum(share):.2f}% of its samples"
+            )
+            self._problem("cut-off", text, 1)
+        else:
+            text = "no line '@ EVENT [N samples]': the event is not known"
+            self._problem("no-heading", text, 1, "warning")
 
     def _read_other(self, text: str, number: int, is_last: bool) -> None:
         """Read a statistic of pmcstat; note any other line."""
@@ -179,7 +206,7 @@ LAYOUT = Layout(
     mode="pmcstat",
     read=lambda source: CallGraphReader(source).read(),
     explain=lines_of(
-        own=_SECTION,
+        own=_FIRST_LINE,
         fits=re.compile(_LINE.pattern.encode() + rb"| #\S+/|(?:dtrace|lockstat|pmcstat): "),
     ),
     has_other_output=True,
