@@ -7,7 +7,7 @@ from `LAYOUTS`. To add a layout, write a reader module with a `Layout` in it and
 from __future__ import annotations
 
 from pvprof.errors import UsageError
-from pvprof.parse.dtrace import aggregates, events, rows
+from pvprof.parse.dtrace import actions, aggregates, events, rows
 from pvprof.parse.files import folded, html_report, speedscope
 from pvprof.parse.freebsd import lock_profiling, lockstat, pmc_callgraph, pmc_log
 from pvprof.parse.layout import Layout
@@ -54,6 +54,7 @@ LAYOUTS: dict[str, Layout] = by_name(
     events.LAYOUT,
     folded.DIFFERENTIAL,
     folded.LAYOUT,
+    actions.LAYOUT,
     aggregates.CLASSIC,
     aggregates.THREAD,
     rows.LAYOUT,

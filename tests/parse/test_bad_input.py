@@ -93,6 +93,12 @@ TEXTS = {
     b"              kernel`sleepq_switch+0x115\n"
     b"              kernel`trap+0x440\n"
     b"Z 9000 1795372027596357198\n",
+    "single-stacks": b"CPU     ID                    FUNCTION:NAME\n"
+    + b"  0  10441                     malloc:entry \n"
+    b"              kernel`first+0x2c\n"
+    b"              kernel`trap+0x440\n\n" * 3 + b"  0  10441                     malloc:entry \n"
+    b"              kernel`second+0x2c\n"
+    b"              kernel`trap+0x440\n\n",
     "rows": b"first 1001 3\n" + b"other 7 1\n" * 20 + b"second 52 1\n",
     "histogram": b"\n"
     b"  first                                             \n" + HISTOGRAM + b"\n"
@@ -436,7 +442,8 @@ def test_a_result_lists_what_was_damaged(run: RunCommand, layout: str, damage: s
 @pytest.mark.parametrize("layout", TEXTS)
 def test_a_complete_text_has_no_problem(layout: str) -> None:
     problems = read(TEXTS[layout], "test", ReadOptions(jobs=1)).problems
-    assert [one for one in problems if one.severity != "note"] == []
+    told = [one for one in problems if one.severity != "note" and one.kind != "single-stacks"]
+    assert told == []
 
 
 _TRAP = re.compile(rb"(?:kernel`)?trap(?:\+0x[0-9a-f]+|\+8|)")

@@ -71,9 +71,8 @@ def test_each_shells_times_are_two_runs(command: tuple[str, ...], read: Read) ->
     for metric in ("real", "user", "sys"):
         assert sum(len(one[metric]) for one in found) == 2
     reals = [real for one in found for real in one["real"]]
-    # Slower than asked for by any amount, on a busy machine; never faster, but for rounding.
-    assert min(reals) >= 0.01 - 0.005
-    assert max(reals) < 60
+    assert all(0 <= real < 60 for real in reals)
+    assert max(reals) >= 0.01  # a busy machine may make it any longer
     assert {problem.kind for one in sets for problem in one.problems} <= {"missing-value"}
 
 

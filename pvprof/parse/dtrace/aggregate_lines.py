@@ -11,16 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pvprof.parse.dtrace.records import is_header
 from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation, Marks, new_marks
 from pvprof.parse.recognition.sample import FRAME, Sample
-from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
+from pvprof.parse.text.histograms import (
+    is_histogram_head,
+    is_packed_head,
+    read_count_row,
+    read_histogram_row,
+)
+from pvprof.parse.text.probe_rows import HEADER_ROW, is_header
+from pvprof.parse.text.values import read_columns, split_row
 
 _VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]*$")
 _INDENTED_FRAME = re.compile(rb" {8,}\S*[^\s\d-]")
 _MESSAGE = re.compile(rb"(?:dtrace|lockstat): |(?:tick \d+|END)\s*$")
-_HEADER_ROW = re.compile(rb"\s*\d{1,30}\s+\d{1,30}\s+\S*:\S+ ")
-_PADDED_ROW = re.compile(rb"  (?=\S).*\S  +-?\d{1,30}\s*$")
 _FOLDED = re.compile(rb".*;.*[ \t]\d+(?:\.\d*)?\s*$")
 _MAX_TEXTS_AT_END = 2  # a key before the stack, another after it
 _MAX_TEXTS_IN_STACK = 2  # a delimiter, a key between the stacks of the kernel and the program
@@ -45,27 +49,26 @@ class _LineMarker:
     Args:
         sample: the lines.
         is_indented: indented lines are frames, whatever their text.
+        values_after_text: values are in one line with the text below the stack.
     """
 
-    def __init__(self, sample: Sample, is_indented: bool) -> None:
+    def __init__(self, sample: Sample, is_indented: bool, values_after_text: bool) -> None:
+        self._values_after_text = values_after_text
         self._lines = sample.all_lines
         self._is_indented = is_indented
         self._open = _OpenRecord()
         self._is_in_histogram = False
+        self._is_packed = False
         self._is_frame = {line: self._looks_like_a_frame(line) for line in sample.distinct}
         self.marks: Marks = new_marks(sample)
 
     def mark_all(self) -> None:
         for index, line in self._outside_of_histograms():
-            if _VALUES.match(line) and not self._is_numeric_key(index):
+            if (_VALUES.match(line) and not self._is_numeric_key(index)) or self._is_row(line):
                 self._close(index)
             elif self._is_frame[line]:
                 self._add_frame(index)
-            elif is_message(line):
-                self.marks[index] = FITS
-            elif self._is_indented and _PADDED_ROW.match(line):
-                self._close(index)
-            elif self._is_indented and _HEADER_ROW.match(line):
+            elif is_message(line) or (self._is_indented and HEADER_ROW.match(line)):
                 self.marks[index] = FITS
             else:
                 self._open.texts.append(index)
@@ -75,20 +78,36 @@ class _LineMarker:
         for index, line in enumerate(self._lines):
             if not line.strip():
                 self._is_in_histogram = False
-            elif is_histogram_head(line):
+            elif is_histogram_head(line) or is_packed_head(line):
+                self._is_packed = is_packed_head(line)
                 self._mark_open(max_texts=1)
                 self._open = _OpenRecord()
                 self.marks[index] = OWN
                 self._is_in_histogram = True
-            elif self._is_in_histogram and read_histogram_row(line) is not None:
+            elif self._is_in_histogram and self._is_row_of_histogram(line):
                 self.marks[index] = FITS
             else:
                 self._is_in_histogram = False
                 yield index, line
 
+    def _is_row_of_histogram(self, line: bytes) -> bool:
+        is_row = read_histogram_row(line) is not None or read_count_row(line) is not None
+        return self._is_packed or is_row
+
+    def _is_row(self, line: bytes) -> bool:
+        """Tell whether a line has the value of a record, and a key."""
+        if read_columns(line) is not None:
+            return True
+        row = split_row(line)
+        if row is None or is_message(line):
+            return False
+        if row[2] and line.startswith(b" "):
+            return self._is_indented and not (self._open.frames and line.startswith(b" " * 8))
+        return self._values_after_text and bool(self._open.frames)
+
     def _looks_like_a_frame(self, line: bytes) -> bool:
         if FRAME.match(line):
-            return not _FOLDED.match(line)
+            return split_row(line) is None and not _FOLDED.match(line)
         return self._is_indented and _INDENTED_FRAME.match(line) is not None
 
     def _is_numeric_key(self, index: int) -> bool:
@@ -135,13 +154,16 @@ def is_message(line: bytes) -> bool:
 
 
 @lru_cache(maxsize=4)  # most layouts of aggregations ask for the same
-def explain_records(sample: Sample, is_indented: bool) -> Explanation:
+def explain_records(
+    sample: Sample, is_indented: bool, values_after_text: bool = False
+) -> Explanation:
     """Return which lines are those of records.
 
     Args:
         sample: the lines.
         is_indented: lines with an indentation are frames, whatever their text.
+        values_after_text: values are in one line with the text below the stack.
     """
-    marker = _LineMarker(sample, is_indented)
+    marker = _LineMarker(sample, is_indented, values_after_text)
     marker.mark_all()
     return Explanation(bytes(marker.marks))

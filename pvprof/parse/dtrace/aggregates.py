@@ -29,24 +29,43 @@ from dataclasses import replace
 from functools import partial
 
 from pvprof.errors import quote
-from pvprof.model.problems import Problem
+from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key, weights_of
-from pvprof.model.stacks import Frame, Stack
+from pvprof.model.stacks import NO_STACK, Frame, Stack
 from pvprof.parse.dtrace import shapes
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, unit_of
 from pvprof.parse.dtrace.records import AggregateLayout, Record, RecordReader
+from pvprof.parse.dtrace.without_values import refuse_stacks_only, refuse_values_first
 from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import FallBackError, LineCache
+from pvprof.parse.problem_counts import KindCounts
 from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import parse_diagnostics
 from pvprof.parse.text.frames import FrameNames, decode
-from pvprof.parse.text.values import Refusal, Values, read_values, why_not_measured
+from pvprof.parse.text.values import (
+    PaddedValues,
+    Refusal,
+    Values,
+    read_closing_values,
+    read_values,
+    split_row,
+    why_not_measured,
+)
 
 _NO_KEY = Key()
 # Whatever came before, a record begins after a blank line that follows a line of values.
 _RECORD_START = re.compile(rb"\n[ \t]*\d+(?: \d+)?\n\n")
+
+_ODDITIES: dict[str, tuple[str, Severity]] = {
+    "printed": ("lines that the program printed (printf) are no part of a stack", "note"),
+    "value-missing": (
+        "two stacks of the kernel, or of a program, have one value: one may be missing",
+        "warning",
+    ),
+    "packed-histogram": ("histograms of -x aggpack: record without it", "loss"),
+}
 
 Cell = list[int]
 """The sums of one stack, in the order of `Weight`'s fields."""
@@ -55,9 +74,8 @@ _Groups = defaultdict[tuple[Key, bool], dict[Stack, Cell]]
 """The cells of each key, apart for records with and without a count."""
 
 _MAX_HEADS = 1 << 15
-"""Maximum number of heads in the cache. Texts that repeat records, such as snapshots, repeat a few
-thousand; in a text of 300,000 distinct stacks, keeping all would only cost memory, and so time.
-"""
+"""Maximum number of heads in the cache. Snapshots repeat a few thousand; keeping all 300,000
+distinct stacks of a text would only cost memory, and so time."""
 
 _MAX_VALUES = 1 << 16
 """Maximum number of value lines in the cache: times in nanoseconds hardly ever repeat."""
@@ -65,7 +83,7 @@ _MAX_VALUES = 1 << 16
 
 def _parse_values(line: bytes) -> Values | None:
     """Return the values of a line, None if it has none, ``()`` if they cannot be added up."""
-    values = read_values(line)
+    values = read_closing_values(line)
     return () if values is not None and why_not_measured(values) else values
 
 
@@ -75,7 +93,9 @@ def _parse_frame(frame_names: FrameNames, layout: AggregateLayout, line: bytes) 
     Raises:
         FallBackError: the line may be something else than one frame.
     """
-    if not layout.is_frame(line) or read_values(line) is not None or b"|" in line:
+    if not layout.is_frame(line) or split_row(line) is not None or read_values(line) is not None:
+        raise FallBackError
+    if b"|" in line:
         raise FallBackError
     frames = frame_names[line]
     if len(frames) > 1:
@@ -94,9 +114,7 @@ def _parse_text(
 class AggregateReader:
     """Reads the text of one layout, piece by piece, into a `ParseResult`.
 
-    Args:
-        source: the whole text.
-        layout: of its records.
+    `source` is the whole text, `layout` that of its records.
     """
 
     def __init__(self, source: TextSource, layout: AggregateLayout) -> None:
@@ -114,6 +132,7 @@ class AggregateReader:
         self._pending: list[bytes] = []
         self._ends_blank = False
         self._ticks = 0
+        self._oddities = KindCounts(source.name, _ODDITIES)
         self._parsed = ParseResult()
 
     def feed(self, piece: bytes, _offset: int) -> None:
@@ -154,6 +173,7 @@ class AggregateReader:
             self._parsed.problems.append(
                 Problem("running-totals", text, self._file, count=self._ticks)
             )
+        self._parsed.problems.extend(self._oddities.problems())
         return self._parsed
 
     def _groups_by_text(self) -> LineCache[bytes, dict[Stack, Cell]]:
@@ -170,7 +190,7 @@ class AggregateReader:
         if self._pending:
             head = b"\n\n".join((*self._pending, head))
             self._pending.clear()
-        values = values or read_values(last) or ()
+        values = values or read_closing_values(last) or ()
         self._irregular[head].append(values)
         if not self._width:
             self._width = len(values)
@@ -213,7 +233,7 @@ class AggregateReader:
 
     def _read_head(self, head: bytes, values: list[Values]) -> None:
         """Read a head line by line; `values` are the values that followed each occurrence."""
-        *closed, last = self._records.read(head.split(b"\n"))
+        *closed, last = self._records.read(head.split(b"\n"), after=b"0")
         for record in closed:
             self._add_closed(record, len(values))
         self._add_messages(last, len(values))
@@ -237,28 +257,52 @@ class AggregateReader:
         self._add_messages(record, times)
         if record.values is not None:
             self._add_values(record, [record.values] * times)
-        else:
+        elif record.counts is not None:
+            self._add_counts(record, record.counts, times)
+        elif record.buckets is not None:
             self._add_histogram(record, times)
 
     def _add_messages(self, record: Record, times: int) -> None:
         self._ticks += record.ticks * times
+        self._oddities.add("printed", 0, record.printed * times)
+        self._oddities.add("packed-histogram", 0, record.is_packed * times)
         messages = record.messages * times
         self._parsed.problems.extend(parse_diagnostics(messages, self._file))
 
     def _add_values(self, record: Record, values: list[Values]) -> None:
+        if record.has_two_of_a_side:
+            self._oddities.add("value-missing", 0, len(values))
         before, after, meaning = record.before, record.after, self._layout.text_after
         if meaning is TextAfter.NAME and after is None:
             before, after = None, before  # a record of the layout ``thread``, without a stack
         key = key_from_texts(before, after, meaning)
         for numbers in values:
-            refusal = why_not_measured(numbers)
-            if refusal:
-                self._refuse(refusal, key, numbers)
-                continue
-            cell = self._stack_cell(key, record.stack(), len(numbers))
-            cell[0] += numbers[0]
-            cell[1] += numbers[1] if len(numbers) > 1 else 0
-            cell[2] += 1
+            if isinstance(numbers, PaddedValues) and not record.segments and len(numbers) == 2:
+                texts = [*([before] if before else []), str(numbers[0])]
+                row_key = key_from_texts("|".join(texts), None, meaning)
+                self._add_one(row_key, NO_STACK, numbers[1:])
+            else:
+                self._add_one(key, record.stack(), numbers)
+
+    def _add_one(self, key: Key, stack: Stack, values: Values) -> None:
+        """Add the values of one record, or note that they cannot be added up."""
+        refusal = why_not_measured(values)
+        if refusal:
+            self._refuse(refusal, key, values)
+            return
+        cell = self._stack_cell(key, stack, len(values))
+        cell[0] += values[0]
+        cell[1] += values[1] if len(values) > 1 else 0
+        cell[2] += 1
+
+    def _add_counts(self, record: Record, counts: list[tuple[str, int]], times: int) -> None:
+        """Add the counts that ``-x agghist`` prints, one for each key."""
+        if record.is_cut:
+            self._problem("cut-off", "the counts by key (-x agghist) are not whole")
+        for text, count in counts:
+            key = key_from_texts(text, None, self._layout.text_after)
+            for _ in range(times):
+                self._add_one(key, NO_STACK, (count,))
 
     def _add_histogram(self, record: Record, times: int) -> None:
         """Add a histogram; one below a stack also adds its count to that stack."""
@@ -288,12 +332,15 @@ def _read_aggregates(source: TextSource, layout: AggregateLayout) -> ParseResult
 
     A last line without a newline counts if it is a whole value, as in files that humans write.
     """
+    refuse_values_first(source.data)
     if source.options.unit:
         layout = replace(layout, unit=source.options.unit)
     end = source.last_line_start()
     if read_values(bytes(source.data[end:])) is not None:
         end = len(source)
     parsed = source.read_shares(_RECORD_START, end, lambda: AggregateReader(source, layout))
+    if not parsed.records:
+        refuse_stacks_only(source.data)
     # A record that was cut off is at the end of the text.
     parsed.problems = [
         replace(problem, line=source.last_line()) if problem.kind == "cut-off" else problem
@@ -315,8 +362,12 @@ def read_thread(source: TextSource) -> ParseResult:
 
 def read_keyed(source: TextSource) -> ParseResult:
     """Read the output of ``printa`` with a key line."""
-    key_first = shapes.has_key_first(bytes(source.data[:SAMPLE_BYTES]))
-    return _read_aggregates(source, AggregateLayout(key_first=key_first))
+    start = bytes(source.data[:SAMPLE_BYTES])
+    layout = AggregateLayout(
+        values_after_text=shapes.has_values_after_text(start),
+        key_first=shapes.has_key_first(start),
+    )
+    return _read_aggregates(source, layout)
 
 
 CLASSIC = Layout(

@@ -14,17 +14,18 @@ from pvprof.errors import quote
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.dtrace.keys import TextAfter, split_padded
 from pvprof.parse.text.diagnostics import is_diagnostic
-from pvprof.parse.text.frames import decode, is_kernel_frame
-from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
-from pvprof.parse.text.values import Values, read_values
+from pvprof.parse.text.frames import UNKNOWN_FRAME, decode, is_kernel_frame
+from pvprof.parse.text.histograms import (
+    is_histogram_head,
+    is_packed_head,
+    read_count_row,
+    read_histogram_row,
+)
+from pvprof.parse.text.probe_rows import HEADER, HEADER_ROW
+from pvprof.parse.text.values import Values, read_columns, read_values, split_row
 from pvprof.units import Unit
 
-_HEADER = re.compile(rb"CPU\s+ID\s+FUNCTION:NAME\s*$")
-# "  0  28241                         :tick-8s " and what printa wrote after it on the same line
-_HEADER_ROW = re.compile(rb"\s*\d+\s+\d+\s+\S*:\S+ ?(.*)$")
-# dtrace's own print of a string key: padded text, then the value if there is no stack
-_PADDED_ROW = re.compile(rb"  (\S.*?)  +(-?\d+)\s*$")
-_ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
+ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
 _TICK = re.compile(rb"tick \d+\s*$")
 _FRAME_INDENT = b"        "
 
@@ -34,10 +35,12 @@ FramesOf = Callable[[bytes], tuple[Frame, ...]]
 
 @dataclass(frozen=True, slots=True)
 class AggregateLayout:
-    """The differences between the layouts of aggregations.
+    r"""The differences between the layouts of aggregations.
 
     Attributes:
         indented: frames are indented, so that a text without indentation is a key.
+        values_after_text: the value is in one line with the text below the stack:
+            ``printa("%k%s %@d\n", @)``.
         key_first: each record begins with a text, even one that looks like a number.
         text_after: the meaning of a text between stack and value.
         unit: overrides the unit of single values, or None.
@@ -45,6 +48,7 @@ class AggregateLayout:
     """
 
     indented: bool = False
+    values_after_text: bool = False
     key_first: bool = False
     text_after: TextAfter = TextAfter.EXECNAME
     unit: Unit | None = None
@@ -54,13 +58,7 @@ class AggregateLayout:
         """Tell whether a line looks like a frame; values and histogram rows are no frames."""
         if self.indented and line.startswith(_FRAME_INDENT):
             return True
-        return _ZERO_INDENT_FRAME.match(line.lstrip(b" ")) is not None
-
-
-def is_header(line: bytes) -> bool:
-    """Tell whether a line is dtrace's header, or a row of it without text after the probe."""
-    row = _HEADER_ROW.match(line)
-    return _HEADER.match(line) is not None or (row is not None and not row.group(1).strip())
+        return ZERO_INDENT_FRAME.match(line.lstrip(b" ")) is not None
 
 
 @dataclass(slots=True)
@@ -75,6 +73,9 @@ class Record:
         values: the values that closed it, or None.
         messages: messages of dtrace inside the record.
         is_cut: the record is a histogram whose end is missing.
+        counts: rows of ``-x agghist``, each a key and its count.
+        printed: number of lines that the program printed, which are no part of a record.
+        is_packed: the record is the histograms of ``-x aggpack``, which have no readable rows.
         ticks: number of marks inside the record, which separate snapshots of running totals.
     """
 
@@ -88,12 +89,28 @@ class Record:
     messages: list[str] = field(default_factory=list)
     is_cut: bool = False
     ticks: int = 0
+    counts: list[tuple[str, int]] | None = None
+    printed: int = 0
+    is_packed: bool = False
     _is_split: bool = False
+
+    @property
+    def is_in_body(self) -> bool:
+        """Tell whether rows of a histogram follow, up to a blank line."""
+        return self.buckets is not None or self.counts is not None or self.is_packed
 
     @property
     def has_content(self) -> bool:
         """Tell whether there is a stack or a text."""
         return bool(self.segments) or self.before is not None or self.after is not None
+
+    @property
+    def has_two_of_a_side(self) -> bool:
+        """Tell whether two of the stacks are the kernel's, or a program's."""
+        leaves = [segment[0] for segment in self.segments]
+        kernel = sum(map(is_kernel_frame, leaves))
+        known = sum(1 for leaf in leaves if "`" in leaf or leaf == UNKNOWN_FRAME)
+        return kernel > 1 or known - kernel > 1
 
     def describe(self) -> str:
         """Return the content in words, for a message."""
@@ -114,6 +131,27 @@ class Record:
         for segment in reversed(segments):
             frames += [DELIMITER, *segment[::-1]] if frames else segment[::-1]
         return stack_of(frames)
+
+    def forget_text(self) -> None:
+        """Take the text before for one that the program printed by itself: no stack followed."""
+        if self.before is not None and not self.segments:
+            self.before, self.printed = None, self.printed + 1
+
+    def add_key(self, texts: list[str]) -> None:
+        """Add the texts of a key in columns: functions become the stack, if there is none yet."""
+        frames: list[Frame] = []
+        others = []
+        for text in texts:
+            raw = text.encode()
+            if self.segments or not ZERO_INDENT_FRAME.match(raw):
+                others.append(text)
+                continue
+            # sym() and uaddr() of one address are the same but for the offset.
+            frames += [frame for frame in self.frames_of(raw) if frame not in frames[-1:]]
+        if others:
+            self.add_text("|".join(others))
+        if frames:
+            self.add_frames(tuple(frames))
 
     def split(self) -> None:
         """Begin another stack with the next frame."""
@@ -158,17 +196,19 @@ class RecordReader:
     layout: AggregateLayout
     frames_of: FramesOf
 
-    def read(self, lines: list[bytes]) -> Iterator[Record]:
+    def read(self, lines: list[bytes], after: bytes = b"") -> Iterator[Record]:
         """Yield each record that a value line or a histogram's end closes, then the open one.
 
         The last record always comes, even if it is empty: its value may follow these lines.
+
+        Args:
+            lines: without their newlines.
+            after: the line that follows them.
         """
         record = Record(self.frames_of)
-        for line, following in zip(lines, [*lines[1:], b""], strict=True):
-            if record.buckets is not None:
-                bucket = read_histogram_row(line)
-                if bucket is not None:
-                    record.buckets.append(bucket)
+        for line, following in zip(lines, [*lines[1:], after], strict=True):
+            if record.is_in_body:
+                if self._read_body(record, line):
                     continue
                 # Only a blank line ends a histogram; anything else is the rest of a row.
                 record.is_cut = bool(line.strip())
@@ -178,15 +218,31 @@ class RecordReader:
             if not line.strip():
                 record.split()
             elif is_histogram_head(line):
-                record.buckets = []
+                if line.lstrip().startswith(b"key"):
+                    record.counts = []
+                else:
+                    record.buckets = []
             elif self._read_line(record, line, following):
                 yield record
                 record = Record(self.frames_of)
-        if record.buckets is not None:
-            record.is_cut = True
+        if record.is_in_body:
+            record.is_cut = record.buckets is not None
             yield record
             record = Record(self.frames_of)
         yield record
+
+    def _read_body(self, record: Record, line: bytes) -> bool:
+        """Read a row of a histogram, or of ``-x agghist``; return False for any other line."""
+        if record.is_packed:
+            return bool(line.strip())
+        if record.counts is not None:
+            row = read_count_row(line)
+            record.counts += [row] if row else []
+            return row is not None
+        bucket = read_histogram_row(line)
+        if bucket is not None and record.buckets is not None:
+            record.buckets.append(bucket)
+        return bucket is not None
 
     def _read_line(self, record: Record, line: bytes, following: bytes) -> bool:
         """Add a line to the record; return True if the line closed it."""
@@ -197,10 +253,13 @@ class RecordReader:
                 return True
             record.add_text(decode(line).strip())
             return False
+        if self._read_row(record, line, following):
+            return True
         if self.layout.is_frame(line):
             record.add_frames(self.frames_of(line))
             return False
-        if _HEADER.match(line):
+        if HEADER.match(line):
+            record.forget_text()
             return False
         return self._read_text(record, line, following)
 
@@ -208,22 +267,58 @@ class RecordReader:
         """Tell whether a number at the start of a record is its key: a process may be named 123."""
         if record.has_content or not following.strip():
             return False
-        return self.layout.key_first or (self.layout.indented and self.layout.is_frame(following))
+        if self.layout.key_first:
+            return True
+        is_value = read_values(following) is not None
+        return self.layout.indented and self.layout.is_frame(following) and not is_value
+
+    def _read_row(self, record: Record, line: bytes, following: bytes) -> bool:
+        """Read a key and its value on one line; return False for any other line.
+
+        Below a stack such a line has the rest of the key.
+        """
+        columns = read_columns(line)
+        if columns is not None:
+            if columns[0]:
+                record.add_text("|".join(columns[0]))
+            record.values = columns[1]
+            return True
+        row = split_row(line)
+        if row is None or (record.segments and line.startswith(_FRAME_INDENT)):
+            return False
+        text, values, is_padded = row
+        if not (is_padded and line.startswith(b" ")):
+            # A key of a stack may end in a number, but then the stack or its value follows.
+            is_key = self.layout.is_frame(following) or read_values(following) is not None
+            may_be_row = self.layout.values_after_text and record.segments
+            if is_key or not may_be_row or self._is_no_key(line):
+                return False
+        record.add_key(split_padded(decode(text)))
+        record.values = values
+        return True
+
+    def _is_no_key(self, line: bytes) -> bool:
+        """Tell whether a line is dtrace's header or message, or a mark."""
+        is_mark = _TICK.match(line) or HEADER_ROW.match(line)
+        return bool(is_mark) or is_diagnostic(decode(line))
 
     def _read_text(self, record: Record, line: bytes, following: bytes) -> bool:
-        header = _HEADER_ROW.match(line)
+        header = HEADER_ROW.match(line)
         if header:
-            rest: bytes = header.group(1)
-            return bool(rest.strip()) and self._read_line(record, rest, b"")
+            record.forget_text()
+            rest: bytes = header.group(2)
+            return bool(rest.strip()) and self._read_line(record, rest, following)
         text = decode(line)
         if is_diagnostic(text):
             record.messages.append(text)
         elif _TICK.match(line):
             record.ticks += 1
+        elif is_packed_head(line):
+            record.is_packed = True
         elif text.strip() == DELIMITER and self._may_delimit(record, following):
             record.split()
         elif self.layout.indented:
-            return self._read_padded(record, line, text)
+            self._read_padded(record, text, is_printed=not following.strip())
         else:
             record.add_text(text)
         return False
@@ -234,12 +329,13 @@ class RecordReader:
             return self.layout.is_frame(following)
         return record.has_content or not self.layout.key_first
 
-    def _read_padded(self, record: Record, line: bytes, text: str) -> bool:
-        """Read a key as dtrace itself prints it: padded strings, then the value."""
-        row = _PADDED_ROW.match(line)
-        if row is None:
+    def _read_padded(self, record: Record, text: str, is_printed: bool) -> None:
+        """Read a key as dtrace itself prints it: two blanks, then padded strings.
+
+        A text in column 0 above a blank line is one that the program printed: ``after 1 s``.
+        """
+        if is_printed and not text.startswith(" ") and not record.segments:
+            record.forget_text()
+            record.printed += 1
+        else:
             record.add_text("|".join(split_padded(text)))
-            return False
-        record.add_text("|".join(split_padded(decode(row.group(1)))))
-        record.values = (int(row.group(2)),)
-        return True

@@ -5,6 +5,7 @@ r"""Aggregations without stacks: one line per key.
     pvload 7030032995 1339              key, time, count
     sh 1339                             key, count
       sh                    1339        dtrace's own print of the same, with or without header
+      kernel`lock_delay       17        a function (func(), sym(), %a): a stack of one frame
 
     tick 871397549923                   running totals: every snapshot includes the ones before,
     T rw|vm object 17                   so only the last complete one counts
@@ -17,21 +18,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
 
 from pvprof.errors import quote
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, Key
-from pvprof.model.stacks import NO_STACK
+from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, split_padded
-from pvprof.parse.dtrace.records import is_header
+from pvprof.parse.dtrace.records import FramesOf, Record
 from pvprof.parse.dtrace.shapes import explain_rows
 from pvprof.parse.layout import Layout
+from pvprof.parse.line_cache import LineCache
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
-from pvprof.parse.text.values import why_not_measured
+from pvprof.parse.text.probe_rows import is_header
+from pvprof.parse.text.values import read_int, why_not_measured
 
 _ROW = re.compile(r"(.*?) (-?\d+)(?: (-?\d+))?\s*$")
 _TOTAL = re.compile(r"T (.*) (-?\d+)\s*$")
@@ -42,7 +46,7 @@ _RUN_QUEUE_PROBE = "sched:::enqueue"
 
 @dataclass(slots=True)
 class _Snapshot:
-    rows: list[tuple[Key, tuple[int, ...]]] = field(default_factory=list)
+    rows: list[tuple[Key, Stack, tuple[int, ...]]] = field(default_factory=list)
     is_complete: bool = False
 
 
@@ -52,6 +56,7 @@ class RowReader:
     def __init__(self, source: TextSource) -> None:
         self._source = source
         self._file = source.name
+        self._keys = LineCache(partial(_key_and_stack, source.frame_names.__getitem__))
         self._snapshots = [_Snapshot()]
         self._ticks = 0
         self._text: str | None = None
@@ -72,6 +77,7 @@ class RowReader:
         self._end_histogram()
         self._forget_text()
         self._add_rows()
+        self._parsed.hex_frames |= self._source.frame_names.hex_frames
         self._parsed.problems.extend(self._source.tail_problems(end))
         return self._parsed
 
@@ -79,14 +85,14 @@ class RowReader:
         """Add the rows of the last snapshot that is complete."""
         complete = [snapshot for snapshot in self._snapshots if snapshot.is_complete]
         last = complete[-1] if self._ticks and complete else self._snapshots[-1]
-        for key, values in last.rows:
+        for key, stack, values in last.rows:
             refusal = why_not_measured(values)
             if refusal:
                 subject = quote(key.name or key.execname)
                 self._parsed.problems.append(refusal.problem(values, subject, self._file))
             else:
                 unit = self._source.options.unit or ("ns" if len(values) > 1 else "events")
-                self._parsed.add(unit, key, NO_STACK, values, 1)
+                self._parsed.add(unit, key, stack, values, 1)
         if self._ticks > 1:
             text = f"running totals: {self._ticks} snapshots, of which the last whole one is used"
             self._parsed.problems.append(
@@ -130,12 +136,11 @@ class RowReader:
         total = _TOTAL.match(text)
         if total:
             text = total.group(1)
-            values: tuple[int, ...] = (int(total.group(2)),)
+            values: tuple[int, ...] = (read_int(total.group(2)),)
         else:
-            text, first, second = row.groups()
-            values = (int(first),) if second is None else (int(first), int(second))
-        key = key_from_texts("|".join(split_padded(text)), None, TextAfter.NAME)
-        self._snapshots[-1].rows.append((key, values))
+            text = row.group(1)
+            values = tuple(read_int(number) for number in row.groups()[1:] if number is not None)
+        self._snapshots[-1].rows.append((*self._keys[text], values))
 
     def _end_histogram(self) -> None:
         if self._buckets is None:
@@ -153,6 +158,14 @@ class RowReader:
 
     def _problem(self, kind: str, text: str) -> None:
         self._parsed.problems.append(Problem(kind, text, self._file, self._line))
+
+
+def _key_and_stack(frames_of: FramesOf, text: str) -> tuple[Key, Stack]:
+    """Return the key that a row's text spells, and the stack of the functions in it."""
+    record = Record(frames_of)
+    record.add_key(split_padded(text))
+    key = key_from_texts(record.before, None, TextAfter.NAME)
+    return key, record.stack() if record.segments else NO_STACK
 
 
 def _mechanism_of(program: str) -> str:

@@ -3,28 +3,78 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pvprof.parse.dtrace.aggregate_lines import explain_records, is_message
 from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation, new_marks
 from pvprof.parse.recognition.sample import FRAME, Sample
 from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
-from pvprof.parse.text.values import read_values
+from pvprof.parse.text.probe_rows import HEADER, HEADER_ROW
+from pvprof.parse.text.values import read_values, split_row
 
 _INDENTED = re.compile(rb"^ {8,}\S*[^\s\d-]", re.M)
 _ROW = re.compile(rb"(?:T )?\S.* -?\d{1,30}(?: -?\d{1,30})?\s*$")
 _PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d{1,30}\s*$")
 _VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]*$")
 _ONLY_NUMBERS = re.compile(rb"\s*[\d.,-]+[KMGT]?(?:\s+[\d.,-]+[KMGT]?){4,}\s*$")
-_HEADER = re.compile(rb"^\s*CPU\s+ID\s+FUNCTION:NAME\s*$", re.M)
+_FLOW = re.compile(rb"\s*\d+ +(?:=>|->|<-|<=) ")
+_EVENT = re.compile(rb"[A-Z] -?\d")  # of the layout events
 _KEY_LINE = re.compile(rb"@?[a-z-]+\|")
 
 
 def _is_classic(sample: Sample) -> bool:
     """Tell whether stacks are indented, or follow dtrace's header."""
+    frames = [line for line in sample.lines if FRAME.match(line)] if sample.has_frames else []
+    if sum(1 for line in frames if line[:1] != b" ") * 2 > len(frames):
+        return False  # then an indented text is a padded key: printa("%20s%k%@d\n", ...)
     if _INDENTED.search(sample.text) and not _has_only_histograms(sample.lines):
         return True
-    return not sample.has_frames and _HEADER.search(sample.text) is not None
+    return not sample.has_frames and any(map(HEADER.match, sample.distinct))
+
+
+def _is_actions(sample: Sample) -> bool:
+    """Tell whether most stacks follow a row of dtrace's header and have no value."""
+    if not sample.has_frames:
+        return False
+    single_stacks = sums = 0
+    for probe, lines in _blocks(sample.lines):
+        if not any(map(is_frame_alone, lines)):
+            continue
+        values = sum(map(has_value, lines))
+        # After its stack, an event of a function's probe may print a number.
+        if not values or (values == 1 and not probe.startswith(b":")):
+            single_stacks += 1
+        else:
+            sums += 1
+    return single_stacks > max(sums, 1)  # a single one may be a record that was cut off
+
+
+def _blocks(lines: Sequence[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
+    """Yield the probe of each row of dtrace's header, and the lines below it."""
+    probe = b""
+    block: list[bytes] = []
+    for line in lines:
+        row = HEADER_ROW.match(line)
+        if row or HEADER.match(line):
+            if probe:
+                yield probe, block
+            probe, block = (row[1] if row else b""), []
+        else:
+            block.append(line)
+    if probe:
+        yield probe, block
+
+
+def is_frame_alone(line: bytes) -> bool:
+    """Tell whether a line is a frame, and no row with a value or of a histogram."""
+    is_like_frame = FRAME.match(line) or (line.startswith(b" " * 8) and b"|" not in line)
+    return bool(is_like_frame) and not has_value(line) and not is_histogram_head(line)
+
+
+def has_value(line: bytes) -> bool:
+    """Tell whether a line ends in a value: it has nothing else, or a key before it."""
+    row = split_row(line)
+    return read_values(line) is not None or (row is not None and row[2])
 
 
 def _is_thread(sample: Sample) -> bool:
@@ -43,6 +93,22 @@ def explain_classic(sample: Sample) -> Explanation | None:
     return explain_records(sample, is_indented=True) if _is_classic(sample) else None
 
 
+def explain_actions(sample: Sample) -> Explanation | None:
+    """Explain stacks without values, below rows of dtrace's header."""
+    if not _is_actions(sample):
+        return None
+    marks = new_marks(sample)
+    is_in_event = False
+    for index, line in enumerate(sample.all_lines):
+        if HEADER_ROW.match(line) or HEADER.match(line):
+            is_in_event = True
+            marks[index] = OWN
+        elif line.strip() and is_in_event:
+            is_fit = read_values(line) is not None or is_message(line)
+            marks[index] = OWN if is_frame_alone(line) else FITS if is_fit else ANY_TEXT
+    return Explanation(bytes(marks))
+
+
 def explain_thread(sample: Sample) -> Explanation | None:
     """Explain stacks whose key is in a paragraph of its own, with the value."""
     return explain_records(sample, is_indented=False) if _is_thread(sample) else None
@@ -53,7 +119,9 @@ def explain_keyed(sample: Sample) -> Explanation | None:
     has_values = b"\0" not in sample.text and any(map(_VALUES.match, sample.distinct))
     if not (sample.has_frames or has_values):
         return None
-    return explain_records(sample, is_indented=False)
+    return explain_records(
+        sample, is_indented=False, values_after_text=has_values_after_text(sample.start)
+    )
 
 
 def explain_histogram(sample: Sample) -> Explanation | None:
@@ -64,8 +132,12 @@ def explain_histogram(sample: Sample) -> Explanation | None:
 
 
 def explain_rows(sample: Sample) -> Explanation | None:
-    """Explain lines of a key and a number, if most lines are such and there is no stack."""
-    if sample.has_frames:
+    """Explain lines of a key and a number, if most lines are such and there is no stack.
+
+    A key may be a function.
+    """
+    frames = [line for line in sample.distinct if FRAME.match(line)] if sample.has_frames else []
+    if not all(map(_ROW.search, frames)) or any(map(_FLOW.match, sample.distinct)):
         return None
     texts = [line for line in sample.lines if not line.startswith(b" ")]
     if not (is_mostly(_ROW, texts) or is_mostly(_PADDED_ROW, sample.lines)):
@@ -85,6 +157,19 @@ def explain_rows(sample: Sample) -> Explanation | None:
         elif line.strip():
             text = index
     return Explanation(bytes(marks))
+
+
+def has_values_after_text(start: bytes) -> bool:
+    """Tell whether values are in one line with the text below a stack, not in their own."""
+    lines = [line for line in start.split(b"\n") if line.strip()]
+    frames = [FRAME.match(line) is not None and split_row(line) is None for line in lines]
+    rows = sum(
+        1
+        for line, is_frame, is_below_frame in zip(lines[1:], frames[1:], frames, strict=False)
+        if is_below_frame and not is_frame and split_row(line) and not _EVENT.match(line)
+    )
+    values = sum(1 for line in lines if read_values(line) is not None)
+    return rows > values and (rows + sum(frames)) * 2 > len(lines)
 
 
 def has_key_first(start: bytes) -> bool:

@@ -7,6 +7,11 @@ r"""The bodies of histograms that ``quantize`` and ``lquantize`` print.
                 1024 |@@@@@@@@@@                               17
              >= 2048 |                                         3
 
+With ``-x agghist`` the heading is ``key``, and the rows are those of a count by key::
+
+                 key  ------------- Distribution ------------- count
+                idle |@@@@@@@@@@@@@@@                          157
+
 A body never ends in a plain number, so a reader that waits for one would take it for frames.
 """
 
@@ -14,13 +19,25 @@ from __future__ import annotations
 
 import re
 
+from pvprof.parse.text.frames import decode
+from pvprof.parse.text.values import read_int
+
 _HEAD = re.compile(rb"\s*(?:value|key)\s+-+ Distribution -+\s*(?:count\s*)?$")
 _ROW = re.compile(rb"\s*(<|>=)?\s*(-?\d+)\s*\|[@ ]*?\s*(-?\d+)\s*$")
+
+
+_PACKED_HEAD = re.compile(rb"\s*(?:key\s+)?min \.-+\. max\s+\| count\s*$")
+_COUNT_ROW = re.compile(rb"\s*(\S.*?) \|[@ ]*?\s(\d{1,40})\s*$")
 
 
 def is_histogram_head(line: bytes) -> bool:
     """Tell whether a line is the heading of a histogram's body."""
     return b" Distribution " in line and _HEAD.match(line) is not None
+
+
+def is_packed_head(line: bytes) -> bool:
+    """Tell whether a line is the heading of histograms of ``-x aggpack``: one line for each."""
+    return b" | count" in line and _PACKED_HEAD.match(line) is not None
 
 
 def read_histogram_row(line: bytes) -> tuple[int, int] | None:
@@ -32,4 +49,10 @@ def read_histogram_row(line: bytes) -> tuple[int, int] | None:
     if match is None:
         return None
     sign, bound, count = match.groups()
-    return int(bound) - (sign == b"<"), int(count)
+    return read_int(bound) - (sign == b"<"), read_int(count)
+
+
+def read_count_row(line: bytes) -> tuple[str, int] | None:
+    """Return the key and the count of a row of ``-x agghist``, or None for any other line."""
+    match = _COUNT_ROW.match(line)
+    return None if match is None else (decode(match[1]), read_int(match[2]))
