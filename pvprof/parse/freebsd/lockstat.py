@@ -48,7 +48,8 @@ _HEADING = re.compile(
 )
 _FOREIGN_HEADING = re.compile(r"\s*(?:Count|ops/s)\s+(?:indv|genr)\s+cuml\s+rcnt\s")
 _COUNTED = r"\s*(\d{1,20})\s+\d+%\s+(?:\d+%|----)\s+\d+\.\d+\s+"
-_TIMED_ROW = re.compile(_COUNTED + r"(\d{1,20})\s+(\S.*?)\s+(\S+)\s*$")
+# What -I prints names a CPU in place of a lock.
+_TIMED_ROW = re.compile(_COUNTED + r"(\d{1,20})\s+(?!cpu\[\d+\]\+)(\S.*?)\s+(\S+)\s*$")
 _ROW = re.compile(_COUNTED + r"()(\S.*?)\s+(\S+)\s*$")
 _BODY = re.compile(r"\s*nsec\s+-+ Time Distribution -+\s+(?:count|ops/s)")
 _BUCKET = re.compile(r"\s*(\d{1,20}) \|[@ ]*?(\d{1,20})(?:\s+(\S.*?))?\s*$")
@@ -323,7 +324,7 @@ LAYOUT = Layout(
     explain=lines_of(
         own=re.compile(
             _FOREIGN_HEADING.pattern.encode()
-            + b"(?!.*CPU\+P)|"
+            + rb"(?!.*CPU\+P)|"
             + b"|".join(one.pattern.encode() for one in (_TITLE, _TIMED_ROW))
         ),
         fits=re.compile(
