@@ -335,10 +335,11 @@ def test_a_value_that_cannot_be_added_up_is_a_loss(value: str) -> None:
     assert [one.severity for one in parsed.problems] == ["note", "loss"]
 
 
-def test_a_value_of_thousands_of_digits_is_another_kind_of_value() -> None:
-    parsed = parsed_from(f"@[{F}, a]: {'9' * 5000}\n@[{F}, b]: 5\n")
-    assert rows_of(parsed) == {("b", "", "f"): 5}
-    assert kinds_of(parsed)["other-maps"] == 1
+def test_an_entry_without_a_number_in_a_map_of_numbers_is_a_loss() -> None:
+    for value in ("9" * 5000, "x", "", "(1, 2)"):
+        parsed = parsed_from(f"@[{F}, a]: {value}\n@[{F}, b]: 5\n")
+        assert rows_of(parsed) == {("b", "", "f"): 5}
+        assert kinds_of(parsed) == {"unit": 1, "damaged": 1}
 
 
 # ---- the copy of a terminal ---------------------------------------------------------------------

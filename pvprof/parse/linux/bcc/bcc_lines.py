@@ -24,7 +24,7 @@ _COUNTED = re.compile(rb"    \S.* \[[0-9]{1,10}\]")
 
 
 def heading_of(line: bytes) -> str:
-    """Return the text after a heading, or an empty text for any other line."""
+    """Return the kind of the records below a heading, or an empty text for any other line."""
     return next((kind for pattern, kind in HEADINGS if pattern.match(line)), "")
 
 

@@ -138,7 +138,7 @@ class MapJsonReader:
                 self._sums.add_averages(name)
             self._sums.add(name, key, MapValue(whole_number(value), None))
             return
-        self._counts.add("other-maps", 0)  # a text, a tuple, a struct
+        self._sums.add_other(name)  # a text, a tuple, a struct
 
 
 def _is_quoted_number(value: Any) -> bool:

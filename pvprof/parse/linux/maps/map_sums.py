@@ -84,6 +84,7 @@ class MapSums:
         self._begun_again: Counter[str] = Counter()  # prints that certainly follow another one
         self._current = ""
         self._keys: set[bytes] = set()  # of the current print
+        self._others: Counter[str] = Counter()  # entries whose values are no numbers
         self._averages: set[str] = set()
         self._stacks: dict[tuple[bool, tuple[tuple[bytes, ...], ...]], Stack] = {}
         self._raw_frames = LineCache(frame_of)
@@ -115,6 +116,11 @@ class MapSums:
         self._current = ""
         self._histograms.append((name, key, buckets))
 
+    def add_other(self, name: str) -> None:
+        """Note an entry whose value is no number: a text, a tuple, a stack."""
+        self._current = ""
+        self._others[name] += 1
+
     def add_averages(self, name: str) -> None:
         """Note that the values of a map are averages, as it says itself."""
         self._averages.add(name)
@@ -126,7 +132,12 @@ class MapSums:
             UsageError: several maps are possible, or no map matches ``--profile``.
         """
         if self._entries:
-            self._add_map(self._choose())
+            chosen = self._choose()
+            self._add_map(chosen)
+            self.problem_counts.add(
+                "damaged", 0, self._others.pop(chosen, 0)
+            )  # others have numbers
+        self.problem_counts.add("other-maps", 0, self._others.total())
         for name, key, buckets in self._histograms:
             self._add_histogram(name, key, buckets)
         self._parsed.problems.extend(self._tally.problems())

@@ -177,7 +177,7 @@ class MapTextReader:
         if self._rows:
             self._sums.add_histogram(name, key, buckets_of_rows(self._rows))
         else:
-            self._counts.add("other-maps", 0)
+            self._sums.add_other(name)
         self._block, self._rows = None, []
 
     def _read_other(self, line: bytes, number: int) -> None:
