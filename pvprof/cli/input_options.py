@@ -206,14 +206,14 @@ class InputGroup(ReadingGroup):
         metavar="N",
         type=click.IntRange(0),
         multiple=True,
-        help="Keep single waits of the process with this id (repeatable).",
+        help="Keep single waits, and perf's samples, of the process with this id (repeatable).",
     )
     tids: tuple[int, ...] = option(
         "--tid",
         metavar="N",
         type=click.IntRange(0),
         multiple=True,
-        help="Keep single waits of the thread with this id (repeatable).",
+        help="Keep single waits, and perf's samples, of the thread with this id (repeatable).",
     )
     rules_file: Path | None = option(
         "--rules",

@@ -105,8 +105,8 @@ class StackGroup:
     ids: Literal["pid", "tid"] | None = option(
         "--ids",
         type=click.Choice(["pid", "tid"]),
-        help="Show single waits of each process apart, as name/PID at the root, or of each thread,"
-        " as name/PID/TID.",
+        help="Show single waits, and perf's samples, of each process apart, as name/PID at the"
+        " root, or of each thread, as name/PID/TID.",
     )
     no_timeline: bool = option(
         "--no-timeline",

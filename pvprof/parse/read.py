@@ -78,7 +78,8 @@ def _put_ids(parsed: ParseResult, ids: Literal["pid", "tid"], source: str) -> It
     """Put the ids of processes or threads into keys; yield a problem if they are not known."""
     if parsed.events is not None:
         parsed.events = parsed.events.with_ids(ids)
-    keys = [key for profile in parsed.profiles.values() for key in profile.groups]
+    parts = (parsed, *parsed.further)
+    keys = [key for part in parts for one in part.profiles.values() for key in one.groups]
     keys += parsed.events.keys if parsed.events is not None else ()
     if keys and all(getattr(key, ids) < 0 for key in keys):
         noun = "processes" if ids == "pid" else "threads"

@@ -30,7 +30,7 @@ from pvprof.parse.text.user_code import UserCode
 from pvprof.parse.window import Window
 from pvprof.units import Unit
 
-NEEDS_IDS = "pvprof record events records them, with each wait"
+NEEDS_IDS = "pvprof record events records them; perf script -F +pid prints them"
 """What to do if the ids of processes and threads are not known."""
 
 

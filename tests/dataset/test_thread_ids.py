@@ -16,7 +16,7 @@ from pvprof.recording.open import open_recording
 
 EVENTS = FIXTURES / "freebsd-15.1" / "stock-events.pvprof"
 WITHOUT_PIDS = RECORDINGS / "events-wakeups.out.gz"
-PERF = FIXTURES / "linux" / "perf-waking.txt.gz"
+PERF = FIXTURES / "linux" / "perf-sched-fields.txt.gz"
 SUMS = RECORDINGS / "stock-offcpu.out"
 
 
@@ -99,7 +99,7 @@ def test_a_page_of_one_process_has_all_data_and_shows_one(run: RunCommand, tmp_p
 
 
 def test_sums_have_no_ids_and_that_is_reported(run: RunCommand) -> None:
-    hint = "pvprof record events records them, with each wait"
+    hint = "pvprof record events records them; perf script -F +pid prints them"
     error = run("fold", SUMS, "--pid", "4711")
     assert assert_is_error(error) == "pvprof: error: no process id matches '4711'"
     assert hint in error.stderr
@@ -120,3 +120,64 @@ def test_an_id_that_was_not_recorded_is_a_dash(run: RunCommand) -> None:
 def test_an_id_that_no_wait_has_is_refused_with_those_that_waits_have(run: RunCommand) -> None:
     error = assert_is_error(run("report", EVENTS, "--tid", "1"))
     assert error.startswith("pvprof: error: no thread id matches '1' (1")
+
+
+SAMPLES = b"""\
+cc  10/11  [000] 1.000000:     100 cycles:
+\t1 f (/bin/cc)
+\t2 main (/bin/cc)
+
+cc  10/12  [001] 1.000001:     200 cycles:
+\t1 f (/bin/cc)
+\t2 main (/bin/cc)
+
+cc  20/20  [001] 1.000002:     400 cycles:
+\t1 f (/bin/cc)
+\t2 main (/bin/cc)
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"),
+    [
+        ((), ["cc;cc`main;cc`f 700"]),
+        (("--ids", "pid"), ["cc/10;cc`main;cc`f 300", "cc/20;cc`main;cc`f 400"]),
+        (
+            ("--ids", "tid"),
+            ["cc/10/11;cc`main;cc`f 100", "cc/10/12;cc`main;cc`f 200", "cc/20/20;cc`main;cc`f 400"],
+        ),
+        (("--ids", "pid", "--weight", "samples"), ["cc/10;cc`main;cc`f 2", "cc/20;cc`main;cc`f 1"]),
+        (("--pid", "10"), ["cc;cc`main;cc`f 300"]),
+        (("--tid", "12", "--tid", "20"), ["cc;cc`main;cc`f 600"]),
+        (("--tid", "12", "--ids", "pid"), ["cc/10;cc`main;cc`f 200"]),
+        (("--pid", "10", "--from", "0.000001"), ["cc;cc`main;cc`f 200"]),
+    ],
+)
+def test_samples_of_perf_have_ids(
+    run: RunCommand, options: tuple[str, ...], lines: list[str]
+) -> None:
+    result = run("fold", "-", "-k", "all", *options, stdin=SAMPLES)
+    assert [line for line in result.stdout.splitlines() if line[0] != "#"] == lines
+    assert ("not --" in result.stderr) == ("--pid" in options or "--tid" in options)
+    assert "ids of" not in result.stderr
+
+
+def test_one_number_is_the_id_of_a_thread(run: RunCommand) -> None:
+    text = SAMPLES.replace(b"10/", b"").replace(b"20/", b"")
+    lines = run("fold", "-", "--ids", "tid", "--weight", "samples", stdin=text).stdout.splitlines()
+    assert [line.split(";")[0] for line in lines if line[0] != "#"] == [
+        "cc/-/11",
+        "cc/-/12",
+        "cc/-/20",
+    ]
+    result = run("fold", "-", "--ids", "pid", "--weight", "samples", stdin=text)
+    assert result.stdout.endswith("cc;cc`main;cc`f 3\n")
+    assert "ids of processes were not recorded" in result.stderr
+
+
+def test_samples_printed_without_ids_have_none(run: RunCommand) -> None:
+    text = b"cc [000] 1.000000: 100 cycles:\n\t1 f (/bin/cc)\n\n"
+    result = run("fold", "-", "--ids", "pid", stdin=text)
+    assert result.stdout.endswith("cc;cc`f 100\n")
+    assert "ids of processes were not recorded" in result.stderr

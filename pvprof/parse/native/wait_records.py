@@ -93,7 +93,7 @@ class WaitRecorder:
     def add_sleep(self, sleep: Sleep, key: Key, stack: Stack) -> bool:
         """Add the beginning of a wait; return False, and add nothing, if a number does not fit."""
         time, tid, pid, cpu, owner, address = sleep
-        if (time | tid | pid | cpu | owner) >> 63:  # also if one is negative
+        if (time | tid | (pid + 1) | cpu | owner) >> 63:  # also if one is negative; pid may be -1
             return False
         rows = self._rows
         rows.switches.append((time, tid, NO_WAIT, True))

@@ -14,7 +14,7 @@ _RETURN = re.compile(rb"R ([0-9]{1,19}) ([0-9]{1,19}) [0-9]{1,19}(?: ([0-9]{1,19
 
 
 class Sleep(NamedTuple):
-    """A thread begins to wait; numbers that the kernel did not give are 0."""
+    """A thread begins to wait; numbers that the kernel did not give are 0, but -1 for `pid`."""
 
     time_ns: int
     tid: int

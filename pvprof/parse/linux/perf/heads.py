@@ -75,6 +75,7 @@ class PerfHead(NamedTuple):
 
     Attributes:
         execname, event: empty if the line lacks them.
+        pid: unknown if a single number is printed, as perf does by default (``comm,tid``).
         rest: the text after the event: arguments, or a frame.
     """
 
@@ -123,6 +124,11 @@ def _ids_without_name(execname: bytes | None) -> tuple[bytes, bytes | None, byte
     return b"", match[1], match[2]
 
 
+def _process_and_thread(first: bytes | None, second: bytes | None) -> tuple[int, int]:
+    """Return the ids that a head has: of one number that of the thread, which perf prints alone."""
+    return (NO_NUMBER, _number(first)) if second is None else (_number(first), int(second))
+
+
 def _timed_head(line: bytes) -> PerfHead | None:
     """Return the head of a line with a time."""
     match = _USUAL.match(line)
@@ -130,7 +136,7 @@ def _timed_head(line: bytes) -> PerfHead | None:
         execname, pid, tid, cpu, seconds, fraction, period, event = match.groups()
         return PerfHead(
             execname,
-            int(pid),
+            NO_NUMBER if tid is None else int(pid),
             int(pid if tid is None else tid),
             NO_NUMBER if cpu is None else int(cpu),
             int(seconds) * 1_000_000_000 + int(fraction.ljust(9, b"0")),
@@ -162,11 +168,9 @@ def _other_timed_head(line: bytes) -> PerfHead | None:
     elif sample_leaf(line[end:]) is None:  # a frame may begin with an address of decimal digits
         alone = _PERIOD_ALONE.match(line, end)
         end, period = (end, None) if alone is None else (alone.end(), alone[1])
-    first = _number(pid)
     return PerfHead(
         execname,
-        first,
-        first if tid is None else int(tid),
+        *_process_and_thread(pid, tid),
         _number(cpu),
         time_ns,
         _number(period),
@@ -191,9 +195,8 @@ def _untimed_head(line: bytes) -> PerfHead | None:
             return None
         execname, cpu, period, event = match.groups()
         execname, pid, tid = _ids_without_name(execname)
-    first = _number(pid)
-    tid_number = first if tid is None else int(tid)
-    numbers = (first, tid_number, _number(cpu), NO_NUMBER, _number(period))
+    ids = _process_and_thread(pid, tid)
+    numbers = (*ids, _number(cpu), NO_NUMBER, _number(period))
     return PerfHead(execname, *numbers, event, line[match.end() :])
 
 
@@ -208,9 +211,8 @@ def bare_head(line: bytes) -> PerfHead:
     if pid is not None and tid is None and _is_period((blanks or b"")[1:], pid):
         period = pid
         execname, pid, tid = _ids_without_name(execname)
-    first = _number(pid)
-    tid_number = first if tid is None else int(tid)
-    numbers = (first, tid_number, _number(cpu), NO_NUMBER, _number(period))
+    ids = _process_and_thread(pid, tid)
+    numbers = (*ids, _number(cpu), NO_NUMBER, _number(period))
     return PerfHead(execname or b"", *numbers, b"", leaf)
 
 

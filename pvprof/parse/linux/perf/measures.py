@@ -35,8 +35,11 @@ _OF_PMU = re.compile(r"([^/]+)/(.*)/[a-zA-Z]*")
 _NAME_TERM = re.compile(r"(?:.*,)?name=([^,]+)(?:,.*)?")
 _RECORDING_TERMS = re.compile(r"(?:,?(?:freq|period|call-graph|stack-size|time|no-inherit)=[^,]*)*")
 
-_Row = tuple[int, bytes, Stack, int]
-"""A record: time, process, stack, period."""
+_Who = tuple[bytes, int, int, Stack]
+"""Process, its ids (-1 unless threads are to be kept apart), and stack: one tuple, to be fast."""
+
+_Row = tuple[int, _Who, int]
+"""A record: time, thread and stack, period."""
 
 
 def unit_of_event(event: bytes) -> Unit:
@@ -60,23 +63,23 @@ class _Event:
     Attributes:
         name: as perf prints it.
         is_sample: whether it is no tracepoint.
-        sums: number of records, and sum of periods, by process and stack.
+        sums: number of records, and sum of periods, by thread and stack.
         rows: single records, if only those of a window are wanted.
         has_periods: whether all of them have one.
     """
 
     name: bytes
     is_sample: bool
-    sums: dict[tuple[bytes, Stack], tuple[int, int]] = field(default_factory=dict)
+    sums: dict[_Who, tuple[int, int]] = field(default_factory=dict)
     rows: list[_Row] = field(default_factory=list)
     has_periods: bool = True
 
-    def add(self, execname: bytes, stack: Stack, count: int, period: int) -> None:
-        known = self.sums.get((execname, stack))
+    def add(self, who: _Who, count: int, period: int) -> None:
+        known = self.sums.get(who)
         if known is None:
-            self.sums[execname, stack] = count, period
+            self.sums[who] = count, period
         else:
-            self.sums[execname, stack] = known[0] + count, known[1] + period
+            self.sums[who] = known[0] + count, known[1] + period
 
     @property
     def count(self) -> int:
@@ -104,8 +107,8 @@ class _Event:
         mechanism = "on-cpu" if self.is_sample else ""
         unit, is_period = self.unit(weight)
         parsed.profile(unit, has_counts=False)  # a window may have no record: a total of 0
-        for (execname, stack), (count, period) in self.sums.items():
-            key = Key(mechanism, name, decode(execname))
+        for (execname, pid, tid, stack), (count, period) in self.sums.items():
+            key = Key(mechanism, name, decode(execname), pid=pid, tid=tid)
             parsed.add(unit, key, stack, (period if is_period else count,), count)
 
 
@@ -116,6 +119,7 @@ class EventSums:
         self._file = source.name
         self._weight = source.options.weight
         self._window = source.options.window
+        self._ids = source.options.ids
         self._stacks = stacks
         self._events: dict[bytes, _Event] = {}
 
@@ -128,17 +132,19 @@ class EventSums:
         period = head.period
         if period == NO_NUMBER:
             event.has_periods, period = False, 0
-        stack = self._stacks.stack_of(record, is_sample)
+        pid = head.pid if self._ids else NO_NUMBER
+        tid = head.tid if self._ids == "tid" else NO_NUMBER
+        who = head.execname, pid, tid, self._stacks.stack_of(record, is_sample)
         if self._window is None:
-            event.add(head.execname, stack, 1, period)
+            event.add(who, 1, period)
         else:
-            event.rows.append((head.time_ns, head.execname, stack, period))
+            event.rows.append((head.time_ns, who, period))
 
     def add_count(self, name: bytes, execname: bytes, stack: Stack, count: int) -> None:
         """Add a number of equal records of a tracepoint."""
         event = self._event(name, is_sample=False)
         event.has_periods = False
-        event.add(execname, stack, count, 0)
+        event.add((execname, NO_NUMBER, NO_NUMBER, stack), count, 0)
 
     def _event(self, name: bytes, is_sample: bool) -> _Event:
         event = self._events.get(name)
@@ -159,9 +165,9 @@ class EventSums:
             raise UsageError(f"{self._file}: --from, --to: {reason}", "perf script -F +time")
         edges = edges_of(self._window, parsed.begin, parsed.end, self._file)
         for event in self._events.values():
-            for time_ns, execname, stack, period in event.rows:
+            for time_ns, who, period in event.rows:
                 if edges.hold(time_ns):
-                    event.add(execname, stack, 1, period)
+                    event.add(who, 1, period)
         parsed.is_cut = True
 
     def finish(self, parsed: ParseResult, has_switches: bool) -> None:

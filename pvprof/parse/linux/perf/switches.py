@@ -102,7 +102,7 @@ class SwitchReader:
         prev_tid, next_tid = int(prev), int(following)
         if prev_tid > 0 and not state.startswith(_EXITED):
             mechanism = "runq-preempted" if state.startswith(b"R") else mechanism
-            sleep = Sleep(head.time_ns, prev_tid, max(head.pid, 0), max(head.cpu, 0))
+            sleep = Sleep(head.time_ns, prev_tid, head.pid, max(head.cpu, 0))
             key, stack = self._keys[mechanism, execname], self._stacks.stack_of(record, False)
             self._check(self._recorder.add_sleep(sleep, key, stack), record.line)
             self._slept.add(prev_tid)
@@ -119,7 +119,7 @@ class SwitchReader:
             self._sums.append((key, stack, max(head.period, 0)))
             return
         begin_ns = head.time_ns - max(head.period, 0)
-        sleep = Sleep(begin_ns, tid, max(head.pid, 0), max(head.cpu, 0))
+        sleep = Sleep(begin_ns, tid, head.pid, max(head.cpu, 0))
         is_added = self._recorder.add_sleep(sleep, key, stack)
         self._check(is_added and self._recorder.add_return(head.time_ns, tid), record.line)
 
