@@ -81,7 +81,7 @@ def _put_ids(parsed: ParseResult, ids: Literal["pid", "tid"], source: str) -> It
     parts = (parsed, *parsed.further)
     keys = [key for part in parts for one in part.profiles.values() for key in one.groups]
     keys += parsed.events.keys if parsed.events is not None else ()
-    if keys and all(getattr(key, ids) < 0 for key in keys):
+    if keys and all(key.pid < 0 and (ids == "pid" or key.tid < 0) for key in keys):
         noun = "processes" if ids == "pid" else "threads"
         yield Problem("without-ids", f"ids of {noun} were not recorded: {NEEDS_IDS}", source)
 

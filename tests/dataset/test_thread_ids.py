@@ -181,3 +181,38 @@ def test_samples_printed_without_ids_have_none(run: RunCommand) -> None:
     result = run("fold", "-", "--ids", "pid", stdin=text)
     assert result.stdout.endswith("cc;cc`f 100\n")
     assert "ids of processes were not recorded" in result.stderr
+
+
+BCC = """\
+{heading}
+
+    schedule
+    do_syscall_64
+    read
+    -                sshd (1234)
+        7
+
+    schedule
+    do_syscall_64
+    read
+    -                sshd (77)
+        5
+
+"""
+OFFCPUTIME = BCC.format(
+    heading="Tracing off-CPU time (us) of all threads by kernel stack for 2 secs."
+)
+PROFILE = BCC.format(heading="Sampling at 49 Hertz of all threads by kernel stack for 2 secs.")
+
+
+def test_bcc_prints_the_thread_of_a_wait_and_the_process_of_a_sample(run: RunCommand) -> None:
+    def roots(text: str, *options: str) -> dict[str, int]:
+        lines = run("fold", "-", "-q", "-k", "all", *options, stdin=text.encode()).stdout
+        return {line.split(";")[0]: folded_total(line) for line in lines.splitlines()}
+
+    assert roots(OFFCPUTIME) == {"sshd": 12_000}
+    assert roots(OFFCPUTIME, "--ids", "tid") == {"sshd/-/1234": 7_000, "sshd/-/77": 5_000}
+    assert roots(OFFCPUTIME, "--ids", "pid") == {"sshd": 12_000}
+    assert roots(OFFCPUTIME, "--tid", "77") == {"sshd": 5_000}
+    assert roots(PROFILE, "--ids", "pid") == {"sshd/1234": 7, "sshd/77": 5}
+    assert roots(PROFILE, "--pid", "1234") == {"sshd": 7}

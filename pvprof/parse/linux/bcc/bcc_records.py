@@ -64,6 +64,8 @@ class BccRecord:
         user: those behind the delimiter.
         waker: the waking process.
         waker_frames: its stacks, root first but of wakeuptime, a delimiter between them.
+        number: the id that is printed with the process; -1 for none. It is the thread's where
+            waits are measured, else the process's.
     """
 
     tool: str
@@ -72,6 +74,7 @@ class BccRecord:
     user: tuple[bytes, ...] = ()
     waker: bytes = b""
     waker_frames: tuple[bytes, ...] = ()
+    number: int = -1
 
 
 def label_of(line: bytes) -> tuple[bytes, bytes] | None:
@@ -100,8 +103,11 @@ def read_record(lines: Sequence[bytes], is_counted: bool) -> BccRecord | None:
     if last is None:
         return None if number else _counted(lines, is_counted)
     if number == 1 and last[0] == b"-":
-        name = (_PROCESS.fullmatch(last[1]) or _OLD_PROCESS.fullmatch(last[1]))[1]  # type: ignore[index]
-        return BccRecord("offcputime", unquoted(name), *_split(lines[:-1]))
+        process = _PROCESS.fullmatch(last[1]) or _OLD_PROCESS.fullmatch(last[1])
+        assert process is not None  # the second one matches anything
+        kernel, user = _split(lines[:-1])
+        name, digits = process.groups()
+        return BccRecord("offcputime", unquoted(name), kernel, user, number=_id(digits))
     first = labels[0]
     if first is None or number != len(at):
         return None
@@ -111,11 +117,12 @@ def read_record(lines: Sequence[bytes], is_counted: bool) -> BccRecord | None:
     between = at.get(b"--", at.get(b"-"))
     if number != 3 or between is None or (first[0], last[0]) != (b"waker:", b"target:"):
         return None
-    target, waker = _name_of(last[1]), _name_of(first[1])
+    (target, digits), (waker, _) = _name_and_id(last[1]), _name_and_id(first[1])
     frames = tuple(
         b"-" if line.strip() in _DELIMITERS else bcc_frame(line) for line in lines[1:between]
     )
-    return BccRecord("offwaketime", target, *_split(lines[between + 1 : -1]), waker, frames)
+    kernel, user = _split(lines[between + 1 : -1])
+    return BccRecord("offwaketime", target, kernel, user, waker, frames, _id(digits))
 
 
 def is_whole_record(lines: Sequence[bytes], is_counted: bool) -> bool:
@@ -123,19 +130,26 @@ def is_whole_record(lines: Sequence[bytes], is_counted: bool) -> bool:
     return read_record(lines, is_counted) is not None
 
 
-def _name_of(text: bytes) -> bytes:
+def _name_and_id(text: bytes) -> tuple[bytes, bytes]:
     match = _NAME_AND_ID.fullmatch(text)
-    return unquoted(match[1] if match else text)
+    return (unquoted(match[1]), match[2]) if match else (unquoted(text), b"")
+
+
+def _id(digits: bytes) -> int:
+    """Return an id; -1 if there is none."""
+    return max(int(digits), -1) if digits else -1
 
 
 def _counted(lines: Sequence[bytes], is_counted: bool) -> BccRecord | None:
     """Return a record of stackcount: whose frames have two blanks before them."""
     match = _COUNTED.fullmatch(lines[-1]) if lines else None
-    name, frames = (match[1], lines[:-1]) if match else (b"", lines)
+    name, digits = match.groups() if match else (b"", b"")
+    frames = lines[:-1] if match else lines
     has_frames = all(_is_counted_frame(line) for line in frames)
     if not has_frames or not (is_counted or (match and frames)):
         return None
-    return BccRecord("stackcount", unquoted(name), *_split(frames))
+    kernel, user = _split(frames)
+    return BccRecord("stackcount", unquoted(name), kernel, user, number=_id(digits))
 
 
 def _is_counted_frame(line: bytes) -> bool:

@@ -239,7 +239,7 @@ class BccReader:
             kernel = without_tracing_frames(kernel) if is_wait else kernel
             between = [DELIMITER.encode()] if record.user and kernel else []
             stack = self._stack([*kernel, *between, *record.user])
-            key = Key(_MECHANISMS.get(unit, ""), execname=name)
+            key = self._with_ids(Key(_MECHANISMS.get(unit, ""), execname=name), record, unit)
         parsed.profile(unit, has_counts=False).add(key, stack, weight)
         parsed.records += weight.records
         if record.tool == "offwaketime":
@@ -249,6 +249,15 @@ class BccReader:
             ending = WakeupKey(key, stack, waker, waker_stack)
             parsed.endings = {} if parsed.endings is None else parsed.endings
             add_wakeup_sums(parsed.endings, {ending: WaitSplit(weight.value, 0, 0)})
+
+    def _with_ids(self, key: Key, record: BccRecord, unit: Unit) -> Key:
+        """Return the key with the id of its thread or process, if these are to be kept apart."""
+        ids = self._source.options.ids
+        if not ids:
+            return key
+        if unit != "ns":
+            return key._replace(pid=record.number)
+        return key._replace(tid=record.number) if ids == "tid" else key
 
     def _stack(self, leaf_first: list[bytes]) -> Stack:
         names: list[Frame] = [name for frame in leaf_first for name in self._names[frame]]
