@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import click
@@ -36,7 +37,7 @@ def say_others(dataset: Dataset, shown: Measurement, why: str = "") -> None:
             words = measure_words(other, dataset.measurements)
             what = f"{words}: " if has_modes else ""
             amount = f"{other.profile.total:,} {other.unit} in {count_stacks(len(other.profile))}"
-            hint = why or f"--measure {words.partition(' ')[0]} takes them"
+            hint = why or f"--measure {shlex.quote(words)} takes them"
             click.echo(f"pvprof: note: left out: {what}{amount}; {hint}", err=True)
 
 

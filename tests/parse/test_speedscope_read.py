@@ -440,3 +440,17 @@ def test_any_damage_gives_records_or_problems_or_one_clear_error(
             assert all(stack.split(";"))
     if not damages:
         assert parsed.problems == []
+
+
+def test_a_unit_of_a_tool_can_be_chosen_among_several_tools(
+    run: RunCommand, tmp_path: Path
+) -> None:
+    paths = []
+    for tool, units in (("one", ("none", "bytes")), ("two", ("none",))):
+        paths.append(tmp_path / f"{tool}.json")
+        profiles = [sampled(unit=unit, samples=[[0]], weights=[3]) for unit in units]
+        paths[-1].write_text(json.dumps({**document(*profiles), "exporter": tool}))
+    note = run("fold", *paths).stderr
+    assert "--measure 'one in bytes' takes them" in note
+    chosen = run("fold", *paths, "--measure", "one in bytes").stdout
+    assert chosen == "# pvprof folded, unit: bytes\nmain 3\n"
