@@ -47,6 +47,24 @@ CASES = [
         "--perf-basic-prof",
     ),
     (
+        b"\n  _     ._   __/__   _ _  _  _ _/_   Recorded: 10:00:00  Samples:  7\n"
+        b" /_//_/// /_\\ / //_// / //_'/ //     Duration: 0.500     CPU time: 0.300\n"
+        b"/   _/                      v5.1.3\n\nProgram: work.py\n\n0.500 <module>  work.py:1\n",
+        "a profile of pyinstrument",
+        "pyinstrument -r speedscope",
+    ),
+    (
+        b'{"start_time": 1.5,"duration": 0.5,"sample_count": 7,"root_frame": {"time": 0.5}}',
+        "a profile of pyinstrument",
+        "pyinstrument -r speedscope",
+    ),
+    (
+        b'<?xml version="1.0" standalone="no"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN"'
+        b' "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd"><svg version="1.1"></svg>',
+        "a picture (SVG)",
+        "folded stacks",
+    ),
+    (
         b'{"meta":{"interval":1,"stackwalk":1},"threads":[]}',
         "a profile of the Firefox profiler",
         "perf script",

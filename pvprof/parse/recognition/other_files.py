@@ -125,6 +125,20 @@ OTHER_FILES: tuple[OtherFile, ...] = (
         "speedscope shows it; node --perf-basic-prof and perf script print the same samples",
     ),
     OtherFile(
+        "a profile of pyinstrument",
+        _begins_like(
+            rb"\s+_ +\._ +__/__ +_ |"  # the first line of its name, in letters of strokes
+            + _JSON
+            + rb'\{"start_time":.{0,4000}"root_frame":'
+        ),
+        "pyinstrument -r speedscope -o x.speedscope.json PROGRAM",
+    ),
+    OtherFile(
+        "a picture (SVG)",
+        _begins_like(rb"\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!DOCTYPE svg[^>]{0,300}>\s*)?<svg\b"),
+        "a browser shows it; give the folded stacks that it was drawn from",
+    ),
+    OtherFile(
         "a profile of the Firefox profiler",
         _begins_like(
             _JSON + rb'\{\s*"meta"\s*:.{0,20000}"(?:preprocessedProfileVersion|stackwalk)"'

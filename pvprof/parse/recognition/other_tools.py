@@ -279,8 +279,8 @@ _OF_PROFILERS = (
     _tool(
         "xctrace (Instruments)",
         "inferno-collapse-xctrace makes folded stacks of it",
-        rb"<\?xml |<trace-query-result|\s*<(?:row|node|backtrace|frame|schema)\b",
-        rb"\s*</?\w",
+        rb"<trace-query-result|\s*<(?:row|node|backtrace|frame|schema)\b",
+        rb"\s*<[/?]?\w",
     ),
 )
 
