@@ -71,12 +71,12 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
             self.hex_frames.add(text)
             is_in_program = "`" not in text and not is_kernel_frame(text)
             return UNKNOWN_FRAME if self.merge_unknown and is_in_program else text
+        inlined = _INLINED if named.endswith(_INLINED) else ""
+        named = named.removesuffix(inlined)
         match = _OFFSET.search(named)
         offset = match.group() if match else ""
-        name = named[: len(named) - len(offset)]
-        inlined = _INLINED if name.endswith(_INLINED) else ""
-        name = strip_arguments(repair_rust(name.removesuffix(inlined))) + inlined
-        return clean_frame(name + offset if self.keep_offsets else name)
+        name = strip_arguments(repair_rust(named[: len(named) - len(offset)]))
+        return clean_frame((name + offset if self.keep_offsets else name) + inlined)
 
     def _name_hex(self, text: str) -> str | None:
         """Return the name of a hex frame, None if it has none, or `text` if it is no hex frame."""

@@ -33,6 +33,8 @@ _COMM = rb"(\S(?:.*?\S)??)"  # ends in no blank: linear in a run of blanks
 _IDS = rb"(-?[0-9]{1,10})(?:/(-?[0-9]{1,10}))?"
 _CPU = rb"(?:\s+\[([0-9]{1,9})\])?"
 _MISC = rb"(?:\s+[KUHGgMESp]{1,7}(?=\s))?"
+# Without a number before it, only its six columns tell it from the name of a process.
+_PADDED_MISC = rb"(?=[KUHGgMESp]{1,5} )(?=.{5} )[KUHGgMESp]+ {2,}"
 _TIME_OF_DAY = rb"(?:\s+[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}\.[0-9]{6,9})?"
 _TIME = rb"([0-9]{1,10})\.([0-9]{6,9}):"
 _PERIOD = rb"(?:\s+([0-9]{1,20})(?=\s))?"
@@ -47,7 +49,8 @@ _TIMED = re.compile(
     rb"%b%b(?:\s+|-)%b%b%b%b\s+%b" % (_GUEST, _COMM, _IDS, _CPU, _MISC, _TIME_OF_DAY, _TIME)
 )
 _TIMED_WITHOUT_ID = re.compile(
-    rb"%b(?:%b\s+)??(?:\[([0-9]{1,9})\]%b\s+)?%b" % (_GUEST, _COMM, _MISC + _TIME_OF_DAY, _TIME)
+    rb"%b(?:%b\s+)??(?:\[([0-9]{1,9})\]%b\s+|%b)?%b"
+    % (_GUEST, _COMM, _MISC + _TIME_OF_DAY, _PADDED_MISC, _TIME)
 )
 _PERIOD_AND_EVENT = re.compile(_PERIOD + _EVENT)
 _PERIOD_ALONE = re.compile(rb"\s+([0-9]{1,20})(?=\s)")
