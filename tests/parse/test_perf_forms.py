@@ -125,6 +125,12 @@ def test_the_frame_in_the_line_of_an_event_is_kept(rest: str) -> None:
     assert folded(parsed_from(text)) == {"a;kernel`native_write_msr": 1}
 
 
+BETWEEN_FRAMES = (
+    *("  x.c:3", "  My dir/x.c:3 (discriminator 2)", "  :0", "  libc.so.6[27b25]", "  "),
+    "|3        return f(x);",
+)
+
+
 @pytest.mark.parametrize("comm", ["dd", "add", "cafe", "facade", "1234"])
 @pytest.mark.parametrize(
     "fields", ["{} 12345 1.000000: 1 cpu-clock: ", "{} 12345 [000] 1.000000: "]
@@ -155,10 +161,20 @@ def test_a_process_may_be_named_as_an_address(comm: str, fields: str) -> None:
     ],
 )
 def test_a_line_of_other_fields_is_passed_over(line: str) -> None:
-    text = f"a 1 1.000000: 1 cpu-clock: \n\t1 leaf (/bin/a)\n{line}\n\t2 main (/bin/a)\n{line}\n\n"
+    between = f"{line}\n" if line in BETWEEN_FRAMES else ""
+    head = "a 1 1.000000: 1 cpu-clock: \n"
+    text = f"{head}\t1 leaf (/bin/a)\n{between}\t2 main (/bin/a)\n{line}\n\n"
     parsed = parsed_from(text)
     assert folded(parsed) == {"a;a`main;a`leaf": 1}
     assert parsed.problems == []
+
+
+@pytest.mark.parametrize("line", [" insn: 89 c2", " ABI:2    AX:0x7f00    BX:0x0 "])
+def test_a_stack_behind_other_fields_lacks_its_head(line: str) -> None:
+    record = f"a 1 1.000000: 1 cpu-clock: \n\t1 leaf (/bin/a)\n{line}\n"
+    parsed = parsed_from(record + record.partition("\n")[2] + record)
+    assert folded(parsed) == {"a;a`leaf": 2}
+    assert kinds_of(parsed) == {"without-head": 1}
 
 
 def test_an_unknown_line_in_a_stack_is_a_loss_and_the_callers_stay() -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 
 _FRAME = re.compile(rb"[ \t]+([0-9a-f]{1,16})(?: (\S.*| \(.*\)))?")
-_CERTAIN_PLACE = re.compile(rb" \((?:[/\[]|inlined\))")
+_CERTAIN_PLACE = re.compile(rb" \((?:[/\[].*|inlined)\)$")
 _EXACT = re.compile(rb"[\t ] *[0-9a-f]+(?<=\A.{17})(?: \S|\s*\Z)", re.S)
 _FRAME_IN_COLUMN_0 = re.compile(rb"([0-9a-f]{3,16}) (\S.* \(.*\)| *\(.*\))")
 # Behind an address that is the name of a process: a thread, a CPU, a time, an event; behind one in
@@ -27,6 +27,8 @@ _NO_SYMBOL = re.compile(
     rb"-?[0-9]+(?:/-?[0-9]+)?\s|\[[0-9]+\]|[0-9]+\.[0-9]{6,9}:|\S+:(?:\s|$)"
     rb"|(?:[0-9]+[KMGB]|N/A)(?:\s|$)"
 )
+# The same, if the name has more words: a time or an event, or the address of the frame itself.
+_OF_HEAD = re.compile(rb"\s\S*[^\s:]:(?:\s|$)|\s{2}[0-9a-f]{6,16} \S")
 _PLAIN = re.compile(rb"([^()]*) \(([^()]*)\)")
 _PLACE = re.compile(
     rb"[/\[.]|inlined$|memfd:|anon_inode:|bpf_|[\w.+@~:%-]+(?:\+0x[0-9a-f]+)?$", re.ASCII
@@ -67,7 +69,7 @@ def frame_of(line: bytes) -> FrameLine | None:
     address, text = match.groups()
     if text is None:  # an address alone: other fields are, too, but only frames follow a tab
         return _named(address, b"", b"") if line[:1] == b"\t" else None
-    if line[:1] != b"\t" and _NO_SYMBOL.match(text):
+    if line[:1] != b"\t" and (_NO_SYMBOL.match(text) or _OF_HEAD.search(text)):
         return None
     return _named(address, *split_place(text))
 
@@ -118,8 +120,8 @@ def leaf_start(text: bytes) -> int:
 
 def is_certain_frame(line: bytes) -> bool:
     """Tell whether a line is a frame that no other tool prints: it has a place, or perf's width."""
-    if not line.endswith(b")"):
-        return _EXACT.match(line) is not None and frame_of(line) is not None
+    if _EXACT.match(line) is not None and frame_of(line) is not None:
+        return True
     frame = frame_of(line) or frame_in_column_0(line)
     return frame is not None and _CERTAIN_PLACE.search(line) is not None
 

@@ -65,10 +65,13 @@ _BARE = re.compile(
 
 # What ftrace prints before the time: "sh-4711  [001] d..2.", with letters for its flags.
 _FTRACE = re.compile(rb"\S.*-[0-9]+ .*\[[0-9]+\] [\w.]{4,6}")
+_TRACEPOINT = re.compile(rb"[a-z0-9]\w*:[a-z]\w+")
+_CPU_AT_END = re.compile(rb"(?:^|\s)\[[0-9]+\]$")  # then the number behind it is no id
 _ONLY_IDS = re.compile(_IDS)
 
 _MAX_PID = 1 << 22  # PID_MAX_LIMIT of the kernel
 _PERIOD_COLUMNS = 10
+_ADDRESS_COLUMNS = 16
 _MIN_SHARE = 0.9
 _MAX_SAMPLE_LINES = 5000
 
@@ -168,7 +171,8 @@ def _other_timed_head(line: bytes) -> PerfHead | None:
     named = _PERIOD_AND_EVENT.match(line, end)
     if named is not None:
         end, (period, event) = named.end(), named.groups()
-    elif sample_leaf(line[end:]) is None:  # a frame may begin with an address of decimal digits
+    elif len(line[end:].rstrip()) < _ADDRESS_COLUMNS or sample_leaf(line[end:]) is None:
+        # an address may have decimal digits only
         alone = _PERIOD_ALONE.match(line, end)
         end, period = (end, None) if alone is None else (alone.end(), alone[1])
     return PerfHead(
@@ -187,7 +191,7 @@ def _untimed_head(line: bytes) -> PerfHead | None:
     if is_passed_over(line):  # "insn: 89 c2" looks like one
         return None
     match = _UNTIMED.match(line)
-    if match is not None:
+    if match is not None and not _CPU_AT_END.search(match[1]):
         execname, blanks, pid, tid, cpu, period, event = match.groups()
         if period is None and tid is None and cpu is None and _is_period(blanks[1:], pid):
             period = pid
@@ -198,6 +202,9 @@ def _untimed_head(line: bytes) -> PerfHead | None:
             return None
         execname, cpu, period, event = match.groups()
         execname, pid, tid = _ids_without_name(execname)
+        is_first = period is not None and not line[: match.start(3)].strip()
+        if is_first and not _is_period(line[: match.start(3)], period):
+            pid, period = period, None
     ids = _process_and_thread(pid, tid)
     numbers = (*ids, _number(cpu), NO_NUMBER, _number(period))
     return PerfHead(execname, *numbers, event, line[match.end() :])
@@ -286,6 +293,7 @@ def _form_of(line: bytes, following: bytes) -> tuple[HeadForm | None, bool]:
         return form, bool(head.event) or has_frame
     head = _untimed_head(line)
     if head is not None:
-        is_head = has_frame or (head.tid != NO_NUMBER and line.endswith(b": "))
+        is_event = line.endswith(b": ") or _TRACEPOINT.fullmatch(head.event) is not None
+        is_head = has_frame or (head.tid != NO_NUMBER and is_event)
         return (HeadForm.EVENT if is_head else None), has_frame
     return (HeadForm.NOTHING, True) if has_frame else (None, False)

@@ -97,7 +97,7 @@ class _Event:
             return "ns" if is_time else own, True
         if weight:
             return weight, False
-        if self.is_sample and self.has_periods and own not in _CLOCKS:
+        if self.is_sample and self.name and self.has_periods and own not in _CLOCKS:
             return own, True
         return "samples" if self.is_sample else "events", False
 

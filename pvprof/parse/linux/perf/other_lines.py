@@ -22,12 +22,12 @@ from dataclasses import dataclass
 
 from pvprof.model.problems import Severity
 
-_PASSED_OVER = re.compile(
-    rb"\s+"
-    rb"|  (?:\S.*)?:(?:[0-9]+|\?)(?: \(discriminator [0-9]+\))?(?: \(inlined\))?"  # source line
-    rb"|  \S.*\[[0-9a-f]+\](?: \(inlined\))?"
-    rb"|\|[0-9]+ .*"
-    rb"|  ?ABI:[0-9].*"
+_SOURCE_LINE = re.compile(
+    rb"\s+|  (?:\S.*)?:(?:[0-9]+|\?)(?: \(discriminator [0-9]+\))?(?: \(inlined\))?"
+    rb"|  \S.*\[[0-9a-f]+\](?: \(inlined\))?|\|[0-9]+ .*"
+)
+_OTHER_FIELDS = re.compile(
+    rb"  ?ABI:[0-9].*"
     rb"| (?:ilen: |insn: ).*"
     rb"|(?!.*: ).*/[MP-]N?/[X-]/[A-]/[0-9]+.*"  # branches
     rb"|\t[0-9a-f]{16}\t.*|\t\S.*:(?:\t.*)?|\t\.\.\. not reaching sample \.\.\."
@@ -70,7 +70,12 @@ class OtherLine:
 
 def is_passed_over(line: bytes) -> bool:
     """Tell whether a line belongs to a record but says nothing about its stack."""
-    return _PASSED_OVER.fullmatch(line) is not None
+    return is_source_line(line) or _OTHER_FIELDS.fullmatch(line) is not None
+
+
+def is_source_line(line: bytes) -> bool:
+    """Tell whether a line is the source of the frame above it: more frames may follow."""
+    return _SOURCE_LINE.fullmatch(line) is not None
 
 
 def is_inlined(line: bytes) -> bool:

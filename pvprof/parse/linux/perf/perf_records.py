@@ -74,9 +74,9 @@ class PerfRecord:
         if frame[1]:
             self.kernel_count = len(self.frames)
 
-    def end_stack(self, is_inlined: bool) -> None:
-        """Take note of a line of other fields, which may state that the last frame is inlined."""
-        self.has_tail = True
+    def end_stack(self, is_inlined: bool, is_source: bool) -> None:
+        """Take note of a line of other fields; of the source, it may state that it is inlined."""
+        self.has_tail = not is_source
         if is_inlined and self.frames and not self.frames[-1].endswith(b"_[i]"):
             self.frames[-1] += b"_[i]"
 

@@ -39,7 +39,12 @@ from pvprof.parse.linux.perf.heads import (
     head_reader,
 )
 from pvprof.parse.linux.perf.measures import EventSums
-from pvprof.parse.linux.perf.other_lines import is_inlined, is_passed_over, read_other
+from pvprof.parse.linux.perf.other_lines import (
+    is_inlined,
+    is_passed_over,
+    is_source_line,
+    read_other,
+)
 from pvprof.parse.linux.perf.perf_lines import explain
 from pvprof.parse.linux.perf.perf_records import EventKind, PerfRecord, Stacks, kind_of_event
 from pvprof.parse.linux.perf.switches import SwitchReader, without_arguments
@@ -89,6 +94,9 @@ class PerfReader:
             if frame is None:
                 record = self._read_line(record, line, number, lines)
                 continue
+            if record is not None and record.has_tail:
+                self._end_record(record)
+                record = None
             if record is None:
                 record = self._record_without_head(number)
             elif is_bare and is_single(line):
@@ -135,7 +143,7 @@ class PerfReader:
             record.add_frame(frame)
         elif is_passed_over(line):
             if record is not None:
-                record.end_stack(is_inlined(line))
+                record.end_stack(is_inlined(line), is_source_line(line))
         elif not self._is_after_other or line[0] != _TAB:
             kind = "cut-off" if is_last else "bad-line"
             text = f"neither an event nor a frame: {quote(decode(line.strip()))}; left out"
