@@ -59,14 +59,12 @@ class PerfRecord:
         line: the number of that line.
         frames: raw, leaf first.
         kernel_count: number of frames of the kernel, which come first.
-        has_tail: whether a line behind the stack shows that it is complete.
     """
 
     head: PerfHead
     line: int
     frames: list[bytes] = field(default_factory=list)
     kernel_count: int = 0
-    has_tail: bool = False
 
     def add_frame(self, frame: FrameLine) -> None:
         """Add the next frame towards the root."""
@@ -74,10 +72,9 @@ class PerfRecord:
         if frame[1]:
             self.kernel_count = len(self.frames)
 
-    def end_stack(self, is_inlined: bool, is_source: bool) -> None:
-        """Take note of a line of other fields; of the source, it may state that it is inlined."""
-        self.has_tail = not is_source
-        if is_inlined and self.frames and not self.frames[-1].endswith(b"_[i]"):
+    def mark_inlined(self) -> None:
+        """Mark the last frame as inlined."""
+        if self.frames and not self.frames[-1].endswith(b"_[i]"):
             self.frames[-1] += b"_[i]"
 
     def take_leaf(self, is_sample: bool) -> None:

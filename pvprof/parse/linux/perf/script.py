@@ -94,9 +94,6 @@ class PerfReader:
             if frame is None:
                 record = self._read_line(record, line, number, lines)
                 continue
-            if record is not None and record.has_tail:
-                self._end_record(record)
-                record = None
             if record is None:
                 record = self._record_without_head(number)
             elif is_bare and is_single(line):
@@ -117,7 +114,9 @@ class PerfReader:
             return record
         head = self._read_head(line)
         if head is not None and head.is_of_event:
-            self._end_record(record)
+            if record is not None:
+                self._end_record(record)
+            self._is_after_other = False
             return PerfRecord(head, number)
         other = read_other(line)
         if other is not None:
@@ -132,22 +131,25 @@ class PerfReader:
         if head is not None:
             self._end_record(record)
             return PerfRecord(head, number)
-        self._pass_over(record, line, number, is_last=number == len(lines))
-        return record
+        return self._pass_over(record, line, number, is_last=number == len(lines))
 
     def _pass_over(
         self, record: PerfRecord | None, line: bytes, number: int, *, is_last: bool
-    ) -> None:
-        """Read a line that is no head, and no frame that is indented."""
+    ) -> PerfRecord | None:
+        """Read a line that is no head, and no indented frame; return the record that is open."""
         if record is not None and (frame := frame_in_column_0(line)) is not None:
             record.add_frame(frame)
-        elif is_passed_over(line):
-            if record is not None:
-                record.end_stack(is_inlined(line), is_source_line(line))
+        elif is_source_line(line):
+            if record is not None and is_inlined(line):
+                record.mark_inlined()
+        elif is_passed_over(line):  # nothing of the record follows
+            self._end_record(record)
+            return None
         elif not self._is_after_other or line[0] != _TAB:
             kind = "cut-off" if is_last else "bad-line"
             text = f"neither an event nor a frame: {quote(decode(line.strip()))}; left out"
             self._note(kind, text, number)
+        return record
 
     def _record_without_head(self, number: int) -> PerfRecord | None:
         """Return the record of a frame that comes after no head; None if it should have one."""
@@ -193,7 +195,7 @@ class PerfReader:
     def _end_text(self, record: PerfRecord | None, data: bytes, lines: Sequence[bytes]) -> None:
         """Add the last record, and a problem if the text may have been cut."""
         # Records with stacks end in an empty line.
-        is_open = record is not None and not record.has_tail and not is_single(lines[-1])
+        is_open = record is not None and not is_single(lines[-1])
         if record is not None and is_open and (record.frames or b"" in lines):
             text = "the last record is not closed: its stack may have been cut short"
             self._problems["open"] = Problem("cut-off", text, self._file, len(lines))
