@@ -85,6 +85,11 @@ def test_the_place_is_what_the_last_parenthesis_encloses(frame: str, name: str) 
         ("La/B;::f->La/C;::g", "a/B:::f;a/C:::g_[i]"),
         ("Lorg/x/Factory;.call(Lorg/x/Action;)Ljava/lang/Object;", "org/x/Factory:.call"),
         ("Lorg/x/Box;.<init>(Ljava/lang/refl", "org/x/Box:.<init>"),
+        (
+            "Lorg/mozilla/javascript/gen/file__srv_vert_x_2_1",
+            "org/mozilla/javascript/gen/file__srv_vert_x_2_1",
+        ),
+        ("Lib/f", "Lib/f"),
         ("a.B.c(int)", "a.B.c"),
         ("Interpreter", "Interpreter"),
         ("LazyCompile:*run /srv/L;x.js:12", "LazyCompile:*run /srv/L:x.js:12"),

@@ -55,7 +55,8 @@ _NO_FILE = re.compile(
 _VIRTUAL_MACHINE = re.compile(
     rb"(?:.*/)?perf-[0-9]+\.map|(?:.*/)?jitted-[0-9]+-[0-9]+\.so|\[JIT\] tid [0-9]+"
 )
-_JAVA_CLASS = re.compile(rb"(^|->)L(?=[\w/$.-]+;)")
+# A class as Java's signatures spell it; maps of old agents cut long names, maybe before the ";".
+_JAVA_CLASS = re.compile(rb"(^|->)L(?=[\w/$.-]+;|[\w$-]+(?:/[\w$-]+){2,}$)")
 
 FrameLine = tuple[bytes, bool]
 """The frame of a line, as the D programs print it, and whether it is the kernel's."""
