@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -284,3 +285,22 @@ def test_the_version_is_in_one_place() -> None:
     project = (TOP / "pyproject.toml").read_text()
     assert 'dynamic = ["version"]' in project
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def test_the_page_for_users_of_other_tools_names_options_that_exist() -> None:
+    page = (TOP / "docs/coming-from.md").read_text()
+    known = {
+        name
+        for command in map(partial(cli.get_command, ROOT_CONTEXT), COMMANDS)
+        if command is not None
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
+    named = set()
+    for line in page.partition("## What pvprof does not")[0].splitlines():
+        if line.startswith("| "):
+            ours = line.rstrip("| ").split(" | ")[-1]
+            for code in re.findall(r"`([^`]+)`", ours):
+                named |= set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", code))
+    assert len(named) >= 20
+    assert named <= known
