@@ -447,3 +447,20 @@ def test_times_that_are_differences_are_a_loss() -> None:
         "".join(switch(time, 5 + n % 2, 1, 6 - n % 2) for n, time in enumerate(times))
     )
     assert "unordered" in kinds_of(parsed)
+    samples = "".join(SAMPLE.replace("1.000000", time) for time in times)
+    assert parsed_from(samples).problems == []
+
+
+@pytest.mark.parametrize(
+    ("head", "execname"),
+    [
+        ("    perf 23885   0 51466.844619: 1 cpu-clock: ", "perf"),
+        ("kworker/ 23885  12 51466.844619: 1 cpu-clock: ", "kworker/"),
+        ("     a b   385/386      1 51466.844619: 1 cpu-clock: ", "a b"),
+        ("Pool 3      385  1466.844619: 1 cpu-clock: ", "Pool 3"),
+        ("Thread 1 12     385 51466.844619: 1 cpu-clock: ", "Thread 1 12"),
+    ],
+)
+def test_the_cpu_may_be_without_brackets(head: str, execname: str) -> None:
+    text = f"{head}\n\t1 main (/bin/a)\n\n"
+    assert folded(parsed_from(text)) == {f"{execname};a`main": 1}

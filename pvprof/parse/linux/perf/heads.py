@@ -45,6 +45,11 @@ _USUAL = re.compile(
     rb"[ ]*(?!VM:|VCPU:)%b[ ]+%b%b\s+%b(?:\s+([0-9]{1,20}))?\s+([^\s:]\S*?):(?=[ \t]|$)"
     % (_COMM, _IDS, _CPU, _TIME)
 )
+# The same with "-L": eight columns of the name, and the CPU in three without brackets.
+_LATENCY = re.compile(
+    rb"(.{8}) {1,7}([0-9]{1,10})(?:/([0-9]{1,10}) *)? (?=[ 0-9]{2}[0-9] ) *([0-9]{1,3}) +"
+    rb"[0-9]{1,10}\.[0-9]{6,9}:"
+)
 _TIMED = re.compile(
     rb"%b%b(?:\s+|-)%b%b%b%b\s+%b" % (_GUEST, _COMM, _IDS, _CPU, _MISC, _TIME_OF_DAY, _TIME)
 )
@@ -140,6 +145,11 @@ def _timed_head(line: bytes) -> PerfHead | None:
     match = _USUAL.match(line)
     if match is not None:
         execname, pid, tid, cpu, seconds, fraction, period, event = match.groups()
+        if cpu is None and b" " in execname:
+            latency = _LATENCY.match(line)
+            if latency is not None:
+                execname, pid, tid, cpu = latency.groups()
+                execname = execname.strip()
         return PerfHead(
             execname,
             NO_NUMBER if tid is None else int(pid),

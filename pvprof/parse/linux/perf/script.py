@@ -216,10 +216,9 @@ class PerfReader:
             self._events.add_count(event, execname, stack, count)
         self._events.finish(parsed, self._switches.has_switches)
         parsed.problems.extend(self._problems.values())
-        if self._falls * 4 > self._seen > _MIN_FALLS:
-            text = (
-                "times fall from line to line: waits need those of perf script without --deltatime"
-            )
+        needs_times = self._switches.has_switches or self._source.options.window is not None
+        if needs_times and self._falls * 4 > self._seen > _MIN_FALLS:
+            text = "times fall from line to line: print perf script without --deltatime"
             parsed.problems.append(
                 Problem("unordered", text, self._file, count=self._falls, severity="loss")
             )
