@@ -22,7 +22,7 @@ from pvprof.parse.text.histograms import (
 from pvprof.parse.text.probe_rows import HEADER_ROW, is_header
 from pvprof.parse.text.values import read_columns, split_row
 
-_VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]*$")
+_VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]{0,20}$")
 _INDENTED_FRAME = re.compile(rb" {8,}\S*[^\s\d-]")
 _MESSAGE = re.compile(rb"(?:dtrace|lockstat): |(?:tick \d+|END)\s*$")
 _FOLDED = re.compile(rb".*;.*[ \t]\d+(?:\.\d*)?\s*$")
@@ -64,7 +64,7 @@ class _LineMarker:
 
     def mark_all(self) -> None:
         for index, line in self._outside_of_histograms():
-            if (_VALUES.match(line) and not self._is_numeric_key(index)) or self._is_row(line):
+            if (_VALUES.match(line) and not self._is_numeric_key(index)) or self._is_row(index):
                 self._close(index)
             elif self._is_frame[line]:
                 self._add_frame(index)
@@ -94,12 +94,16 @@ class _LineMarker:
         is_row = read_histogram_row(line) is not None or read_count_row(line) is not None
         return self._is_packed or is_row
 
-    def _is_row(self, line: bytes) -> bool:
+    def _is_row(self, index: int) -> bool:
         """Tell whether a line has the value of a record, and a key."""
+        line = self._lines[index]
         if read_columns(line) is not None:
             return True
         row = split_row(line)
         if row is None or is_message(line):
+            return False
+        following = self._lines[index + 1] if index + 1 < len(self._lines) else b""
+        if self._is_frame.get(following, False) or _VALUES.match(following):
             return False
         if row[2] and line.startswith(b" "):
             return self._is_indented and not (self._open.frames and line.startswith(b" " * 8))
@@ -108,7 +112,8 @@ class _LineMarker:
     def _looks_like_a_frame(self, line: bytes) -> bool:
         if FRAME.match(line):
             return split_row(line) is None and not _FOLDED.match(line)
-        return self._is_indented and _INDENTED_FRAME.match(line) is not None
+        is_frame = self._is_indented and _INDENTED_FRAME.match(line) is not None
+        return is_frame and split_row(line) is None
 
     def _is_numeric_key(self, index: int) -> bool:
         """Tell whether a number is the key of a stack below it: a process may be named 123."""

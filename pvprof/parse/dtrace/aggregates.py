@@ -55,15 +55,13 @@ from pvprof.parse.text.values import (
 )
 
 _NO_KEY = Key()
+_SINGLE_VALUE = re.compile(rb"[ \t]*(\d{1,18})[ \t\r]{0,20}$")
 # Whatever came before, a record begins after a blank line that follows a line of values.
 _RECORD_START = re.compile(rb"\n[ \t]*\d+(?: \d+)?\n\n")
 
 _ODDITIES: dict[str, tuple[str, Severity]] = {
     "printed": ("lines that the program printed (printf) are no part of a stack", "note"),
-    "value-missing": (
-        "two stacks of the kernel, or of a program, have one value: one may be missing",
-        "warning",
-    ),
+    "value-missing": ("two stacks of one side have one value: one may be missing", "warning"),
     "packed-histogram": ("histograms of -x aggpack: record without it", "loss"),
 }
 
@@ -83,6 +81,9 @@ _MAX_VALUES = 1 << 16
 
 def _parse_values(line: bytes) -> Values | None:
     """Return the values of a line, None if it has none, ``()`` if they cannot be added up."""
+    match = _SINGLE_VALUE.match(line)
+    if match is not None:  # nearly always
+        return (int(match[1]),)
     values = read_closing_values(line)
     return () if values is not None and why_not_measured(values) else values
 
@@ -112,10 +113,7 @@ def _parse_text(
 
 
 class AggregateReader:
-    """Reads the text of one layout, piece by piece, into a `ParseResult`.
-
-    `source` is the whole text, `layout` that of its records.
-    """
+    """Reads the text of one layout, piece by piece, into a `ParseResult`."""
 
     def __init__(self, source: TextSource, layout: AggregateLayout) -> None:
         self._layout = layout

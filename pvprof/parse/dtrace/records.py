@@ -28,6 +28,8 @@ from pvprof.units import Unit
 ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
 _TICK = re.compile(rb"tick \d+\s*$")
 _FRAME_INDENT = b"        "
+_NUMBER_KEY = re.compile(rb" +-?\d{1,30}  ")
+_PADDING = b"   "  # of a key: frames end in no blanks
 
 FramesOf = Callable[[bytes], tuple[Frame, ...]]
 """Returns the clean frames of a raw line, leaf first."""
@@ -57,7 +59,7 @@ class AggregateLayout:
     def is_frame(self, line: bytes) -> bool:
         """Tell whether a line looks like a frame; values and histogram rows are no frames."""
         if self.indented and line.startswith(_FRAME_INDENT):
-            return True
+            return not (line.endswith(_PADDING) or _NUMBER_KEY.match(line))
         return ZERO_INDENT_FRAME.match(line.lstrip(b" ")) is not None
 
 
@@ -287,11 +289,13 @@ class RecordReader:
         if row is None or (record.segments and line.startswith(_FRAME_INDENT)):
             return False
         text, values, is_padded = row
+        # A key of a stack may end in a number, but then the stack or its value follows.
+        is_frame = self.layout.is_frame(following) and split_row(following) is None
+        if read_values(following) is not None or (is_frame and read_columns(following) is None):
+            return False
         if not (is_padded and line.startswith(b" ")):
-            # A key of a stack may end in a number, but then the stack or its value follows.
-            is_key = self.layout.is_frame(following) or read_values(following) is not None
             may_be_row = self.layout.values_after_text and record.segments
-            if is_key or not may_be_row or self._is_no_key(line):
+            if not may_be_row or self._is_no_key(line):
                 return False
         record.add_key(split_padded(decode(text)))
         record.values = values
@@ -307,6 +311,9 @@ class RecordReader:
         if header:
             record.forget_text()
             rest: bytes = header.group(2)
+            if rest.strip() and not header.group(1).startswith(b":"):
+                record.printed += 1  # by printf; printa is mostly in a probe like :tick-1s
+                return False
             return bool(rest.strip()) and self._read_line(record, rest, following)
         text = decode(line)
         if is_diagnostic(text):

@@ -34,7 +34,7 @@ from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
-from pvprof.parse.text.probe_rows import is_header
+from pvprof.parse.text.probe_rows import HEADER_ROW, is_header
 from pvprof.parse.text.values import read_int, why_not_measured
 
 _ROW = re.compile(r"(.*?) (-?\d+)(?: (-?\d+))?\s*$")
@@ -109,20 +109,20 @@ class RowReader:
             self._buckets.append(bucket)
             return
         self._end_histogram()
-        text = decode(line)
-        if text.strip():
-            self._read_text(text)
+        header = HEADER_ROW.match(line)
+        is_of_printa = header is not None and header[1].startswith(b":")
+        text = decode(header[2] if header and is_of_printa else line)
+        if text.strip() and not is_header(line):
+            self._read_text(text, may_be_row=header is None or is_of_printa)
 
-    def _read_text(self, text: str) -> None:
-        row = _ROW.match(text)
+    def _read_text(self, text: str, may_be_row: bool) -> None:
+        row = _ROW.match(text) if may_be_row else None
         if _TICK.match(text):
             self._snapshots[-1].is_complete = True
             self._snapshots.append(_Snapshot())
             self._ticks += 1
         elif text.strip() == _END:
             self._snapshots[-1].is_complete = True
-        elif is_header(text.encode()):
-            return
         elif is_diagnostic(text):
             self._parsed.problems.extend(parse_diagnostics([text], self._file))
         elif row is None:

@@ -9,13 +9,15 @@ from pvprof.errors import quote
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.problems import Problem
 
-_VALUES = re.compile(rb"[ \t]*(-?\d{1,40})(?: (-?\d{1,40}))?[ \t\r]*$")
-_LONG_VALUES = re.compile(rb"[ \t]*(-?\d+)(?: (-?\d+))?[ \t\r]*$")
-_NUMBERS = re.compile(rb"(?:[ \t]*-?\d+)(?:[ \t]+-?\d+)+[ \t\r]*$")
+# More blanks at the end are the padding of a key in dtrace's own print: a process named 123.
+_VALUES = re.compile(rb"[ \t]*(-?\d{1,40})(?: (-?\d{1,40}))?[ \t\r]{0,20}$")
+_LONG_VALUES = re.compile(rb"[ \t]*(-?\d+)(?: (-?\d+))?[ \t\r]{0,20}$")
+_NUMBERS = re.compile(rb"(?:[ \t]*-?\d+)(?:[ \t]+-?\d+)+[ \t\r]{0,20}$")
 _COLUMN = re.compile(rb"[ \t]*(-?\d+)")
 # The end of a row: "  sh                    1339", "sh 1339", "sh 7030032995 1339"
 _ROW_END = re.compile(rb" +(-?\d+)(?: (-?\d+))?$")
 _MAX_ROW_END = 200
+_KEY_PADDING = b" " * 21
 _HISTOGRAM_ROW = re.compile(rb"(?:<|>=)?\s*-?\d+\s*\|")
 _VALUE_WIDTH = 17
 """Width of a value in dtrace's own print, with the blank before it; an ``int`` key is narrower."""
@@ -42,7 +44,11 @@ def read_values(line: bytes) -> Values | None:
     match = _VALUES.match(line)
     if match is not None:
         first, second = match.groups()
-        return (int(first),) if second is None else (int(first), int(second))
+        if second is None:
+            return (int(first),)
+        # Only then does dtrace's own print have one blank between a key and a value.
+        is_key = len(second) >= _VALUE_WIDTH - 1 and 0 < match.start(1) < _VALUE_WIDTH - len(first)
+        return None if is_key else (int(first), int(second))
     match = _LONG_VALUES.match(line)
     return None if match is None else tuple(map(read_int, filter(None, match.groups())))
 
@@ -74,7 +80,7 @@ def read_closing_values(line: bytes) -> Values | None:
 def split_row(line: bytes) -> tuple[bytes, Values, bool] | None:
     """Return the key and the values of a row, and whether blanks pad it; None for other lines."""
     stripped = line.strip()
-    if not stripped[-1:].isdigit() or _HISTOGRAM_ROW.match(stripped):
+    if line.endswith(_KEY_PADDING) or not stripped[-1:].isdigit() or _HISTOGRAM_ROW.match(stripped):
         return None
     match = _ROW_END.search(stripped, max(0, len(stripped) - _MAX_ROW_END))
     if match is None or not match.start():
