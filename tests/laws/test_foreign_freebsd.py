@@ -5,6 +5,7 @@ from __future__ import annotations
 from helpers.foreign.folding import folded, is_exact_rest, read_text
 from helpers.foreign.freebsd import call_graphs, lock_profiling
 from helpers.foreign.meant import Meant
+from helpers.strategies import examples
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ def kinds(parsed: ParseResult) -> set[str]:
     return {problem.kind for problem in parsed.problems}
 
 
+@examples(0.5)
 @given(meant=st.one_of(lock_profiling(), call_graphs()))
 def test_a_table_gives_what_was_meant(meant: Meant) -> None:
     parsed = read_text(meant.text)
@@ -24,6 +26,7 @@ def test_a_table_gives_what_was_meant(meant: Meant) -> None:
     assert kinds(parsed) <= {"never-waited"}
 
 
+@examples(0.5)
 @given(meant=st.one_of(lock_profiling(has_heading=False), call_graphs(has_heading=False)))
 def test_a_table_without_its_heading_gives_the_same_and_a_warning(meant: Meant) -> None:
     parsed = read_text(meant.text)
@@ -32,6 +35,7 @@ def test_a_table_without_its_heading_gives_the_same_and_a_warning(meant: Meant) 
     assert "no-heading" in kinds(parsed)
 
 
+@examples(0.5)
 @given(meant=lock_profiling(has_heading=False), data=st.data())
 def test_rows_of_lock_profiling_may_be_sorted_and_cut(meant: Meant, data: st.DataObject) -> None:
     lines = meant.text.splitlines(keepends=True)
@@ -42,6 +46,7 @@ def test_rows_of_lock_profiling_may_be_sorted_and_cut(meant: Meant, data: st.Dat
     assert "no-heading" in kinds(parsed)
 
 
+@examples(0.5)
 @given(meant=call_graphs(), data=st.data())
 def test_lost_lines_of_a_call_graph_are_reported(meant: Meant, data: st.DataObject) -> None:
     lines = meant.text.splitlines(keepends=True)

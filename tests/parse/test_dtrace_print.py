@@ -226,7 +226,7 @@ def test_stacks_whose_values_cannot_be_told_are_refused(name: str, reason: str) 
     assert "@[stack()] = count()" in error.value.hint
 
 
-@pytest.mark.parametrize("name", ["flowindent", "trace", "probe-list"])
+@pytest.mark.parametrize("name", ["trace", "probe-list"])
 def test_other_output_of_dtrace_is_an_error(name: str) -> None:
     with pytest.raises(InputError):
         parsed_from(name)

@@ -30,6 +30,7 @@ FILES = {
     "procstat -kk": ("procstat-kk",),
     "pmcstat -T": ("pmcstat-T",),
     "dtrace -l": ("dtrace-l",),
+    "dtrace -F": ("dtrace-F",),
     "bpftrace -l": ("bpftrace-l",),
     "ktrdump": ("ktrdump",),
     "kdump": ("kdump",),

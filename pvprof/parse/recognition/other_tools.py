@@ -161,6 +161,11 @@ _OF_BSD = (
         rb"\s*\d+\s+\S+\s",
     ),
     _tool(
+        "dtrace -F (a trace of calls)",
+        "a trace has no stacks: count them, @[stack()] = count(), without -F",
+        rb"CPU FUNCTION\s*$|\s*\d+ +(?:=>|->|<-|<=) \S|\s*\d+ +\| \S*:\S",
+    ),
+    _tool(
         "bpftrace -l (a list of probes)",
         "pvprof script offcpu --tracer bpftrace prints a program that uses some of them",
         rb"(?:kprobe|kretprobe|tracepoint|fentry|fexit|kfunc|kretfunc|rawtracepoint|software|hardware"
