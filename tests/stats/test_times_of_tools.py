@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -106,13 +107,15 @@ def test_each_report_of_perf_stat_is_a_run(options: tuple[str, ...], read: Read)
 @pytest.mark.parametrize("options", [("-x,",), ("-x;",), ("-j",)])
 def test_lines_of_perf_stat_for_programs_are_read(options: tuple[str, ...], read: Read) -> None:
     events = ("-e", "task-clock,page-faults,duration_time")
-    (one,) = read(perf_stat(*options, *events) + perf_stat(*options, *events))
+    text = perf_stat(*options, *events) + perf_stat(*options, *events)
+    (one,) = read(text)
     assert {name: len(found) for name, found in values(one).items()} == {
         "task-clock": 2,
         "page-faults": 2,
         "real": 2,
     }
-    assert all(0.01 <= real < 60 for real in values(one)["real"])
+    durations = re.findall(r"(\d+)(?:\.0+)?\W+(?:unit\W+)?ns\W", text)
+    assert values(one)["real"] == tuple(int(duration) / 10**9 for duration in durations)
 
 
 @pytest.mark.parametrize(
@@ -359,11 +362,14 @@ def test_lost_lines_invent_no_values(
         sets = read_run_sets([str(place)])
     except PvprofError:
         return
+    if any("column 1" in values(one) for one in sets):
+        return  # what is left is rows of a number and a word, which is what a column may be
     for one in sets:
         for name, found in values(one).items():
             rest = list(meant.values[name])
             for value in found:  # in their order
                 rest = rest[rest.index(value) + 1 :]
-    lengths = {len(found) for one in sets for found in values(one).values()}
+    # A run that took no time has no percentage, so a missing one is no reason for a warning.
+    lengths = {len(found) for one in sets for name, found in values(one).items() if name != "cpu"}
     if len(lengths) > 1 and len(sets) == 1:
         assert "missing-value" in [problem.kind for problem in sets[0].problems]
