@@ -50,7 +50,7 @@ def key_from_texts(before: str | None, after: str | None, meaning: TextAfter) ->
         elif meaning is TextAfter.NAME:
             name = after
         else:
-            execname = after
+            execname = f"{execname}|{after}" if execname else after
     return Key(mechanism, name, execname, sleeper)
 
 

@@ -93,7 +93,7 @@ def _rows_of_functions(draw: st.DrawFn, has_key: bool) -> Record:
 @st.composite
 def own_print(draw: st.DrawFn) -> Meant:
     """Make dtrace's own print of one aggregation."""
-    shape = draw(st.sampled_from(["k", "u", "ku", "sk", "ks", "dsk", "kd", "kus", "suk"]))
+    shape = draw(st.sampled_from(["k", "u", "ku", "sk", "ks", "dsk", "kd", "sks", "kus", "suk"]))
     shape = "sku" if shape == "suk" else shape
     # A text without any frame is rows, whose numbers are of another unit.
     records = [_printed_by_dtrace(draw, shape) for _ in range(draw(st.integers(1, 6)))]
