@@ -19,7 +19,7 @@ from pvprof.parse.parallel import Buffer
 from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation
 from pvprof.parse.recognition.other_files import what_else
 from pvprof.parse.recognition.other_tools import other_tool
-from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample
+from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample, later_sample
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import read_values
 
@@ -38,7 +38,7 @@ class Recognition:
     Attributes:
         layout: the one to read it in.
         why: the reason, for the user.
-        unexplained: number of lines in the sample that the layout does not explain.
+        unexplained: number of lines in the samples that the layout does not explain.
         first_line: number of the first of them, or 0.
     """
 
@@ -118,9 +118,8 @@ def recognise(data: Buffer) -> Recognition:
     if chosen is None:
         raise _refusal(sample, guesses)
     _refuse_mixture(chosen, guesses, 0)
-    if len(data) > SAMPLE_BYTES:
-        _refuse_other_end(chosen, data)
-    return _recognition(chosen, guesses)
+    later = _unexplained_later(chosen, data) if len(data) > SAMPLE_BYTES else 0
+    return _recognition(chosen, guesses, later)
 
 
 def _by_signature(layout: Layout, sample: Sample) -> Recognition:
@@ -143,9 +142,7 @@ def _guesses(sample: Sample) -> list[_Guess]:
     """Return the layouts that explain any line of a sample, the best first."""
     guesses = []
     for layout in LAYOUTS.values():
-        if layout.signature is not None or layout.explain is None:
-            continue
-        explanation = layout.explain(sample)
+        explanation = None if layout.explain is None else layout.explain(sample)
         if explanation is not None and explanation.explained:
             guesses.append(_Guess(layout, sample, explanation))
     return sorted(guesses, key=lambda guess: guess.explanation.rank, reverse=True)
@@ -207,7 +204,9 @@ def _refuse_mixture(chosen: _Guess, guesses: list[_Guess], lines_before: int) ->
         if has_own and len(foreign) >= max(
             _MIN_FOREIGN, len(chosen.sample.lines) * _MIN_FOREIGN_SHARE
         ):
-            place = f"line {lines_before + foreign[0] + 1}" if lines_before >= 0 else "near the end"
+            place = (
+                f"line {lines_before + foreign[0] + 1}" if lines_before >= 0 else "further below"
+            )
             line = quote(decode(chosen.sample.all_lines[foreign[0]].strip()))
             raise InputError(
                 f"two layouts in one text: {chosen.layout.name}, and {other.layout.name} in"
@@ -224,26 +223,30 @@ def _foreign_lines(chosen: _Guess, other: _Guess) -> list[int]:
     ]
 
 
-def _refuse_other_end(chosen: _Guess, data: Buffer) -> None:
-    """Refuse a text whose end is in another layout than its beginning.
+def _unexplained_later(chosen: _Guess, data: Buffer) -> int:
+    """Return the number of lines later in a text that the layout does not explain.
+
+    Only some of the lines are looked at.
 
     Raises:
-        InputError: it is.
+        InputError: these lines are in another layout.
     """
-    sample = _end_of(data)
+    sample = later_sample(data, SAMPLE_BYTES)
     explain = chosen.layout.explain
     explanation = explain(sample) if explain else None
     explanation = explanation or Explanation(bytes(len(sample.all_lines)))
-    if explanation.unexplained(sample) or ANY_TEXT in explanation.marks:
+    unexplained = len(explanation.unexplained(sample))
+    if unexplained or ANY_TEXT in explanation.marks:
         _refuse_mixture(_Guess(chosen.layout, sample, explanation), _guesses(sample), -1)
+    return unexplained
 
 
-def _recognition(chosen: _Guess, guesses: list[_Guess]) -> Recognition:
+def _recognition(chosen: _Guess, guesses: list[_Guess], later: int) -> Recognition:
     others = [guess.score for guess in guesses if guess.layout is not chosen.layout]
     why = "; ".join((chosen.score, *others[:1]))
     unexplained = chosen.explanation.unexplained(chosen.sample)
     first = unexplained[0] + 1 if unexplained else 0
-    return Recognition(chosen.layout, why, len(unexplained), first)
+    return Recognition(chosen.layout, why, len(unexplained) + later, first)
 
 
 def _refusal(sample: Sample, guesses: list[_Guess]) -> InputError:

@@ -34,8 +34,19 @@ from pvprof.units import named_unit
 
 __all__ = ["ReadOptions", "read", "read_recording"]
 
-_OTHER_LINES = ("foreign", "bad-line", "other-maps")
-"""Kinds of notes on lines of other programs."""
+_OF_LINES = (
+    "lost-stacks",
+    "foreign",
+    "bad-line",
+    "other-maps",
+    "damaged",
+    "cut-off",
+    "stray-lines",
+    "banner",
+)
+"""Kinds of problems with lines that a reader leaves out."""
+
+_MAX_BESIDE = 6  # lines of a record that is counted once: one without a head, or an end
 
 _NAMED = "--input-format names it, or the recording does"
 
@@ -280,8 +291,12 @@ def _scale(parsed: ParseResult, name: str, options: ReadOptions) -> None:
 
 def _untold(recognition: Recognition, parsed: ParseResult, name: str) -> Iterator[Problem]:
     """Yield a warning if lines mean nothing in the layout, but its reader passed over them."""
-    is_told = any(one.severity != "note" or one.kind in _OTHER_LINES for one in parsed.problems)
-    if recognition.unexplained and not is_told:
+    counts = [
+        one.count
+        for one in parsed.problems
+        if one.kind in _OF_LINES or (one.severity == "loss" and one.line)
+    ]
+    if sum(counts) < recognition.unexplained - (_MAX_BESIDE if counts else 0):
         text = f"lines that are not {recognition.layout.name}'s: skipped, or taken for a part of it"
         count, line = recognition.unexplained, recognition.first_line
         yield Problem("unexplained", text, name, line, count)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from conftest import RECORDINGS
 from helpers import native_writer as writer
@@ -104,7 +106,7 @@ def test_the_output_of_two_tools_is_refused_with_the_first_foreign_line(
 
 def test_a_second_layout_behind_the_sample_is_seen() -> None:
     first = FOLDED * (SAMPLE_BYTES // len(FOLDED) + 1)
-    with pytest.raises(InputError, match="folded, and perf in 900 lines"):
+    with pytest.raises(InputError, match=r"folded, and perf in 89. lines"):
         recognise(first + PERF * 450)
 
 
@@ -125,3 +127,12 @@ def test_only_verbose_tells_the_layout_and_why(run: RunCommand) -> None:
         assert "explains" not in plain.stderr
     named = run("fold", path, "-v", "--input-format", "keyed")
     assert "read as keyed: --input-format names it" in named.stderr
+
+
+def test_text_behind_a_page_is_a_loss(run: RunCommand, tmp_path: Path) -> None:
+    run("report", "-", "-o", tmp_path / "a.html", stdin=STACK)
+    page = (tmp_path / "a.html").read_bytes()
+    for text, losses in ((page, []), (page + FOLDED, ["bad-line"]), (page + page, ["bad-line"])):
+        parsed = read(text, "x", ReadOptions())
+        assert parsed.profiles["ns", True].total == 5000
+        assert [one.kind for one in parsed.problems if one.severity == "loss"] == losses

@@ -11,7 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation, Marks, new_marks
+from pvprof.parse.recognition.explanation import (
+    ANY_TEXT,
+    FITS,
+    NOTHING,
+    OWN,
+    Explanation,
+    Marks,
+    new_marks,
+)
 from pvprof.parse.recognition.sample import FRAME, Sample
 from pvprof.parse.text.histograms import (
     is_histogram_head,
@@ -24,6 +32,7 @@ from pvprof.parse.text.values import read_columns, split_row
 
 _VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]{0,20}$")
 _INDENTED_FRAME = re.compile(rb" {8,}\S*[^\s\d-]")
+_ROW_OF_TABLE = re.compile(rb" +\S.*\S {2,}\S")  # a reader takes it for a frame; it is none
 _MESSAGE = re.compile(rb"(?:dtrace|lockstat): |(?:tick \d+|END)\s*$")
 _FOLDED = re.compile(rb".*;.*[ \t]\d+(?:\.\d*)?\s*$")
 _MAX_TEXTS_AT_END = 2  # a key before the stack, another after it
@@ -150,7 +159,7 @@ class _LineMarker:
         for index in (*record.among_frames, *at_end):
             self.marks[index] = ANY_TEXT
         for index in record.frames:
-            self.marks[index] = FITS
+            self.marks[index] = NOTHING if _ROW_OF_TABLE.match(self._lines[index]) else FITS
 
 
 def is_message(line: bytes) -> bool:

@@ -40,6 +40,12 @@ _SAMPLE_LINE = re.compile(
     rb"|sample\s+0x[0-9a-f]+ -?\d+ 0x"
 )
 
+# All words that begin a line, in any release.
+_TAGS = (
+    rb"(?:allocate(?:dyn)?|attach|detach|callchain|sample|closelog|drop(?:notify)?|initlog|map-in"
+    rb"|map-out|cswval|proccsw|exec|procexec|exit|procexit|exitvalue|fork|procfork|sysexit|userdata"
+    rb"|thr-create|thr-exit|proc-?create|pmcattach|pmcdetach|unknown)"
+)
 _TAG = re.compile(r"([a-z]+(?:-[a-z]+)*)\s")
 _CALLCHAIN = re.compile(r"callchain\s+(-?\d+) (?:-?\d+ )?(0x[0-9a-f]+) \d+ (\d{1,9}) [us]\s*$")
 _SAMPLE = re.compile(r"sample\s+(0x[0-9a-f]+) (-?\d+) (0x[0-9a-f]{1,16}) [us]\s*$")
@@ -195,9 +201,7 @@ LAYOUT = Layout(
     read=lambda source: PmcLogReader(source).read(),
     explain=lines_of(
         own=_SAMPLE_LINE,
-        fits=re.compile(
-            rb"\.\.\.\s+0x[0-9a-f]+\s*$|[a-z]+(?:-[a-z]+)*(?:\s|$)|(?:dtrace|pmcstat): "
-        ),
+        fits=re.compile(rb"\.\.\.\s+0x[0-9a-f]+\s*$|" + _TAGS + rb"(?:\s|$)|(?:dtrace|pmcstat): "),
     ),
     has_other_output=True,
     states_units="a log of pmcstat(8)",

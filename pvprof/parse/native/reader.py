@@ -360,13 +360,14 @@ def _has_header(sample: Sample) -> bool:
 
 
 def _explain(sample: Sample) -> Explanation | None:
-    """Return that everything from the header on is pvprof's."""
-    header = find_header(sample.start)
-    if header is None:
+    """Return that everything from a header on is pvprof's, wherever the header is."""
+    before = next(
+        (index for index, line in enumerate(sample.all_lines) if line.startswith(b"#pvprof ")), -1
+    )
+    if before < 0:
         return None
-    before = sample.text.count(b"\n", 0, header.start())
-    is_own = (bytes([OWN if line.strip() else NOTHING]) for line in sample.all_lines[before:])
-    return Explanation(bytes(before) + b"".join(is_own))
+    marks = (OWN if line.strip() else NOTHING for line in sample.all_lines[before:])
+    return Explanation(bytes(before) + bytes(marks))
 
 
 def read_native(source: TextSource) -> ParseResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 SAMPLE_BYTES = 1 << 18
 """Size of the beginning of a text by which its layout is recognised."""
@@ -38,3 +39,32 @@ class Sample:
         object.__setattr__(self, "lines", tuple(line for line in all_lines if line.strip()))
         object.__setattr__(self, "distinct", frozenset(self.lines))
         object.__setattr__(self, "has_frames", FRAME.search(self.text) is not None)
+
+
+_WINDOWS = 16
+
+
+def later_sample(data: Any, size: int) -> Sample:
+    """Return lines of a long text after its first `size` bytes: of its middle, and its end.
+
+    The middle is seen through windows that are the same distance apart, so what fills a sixteenth
+    of it is always seen.
+
+    Args:
+        data: the text, ``bytes`` or an ``mmap``.
+        size: maximum number of bytes.
+    """
+    end = max(len(data) - size // 2, size)
+    step, length = (end - size) // _WINDOWS, size // 2 // _WINDOWS
+    if step <= length:
+        return Sample(b"", _from_line(bytes(data[size:])))
+    starts = [size + number * step for number in range(_WINDOWS)]
+    windows = [bytes(data[start : start + length]) for start in starts]
+    windows = [window[: window.rfind(b"\n") + 1] for window in windows]
+    return Sample(b"", b"\n".join(map(_from_line, [*windows, bytes(data[end:])])))
+
+
+def _from_line(text: bytes) -> bytes:
+    """Return a text from the beginning of a paragraph on, or of a line if there is no other."""
+    blank = text.find(b"\n\n")
+    return text[blank + 1 :] if blank >= 0 else text[text.find(b"\n") + 1 :]

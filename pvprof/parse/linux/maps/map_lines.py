@@ -46,8 +46,10 @@ def explain_maps(sample: Sample) -> Explanation | None:
         elif _ENTRY_END.match(line):
             _mark_entry(marks, sample, start, index)
             start = -1
-    if start >= 0:  # the text ends inside an entry
-        _mark_entry(marks, sample, start, len(marks) - 1)
+    if start >= 0:  # the text ends inside an entry: up to a blank line, as an entry has hardly any
+        lines = sample.all_lines[start:]
+        blank = next((index for index, line in enumerate(lines) if not line.strip()), len(lines))
+        _mark_entry(marks, sample, start, start + blank - 1)
     return Explanation(bytes(marks))
 
 
