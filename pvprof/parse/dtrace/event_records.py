@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pvprof.errors import quote
-from pvprof.model.arrays import INT64_MAX, UINT64_MAX
+from pvprof.model.arrays import INT64_MAX
 from pvprof.model.clocks import Clocks, drift_problems
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
@@ -65,17 +65,20 @@ def read_row(head: bytes) -> Row | None:
     return None
 
 
+_DECIMAL = re.compile(rb"-?[0-9]{1,19}")
+_ADDRESS = re.compile(rb"(?:0x)?[0-9a-fA-F]{1,16}")
+
+
 def _is_fit(row: Row) -> bool:
     """Tell whether all fields that must be numbers are numbers, and fit into 64 bits."""
-    try:
-        decimals = [int(row[position]) for position in _DECIMALS]
-        address = int(row[_OBJECT], 16)
-    except ValueError:
+    # int() would take "2_0", and blanks around a number, too.
+    if not all(_DECIMAL.fullmatch(row[position]) for position in _DECIMALS):
         return False
+    decimals = [int(row[position]) for position in _DECIMALS]
     return (
         max(decimals) < INT64_MAX
         and 0 <= decimals[_WAIT] <= _MAX_WAIT_NS
-        and 0 <= address <= UINT64_MAX
+        and _ADDRESS.fullmatch(row[_OBJECT]) is not None
         and (row[_MECHANISM] in _MECHANISMS or row[_MECHANISM] == b"")
     )
 
@@ -200,7 +203,7 @@ class EventReader:
         if row is None:
             self._problem("bad-event", "not an event", b"E " + head)
             return None
-        if int(row[_WAIT]) < 0:
+        if row[_WAIT].startswith(b"-"):
             self._problem("negative-wait", "negative wait", b"E " + head)
             return None
         if not _is_fit(row):

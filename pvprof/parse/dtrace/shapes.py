@@ -137,7 +137,9 @@ def explain_rows(sample: Sample) -> Explanation | None:
     A key may be a function.
     """
     frames = [line for line in sample.distinct if FRAME.match(line)] if sample.has_frames else []
-    if not all(map(_ROW.search, frames)) or any(map(_FLOW.match, sample.distinct)):
+    if not all(_ROW.match(line.lstrip()) for line in frames) or any(
+        map(_FLOW.match, sample.distinct)
+    ):
         return None
     texts = [line for line in sample.lines if not line.startswith(b" ")]
     if not (is_mostly(_ROW, texts) or is_mostly(_PADDED_ROW, sample.lines)):

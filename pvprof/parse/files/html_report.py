@@ -24,7 +24,7 @@ from pvprof.recording.snapshot import ModeData, Snapshot, decode
 
 _DOCTYPE = re.compile(rb"\s*<!doctype html\b|\s*<html\b", re.I)
 _PAGE_END = re.compile(rb"</html\s*>", re.I)
-_DATA = re.compile(rb"<script\b[^>]*\bid=[\"']?pvprof-data\b[^>]*>([^<]*)(</script>)?")
+_DATA = re.compile(rb"<script\b[^<>]*\bid=[\"']?pvprof-data\b[^<>]*>([^<]*)(</script>)?")
 
 
 def _is_page(sample: Sample) -> bool:

@@ -66,7 +66,7 @@ _OWN_UNIT = re.compile(rf"^{re.escape(SPEEDSCOPE_ALL)}.* \[(\S+)\]$")
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,40}")
 
 _DOCUMENT = re.compile(
-    rb"\s*(?:\xef\xbb\xbf)?\s*\{.*(?:www\.speedscope\.app/file-format-schema\.json"
+    rb"\s*+(?:\xef\xbb\xbf\s*+)?\{.*(?:www\.speedscope\.app/file-format-schema\.json"
     rb'|"profiles"\s*:|"shared"\s*:\s*\{\s*"frames"\s*:)',
     re.S,
 )

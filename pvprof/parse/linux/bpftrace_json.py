@@ -21,7 +21,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-FRAMES = rb"((?:\n[ \t]+[^\n]*)*)\n?"
+FRAMES = rb"((?:\n[ \t]++[^\n]*+)*+)\n?"
 """Matches a stack, which may be empty."""
 
 STACKS = ("waker_stack", "stack", "user_stack")

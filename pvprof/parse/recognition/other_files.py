@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pvprof.errors import InputError
 
 _MAX_LINES = 200
+_MAX_LINE_BYTES = 400  # some patterns take time with the square of it
 _PROSE_WORDS = re.compile(rb"(?:^|[\s(])[A-Za-z][a-z]*(?=[\s,.;:)]|$)")
 _MIN_PROSE_WORDS = 5
 
@@ -39,7 +40,7 @@ class OtherFile:
 
 def what_else(start: bytes) -> OtherFile | None:
     """Return the kind of other file that a text is, by its first bytes, or None."""
-    lines = [line for line in start.splitlines() if line.strip()][:_MAX_LINES]
+    lines = [line[:_MAX_LINE_BYTES] for line in start.splitlines() if line.strip()][:_MAX_LINES]
     return next((other for other in OTHER_FILES if other.is_it(start, lines)), None)
 
 
@@ -78,7 +79,7 @@ def _is_prose(_start: bytes, lines: list[bytes]) -> bool:
     return bool(sentences) and len(sentences) * 3 >= len(lines)
 
 
-_JSON = rb"\s*(?:\xef\xbb\xbf)?\s*"
+_JSON = rb"\s*+(?:\xef\xbb\xbf\s*+)?"
 
 OTHER_FILES: tuple[OtherFile, ...] = (
     OtherFile(

@@ -9,6 +9,9 @@ from typing import Any
 SAMPLE_BYTES = 1 << 18
 """Size of the beginning of a text by which its layout is recognised."""
 
+MAX_LINE_BYTES = 2_000
+"""Maximum length of a line by which a layout is recognised."""
+
 FRAME = re.compile(rb"^ *(?:\S*`\S|0x[0-9a-fA-F]+$)", re.M)
 """Matches the beginning of a line that looks like a frame of DTrace's."""
 
@@ -22,7 +25,9 @@ class Sample:
         text: the same without a last line that was cut off.
         lines: the lines of `text` that are not blank.
         distinct: the same, each once.
-        all_lines: the lines of `text`, blank ones too.
+        all_lines: the lines of `text`, blank ones too. Of a line that is longer than
+            `MAX_LINE_BYTES` only its beginning and its end are kept: patterns of many tools are
+            tried on it, and some take time with the square of its length.
         has_frames: whether any line begins like DTrace's frames: ``kernel`f``, ``0xffffff``.
     """
 
@@ -34,7 +39,7 @@ class Sample:
     has_frames: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        all_lines = tuple(self.text.split(b"\n"))
+        all_lines = tuple(map(_shortened, self.text.split(b"\n")))
         object.__setattr__(self, "all_lines", all_lines)
         object.__setattr__(self, "lines", tuple(line for line in all_lines if line.strip()))
         object.__setattr__(self, "distinct", frozenset(self.lines))
@@ -68,3 +73,9 @@ def _from_line(text: bytes) -> bytes:
     """Return a text from the beginning of a paragraph on, or of a line if there is no other."""
     blank = text.find(b"\n\n")
     return text[blank + 1 :] if blank >= 0 else text[text.find(b"\n") + 1 :]
+
+
+def _shortened(line: bytes) -> bytes:
+    if len(line) <= MAX_LINE_BYTES:
+        return line
+    return line[: MAX_LINE_BYTES // 2] + line[-MAX_LINE_BYTES // 2 :]

@@ -1,0 +1,94 @@
+"""Texts that are damaged or made to harm: an answer at once, and nothing lost in silence."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import read_recording_bytes
+from helpers.command_line import RunCommand
+
+from pvprof.errors import PvprofError
+from pvprof.parse.read import ReadOptions, read
+
+LENGTH = 100_000
+"""Of a line: a pattern that takes time with its square would take minutes."""
+
+RUNS = (
+    "1",
+    "`",
+    "_",
+    "(",
+    ":",
+    "@",
+    "@[",
+    "1.",
+    "1 ",
+    "a;",
+    "a:",
+    "1% ",
+    "= 5 5",
+    "+0x1",
+    "[000] ",
+)
+
+
+@pytest.mark.parametrize("end", ["\n", " 5\n", " x\n"], ids=["bare", "number", "word"])
+@pytest.mark.parametrize("run_of", RUNS)
+def test_a_line_of_any_length_is_recognised_or_refused_at_once(run_of: str, end: str) -> None:
+    text = (run_of * (LENGTH // len(run_of)) + end).encode()
+    try:
+        parsed = read(text, "x", ReadOptions())
+    except PvprofError:
+        return
+    assert parsed.records
+
+
+@pytest.mark.parametrize("blank", [" ", "\t", "\n", "\r"])
+def test_blanks_are_no_text(blank: str) -> None:
+    for end in ("", "x\n"):
+        with pytest.raises(PvprofError):
+            read((blank * LENGTH + end).encode(), "x", ReadOptions())
+
+
+def test_a_record_of_bpftrace_that_lost_its_end_is_a_loss() -> None:
+    header = "#pvprof 2 events linux ns 0.1.0 frames=32\n#begin 1 2\n"
+    sleep = "S 10 1 1 0 2" + "\n        kernel_function+1" * 200
+    lines = [json.dumps({"type": "printf", "data": text}) for text in (header, sleep + "\n")]
+    with pytest.raises(PvprofError, match="damaged"):
+        read(("\n".join(lines) + "\n").encode(), "x", ReadOptions())
+
+
+def test_a_page_of_openings_is_no_page_of_ours() -> None:
+    page = b"<!doctype html>" + b"<script " * (LENGTH // 8)
+    with pytest.raises(PvprofError, match="HTML page"):
+        read(page, "x", ReadOptions())
+
+
+@pytest.mark.parametrize("field", ["20\t", "+20", "2_0", "20.0", "", "9" * 5000])
+def test_a_field_of_an_event_that_is_no_number_is_a_loss(field: str, run: RunCommand) -> None:
+    good = "E 150 52 20 100160 1 a process s fffff8004309a880 0 second\n   kernel`trap+0x1\n\n"
+    bad = good.replace(" 20 ", f" {field} ", 1)
+    text = f"B 100 1795372027596348298\n{good}{bad}Z 9000 1795372027596357198\n"
+    result = run("fold", "-k", "all", "-", stdin=text)
+    assert result.exit_code == 0
+    assert result.stdout.endswith(" 52\n")
+    assert "loss: " in result.stderr
+
+
+@pytest.mark.parametrize("size", [1, 16, 200])
+@pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out", "build-events.out.gz"])
+def test_a_hole_in_a_file_is_a_loss(name: str, size: int, run: RunCommand) -> None:
+    whole = read_recording_bytes(name)
+    at = len(whole) // 3
+    holed = whole[:at] + bytes(size) + whole[at + size :]
+    result = run("fold", "-k", "all", "-", stdin=holed)
+    assert result.exit_code == 0
+    assert f"{size} x NUL bytes" in result.stderr or (size == 1 and "NUL bytes" in result.stderr)
+    assert "the file has a hole" in result.stderr
+
+
+def test_a_text_in_binary_data_is_told_as_damaged(run: RunCommand) -> None:
+    result = run("report", "-", stdin=bytes(1000) + b"kernel`f\n 5\n" + bytes(range(256)))
+    assert result.exit_code == 0
+    assert "1,001 x NUL bytes" in result.stderr + result.stdout
