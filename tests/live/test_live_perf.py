@@ -176,8 +176,8 @@ def test_switches_of_one_command_say_that_all_cpus_must_be_recorded(tmp_path: Pa
     options = ("-q", "-g", "-c", "1", "-e", "sched:sched_switch", "-o", path)
     perf("record", *options, "--", "sleep", "0.02")
     parsed = parsed_from(perf("script", "-i", path))
-    (problem,) = [one for one in parsed.problems if one.severity == "loss"]
-    assert problem.kind == "one-sided"
+    (problem,) = [one for one in parsed.problems if one.kind == "one-sided"]
+    assert problem.severity == "loss"
     assert "perf record -a" in problem.text
 
 
@@ -200,5 +200,6 @@ def test_code_in_memory_keeps_its_samples(tmp_path: Path) -> None:
     assert sum(count for leaf, count in leaves.items() if leaf.endswith("gone`0x0")) >= 3
     memfd = text.count("(/memfd:my code (deleted))")
     assert memfd >= 3
-    assert leaves["[unknown];[unknown]"] >= memfd
+    # A stack that was sampled while it was built has fewer frames of that code.
+    assert sum(count for leaf, count in leaves.items() if leaf.endswith("[unknown]")) >= memfd
     assert [one for one in parsed.problems if one.severity != "note"] == []
