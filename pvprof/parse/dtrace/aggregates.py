@@ -304,6 +304,8 @@ class AggregateReader:
 
     def _add_histogram(self, record: Record, times: int) -> None:
         """Add a histogram; one below a stack also adds its count to that stack."""
+        if record.has_two_of_a_side:
+            self._oddities.add("value-missing", 0, times)
         key = histogram_key(record.before, record.after)
         if record.is_cut:
             self._problem("cut-off", f"the histogram of {quote(key.name)} is not whole")
