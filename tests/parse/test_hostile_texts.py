@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 
 import pytest
 from conftest import read_recording_bytes
 from helpers.command_line import RunCommand
+from helpers.mixing import texts_by_layout
 
 from pvprof.errors import PvprofError
 from pvprof.parse.read import ReadOptions, read
@@ -92,3 +95,18 @@ def test_a_text_in_binary_data_is_told_as_damaged(run: RunCommand) -> None:
     result = run("report", "-", stdin=bytes(1000) + b"kernel`f\n 5\n" + bytes(range(256)))
     assert result.exit_code == 0
     assert "1,001 x NUL bytes" in result.stderr + result.stdout
+
+
+@pytest.mark.parametrize("layout", texts_by_layout())
+def test_a_number_that_no_tracer_prints_is_told_or_left_out(layout: str) -> None:
+    text = texts_by_layout()[layout]
+    numbers = list(re.finditer(rb"\d+", text))
+    for match in numbers[:: len(numbers) // 6 + 1]:
+        for odd in (b"9" * 5000, b"1e999", b"-9223372036854775809", b"18446744073709551616"):
+            for forced in ("", layout):
+                with contextlib.suppress(PvprofError):
+                    read(
+                        text[: match.start()] + odd + text[match.end() :],
+                        "x",
+                        ReadOptions(layout=forced, jobs=1),
+                    )

@@ -171,7 +171,9 @@ class PmcLogReader:
                 frames.append(DELIMITER)
             was_kernel = is_kernel
             frames.append(self._frame(pid, address, is_kernel))
-        execname = self._process.get(pid, f"pid {pid}" if int(pid) > 0 else "")
+        execname = self._process.get(
+            pid, f"pid {pid}" if pid.lstrip("-0") and not pid.startswith("-") else ""
+        )
         key = Key(mechanism="on-cpu", name=self._events.get(pmc, ""), execname=execname)
         self._parsed.add("samples", key, stack_of(reversed(frames)), (1,), 1)
 

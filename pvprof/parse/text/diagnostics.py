@@ -40,19 +40,27 @@ def _form(pattern: str, kind: str, text: str, severity: Severity = "loss") -> _F
 
 # The messages of libdtrace's dt_consume.c and dt_error.c, as seen in real recordings.
 _FORMS = (
-    _form(r"(?P<n>\d+) drops? on CPU \d+", "drops", "records dropped: a principal buffer was full"),
     _form(
-        r"(?P<n>\d+) aggregation drops? on CPU \d+",
+        r"(?P<n>\d{1,18}) drops? on CPU \d+",
+        "drops",
+        "records dropped: a principal buffer was full",
+    ),
+    _form(
+        r"(?P<n>\d{1,18}) aggregation drops? on CPU \d+",
         "aggregation-drops",
         "records dropped: an aggregation buffer was full",
     ),
     _form(
-        r"(?P<n>\d+) dynamic variable drops?(?P<what> with non-empty (?:rinsing|dirty) list)?",
+        r"(?P<n>\d{1,18}) dynamic variable drops?(?P<what> with non-empty (?:rinsing|dirty) list)?",
         "dynamic-variable-drops",
         "dynamic variable drops{what}: waits went unmeasured",
     ),
-    _form(r"(?P<n>\d+) (?:failed )?speculat\w+ .*", "speculative-drops", "speculations dropped"),
-    _form(r"(?P<n>\d+) stack string table overflows?", "stack-overflows", "stack strings lost"),
+    _form(
+        r"(?P<n>\d{1,18}) (?:failed )?speculat\w+ .*", "speculative-drops", "speculations dropped"
+    ),
+    _form(
+        r"(?P<n>\d{1,18}) stack string table overflows?", "stack-overflows", "stack strings lost"
+    ),
     _form(
         r"error on enabled probe ID \d+ \(ID \d+: (?P<what>.*?\): .*?)(?: in action #\d+.*)?",
         "probe-errors",
