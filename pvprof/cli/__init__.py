@@ -79,6 +79,9 @@ class _Commands(SuggestingGroup):
             file = f"{error.filename}: " if error.filename else ""
             click.echo(f"pvprof: error: {file}{error.strerror or error}", err=True)
             ctx.exit(1)
+        except MemoryError:
+            click.echo("pvprof: error: not enough memory for this input", err=True)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("pvprof: interrupted", err=True)
             ctx.exit(130)

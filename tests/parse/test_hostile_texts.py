@@ -110,3 +110,26 @@ def test_a_number_that_no_tracer_prints_is_told_or_left_out(layout: str) -> None
                         "x",
                         ReadOptions(layout=forced, jobs=1),
                     )
+
+
+def speedscope(frames: list[str], profile: dict[str, object]) -> bytes:
+    document = {
+        "$schema": "https://www.speedscope.app/file-format-schema.json",
+        "shared": {"frames": [{"name": name} for name in frames]},
+        "profiles": [{"name": "x", "unit": "none", "startValue": 0, "endValue": 9, **profile}],
+    }
+    return json.dumps(document).encode()
+
+
+def test_a_small_speedscope_file_of_gigabytes_is_refused() -> None:
+    depths = range(1, 300)
+    samples = {"samples": [[0] * depth for depth in depths], "weights": [1] * len(depths)}
+    with pytest.raises(PvprofError, match="more than 256 MiB of text"):
+        read(speedscope(["n" * 100_000], {"type": "sampled", **samples}), "x", ReadOptions())
+    opens = [{"type": "O", "frame": 0, "at": at} for at in range(30_000)]
+    with pytest.raises(PvprofError, match=r"frames are open at once|MiB of text"):
+        read(speedscope(["f"], {"type": "evented", "events": opens}), "x", ReadOptions())
+    deep = {"samples": [[0] * 20_001, [0]], "weights": [5, 7]}
+    parsed = read(speedscope(["f"], {"type": "sampled", **deep}), "x", ReadOptions())
+    assert parsed.profiles["samples", False].total == 7
+    assert [one.severity for one in parsed.problems] == ["loss"]

@@ -65,6 +65,11 @@ _OWN_UNIT = re.compile(rf"^{re.escape(SPEEDSCOPE_ALL)}.* \[(\S+)\]$")
 # py-spy@0.4.3, pyinstrument
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,40}")
 
+MAX_STACKS_TEXT = 256 << 20
+"""Maximum length of all distinct stacks of a profile. A file names each frame once, so one of
+250 kB can stand for gigabytes."""
+
+_MAX_DEPTH = 20_000
 _DOCUMENT = re.compile(
     rb"\s*+(?:\xef\xbb\xbf\s*+)?\{.*(?:www\.speedscope\.app/file-format-schema\.json"
     rb'|"profiles"\s*:|"shared"\s*:\s*\{\s*"frames"\s*:)',
@@ -261,16 +266,31 @@ class _Sums:
         frames: names of frames by index.
         stacks: for each stack its value, in the file's unit, and its number of records.
         wrong: number of problems by kind, text and severity.
+        text_size: length of the text of all stacks.
+        max_depth: maximum number of frames in a stack, so that its text is not too long.
     """
 
     frames: Mapping[Hashable, str]
     stacks: dict[Stack, tuple[Number, int]] = field(default_factory=dict)
     wrong: dict[tuple[str, str, Severity], int] = field(default_factory=dict)
+    text_size: int = 0
+    max_depth: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        longest = max(map(len, self.frames.values()), default=1)
+        self.max_depth = min(_MAX_DEPTH, MAX_STACKS_TEXT // longest)
 
     def add(self, names: Iterable[str], value: Number) -> None:
         """Add the value of one record; `names` are its frames, root first."""
         stack = Stack(";".join(names))
         known, records = self.stacks.get(stack, (0, 0))
+        if not records:
+            self.text_size += len(stack)
+            if self.text_size > MAX_STACKS_TEXT:
+                raise InputError(
+                    f"its stacks, each in full, are more than {MAX_STACKS_TEXT >> 20} MiB of text",
+                    "a few names that are very long, or recursion that is very deep",
+                )
         self.stacks[stack] = (known + value, records + 1)
 
     def count(self, kind: str, text: str, severity: Severity = "loss", times: int = 1) -> None:
@@ -292,6 +312,8 @@ def _read_samples(profile: Mapping[str, Any], sums: _Sums) -> str:
             sums.count("bad-sample", "samples whose weight is no number from 0 on; left out")
         elif weight == 0:
             continue
+        elif isinstance(sample, list) and len(sample) > sums.max_depth:
+            sums.count("bad-sample", f"samples of more than {sums.max_depth:,} frames; left out")
         elif not sample:
             sums.count("idle", "samples without a frame, which are no stack; left out", "note")
         else:
@@ -334,6 +356,8 @@ class _Replay:
             self._sums.count("bad-event", "events without a frame, a time or a type; left out")
             return
         self._pass_to(at)
+        if kind == "O" and len(self._open) == self._sums.max_depth:
+            raise InputError(f"more than {self._sums.max_depth:,} frames are open at once")
         if kind == "O":
             self._open.append(frame)
             self._names.append(self._sums.frames[frame])
