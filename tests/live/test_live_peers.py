@@ -59,7 +59,7 @@ CHECKS = (
     Check("offcpu", "timehist", "zturn", 0.15, SHORT, more_us=5),
     Check("offcpu, interruptible", "offcputime", "zpipe", 0.05, LOST),
     Check("offcpu, interruptible", "offcputime", "zturn", 0.15, SHORT, more_us=5),
-    Check("runq", "schedstat", "zburn", 0.05, LOST),
+    Check("runq", "schedstat", "zburn", 0.12, LOST),
     Check("runq", "schedstat", "zturn", 0.2, SHORT, more_us=5),
     Check("runq", "timehist, delays", "zburn", 0.05, LOST),
     Check("runq", "runqlat", "zburn", 0.05, LOST, "waits"),
