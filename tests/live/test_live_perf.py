@@ -198,8 +198,8 @@ def test_code_in_memory_keeps_its_samples(tmp_path: Path) -> None:
         leaves[";".join(stack.split(";")[-2:])] += count
     assert leaves["org/x/Loop:::run;org/x/Loop:::step_[i]"] >= 3
     assert sum(count for leaf, count in leaves.items() if leaf.endswith("gone`0x0")) >= 3
-    memfd = text.count("(/memfd:my code (deleted))")
+    memfd = sum("(/memfd:my code (deleted))" in record for record in text.split("\n\n"))
     assert memfd >= 3
     # A stack that was sampled while it was built has fewer frames of that code.
-    assert sum(count for leaf, count in leaves.items() if leaf.endswith("[unknown]")) >= memfd
+    assert sum(count for leaf, count in leaves.items() if "[unknown]" in leaf) >= memfd
     assert [one for one in parsed.problems if one.severity != "note"] == []

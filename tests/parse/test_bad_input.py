@@ -694,8 +694,8 @@ def test_a_real_process_has_the_same_exit_status(
 # Cuts: what a reader gives for the first part of a text lies between the records that are whole in
 # it and the records of the whole text.
 
-MAX_BYTES = 20_000
-MAX_CUTS = 250
+MAX_BYTES = 12_000
+MAX_CUTS = 160
 
 Totals = Counter[str]
 """Sums by unit, and the number of values in histograms."""
