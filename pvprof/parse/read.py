@@ -242,11 +242,12 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     if options.explain is not None:
         options.explain(f"{name}: read as {layout.name}: {recognition.why}")
     _check_options(options, layout, name)
-    parsed = layout.read(TextSource(data, name, options))
+    source = TextSource(data, name, options)
+    parsed = layout.read(source)
     if not layout.has_fractions:
         _scale(parsed, name, options)
     parsed.problems.extend(_untold(recognition, parsed, name))
-    parsed.problems.extend(_holes(data, name))
+    parsed.problems.extend(_holes(source))
     parsed.layout = parsed.layout or layout.name
     parsed.mode = parsed.mode or layout.mode
     if not parsed.records and not layout.is_complete(parsed):
@@ -303,17 +304,17 @@ def _untold(recognition: Recognition, parsed: ParseResult, name: str) -> Iterato
         yield Problem("unexplained", text, name, line, count)
 
 
-def _holes(data: Buffer, name: str) -> Iterator[Problem]:
+def _holes(source: TextSource) -> Iterator[Problem]:
     """Yield a loss if a text has NUL bytes, which no tracer prints."""
+    data = source.data
     first = data.find(b"\0")
     if first < 0:
         return
     count = sum(
         bytes(data[at : at + (1 << 20)]).count(b"\0") for at in range(0, len(data), 1 << 20)
     )
-    line = bytes(data[:first]).count(b"\n") + 1
     text = "NUL bytes: the file has a hole, as a full or crashed disk leaves it; records are lost"
-    yield Problem("hole", text, name, line, count, "loss")
+    yield Problem("hole", text, source.name, source.line_of(first), count, "loss")
 
 
 def _why_empty(problems: Sequence[Problem]) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import mmap
 import tarfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import IO, cast
 
 from pvprof.errors import InputError, first_line
 from pvprof.recording.layout import Buffer
+from pvprof.recording.packing import file_of
 
 MAX_MEMBERS = 1_000
 """Maximum number of members; a recording has 11."""
@@ -28,7 +26,7 @@ class Archive:
     def __init__(self, data: Buffer, source: str) -> None:
         self._source = source
         try:
-            self._tar = tarfile.open(fileobj=_file_of(data), mode="r:")  # noqa: SIM115
+            self._tar = tarfile.open(fileobj=file_of(data), mode="r:")  # noqa: SIM115
             self._members = dict(self._files())
         except _DAMAGE as error:
             raise self._damaged(error) from error
@@ -72,10 +70,3 @@ class Archive:
 
 # A header that is damaged, or made to be, raises more than tarfile promises.
 _DAMAGE = (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, MemoryError)
-
-
-def _file_of(data: Buffer) -> IO[bytes]:
-    if not isinstance(data, mmap.mmap):
-        return io.BytesIO(data)
-    data.seek(0)
-    return cast("IO[bytes]", data)  # tarfile reads, seeks and tells

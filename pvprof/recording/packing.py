@@ -176,19 +176,20 @@ class _Zstd:
         return chunk
 
 
-def _file_of(data: Buffer) -> BinaryIO:
+def file_of(data: Buffer) -> BinaryIO:
+    """Return data as a file, from its beginning, to be read only; mapped data are not copied."""
     if not isinstance(data, mmap.mmap):
         return io.BytesIO(data)
     data.seek(0)
-    return cast("BinaryIO", data)  # the classes below only read it
+    return cast("BinaryIO", data)  # it has read, seek and tell
 
 
 _Opener = Callable[[Buffer, str], AbstractContextManager[_Stream]]
 
 _FORMATS: tuple[tuple[bytes, str, _Opener], ...] = (
-    (b"\x1f\x8b", "gzip", lambda data, _: gzip.GzipFile(fileobj=_file_of(data))),
+    (b"\x1f\x8b", "gzip", lambda data, _: gzip.GzipFile(fileobj=file_of(data))),
     (b"\x28\xb5\x2f\xfd", "zstd", _Zstd),
-    (b"\xfd7zXZ\0", "xz", lambda data, _: lzma.LZMAFile(_file_of(data))),  # noqa: SIM115
-    (b"BZh", "bzip2", lambda data, _: bz2.BZ2File(_file_of(data))),
+    (b"\xfd7zXZ\0", "xz", lambda data, _: lzma.LZMAFile(file_of(data))),  # noqa: SIM115
+    (b"BZh", "bzip2", lambda data, _: bz2.BZ2File(file_of(data))),
 )
 """The first bytes of packed data, the name of their format, and what unpacks it."""

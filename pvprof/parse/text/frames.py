@@ -21,6 +21,7 @@ _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
 _LLVM_SUFFIX = re.compile(r" \(\.llvm\.[0-9A-Fa-f]+\)$|\.llvm\.[0-9A-Fa-f]+$")
 # After an argument list: qualifiers, and what compilers add: " [mangled]", " [clone .cold]".
 _QUALIFIERS = re.compile(r"(?: (?:const|volatile|noexcept|&&?|\[[^][]*\]))+$")
+_CHARACTERS, _BYTES = re.compile(r"[()]"), re.compile(rb"[()]")
 _RUST_ESCAPES = {
     "$SP$": "@",
     "$BP$": "*",
@@ -130,23 +131,24 @@ def strip_arguments(name: str) -> str:
     text = _QUALIFIERS.sub("", name)
     if not text.endswith(")"):
         return name
-    opening = _matching_open(text, len(text) - 1)
+    opening = matching_open(text)
     # operator() without an argument list, and (anonymous namespace), are names themselves.
     if opening <= 0 or text[:opening].endswith(("operator", "::", " ", "`")):
         return name
     return text[:opening]
 
 
-def _matching_open(text: str, closing: int) -> int:
-    """Return the index of the parenthesis that the one at `closing` closes, or -1."""
+def matching_open(text: str | bytes) -> int:
+    """Return the index of the parenthesis that the last character closes, or -1."""
+    if isinstance(text, bytes):
+        found = [(match.start(), match[0] == b")") for match in _BYTES.finditer(text)]
+    else:
+        found = [(match.start(), match[0] == ")") for match in _CHARACTERS.finditer(text)]
     depth = 0
-    for index in range(closing, -1, -1):
-        if text[index] == ")":
-            depth += 1
-        elif text[index] == "(":
-            depth -= 1
-            if depth == 0:
-                return index
+    for index, is_closing in reversed(found):
+        depth += 1 if is_closing else -1
+        if depth == 0:
+            return index
     return -1
 
 

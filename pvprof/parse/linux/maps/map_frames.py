@@ -21,6 +21,8 @@ from __future__ import annotations
 
 import re
 
+from pvprof.parse.text.frames import matching_open
+
 _OFFSET = re.compile(rb"\+([0-9]{1,19})$")
 _RAW = re.compile(rb"[0-9a-f]{1,16}")
 _BUILD_ID = re.compile(rb"([0-9a-f]{40}) ?(0x[0-9a-f]{1,16})")
@@ -83,9 +85,5 @@ def _split_module(text: bytes) -> tuple[bytes, bytes]:
     """Return a symbol, and the module in parentheses behind it, which may hold parentheses."""
     if not text.endswith(b")"):
         return text, b""
-    depth = 0
-    for index in range(len(text) - 1, -1, -1):
-        depth += {41: 1, 40: -1}.get(text[index], 0)
-        if depth == 0:
-            return text[:index].rstrip(), text[index + 1 : -1]
-    return text, b""
+    opening = matching_open(text)
+    return (text, b"") if opening < 0 else (text[:opening].rstrip(), text[opening + 1 : -1])

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import re
 
+from pvprof.parse.text.frames import matching_open
+
 _FRAME = re.compile(rb"[ \t]+([0-9a-f]{1,16})(?: (\S.*| \(.*\)))?")
 _CERTAIN_PLACE = re.compile(rb" \((?:[/\[].*|inlined)\)$")
 _EXACT = re.compile(rb"[\t ] *[0-9a-f]+(?<=\A.{17})(?: \S|\s*\Z)", re.S)
@@ -38,7 +40,6 @@ _INNER_FRAME = re.compile(rb"(?:^|\s)([0-9a-f]{6,16}) (?=\S)")
 _ADDRESS_AND_SYMBOL = re.compile(rb"([0-9a-f]{1,16}) (\S.*)|([0-9a-f]{6,16})")
 # What follows a frame in its line: registers, instructions, branches.
 _FIELDS_BEHIND = re.compile(rb"\s(?:ABI:[0-9]|ilen: [0-9]|insn: |IPC: |=> |0x[0-9a-f]+\S*/0x)")
-_PARENTHESIS = re.compile(rb"[()]")
 _KERNEL_ADDRESS = re.compile(rb"ffff[0-9a-f]{12}|c0000000[0-9a-f]{8}")
 _MODULE = re.compile(rb"\[([\w-]+)\](?:\.[\w.]+)?")
 _MODULE_FILE = re.compile(rb"(?:.*/)?([^/]+)\.ko(?:\.[a-z0-9]+)?")
@@ -159,23 +160,13 @@ def split_place(text: bytes) -> tuple[bytes, bytes]:
         return plain[1], plain[2]
     if not text.endswith(b")"):
         return text, b""
-    opening = _matching_open(text)
+    opening = matching_open(text)
     if opening == 0 or (opening > 0 and text[opening - 1 : opening] == b" "):
         place = text[opening + 1 : -1]
         if _PLACE.match(place):
             return text[: max(opening - 1, 0)], place
     opening = max(text.rfind(b" (/"), text.rfind(b" (["))
     return (text, b"") if opening < 0 else (text[:opening], text[opening + 2 : -1])
-
-
-def _matching_open(text: bytes) -> int:
-    """Return the index of the parenthesis that the last character closes, or -1."""
-    depth = 0
-    for match in reversed(list(_PARENTHESIS.finditer(text))):
-        depth += 1 if match[0] == b")" else -1
-        if depth == 0:
-            return match.start()
-    return -1
 
 
 def _named(address: bytes, symbol: bytes, place: bytes) -> FrameLine:
