@@ -87,10 +87,14 @@ def test_pvprof_agrees_with_other_tools(check: Check, told: dict[str, Told]) -> 
 
 
 def test_no_wait_for_a_cpu_is_shorter_than_its_bucket(told: dict[str, Told]) -> None:
-    """A histogram of runqlat has powers of two: the sum is between once and twice the least."""
-    for process in ("zburn", "zturn"):
+    """A histogram of runqlat has powers of two: the sum is between once and twice the least.
+
+    Of waits of microseconds, tracing itself is a part, as in `CHECKS`.
+    """
+    for process, more_us in (("zburn", 0), ("zturn", 5)):
         least_ns = told["runqlat"].ns[process]
-        assert 0.95 * least_ns <= told["runq"].ns[process] <= 2.1 * least_ns
+        more_ns = more_us * 1000 * told["runq"].count[process]
+        assert 0.95 * least_ns <= told["runq"].ns[process] <= 2.1 * least_ns + more_ns
 
 
 def test_the_table_in_the_documents_is_of_these_checks(told: dict[str, Told]) -> None:
