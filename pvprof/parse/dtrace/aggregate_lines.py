@@ -39,6 +39,14 @@ _MAX_TEXTS_AT_END = 2  # a key before the stack, another after it
 _MAX_TEXTS_IN_STACK = 2  # a delimiter, a key between the stacks of the kernel and the program
 
 
+# Stacks repeat: most lines of a sample were seen before, and several layouts ask about each.
+_once = lru_cache(maxsize=1 << 13)
+_is_value = _once(lambda line: _VALUES.match(line) is not None)
+_split_row = _once(split_row)
+_has_columns = _once(lambda line: read_columns(line) is not None)
+_is_head = _once(lambda line: is_histogram_head(line) or is_packed_head(line))
+
+
 @dataclass(slots=True)
 class _OpenRecord:
     """The lines of a record that no values have closed yet, by their indices."""
@@ -73,7 +81,7 @@ class _LineMarker:
 
     def mark_all(self) -> None:
         for index, line in self._outside_of_histograms():
-            if (_VALUES.match(line) and not self._is_numeric_key(index)) or self._is_row(index):
+            if (_is_value(line) and not self._is_numeric_key(index)) or self._is_row(index):
                 self._close(index)
             elif self._is_frame[line]:
                 self._add_frame(index)
@@ -87,7 +95,7 @@ class _LineMarker:
         for index, line in enumerate(self._lines):
             if not line.strip():
                 self._is_in_histogram = False
-            elif is_histogram_head(line) or is_packed_head(line):
+            elif _is_head(line):
                 self._is_packed = is_packed_head(line)
                 self._mark_open(max_texts=1)
                 self._open = _OpenRecord()
@@ -106,13 +114,13 @@ class _LineMarker:
     def _is_row(self, index: int) -> bool:
         """Tell whether a line has the value of a record, and a key."""
         line = self._lines[index]
-        if read_columns(line) is not None:
+        if _has_columns(line):
             return True
-        row = split_row(line)
+        row = _split_row(line)
         if row is None or is_message(line):
             return False
         following = self._lines[index + 1] if index + 1 < len(self._lines) else b""
-        if self._is_frame.get(following, False) or _VALUES.match(following):
+        if self._is_frame.get(following, False) or _is_value(following):
             return False
         if row[2] and line.startswith(b" "):
             return self._is_indented and not (self._open.frames and line.startswith(b" " * 8))
@@ -120,9 +128,9 @@ class _LineMarker:
 
     def _looks_like_a_frame(self, line: bytes) -> bool:
         if FRAME.match(line):
-            return split_row(line) is None and not _FOLDED.match(line)
+            return _split_row(line) is None and not _FOLDED.match(line)
         is_frame = self._is_indented and _INDENTED_FRAME.match(line) is not None
-        return is_frame and split_row(line) is None
+        return is_frame and _split_row(line) is None
 
     def _is_numeric_key(self, index: int) -> bool:
         """Tell whether a number is the key of a stack below it: a process may be named 123."""
@@ -162,6 +170,7 @@ class _LineMarker:
             self.marks[index] = NOTHING if _ROW_OF_TABLE.match(self._lines[index]) else FITS
 
 
+@_once
 def is_message(line: bytes) -> bool:
     """Tell whether a line is dtrace's own but no data: a message, a heading, a mark."""
     return _MESSAGE.match(line) is not None or is_header(line)

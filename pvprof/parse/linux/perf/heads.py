@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -271,14 +272,15 @@ def find_forms(lines: Sequence[bytes]) -> tuple[HeadForm, ...]:
     seen: Counter[HeadForm] = Counter()
     sure: set[HeadForm] = set()
     frames = count = 0
+    is_frame, is_left_out, form_of = cache(is_certain_frame), cache(_is_left_out), cache(_form_of)
     for line, following in pairwise((*lines[:_MAX_SAMPLE_LINES], b"")):
-        if not line.strip() or line.startswith(b"#") or is_passed_over(line):
+        if is_left_out(line):
             continue
         count += 1
-        if is_certain_frame(line):
+        if is_frame(line):
             frames += 1
             continue
-        form, is_sure = _form_of(line, following)
+        form, is_sure = form_of(line, is_frame(following))
         if form is not None:
             seen[form] += 1
             sure |= {form} if is_sure else set()
@@ -294,9 +296,13 @@ def find_forms(lines: Sequence[bytes]) -> tuple[HeadForm, ...]:
     return tuple(form for form in HeadForm if form in sure)
 
 
-def _form_of(line: bytes, following: bytes) -> tuple[HeadForm | None, bool]:
+def _is_left_out(line: bytes) -> bool:
+    return not line.strip() or line.startswith(b"#") or is_passed_over(line)
+
+
+def _form_of(line: bytes, is_above_frame: bool) -> tuple[HeadForm | None, bool]:
     """Return the form that a line has, if it is a head, and whether it is one for sure."""
-    has_frame = is_certain_frame(following) or leaf_start(line) < len(line.rstrip())
+    has_frame = is_above_frame or leaf_start(line) < len(line.rstrip())
     head = _timed_head(line)
     if head is not None:
         form = HeadForm.TIME_AND_EVENT if head.event else HeadForm.TIME
