@@ -9,6 +9,7 @@ from helpers.readings import kinds_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pvprof.errors import InputError
 from pvprof.parse.detect import detect
 from pvprof.parse.files import folded_lines
 from pvprof.parse.files.folded_lines import FoldedReader
@@ -157,6 +158,43 @@ def test_negative_values_are_a_loss_that_is_counted() -> None:
     parsed = read(b"a;b 3\n" + b"a;c -4\n" * 50, "test", ReadOptions())
     assert {problem.severity for problem in parsed.problems} == {"loss"}
     assert sum(problem.count for problem in parsed.problems) == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (b"a;b 3\na;c 4\n\na;b 3 5\na;c 1 0\n", "last 2"),
+        (b"a;b 3 5\na;c 1 0\na;d 1 0\nmain;work 4\nmain;f 2\n", "first 3"),
+        (b"a;f 3\n" * 60_000 + b"a;b 3 5\na;c 1 0\n", "last 2"),
+    ],
+)
+def test_a_differential_file_in_a_folded_one_is_told(text: bytes, place: str) -> None:
+    (problem,) = read(text, "test", ReadOptions()).problems
+    assert problem.kind == "two-columns"
+    assert place in problem.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"a;b 3\na;operator new 3 17\n",
+        b"a;b 3\na;sched lock 3 100\na;sched lock 4 200\n",
+        b"a;b 3\na;sched lock 3 100\na;f 17\n",
+    ],
+)
+def test_frames_that_end_in_a_number_are_no_second_file(text: bytes) -> None:
+    assert not read(text, "test", ReadOptions()).problems
+
+
+@pytest.mark.parametrize(
+    "second", [b"# pvprof folded, unit: samples\n", b"# pvprof differential, unit: ns\n"]
+)
+@pytest.mark.parametrize("first", [b"", b"# pvprof folded, unit: ns\n"])
+def test_two_files_of_pvprof_that_differ_are_refused(first: bytes, second: bytes) -> None:
+    text = first + b"a;b 3\n"
+    with pytest.raises(InputError, match="two files in one text: line"):
+        read(text + second + b"a;c 4\n", "test", ReadOptions())
+    assert read(text + text, "test", ReadOptions()).records == 2
 
 
 def test_two_numbers_that_are_no_sides_are_told() -> None:

@@ -6,6 +6,7 @@ Owns the decision between them. ``folded_lines`` reads the lines, and shows thei
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import DIFFERENTIAL_COMMENT
@@ -35,14 +36,44 @@ def _read_lines(source: TextSource, is_differential: bool) -> ParseResult:
 def read_folded(source: TextSource) -> ParseResult:
     """Read folded stacks."""
     parsed = _read_lines(source, is_differential=False)
-    start = bytes(source.data[:SAMPLE_BYTES])
-    if not source.options.layout and not has_unit_comment(start) and _two_columns(start):
-        text = (
+    if not source.options.layout:
+        start, end = bytes(source.data[:SAMPLE_BYTES]), bytes(source.data[-SAMPLE_BYTES:])
+        doubt = _doubt_of_first_number(start, end if len(source) > SAMPLE_BYTES else start)
+        parsed.problems.extend([Problem(TWO_COLUMNS, doubt, source.name)] if doubt else [])
+    return parsed
+
+
+def _doubt_of_first_number(start: bytes, end: bytes) -> str:
+    """Return why a line's first number may be no part of its frame, or an empty text.
+
+    Args:
+        start: the first bytes of a text.
+        end: its last bytes; of a short text both are all of it.
+    """
+    if has_unit_comment(start):
+        return ""
+    if _two_columns(start):
+        return (
             "every line ends in two numbers, and the first counts as a part of the frame;"
             " --input-format differential reads them as base and new side"
         )
-        parsed.problems.append(Problem(TWO_COLUMNS, text, source.name))
-    return parsed
+    for lines, place in ((start.split(b"\n"), "first"), (end.split(b"\n")[::-1], "last")):
+        size = _differential_block(lines)
+        if size:
+            return (
+                f"the {place} {size:,} lines end in two numbers, and the first of them counts as a"
+                " part of the frame; if they are of a differential file, make a file of each"
+            )
+    return ""
+
+
+def _differential_block(lines: list[bytes]) -> int:
+    """Count the lines at the start that end in two numbers; 0 if any stack is there twice."""
+    splits = takewhile(
+        lambda split: len(split[1]) != 1, (_split(line) for line in lines if not is_comment(line))
+    )
+    stacks = [frames for frames, numbers in splits if numbers]
+    return len(stacks) if 1 < len(set(stacks)) == len(stacks) else 0
 
 
 def read_differential(source: TextSource) -> ParseResult:
@@ -79,10 +110,15 @@ def _two_columns(start: bytes) -> list[tuple[bytes, bytes]]:
     Lines without a number are no stacks in any case, and the last one may be cut off.
     """
     *lines, last = start.split(b"\n")
-    splits = [_split(line) for line in lines if not is_comment(line)]
-    if any(len(numbers) == 1 for _, numbers in splits):
-        return []
-    return [(frames, numbers[0]) for frames, numbers in (*splits, _split(last)) if len(numbers) > 1]
+    pairs = []
+    for line in lines:
+        frames, numbers = _split(line)
+        if len(numbers) == 1 and not is_comment(line):
+            return []
+        if len(numbers) > 1 and not is_comment(line):
+            pairs.append((frames, numbers[0]))
+    frames, numbers = _split(last)
+    return [*pairs, (frames, numbers[0])] if len(numbers) > 1 else pairs
 
 
 def _explain(sample: Sample) -> Explanation | None:

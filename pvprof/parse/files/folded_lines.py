@@ -23,7 +23,7 @@ from fractions import Fraction
 from itertools import repeat
 from typing import cast
 
-from pvprof.errors import quote
+from pvprof.errors import InputError, quote
 from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key, Profile, Weight, add_weights, weights_of
@@ -151,6 +151,8 @@ class _ColumnSums:
 class FoldedReader:
     """Reads folded lines, piece by piece, into a `ParseResult`.
 
+    A second file behind the first is refused if pvprof's comment says that it differs.
+
     Args:
         source: the whole text.
         is_differential: each line has two numbers: of the base and of the new side.
@@ -160,6 +162,7 @@ class FoldedReader:
         self._file = source.name
         self._options = source.options
         self._unit: Unit = self._options.unit or "samples"
+        self._stated = ""
         self._multiplier = self._options.scale_of(self._unit)
         self._columns = [_ColumnSums(), _ColumnSums()] if is_differential else [_ColumnSums()]
         self._stack_of = LineCache(_stack, _MAX_KNOWN_STACKS)
@@ -213,7 +216,7 @@ class FoldedReader:
         if not words:
             return
         if _COMMENT.match(line):
-            self._read_unit(line)
+            self._read_unit(line, number)
             return
         values = [_number(word) for word in words[-count:]]
         if len(values) < count or None in values:
@@ -248,10 +251,23 @@ class FoldedReader:
             parsed.further = [ParseResult(profiles={(self._unit, False): one}) for one in base]
         return parsed
 
-    def _read_unit(self, comment: str) -> None:
-        """Take the unit from pvprof's own comment, unless the user gives another."""
-        if not has_unit_comment(comment.encode()) or self._records:
+    def _read_unit(self, comment: str, number: int) -> None:
+        """Take the unit from pvprof's own comment, unless the user gives another.
+
+        Raises:
+            InputError: lines above it have another unit, or another number of columns.
+        """
+        if not has_unit_comment(comment.encode()):
             return
+        comment = comment.rstrip()
+        if self._records:
+            if comment != self._stated:
+                raise InputError(
+                    f"two files in one text: line {number:,} begins another ({comment[2:]})",
+                    "make a file of each",
+                )
+            return
+        self._stated = comment
         unit = named_unit(comment.rpartition(": ")[2].strip())
         if unit is not None and self._options.unit is None:
             self._unit = unit[0]
