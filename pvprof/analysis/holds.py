@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pvprof.analysis.lock_table import Row, row_name
 from pvprof.classify.filters import Filters, rejected_by
 from pvprof.classify.matcher import Matcher
-from pvprof.model.holds import LockHold
+from pvprof.model.profile import LockHold
 from pvprof.model.stacks import NO_STACK, Frame
 
 

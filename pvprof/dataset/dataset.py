@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pvprof.errors import InputError, UsageError
-from pvprof.model.holds import LockHold
 from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem
-from pvprof.model.profile import Histogram, Profile
+from pvprof.model.profile import Histogram, LockHold, Profile
 from pvprof.model.runs import RunSpan
 from pvprof.model.wakeup_sums import WakeupSums
 from pvprof.recording.manifest import Manifest
 from pvprof.units import PLAIN_TIME, UNITS, Unit, UnitWords, unit_words
 
 if TYPE_CHECKING:
+    from pvprof.model.threads import ThreadTable
     from pvprof.model.waits import WaitTable, WakeupTable
 
 
@@ -38,6 +38,7 @@ class Measurement:
         events: the single waits that add up to the profile, or None.
         runs: the recordings of `events`, in their order; empty if they are of one without marks.
         wakeups: the wake-ups that ended the single waits, or None if none were recorded.
+        threads: the lives of the threads, or None if they were not recorded.
         open_waits: those that had no end yet when the recordings ended, as long as they had lasted;
             in no total. None if they were not recorded.
         wakeup_sums: sums by waker if single waits are not known (HTML reports), or None.
@@ -51,6 +52,7 @@ class Measurement:
     events: WaitTable | None
     runs: tuple[RunSpan, ...] = ()
     wakeups: WakeupTable | None = None
+    threads: ThreadTable | None = None
     wakeup_sums: WakeupSums | None = None
     mode: str = ""
     recordings: int = 1

@@ -9,8 +9,7 @@ from itertools import chain
 from pvprof.collect.modes import MODES
 from pvprof.dataset.dataset import Dataset, Measurement
 from pvprof.dataset.read_named import read_named
-from pvprof.model.holds import LockHold
-from pvprof.model.profile import Histogram, Profile
+from pvprof.model.profile import Histogram, LockHold, Profile
 from pvprof.model.runs import RunSpan
 from pvprof.parse.read import ReadOptions
 from pvprof.parse.result import ParseResult
@@ -107,7 +106,8 @@ def _run(recording: Recording, parsed: ParseResult) -> RunSpan:
         for mark in (parsed.begin, parsed.end, parsed.origin)
     )
     count = 0 if parsed.events is None else len(parsed.events)
-    return RunSpan(count, begin, end, origin, recording.name, recording.path)
+    threads = 0 if parsed.threads is None else len(parsed.threads)
+    return RunSpan(count, begin, end, origin, recording.name, recording.path, threads)
 
 
 def _measurements(mode: str, inputs: Sequence[_Input]) -> Iterable[Measurement]:
@@ -134,6 +134,7 @@ def _measurements(mode: str, inputs: Sequence[_Input]) -> Iterable[Measurement]:
             events=events,
             runs=() if events is None else runs,
             wakeups=None if events is None else parsed.wakeups,
+            threads=None if events is None else parsed.threads,
             wakeup_sums=parsed.endings if unit == "ns" else None,
             mode=mode,
             recordings=sum(part.runs for _, part in inputs),

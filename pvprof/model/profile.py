@@ -1,4 +1,4 @@
-"""Profiles: weights by key and stack, and histograms."""
+"""Profiles: weights by key and stack, histograms, and how long locks were held."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import NamedTuple
 
-from pvprof.model.stacks import NO_STACK, Stack
+from pvprof.model.stacks import NO_STACK, Frame, Stack
 from pvprof.units import Unit
 
 
@@ -167,3 +167,24 @@ def merge_histograms(histograms: Sequence[Histogram]) -> list[Histogram]:
         Histogram(key, tuple(sorted(buckets.items())), mode)
         for (mode, key), buckets in merged.items()
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class LockHold:
+    """The acquisitions of one lock from one place.
+
+    Attributes:
+        key: the lock: its name, and the class that the kernel gives to it.
+        caller: the code that acquired it.
+        hold_ns: how long it was held, all together.
+        acquisitions: how often it was acquired.
+        max_hold_ns: the longest time; None if that was not recorded.
+        mode: in which it was recorded; empty if unknown.
+    """
+
+    key: Key
+    caller: Frame
+    hold_ns: int
+    acquisitions: int
+    max_hold_ns: int | None = None
+    mode: str = ""

@@ -17,6 +17,7 @@ class RunSpan:
             otherwise None, and they count from `begin_ns`, or from the first wait.
         name: of the recording; may be empty.
         path: of the recording, as the user named it; empty if there is none.
+        threads: the number of its rows in the `ThreadTable`, in the same order.
     """
 
     events: int
@@ -25,3 +26,4 @@ class RunSpan:
     origin_ns: int | None = None
     name: str = ""
     path: str = ""
+    threads: int = 0

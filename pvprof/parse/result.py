@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pvprof.model.clocks import Clocks
-from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
-from pvprof.model.profile import Histogram, Key, Profile, Weight
+from pvprof.model.profile import Histogram, Key, LockHold, Profile, Weight
 from pvprof.model.stacks import Frame, Stack
 from pvprof.model.wakeup_sums import WakeupSums, add_wakeup_sums
 from pvprof.parse.native.header import Marks
@@ -20,6 +19,7 @@ from pvprof.recording.manifest import Manifest
 from pvprof.units import Unit
 
 if TYPE_CHECKING:
+    from pvprof.model.threads import ThreadTable
     from pvprof.model.waits import WaitTable, WakeupTable
 
 
@@ -37,6 +37,7 @@ class ParseResult:
         profiles: one for each unit and whether counts were given.
         events: the single waits, if the recording has any.
         wakeups: which wake-ups ended them, if that was recorded.
+        threads: when threads were created and ended, and by whom, if that was recorded.
         endings: sums of waits by what ended them, if only sums were recorded.
         open_waits: the waits that had no end yet when the recording ended, as long as they had
             lasted; None if they were not recorded. They are in no total.
@@ -65,6 +66,7 @@ class ParseResult:
     profiles: dict[tuple[Unit, bool], Profile] = field(default_factory=dict)
     events: WaitTable | None = None
     wakeups: WakeupTable | None = None
+    threads: ThreadTable | None = None
     endings: WakeupSums | None = None
     open_waits: Profile | None = None
     histograms: list[Histogram] = field(default_factory=list)
@@ -119,6 +121,9 @@ class ParseResult:
             self.open_waits.merge(other.open_waits)
         if other.events is not None:
             self.events = other.events if self.events is None else self.events.plus(other.events)
+        if other.threads is not None:
+            ours, theirs = self.threads, other.threads
+            self.threads = theirs if ours is None else ours.plus(theirs)
         self.histograms.extend(other.histograms)
         self.holds.extend(other.holds)
         self.problems.extend(other.problems)

@@ -40,9 +40,8 @@ from dataclasses import astuple, dataclass
 from typing import Any, NoReturn, get_args
 
 from pvprof.errors import InputError, first_line, quote
-from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem, Severity
-from pvprof.model.profile import Histogram, Key, Profile, Weight, weights_of
+from pvprof.model.profile import Histogram, Key, LockHold, Profile, Weight, weights_of
 from pvprof.model.stacks import NO_STACK, Stack, clean_frame, stack_of
 from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums, add_wakeup_sums
 from pvprof.recording.manifest import Manifest

@@ -22,9 +22,8 @@ from __future__ import annotations
 import re
 
 from pvprof.errors import quote
-from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
-from pvprof.model.profile import Key
+from pvprof.model.profile import Key, LockHold
 from pvprof.model.stacks import Frame, clean_frame, stack_of
 from pvprof.parse.layout import Layout
 from pvprof.parse.recognition.explanation import lines_of

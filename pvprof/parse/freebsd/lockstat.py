@@ -31,9 +31,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pvprof.errors import InputError, quote
-from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem
-from pvprof.model.profile import Histogram, Key
+from pvprof.model.profile import Histogram, Key, LockHold
 from pvprof.model.stacks import Frame, Stack, stack_of
 from pvprof.parse.layout import Layout
 from pvprof.parse.recognition.explanation import lines_of

@@ -34,9 +34,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from pvprof.errors import quote
-from pvprof.model.holds import LockHold
 from pvprof.model.problems import Problem, Severity
-from pvprof.model.profile import Key
+from pvprof.model.profile import Key, LockHold
 from pvprof.model.stacks import NO_STACK, stack_of
 from pvprof.parse.layout import Layout
 from pvprof.parse.linux.bcc.bcc_frames import bcc_frame, is_missed
