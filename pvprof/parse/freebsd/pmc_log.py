@@ -47,13 +47,15 @@ _TAGS = (
     rb"|thr-create|thr-exit|proc-?create|pmcattach|pmcdetach|unknown)"
 )
 _TAG = re.compile(r"([a-z]+(?:-[a-z]+)*)\s")
-_CALLCHAIN = re.compile(r"callchain\s+(-?\d+) (?:-?\d+ )?(0x[0-9a-f]+) \d+ (\d{1,9}) [us]\s*$")
-_SAMPLE = re.compile(r"sample\s+(0x[0-9a-f]+) (-?\d+) (0x[0-9a-f]{1,16}) [us]\s*$")
+_CALLCHAIN = re.compile(
+    r"callchain\s+(-?\d{1,10}) (?:-?\d{1,10} )?(0x[0-9a-f]{1,16}) \d+ (\d{1,9}) [us]\s*$"
+)
+_SAMPLE = re.compile(r"sample\s+(0x[0-9a-f]{1,16}) (-?\d{1,10}) (0x[0-9a-f]{1,16}) [us]\s*$")
 _ADDRESS = re.compile(r"\.\.\.\s+(0x[0-9a-f]{1,16})\s*$")
-_MAP_IN = re.compile(r'map-in\s+(-?\d+) (0x[0-9a-f]{1,16}) "(.*)"\s*$')
-_EXEC = re.compile(r'exec\s+0x[0-9a-f]+ (-?\d+) .*?"(.*)"\s*$')
-_CREATED = re.compile(r'proc-?create\s+(-?\d+) .*?"(.*)"\s*$')
-_FORK = re.compile(r"fork\s+(-?\d+) (-?\d+)\s*$")
+_MAP_IN = re.compile(r'map-in\s+(-?\d{1,10}) (0x[0-9a-f]{1,16}) "(.*)"\s*$')
+_EXEC = re.compile(r'exec\s+0x[0-9a-f]{1,16} (-?\d{1,10}) .*?"(.*)"\s*$')
+_CREATED = re.compile(r'proc-?create\s+(-?\d{1,10}) .*?"(.*)"\s*$')
+_FORK = re.compile(r"fork\s+(-?\d{1,10}) (-?\d{1,10})\s*$")
 _ALLOCATE = re.compile(r'allocate(?:dyn)?\s+(0x[0-9a-f]+) "(.*?)" ')
 _KERNEL_HALF = 1 << 63
 
@@ -171,9 +173,7 @@ class PmcLogReader:
                 frames.append(DELIMITER)
             was_kernel = is_kernel
             frames.append(self._frame(pid, address, is_kernel))
-        execname = self._process.get(
-            pid, f"pid {pid}" if pid.lstrip("-0") and not pid.startswith("-") else ""
-        )
+        execname = self._process.get(pid, f"pid {pid}" if int(pid) > 0 else "")
         key = Key(mechanism="on-cpu", name=self._events.get(pmc, ""), execname=execname)
         self._parsed.add("samples", key, stack_of(reversed(frames)), (1,), 1)
 
