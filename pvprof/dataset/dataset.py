@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pvprof.errors import InputError, UsageError
-from pvprof.model.mechanisms import FOLDED
+from pvprof.model.mechanisms import FOLDED, mechanism_of
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Histogram, LockHold, Profile
 from pvprof.model.runs import RunSpan
@@ -67,9 +67,15 @@ class Measurement:
 
     @property
     def words(self) -> UnitWords:
-        """Return the words for its values; times that another tool added up need not be waits."""
+        """Return the words for its values.
+
+        Times that another tool added up need not be waits, and times of threads that ran are none.
+        """
         mechanisms = {key.mechanism for key in self.profile.groups}
-        is_plain = self.unit == "ns" and mechanisms == {FOLDED}
+        are_waits = any(
+            name != FOLDED and mechanism_of(name).state != "running" for name in mechanisms
+        )
+        is_plain = self.unit == "ns" and mechanisms and not are_waits
         return PLAIN_TIME if is_plain else unit_words(self.unit)
 
     @property

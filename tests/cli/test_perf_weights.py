@@ -80,6 +80,14 @@ def test_the_unit_is_the_name_of_the_event(run: RunCommand, event: str, unit: st
     assert folded(run, FAULTS.replace("page-faults", event)) == (unit, {"f": 8, "g": 40})
 
 
+def test_the_time_of_threads_that_ran_is_no_time_off_the_cpu(run: RunCommand) -> None:
+    report = run("report", "-", "--weight", "period", stdin=CLOCK.encode()).stdout
+    assert "\nTime: 500.0 µs (Running)" in report
+    assert "Off-CPU" not in report
+    delays = run("report", "-", "--weight", "period", stdin=DELAYS.encode()).stdout
+    assert "\nOff-CPU and lock time: 7.000 ms" in delays
+
+
 def test_samples_without_periods_are_counted(run: RunCommand) -> None:
     text = FAULTS.replace(": 3 ", ": ").replace(": 40 ", ": ").replace(": 5 ", ": ")
     assert folded(run, text) == ("samples", {"f": 2, "g": 1})
