@@ -52,6 +52,7 @@ def test_folded_stacks_are_those_of_fold(run: RunCommand) -> None:
     assert sorted(lines) == sorted(run("fold", "-k", "all", STOCK, "-q").stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_pictures_and_pages_are_those_of_the_command_line(run: RunCommand) -> None:
     data = pvprof.open_recordings(EVENTS)
     assert pvprof.flame_graph(data, title="x") == run("flamegraph", EVENTS, "--title", "x").stdout

@@ -73,6 +73,7 @@ def _recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(name).write_text(f"1 real 2 user 3 sys\n1.{len(name)} real 2 user 3 sys\n")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_recordings")
 @pytest.mark.parametrize("command", [c for c in COMMANDS_SHOWN if not reason_not_to_run(c)])
 def test_each_command_of_the_documents_runs(command: str, run: RunCommand) -> None:
@@ -223,6 +224,7 @@ def texts_of_the_program() -> str:
     return "\n".join(texts)
 
 
+@pytest.mark.slow
 def test_the_page_of_troubleshooting_quotes_messages_of_the_program() -> None:
     page = (TOP / "docs/troubleshooting.md").read_text()
     quoted = re.findall(r"^\| `([^`]+)` \|", page, re.M)
@@ -264,6 +266,7 @@ def module_order(place: Path) -> tuple[int, list[str]]:
     return layers.index(first), parts
 
 
+@pytest.mark.slow
 def test_the_architecture_page_has_every_module() -> None:
     page = TOP / "docs/architecture.md"
     before, _, after = parts_of(page, "modules")

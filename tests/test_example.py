@@ -29,6 +29,7 @@ def test_the_readme_and_the_example_have_samples() -> None:
     assert numbers[PAGE.name] >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", WITH_SAMPLES, ids=lambda path: path.name)
 def test_each_output_in_a_document_is_what_its_command_prints(
     document: Path, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -83,6 +83,7 @@ def written_in(place: Path) -> set[str]:
     return {f"demo/{path.name}" for path in (place / "demo").iterdir()}
 
 
+@pytest.mark.slow
 def test_the_demo_lists_each_file_that_it_wrote_and_the_one_to_open_first(tmp_path: Path) -> None:
     files = listed_by(run_script("scripts/demo", ("--recorded",), tmp_path))
     assert files[0] == "demo/report.html"
@@ -90,6 +91,7 @@ def test_the_demo_lists_each_file_that_it_wrote_and_the_one_to_open_first(tmp_pa
     assert len(files) >= 5
 
 
+@pytest.mark.slow
 def test_the_demo_of_another_user_takes_the_recording_and_says_why(tmp_path: Path) -> None:
     programs = tmp_path / "bin"
     programs.mkdir()

@@ -9,6 +9,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent / "pvprof"
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__.py"]
 MAX_ENTRIES = 12
@@ -57,6 +59,7 @@ def clashing_modules() -> set[str]:
     return {name for name, paths in modules.items() if len(paths) > 1}
 
 
+@pytest.mark.slow
 def test_a_class_name_is_used_once() -> None:
     assert clashing_classes() - ALLOWED_CLASSES == set()
 
@@ -65,6 +68,7 @@ def test_a_module_name_is_used_once_in_a_layer() -> None:
     assert clashing_modules() - ALLOWED_MODULES == set()
 
 
+@pytest.mark.slow
 def test_each_allowed_clash_exists() -> None:
     assert ALLOWED_CLASSES - clashing_classes() == set()
     assert ALLOWED_MODULES - clashing_modules() == set()
@@ -84,6 +88,7 @@ def imports_of(path: Path) -> set[str]:
     return names
 
 
+@pytest.mark.slow
 def test_no_module_imports_itself_through_others() -> None:
     modules = {".".join(("pvprof", *p.relative_to(ROOT).with_suffix("").parts)): p for p in MODULES}
     graph = {name: sorted(imports_of(path) & modules.keys()) for name, path in modules.items()}

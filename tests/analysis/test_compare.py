@@ -175,6 +175,7 @@ def test_rows_of_each_level_add_up_to_the_report_of_the_same_recordings(
         assert (section.base_folded, section.new_folded)[place].total == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "symbols"),
     [("stock-offcpu.out", True), ("build-lockstat-provider.out", False), ("events.out.gz", False)],

@@ -168,6 +168,7 @@ def test_a_window_has_the_same_cells_as_the_whole_run(run: RunCommand) -> None:
     assert second["values"] == [*first["values"][4 * 50 : 6 * 50 + 25], *[0] * 25]
 
 
+@pytest.mark.slow
 def test_the_options_of_a_spike_select_its_waits(run: RunCommand) -> None:
     (found,) = real_maps("events.out.gz")
     assert len(found.spikes) == 5
@@ -235,6 +236,7 @@ def test_unequal_cells_and_too_many_columns_are_errors() -> None:
 # ---- the picture ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_picture_is_well_formed_and_loads_nothing(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS, "--symbols", SYMBOLS).stdout
     root = ET.fromstring(svg.encode())
@@ -347,6 +349,7 @@ def test_bins_are_equal_steps_on_a_logarithmic_scale() -> None:
     assert len(latency_bounds(1_000, 10**9)) == 5 * 6 + 2
 
 
+@pytest.mark.slow
 @examples(60)
 @given(
     st.lists(
@@ -380,6 +383,7 @@ def test_the_lock_of_a_cell_is_that_with_the_longest_waits_in_it() -> None:
     assert tops == {"a", "b"} if found.bounds[1] == 11 else {"a"}
 
 
+@pytest.mark.slow
 def test_latencies_of_a_real_recording_add_up_to_its_report(run: RunCommand) -> None:
     svg = run("heatmap", EVENTS).stdout
     (one,) = metadata(svg)["maps"]
@@ -428,6 +432,7 @@ def test_the_vertical_axis_has_a_title(run: RunCommand, form: str, title: str) -
     assert titles == [title]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["latency", "offset"])
 def test_the_command_of_a_picture_names_the_recording(
     run: RunCommand, tmp_path: Path, form: str

@@ -455,6 +455,7 @@ def test_threads_that_wake_each_other_end_a_chain(wakers: int, run: RunCommand) 
 # ------------------------------------------------------------------------------ real recordings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [1, 4])
 def test_joined_stacks_of_a_real_recording_add_up_to_its_waits(depth: int, run: RunCommand) -> None:
     plain = run("fold", "-k", "all", REAL)
@@ -472,6 +473,7 @@ def test_rows_of_a_real_recording_are_split_to_the_nanosecond(run: RunCommand) -
     assert sum(int(row["runnable_ns"]) for row in rows) == 764314053
 
 
+@pytest.mark.slow
 def test_recordings_with_and_without_wake_ups_pool(run: RunCommand) -> None:
     other = RECORDINGS / "events.out.gz"
     for both in ((REAL, other), (other, REAL)):
@@ -503,6 +505,7 @@ def test_results_of_a_real_recording_equal_the_golden_files(
     assert_golden(result.stdout, GOLDEN / name)
 
 
+@pytest.mark.slow
 def test_the_picture_of_joined_stacks_shows_wakers(run: RunCommand) -> None:
     args = ("flamegraph", REAL, "--chain", "wakers", "--symbols", SYMBOLS)
     picture = run(*args)

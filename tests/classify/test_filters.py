@@ -23,6 +23,7 @@ def names(some: dict[str, object]) -> set[str]:
     return {row["name"] for row in some["rows"]}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [

@@ -11,6 +11,7 @@ EVENTS = RECORDINGS / "events.out.gz"
 CLASSES = "(vm page busy, vm object, vnode/namecache, vm page queues, pv list (rwlock), proc tree)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "locks", "flamegraph", "heatmap"])
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
@@ -39,6 +40,7 @@ def test_a_filter_that_matches_nothing_says_what_there_is(
     assert hint in "".join(result.stderr.splitlines()[1:])
 
 
+@pytest.mark.slow
 def test_each_command_exits_with_the_same_status(run: RunCommand) -> None:
     commands: list[list[object]] = [
         ["fold", "-k", "all", EVENTS],
@@ -51,6 +53,7 @@ def test_each_command_exits_with_the_same_status(run: RunCommand) -> None:
         assert message.startswith("pvprof: error: no class matches 'nosuchclass' (")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "value"),
     [("--class", "PV LIST"), ("--name", "PMAP pv"), ("--execname", "PVLOAD"), ("--frame", "Vm_")],

@@ -122,6 +122,7 @@ def _write(tmp_path: Path) -> Callable[[str], Path]:
 # ------------------------------------------------------------------------------ packaged rules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.label)
 def test_each_case_gets_its_kind_and_class(case: Case) -> None:
     found = DEFAULT.classify(case.key, case.stack)
@@ -547,6 +548,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD)
 def test_a_mistake_in_a_users_file_is_one_line_that_names_the_file(
     write: Callable[[str], Path], bad: str
@@ -635,6 +637,7 @@ def test_any_key_and_stack_get_a_declared_kind_and_a_class(
     assert verdict.lock_class
 
 
+@pytest.mark.slow
 @given(
     mechanism=_MECHANISM,
     name=_NAME,
@@ -672,6 +675,7 @@ def test_rules_and_classifications_cannot_be_changed() -> None:
         DEFAULT.classify(Key(), NO_STACK).kind = "x"  # type: ignore[misc]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern",
     ["^a", "^a|b", "^(a|b)", "^(a|b)|c", r"^\(a|b", "^[(]a|b", "^(?:a|c)$", "a|^b", "^a(b|c)d|^e"],

@@ -219,6 +219,7 @@ def kept_in(fmt: Format, data: bytes) -> int:
     return KEPT_IN[fmt.name](data.decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fmt", formats_for(SUBJECTS), ids=lambda fmt: fmt.name)
 def test_a_file_is_in_the_format_of_its_suffix(
     fmt: Format, tmp_path: Path, run: RunCommand
@@ -233,6 +234,7 @@ def test_a_file_is_in_the_format_of_its_suffix(
         assert kept_in(fmt, path.read_bytes()) == KEPT_NS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fmt", formats_for(SUBJECTS), ids=lambda fmt: fmt.name)
 def test_stdout_is_in_the_format_that_is_asked_for(fmt: Format, run: RunCommand) -> None:
     require_packages_of(fmt)
@@ -241,6 +243,7 @@ def test_stdout_is_in_the_format_that_is_asked_for(fmt: Format, run: RunCommand)
     assert kept_in(fmt, result.stdout_bytes) == KEPT_NS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "locks", "fold", "flamegraph"])
 def test_each_format_of_a_command_gives_other_bytes(command: str, run: RunCommand) -> None:
     listed = run(command, "--help").stdout.partition("Formats:\n")[2]
@@ -348,6 +351,7 @@ def test_a_difference_gives_the_share_that_each_side_shows(run: RunCommand) -> N
     assert share in text
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_no_error() -> None:
     command = f"{sys.executable} -m pvprof fold -q {EVENTS} | head -c 10"
     done = subprocess.run(
@@ -363,6 +367,7 @@ def test_a_pipe_gets_no_colour_and_no_trailing_blanks(run: RunCommand) -> None:
     assert all(line == line.rstrip() for line in printed.splitlines())
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colour_and_no_color_turns_it_off() -> None:
     colour = re.compile(rb"\x1b\[[0-9;]*3[0-7][;m]")
     assert colour.search(on_terminal("report", STOCK, columns=100))
@@ -447,6 +452,7 @@ def test_the_list_of_programs_has_every_mode(run: RunCommand) -> None:
         assert text == (Path(__file__).parent.parent.parent / "dscripts" / f"{mode}.d").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", [["report", STOCK], ["--help"], ["script", "offcpu"]])
 @pytest.mark.parametrize("target", ["/dev/full", "&-"])
 def test_an_unwritable_stdout_is_one_line_of_error(args: list[object], target: str) -> None:

@@ -71,6 +71,7 @@ def test_few_notes_are_listed_and_v_lists_all(run: RunCommand) -> None:
     assert run("report", "-", "-v", stdin=text).stdout.count("note: ") == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "locks"])
 @pytest.mark.parametrize("name", ["events.out.gz", "stock-offcpu.out", "lockstat-provider.out"])
 def test_80_columns_show_name_class_wait_share_count_mean_and_caller(
@@ -92,6 +93,7 @@ def test_files_and_pipes_have_every_column(run: RunCommand) -> None:
     assert {"Top caller", "Top owner", "Stacks", "p99", "Union"} <= set(table_of(text)[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "first"),
     [
@@ -136,6 +138,7 @@ def test_processes_are_no_locks(run: RunCommand) -> None:
     assert "Told again" not in text
 
 
+@pytest.mark.slow
 def test_no_sentence_has_raw_nanoseconds(run: RunCommand) -> None:
     for path in (EVENTS, LOCKSTAT, WAKEUPS):
         text = run("report", path, "-v").stdout

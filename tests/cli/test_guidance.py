@@ -139,6 +139,7 @@ def test_a_misspelt_word_gets_a_suggestion(
     assert answer in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
@@ -156,6 +157,7 @@ def test_a_terminal_gets_no_picture(words: list[str], hint: str) -> None:
     assert len(printed) < 300
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_folded_stacks_and_trees() -> None:
     assert "vm object" in on_terminal("fold", EVENTS, columns=80).decode()
     assert "vm object" in on_terminal("flamegraph", "--tree", EVENTS, columns=80).decode()

@@ -14,6 +14,7 @@ LOCKSTAT = RECORDINGS / "lockstat-1.out"
 PROFILING = RECORDINGS / "lock-profiling.sysctl.out"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [LOCKSTAT, PROFILING, RECORDINGS / "events.out.gz"])
 def test_an_import_gives_the_same_stacks_as_its_source(
     run: RunCommand, tmp_path: Path, source: Path
@@ -26,6 +27,7 @@ def test_an_import_gives_the_same_stacks_as_its_source(
     assert {"raw.out", "manifest.json"} <= {path.name for path in recording.iterdir()}
 
 
+@pytest.mark.slow
 def test_an_import_keeps_facts_and_symbols(run: RunCommand, tmp_path: Path) -> None:
     path = tmp_path / "stock.pvprof"
     facts = {"label": "stock", "workload": "make -j8", "host": "box", "kernel": "FreeBSD 13.2"}

@@ -72,6 +72,7 @@ def test_a_page_of_nothing_can_be_read_again(run: RunCommand, tmp_path: Path) ->
     assert ": nothing was recorded\n" in again.stdout
 
 
+@pytest.mark.slow
 def test_an_empty_recording_adds_nothing_to_others(run: RunCommand, tmp_path: Path) -> None:
     empty = tmp_path / "empty.out"
     empty.write_bytes(nothing("events"))

@@ -18,6 +18,7 @@ EVENTS = RECORDINGS / "events.out.gz"
 KEPT_NS = 1_386_252_727
 
 
+@pytest.mark.slow
 def test_every_command_keeps_the_same_waits(run: RunCommand, tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("x.folded", "x.svg", "x.json")]
     outputs = [word for path in files for word in ("-o", path)]
@@ -31,6 +32,7 @@ def test_every_command_keeps_the_same_waits(run: RunCommand, tmp_path: Path) -> 
     assert f"{KEPT_NS:,} ns" in files[1].read_text()
 
 
+@pytest.mark.slow
 def test_what_is_set_aside_is_listed_on_stderr(run: RunCommand, tmp_path: Path) -> None:
     words = "set aside: Waiting for children 132.2 s (-k child), User-space synchronisation"
     assert words in run("fold", EVENTS).stderr
@@ -39,6 +41,7 @@ def test_what_is_set_aside_is_listed_on_stderr(run: RunCommand, tmp_path: Path) 
     assert "set aside" not in run("fold", "-k", "all", EVENTS).stderr
 
 
+@pytest.mark.slow
 def test_the_unit_survives_a_pipe_between_two_commands(run: RunCommand) -> None:
     fold = [sys.executable, "-m", "pvprof", "fold", "-q", str(EVENTS)]
     folded = subprocess.run(fold, capture_output=True, check=True).stdout
@@ -63,6 +66,7 @@ def test_another_comment_gives_no_unit(run: RunCommand) -> None:
         assert json.loads(report)["sections"][0]["unit"] == "samples"
 
 
+@pytest.mark.slow
 def test_scripts_that_split_at_the_last_blank_get_the_same_sum(run: RunCommand) -> None:
     require(shutil.which("awk") is not None, "awk is not installed")
     fold = [sys.executable, "-m", "pvprof", "fold", "-q", str(EVENTS)]

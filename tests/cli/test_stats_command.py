@@ -238,6 +238,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_process() -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_without_ranks_and_ratios_scipys_statistics_are_not_imported() -> None:
     code = (
         "import sys; sys.argv = ['pvprof', 'stats', sys.argv[1], '--format', 'csv']\n"

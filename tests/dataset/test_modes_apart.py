@@ -52,6 +52,7 @@ def test_runs_of_one_mode_still_add_up(run: RunCommand, name: str, tmp_path: Pat
         assert two["total"] == {key: 2 * value for key, value in one["total"].items()}  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_text_names_the_modes_and_says_that_they_do_not_add_up(
     run: RunCommand, tmp_path: Path, form: str

@@ -144,6 +144,7 @@ def test_the_process_goes_with_the_callers_and_what_was_waited_for_stays(
     assert lines("--root", "g", "--by", "none") == {"kernel`g;kernel`w 3"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", EDIT_OPTIONS)
 def test_totals_stay_the_same_in_every_command(
     run: RunCommand, tmp_path: Path, options: tuple[str, ...]

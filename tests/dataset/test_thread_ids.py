@@ -31,6 +31,7 @@ def waits_by_thread(path: Path) -> Counter[tuple[int, int]]:
     return sums
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [EVENTS, PERF])
 def test_a_filter_on_ids_keeps_the_waits_of_these_threads(run: RunCommand, path: Path) -> None:
     threads = waits_by_thread(path)

@@ -47,6 +47,7 @@ def test_a_flame_graph_names_the_sampling_rate(run: RunCommand) -> None:
     assert_golden(run(*small).stdout, FIXTURES / "golden" / "wallclock-tree.txt")
 
 
+@pytest.mark.slow
 def test_the_rate_is_read_from_the_manifest(run: RunCommand, tmp_path: Path) -> None:
     slow = with_manifest(tmp_path / "a.pvprof", mode="oncpu", options={"rate_hz": 100})
     default = with_manifest(tmp_path / "b.pvprof", mode="oncpu", options={})
@@ -59,6 +60,7 @@ def test_the_rate_is_read_from_the_manifest(run: RunCommand, tmp_path: Path) -> 
     assert (both.exit_code, "differ in the sampling rate" in both.stderr) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [0, -1, True, "100", None, [100], {}, 1 << 70, 99.5])
 def test_a_rate_that_is_no_positive_integer_is_unknown(
     run: RunCommand, tmp_path: Path, rate: object
@@ -68,6 +70,7 @@ def test_a_rate_that_is_no_positive_integer_is_unknown(
     assert (done.exit_code, "do not state the sampling rate" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "reason"),
     [

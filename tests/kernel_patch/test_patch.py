@@ -133,6 +133,7 @@ def test_the_probes_of_a_patch_fire_in_functions_that_keep_their_frames(branch: 
         assert len(re.findall(r"^\+\t+SDT_PROBE\d", part.text, re.M)) == 2
 
 
+@pytest.mark.slow
 def test_a_tree_is_patched_and_reverted_byte_for_byte(
     branch: str, tool: str, tmp_path: Path, run: RunCommand
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from helpers.foreign.bpftrace import bpftrace_maps
 from helpers.foreign.meant import Meant
 from helpers.strategies import examples
@@ -31,6 +32,7 @@ def stacks_of(parsed: ParseResult) -> dict[str, dict[str, int]]:
     return {unit: dict(sums) for unit, sums in found.items()}
 
 
+@pytest.mark.slow
 @given(bpftrace_maps())
 def test_a_text_gives_what_it_means(meant: Meant) -> None:
     parsed = read(meant.text, "law", ReadOptions(jobs=1))

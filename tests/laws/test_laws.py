@@ -113,6 +113,7 @@ def test_classifying_keeps_every_weight(some: list[tuple[Key, Stack, Weight]]) -
     assert back.groups == profile.groups
 
 
+@pytest.mark.slow
 @given(rows, st.sampled_from([(), (ALL_KINDS,), ("kernel",), ("io", "user")]))
 def test_kept_and_set_aside_add_up_to_the_total(
     some: list[tuple[Key, Stack, Weight]], kinds: tuple[str, ...]
@@ -188,6 +189,7 @@ def test_any_bytes_give_records_or_problems_or_one_clear_error(data: bytes, layo
             assert all(clean_frame(frame) == frame for frame in frames_of(stack))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [2, 4])
 @examples(0.2)
 @given(records)

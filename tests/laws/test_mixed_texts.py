@@ -36,6 +36,7 @@ def test_each_layout_has_a_text() -> None:
         assert not outcome_of(text).is_refused, layout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", texts_by_layout())
 def test_two_texts_behind_each_other(layout: str) -> None:
     first = texts_by_layout()[layout]
@@ -45,6 +46,7 @@ def test_two_texts_behind_each_other(layout: str) -> None:
         assert is_nothing_lost_untold(mixed, alone, outcome_of(second)), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", texts_by_layout())
 def test_a_second_text_behind_the_sample(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pvprof.parse.detect.SAMPLE_BYTES", SAMPLE_BYTES)
@@ -56,6 +58,7 @@ def test_a_second_text_behind_the_sample(layout: str, monkeypatch: pytest.Monkey
         assert is_nothing_lost_untold(mixed, alone, outcome_of(second)), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["keyed", "classic", "pmcstat"])
 def test_a_second_text_in_the_middle_of_a_long_one(
     layout: str, monkeypatch: pytest.MonkeyPatch
@@ -71,6 +74,7 @@ def test_a_second_text_in_the_middle_of_a_long_one(
         assert is_nothing_lost_untold(mixed, alone, outcome_of(second)), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", texts_by_layout())
 def test_lines_of_one_text_inside_another(layout: str) -> None:
     dice = random.Random(layout)
@@ -84,6 +88,7 @@ def test_lines_of_one_text_inside_another(layout: str) -> None:
         assert is_nothing_lost_untold(mixed, alone), (name, place, inside[:3])
 
 
+@pytest.mark.slow
 @examples(1)
 @given(st.data())
 def test_generated_texts_behind_each_other(data: st.DataObject) -> None:
@@ -96,6 +101,7 @@ def test_generated_texts_behind_each_other(data: st.DataObject) -> None:
     assert is_nothing_lost_untold(mixed, outcome_of(first.text), outcome_of(second.text))
 
 
+@pytest.mark.slow
 @examples(1)
 @given(st.data())
 def test_a_recording_before_or_behind_a_generated_text(data: st.DataObject) -> None:

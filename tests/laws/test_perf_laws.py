@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
 from helpers.foreign.meant import Meant
 from helpers.foreign.perf import perf_texts
 from helpers.strategies import examples
@@ -28,6 +29,7 @@ def stacks_of(parsed: ParseResult) -> dict[str, dict[str, int]]:
     return {unit: dict(sums) for unit, sums in found.items()}
 
 
+@pytest.mark.slow
 @given(perf_texts())
 def test_a_text_gives_what_it_means(meant: Meant) -> None:
     parsed = read(meant.text, "law", ReadOptions(jobs=1))

@@ -38,6 +38,7 @@ def mechanisms_in(path: Path) -> set[str]:
     return {key.mechanism for key in (*keys, *(one.key for one in dataset.histograms))}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.name)
 def test_every_mechanism_of_a_real_recording_is_in_the_table(path: Path) -> None:
     found = mechanisms_in(path)

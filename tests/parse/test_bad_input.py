@@ -397,6 +397,7 @@ def test_damage_never_ends_in_a_traceback(
     assert_is_outcome(result, command, layout, damage)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("layout", TEXTS)
 def test_damage_to_one_record_leaves_the_others(layout: str, damage: str) -> None:

@@ -47,6 +47,7 @@ def test_a_line_of_any_length_is_recognised_or_refused_at_once(run_of: str, end:
     assert parsed.records
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blank", [" ", "\t", "\n", "\r"])
 def test_blanks_are_no_text(blank: str) -> None:
     for end in ("", "x\n"):
@@ -79,6 +80,7 @@ def test_a_field_of_an_event_that_is_no_number_is_a_loss(field: str, run: RunCom
     assert "loss: " in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 16, 200])
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "oncpu-default.out", "build-events.out.gz"])
 def test_a_hole_in_a_file_is_a_loss(name: str, size: int, run: RunCommand) -> None:
@@ -97,6 +99,7 @@ def test_a_text_in_binary_data_is_told_as_damaged(run: RunCommand) -> None:
     assert "1,001 x NUL bytes" in result.stderr + result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", texts_by_layout())
 def test_a_number_that_no_tracer_prints_is_told_or_left_out(layout: str) -> None:
     text = texts_by_layout()[layout]
@@ -121,6 +124,7 @@ def speedscope(frames: list[str], profile: dict[str, object]) -> bytes:
     return json.dumps(document).encode()
 
 
+@pytest.mark.slow
 def test_a_small_speedscope_file_of_gigabytes_is_refused() -> None:
     depths = range(1, 300)
     samples = {"samples": [[0] * depth for depth in depths], "weights": [1] * len(depths)}

@@ -135,6 +135,7 @@ def test_addresses_of_programs_without_a_name_are_one_frame(
     assert parsed.hex_frames == {"0x201ad0", "0x201ad4"}  # a note counts them in any case
 
 
+@pytest.mark.slow
 def test_a_program_that_had_ended_is_one_stack_and_not_one_for_each_process() -> None:
     # Addresses of a program differ in each of its processes, by address space layout randomisation.
     parsed = read(read_recording_bytes("build-oncpu.out.gz"), "x", ReadOptions())

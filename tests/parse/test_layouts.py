@@ -104,6 +104,7 @@ def test_the_program_beside_a_text_may_name_the_mechanism(
     assert list(parsed.profiles["events", False].groups) == [Key(mechanism)]
 
 
+@pytest.mark.slow
 def test_a_new_layout_is_a_choice_of_the_command_line() -> None:
     code = (
         "import sys; sys.path[:0] = ['tests', 'tests/parse']\n"
@@ -153,6 +154,7 @@ def test_every_layout_of_a_module_is_listed() -> None:
                 assert value in LAYOUTS.values(), f"{name}.{attribute} is not in layouts.LAYOUTS"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [RECORDINGS / "stock-offcpu.out", FIXTURES / "linux/bpftrace/offcpu.pvprof.tar.gz"]
 )

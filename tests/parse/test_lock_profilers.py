@@ -149,6 +149,7 @@ def test_histograms_hold_as_many_waits_as_their_rows() -> None:
 # ---- in the tables ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "lock", "lock_class"),
     [
@@ -192,6 +193,7 @@ def test_times_that_lock_profiling_adds_up_are_not_split(run: RunCommand) -> Non
     assert_golden(result.stdout, GOLDEN / "locks-lock-profiling.md")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [LOCKSTAT.name, PROFILING.name])
 @pytest.mark.parametrize("suffix", ["md", "json", "csv", "html", "svg", "folded"])
 def test_every_output_format_has_the_locks(

@@ -269,6 +269,7 @@ def test_a_cut_record_is_named_with_its_line() -> None:
     assert (cut.line, cut.severity, cut.count) == (6, "loss", 1)
 
 
+@pytest.mark.slow
 @given(st.lists(AGGREGATED, min_size=1, max_size=5), st.data())
 def test_messages_between_any_lines_are_problems_and_lose_nothing(
     some: list[Aggregated], data: st.DataObject

@@ -80,6 +80,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "name", "hint"), CASES, ids=[case[1] for case in CASES])
 def test_another_file_is_named_for_what_it_is(
     file: Path | bytes, name: str, hint: str, run: RunCommand, tmp_path: Path

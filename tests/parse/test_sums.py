@@ -67,6 +67,7 @@ def awk_sums(program: str, data: bytes) -> Sums:
     return {name: (int(total), int(count)) for name, total, count in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AWK)
 def test_each_wait_name_has_awks_total_and_count(name: str, run: RunCommand) -> None:
     wanted = awk_sums(AWK[name], read_recording_bytes(name))
@@ -86,6 +87,7 @@ def test_folded_stacks_add_up_to_awks_total(name: str, run: RunCommand) -> None:
     assert sum(int(line.rpartition(" ")[2]) for line in folded.splitlines()) == wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AWK)
 def test_rows_kept_and_set_aside_add_up_to_the_total(name: str, run: RunCommand) -> None:
     report = json.loads(run("report", RECORDINGS / name, "--format", "json", "-q").stdout)
@@ -117,6 +119,7 @@ def test_the_last_snapshot_of_running_totals_is_what_counts(run: RunCommand) -> 
     assert sum(int(row["value"]) for row in rows) == wanted == 2650
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recording", "name", "kind", "lock_class"),
     [

@@ -124,6 +124,7 @@ def test_a_modules_symbols_are_relative_to_where_it_was_loaded(tmp_path: Path) -
 OWN = ["stock-offcpu.out", "events.out.gz", "seed-offcpu.out", "oncpu.out.gz", "wakeup.out"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_the_symbols_of_the_recorded_kernel_cause_no_warning(name: str, run: RunCommand) -> None:
     result = run("fold", RECORDINGS / name, "--symbols", SYMBOLS)

@@ -141,6 +141,7 @@ def test_the_number_of_cut_waits_is_a_note(run: RunCommand) -> None:
     assert result.stdout.count("\n") == 4
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_window_and_its_length(run: RunCommand) -> None:
     args = ("report", EVENTS, "--from", "2", "--to", "3.5", "-k", "all")
     shown = run(*args).stdout
@@ -151,6 +152,7 @@ def test_the_report_shows_the_window_and_its_length(run: RunCommand) -> None:
     assert "2.000000000 s to 3.500000000 s of 12.91 s" in drawn
 
 
+@pytest.mark.slow
 def test_a_comparison_takes_windows_and_their_lengths(run: RunCommand) -> None:
     args = ("compare", EVENTS, "--vs", WAKEUPS, "--from", "0.5", "--to", "2", "-k", "all")
     each, per_second = (run(*args, *more).stdout for more in ((), ("--per", "second")))
@@ -239,6 +241,7 @@ def test_without_marks_the_first_wait_is_the_beginning() -> None:
 # ---- what has no window -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("since", "until", "reason"),
     [

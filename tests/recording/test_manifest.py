@@ -70,6 +70,7 @@ def test_all_facts_of_any_manifest_can_be_shown(document: dict[str, Any]) -> Non
     assert all(overhead_notes([manifest]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize(
     "value", [{"a": [1]}, [{}], "\0", HUGE, -1, 1e308, float("nan"), True, "9" * 5000]

@@ -71,6 +71,7 @@ def test_packed_data_that_end_early_give_what_could_be_unpacked(packer: str) -> 
     assert TEXT.startswith(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packer", PACKERS)
 @pytest.mark.parametrize("is_archive", [False, True])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
@@ -124,6 +125,7 @@ def bomb(packer: str, megabytes: int) -> bytes:
     return block * (megabytes // 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packer", PACKERS)
 def test_a_bomb_is_refused(packer: str) -> None:
     with pytest.raises(InputError, match="MiB when unpacked") as refused:
@@ -148,6 +150,7 @@ def test_the_limit_grows_with_the_packed_size(monkeypatch: pytest.MonkeyPatch) -
         unpack(packed, "x")
 
 
+@pytest.mark.slow
 def test_a_companion_that_is_too_large_is_left_out(
     tmp_path: Path, run: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ TABLE = DataTable(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_parquet_file_and_a_spreadsheet_hold_the_table_of_the_csv_file(
     command: str, run: RunCommand, tmp_path: Path
@@ -110,6 +111,7 @@ def test_a_sheet_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         xlsx._sheet(TABLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "xlsx", "waits.parquet"])
 def test_the_same_input_gives_the_same_bytes(suffix: str, run: RunCommand, tmp_path: Path) -> None:
     for name in ("a", "b"):
@@ -190,6 +192,7 @@ def test_a_format_without_its_package_is_refused_before_anything_is_read(
     )
 
 
+@pytest.mark.slow
 def test_pandas_is_imported_for_data_frames_only() -> None:
     code = (
         "import sys; sys.argv = ['pvprof', *sys.argv[1:]]\n"

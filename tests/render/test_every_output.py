@@ -103,6 +103,7 @@ def _write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: RunCommand) -> 
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fmt", "subject"), OUTPUTS, ids=name_of)
 def test_every_output_is_written_of_a_real_recording(
     fmt: Format, subject: Subject, write: Any
@@ -116,6 +117,7 @@ def test_every_output_is_written_of_a_real_recording(
         assert drawn.getvalue().strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fmt", "subject"),
     [(fmt, subject) for fmt, subject in OUTPUTS if fmt.for_people and subject in TABLES],
@@ -154,6 +156,7 @@ def set_aside(subject: Subject, data: Any) -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_module_that_renders_is_used() -> None:
     sources = {path: path.read_text(encoding="utf-8") for path in RENDER.parent.rglob("*.py")}
     named = {

@@ -94,6 +94,7 @@ def test_nothing_folded_prints_the_heading_only() -> None:
     assert shown({}) == [" of all    samples  frame"]
 
 
+@pytest.mark.slow
 def test_stacks_may_be_far_deeper_than_the_recursion_limit() -> None:
     deep = ";".join(f"f{level}" for level in range(5000))
     assert len(shown({deep: 1})) == 5002

@@ -246,6 +246,7 @@ def test_a_page_keeps_its_unit(run: RunCommand, page: Path) -> None:
 # ---- well formed, harmless -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["events.out.gz", "lockstat-provider.out", "oncpu.out.gz"])
 def test_a_page_is_well_formed(run: RunCommand, tmp_path: Path, name: str) -> None:
     text = write_page(run, tmp_path / "page.html", RECORDINGS / name).read_text("utf-8")
@@ -460,6 +461,7 @@ def test_the_headline_is_the_kernel_waiting_on_itself_by_class_and_kind(page: Pa
     ]
 
 
+@pytest.mark.slow
 def test_the_headline_of_samples_is_by_process(run: RunCommand, tmp_path: Path) -> None:
     page = write_page(run, tmp_path / "page.html", RECORDINGS / "oncpu.out.gz")
     (bars,) = [one for one in parsed(page.read_text()).iter("table") if "By process" in texts(one)]
@@ -477,6 +479,7 @@ def test_the_headline_of_samples_is_by_process(run: RunCommand, tmp_path: Path) 
     assert sum(kept.values()) == sum(expected.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["oncpu.out.gz", "runq.out"])
 def test_samples_and_run_queues_have_no_table_of_spinning(
     run: RunCommand, tmp_path: Path, name: str
@@ -509,6 +512,7 @@ def test_numbers_of_the_table_are_sorted_by_their_exact_values(
         assert str(row["mean"]) in orders
 
 
+@pytest.mark.slow
 def test_kinds_of_waits_have_a_graph_each_and_there_is_one_of_all(
     run: RunCommand, tmp_path: Path
 ) -> None:

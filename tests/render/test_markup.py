@@ -39,6 +39,7 @@ def test_remarkup_has_tables_with_headings_and_no_backslashes(
     assert text.startswith("= ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 def test_markdown_has_no_backslashes(command: tuple[object, ...], run: RunCommand) -> None:
     text = run(*command, "-q", "--format", "markdown").stdout

@@ -128,6 +128,7 @@ def test_a_format_cannot_be_chosen_for_a_subject_that_it_cannot_hold(subject: Su
                 format_of("-", fmt.name, fmt.name, [subject])
 
 
+@pytest.mark.slow
 def test_a_new_row_is_all_that_a_format_needs(tmp_path: Path) -> None:
     (tmp_path / "tsv.py").write_text(TSV)
     (tmp_path / "start.py").write_text(START)

@@ -209,6 +209,7 @@ def test_the_first_profile_is_everything_and_timelines_are_last(run: RunCommand)
     assert sum(profile["endValue"] for profile in classes) == first["endValue"]
 
 
+@pytest.mark.slow
 def test_other_profiles_of_a_file_are_read_if_they_are_named(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
     text = run("fold", "-k", "all", path, "--format", "speedscope").stdout.encode()
@@ -335,6 +336,7 @@ def test_a_start_at_the_end_of_64_bits_makes_a_file() -> None:
     assert kinds_of(rendered) == {"inexact": 2}  # the timelines; the sum of waits is small
 
 
+@pytest.mark.slow
 def test_several_recordings_are_added_up(run: RunCommand) -> None:
     path = RECORDINGS / "events.out.gz"
     result = run("fold", "-k", "all", path, path, "--format", "speedscope")
@@ -344,6 +346,7 @@ def test_several_recordings_are_added_up(run: RunCommand) -> None:
     assert run("fold", "-k", "all", "-", stdin=result.stdout_bytes).stdout == straight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--no-timeline", "--counts"])
 def test_single_waits_are_added_up_on_request(run: RunCommand, option: str) -> None:
     path = RECORDINGS / "events.out.gz"
@@ -462,6 +465,7 @@ def test_a_sum_too_large_for_a_double_is_refused() -> None:
         speedscope_with("x", [Sampled("all", "ns", ((Stack("a"), 10**400),))])
 
 
+@pytest.mark.slow
 def test_a_file_that_is_slow_in_the_viewer_is_a_note() -> None:
     rows = tuple((Stack(f"{number}{'x' * 10_000_000}"), 1) for number in range(14))
     rendered = speedscope_with("x", [Sampled("x", "ns", rows)])

@@ -255,6 +255,7 @@ def test_holm_never_lowers_p_nor_adds_a_verdict(
 # --- against scipy -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(base=VALUES, new=VALUES, confidence=st.sampled_from([85.0, 93.0, 99.9]))
 def test_t_tests_equal_scipy_at_levels_that_ministat_lacks(
     base: list[float], new: list[float], confidence: float
