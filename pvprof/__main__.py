@@ -46,7 +46,24 @@ def _run() -> int:
         return _fail(str(error.strerror))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception:
+        return _admit()
     return 0
+
+
+def _admit() -> int:
+    """Show where pvprof itself went wrong; return the exit code.
+
+    A traceback repeats texts of the input: it must not command the terminal.
+    """
+    import traceback  # noqa: PLC0415 (for a fault of pvprof only)
+
+    from pvprof.cli.terminal import visible_text  # noqa: PLC0415 (as little as possible at the top)
+
+    _fail("a fault of pvprof itself; please report it, if you can with the input")
+    with contextlib.suppress(OSError):
+        os.write(2, visible_text(traceback.format_exc()).encode("utf-8", "backslashreplace"))
+    return 1
 
 
 if __name__ == "__main__":

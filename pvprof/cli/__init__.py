@@ -16,6 +16,7 @@ import click
 
 from pvprof import __version__
 from pvprof.cli.guidance.suggestions import SuggestingGroup
+from pvprof.cli.terminal import tell, tell_below, tell_usage
 from pvprof.errors import PvprofError
 
 COMMANDS = {
@@ -60,14 +61,31 @@ class _Commands(SuggestingGroup):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the options before the command's name."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.ClickException as error:
+            tell_usage(error)
+            raise click.exceptions.Exit(error.exit_code) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; turn an error into one line and an exit code."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            tell_usage(error)
+            ctx.exit(error.exit_code)
         except PvprofError as error:
-            click.echo(f"pvprof: error: {error.message}", err=True)
+            tell(f"error: {error.message}")
             if error.hint:
-                click.echo(f"  {error.hint}", err=True)
+                tell_below(error.hint)
             ctx.exit(error.exit_code)
         except BrokenPipeError:
             # The reader has closed the pipe (a pager was quit). Python would complain again when it
@@ -77,13 +95,13 @@ class _Commands(SuggestingGroup):
         except OSError as error:
             # An error that nothing else expects, such as a full disk under stdout.
             file = f"{error.filename}: " if error.filename else ""
-            click.echo(f"pvprof: error: {file}{error.strerror or error}", err=True)
+            tell(f"error: {file}{error.strerror or error}")
             ctx.exit(1)
         except MemoryError:
-            click.echo("pvprof: error: not enough memory for this input", err=True)
+            tell("error: not enough memory for this input")
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("pvprof: interrupted", err=True)
+            tell("interrupted")
             ctx.exit(130)
 
 

@@ -19,7 +19,7 @@ from pvprof.classify.rules_file import load_rules
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName, KnownWord, as_regex
 from pvprof.cli.option_groups import argument, option, option_group
-from pvprof.cli.progress import Progress
+from pvprof.cli.terminal import Progress, tell
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.load import load_dataset
 from pvprof.dataset.stack_edits import NO_EDITS, StackEdits
@@ -146,7 +146,7 @@ class ReadingGroup:
             keep_offsets=self.offsets,
             symbols=load_symbols(self.symbols, kldstat),
             jobs=self.jobs,
-            explain=_say_layout if self.verbose else None,
+            explain=tell if self.verbose else None,
         )
 
 
@@ -291,10 +291,6 @@ class InputGroup(ReadingGroup):
         if error:
             raise error
         return classified
-
-
-def _say_layout(text: str) -> None:
-    click.echo(f"pvprof: {text}", err=True)
 
 
 def _read_text(path: str) -> str:

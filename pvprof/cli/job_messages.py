@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TextIO, cast
 
-import click
-
+from pvprof.cli.terminal import tell, tell_below
 from pvprof.collect.job import FinishedRun
 from pvprof.collect.session import Listener
 from pvprof.recording.manifest import Manifest
@@ -74,22 +73,25 @@ class JobMessages:
             return
         from rich.console import Console  # noqa: PLC0415 (only on a terminal)
 
+        from pvprof.render.text.console import styled  # noqa: PLC0415 (it imports rich, too)
+
         console = Console(file=cast("IO[str]", _Terminal(sys.stderr)))
-        with console.status(f"{title}: starting") as status:
+        with console.status(styled(f"{title}: starting")) as status:
 
             def progress(seconds: int, size: int, drops: int) -> None:
-                status.update(f"{title}: {seconds} s, {size / 1e6:.1f} MB, {drops:,} drops")
+                text = f"{title}: {seconds} s, {size / 1e6:.1f} MB, {drops:,} drops"
+                status.update(styled(text))
 
             yield Listener(
-                state=lambda text: status.update(f"{title}: {text}"),
+                state=lambda text: status.update(styled(f"{title}: {text}")),
                 progress=progress,
-                message=lambda text: console.print(f"pvprof: {text}", markup=False),
+                message=lambda text: console.print(styled(f"pvprof: {text}"), soft_wrap=True),
             )
 
     def run_ended(self, run: FinishedRun) -> None:
         """Print the last lines of a failed workload."""
         for line in run.workload_tail:
-            click.echo(f"  | {line}", err=True)
+            tell_below(f"| {line}")
 
     def delivered(self, output: str, runs: Sequence[FinishedRun]) -> None:
         """Print what was written, and the commands that show it."""
@@ -100,9 +102,9 @@ class JobMessages:
         drops = sum(manifest.drops for manifest in manifests)
         count = f"{len(manifests)} recordings, " if self.is_set else ""
         summary = f"{count}{seconds:.1f} s traced, {drops:,} records dropped"
-        click.echo(f"pvprof: wrote {output}: {summary}", err=True)
+        tell(f"wrote {output}: {summary}")
         for purpose, command in self._next_commands(shlex.quote(output), manifests):
-            click.echo(f"  {purpose}: {command}", err=True)
+            tell_below(f"{purpose}: {command}")
 
     def _next_commands(
         self, output: str, manifests: Sequence[Manifest]
@@ -126,4 +128,4 @@ class JobMessages:
 
     def _note(self, text: str) -> None:
         if not self.is_quiet:
-            click.echo(f"pvprof: {text}", err=True)
+            tell(text)

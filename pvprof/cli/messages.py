@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-import click
-
 from pvprof.classify.classified import ClassifiedMeasurement
+from pvprof.cli.terminal import tell
 from pvprof.dataset.dataset import Dataset, Measurement, measure_words
 from pvprof.errors import InputError
 from pvprof.model.problems import Problem, merge_problems
@@ -20,7 +19,7 @@ def say(problems: Sequence[Problem], is_quiet: bool) -> None:
     """Print problems on stderr: losses and warnings always, notes unless `is_quiet`."""
     for problem in merge_problems(problems):
         if problem.severity != "note" or not is_quiet:
-            click.echo(f"pvprof: {problem_line(problem, place_first=True)}", err=True)
+            tell(problem_line(problem, place_first=True))
 
 
 def say_others(dataset: Dataset, shown: Measurement, why: str = "") -> None:
@@ -38,7 +37,7 @@ def say_others(dataset: Dataset, shown: Measurement, why: str = "") -> None:
             what = f"{words}: " if has_modes else ""
             amount = f"{other.profile.total:,} {other.unit} in {count_stacks(len(other.profile))}"
             hint = why or f"--measure {shlex.quote(words)} takes them"
-            click.echo(f"pvprof: note: left out: {what}{amount}; {hint}", err=True)
+            tell(f"note: left out: {what}{amount}; {hint}")
 
 
 def say_aside(measured: ClassifiedMeasurement, is_quiet: bool) -> None:
@@ -51,7 +50,7 @@ def say_aside(measured: ClassifiedMeasurement, is_quiet: bool) -> None:
     ]
     has_kinds = any(aside.reason.startswith("kind ") for aside in measured.selection.set_aside)
     hint = "; -k all keeps every kind" if has_kinds else ""
-    click.echo(f"pvprof: note: set aside: {', '.join(texts)}{hint}", err=True)
+    tell(f"note: set aside: {', '.join(texts)}{hint}")
 
 
 def nothing_kept(verb: str, datasets: Sequence[Dataset]) -> InputError:

@@ -8,8 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-import click
-
+from pvprof.cli.terminal import tell, visible_text
 from pvprof.errors import OutputError, UsageError
 from pvprof.render.rendered import Rendered
 
@@ -56,10 +55,12 @@ def write(path: str, content: str | bytes, force: bool) -> None:
         OutputError: the file exists and `force` is false, or cannot be written.
         UsageError: the bytes would go to a terminal.
     """
+    if path == "-" and sys.stdout.isatty():
+        if isinstance(content, bytes):
+            raise UsageError("a binary file is not written to a terminal", "-o FILE")
+        content = visible_text(content)
     data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     if path == "-":
-        if isinstance(content, bytes) and sys.stdout.isatty():
-            raise UsageError("a binary file is not written to a terminal", "-o FILE")
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -88,7 +89,7 @@ def deliver(
     """Write a result as `write` does; report on stderr which file was written, and what for."""
     write(path, content, force)
     if path != "-" and not is_quiet:
-        click.echo(f"pvprof: wrote {path}{f' ({purpose})' if purpose else ''}", err=True)
+        tell(f"wrote {path}{f' ({purpose})' if purpose else ''}")
 
 
 def is_folder(path: str) -> bool:

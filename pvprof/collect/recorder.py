@@ -190,4 +190,4 @@ def _changed(options: ProgramOptions) -> str:
     """Return the options that are not the default, as JSON, for the manifest."""
     defaults = asdict(ProgramOptions())
     changed = {name: value for name, value in asdict(options).items() if value != defaults[name]}
-    return json.dumps(changed, sort_keys=True)
+    return json.dumps(changed, sort_keys=True)  # noqa: TID251 (pvprof reads it back)

@@ -33,12 +33,14 @@ DELIMITER: Frame = "-"
 WAKER_DELIMITER: Frame = "--"
 """The frame between a waker's frames and the sleeper that it woke, as in bcc and FlameGraph."""
 
-# Among them those that reverse the direction of a text, with which a name could look like another.
 _ANNOTATION = re.compile(r"_\[[kwji]\]$")
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e00ff]"
 )
+"""Controls; what is invisible; what reverses the direction of a text, so that one name looks like
+another; and what no text of Unicode has."""
 
 
 def clean_frame(text: str) -> Frame:
@@ -51,8 +53,21 @@ def clean_frame(text: str) -> Frame:
 
 
 def show_controls(text: str) -> str:
-    r"""Return `text` with control characters spelled out, ``\x1b``: a name may hold any."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match.group()):02x}", text)
+    r"""Return `text` with each character that is not seen spelled out: ``\x1b``, ``\u202e``.
+
+    A name of a recording may hold any character. Every text from outside passes here before it
+    reaches a terminal, a document or a picture; a byte that is no UTF-8 is spelled as a byte.
+    """
+    return text if text.isprintable() else UNSEEN.sub(_spelled, text)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # Python's mark of a byte that is no UTF-8
+        code -= 0xDC00
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def names_of(frame: Frame) -> tuple[str, str, str]:

@@ -530,7 +530,7 @@ def test_names_of_any_length_keep_the_page_in_shape(page: Page, tmp_path: Path) 
         if (box := one.bounding_box())
     ]
     assert max(heights) < 90
-    assert rows(page)[1:] == ["</script><script>alert(1)</script>", "\\x202eright", "a\\x0ab\\x1b"]
+    assert rows(page)[1:] == ["</script><script>alert(1)</script>", "\\u202eright", "a\\x0ab\\x1b"]
     page.locator(".locks tbody button").first.click()
     assert ": 99.56%" in text_of(page.locator(".pvprof-flame").first, "filtered")
 

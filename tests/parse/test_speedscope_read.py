@@ -204,7 +204,7 @@ def test_frames_of_one_name_are_one_frame() -> None:
 def test_names_are_cleaned_as_everywhere() -> None:
     names = ("a;b", "\x1b[1m\ud800")
     parsed = read(json.dumps(document(sampled(), names=names)).encode(), "x", ReadOptions())
-    assert sums_of(parsed) == {"ns": {"a:b": 3, "a:b;\\x1b[1m\\xd800": 4}}
+    assert sums_of(parsed) == {"ns": {"a:b": 3, "a:b;\\x1b[1m\\ud800": 4}}
 
 
 # ---- which file it is ----------------------------------------------------------------------------

@@ -238,7 +238,8 @@ def _values(value: Callable[[RecordedRun], object], runs: Iterable[RecordedRun])
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        text = json.dumps(value, sort_keys=True, ensure_ascii=False) if value else "none"
+        shown = json.dumps(value, sort_keys=True, ensure_ascii=False)  # noqa: TID251 (for a problem)
+        text = shown if value else "none"
     elif isinstance(value, bool):
         text = "yes" if value else "no"
     else:

@@ -25,9 +25,9 @@ from pvprof.cli.input_options import InputGroup
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import takes
 from pvprof.cli.output import check_folder, deliver_folder, is_folder
-from pvprof.cli.progress import Progress
 from pvprof.cli.stack_options import EditGroup, edit_group
 from pvprof.cli.statistics_options import SidesGroup
+from pvprof.cli.terminal import Progress
 from pvprof.dataset.load_sides import read_sides
 from pvprof.dataset.stack_edits import StackEdits
 from pvprof.errors import InputError, UsageError

@@ -7,6 +7,7 @@ import click
 from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.option_groups import takes
 from pvprof.cli.recording_options import TargetOptions
+from pvprof.cli.terminal import print_line
 from pvprof.collect.recorder import doctor
 from pvprof.collect.session import examine
 from pvprof.errors import TargetError
@@ -33,9 +34,9 @@ def command(where: TargetOptions) -> None:
     width = max([len(finding.subject) for finding in findings], default=0)
     for finding in findings:
         mark = _MARKS.get(finding.state, finding.state)
-        click.echo(f"{mark}  {finding.subject:{width}}  {finding.detail}".rstrip())
+        print_line(f"{mark}  {finding.subject:{width}}  {finding.detail}".rstrip())
         if finding.hint:
-            click.echo(f"      {'':{width}}  -> {finding.hint}")
+            print_line(f"      {'':{width}}  -> {finding.hint}")
     missing = [finding.subject for finding in findings if finding.state == "bad"]
     if missing:
         raise TargetError(f"{target.name}: {', '.join(missing)}")

@@ -14,6 +14,7 @@ from pvprof.cli.input_options import ReadingGroup
 from pvprof.cli.messages import say
 from pvprof.cli.option_groups import argument, group, option, option_group, takes
 from pvprof.cli.output import check_output
+from pvprof.cli.terminal import tell
 from pvprof.errors import OutputError
 from pvprof.parse.read import read_recording
 from pvprof.recording.layout import RAW, SUFFIX, Recording
@@ -119,7 +120,7 @@ def command(wanted: ImportOptions) -> None:
     write_recording(directory, recording, manifest, wanted.companions())
     if not wanted.reading.quiet:
         size = f"{parsed.records:,} records, layout {parsed.layout}"
-        click.echo(f"pvprof: wrote {directory}: {size}", err=True)
+        tell(f"wrote {directory}: {size}")
 
 
 def _kernel_symbols(symbols: tuple[str, ...]) -> str | None:

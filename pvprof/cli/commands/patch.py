@@ -8,6 +8,7 @@ import click
 
 from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.guidance.suggestions import SuggestingGroup
+from pvprof.cli.terminal import print_line, print_text
 from pvprof.kernel_patch import patch
 
 _src_option = click.option(
@@ -44,7 +45,7 @@ def command() -> None:
 def list_patches() -> None:
     """List the patches."""
     for name, text in patch.patches().items():
-        click.echo(f"{name:12} {text.splitlines()[0]}")
+        print_line(f"{name:12} {text.splitlines()[0]}")
 
 
 @command.command(
@@ -54,7 +55,7 @@ def list_patches() -> None:
 @_branch_option
 def show(src: Path, branch: str | None) -> None:
     """Print the patch for a tree, or for --branch."""
-    click.echo(patch.patch_for(branch or patch.branch_of(src)), nl=False)
+    print_text(patch.patch_for(branch or patch.branch_of(src)))
 
 
 @command.command("check", cls=PvprofCommand, epilog="Example: pvprof patch check --src /usr/src")
@@ -94,4 +95,4 @@ def _print(branch: str, words: dict[str, str], checks: tuple[patch.FileCheck, ..
     for file in checks:
         note = file.note or ("cleanly" if file.state == "applies" else "")
         suffix = f" ({note})" if note else ""
-        click.echo(f"{branch}: {file.path}: {words[file.state]}{suffix}")
+        print_line(f"{branch}: {file.path}: {words[file.state]}{suffix}")

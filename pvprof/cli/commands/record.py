@@ -128,7 +128,7 @@ def command(wanted: RecordOptions, workload: tuple[str, ...]) -> None:
         messages.starting_without_end(wanted.program.scope())
     if wanted.program.min_wait_ns > _LONG_WAIT_NS:
         messages.min_wait_is_long(wanted.program.min_wait_ns)
-    runs = run_job(job, messages, sys.stdout.buffer)
+    runs = run_job(job, messages, sys.stdout.buffer)  # noqa: TID251 (an archive, to no terminal)
     failure = messages.failure(runs[-1])
     if failure:
         raise PvprofError(failure)

@@ -7,6 +7,7 @@ import click
 from pvprof.cli.guidance.values import KnownWord
 from pvprof.cli.option_groups import argument, group, option, option_group, takes
 from pvprof.cli.recording_options import Duration, ProgramChoices, WorkloadCommand, check_modes
+from pvprof.cli.terminal import print_line, print_text
 from pvprof.collect.modes import names, programs_named
 from pvprof.collect.options import ProgramOptions
 from pvprof.collect.recorder import Plan, recorder
@@ -76,14 +77,14 @@ def command(wanted: ScriptOptions, workload: tuple[str, ...]) -> None:
         has_workload=bool(workload) or wanted.is_tree,
         duration_ns=wanted.duration_ns,
     )
-    click.echo(_text(wanted.mode, wanted, workload, options), nl=False)
+    print_text(_text(wanted.mode, wanted, workload, options))
 
 
 def _list_modes() -> None:
     for name in names():
         programs = programs_named(name)
         tracers = " ".join(program.tracer for program in programs)
-        click.echo(f"{name:11} {tracers:16} {programs[0].purpose}")
+        print_line(f"{name:11} {tracers:16} {programs[0].purpose}")
 
 
 def _text(

@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from pvprof.cli.guidance.headings import PvprofCommand
+from pvprof.cli.terminal import print_text
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -28,4 +29,5 @@ def command(ctx: click.Context, shell: str) -> None:
     """
     complete = get_completion_class(shell)
     assert complete is not None  # click knows all SHELLS
-    click.echo(complete(ctx.find_root().command, {}, "pvprof", "_PVPROF_COMPLETE").source())
+    script = complete(ctx.find_root().command, {}, "pvprof", "_PVPROF_COMPLETE").source()
+    print_text(f"{script}\n")

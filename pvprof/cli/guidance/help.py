@@ -6,6 +6,7 @@ import click
 
 from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.guidance.values import CommandName
+from pvprof.cli.terminal import print_text
 
 
 @click.command(
@@ -31,4 +32,4 @@ def command(ctx: click.Context, words: tuple[str, ...]) -> None:
         name, found, _ = here.command.resolve_command(here, [word])
         assert found is not None  # else resolve_command fails
         here = click.Context(found, here, name)
-    click.echo(here.get_help())
+    print_text(f"{here.get_help()}\n")

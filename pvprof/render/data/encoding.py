@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pvprof.model.stacks import show_controls
+from pvprof.model.stacks import UNSEEN, show_controls
 from pvprof.render.rendered import Rendered
 
 Cell = str | int | float | bool | None
@@ -62,5 +63,30 @@ def _csv_cell(cell: Cell) -> Cell:
 
 def json_of(document: Mapping[str, Any]) -> Rendered:
     """Return one JSON object, indented, with a final newline."""
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    return Rendered(f"{text}\n")
+    return Rendered(f"{json_text(document, indent=1)}\n")
+
+
+def json_text(value: object, *, indent: int | None = None, is_sorted: bool = False) -> str:
+    r"""Return a value as strict JSON, without blanks unless it is indented.
+
+    Names are exact: characters that are not seen are escaped, and a reader gets them back. So no
+    byte of the text commands a terminal.
+    """
+    compact = (",", ":") if indent is None else None
+    text = json.dumps(
+        value,
+        ensure_ascii=False,
+        allow_nan=False,
+        indent=indent,
+        separators=compact,
+        sort_keys=is_sorted,
+    )
+    return text if text.isprintable() else _BEHIND_JSON.sub(_json_escape, text)
+
+
+# JSON itself escapes those below a blank; the only one in its text is the end of a line.
+_BEHIND_JSON = re.compile(rf"(?=[^\x00-\x1f]){UNSEEN.pattern}")
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    return json.dumps(match.group())[1:-1]

@@ -25,6 +25,7 @@ from pvprof.analysis.stacks.diff_layout import (
     lay_out_diff,
 )
 from pvprof.analysis.stacks.layout import REST, Shape
+from pvprof.model.stacks import show_controls
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import Sheet, Tile, tiles_of
 from pvprof.render.svg.flamegraph import (
@@ -36,7 +37,7 @@ from pvprof.render.svg.flamegraph import (
     rest_words,
     sizes_of,
 )
-from pvprof.render.svg.labels import clean, format_percent, format_value
+from pvprof.render.svg.labels import format_percent, format_value
 from pvprof.render.svg.script_data import Names, encode_tree
 from pvprof.units import count_stacks, format_amount
 from pvprof.units import format_value as short_value
@@ -110,7 +111,7 @@ def diff_element(base: Folded, new: Folded, options: DiffOptions, prefix: str) -
     legend = _legend(options.threshold)
     names = Names()
     data = common_data(options.graph, profile.unit, legend) | {
-        "subtitle": clean(_subtitle(views["normal"], profile, options)),
+        "subtitle": show_controls(_subtitle(views["normal"], profile, options)),
         "trees": {
             view: encode_tree(layout.boxes, [0] * len(layout.boxes), names, _values)
             for view, layout in views.items()

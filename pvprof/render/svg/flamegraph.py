@@ -29,10 +29,11 @@ from typing import TYPE_CHECKING, Any
 
 from pvprof.analysis.stacks.layout import REST, Layout, lay_out
 from pvprof.errors import UsageError
+from pvprof.model.stacks import show_controls
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import Sheet, Sizes, Tile, tiles_of
 from pvprof.render.svg.element import SvgElement
-from pvprof.render.svg.labels import clean, escape, format_percent, format_value
+from pvprof.render.svg.labels import escape, format_percent, format_value
 from pvprof.render.svg.palette import (
     MATCH_COLOUR,
     ROOT_COLOUR,
@@ -204,15 +205,15 @@ def common_data(
 ) -> dict[str, Any]:
     """Return the data of the script that every picture has."""
     return {
-        "title": clean(options.title),
-        "subtitle": clean(" ".join(options.subtitle.splitlines())),
+        "title": show_controls(options.title),
+        "subtitle": show_controls(" ".join(options.subtitle.splitlines())),
         "notes": [
-            [clean(label), "\n".join(map(clean, text.splitlines()))]
+            [show_controls(label), "\n".join(map(show_controls, text.splitlines()))]
             for label, text in options.notes
         ],
-        "legend": [[colour, clean(text)] for colour, text in legend],
+        "legend": [[colour, show_controls(text)] for colour, text in legend],
         "unit": unit,
-        "countName": clean(options.count_name),
+        "countName": show_controls(options.count_name),
         "width": options.width,
         "row": options.row_height,
         "font": options.font_size,

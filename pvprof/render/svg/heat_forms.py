@@ -14,7 +14,7 @@ from typing import Any
 
 from pvprof.analysis.lock_table import RowId
 from pvprof.analysis.waits.heat_map import Grid, HeatMap, LatencyMap
-from pvprof.render.svg.labels import clean
+from pvprof.model.stacks import show_controls
 from pvprof.units import NS_PER_S, count_waits, format_exact, format_ns
 
 LEVELS = 8
@@ -312,8 +312,10 @@ def _common(one: HeatMap | LatencyMap, rows: int) -> dict[str, Any]:
     grid = one.grid
     values = one.values if isinstance(one, HeatMap) else one.counts
     return {
-        "name": clean(one.name),
-        "file": shlex.quote(clean(one.path)) if one.path not in _NO_FILES else _UNKNOWN_FILE,
+        "name": show_controls(one.name),
+        "file": shlex.quote(show_controls(one.path))
+        if one.path not in _NO_FILES
+        else _UNKNOWN_FILE,
         "rows": rows,
         "columns": grid.columns,
         "left": grid.left_ns,
@@ -321,7 +323,7 @@ def _common(one: HeatMap | LatencyMap, rows: int) -> dict[str, Any]:
         "end": grid.end_ns,
         "values": values,
         "tops": one.tops,
-        "names": [clean(_name(row)) for row in one.row_ids],
+        "names": [show_controls(_name(row)) for row in one.row_ids],
     }
 
 

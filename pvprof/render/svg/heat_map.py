@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from pvprof.model.stacks import show_controls
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import Sheet, Sizes
 from pvprof.render.svg.element import SvgElement
@@ -38,7 +39,7 @@ from pvprof.render.svg.heat_canvas import (
     position_of,
 )
 from pvprof.render.svg.heat_forms import Drawing, Scale, drawing_of, scale_of
-from pvprof.render.svg.labels import clean, escape
+from pvprof.render.svg.labels import escape
 from pvprof.render.svg.script_data import embed
 from pvprof.views.heat_map import HeatMapView, HeatOptions, Maps
 
@@ -151,7 +152,10 @@ def _notes(drawings: Sequence[Drawing]) -> list[tuple[str, str]]:
 
 
 def _texts(notes: Sequence[tuple[str, str]]) -> list[list[str]]:
-    return [[clean(label), "\n".join(map(clean, text.splitlines()))] for label, text in notes]
+    return [
+        [show_controls(label), "\n".join(map(show_controls, text.splitlines()))]
+        for label, text in notes
+    ]
 
 
 def _data(
@@ -162,11 +166,11 @@ def _data(
 ) -> dict[str, Any]:
     """Return the data of the script."""
     return {
-        "title": clean(options.title),
-        "subtitle": clean(" ".join(options.subtitle.splitlines())),
+        "title": show_controls(options.title),
+        "subtitle": show_controls(" ".join(options.subtitle.splitlines())),
         "legend": {"head": scale.head, "words": scale.words},
-        "account": [clean(text) for text in _accounts(drawings)],
-        "selection": clean(options.selection),
+        "account": [show_controls(text) for text in _accounts(drawings)],
+        "selection": show_controls(options.selection),
         "width": options.width,
         "axis": AXIS,
         "maps": [

@@ -10,6 +10,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING
 
+from pvprof.model.stacks import show_controls
 from pvprof.units import format_exact, is_scaled, singular
 from pvprof.units import format_value as short_value
 
@@ -22,12 +23,6 @@ CELL_PERMILLE = 602
 
 _MIN_LABEL = 3
 
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufffe\uffff]"
-)
-"""What XML 1.0 forbids, what is invisible, and what changes the direction of text; line breaks too,
-which a name cannot have."""
-
 _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"},
 )
@@ -37,14 +32,9 @@ ANNOTATIONS = {"k": "kernel", "w": "waker", "j": "JIT", "i": "inlined"}
 """The suffixes of other tools' frames, ``vm_fault_[k]``, and their meaning."""
 
 
-def clean(text: str) -> str:
-    """Return the text with a visible mark for each forbidden or invisible character."""
-    return _UNSAFE.sub("\ufffd", text)
-
-
 def escape(text: str) -> str:
     """Return the text escaped for XML, as content or in an attribute."""
-    return clean(text).translate(_ESCAPES)
+    return show_controls(text).translate(_ESCAPES)
 
 
 def split_annotation(name: Frame) -> tuple[Frame, str]:

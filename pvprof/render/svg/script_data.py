@@ -13,18 +13,18 @@ where a child of the previous box would be up to this box. OWN and REST are valu
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pvprof.model.frame_attributes import NO_ATTRIBUTES, AttributesByName
-from pvprof.render.svg.labels import clean
+from pvprof.model.stacks import show_controls
+from pvprof.render.data.encoding import json_text
 
 if TYPE_CHECKING:
     from pvprof.render.svg.canvas import AnyBox
 
-_NO_MARKUP = re.compile("[<>&\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_MARKUP = re.compile("[<>&]")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -50,7 +50,7 @@ class Names:
     @property
     def texts(self) -> list[str]:
         """Return the names by number."""
-        return [clean(name) for name in self._index]
+        return [show_controls(name) for name in self._index]
 
     @property
     def colours(self) -> list[int]:
@@ -61,7 +61,7 @@ class Names:
         """Map the number of each name that has any to its link and its title."""
         found = ((number, attributes.of(name)) for name, number in self._index.items())
         return {
-            str(number): [own.link, clean(own.title)]
+            str(number): [own.link, show_controls(own.title)]
             for number, own in found
             if own != NO_ATTRIBUTES
         }
@@ -112,5 +112,5 @@ def base36(number: int) -> str:
 
 def embed(data: Mapping[str, Any]) -> str:
     """Return data as JSON that is safe between tags of XML and HTML."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return _NO_MARKUP.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    text = json_text(data, is_sorted=True)
+    return _MARKUP.sub(lambda match: f"\\u{ord(match.group()):04x}", text)

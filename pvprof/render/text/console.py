@@ -1,4 +1,4 @@
-"""Plain text of what rich draws, for files and pipes."""
+"""Texts that rich draws, and plain text of them, for files and pipes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import os
 from collections.abc import Callable
 
 from rich.console import Console
+from rich.text import Text
 
+from pvprof.model.stacks import show_controls
 from pvprof.render.rendered import Rendered
 
 _PIPE_WIDTH = 200
 """Columns of a tree in a file or a pipe, unless COLUMNS says otherwise."""
+
+
+def styled(text: str, style: str = "") -> Text:
+    """Return a text for a console: no character of it is markup, or commands the terminal."""
+    return Text(show_controls(text), style)
 
 
 def plain_text(draw: Callable[[Console], None]) -> Rendered:

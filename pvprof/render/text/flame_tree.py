@@ -13,14 +13,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.text import Text
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.analysis.stacks.layout import Box, lay_out
 from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, show_controls
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.labels import fit_with_module
-from pvprof.render.text.console import plain_text
+from pvprof.render.text.console import plain_text, styled
 from pvprof.units import count_stacks, format_share, format_value, unit_words
 from pvprof.views.folded import TreeOptions, TreeView
 
@@ -59,7 +58,7 @@ def print_tree(folded: Folded, console: Console, options: TreeOptions) -> None:
     heading = (
         f"{'of all':>{_SHARE_CELLS}} {unit_words(folded.unit).quantity.lower():>{_VALUE_CELLS}}"
     )
-    console.print(Text(f"{heading}  frame", style="dim"))
+    console.print(styled(f"{heading}  frame", "dim"))
     for line in tree_lines(folded, options):
         numbers = " " * (_SHARE_CELLS + 1 + _VALUE_CELLS)
         is_hot = False
@@ -69,13 +68,13 @@ def print_tree(folded: Folded, console: Console, options: TreeOptions) -> None:
             numbers = f"{share:>{_SHARE_CELLS}} {value:>{_VALUE_CELLS}}"
             is_hot = 100 * line.value >= _HOT_PERCENT * total
         room = max(console.width - len(numbers) - 2 - len(line.guide), _MIN_NAME_CELLS)
-        text = Text(no_wrap=True, overflow="crop")
-        text.append(numbers, style="bold" if is_hot else "")
-        text.append(f"  {line.guide}", style="dim")
-        text.append(
-            fit_with_module(show_controls(line.name), room) or line.name, style=_STYLES[line.sort]
+        name = show_controls(line.name)
+        pieces = (
+            styled(numbers, "bold" if is_hot else ""),
+            styled(f"  {line.guide}", "dim"),
+            styled(fit_with_module(name, room) or name, _STYLES[line.sort]),
         )
-        console.print(text, soft_wrap=True)
+        console.print(*pieces, sep="", soft_wrap=True)
 
 
 _STYLES = {"code": "", "reason": "bold cyan", "rest": "dim"}

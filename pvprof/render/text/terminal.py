@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.text import Text
 
 from pvprof.render.rendered import Rendered
-from pvprof.render.text.console import columns_asked_for
+from pvprof.render.text.console import columns_asked_for, styled
 from pvprof.render.text.table_lines import TableStyle, lines_of
 from pvprof.render.text.wrap import wrap_hanging
 from pvprof.views.documents.blocks import (
@@ -56,7 +55,7 @@ def render(document: Document) -> Rendered:
 def draw(document: Document, console: Console) -> None:
     """Draw a document on a console; columns that do not fit are left out and named."""
     for text, style in _lines(document, console.width):
-        console.print(Text(text, style=style), no_wrap=True, overflow="ignore", crop=False)
+        console.print(styled(text, style), no_wrap=True, overflow="ignore", crop=False)
 
 
 def _lines(document: Document, width: int | None) -> Iterator[_Styled]:

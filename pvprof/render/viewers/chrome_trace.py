@@ -13,11 +13,10 @@ Owns the form of the file, Google's "Trace Event Format". It refuses to decide w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from pvprof import __version__
+from pvprof.render.data.encoding import json_text
 from pvprof.render.rendered import Rendered
 from pvprof.views.chrome_trace import ChromeTraceView, Reason, Slice, Track, Wake
 
@@ -32,7 +31,8 @@ def render(view: ChromeTraceView) -> Rendered:
     other = {"exporter": f"pvprof@{__version__}", **view.facts}
     lines = ",\n".join(events)
     text = (
-        f'{{"displayTimeUnit":"ns",\n"otherData":{_json(other)},\n"traceEvents":[\n{lines}\n]}}\n'
+        f'{{"displayTimeUnit":"ns",\n"otherData":{json_text(other)},\n'
+        f'"traceEvents":[\n{lines}\n]}}\n'
     )
     return Rendered(text, view.problems)
 
@@ -43,10 +43,10 @@ def _metadata(tracks: Sequence[Track]) -> Iterator[str]:
         if track.pid not in named:
             named.add(track.pid)
             process = {"name": "process_name", "ph": "M", "pid": track.pid}
-            yield _json({**process, "args": {"name": track.process}})
+            yield json_text({**process, "args": {"name": track.process}})
         common = {"ph": "M", "pid": track.pid, "tid": track.tid}
-        yield _json({"name": "thread_name", **common, "args": {"name": track.thread}})
-        yield _json({"name": "thread_sort_index", **common, "args": {"sort_index": track.rank}})
+        yield json_text({"name": "thread_name", **common, "args": {"name": track.thread}})
+        yield json_text({"name": "thread_sort_index", **common, "args": {"sort_index": track.rank}})
 
 
 def _slices(slices: Iterable[Slice]) -> Iterator[str]:
@@ -58,12 +58,12 @@ def _slices(slices: Iterable[Slice]) -> Iterator[str]:
             args = {"class": reason.lock_class, "event": reason.mechanism}
             shown = {name: text for name, text in args.items() if text}
             head = heads[reason] = (
-                f'{{"name":{_json(reason.name)},"cat":{_json(reason.kind)},"ph":"X"',
-                _json({**shown, "stack": reason.stack})[1:-1],
+                f'{{"name":{json_text(reason.name)},"cat":{json_text(reason.kind)},"ph":"X"',
+                json_text({**shown, "stack": reason.stack})[1:-1],
             )
         more = f',"object":"0x{wait.object_address:x}"' if wait.object_address else ""
-        more += f',"owner":{_json(wait.owner)}' if wait.owner else ""
-        more += f',"waker":{_json(wait.waker)}' if wait.waker else ""
+        more += f',"owner":{json_text(wait.owner)}' if wait.owner else ""
+        more += f',"waker":{json_text(wait.waker)}' if wait.waker else ""
         more += f',"runnable_ns":{wait.runnable_ns}' if wait.runnable_ns >= 0 else ""
         yield (
             f'{head[0]},"ts":{microseconds(wait.start_ns)},"dur":{microseconds(wait.wait_ns)},'
@@ -76,17 +76,13 @@ def _wake(wake: Wake, number: int) -> Iterator[str]:
     time = f'"ts":{microseconds(wake.time_ns)},'
     flow = {"name": "wakes", "cat": "wakeup", "id": number}
     instant = {"name": f"wakes {wake.sleeper}", "cat": "wakeup", "ph": "i", "s": "t"}
-    yield "{" + time + _json({**instant, **common, "args": {"stack": wake.stack}})[1:]
-    yield "{" + time + _json({**flow, "ph": "s", **common})[1:]
+    yield "{" + time + json_text({**instant, **common, "args": {"stack": wake.stack}})[1:]
+    yield "{" + time + json_text({**flow, "ph": "s", **common})[1:]
     end = {"ph": "f", "bp": "e", "pid": wake.sleeper_pid, "tid": wake.sleeper_tid}
-    yield f'{{"ts":{microseconds(wake.ended_ns)},' + _json({**flow, **end})[1:]
+    yield f'{{"ts":{microseconds(wake.ended_ns)},' + json_text({**flow, **end})[1:]
 
 
 def microseconds(time_ns: int) -> str:
     """Return a time, not negative, in microseconds: exact, as a number of JSON."""
     whole, part = divmod(time_ns, 1000)
     return f"{whole}.{part:03}" if part else str(whole)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -14,13 +14,13 @@ The viewer's rules, tried with speedscope 1.25.0 in Chromium:
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from pvprof import __version__
 from pvprof.errors import OutputError, quote
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack, frames_of, show_controls
+from pvprof.render.data.encoding import json_text
 from pvprof.render.rendered import Rendered
 from pvprof.units import Unit, unit_words
 from pvprof.views.speedscope import Evented, Sampled, SpeedscopeProfile, SpeedscopeView
@@ -57,11 +57,11 @@ def render(view: SpeedscopeView) -> Rendered:
         _sampled(profile, frames) if isinstance(profile, Sampled) else _evented(profile, frames)
         for profile in profiles
     ]
-    table = ",\n".join([f'{{"name":{_quoted(frame)}}}' for frame in frames])
+    table = ",\n".join([f'{{"name":{json_text(frame)}}}' for frame in frames])
     text = (
-        f'{{"$schema":{_quoted(SCHEMA_URL)},\n'
+        f'{{"$schema":{json_text(SCHEMA_URL)},\n'
         f'"exporter":"pvprof@{__version__}",\n'
-        f'"name":{_quoted(show_controls(view.name))},\n'
+        f'"name":{json_text(show_controls(view.name))},\n'
         '"activeProfileIndex":0,\n'
         f'"shared":{{"frames":[\n{table}\n]}},\n'
         f'"profiles":[\n{_lines(texts)}\n]}}\n'
@@ -135,16 +135,12 @@ def _around_times(kind: str, indices: list[str]) -> list[str]:
 
 
 def _common(name: str, unit: Unit, end: int) -> str:
-    shown = _quoted(show_controls(name))
+    shown = json_text(show_controls(name))
     return f'"name":{shown},"unit":"{unit_words(unit).speedscope}","startValue":0,"endValue":{end}'
 
 
 def _lines(texts: Iterable[str]) -> str:
     return ",\n".join(texts)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _problems(

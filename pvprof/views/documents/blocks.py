@@ -1,7 +1,8 @@
 """The blocks of a document: headings, lines, tables, plots, pictures.
 
 Owns what can be said in a text. The formats of text (``render.text``) write every block, each with
-its own markup; none of them knows what a document is about.
+its own markup; none of them knows what a document is about. Texts may come from anywhere: a block
+spells out the characters of its texts that are not seen.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pvprof.model.stacks import show_controls
 from pvprof.stats.series import Series
 from pvprof.views.tables.table import Table
 
@@ -23,6 +25,9 @@ class Heading:
     text: str
     level: Literal[1, 2, 3]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", show_controls(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -30,6 +35,9 @@ class Line:
 
     text: str
     tone: Tone = "plain"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", show_controls(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,9 @@ class Pictures:
     """Files with pictures that the text refers to, relative to it."""
 
     paths: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "paths", tuple(map(show_controls, self.paths)))
 
 
 Block = Heading | Paragraph | Points | Table | Plot | Pictures

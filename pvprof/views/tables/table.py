@@ -85,6 +85,8 @@ class Table:
     def __post_init__(self) -> None:
         visible = tuple(tuple(map(show_controls, row)) for row in self.rows)
         object.__setattr__(self, "rows", visible)
+        object.__setattr__(self, "title", show_controls(self.title))
+        object.__setattr__(self, "note", show_controls(self.note))
         object.__setattr__(self, "rest", tuple(map(show_controls, self.rest)))
 
 

@@ -1,8 +1,16 @@
-"""A progress line on stderr while large recordings are read."""
+"""What a user's terminal is sent: messages, lines, texts, and a line of progress.
+
+All that pvprof prints passes here, and may come from a stranger's recording, from a target or from
+the name of a file: each character that is not seen is spelled out, so that none commands the
+terminal and no name breaks off a line to begin one of pvprof's. Only rich draws otherwise
+(``render.text.console`` makes its texts). ruff forbids ways around both (``pyproject.toml``).
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -10,8 +18,43 @@ from pathlib import Path
 
 import click
 
+from pvprof.model.stacks import show_controls
+
 _MIN_INPUT_BYTES = 50_000_000
 _INTERVAL_S = 0.25
+_BETWEEN_BREAKS = re.compile(r"[^\n\t]+")
+
+
+def tell(text: str) -> None:
+    """Print one message on stderr: ``pvprof: TEXT``."""
+    click.echo(f"pvprof: {show_controls(text)}", err=True)
+
+
+def tell_below(text: str) -> None:
+    """Print one more line on stderr that belongs to the message above it."""
+    click.echo(f"  {show_controls(text)}", err=True)
+
+
+def tell_usage(error: click.ClickException) -> None:
+    """Print an error of click's on stderr: it repeats the words of the command line."""
+    text = io.StringIO()
+    error.show(text)
+    click.echo(visible_text(text.getvalue()), err=True, nl=False)
+
+
+def print_line(text: str) -> None:
+    """Print one line on stdout."""
+    click.echo(show_controls(text))
+
+
+def print_text(text: str) -> None:
+    """Print a text of several lines on stdout as it is, but visible if that is a terminal."""
+    click.echo(visible_text(text) if sys.stdout.isatty() else text, nl=False)
+
+
+def visible_text(text: str) -> str:
+    """Return a text for a terminal: `show_controls` of all but the ends of lines, and tabs."""
+    return _BETWEEN_BREAKS.sub(lambda match: show_controls(match.group()), text)
 
 
 class Progress:
