@@ -104,8 +104,8 @@ def test_a_bar_in_a_name_ends_no_cell() -> None:
     ("text", "shown"),
     [
         (
-            "waits (kernel`vm_fault), <0.1% [s] -> ~5",
-            "waits (``kernel`vm_fault``), <0.1% [s] -> ~5",
+            "waits (kernel`vm_fault), <0.1% [s] -> 5",
+            "waits (``kernel`vm_fault``), <0.1% [s] -> 5",
         ),
         ("left out: <script>.", "left out: `<script>`."),
         ("3 * 4, @user", "3 `*` 4, `@user`"),

@@ -28,16 +28,27 @@ from pvprof.views.tables.table import Column, Table
 
 _PLOT_WIDTH = 80
 _LOUD = ("strong", "loss", "warning")
-# A word with a character that one of the languages reads as markup. Names of C functions have
-# underscores: they are code anyway.
-_SPECIAL = re.compile(r"[`*_\\{}$|]|<[A-Za-z/!?]|~\S*~|^[@#]\w|&#?\w+;|\]\(|\[\[|\]\]|//|!!|##")
-_WORD = re.compile(r"(?P<before>[(\"']*)(?P<core>.*?)(?P<after>[)\"',;:.!?]*)", re.DOTALL)
+# A word with a character that one of the languages, or a site that shows them, reads as markup, a
+# link, the name of a user or a reference to an issue. Names of C functions have underscores: they
+# are code anyway.
+_SPECIAL = re.compile(
+    r"[`*_\\{}$|@#&~^]|<[A-Za-z/!?]|[!%]\w|\]\(|\]:|\[\S*:|\[\[|\]\]|//|!!|==|:[\w+-]+:"
+    r"|\b(?:www\.|mailto:|xmpp:|GH-\d)",
+    re.IGNORECASE,
+)
+# A word that makes another block of its line if it is the first one: a list, a quotation, a
+# heading, a rule, a task, a command of GitLab's, a box of Phabricator's.
+_BLOCK = re.compile(
+    r"[-+=>].*|%%%.*|\d{1,9}[.)]|/\w.*|\[.?\]?|\(?(?:NOTE|IMPORTANT|WARNING)[):].*", re.DOTALL
+)
+_WORD = re.compile(r"(?P<before>[(\"']*)(?P<core>.*?)(?P<after>[)\"',;:.?]*)", re.DOTALL)
 
 
 class Markup(ABC):
     """One markup language."""
 
-    fence: ClassVar[str] = "```"
+    reference: ClassVar[re.Pattern[str]]
+    """The words that a site links, besides those that are special in every language."""
 
     @abstractmethod
     def heading(self, text: str, level: int) -> str:
@@ -46,6 +57,10 @@ class Markup(ABC):
     @abstractmethod
     def code(self, text: str) -> str:
         """Return text as code within a line: no character of it is markup."""
+
+    @abstractmethod
+    def fenced(self, lines: Sequence[str]) -> list[str]:
+        """Return lines as a block of code, which none of them ends."""
 
     @abstractmethod
     def rule(self, column: Column) -> str:
@@ -64,11 +79,16 @@ class Markup(ABC):
         return Rendered("\n\n".join(map(self._block, document.blocks)) + "\n")
 
     def prose(self, text: str) -> str:
-        """Return text in which words that hold markup are code."""
+        """Return a part of a line, in which words that hold markup are code."""
         return " ".join(self._word(word) for word in text.split())
 
+    def line(self, text: str) -> str:
+        """Return a whole line in markup, which is a line and no other block."""
+        first, blank, rest = self.prose(text).partition(" ")
+        return f"{self.code(first) if _BLOCK.fullmatch(first) else first}{blank}{rest}"
+
     def _word(self, word: str) -> str:
-        if not _SPECIAL.search(word):
+        if not _SPECIAL.search(word) and not self.reference.search(word):
             return word
         match = _WORD.fullmatch(word)
         assert match is not None  # it matches any text
@@ -78,7 +98,7 @@ class Markup(ABC):
     def _block(self, block: Block) -> str:
         match block:
             case Heading():
-                return self.heading(self.prose(block.text), block.level)
+                return self.heading(self.line(block.text), block.level)
             case Paragraph():
                 return "\n".join(map(self._line, block.lines))
             case Points():
@@ -88,12 +108,12 @@ class Markup(ABC):
             case Plot():
                 lines = plot.draw(block.series, _PLOT_WIDTH)
                 lines += [plot.UNICODE.legend] if block.has_legend else []
-                return "\n".join([self.fence, *lines, self.fence])
+                return "\n".join(self.fenced(lines))
             case Pictures():
                 return "\n".join(map(self.picture, block.paths))
 
     def _line(self, line: Line) -> str:
-        text = self.prose(line.text)
+        text = self.line(line.text)
         return f"**{text}**" if line.tone in _LOUD else text
 
     def _table(self, table: Table) -> str:
@@ -105,8 +125,8 @@ class Markup(ABC):
         ]
         rest = [[self.cell(self.prose(text)) for text in table.rest]] if table.rest else []
         lines = [_row(cells) for cells in (names, rules, *rows, *rest)]
-        title = [self.heading(self.prose(table.title), 3)] if table.title else []
-        note = [self.prose(table.note)] if table.note else []
+        title = [self.heading(self.line(table.title), 3)] if table.title else []
+        note = [self.line(table.note)] if table.note else []
         return "\n\n".join([*title, "\n".join(lines), *note])
 
     def _cell(self, text: str, column: Column) -> str:

@@ -6,6 +6,8 @@ takes a line of dashes at the left for the end of a commit message, and ``#`` fo
 
 from __future__ import annotations
 
+import re
+
 from pvprof.render.rendered import Rendered
 from pvprof.render.text.table_lines import TableStyle, lines_of
 from pvprof.render.text.wrap import wrap_hanging
@@ -26,6 +28,8 @@ WIDTH = 72
 
 _STYLE = TableStyle(rule="-", ellipsis="..")
 _INDENT = "  "
+# At the left of a mail these begin a comment of git, a quotation, a patch, another mail.
+_NO_BEGINNING = re.compile(r"[#>]|--|\+\+\+|diff |Index: |From ")
 _IN_ASCII = str.maketrans({"→": "->", "←": "<-", "…": "...", "µ": "u", "±": "+-"})
 
 
@@ -57,8 +61,7 @@ def _block(block: Block) -> list[str]:
 
 def _wrapped(text: str, first: str = "", further: str = "") -> list[str]:
     lines = wrap_hanging(_ascii(text), WIDTH, first, further)
-    # A number sign at the left of a commit message begins a comment.
-    return [f" {line}" if line.startswith("#") else line for line in lines]
+    return [f" {line}" if _NO_BEGINNING.match(line) else line for line in lines]
 
 
 def _table(table: Table) -> list[str]:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pvprof.model.stacks import show_controls
 from pvprof.stats.series import Series, Summary
 
 
@@ -91,7 +92,7 @@ def draw(series: Sequence[Series], width: int, glyphs: Glyphs = UNICODE) -> list
     axis = _Axis(low, high, max(width - label - 2 * _MARGIN, _MIN_AXIS))
     lines = []
     for run_set, summary in zip(series, summaries, strict=True):
-        name = shorten(run_set.name, label, glyphs.ellipsis).ljust(label)
+        name = shorten(show_controls(run_set.name), label, glyphs.ellipsis).ljust(label)
         lines.append(f"{'':{_MARGIN}}{name}{'':{_MARGIN}}{_marks(run_set, axis, glyphs)}".rstrip())
         lines.append(f"{'':{label + 2 * _MARGIN}}{_bar(summary, axis, glyphs)}".rstrip())
     left, right = f"{low:.6g}", f"{high:.6g}"
