@@ -29,7 +29,13 @@ from pvprof.parse.source import WEIGHTS, ReadOptions
 from pvprof.parse.text.scale import read_factor
 from pvprof.parse.text.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound
+from pvprof.recording.limits import limits_of
 from pvprof.units import UNITS, Unit, named_unit
+
+MAX_SIZE_HELP = (
+    "Read files, when unpacked, and lines of up to this size (500M, 2G). The usual limits protect"
+    " from files that are made to fill the memory."
+)
 
 
 def _kinds() -> list[str]:
@@ -102,6 +108,12 @@ class ReadingGroup:
         help="Keep offsets (+0x1f) at the end of frames.",
         heading=HelpHeading.INPUT,
     )
+    max_size: str | None = option(
+        "--max-size",
+        metavar="SIZE",
+        help=MAX_SIZE_HELP,
+        heading=HelpHeading.INPUT,
+    )
     jobs: int = option(
         "-j",
         "--jobs",
@@ -132,7 +144,7 @@ class ReadingGroup:
 
         Raises:
             PvprofError: a file that they name cannot be read.
-            UsageError: a bad regular expression, or no unit or factor.
+            UsageError: a bad regular expression, or no unit, factor or size.
         """
         unit, unit_size = _unit(self.unit)
         kldstat = _read_text(self.kldstat) if self.kldstat else ""
@@ -145,6 +157,7 @@ class ReadingGroup:
             profile=_pattern("--profile", self.profile),
             keep_offsets=self.offsets,
             symbols=load_symbols(self.symbols, kldstat),
+            limits=limits_of(self.max_size),
             jobs=self.jobs,
             explain=tell if self.verbose else None,
         )

@@ -13,8 +13,10 @@ from pvprof.analysis.compare.compare import CompareOptions
 from pvprof.analysis.stacks.fold import FoldOptions
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName, KnownWord
+from pvprof.cli.input_options import MAX_SIZE_HELP
 from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.errors import UsageError
+from pvprof.recording.limits import limits_of
 from pvprof.stats import study as library
 from pvprof.stats.comparison import SeriesOptions
 from pvprof.stats.methods import METHODS, STUDENT
@@ -160,16 +162,21 @@ class RunsGroup:
     base: str | None = option(
         "--base", metavar="NAME", help="Compare the others with this set, not with the first."
     )
+    max_size: str | None = option("--max-size", metavar="SIZE", help=MAX_SIZE_HELP)
 
     def read(self) -> list[RunSet]:
         """Return the sets of runs, the base first.
 
         Raises:
             InputError: a file cannot be read.
-            UsageError: no set has the name of the base.
+            UsageError: no set has the name of the base, or the size is none.
         """
-        columns = ColumnOptions(self.column, self.delimiters)
-        sets = read_run_sets(self.files, TimesOptions(self.input_format or "", columns))
+        options = TimesOptions(
+            kind=self.input_format or "",
+            columns=ColumnOptions(self.column, self.delimiters),
+            limits=limits_of(self.max_size),
+        )
+        sets = read_run_sets(self.files, options)
         return _with_base(sets, self.base)
 
 

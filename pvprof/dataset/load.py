@@ -30,8 +30,17 @@ def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
     Raises:
         InputError: one of them cannot be read.
     """
-    opened = [open_recording(path) for path in expand(paths)]
+    opened = open_recordings(paths, options)
     return combine([(recording, read_named(recording, options)) for recording in opened])
+
+
+def open_recordings(paths: Sequence[str], options: ReadOptions) -> list[Recording]:
+    """Return the recordings that these paths stand for, opened and not yet read.
+
+    Raises:
+        InputError: one of them cannot be opened.
+    """
+    return [open_recording(path, options.limits) for path in expand(paths)]
 
 
 def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:

@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pvprof.dataset.differential import sides_of
-from pvprof.dataset.load import combine
+from pvprof.dataset.load import combine, open_recordings
 from pvprof.dataset.read_named import read_named
 from pvprof.dataset.sides import RecordedRun, Side
 from pvprof.errors import InputError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.parse.files.folded import DIFFERENTIAL_NEW, TWO_COLUMNS
 from pvprof.parse.read import ReadOptions
-from pvprof.recording.directory import expand
 from pvprof.recording.layout import Recording
-from pvprof.recording.open import open_recording
 from pvprof.stats.runs.manifests import run_from_manifest
 
 _MAX_NAMED = 4
@@ -46,14 +44,14 @@ def read_sides(
     if difference is not None:
         return difference
     if new is None:
-        groups = _by_label([open_recording(path) for path in expand(base)], base_label)
+        groups = _by_label(open_recordings(base, options), base_label)
     else:
         for paths, position in ((base, "before"), (new, "after")):
             if not paths:
                 raise UsageError(f"no recordings {position} --vs", _LABEL_HINT)
         if base_label:
             raise UsageError("--base and --vs: give one of them")
-        groups = [("", [open_recording(path) for path in expand(paths)]) for paths in (base, new)]
+        groups = [("", open_recordings(paths, options)) for paths in (base, new)]
         _check_shared(groups[0][1], groups[1][1])
     base_side, new_side = (_side(label, recordings, options) for label, recordings in groups)
     base_name, new_name = base_side.name, new_side.name
@@ -64,7 +62,7 @@ def read_sides(
 
 def _difference(path: str, options: ReadOptions) -> tuple[Side, Side] | None:
     """Return the sides of a differential file, one run each; None for anything else."""
-    recordings = [open_recording(path) for path in expand([path])]
+    recordings = open_recordings([path], options)
     if len(recordings) != 1 or recordings[0].manifest.mode not in ("", DIFFERENTIAL_NEW):
         return None
     run = _run(recordings[0], "", options)

@@ -28,8 +28,9 @@ from pvprof.parse.text.symbol_fit import foreign_symbols
 from pvprof.parse.text.symbols import parse_kldstat, parse_nm
 from pvprof.parse.text.user_code import read_user_code
 from pvprof.recording.layout import Recording
+from pvprof.recording.limits import check_lines
 from pvprof.recording.manifest import Manifest
-from pvprof.recording.packing import MAX_COMPANION_BYTES, unpack
+from pvprof.recording.packing import unpack_companion
 from pvprof.units import named_unit
 
 __all__ = ["ReadOptions", "read", "read_recording"]
@@ -124,7 +125,7 @@ def _with_user_code(
         return options, ()
     try:
         (maps, is_cut), (names, _) = (
-            unpack(member, recording.name, MAX_COMPANION_BYTES)
+            unpack_companion(member, recording.name)
             for member in (recording.user_maps, recording.user_symbols)
         )
     except InputError as error:  # no reason to refuse the recording itself
@@ -242,6 +243,8 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     if options.explain is not None:
         options.explain(f"{name}: read as {layout.name}: {recognition.why}")
     _check_options(options, layout, name)
+    if not layout.has_documents:
+        check_lines(data, options.limits.line_bytes, name)
     source = TextSource(data, name, options)
     parsed = layout.read(source)
     if not layout.has_fractions:

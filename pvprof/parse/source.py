@@ -28,6 +28,7 @@ from pvprof.parse.text.line_numbers import LineNumbers
 from pvprof.parse.text.symbols import Symbols
 from pvprof.parse.text.user_code import UserCode
 from pvprof.parse.window import Window
+from pvprof.recording.limits import USUAL, Limits
 from pvprof.units import Unit
 
 NEEDS_IDS = "pvprof record events records them; perf script -F +pid prints them"
@@ -59,6 +60,7 @@ class ReadOptions:
         progress: called after each piece with the number of bytes read of a share, and its size,
             in the process that reads it. The last share is read in the first process.
         explain: called with a sentence on each text: in which layout it is read, and why.
+        limits: how large a file, its lines and its documents may be.
         piece_bytes: size of the pieces that a text is split into, which bounds the memory that
             splitting takes.
         min_share_bytes: smallest share worth another process: one costs 0.1 s to start and to
@@ -79,6 +81,7 @@ class ReadOptions:
     ids: Literal["", "pid", "tid"] = ""
     progress: Callable[[int, int], None] | None = None
     explain: Callable[[str], None] | None = None
+    limits: Limits = USUAL
     piece_bytes: int = 2_000_000
     min_share_bytes: int = 24_000_000
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pvprof.errors import InputError, PvprofError
+from pvprof.recording.archive import first_member
 from pvprof.recording.layout import (
     MANIFEST,
     PACKED_SUFFIXES,
@@ -18,10 +18,11 @@ from pvprof.recording.layout import (
     SUFFIX,
     TAR_SUFFIXES,
 )
+from pvprof.recording.limits import MAX_FACTS_BYTES, MAX_HEADER_BYTES
 from pvprof.recording.manifest import Manifest, read_manifest
+from pvprof.recording.packing import beginning_of
 from pvprof.recording.run_set import members
 
-_MAX_MANIFEST_BYTES = 1 << 20
 _BARE_SUFFIXES = tuple(f".out{packed}" for packed in PACKED_SUFFIXES)
 
 
@@ -90,26 +91,20 @@ def _manifest(place: Path) -> Manifest:
     """Return the manifest of a recording; an empty one if it has none that can be read."""
     try:
         if place.is_dir():
-            text = (place / MANIFEST).read_bytes()
+            with (place / MANIFEST).open("rb") as file:
+                text = file.read(MAX_FACTS_BYTES)
         elif place.name.endswith(TAR_SUFFIXES):
             text = _packed_manifest(place)
         else:
             return Manifest()
         return read_manifest(text.decode("utf-8", "surrogateescape"), str(place))
-    except (OSError, EOFError, ValueError, tarfile.TarError, PvprofError):  # opening it says why
+    except (OSError, ValueError, PvprofError):  # opening it says why
         return Manifest()
 
 
 def _packed_manifest(place: Path) -> bytes:
     """Return the manifest in an archive, which the recorder puts first."""
-    with tarfile.open(place, mode="r|*") as archive:
-        for member in archive:
-            if PurePosixPath(member.name).name == MANIFEST:
-                file = archive.extractfile(member)
-                return file.read(_MAX_MANIFEST_BYTES) if file else b""
-            if member.isfile():
-                break
-    return b""
+    return first_member(beginning_of(place, 2 * MAX_HEADER_BYTES), MANIFEST)
 
 
 def _is_file(path: Path) -> bool:

@@ -10,7 +10,6 @@ Schema history: 1, the first.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import shlex
@@ -20,6 +19,7 @@ from typing import Any
 
 from pvprof.errors import InputError, first_line, quote
 from pvprof.model.stacks import show_controls
+from pvprof.recording.limits import load_json
 
 SCHEMA = 1
 _MAX_DROP_TEXTS = 6
@@ -172,8 +172,8 @@ def read_manifest(text: str, source: str) -> Manifest:
     if not text:
         return Manifest()
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = load_json(text)
+    except ValueError as error:
         raise InputError(f"{source}: manifest.json is damaged: {first_line(error)}") from error
     if not isinstance(document, dict):
         raise InputError(f"{source}: manifest.json is not a JSON object")

@@ -18,6 +18,7 @@ from typing import Any
 from pvprof.errors import InputError, first_line, quote
 from pvprof.model.stacks import show_controls
 from pvprof.recording.layout import SET_FILE
+from pvprof.recording.limits import MAX_FACTS_BYTES, load_json
 from pvprof.recording.manifest import SCHEMA, Manifest, as_integer, as_text
 
 _RUN_FACTS = ("mode", "run", "warmup", "real_s", "user_s", "sys_s", "exit_status", "complete")
@@ -110,10 +111,12 @@ def _recordings(path: Path) -> list[str]:
 
 def _contents(path: Path) -> Mapping[str, Any]:
     try:
-        contents = json.loads(path.read_text("utf-8"))
+        if path.stat().st_size > MAX_FACTS_BYTES:
+            raise InputError(f"{path}: more than {MAX_FACTS_BYTES >> 20} MiB")
+        contents = load_json(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: not a set of recordings: {first_line(error)}") from error
     if not isinstance(contents, dict):
         raise InputError(f"{path}: not a set of recordings: not a JSON object")

@@ -31,10 +31,8 @@ Schema history: 1, the first, had all modes added up, in the document itself; 2 
 from __future__ import annotations
 
 import base64
-import binascii
 import gzip
 import json
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, NoReturn, get_args
@@ -44,7 +42,9 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key, LockHold, Profile, Weight, weights_of
 from pvprof.model.stacks import NO_STACK, Stack, clean_frame, stack_of
 from pvprof.model.wakeup_sums import NO_SPLIT, WaitSplit, WakeupKey, WakeupSums, add_wakeup_sums
+from pvprof.recording.limits import USUAL, Limits, load_json
 from pvprof.recording.manifest import Manifest
+from pvprof.recording.packing import unpack
 from pvprof.units import Unit, is_unit
 
 SCHEMA = 2
@@ -179,16 +179,19 @@ def _profile_as_json(profile: Profile) -> dict[str, Any]:
     return {"unit": profile.unit, "has_counts": profile.has_counts, "groups": groups}
 
 
-def decode(text: bytes) -> Snapshot:
+def decode(text: bytes, limits: Limits = USUAL) -> Snapshot:
     """Return the snapshot in a text.
 
     Raises:
-        InputError: it is damaged, cut off, or has an unknown schema.
+        InputError: it is damaged, cut off, too large, or has an unknown schema.
     """
     try:
         packed = base64.b64decode(b"".join(text.split()), validate=True)
-        document = json.loads(gzip.decompress(packed))
-    except (binascii.Error, zlib.error, OSError, EOFError, ValueError, RecursionError) as error:
+        unpacked, is_cut = unpack(packed, "its data", limits)
+        if is_cut:
+            raise InputError("its data are cut off")
+        document = load_json(bytes(unpacked).decode(), limits)
+    except ValueError as error:  # of base64, UTF-8 or JSON
         raise InputError(f"its data are damaged or cut off: {first_line(error)}") from error
     root = _Reader(document, "")
     schema = root.field("schema").value

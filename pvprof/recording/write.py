@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pvprof.errors import OutputError
+from pvprof.errors import InputError, OutputError
 from pvprof.recording.layout import MANIFEST, MEMBERS, RAW, Recording
+from pvprof.recording.limits import load_json
 from pvprof.recording.manifest import Manifest
 
 
@@ -66,8 +67,8 @@ def mark_incomplete(path: Path, reason: str) -> None:
         OSError: it cannot be written.
     """
     document: object = None
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        document = json.loads(path.read_text("utf-8", "surrogateescape"))
+    with contextlib.suppress(OSError, ValueError, InputError):
+        document = load_json(path.read_text("utf-8", "surrogateescape"))
     known = Manifest.from_json(document) if isinstance(document, dict) else Manifest()
     marked = known.document({"complete": False, "incomplete_reason": reason})
     path.write_text(json.dumps(marked, indent=0) + "\n", "utf-8", "surrogateescape")

@@ -18,11 +18,13 @@ from helpers.command_line import RunCommand
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pvprof.dataset.load import load_dataset
 from pvprof.errors import InputError
+from pvprof.parse.read import ReadOptions
 from pvprof.recording import packing
-from pvprof.recording.archive import MAX_MEMBERS
+from pvprof.recording.limits import MAX_COMPANION_BYTES, MAX_HEADER_BYTES, MAX_MEMBERS, Limits
 from pvprof.recording.open import open_recording
-from pvprof.recording.packing import MAX_COMPANION_BYTES, MAX_IN_MEMORY_BYTES, unpack
+from pvprof.recording.packing import MAX_IN_MEMORY_BYTES, unpack
 
 TEXT = read_recording_bytes("stock-offcpu.out")
 
@@ -115,13 +117,13 @@ def test_an_archive_that_ends_early_is_an_error(tmp_path: Path, run: RunCommand)
 # ---- limits -------------------------------------------------------------------------------------
 
 
-def bomb(packer: str, megabytes: int) -> bytes:
-    """Return zeros, packed."""
+def bomb(packer: str, megabytes: int, byte: bytes = b"\n") -> bytes:
+    """Return blank lines, or other bytes, packed."""
     if packer == "gzip":
         once = zlib.compressobj(9, wbits=31)
-        parts = [once.compress(bytes(1 << 20)) for _ in range(megabytes)]
+        parts = [once.compress(byte * (1 << 20)) for _ in range(megabytes)]
         return b"".join([*parts, once.flush()])
-    block = PACKERS[packer](bytes(16 << 20))  # packed data may follow each other
+    block = PACKERS[packer](byte * (16 << 20))  # packed data may follow each other
     return block * (megabytes // 16)
 
 
@@ -129,25 +131,31 @@ def bomb(packer: str, megabytes: int) -> bytes:
 @pytest.mark.parametrize("packer", PACKERS)
 def test_a_bomb_is_refused(packer: str) -> None:
     with pytest.raises(InputError, match="MiB when unpacked") as refused:
-        unpack(bomb(packer, 512), "x")
-    assert "unpack it yourself" in refused.value.hint
+        unpack(bomb(packer, 128), "x")
+    assert "--max-size" in refused.value.hint
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_bomb_of_one_line_is_refused(packer: str) -> None:
+    with pytest.raises(InputError, match="a line of more than 8 MiB"):
+        unpack(bomb(packer, 16, b"x"), "x", Limits(document_bytes=8 << 20))
 
 
 def test_data_within_the_limit_are_unpacked_into_a_mapped_file() -> None:
     size = MAX_IN_MEMORY_BYTES + (1 << 20)
     data, is_cut = unpack(bomb("gzip", size >> 20), "x")
     assert (len(data), is_cut, type(data).__name__) == (size, False, "mmap")
-    assert data[-1:] == b"\0"
+    assert data[-1:] == b"\n"
 
 
 def test_the_limit_grows_with_the_packed_size(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = gzip.compress(bytes(10_000))
-    monkeypatch.setattr(packing, "MAX_IN_MEMORY_BYTES", 0)
+    limits = Limits(unpacked_bytes=0)
     monkeypatch.setattr(packing, "MAX_RATIO", 10_000 // len(packed) + 1)
-    assert len(unpack(packed, "x")[0]) == 10_000
+    assert len(unpack(packed, "x", limits)[0]) == 10_000
     monkeypatch.setattr(packing, "MAX_RATIO", 10_000 // len(packed) - 1)
     with pytest.raises(InputError, match="MiB when unpacked"):
-        unpack(packed, "x")
+        unpack(packed, "x", limits)
 
 
 @pytest.mark.slow
@@ -215,6 +223,22 @@ def test_a_header_that_is_no_number_is_an_error(tmp_path: Path, header: dict[str
     except InputError:
         return
     assert bytes(recording.data) in (b"x" * 512, b"")
+
+
+@pytest.mark.parametrize("size", [MAX_HEADER_BYTES + 1, 1 << 40])
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE])
+def test_a_huge_header_is_refused(tmp_path: Path, kind: bytes, size: int) -> None:
+    header = tarfile.TarInfo("r/raw.out")
+    header.type, header.size = kind, size
+    archive = header.tobuf(tarfile.GNU_FORMAT) + b"x" * 512 + ARCHIVE
+    assert "a header of more than 1 MiB" in refusal(tmp_path, archive)
+    (tmp_path / "r.tar.gz").write_bytes(gzip.compress(archive))
+    with pytest.raises(InputError, match="a header of more than"):
+        load_dataset([str(tmp_path)], ReadOptions())
+
+
+def test_a_member_that_is_larger_than_its_archive_is_an_error(tmp_path: Path) -> None:
+    assert "unexpected end of data" in refusal(tmp_path, ARCHIVE[: 512 + len(TEXT) // 2])
 
 
 def test_an_archive_in_an_archive_is_refused(tmp_path: Path) -> None:

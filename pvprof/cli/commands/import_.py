@@ -101,7 +101,7 @@ def command(wanted: ImportOptions) -> None:
     keeps the symbols that name their addresses. FILE is copied as it is.
     """
     source, options = wanted.source, wanted.reading.read_options()
-    recording = open_recording(source)
+    recording = open_recording(source, options.limits)
     directory = wanted.directory(recording)
     parsed = read_recording(recording, options)
     say(parsed.problems, wanted.reading.quiet)

@@ -18,7 +18,7 @@ from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.text.user_code import CodeAddress, CodeFile, read_user_code, spell_names
 from pvprof.recording.layout import USER_SYMBOLS, Recording
 from pvprof.recording.open import open_recording
-from pvprof.recording.packing import MAX_COMPANION_BYTES, unpack
+from pvprof.recording.packing import unpack_companion
 
 
 def add_user_symbols(directory: Path, is_local: bool) -> None:
@@ -51,7 +51,7 @@ def _symbols(recording: Recording, is_local: bool) -> bytes:
     Raises:
         PvprofError: the recording or its memory maps cannot be read.
     """
-    maps, _ = unpack(recording.user_maps, recording.name, MAX_COMPANION_BYTES)
+    maps, _ = unpack_companion(recording.user_maps, recording.name)
     if not maps:
         raise InputError(f"{recording.path}: the memory maps are damaged")
     code = read_user_code(maps)

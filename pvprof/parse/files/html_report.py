@@ -48,7 +48,7 @@ def read_page(source: TextSource) -> ParseResult:
         )
     if match[2] is None:
         raise InputError("the page ends inside its data: it was cut off")
-    parsed = parsed_from(decode(match[1]))
+    parsed = parsed_from(decode(match[1], source.options.limits))
     if bytes(source.data[end:]).strip():
         line = source.line_of(end)
         text = "text after the end of the page is left out"
@@ -93,6 +93,7 @@ LAYOUT = Layout(
     name="html",
     summary="`pvprof report -o X.html`",
     read=read_page,
+    has_documents=True,
     signature=_is_page,
     states_units="a report in HTML",
     is_complete=_is_complete,

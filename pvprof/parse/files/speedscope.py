@@ -23,7 +23,6 @@ it, and counts it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -41,6 +40,7 @@ from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.scale import Rounding
+from pvprof.recording.limits import Limits, load_json
 from pvprof.units import SPEEDSCOPE_ALL, Unit, named_unit
 
 _NS_PER = {
@@ -99,7 +99,7 @@ class SpeedscopeReader:
             UsageError: no profile matches ``--profile``.
         """
         with localcontext(prec=_EXACT_DIGITS):
-            return self._read(_load(self._source.text()))
+            return self._read(_load(self._source.text(), self._source.options.limits))
 
     def _read(self, document: Any) -> ParseResult:
         profiles = document.get("profiles") if isinstance(document, dict) else None
@@ -217,11 +217,11 @@ class SpeedscopeReader:
         self._parsed.problems.append(problem)
 
 
-def _load(data: bytes) -> Any:
+def _load(data: bytes, limits: Limits) -> Any:
     """Return the JSON value of a text; numbers with a fraction are exact.
 
     Raises:
-        InputError: the text is no JSON.
+        InputError: the text is no JSON, or its values need too much memory.
     """
 
     def refuse(name: str) -> NoReturn:
@@ -229,11 +229,9 @@ def _load(data: bytes) -> Any:
 
     try:
         text = data.decode("utf-8-sig", "backslashreplace")
-        return json.loads(text, parse_float=Decimal, parse_constant=refuse)
+        return load_json(text, limits, parse_float=Decimal, parse_constant=refuse)
     except (ValueError, ArithmeticError) as error:
         raise InputError(f"damaged or cut-off JSON: {first_line(error)}") from error
-    except RecursionError as error:
-        raise InputError("no speedscope file: nested too deeply") from error
 
 
 def _times(value: Number, multiplier: int | Fraction) -> int | Fraction:
@@ -402,6 +400,7 @@ LAYOUT = Layout(
     name="speedscope",
     summary="speedscope JSON of any tool, sampled and evented",
     read=lambda source: SpeedscopeReader(source).read(),
+    has_documents=True,
     signature=_is_document,
     has_fractions=True,
     has_profiles=True,

@@ -348,6 +348,7 @@ LAYOUT = Layout(
     name="bpftrace",
     summary="the bpftrace programs that pvprof generates, `bpftrace -q -k -f json`",
     read=lambda source: TraceReader(source).read(),
+    has_documents=True,
     signature=lambda sample: _HEADER.search(sample.text) is not None,
     states_units="a program of pvprof's",
     is_complete=has_both_marks,

@@ -15,11 +15,12 @@ of buckets are hexadecimal.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+from pvprof.recording.limits import load_json
 
 FRAMES = rb"((?:\n[ \t]++[^\n]*+)*+)\n?"
 """Matches a stack, which may be empty."""
@@ -91,8 +92,8 @@ class LineLoader:
 def _value_of(text: bytes) -> Any:
     spelled = _NAMED_BYTE.sub(_byte, text).decode("utf-8", "surrogateescape")
     try:
-        return json.loads(spelled, object_pairs_hook=list, strict=False)
-    except (ValueError, RecursionError) as error:
+        return load_json(spelled, object_pairs_hook=list, strict=False)
+    except ValueError as error:
         raise DamagedLineError from error
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pvprof.errors import InputError
-from pvprof.recording.packing import MAX_COMPANION_BYTES, unpack
+from pvprof.recording.packing import unpack_companion
 
 _NM_LINE = re.compile(r"([0-9a-fA-F]{8,16}) ([A-Za-z?-]) (\S+)$")
 _KLD_LINE = re.compile(r"\s*\d+\s+\d+\s+0x([0-9a-fA-F]+)\s+([0-9a-fA-F]+)\s+(\S+)")
@@ -114,12 +114,12 @@ def parse_nm(data: bytes, source: str) -> SymbolTable:
     Raises:
         InputError: it is damaged, too large or holds no symbol.
     """
-    text, is_cut = unpack(data, source, MAX_COMPANION_BYTES)
+    text, is_cut = unpack_companion(data, source)
     if is_cut:
         raise InputError(f"{source}: damaged: the packed data end early")
     best: dict[int, tuple[bool, str]] = {}
     variables: set[tuple[int, str]] = set()
-    for line in bytes(text).decode("utf-8", "replace").splitlines():
+    for line in text.decode("utf-8", "replace").splitlines():
         match = _NM_LINE.match(line.rstrip())
         if match is None or match.group(2) not in _CODE_TYPES | _DATA_TYPES:
             continue

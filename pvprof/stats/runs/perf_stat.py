@@ -17,10 +17,10 @@ parts of the machine (``-A``) and of parts of a run (``-I``) are left out, too.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from pvprof.recording.limits import load_json
 from pvprof.stats.runs.lines import REAL, SYS, USER, Content, LeftOut, Times, counter, scaled
 from pvprof.stats.series import Metric
 
@@ -188,8 +188,8 @@ def is_json_line(line: str) -> bool:
 
 def _json_of(line: str) -> dict[str, Any] | None:
     try:
-        document = json.loads(line)
-    except (ValueError, RecursionError):
+        document = load_json(line)
+    except ValueError:
         return None
     is_perf = isinstance(document, dict) and ("event" in document or "metric-value" in document)
     return document if is_perf else None

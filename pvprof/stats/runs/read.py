@@ -6,7 +6,6 @@ in a text of times begin a new set, and each command in an export of hyperfine i
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,8 @@ from pvprof.errors import InputError, UsageError, first_line
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
 from pvprof.recording.directory import recordings_in
-from pvprof.recording.layout import SET_FILE
+from pvprof.recording.layout import SET_FILE, Recording
+from pvprof.recording.limits import HINT, USUAL, Limits, load_json
 from pvprof.recording.manifest import Manifest, is_manifest
 from pvprof.recording.open import open_recording
 from pvprof.stats.runs.columns import ColumnOptions, is_table, read_columns
@@ -32,6 +32,9 @@ COLUMNS = "columns"
 KINDS = (TIMES, COLUMNS)
 
 
+_BLANK_BYTES = 256  # in which a JSON document must begin
+
+
 @dataclass(frozen=True, slots=True)
 class TimesOptions:
     """How text is read.
@@ -39,10 +42,12 @@ class TimesOptions:
     Attributes:
         kind: one of `KINDS`; empty to detect it: times, if any line has one.
         columns: the position of plain numbers.
+        limits: how large a file, its lines and its documents may be.
     """
 
     kind: str = ""
     columns: ColumnOptions = field(default_factory=ColumnOptions)
+    limits: Limits = USUAL
 
 
 @dataclass(slots=True)
@@ -98,11 +103,11 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
     recordings = recordings_in(path) if path != "-" else []
     if recordings:
         return "", _of_directory(path, recordings, options)
-    recording = open_recording(path)
+    recording = open_recording(path, options.limits)
     manifest = recording.manifest
-    text = "" if manifest else bytes(recording.data).decode("utf-8", "replace")
+    text = "" if manifest else _text_of(recording, options.limits)
     if text.lstrip().startswith("{") and not is_json_line(text.lstrip().partition("\n")[0]):
-        document = _json(recording.path, text)
+        document = _json(recording.path, text, options.limits)
         if is_export(document):
             runs, problems = read_export(recording.path, document)
             return "", _RunFile(recording.path, runs, [*recording.problems, *problems])
@@ -113,6 +118,20 @@ def _read(path: str, options: TimesOptions) -> tuple[str, _RunFile]:
     run.fault = f"{path}: {run.fault}" if run.fault else ""
     problems = [problem for problem in recording.problems if problem.kind == "incomplete"]
     return manifest.label, _RunFile(manifest.label or path, [run], problems)
+
+
+def _text_of(recording: Recording, limits: Limits) -> str:
+    """Return the text of a file that is no recording.
+
+    Raises:
+        InputError: it is too large, or a line of it is too long.
+    """
+    is_document = bytes(recording.data[:_BLANK_BYTES]).lstrip().startswith(b"{")
+    max_bytes = limits.document_bytes if is_document else limits.times_bytes
+    if len(recording.data) > max_bytes:
+        reason = f"more than {max_bytes >> 20:,} MiB, which no file of times has"
+        raise InputError(f"{recording.path}: {reason}", HINT)
+    return bytes(recording.data).decode("utf-8", "replace")
 
 
 def _of_directory(path: str, recordings: Sequence[str], options: TimesOptions) -> _RunFile:
@@ -126,11 +145,11 @@ def _of_directory(path: str, recordings: Sequence[str], options: TimesOptions) -
     )
 
 
-def _json(name: str, text: str) -> Mapping[str, Any]:
+def _json(name: str, text: str, limits: Limits) -> Mapping[str, Any]:
     """Return a JSON document that is a manifest, or an export of hyperfine."""
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = load_json(text, limits)
+    except ValueError as error:
         raise InputError(f"{name}: begins as JSON, but: {first_line(error)}") from error
     if not is_manifest(document) and not is_export(document):
         raise InputError(
@@ -141,6 +160,8 @@ def _json(name: str, text: str) -> Mapping[str, Any]:
 
 def _of_text(name: str, text: str, options: TimesOptions, problems: Sequence[Problem]) -> _RunFile:
     lines = text.splitlines()
+    if len(lines) > options.limits.runs:
+        raise InputError(f"{name}: more than {options.limits.runs:,} lines", HINT)
     if options.kind != COLUMNS:
         reader = TimeReader(name)
         for number, line in enumerate(lines, 1):

@@ -150,6 +150,7 @@ LAYOUT = Layout(
     name="bpftrace-json",
     summary="the maps that any bpftrace program prints, `bpftrace -f json`",
     read=lambda source: MapJsonReader(source).read(),
+    has_documents=True,
     explain=lines_of(
         own=re.compile(
             rb'\{"type": ?"(?:printf|attached_probes|map|stats|hist|lost_events|helper_error|value'
