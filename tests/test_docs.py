@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -97,15 +96,16 @@ def test_each_command_of_the_documents_that_is_not_run_has_options_that_exist(
     for part in re.split("&&", command):
         name, *words = shlex.split(part)
         if name == "pvprof":
-            module = import_module(f"pvprof.cli.commands.{words[0]}")
-            if isinstance(module.command, click.Group):
-                assert words[1] in module.command.list_commands(ROOT_CONTEXT)
+            command_of_name = cli.get_command(ROOT_CONTEXT, words[0])
+            assert command_of_name is not None
+            if isinstance(command_of_name, click.Group):
+                assert words[1] in command_of_name.list_commands(ROOT_CONTEXT)
                 # Without its parent a command would keep other names of --help.
-                module.command.commands[words[1]].make_context(
+                command_of_name.commands[words[1]].make_context(
                     words[1], words[2:], parent=ROOT_CONTEXT
                 )
             else:
-                module.command.make_context(words[0], words[1:], parent=ROOT_CONTEXT)
+                command_of_name.make_context(words[0], words[1:], parent=ROOT_CONTEXT)
 
 
 def test_each_reason_not_to_run_a_command_has_a_command() -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "import": "Make a recording from the output of another tool.",
     "report": "Lock tables of recordings, and files made from them.",
     "locks": "The lock table alone.",
+    "path": "The critical path: which waits made the run longer, and by how much.",
     "fold": "Folded stacks.",
     "flamegraph": "A flame graph as one SVG file.",
     "heatmap": "How long waits took over the run, as one SVG file: where are spikes?",
@@ -36,6 +37,8 @@ COMMANDS = {
     "completion": "Print a script that completes pvprof's words in a shell.",
 }
 _MODULES = {
+    "flamegraph": "commands.pictures.flamegraph",
+    "heatmap": "commands.pictures.heatmap",
     "import": "commands.import_",  # a keyword cannot name a module
     "help": "guidance.help",
     "completion": "guidance.completion",

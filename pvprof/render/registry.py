@@ -39,6 +39,7 @@ class Subject(Enum):
     HEAT_MAP = "heat map"  # Classified, HeatMapOptions
     COMPARISON = "comparison"  # Comparison, ComparisonOptions
     STUDY = "study"  # Study, StudyViewOptions
+    PATH = "critical path"  # PathReport, TableOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,7 @@ def _data(name: str) -> dict[Subject, Output]:
         (Subject.TABLES, "report", "pvprof.views.report_view:build"),
         (Subject.COMPARISON, "comparison", "pvprof.views.comparison:build"),
         (Subject.STUDY, "study", "pvprof.views.study:build"),
+        (Subject.PATH, "critical_path", "pvprof.views.critical_path.path_view:build"),
     )
     return {subject: Output(builder, name.format(word)) for subject, word, builder in subjects}
 
@@ -172,12 +174,13 @@ def _documents(
         drawer: the function that draws a document, as ``module:function``; empty if there is none.
     """
     subjects = (
-        (Subject.TABLES, "report_document:build"),
-        (Subject.COMPARISON, f"comparison_document:{comparison}"),
-        (Subject.STUDY, "study_document:build"),
+        (Subject.TABLES, "documents.report_document:build"),
+        (Subject.COMPARISON, f"documents.comparison_document:{comparison}"),
+        (Subject.STUDY, "documents.study_document:build"),
+        (Subject.PATH, "critical_path.path_document:build"),
     )
     return {
-        subject: Output(f"pvprof.views.documents.{builder}", f"{module}:render", drawer)
+        subject: Output(f"pvprof.views.{builder}", f"{module}:render", drawer)
         for subject, builder in subjects
     }
 

@@ -34,6 +34,7 @@ WRITTEN_BY = {
     Subject.HEAT_MAP: "heatmap a.out",
     Subject.COMPARISON: "compare a.out --vs b.out",
     Subject.STUDY: "stats a.time b.time",
+    Subject.PATH: "path a.out",
 }
 """A command that writes each subject."""
 
@@ -41,7 +42,7 @@ WITHOUT_FORMAT = (Subject.DIFFERENCE, Subject.TREE)
 """Subjects that an option chooses: the command then has one format only."""
 
 OUTPUTS = [(fmt, subject) for fmt in FORMATS for subject in fmt.outputs]
-TABLES = (Subject.TABLES, Subject.PAGE, Subject.COMPARISON, Subject.STUDY)
+TABLES = (Subject.TABLES, Subject.PAGE, Subject.COMPARISON, Subject.STUDY, Subject.PATH)
 """Subjects that show problems and what was set aside; others leave both to stderr."""
 
 
@@ -137,7 +138,7 @@ def test_a_format_for_people_shows_problems_and_what_was_set_aside(
 
 def set_aside(subject: Subject, data: Any) -> list[tuple[str, str]]:
     """Return title and total of what was set aside in the data of a subject."""
-    if subject is Subject.STUDY:  # nothing can be
+    if subject in (Subject.STUDY, Subject.PATH):  # nothing can be
         return []
     if subject is Subject.COMPARISON:
         found = [

@@ -11,7 +11,8 @@ import pytest
 from conftest import RECORDINGS, assert_golden
 from helpers.command_line import RunCommand
 
-from pvprof.cli.commands import compare, flamegraph, fold, heatmap, locks, report, stats
+from pvprof.cli.commands import compare, fold, locks, path, report, stats
+from pvprof.cli.commands.pictures import flamegraph, heatmap
 from pvprof.errors import UsageError
 from pvprof.render import registry
 from pvprof.render.registry import (
@@ -33,6 +34,7 @@ COMMANDS: dict[str, tuple[Subject, ...]] = {
     "fold": fold.SUBJECTS,
     "flamegraph": flamegraph.SUBJECTS,
     "heatmap": heatmap.SUBJECTS,
+    "path": path.SUBJECTS,
     "compare": compare.SUBJECTS,
     "stats": stats.SUBJECTS,
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pvprof.render.data import comparison, report, study
+from pvprof.render.data import comparison, critical_path, report, study
 from pvprof.render.data.encoding import DataTable
 from pvprof.render.data.frames import frame_of, waits_frame
 from pvprof.render.data.stacks import folded_table
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pvprof.analysis.stacks.fold import Folded
     from pvprof.model.problems import Problem
     from pvprof.views.comparison import ComparisonView
+    from pvprof.views.critical_path.path_view import PathView
     from pvprof.views.report_view import ReportView
     from pvprof.views.single_waits import SingleWaitsView
     from pvprof.views.study import StudyView
@@ -35,6 +36,11 @@ def render_comparison(view: ComparisonView) -> Rendered:
 def render_study(view: StudyView) -> Rendered:
     """Return each set of each metric of a study."""
     return _parquet(study.table_of(view))
+
+
+def render_critical_path(view: PathView) -> Rendered:
+    """Return each cause on a critical path."""
+    return _parquet(critical_path.table_of(view))
 
 
 def render_stacks(view: Folded) -> Rendered:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
-from pvprof.render.data import comparison, report, study
+from pvprof.render.data import comparison, critical_path, report, study
 from pvprof.render.data.encoding import DataTable
 from pvprof.render.data.frames import MAX_EXACT_FLOAT, frame_of
 from pvprof.render.data.stacks import folded_table
@@ -22,6 +22,7 @@ from pvprof.render.rendered import Rendered
 if TYPE_CHECKING:
     from pvprof.analysis.stacks.fold import Folded
     from pvprof.views.comparison import ComparisonView
+    from pvprof.views.critical_path.path_view import PathView
     from pvprof.views.report_view import ReportView
     from pvprof.views.study import StudyView
 
@@ -48,6 +49,11 @@ def render_comparison(view: ComparisonView) -> Rendered:
 def render_study(view: StudyView) -> Rendered:
     """Return each set of each metric of a study."""
     return _sheet(study.table_of(view))
+
+
+def render_critical_path(view: PathView) -> Rendered:
+    """Return each cause on a critical path."""
+    return _sheet(critical_path.table_of(view))
 
 
 def render_stacks(view: Folded) -> Rendered:

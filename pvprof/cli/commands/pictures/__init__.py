@@ -1,0 +1,1 @@
+"""The commands that draw: one module each, imported when it runs."""

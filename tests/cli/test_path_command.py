@@ -1,0 +1,73 @@
+"""``pvprof path``: the critical path of real recordings, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from conftest import FIXTURES, RECORDINGS, assert_golden
+from helpers.command_line import RunCommand, assert_is_error, csv_rows
+
+WAKEUPS = str(RECORDINGS / "events-wakeups.out.gz")
+PERF = str(FIXTURES / "linux" / "perf-waking.txt.gz")
+LENGTH_NS = 2_853_388_389
+
+
+def test_the_path_of_a_real_recording_for_people(run: RunCommand) -> None:
+    result = run("path", WAKEUPS)
+    assert result.exit_code == 0, result.stderr
+    assert_golden(result.stdout, FIXTURES / "golden" / "critical-path.txt")
+
+
+def test_rows_for_programs_add_up_to_the_nanosecond(run: RunCommand) -> None:
+    rows = csv_rows(run("path", WAKEUPS, "--format", "csv"))
+    document = json.loads(run("path", WAKEUPS, "--format", "json").stdout)
+    assert sum(int(row["path_ns"]) for row in rows) == document["length_ns"] == LENGTH_NS
+    assert [row["cause"] for row in rows] == [row["cause"] for row in document["causes"]]
+    (path,) = document["runs"]
+    begins, ends = path["segments"]["begin_ns"], path["segments"]["end_ns"]
+    assert begins[1:] == ends[:-1]
+    assert (begins[0], ends[-1]) == (path["begin_ns"], path["begin_ns"] + LENGTH_NS)
+    assert sum(thread["path_ns"] for thread in path["threads"]) == LENGTH_NS
+
+
+def test_the_thread_can_be_named(run: RunCommand) -> None:
+    document = json.loads(run("path", WAKEUPS, "--of", "100109", "--format", "json").stdout)
+    assert document["runs"][0]["tid"] == 100109
+    assert not document["runs"][0]["is_guess"]
+    assert "no thread or process" in assert_is_error(run("path", WAKEUPS, "--of", "7"), code=2)
+
+
+def test_several_recordings_are_added_up(run: RunCommand) -> None:
+    once = csv_rows(run("path", PERF, "--format", "csv"))
+    twice = csv_rows(run("path", PERF, PERF, "--format", "csv"))
+    assert [(row["cause"], 2 * int(row["path_ns"])) for row in once] == [
+        (row["cause"], int(row["path_ns"])) for row in twice
+    ]
+
+
+def test_kinds_that_are_chosen_count(run: RunCommand) -> None:
+    def kinds(*options: str) -> set[str]:
+        rows = csv_rows(run("path", PERF, *options, "--format", "csv"))
+        return {row["kind"] for row in rows if row["saved_ns"] and row["kind"]}
+
+    assert kinds() == set()
+    assert "timer" in kinds("-k", "all")
+
+
+@pytest.mark.parametrize(
+    ("recording", "words"),
+    [
+        ("stock-offcpu.out", "needs single waits"),
+        ("lockstat-provider.out", "needs single waits"),
+        ("runq.out", "needs single waits"),
+    ],
+)
+def test_sums_have_no_path(run: RunCommand, recording: str, words: str) -> None:
+    assert re.search(words, assert_is_error(run("path", str(RECORDINGS / recording)), code=2))
+
+
+def test_a_part_of_a_run_has_a_path(run: RunCommand) -> None:
+    result = run("path", WAKEUPS, "--from", "0.5", "--to", "1.5", "--format", "json")
+    assert json.loads(result.stdout)["length_ns"] == 1_000_000_000
