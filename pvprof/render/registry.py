@@ -342,7 +342,10 @@ FORMATS: tuple[Format, ...] = (
         {
             Subject.VIEWER: Output(
                 f"{_VIEWS}.chrome_trace:build", f"{_RENDER}.viewers.chrome_trace:render"
-            )
+            ),
+            Subject.PATH: Output(
+                f"{_VIEWS}.critical_path.path_trace:build", f"{_RENDER}.viewers.chrome_trace:render"
+            ),
         },
         for_people=False,
         is_for_files=True,

@@ -82,7 +82,8 @@ class Slice(NamedTuple):
 class Wake(NamedTuple):
     """One wake-up: its time, the waking thread and its code, and the thread that was woken.
 
-    `ended_ns` is the moment in the wait at which the arrow to it ends.
+    `ended_ns` is the moment in the wait at which the arrow to it ends; `verb` says what the one
+    thread does to the other.
     """
 
     pid: int
@@ -94,6 +95,7 @@ class Wake(NamedTuple):
     sleeper_pid: int
     sleeper_tid: int
     ended_ns: int
+    verb: str = "wakes"
 
 
 @dataclass(frozen=True, slots=True)

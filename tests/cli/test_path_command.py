@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
@@ -66,6 +67,37 @@ def test_kinds_that_are_chosen_count(run: RunCommand) -> None:
 )
 def test_sums_have_no_path(run: RunCommand, recording: str, words: str) -> None:
     assert re.search(words, assert_is_error(run("path", str(RECORDINGS / recording)), code=2))
+
+
+@pytest.mark.parametrize(
+    ("recording", "length_ns", "arrows"), [(WAKEUPS, LENGTH_NS, 3), (PERF, 158_193_591, 4)]
+)
+def test_a_trace_has_each_part_of_the_path_once_and_arrows_between_threads(
+    run: RunCommand, recording: str, length_ns: int, arrows: int
+) -> None:
+    document = json.loads(run("path", recording, "--format", "chrome-trace").stdout)
+    events = document["traceEvents"]
+    parts = sorted((one for one in events if one["ph"] == "X"), key=lambda one: one["ts"])
+    assert sum(round(1000 * one["dur"]) for one in parts) == length_ns
+    assert all(
+        round(1000 * (one["ts"] + one["dur"] - other["ts"])) == 0 for one, other in pairwise(parts)
+    )
+    begins = {one["id"]: one for one in events if one["ph"] == "s"}
+    ends = {one["id"]: one for one in events if one["ph"] == "f"}
+    assert len(begins) == len(ends) == arrows
+    for number, begin in begins.items():
+        end = ends[number]
+        for flow in (begin, end):  # each is within an event of its thread
+            assert any(
+                one["tid"] == flow["tid"] and one["ts"] <= flow["ts"] <= one["ts"] + one["dur"]
+                for one in parts
+            )
+        assert begin["tid"] != end["tid"]
+
+
+def test_a_trace_is_of_one_recording(run: RunCommand) -> None:
+    result = run("path", PERF, PERF, "--format", "chrome-trace")
+    assert "of one recording" in assert_is_error(result, code=2)
 
 
 def test_a_part_of_a_run_has_a_path(run: RunCommand) -> None:

@@ -286,7 +286,7 @@ def _ints(values: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def recorded(schedule: Schedule, order: Sequence[int] = ()) -> Recorded:
-    """Return what a recorder would have written, the waits in this order."""
+    """Return the tables that a recorder would have written, the waits in this order."""
     rows = [schedule.blockings[number] for number in order] or schedule.blockings
     woken = [(number, row) for number, row in enumerate(rows) if row.waker is not None]
     names = sorted({row.name for row in rows})
@@ -334,7 +334,7 @@ def recorded(schedule: Schedule, order: Sequence[int] = ()) -> Recorded:
 
 @st.composite
 def programs(draw: st.DrawFn, locks: int = 2, max_threads: int = 6) -> tuple[tuple[Op, ...], ...]:
-    """Draw programs that always end: whoever is waited for is never behind who waits.
+    """Draw programs that always end: no thread waits for one that may wait for it.
 
     A thread waits for semaphores of earlier threads only, and joins its children at its end, when
     it has posted all of its own. It holds one lock at a time, and does not wait for threads then.

@@ -110,8 +110,9 @@ class CauseRow:
 
 @dataclass(frozen=True, slots=True)
 class ThreadShare:
-    """A thread of the path, and how much of it is there."""
+    """A thread of the path, by the number of its life, and how much of the path is there."""
 
+    life: int
     execname: str
     pid: int
     tid: int
@@ -140,7 +141,10 @@ class RunPath:
 
 
 class Segment(NamedTuple):
-    """A part of a path: a thread, its time on the clock of the waits, what it did, what for."""
+    """A part of a path: a thread, its time on the clock of the waits, what it did, what for.
+
+    `row` is the row of the wait that it counts for, in the `WaitTable`, or `NO_WAIT`.
+    """
 
     life: int
     tid: int
@@ -148,6 +152,7 @@ class Segment(NamedTuple):
     end_ns: int
     state: State
     cause: Cause
+    row: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +208,8 @@ class PathReport:
             life, state = int(path.lives[number]), State(int(path.states[number]))
             cause = _STATE_CAUSES[state] if wait == NO_WAIT else self.causes[run.cause[wait]]
             tid = int(run.graph.lives.tid[life])
-            yield Segment(life, tid, begin_ns + start, begin_ns + end, state, cause)
+            row = NO_WAIT if wait == NO_WAIT else int(run.graph.row[wait])
+            yield Segment(life, tid, begin_ns + start, begin_ns + end, state, cause, row)
 
 
 def path_report(classified: Classified, thread_id: int | None = None) -> PathReport:
@@ -298,7 +304,11 @@ def _run_path(
     pids = pids_of(graph, events)
     shares = [
         ThreadShare(
-            name_of(graph, events, names, life), int(pids[life]), int(graph.lives.tid[life]), length
+            life,
+            name_of(graph, events, names, life),
+            int(pids[life]),
+            int(graph.lives.tid[life]),
+            length,
         )
         for life, length in zip(lives.tolist(), lengths.tolist(), strict=True)
     ]
@@ -383,7 +393,7 @@ def _times_by_cause(
 
 
 def _ended_by(run: RunPath, *wakers: WaitEnd) -> int:
-    """Return how long the path is in waits that these ended."""
+    """Return the time of the path that is in waits that these ended."""
     path = run.path
     waiting = np.flatnonzero(path.states == State.WAITING)
     is_wanted = np.isin(run.graph.how[path.waits[waiting]], wakers)

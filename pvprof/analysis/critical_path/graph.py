@@ -204,7 +204,7 @@ def graph_of(tables: RunTables) -> PathGraph:
 
 
 def _span(events: WaitTable, rows: Ints, run: RunSpan) -> tuple[int, int]:
-    """Return when a run began and how long it was: between its marks, or those of its waits."""
+    """Return the beginning and the length of a run: by its marks, or by its waits."""
     starts, waits = events.start_ns[rows], events.wait_ns[rows]
     earliest = int(starts.min())
     latest = int(starts.max())
@@ -288,7 +288,7 @@ def _without_overlap(life: Ints, start: Ints, end: Ints) -> tuple[Ints, Bools]:
 
 
 def _ends_of(tables: RunTables, rows: Ints) -> tuple[Ints, Ints]:
-    """Return what ended each wait, threads not yet looked up, and the row of the wake-up."""
+    """Return the `WaitEnd` of each wait, and the row of its wake-up; threads are not looked up."""
     events, wakeups = tables.events, tables.wakeups
     how = np.full(len(rows), WaitEnd.UNKNOWN, dtype=np.int64)
     wakeup = np.full(len(rows), NO_WAKEUP, dtype=np.int64)

@@ -2,7 +2,7 @@
 
 Owns the replay of the recorded schedule. It keeps what was recorded: how long threads ran between
 their waits, who created and who woke whom, and how long a woken thread waited for a CPU. Where a
-wait takes no time, its thread goes on at once, and nobody needs to wake it. A thread that now comes
+wait takes no time, its thread goes on at once, and needs no waker. A thread that now comes
 too late to be woken does not wait.
 
 The gain of a moment is how much sooner it would be. Each wait, and each birth, has one, made of the
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pvprof.model.arrays import Bools, Ints
 
 _NEVER = -(1 << 62)
-"""In place of the time by which a waker may be sooner: nobody needs to wake the thread."""
+"""In place of the time by which a waker may be sooner: the thread needs no waker."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ class Rerun:
     death: int
 
     def gain_ns(self, free: Bools, is_cpu_free: bool = False) -> int:
-        """Return how much sooner the thread would have ended.
+        """Return the time by which the thread would have ended sooner.
 
         Args:
             free: for each wait of the graph, whether it takes no time.

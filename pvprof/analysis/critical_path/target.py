@@ -63,7 +63,7 @@ def _first(graph: PathGraph) -> PathThread:
 
 
 def _ends(graph: PathGraph) -> Ints:
-    """Return when each thread was last known to live."""
+    """Return the last moment at which each thread was known to live."""
     ends = graph.lives.died.copy()
     alive = np.flatnonzero((ends == UNKNOWN) & (graph.first[1:] > graph.first[:-1]))
     ends[alive] = graph.end[graph.first[alive + 1] - 1]

@@ -63,7 +63,7 @@ class Path:
         states: of each segment, a `State`.
         waits: the index in the graph of the wait that the thread was in, or `NO_WAIT`.
         hop_times: when the path goes from one thread to another.
-        hop_from, hop_to: the thread that woke or created, and the other one.
+        hop_to: the thread that was woken or created.
         hop_waits: the wait that ended there; `NO_WAIT` where a thread was created.
     """
 
@@ -76,7 +76,6 @@ class Path:
     states: Ints
     waits: Ints
     hop_times: Ints
-    hop_from: Ints
     hop_to: Ints
     hop_waits: Ints
 
@@ -198,11 +197,11 @@ class _Walker:
             self.time = start
 
     def _hop(self, life: int, wait: int) -> None:
-        self.hops.extend((self.time, life, self.life, wait))
+        self.hops.extend((self.time, self.life, wait))
         self.life = life
 
     def path(self, life: int, end: int) -> Path:
-        """Return what was passed, in order of time."""
+        """Return the path that was passed, in order of time."""
         segments = np.asarray(self.segments, dtype=np.int64).reshape(-1, 5)[::-1]
-        hops = np.asarray(self.hops, dtype=np.int64).reshape(-1, 4)[::-1]
+        hops = np.asarray(self.hops, dtype=np.int64).reshape(-1, 3)[::-1]
         return Path(life, self.begin, end, *segments.T.copy(), *hops.T.copy())

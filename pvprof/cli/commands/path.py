@@ -10,7 +10,7 @@ from pvprof.analysis.critical_path.answer import path_report
 from pvprof.cli.destinations import OutputsGroup, Result, formats_epilog, outputs_group
 from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
 from pvprof.cli.input_options import InputGroup
-from pvprof.cli.messages import say
+from pvprof.cli.messages import say, say_others
 from pvprof.cli.option_groups import option, option_group, takes
 from pvprof.cli.stack_options import RowGroup, row_group
 from pvprof.render.registry import Subject
@@ -62,4 +62,5 @@ def command(inputs: InputGroup, thread: ThreadGroup, rows: RowGroup, outputs: Ou
         result.write(outputs.force, inputs.quiet)
     if not any(destination.is_shown for destination in destinations):
         say(classified.dataset.problems, inputs.quiet)
+    say_others(classified.dataset, report.measured.measurement)
     say([problem for result in results for problem in result.problems], inputs.quiet)

@@ -74,8 +74,8 @@ def _slices(slices: Iterable[Slice]) -> Iterator[str]:
 def _wake(wake: Wake, number: int) -> Iterator[str]:
     common = {"pid": wake.pid, "tid": wake.tid}
     time = f'"ts":{microseconds(wake.time_ns)},'
-    flow = {"name": "wakes", "cat": "wakeup", "id": number}
-    instant = {"name": f"wakes {wake.sleeper}", "cat": "wakeup", "ph": "i", "s": "t"}
+    flow = {"name": wake.verb, "cat": "wakeup", "id": number}
+    instant = {"name": f"{wake.verb} {wake.sleeper}", "cat": "wakeup", "ph": "i", "s": "t"}
     yield "{" + time + json_text({**instant, **common, "args": {"stack": wake.stack}})[1:]
     yield "{" + time + json_text({**flow, "ph": "s", **common})[1:]
     end = {"ph": "f", "bp": "e", "pid": wake.sleeper_pid, "tid": wake.sleeper_tid}

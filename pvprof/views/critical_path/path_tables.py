@@ -23,7 +23,7 @@ _STATES = {
 }
 _NOTE = (
     "Path: the time on the critical path; the rows add up to the whole. Ran: the part in which"
-    " another thread, which ended the wait, ran meanwhile. Saved: how much sooner the end would be"
+    " another thread, which ended the wait, ran. Saved: how much sooner the end would be"
     " if these waits took no time, by the recorded schedule; At most: if no thread waited for a"
     " CPU, either. Wait, Union: all such waits, on the path or not."
 )
@@ -79,7 +79,7 @@ def cost_sentence(report: PathReport) -> str:
 
 
 def doubts(report: PathReport) -> list[str]:
-    """Return what is uncertain, one sentence each, with its share."""
+    """Return the doubts about the path, one sentence each, with their shares."""
     whole = report.length_ns
     texts = []
     if report.unknown_ns > _MIN_UNKNOWN_SHARE * whole:
@@ -105,7 +105,7 @@ def doubts(report: PathReport) -> list[str]:
 
 
 def facts(report: PathReport) -> list[str]:
-    """Return what else a reader may want to know, one sentence each."""
+    """Return further facts about the path, one sentence each."""
     hops = sum(len(run.path.hop_times) for run in report.runs)
     threads = sum(len(run.threads) for run in report.runs)
     texts = [f"The path changes threads {hops:,} times and visits {threads:,} threads"]
