@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvprof.errors import UsageError
+from pvprof.model.mechanisms import NEW_THREAD
 from pvprof.units import Unit
 
 
@@ -82,9 +83,11 @@ class Mode:
 
 _FREEBSD_WAITS = ("turnstile", "sleepq")
 _LINUX_WAITS = ("off-cpu", "off-cpu-d")
-_RUN_QUEUES = ("runq-woken", "runq-preempted")
+_PREEMPTED = "runq-preempted"
+_RUN_QUEUES = ("runq-woken", _PREEMPTED)
 _LOCKS = "Time spent spinning on locks and blocked on them, with the callers' stacks."
 _EACH_WAIT = "One record for every time a thread waited"
+_EACH_STEP = "What the critical path is made of: each wait, its waker, lives of threads."
 _ON_CPU = "Where the CPUs run: kernel and user stacks."
 _RUN_QUEUE = "How long runnable threads wait for a CPU: preemption is not contention."
 
@@ -265,6 +268,24 @@ _RUNQ = Mode(
     has_histogram=True,
 )
 
+_PATH = Mode(
+    "path",
+    "ns",
+    (
+        TracerProgram(
+            "path",
+            "dtrace",
+            "stock",
+            _EACH_STEP,
+            ("turnstile", "sleepq", _PREEMPTED, NEW_THREAD),
+        ),
+        TracerProgram(
+            "path", "bpftrace", "linux", _EACH_STEP, (*_LINUX_WAITS, _PREEMPTED, NEW_THREAD)
+        ),
+    ),
+    is_event_log=True,
+)
+
 MODES: dict[str, Mode] = {
     mode.name: mode
     for mode in (
@@ -274,6 +295,7 @@ MODES: dict[str, Mode] = {
         _LOCK_WAITS,
         _WAKEUP,
         _RUNQ,
+        _PATH,
     )
 }
 

@@ -19,6 +19,10 @@ FOLDED = "folded"
 """The mechanism of stacks that a tool has added up without saying how threads waited or ran."""
 
 
+NEW_THREAD = "runq-new"
+"""The mechanism of the first wait of a thread: it was created, and waits for a CPU."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mechanism:
     """How a thread waited or ran.
@@ -75,6 +79,7 @@ MECHANISMS: dict[str, Mechanism] = {
         Mechanism("runq", "runnable"),
         Mechanism("runq-woken", "runnable", is_frame=True),
         Mechanism("runq-preempted", "runnable", is_frame=True),
+        Mechanism(NEW_THREAD, "runnable", is_frame=True),
         Mechanism("wakeup", "waking"),
         Mechanism(FOLDED, "unknown"),
     )

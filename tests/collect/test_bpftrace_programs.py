@@ -90,6 +90,19 @@ def test_losses_are_counted_in_the_words_of_each_release(tmp_path: Path) -> None
     assert shell("bpftrace_drops", tmp_path) == ("38\n", "")
 
 
+@pytest.mark.parametrize(("waits", "opened"), [("waits_3", "open"), ("spans_3", "open_spans")])
+def test_waits_that_began_and_were_not_printed_are_counted(
+    waits: str, opened: str, tmp_path: Path
+) -> None:
+    (tmp_path / "raw.out").write_text(
+        f'{{"type": "map", "data": {{"@{waits}": {{"1,2": [[1, 2, 3, "a"], 2], "2,2": [[2]]}}}}}}\n'
+        f'{{"type": "map", "data": {{"@{opened}": {{"7": [1, 2, 3, "a"]}}}}}}\n'
+        '{"type": "map", "data": {"@begun": 20}}\n'
+        '{"type": "map", "data": {"@missed": 4}}\n'
+    )
+    assert shell("bpftrace_drops", tmp_path) == ("13\n", "")
+
+
 def test_a_refusal_is_told_without_the_warnings_before_it(tmp_path: Path) -> None:
     (tmp_path / "trial.txt").write_text(
         "script.bt:56:72-74: WARNING: comparison of integers of different signs\n"

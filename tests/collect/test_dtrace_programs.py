@@ -82,7 +82,7 @@ def test_the_structural_check_finds_faults(sound: str, broken: str, fault: str) 
     assert any(fault in one for one in faults), faults
 
 
-@pytest.mark.parametrize("mode", ["offcpu-sdt", "events", "events-sdt", "oncpu", "locks"])
+@pytest.mark.parametrize("mode", ["offcpu-sdt", "events", "events-sdt", "oncpu", "locks", "path"])
 def test_programs_whose_probes_carry_all_values_have_no_variable(mode: str) -> None:
     text = d_program(mode).text()
     assert "self->" not in text

@@ -75,6 +75,7 @@ WAITS = {"kernel", "io", "child", "timer", "ipc", "user"}
 KINDS_OF_MODE = {
     "offcpu": WAITS,
     "events": WAITS,
+    "path": WAITS | {"runq"},
     "wakeup": WAITS,
     "locks": {"kernel"},
     "runq": {"runq"},

@@ -183,7 +183,7 @@ class Tracer:
 
     def _happen(self, output: Output) -> None:
         """Print the records of events: their clauses fire while tracing."""
-        if self._mode != "events" and not self._settings.get("floods"):
+        if self._mode not in ("events", "path") and not self._settings.get("floods"):
             return
         for event in replay.events(has_wakers="W %d" in self._program.text):
             for clause in self._program.clauses:
@@ -200,7 +200,8 @@ class Tracer:
             return 'printf("W ' in text
         if is_run:  # the patched kernel has a clause for each kind of wait
             return kind == "on-cpu" and "turnstile" not in clause.probes[0]
-        return f" {kind} " in text
+        # These events are of threads that sleep: none is preempted, suspended or created.
+        return f" {kind} " in text and "sched:::off-cpu" not in clause.probes
 
     def _fire(self, output: Output, probe: str, clock: str) -> None:
         for clause in self._program.of(probe):

@@ -16,7 +16,7 @@ Decisions:
   waits were for.
 * **Tracepoints only, no kprobes**: the arguments of a kernel function may change in any release.
 
-``events``, which keeps every wait, is in ``wait_log``.
+``events``, which keeps every wait, is in ``wait_log``; ``path`` is in ``path_log``.
 
 The tracepoints are those of ``include/trace/events/{sched,lock,task}.h`` of Linux 6.18. Not in all
 kernels: ``sched_waking`` came with 4.3, ``contention_begin`` and ``contention_end`` with 5.19.
@@ -38,6 +38,7 @@ from pvprof.collect.bpftrace.parts import (
     all_of,
     forget_missed,
 )
+from pvprof.collect.bpftrace.path_log import path_log
 from pvprof.collect.bpftrace.samples import oncpu, oncpu_amd64
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
 from pvprof.collect.bpftrace.user_code import announce, user_stack, with_announcements
@@ -255,5 +256,6 @@ BUILDERS: dict[str, Callable[[BpftraceFilter, ProgramOptions], Parts]] = {
     "locks": _locks,
     "wakeup": _wakeup,
     "runq": _runq,
+    "path": path_log,
 }
 """By program: the function that builds its parts."""

@@ -68,6 +68,14 @@ class BpftraceFilter:
             conditions.append(f"({_KERNEL_THREAD}) == 0")
         return tuple(conditions)
 
+    def creator(self) -> tuple[str, ...]:
+        """Return them for a thread that creates another one; ``$1`` creates the first."""
+        conditions = self.current()
+        return tuple(
+            "(pid == $1 || @tree[tid])" if condition == "@tree[tid]" else condition
+            for condition in conditions
+        )
+
 
 def short_name(name: str) -> str:
     """Return the part of a process's name that the kernel keeps."""
@@ -79,10 +87,10 @@ def all_of(*conditions: str) -> str:
     return " && ".join(conditions)
 
 
-def forget_missed(*more: str) -> Lines:
+def forget_missed(*more: str, name: str = "open") -> Lines:
     """Return lines for a thread that leaves a CPU although its last wait has no end yet.
 
     The program missed that it ran again: that wait is lost, not long. ``@missed`` counts it; `more`
-    are lines that forget it, too.
+    are lines that forget it, too. `name` is that of the map of open waits.
     """
-    return block("@open[tid].0 != 0", "@missed = count();", "delete(@open[tid]);", *more)
+    return block(f"@{name}[tid].0 != 0", "@missed = count();", f"delete(@{name}[tid]);", *more)

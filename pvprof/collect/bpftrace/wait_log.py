@@ -47,27 +47,28 @@ def wait_log(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
     """Return the parts of the program ``events``."""
     leave = block(
         all_of(*threads.current()),
-        *forget_missed(*(_forget_waker("tid") if options.wakers else ())),
+        *forget_missed(*(forget_waker("tid") if options.wakers else ())),
         *block(
             GOES_TO_WAIT,
-            *_number_of_stack(options),
+            *number_of_stack(options),
             "@begun = count();",
             # The cast tells bpftrace 0.27 the type; where the number is set, 0.23 refuses a cast.
             "@open[tid] = (nsecs, (uint64)$number << 1 | (args->prev_state & 2 ? 1 : 0),"
             " (uint64)cpu << 32 | pid, args->prev_comm);",
         ),
     )
+    names = names_of_turns("waits")
     record = "($wait, nsecs, @waker[$next])" if options.wakers else "($wait, nsecs)"
     come = (
         "$next = args->next_pid;",
         "$wait = @open[$next];",
         *block(
             "$wait.0 != 0",
-            f"$turn = (nsecs >> {_TURN_SHIFT}) & {_TURNS - 1};",
-            *_by_turn("$turn", lambda name: (f"@{name}[$wait.0, $next] = {record};",)),
+            set_turn("nsecs"),
+            *by_turn("$turn", names, lambda name: (f"@{name}[$wait.0, $next] = {record};",)),
             # bpftrace 0.27 deletes nothing if the key is a variable of 32 bits.
             "delete(@open[args->next_pid]);",
-            *(_forget_waker("args->next_pid") if options.wakers else ()),
+            *(forget_waker("args->next_pid") if options.wakers else ()),
         ),
     )
     probes = [Probe((SWITCH,), (*leave, *come), (), _COMMENT)]
@@ -75,28 +76,34 @@ def wait_log(threads: BpftraceFilter, options: ProgramOptions) -> Parts:
         probes.append(_waking(options))
     results = (
         Map("stack_of", ("number",)),
-        *(Map(name, ("began", "tid")) for name in _names()),
+        *(Map(name, ("began", "tid")) for name in names),
         Map("open", ("tid",)),
         Map("begun", ()),
         Map("missed", ()),
     )
     helpers = ("number_of", "numbers", "printed", *(("waker",) if options.wakers else ()))
-    return Parts((*probes, _print_by_turn()), results, helpers)
+    return Parts((*probes, print_by_turn(names)), results, helpers)
 
 
-def _names() -> tuple[str, ...]:
-    return tuple(f"waits_{turn}" for turn in range(_TURNS))
+def names_of_turns(name: str) -> tuple[str, ...]:
+    """Return the names of the maps that take turns."""
+    return tuple(f"{name}_{turn}" for turn in range(_TURNS))
 
 
-def _by_turn(turn: str, lines_for: Callable[[str], Lines]) -> Lines:
-    """Return lines that do something with the map whose turn it is."""
+def set_turn(now: str) -> str:
+    """Return the line that sets ``$turn`` to the number of the map for the time `now`."""
+    return f"$turn = ({now} >> {_TURN_SHIFT}) & {_TURNS - 1};"
+
+
+def by_turn(turn: str, names: tuple[str, ...], lines_for: Callable[[str], Lines]) -> Lines:
+    """Return lines that do something with the one of these maps whose turn it is."""
     lines: list[str] = []
-    for number, name in enumerate(_names()):
+    for number, name in enumerate(names):
         lines += [f"{'} else ' if number else ''}if ({turn} == {number}) {{", *lines_for(name)]
     return (*lines, "}")
 
 
-def _number_of_stack(options: ProgramOptions) -> Lines:
+def number_of_stack(options: ProgramOptions) -> Lines:
     """Return lines that set ``$number`` to that of the current stack, a new one if it is new."""
     return (
         f"$stack = kstack({options.stack_frames});",
@@ -112,21 +119,22 @@ def _number_of_stack(options: ProgramOptions) -> Lines:
     )
 
 
-def _forget_waker(tid: str) -> Lines:
+def forget_waker(tid: str) -> Lines:
     """Return lines that delete an entry only if it is there: bpftrace reports what fails."""
     return block(f"@waker[{tid}].0 != 0", f"delete(@waker[{tid}]);")
 
 
 def _waking(options: ProgramOptions) -> Probe:
     body = (
-        *_number_of_stack(options),
+        *number_of_stack(options),
         "@waker[args->pid] = (nsecs, (uint64)$number, (uint64)cpu << 32 | tid, comm);",
     )
     comment = ("@waker: when; number of its stack; CPU << 32 | tid; name.",)
     return Probe(("tracepoint:sched:sched_waking",), body, ("@open[args->pid].0 != 0",), comment)
 
 
-def _print_by_turn() -> Probe:
+def print_by_turn(names: tuple[str, ...]) -> Probe:
+    """Return the probe that prints and clears each of these maps when its turn is over."""
     now = f"nsecs >> {_TURN_SHIFT}"
     return Probe(
         (f"interval:ms:{_POLL_MS}",),
@@ -135,7 +143,7 @@ def _print_by_turn() -> Probe:
             *block(
                 f"({now}) > @printed",
                 f"$done = @printed & {_TURNS - 1};",
-                *_by_turn("$done", lambda name: (f"print(@{name});", f"clear(@{name});")),
+                *by_turn("$done", names, lambda name: (f"print(@{name});", f"clear(@{name});")),
                 "@printed = @printed + 1;",
             ),
         ),

@@ -15,7 +15,6 @@ Decisions:
   kernel with a new kind of lock (one-byte mutexes) would seem to wait for nothing.
 * **``sched:::remain-cpu`` ends a wait as well**: a thread that is woken before it has left the CPU
   is chosen again without ``on-cpu``. Without this probe its running time would count as waiting.
-* **Going to sleep and waking are two records of ``events``**, joined offline, not variables.
 * **The stack of an SDT probe begins with ``caller``.** dtrace leaves the frame of the function with
   the probe out of the stack, and one more where its own compiler inlined dtrace_getpcstack():
   on a real 13.2 that was the function that wanted the lock. ``caller`` is right on both; the
@@ -31,6 +30,8 @@ Decisions:
 * **A variable is read once**: each read searches the table.
 * **Cheap conditions first**: most threads that switch are filtered out.
 
+``events`` and ``path``, which record each event, are in ``event_log``.
+
 The probes are stable ones, never ``fbt``: FreeBSD's sources of 12.1-STABLE, 13.2-RELEASE and 15.1
 have them (``sys/kern``: sched_ule.c, subr_sleepqueue.c, subr_turnstile.c, kern_lockstat.c). Whether
 a target has them is found out there: the recorder compiles a program before it runs it.
@@ -40,96 +41,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pvprof.collect.dtrace.syntax import INNER_FRAME, Aggregation, Clause, KeyParts, inner_values
+from pvprof.collect.dtrace.clause_parts import (
+    BLOCKED_ON,
+    CALLER,
+    CHANNEL_IS_LOCK,
+    LOCK_KEY,
+    RUNNING_AGAIN,
+    DFilter,
+    Parts,
+    class_of,
+    set_names,
+)
+from pvprof.collect.dtrace.event_log import events, events_sdt, path
+from pvprof.collect.dtrace.syntax import Aggregation, Clause, KeyParts
 from pvprof.collect.options import ProgramOptions
 
 _WHY = "curthread->td_blocked != NULL ? curthread->td_lockname : curthread->td_wmesg"
-_BLOCKED_ON = "curthread->td_blocked->ts_lockobj"
-_CHANNEL = "((struct lock_object *)curthread->td_wchan)"
-# A channel is any address; a load from one that is not aligned would end the clause.
-_CHANNEL_IS_LOCK = (
-    "((uintptr_t)curthread->td_wchan & (sizeof (uintptr_t) - 1)) == 0 &&"
-    f" {_CHANNEL}->lo_name == curthread->td_wmesg"
-)
 # What a thread waits for, in the low bits of the time when it began to wait.
 _MESSAGE, _SLEEP_LOCK, _TURNSTILE = 0, 1, 2
 _NONE = 1  # in a variable that holds a time: none
-_NO_KERNEL = "({} & 0x4) == 0"  # P_KPROC
-_CALLER = ("caller",)
 _INNER_FRAMES = 6  # 13.2 loses four
-_RUNNING_AGAIN = ("sched:::on-cpu", "sched:::remain-cpu")
 
 
-def _class_of(flags: str) -> str:
-    """Return the D expression of the class of a lock with these ``lo_flags``, such as ``rw``.
-
-    A new kind of lock may have an index without a class.
-    """
-    lock_class = f"`lock_classes[({flags} >> 24) & 0xf]"  # LO_CLASSMASK
-    return f'({lock_class} != NULL ? stringof({lock_class}->lc_name) : "")'
-
-
-_LOCK_KEY = (("name", "this->name"), ("class", "this->class"))
-
-
-def _set_names(name: str, lock_class: str) -> tuple[str, str]:
-    """Return the statements that set what `_LOCK_KEY` uses: each string is copied once."""
-    return f"this->name = {name}", f"this->class = {lock_class}"
-
-
-class DFilter:
-    """The conditions under which a thread counts, cheapest first."""
-
-    def __init__(self, options: ProgramOptions) -> None:
-        self._options = options
-
-    def cheap(self) -> tuple[str, ...]:
-        """Return the cheapest ones: enough if a variable implies the others."""
-        return self._no_kernel("curthread->td_proc->p_flag")
-
-    def current(self, *more: str) -> tuple[str, ...]:
-        """Return them for the thread in which the probe fires, `more` before expensive ones."""
-        options = self._options
-        conditions = [*self.cheap(), *more, *self._named("pid", "execname")]
-        if options.scope == "tree":
-            conditions += ["pid != $1", "progenyof($1)"]
-        elif not options.pid:
-            conditions.append("pid != $pid")  # dtrace waits too
-        return tuple(conditions)
-
-    def argument(self) -> tuple[str, ...]:
-        """Return those that can be tested for another thread, ``args[0]``."""
-        process = "args[0]->td_proc"
-        flags = self._no_kernel(f"{process}->p_flag")
-        return (*flags, *self._named(f"{process}->p_pid", f"stringof({process}->p_comm)"))
-
-    def _no_kernel(self, flags: str) -> tuple[str, ...]:
-        return () if self._options.kernel_processes else (_NO_KERNEL.format(flags),)
-
-    def _named(self, pid: str, name: str) -> list[str]:
-        options = self._options
-        conditions = [f"{pid} == {options.pid}"] if options.pid else []
-        return conditions + ([f'{name} == "{options.execname}"'] if options.execname else [])
-
-
-_Parts = tuple[list[Clause], list[str]]
-"""Clauses, and the statements of END that print the results."""
-
-
-def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
+def _offcpu(threads: DFilter, options: ProgramOptions) -> Parts:
     waits = Aggregation(
         "wait",
         "%s",
-        (("", "this->how"), *_LOCK_KEY, *_process(options)),
+        (("", "this->how"), *LOCK_KEY, *_process(options)),
         _stacks(options),
     )
     sleep = Clause(
         ("sched:::sleep",),
         (
             f"this->kind = curthread->td_blocked != NULL ? {_TURNSTILE} :"
-            f" ({_CHANNEL_IS_LOCK} ? {_SLEEP_LOCK} : {_MESSAGE})",
+            f" ({CHANNEL_IS_LOCK} ? {_SLEEP_LOCK} : {_MESSAGE})",
             "start[curthread] = (timestamp << 2) | this->kind",
-            f"what[curthread] = this->kind == {_TURNSTILE} ? (uintptr_t){_BLOCKED_ON} :"
+            f"what[curthread] = this->kind == {_TURNSTILE} ? (uintptr_t){BLOCKED_ON} :"
             f" this->kind == {_SLEEP_LOCK} ? (uintptr_t)curthread->td_wchan :"
             " (uintptr_t)curthread->td_wmesg",
         ),
@@ -149,9 +96,9 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
         "this->ns = timestamp - (this->start >> 2)",
         "this->kind = this->start & 3",
         f"this->how = {how.format('this->kind')}",
-        *_set_names(
+        *set_names(
             f"this->kind == {_MESSAGE} ? stringof((char *)this->what) : stringof({lock}->lo_name)",
-            f'this->kind == {_MESSAGE} ? "" : {_class_of(f"{lock}->lo_flags")}',
+            f'this->kind == {_MESSAGE} ? "" : {class_of(f"{lock}->lo_flags")}',
         ),
     )
     clear = (f"start[curthread] = {_NONE}",)
@@ -159,31 +106,31 @@ def _offcpu(threads: DFilter, options: ProgramOptions) -> _Parts:
     results = [waits.printing(True), *_print_histograms(options, waits)]
     waited = (*threads.cheap(), f"start[curthread] > {_NONE}")
     if not options.min_wait_ns:
-        return [sleep, Clause(_RUNNING_AGAIN, (*copy, *clear, *take, *record), waited)], results
+        return [sleep, Clause(RUNNING_AGAIN, (*copy, *clear, *take, *record), waited)], results
     short = Clause(
-        _RUNNING_AGAIN,
+        RUNNING_AGAIN,
         _set_aside(how.format("(start[curthread] & 3)"), elapsed),
         (*waited, f"{elapsed} < {options.min_wait_ns}"),
     )
     long = Clause(
-        _RUNNING_AGAIN, (*copy, *take, *record), (*waited, f"{elapsed} >= {options.min_wait_ns}")
+        RUNNING_AGAIN, (*copy, *take, *record), (*waited, f"{elapsed} >= {options.min_wait_ns}")
     )
-    cleared = Clause(_RUNNING_AGAIN, clear, waited)
+    cleared = Clause(RUNNING_AGAIN, clear, waited)
     return [sleep, short, long, cleared], [*results, _PRINT_SET_ASIDE]
 
 
-def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
+def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> Parts:
     clauses: list[Clause] = []
     results: list[str] = []
     for mechanism, name in (("turnstile", "args[0]->lo_name"), ("sleepq", "args[1]")):
         waits = Aggregation(
             mechanism,
             mechanism,
-            (*_LOCK_KEY, *_process(options)),
+            (*LOCK_KEY, *_process(options)),
             _stacks(options),
-            inner_frames=_CALLER,
+            inner_frames=CALLER,
         )
-        names = _set_names(f"stringof({name})", "stringof(args[3])")
+        names = set_names(f"stringof({name})", "stringof(args[3])")
         body = (*names, *waits.update("args[2]"), *_quantize(options, waits, "args[2]"))
         clauses += _by_length(
             (f"kernel:profile:{mechanism}:wakeup",),
@@ -196,16 +143,16 @@ def _offcpu_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
     return clauses, [*results, *([_PRINT_SET_ASIDE] if options.min_wait_ns else [])]
 
 
-def _locks(threads: DFilter, options: ProgramOptions) -> _Parts:
+def _locks(threads: DFilter, options: ProgramOptions) -> Parts:
     waits = Aggregation(
         "wait",
         "%s",
-        (("", "probename"), *_LOCK_KEY, *_process(options)),
+        (("", "probename"), *LOCK_KEY, *_process(options)),
         _stacks(options),
-        inner_frames=_CALLER,
+        inner_frames=CALLER,
     )
     lock = "args[0]->lock_object"
-    names = _set_names(f"stringof({lock}.lo_name)", _class_of(f"{lock}.lo_flags"))
+    names = set_names(f"stringof({lock}.lo_name)", class_of(f"{lock}.lo_flags"))
     body = (*names, *waits.update("args[1]"), *_quantize(options, waits, "args[1]"))
     clauses: list[Clause] = []
     for probe_names in (  # one clause for each type of args[0]
@@ -238,116 +185,11 @@ def _by_length(
     ]
 
 
-def _events(threads: DFilter, options: ProgramOptions) -> _Parts:
-    blocked = "curthread->td_blocked"
-    owner = f"{blocked}->ts_owner"
-    return [
-        _sleep_record(
-            ("sched:::sleep",),
-            "turnstile",
-            (f"(uintptr_t){_BLOCKED_ON}", f"{owner} != NULL ? {owner}->td_tid : 0"),
-            "stringof(curthread->td_lockname)",
-            _class_of(f"{_BLOCKED_ON}->lo_flags"),
-            threads.current(f"{blocked} != NULL"),
-        ),
-        _sleep_record(
-            ("sched:::sleep",),
-            "sleepq",
-            ("(uintptr_t)curthread->td_wchan", "0"),
-            "stringof(curthread->td_wmesg)",
-            f'({_CHANNEL_IS_LOCK}) ? {_class_of(f"{_CHANNEL}->lo_flags")} : ""',
-            threads.current(f"{blocked} == NULL"),
-        ),
-        *_waker_records(threads, options),
-        Clause(
-            _RUNNING_AGAIN,
-            (r'printf("R %d %d %d\n", timestamp, tid, cpu)',),
-            threads.current(),
-            ("A thread runs again: the reader joins it with what it waited for.",),
-        ),
-    ], []
-
-
-def _events_sdt(threads: DFilter, options: ProgramOptions) -> _Parts:
-    clauses: list[Clause] = []
-    for mechanism, details, name in (
-        (
-            "turnstile",
-            ("(uintptr_t)args[0]", "args[1] != NULL ? args[1]->td_tid : 0"),
-            "stringof(args[0]->lo_name)",
-        ),
-        ("sleepq", ("(uintptr_t)args[0]", "0"), "stringof(args[1])"),
-    ):
-        probe = f"kernel:profile:{mechanism}"
-        clauses += [
-            _sleep_record(
-                (f"{probe}:block",),
-                mechanism,
-                details,
-                name,
-                "stringof(args[2])",
-                threads.current(),
-            ),
-            Clause(
-                (f"{probe}:wakeup",),
-                (r'printf("R %d %d %d %d\n", timestamp, tid, cpu, args[2])',),
-                threads.current(),
-            ),
-        ]
-    return [*clauses, *_waker_records(threads, options)], []
-
-
-def _sleep_record(
-    probes: tuple[str, ...],
-    mechanism: str,
-    details: tuple[str, str],
-    name: str,
-    lock_class: str,
-    predicate: tuple[str, ...],
-) -> Clause:
-    """Return the clause that prints the record of a thread that begins to wait.
-
-    `details` are D expressions of the object that it waits for and of its owner's thread id; `name`
-    and `lock_class` are D strings.
-    """
-    strings = _printed("this->name", "this->class", "execname")
-    values = ", ".join(
-        ["timestamp", "tid", "pid", "cpu", *details, *strings, *inner_values(_CALLER)]
-    )
-    line = f"S %d %d %d %d {mechanism} %x %d name=%d:%s class=%d:%s exec=%d:%s{INNER_FRAME}"
-    body = (
-        *_set_names(name, lock_class),
-        f'printf("{line}\\n", {values})',
-        "stack()",
-        r'printf(".\n")',
-    )
-    return Clause(probes, body, predicate)
-
-
-def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:
-    if not options.wakers:
-        return []
-    strings = (*_printed("execname"), *inner_values(_CALLER))
-    values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *strings])
-    line = f"W %d %d %d %d exec=%d:%s{INNER_FRAME}"
-    return [
-        Clause(
-            ("sched:::wakeup",),
-            (f'printf("{line}\\n", {values})', "stack()", r'printf(".\n")'),
-            threads.argument(),
-        )
-    ]
-
-
-def _printed(*strings: str) -> list[str]:
-    return [part for text in strings for part in (f"strlen({text})", text)]
-
-
-def _oncpu(threads: DFilter, options: ProgramOptions) -> _Parts:
+def _oncpu(threads: DFilter, options: ProgramOptions) -> Parts:
     return _samples(threads, options, (), ())
 
 
-def _oncpu_amd64(threads: DFilter, options: ProgramOptions) -> _Parts:
+def _oncpu_amd64(threads: DFilter, options: ProgramOptions) -> Parts:
     numbers = range(1, _INNER_FRAMES + 1)
     walk = [
         "this->frame = (uintptr_t)curthread->td_intr_frame->tf_rbp",
@@ -366,7 +208,7 @@ def _oncpu_amd64(threads: DFilter, options: ProgramOptions) -> _Parts:
 
 def _samples(
     threads: DFilter, options: ProgramOptions, walk: tuple[str, ...], frames: tuple[str, ...]
-) -> _Parts:
+) -> Parts:
     """Return the clauses of samples; `walk` are the statements that set the inner `frames`."""
     probe = (f"profile:::profile-{options.rate_hz}",)
     kernel = Aggregation("kernel", "on-cpu", (("exec", "execname"),), ("stack()",), frames)
@@ -379,7 +221,7 @@ def _samples(
     return clauses, results
 
 
-def _wakeup(threads: DFilter, options: ProgramOptions) -> _Parts:
+def _wakeup(threads: DFilter, options: ProgramOptions) -> Parts:
     wakes = Aggregation(
         "wake",
         "wakeup",
@@ -389,7 +231,7 @@ def _wakeup(threads: DFilter, options: ProgramOptions) -> _Parts:
             ("exec", "execname"),
         ),
         ("stack()",),
-        inner_frames=_CALLER,
+        inner_frames=CALLER,
     )
     return [
         Clause(("sched:::sleep",), ("since[curthread] = timestamp",), threads.current()),
@@ -406,7 +248,7 @@ def _wakeup(threads: DFilter, options: ProgramOptions) -> _Parts:
     ], [wakes.printing(True)]
 
 
-def _runq(threads: DFilter, options: ProgramOptions) -> _Parts:
+def _runq(threads: DFilter, options: ProgramOptions) -> Parts:
     kinds = {
         "woken": ("ready[curthread]", (f"ready[curthread] = {_NONE}",)),
         # The 4BSD scheduler fires enqueue for a preempted thread too: it is counted once.
@@ -465,15 +307,16 @@ def _set_aside(mechanism: str, elapsed: str) -> tuple[str, ...]:
 _PRINT_SET_ASIDE = r'printa("#set-aside short %s %@d %@d\n", @short_ns, @short_n)'
 
 
-BUILDERS: dict[str, Callable[[DFilter, ProgramOptions], _Parts]] = {
+BUILDERS: dict[str, Callable[[DFilter, ProgramOptions], Parts]] = {
     "offcpu": _offcpu,
     "offcpu-sdt": _offcpu_sdt,
-    "events": _events,
-    "events-sdt": _events_sdt,
+    "events": events,
+    "events-sdt": events_sdt,
     "oncpu": _oncpu,
     "oncpu-amd64": _oncpu_amd64,
     "locks": _locks,
     "wakeup": _wakeup,
     "runq": _runq,
+    "path": path,
 }
 """By program: the function that builds its clauses and printing statements."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pvprof import __version__
-from pvprof.collect.dtrace.builders import BUILDERS, DFilter
+from pvprof.collect.dtrace.builders import BUILDERS
+from pvprof.collect.dtrace.clause_parts import DFilter
 from pvprof.collect.dtrace.syntax import Clause, DProgram
 from pvprof.collect.modes import Mode, TracerProgram
 from pvprof.collect.options import ProgramOptions

@@ -231,8 +231,8 @@ bpftrace_drops() {
 		function figure(text) { gsub(/[^0-9]/, "", text); return text + 0 }
 		/^{"type": "lost_events"/ { sub(/.*"events": /, ""); lost += $0 }
 		/^{"type": "helper_error", .*"helper": "map_update_elem"/ { full++ }
-		/^{"type": "map", "data": {"@waits_[0-9]": {/ { known += gsub(/": \[\[/, "") }
-		/^{"type": "map", "data": {"@open": {/ { known += gsub(/": \[/, "") }
+		/^{"type": "map", "data": {"@(waits|spans)_[0-9]": {/ { known += gsub(/": \[\[/, "") }
+		/^{"type": "map", "data": {"@open(_spans)?": {/ { known += gsub(/": \[/, "") }
 		/^{"type": "map", "data": {"@missed": / { known += figure($0) }
 		/^{"type": "map", "data": {"@begun": / { if (figure($0) > begun) begun = figure($0) }
 		END { printf "%d", lost + (begun == "" ? full : begun > known ? begun - known : 0) }')

@@ -140,7 +140,7 @@ class TraceReader:
     def _read_printed(self, text: bytes, number: int) -> None:
         if text.startswith(b"#"):
             self._read_mark(text.rstrip(b"\n"), number)
-        elif self._wait_maps.read_stack(text):
+        elif self._wait_maps.read_stack(text) or self._wait_maps.read_exec(text):
             pass
         elif self._header is None:
             self._problem_counts.add("before-header", number)
@@ -167,7 +167,7 @@ class TraceReader:
             self._problem_counts.add("unknown-mark", number)
 
     def _is_of_single_waits(self) -> bool:
-        return self._header is not None and self._header.mode == "events"
+        return self._header is not None and self._header.mode in ("events", "path")
 
     def _has_header(self) -> bool:
         """Tell whether the header was seen; note that a record before it is left out."""

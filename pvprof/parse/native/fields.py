@@ -34,12 +34,12 @@ _HEAD = re.compile(
     rb"(?:([>?]) ([a-z][a-z0-9-]*)"
     rb"|(S) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20})"
     rb" ([a-z][a-z0-9-]*) ([0-9a-f]{1,16}) ([0-9]{1,20})"
-    rb"|(W) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}))(?=[ \n])"
+    rb"|([WX]) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}))(?=[ \n])"
 )
 BEGINNING = re.compile(
     rb"[>?] [a-z][a-z0-9-]*(?: [a-z]+=[0-9]|\n)"
     rb"|S [0-9]+ [0-9]+ [0-9]+ [0-9]+ [a-z][a-z0-9-]* [0-9a-f]+ [0-9]+[ \n]"
-    rb"|[RW] [0-9]+ [0-9]+ [0-9]+[ \n]"
+    rb"|[RWX] [0-9]+ [0-9]+ [0-9]+[ \n]"
     rb"|#(?:begin|end) [0-9]+ [0-9]+\n|#set-aside [^`\n]*\n|#pvprof [0-9][^`\n]*\n"
 )
 """Matches at the beginning of a line that begins a record or is a mark."""
@@ -69,7 +69,7 @@ class Head:
     """The head of a record.
 
     Attributes:
-        letter: the first of its line: ``>``, ``?``, ``S`` or ``W``.
+        letter: the first of its line: ``>``, ``?``, ``S``, ``W`` or ``X``.
         words: the words between that and the fields.
         fields: the bytes of each field by its key.
         end: offset of the next line.

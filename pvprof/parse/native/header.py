@@ -19,7 +19,7 @@ from pvprof.recording.layout import GRAMMAR
 from pvprof.units import Unit, format_ns
 
 if TYPE_CHECKING:
-    from pvprof.parse.native.join import Switches
+    from pvprof.parse.native.halves import Switches
 
 _MAX_LINES_BEFORE = 100
 _HEADER_BYTES = 1 << 16

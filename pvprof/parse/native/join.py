@@ -13,77 +13,23 @@ file, if times are equal)::
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pvprof.model.arrays import INT64_MAX
-from pvprof.model.column_table import ColumnTable
 from pvprof.model.problems import Problem
-from pvprof.model.profile import Key, Profile, Weight
-from pvprof.model.stacks import Stack
+from pvprof.model.profile import Profile, Weight
 from pvprof.model.waits import WaitTable, WakeupTable
+from pvprof.parse.native.halves import Switches
+from pvprof.parse.native.lives import is_birth, lives_of
 from pvprof.parse.native.wait_rows import NO_WAIT
 
 if TYPE_CHECKING:
-    from pvprof.model.arrays import Addresses, Bools, Ints
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Switches(ColumnTable):
-    """Columns of the records of threads that leave a CPU, run again, and are woken.
-
-    Columns of integers are as narrow as their values allow, until they are joined.
-
-    Attributes:
-        time_ns, tid, wait_ns, is_sleep: one row for each ``S`` and ``R``, in the order of the file;
-            `wait_ns` is `NO_WAIT` if it was not given.
-        pid, cpu, owner_tid, object_address, key_id, stack_id: one row for each ``S``.
-        wake_ns, wake_tid, waker_tid, wake_cpu, wake_key_id, wake_stack_id: one row for each ``W``:
-            its time, the sleeper, the waker, and the waker's CPU, process and stack.
-        keys, stacks: the distinct keys and stacks.
-    """
-
-    KEY_IDS = ("key_id", "wake_key_id")
-    STACK_IDS = ("stack_id", "wake_stack_id")
-
-    time_ns: Ints
-    tid: Ints
-    wait_ns: Ints
-    is_sleep: Bools
-    pid: Ints
-    cpu: Ints
-    owner_tid: Ints
-    object_address: Addresses
-    key_id: Ints
-    stack_id: Ints
-    wake_ns: Ints
-    wake_tid: Ints
-    waker_tid: Ints
-    wake_cpu: Ints
-    wake_key_id: Ints
-    wake_stack_id: Ints
-    keys: tuple[Key, ...]
-    stacks: tuple[Stack, ...]
-
-
-COLUMNS = Switches.columns()
-
-
-def concatenate(parts: Sequence[Any], keys: tuple[Key, ...], stacks: tuple[Stack, ...]) -> Switches:
-    """Return the rows of all parts, which have all `COLUMNS` and ids into these keys and stacks."""
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
-    return Switches(**columns, keys=keys, stacks=stacks)
-
-
-def narrow(values: Ints) -> Ints:
-    """Return a column as int32 if its values fit: there may be millions of rows."""
-    limit = 1 << 31
-    if len(values) and (int(values.max()) >= limit or int(values.min()) < -limit):
-        return values
-    return values.astype(np.int32)
+    from pvprof.model.arrays import Bools, Ints
+    from pvprof.model.threads import ThreadTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +43,7 @@ class Joined:
         open_waits: the waits still open at the end, as long as they had lasted by then.
         lone_wakeups: number of wake-ups of threads that were in no recorded wait.
         more_wakeups: number of wake-ups after which the thread was woken again in the same wait.
+        threads: the lives of the threads; None if neither a birth nor an end was recorded.
     """
 
     events: WaitTable
@@ -105,6 +52,7 @@ class Joined:
     open_waits: Profile
     lone_wakeups: int
     more_wakeups: int
+    threads: ThreadTable | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,7 +121,10 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
     until_next = time[sleeps.following] - start
     waited = np.where(measured == NO_WAIT, until_next, measured.astype(np.int64))
 
-    last = max((int(column.max()) for column in (time, switches.wake_ns) if len(column)), default=0)
+    last = max(
+        (int(column.max()) for column in (time, switches.wake_ns, switches.exit_ns) if len(column)),
+        default=0,
+    )
     last = last if end_ns is None else end_ns
     is_open = ~sleeps.is_closed & ~sleeps.is_lost
 
@@ -191,6 +142,7 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
         open_waits=_open_waits(switches, sleeps.number[is_open], start[is_open], last),
         lone_wakeups=ended.lone,
         more_wakeups=ended.more,
+        threads=lives_of(switches),
     )
 
 
@@ -204,7 +156,7 @@ def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints
         pid=column(switches.pid),
         tid=tid.astype(np.int64),
         cpu=column(switches.cpu),
-        owner_tid=column(switches.owner_tid),
+        owner_tid=column(np.where(is_birth(switches), 0, switches.owner_tid)),
         object_address=switches.object_address[rows],
         key_id=column(switches.key_id),
         stack_id=column(switches.stack_id),

@@ -17,8 +17,8 @@ r"""pvprof's own grammar, as the D programs print it that pvprof generates.
     #set-aside short sleepq 12345 12                 mechanism, ns, count: left out by the program
     #end 274726812735 1795372041155037378
 
-``S``, ``R`` and ``W`` records are drawn in ``wait_records``. Records are read one after the other,
-since a name may hold anything; pieces of which every line is regular are read at once
+``S``, ``R``, ``W`` and ``X`` records are drawn in ``wait_records``. Records are read one after the
+other, since a name may hold anything; pieces of which every line is regular are read at once
 (`_add_plain`).
 """
 
@@ -49,7 +49,7 @@ from pvprof.parse.native.fields import (
 from pvprof.parse.native.header import Header, Marks, find_header, read_header, read_mark
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
 from pvprof.parse.native.wait_records import WaitRecorder
-from pvprof.parse.native.wait_rows import WakeRecord, read_return, sleep_of
+from pvprof.parse.native.wait_rows import Exit, WakeRecord, read_return, sleep_of
 from pvprof.parse.problem_counts import Tally
 from pvprof.parse.recognition.explanation import NOTHING, OWN, Explanation
 from pvprof.parse.recognition.sample import Sample
@@ -115,7 +115,7 @@ class NativeReader:
         if piece.endswith(b"\n"):
             if piece.startswith(b"> ") and self._add_plain(piece):
                 return
-            if piece.startswith((b"S ", b"R ", b"W ")) and self._recorder.add_plain(piece):
+            if piece.startswith((b"S ", b"R ", b"W ", b"X ")) and self._recorder.add_plain(piece):
                 return
         self._text, self._offset = piece, offset
         self._is_last = offset + len(piece) == len(self._source)
@@ -258,9 +258,12 @@ class NativeReader:
         if head.letter == b"S":
             key = record_key(head.words[4], head.fields)
             is_added = self._recorder.add_sleep(sleep_of(head.words), key, stack)
-        else:
+        elif head.letter == b"W":
             key = record_key(b"wakeup", head.fields)
             is_added = self._recorder.add_wake(WakeRecord(*map(int, head.words)), key, stack)
+        else:
+            key = record_key(b"exit", head.fields)
+            is_added = self._recorder.add_exit(Exit(*map(int, head.words)), key)
         if not is_added:
             text = "events were left out: a number is too large"
             self._note("damaged", text, start, "loss")

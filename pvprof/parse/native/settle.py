@@ -14,7 +14,8 @@ from pvprof.parse.result import ParseResult
 from pvprof.units import format_ns
 
 if TYPE_CHECKING:
-    from pvprof.parse.native.join import Joined, Switches
+    from pvprof.parse.native.halves import Switches
+    from pvprof.parse.native.join import Joined
 
 
 _WAITS_FOR_CALLER = re.compile(
@@ -68,8 +69,9 @@ def join_waits(parsed: ParseResult, switches: Switches, file: str) -> None:
 
     joined = join(switches, None if parsed.end is None else parsed.end.monotonic_ns)
     parsed.events, parsed.wakeups = joined.events, joined.wakeups
-    parsed.open_waits = joined.open_waits
+    parsed.threads, parsed.open_waits = joined.threads, joined.open_waits
     parsed.records += int(switches.is_sleep.sum()) + len(switches.wake_ns)
+    parsed.records += len(switches.exit_ns)
     parsed.problems.extend(_join_problems(joined, file))
     parsed.problems.extend(wakeup_problems(joined.lone_wakeups, joined.more_wakeups, file))
 

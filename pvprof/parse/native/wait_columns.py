@@ -15,18 +15,21 @@ import numpy as np
 
 from pvprof.model.arrays import INT64_MAX
 from pvprof.parse.line_cache import FallBackError
-from pvprof.parse.native.join import COLUMNS, Switches, narrow
+from pvprof.parse.native.halves import COLUMNS, Switches, narrow
 from pvprof.parse.native.wait_rows import NO_WAIT, Rows, read_return
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Addresses, Bools, Ints
 
 _ADDRESS_DIGITS = 16
-# Replaces the W of a wake-up while a piece is split; a piece with this byte is refused before.
+# Comes before the W of a wake-up and the X of an end while a piece is split, in place of an S. A
+# piece with this byte is refused before.
 _MARK = b"\0"
+_WAKE, _EXIT = _MARK + b"W ", _MARK + b"X "
 # Positions of the words of an S and of a W line after the letter; the fields are the last.
 _TIME, _TID, _PID, _CPU, _MECHANISM, _OBJECT, _OWNER, _FIELDS = range(8)
 _WOKEN_AT, _SLEEPER, _WAKER, _WAKER_CPU, _WAKE_FIELDS = range(5)
+_ENDED_AT, _ENDED_TID, _ENDED_PID, _ENDED_CPU, _EXIT_FIELDS = range(5)
 
 
 @dataclass(slots=True)
@@ -35,8 +38,8 @@ class _SplitPiece:
 
     Attributes:
         returns: the ``R`` lines before the first record, then those after each.
-        sleeps, wakes: the words of each ``S`` and ``W``.
-        tails, wake_tails: the fields and the stack id of each.
+        sleeps, wakes, exits: the words of each ``S``, ``W`` and ``X``.
+        tails, wake_tails, exit_tails: the fields and the stack id of each.
         positions: of each ``S`` among all records of the piece.
     """
 
@@ -46,6 +49,8 @@ class _SplitPiece:
     positions: list[int] = field(default_factory=list)
     wakes: list[list[bytes]] = field(default_factory=list)
     wake_tails: list[tuple[bytes, int]] = field(default_factory=list)
+    exits: list[list[bytes]] = field(default_factory=list)
+    exit_tails: list[tuple[bytes, int]] = field(default_factory=list)
 
 
 def read_piece(
@@ -67,8 +72,9 @@ def read_piece(
         raise FallBackError
     text = b"\n" + piece.removesuffix(b"\n")
     # A one-byte search is 40 times faster and rules out most pieces.
-    if b"W" in text and b"\nW " in text:
-        text = text.replace(b"\nW ", b"\nS " + _MARK)
+    for letter, mark in ((b"W", _WAKE), (b"X", _EXIT)):
+        if letter in text and b"\n" + letter + b" " in text:
+            text = text.replace(b"\n" + letter + b" ", b"\nS " + mark)
     return _part(_split(text.split(b"\nS "), tail_of), key_ids)
 
 
@@ -83,10 +89,11 @@ def _split(records: list[bytes], tail_of: Mapping[bytes, tuple[bytes, int]]) -> 
     sleeps, tails, returns = split.sleeps, split.tails, split.returns
     for position, record in enumerate(others):
         if record.startswith(_MARK):
-            words = record[len(_MARK) :].split(b" ", _WAKE_FIELDS)
+            words = record[len(_WAKE) :].split(b" ", _WAKE_FIELDS)
             tail, dot, behind = words[_WAKE_FIELDS].partition(b"\n.")
-            split.wakes.append(words)
-            split.wake_tails.append(tail_of[tail])
+            is_wake = record.startswith(_WAKE)
+            (split.wakes if is_wake else split.exits).append(words)
+            (split.wake_tails if is_wake else split.exit_tails).append(tail_of[tail])
         else:
             words = record.split(b" ", _FIELDS)
             tail, dot, behind = words[_FIELDS].partition(b"\n.")
@@ -107,8 +114,10 @@ def _part(split: _SplitPiece, key_ids: Mapping[tuple[bytes, bytes], int]) -> Swi
     """
     sleeps = _columns(split.sleeps, _FIELDS + 1)
     wakes = _columns(split.wakes, _WAKE_FIELDS + 1)
+    exits = _columns(split.exits, _EXIT_FIELDS + 1)
     fields, stack_id = _columns(split.tails, 2)
     wake_fields, wake_stack_id = _columns(split.wake_tails, 2)
+    exit_fields, _ = _columns(split.exit_tails, 2)
     text = b"".join(split.returns)
     is_sleep = _are_sleeps(split, text)
     returns = _return_columns(text, int((~is_sleep).sum()))
@@ -138,6 +147,10 @@ def _part(split: _SplitPiece, key_ids: Mapping[tuple[bytes, bytes], int]) -> Swi
         wake_cpu=narrow(_integers(wakes[_WAKER_CPU])),
         wake_key_id=np.array(wake_key_id, dtype=np.int32),
         wake_stack_id=np.array(wake_stack_id, dtype=np.int32),
+        exit_ns=_integers(exits[_ENDED_AT]),
+        exit_tid=narrow(_integers(exits[_ENDED_TID])),
+        exit_pid=narrow(_integers(exits[_ENDED_PID])),
+        exit_key_id=np.array([key_ids[b"exit", text] for text in exit_fields], dtype=np.int32),
         keys=(),
         stacks=(),
     )
@@ -170,15 +183,18 @@ def columns_of_rows(rows: Rows) -> Switches:
     switches = _columns(rows.switches, 4)
     sleeps = _columns(rows.sleeps, 6)
     wakes = _columns(rows.wakes, 6)
+    exits = _columns(rows.exits, 4)
     names = ("pid", "cpu", "owner_tid", "object_address", "key_id", "stack_id")
     wake_names = [name for name in COLUMNS if name.startswith("wake")]
+    exit_names = [name for name in COLUMNS if name.startswith("exit")]
     columns = dict(zip(("time_ns", "tid", "wait_ns", "is_sleep"), switches, strict=True))
     columns |= dict(zip(names, sleeps, strict=True)) | dict(zip(wake_names, wakes, strict=True))
+    columns |= dict(zip(exit_names, exits, strict=True))
     types = {"is_sleep": np.bool_, "object_address": np.uint64}
     arrays: dict[str, Any] = {
         name: np.array(columns[name], dtype=types.get(name, np.int64)) for name in COLUMNS
     }
-    wide = {"time_ns", "wake_ns", *types}
+    wide = {"time_ns", "wake_ns", "exit_ns", *types}
     narrowed = {name: narrow(arrays[name]) for name in COLUMNS if name not in wide}
     return Switches(**(arrays | narrowed), keys=(), stacks=())
 

@@ -1,4 +1,4 @@
-r"""The wait records of pvprof's own grammar, ``S``, ``R`` and ``W``, and the recorder of waits.
+r"""The wait records of pvprof's own grammar: ``S``, ``R``, ``W``, ``X``; the recorder of waits.
 
 ::
 
@@ -11,6 +11,8 @@ r"""The wait records of pvprof's own grammar, ``S``, ``R`` and ``W``, and the re
     R 261874135318 100159 2 43041770                 the same, the wait measured by the kernel
     W 881664019048 100060 100010 7 exec=4:idle       a wake-up: time, sleeper, waker, CPU, fields;
                                                      then a stack and a dot, as for S
+    X 881664023048 100060 100015 7 exec=2:sh         a thread ends: time, tid, pid, CPU, fields
+    .
 
 Owns `WaitRecorder`, which every reader of single waits fills: record by record, or (`add_plain`) by
 whole pieces of this grammar if each of their lines is regular. A piece with any other line (part of
@@ -36,11 +38,11 @@ from pvprof.parse.native.fields import (
     record_key,
     with_inner_frames,
 )
-from pvprof.parse.native.wait_rows import NO_WAIT, Rows, Sleep, WakeRecord
+from pvprof.parse.native.wait_rows import NO_WAIT, Exit, Rows, Sleep, WakeRecord
 from pvprof.parse.text.frames import FrameNames
 
 if TYPE_CHECKING:
-    from pvprof.parse.native.join import Switches
+    from pvprof.parse.native.halves import Switches
 
 _MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
 _INDENT = b"        "
@@ -93,7 +95,8 @@ class WaitRecorder:
     def add_sleep(self, sleep: Sleep, key: Key, stack: Stack) -> bool:
         """Add the beginning of a wait; return False, and add nothing, if a number does not fit."""
         time, tid, pid, cpu, owner, address = sleep
-        if (time | tid | (pid + 1) | cpu | owner) >> 63:  # also if one is negative; pid may be -1
+        # Also if one is negative; pid and owner may be -1.
+        if (time | tid | (pid + 1) | cpu | (owner + 1)) >> 63:
             return False
         rows = self._rows
         rows.switches.append((time, tid, NO_WAIT, True))
@@ -118,6 +121,14 @@ class WaitRecorder:
         self._rows.wakes.append(row)
         return True
 
+    def add_exit(self, exit_: Exit, key: Key) -> bool:
+        """Add the end of a thread; return False, and add nothing, if a number does not fit."""
+        time, tid, pid, cpu = exit_
+        if (time | tid | pid | cpu) >> 63:
+            return False
+        self._rows.exits.append((time, tid, pid, self._keys[key]))
+        return True
+
     def add_plain(self, piece: bytes) -> bool:
         """Add a piece of whole records if all of it is regular; else add nothing, return False."""
         from pvprof.parse.native.wait_columns import read_piece  # noqa: PLC0415
@@ -135,7 +146,7 @@ class WaitRecorder:
         self._flush()
         if not self._parts:
             return None
-        from pvprof.parse.native.join import concatenate  # noqa: PLC0415
+        from pvprof.parse.native.halves import concatenate  # noqa: PLC0415
 
         return concatenate(self._parts, tuple(self._keys), tuple(self._stacks))
 
@@ -147,7 +158,7 @@ class WaitRecorder:
     def _flush(self) -> None:
         """Make columns of the rows that were added one by one, to keep the order of the file."""
         rows = self._rows
-        if rows.switches or rows.wakes:
+        if rows.switches or rows.wakes or rows.exits:
             from pvprof.parse.native.wait_columns import columns_of_rows  # noqa: PLC0415
 
             self._parts.append(columns_of_rows(rows))

@@ -10,11 +10,17 @@ from typing import NamedTuple
 NO_WAIT = -1
 """In place of a wait that the kernel did not measure itself."""
 
+UNKNOWN_CREATOR = -1
+"""In place of the thread that created another one, if it is not known."""
+
 _RETURN = re.compile(rb"R ([0-9]{1,19}) ([0-9]{1,19}) [0-9]{1,19}(?: ([0-9]{1,19}))?")
 
 
 class Sleep(NamedTuple):
-    """A thread begins to wait; numbers that the kernel did not give are 0, but -1 for `pid`."""
+    """A thread begins to wait; numbers that the kernel did not give are 0, but -1 for `pid`.
+
+    The owner of a new thread is the one that created it; 0: the process that starts the workload.
+    """
 
     time_ns: int
     tid: int
@@ -22,6 +28,15 @@ class Sleep(NamedTuple):
     cpu: int
     owner_tid: int = 0
     object_address: int = 0
+
+
+class Exit(NamedTuple):
+    """A thread ends."""
+
+    time_ns: int
+    tid: int
+    pid: int
+    cpu: int
 
 
 class WakeRecord(NamedTuple):
@@ -55,3 +70,4 @@ class Rows:
     switches: list[tuple[int, int, int, bool]] = field(default_factory=list)
     sleeps: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
     wakes: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
+    exits: list[tuple[int, int, int, int]] = field(default_factory=list)
