@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,6 +52,8 @@ def check_outputs(paths: Sequence[str], force: bool) -> None:
 def write(path: str, content: str | bytes, force: bool) -> None:
     """Write bytes, or text as UTF-8: to stdout for ``-``, else to a file that is then renamed.
 
+    A file that is replaced keeps its mode: a result may be for its owner only.
+
     Raises:
         OutputError: the file exists and `force` is false, or cannot be written.
         UsageError: the bytes would go to a terminal.
@@ -75,7 +78,7 @@ def write(path: str, content: str | bytes, force: bool) -> None:
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
     except OSError as error:
         if temporary:
@@ -138,6 +141,16 @@ def deliver_folder(
         raise OutputError(f"{path}: {error.strerror}") from error
     for name, rendered in files.items():
         deliver(os.path.join(path, name), rendered.content, force, is_quiet, purpose_of(name))
+
+
+def _mode(target: Path) -> int:
+    """Return the mode of a file to write: that of the file it replaces, or the usual one."""
+    usual = 0o666 & ~_umask()
+    if not target.is_file() or target.is_symlink():
+        return usual
+    old = target.stat()
+    mode = stat.S_IMODE(old.st_mode)
+    return mode if old.st_uid == os.geteuid() else mode & usual
 
 
 def _umask() -> int:

@@ -24,7 +24,7 @@ from pvprof.model.stacks import show_controls
 from pvprof.recording.layout import RAW, SET_FILE, SUFFIX
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.run_set import write_run_set
-from pvprof.recording.write import pack_recording
+from pvprof.recording.write import pack_recording, set_modes
 
 STDOUT = "-"
 _ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
@@ -232,6 +232,7 @@ def _deliver(job: Job, path: Path, stdout: BinaryIO) -> None:
             with packed.open("wb") as file:
                 pack_recording(path, file)
             path = packed
+        set_modes(path, replaced=output)
         if output.exists():
             if not job.is_overwriting:
                 message = f"{output}: was created while recording"

@@ -79,7 +79,6 @@ def record(target: Target, text: str, directory: Path, listener: Listener) -> Ma
     part = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         manifest = _record_into(part, target, text, listener)
-        part.chmod(0o755)
         part.rename(directory)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -1,10 +1,16 @@
-"""Write the directory of a recording, whole or not at all, and pack it."""
+"""Write the directory of a recording, whole or not at all, and pack it.
+
+A recording holds command lines, the output of a workload, addresses of the kernel: it belongs to
+the user who made it. Only the mode of an own recording that it replaces gives it to others.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import stat
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -15,6 +21,9 @@ from pvprof.errors import InputError, OutputError
 from pvprof.recording.layout import MANIFEST, MEMBERS, RAW, Recording
 from pvprof.recording.limits import load_json
 from pvprof.recording.manifest import Manifest
+
+PRIVATE = 0o700
+"""The mode of a new recording's directory; its files have it without the right to execute."""
 
 
 def write_recording(
@@ -41,7 +50,7 @@ def write_recording(
             for name, source in companions.items():
                 shutil.copyfile(source, part / name)
             (part / MANIFEST).write_bytes(_encoded(manifest))
-            part.chmod(0o755)
+            set_modes(part, replaced=path)
             if path.is_dir():
                 shutil.rmtree(path)
             part.rename(path)
@@ -49,6 +58,25 @@ def write_recording(
             shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror or error}") from error
+
+
+def set_modes(recording: Path, replaced: Path) -> None:
+    """Give a new recording, archive or run set the mode of what it replaces, or `PRIVATE`.
+
+    Args:
+        recording: a file or a directory.
+        replaced: may be missing. If it is another user's, its mode is not taken: it may have been
+            planted there to be read.
+
+    Raises:
+        OSError: a mode cannot be changed.
+    """
+    old = replaced.lstat() if replaced.exists() and not replaced.is_symlink() else None
+    mode = stat.S_IMODE(old.st_mode) if old and old.st_uid == os.geteuid() else PRIVATE
+    file_mode = mode & 0o666 | 0o600
+    for path in (recording, *recording.rglob("*")):
+        # Who reads a file may enter its directory.
+        path.chmod(file_mode | 0o100 | (file_mode & 0o444) >> 2 if path.is_dir() else file_mode)
 
 
 def _encoded(document: Mapping[str, Any]) -> bytes:
@@ -83,4 +111,10 @@ def pack_recording(directory: Path, stream: BinaryIO) -> None:
     with tarfile.open(fileobj=stream, mode="w|gz") as archive:
         for member in MEMBERS:
             if (directory / member).exists():
-                archive.add(directory / member, f"{directory.name}/{member}")
+                name = f"{directory.name}/{member}"
+                archive.add(directory / member, name, filter=_of_nobody)
+
+
+def _of_nobody(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Return a member without the names of users; unpacked, it is its owner's alone."""
+    return member.replace(uid=0, gid=0, uname="", gname="", mode=0o600, deep=False)

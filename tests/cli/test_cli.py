@@ -284,6 +284,18 @@ def test_an_output_that_cannot_be_written_is_an_error_before_reading(
     assert "not there either" not in result.stderr
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o604])
+def test_a_result_that_is_replaced_keeps_its_mode(
+    tmp_path: Path, run: RunCommand, mode: int
+) -> None:
+    path = tmp_path / "x.folded"
+    assert run("fold", "-k", "all", STOCK, "-o", path).exit_code == 0
+    usual = path.stat().st_mode & 0o777
+    path.chmod(mode)
+    assert run("fold", "-k", "all", STOCK, "-o", path, "-f").exit_code == 0
+    assert path.stat().st_mode & 0o777 == mode != usual
+
+
 def test_a_full_disk_leaves_no_file_behind(tmp_path: Path) -> None:
     done = pvprof("fold", "-k", "all", STOCK, "-o", "/dev/full")
     assert done.returncode == 1

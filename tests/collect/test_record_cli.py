@@ -12,6 +12,7 @@ import os
 import pty
 import shutil
 import signal
+import stat
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -62,6 +63,21 @@ def manifest_of(place: Path) -> dict[str, Any]:
 
 
 # --- successful runs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("output", "shared"), [("o.pvprof", 0o755), ("o.tgz", 0o640)])
+def test_a_recording_is_its_owners_alone_unless_it_replaces_one_that_is_not(
+    target: StandIn, output: str, shared: int
+) -> None:
+    words = ("record", "-q", "-o", output, "--", "true")
+    assert run(target, *words).status == 0
+    place = target.home / output
+    files = [one for one in (place, *place.rglob("*")) if one.is_file()]
+    assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
+    assert stat.S_IMODE(place.stat().st_mode) == (0o700 if place.is_dir() else 0o600)
+    place.chmod(shared)
+    assert run(target, *words[:2], "-f", *words[2:]).status == 0
+    assert stat.S_IMODE(place.stat().st_mode) == shared
 
 
 def test_report_opens_what_record_writes(target: StandIn) -> None:
