@@ -22,6 +22,7 @@ from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.cli.terminal import Progress, tell
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.load import load_dataset
+from pvprof.dataset.redaction.redact import Redactor
 from pvprof.dataset.stack_edits import NO_EDITS, StackEdits
 from pvprof.errors import InputError, UsageError
 from pvprof.parse.layouts import LAYOUTS
@@ -123,6 +124,19 @@ class ReadingGroup:
         help="Read with N processes.  [default: 0, one for each core]",
         heading=HelpHeading.INPUT,
     )
+    redact: bool = option(
+        "--redact",
+        is_flag=True,
+        help="Leave out what is private: command lines, hosts, users, paths, kernel addresses"
+        " (SECURITY.md).",
+        heading=HelpHeading.INPUT,
+    )
+    redact_processes: bool = option(
+        "--redact-processes",
+        is_flag=True,
+        help="The same, and number the processes instead of naming them.",
+        heading=HelpHeading.INPUT,
+    )
     quiet: bool = option(
         "-q",
         "--quiet",
@@ -138,6 +152,11 @@ class ReadingGroup:
         help="Show all notes, not only the first; and how each file's layout was recognised.",
         heading=HelpHeading.OUTPUT,
     )
+
+    @property
+    def is_redacted(self) -> bool:
+        """Tell whether private texts are left out."""
+        return self.redact or self.redact_processes
 
     def read_options(self) -> ReadOptions:
         """Return the options of the parsers.
@@ -159,6 +178,7 @@ class ReadingGroup:
             symbols=load_symbols(self.symbols, kldstat),
             limits=limits_of(self.max_size),
             jobs=self.jobs,
+            redact=Redactor(self.redact_processes) if self.is_redacted else None,
             explain=tell if self.verbose else None,
         )
 

@@ -31,7 +31,7 @@ def load_dataset(paths: Sequence[str], options: ReadOptions) -> Dataset:
         InputError: one of them cannot be read.
     """
     opened = open_recordings(paths, options)
-    return combine([(recording, read_named(recording, options)) for recording in opened])
+    return combine([read_named(recording, options) for recording in opened])
 
 
 def open_recordings(paths: Sequence[str], options: ReadOptions) -> list[Recording]:

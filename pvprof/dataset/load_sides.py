@@ -161,7 +161,8 @@ def _side(label: str, recordings: Sequence[Recording], options: ReadOptions) -> 
             continue
         digest = hashlib.sha256(recording.data).hexdigest()
         if digest in runs:
-            text = f"{recording.name} is a copy of {runs[digest].name}: counted once"
+            copy = "a recording" if options.redact else recording.name
+            text = f"{copy} is a copy of {runs[digest].name}: counted once"
             problems.append(Problem("recording-twice", text))
             continue
         runs[digest] = _run(recording, digest, options)
@@ -180,7 +181,8 @@ def _parts_of(run: RecordedRun) -> list[RecordedRun]:
 
 
 def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun:
-    parsed = read_named(recording, options)
+    real_path = _real_path(recording)
+    recording, parsed = read_named(recording, options)
     manifest = recording.manifest
     is_known = manifest.duration_ns > 0 and options.window is None
     times = run_from_manifest(manifest)
@@ -192,5 +194,5 @@ def _run(recording: Recording, digest: str, options: ReadOptions) -> RecordedRun
         duration_ns=manifest.duration_ns if is_known else parsed.duration_ns,
         script=recording.script,
         digest=digest,
-        real_path=_real_path(recording),
+        real_path=real_path,
     )

@@ -7,8 +7,10 @@ from pvprof.parse.result import ParseResult
 from pvprof.recording.layout import Recording
 
 
-def read_named(recording: Recording, options: ReadOptions) -> ParseResult:
-    """Read a recording as `read_recording` does.
+def read_named(recording: Recording, options: ReadOptions) -> tuple[Recording, ParseResult]:
+    """Return a recording, and what `read_recording` reads from it.
+
+    Both are without private texts if the options ask for that.
 
     ``pvprof record`` has put the names in. One that was carried by hand has only memory maps: its
     names are looked up in the files of this machine that have the same build ids.
@@ -22,4 +24,5 @@ def read_named(recording: Recording, options: ReadOptions) -> ParseResult:
         )
 
         recording = with_user_symbols(recording)
-    return read_recording(recording, options)
+    parsed = read_recording(recording, options)
+    return options.redact(recording, parsed) if options.redact else (recording, parsed)

@@ -29,6 +29,7 @@ from pvprof.parse.text.symbols import Symbols
 from pvprof.parse.text.user_code import UserCode
 from pvprof.parse.window import Window
 from pvprof.recording.limits import USUAL, Limits
+from pvprof.recording.layout import Recording
 from pvprof.units import Unit
 
 NEEDS_IDS = "pvprof record events records them; perf script -F +pid prints them"
@@ -61,6 +62,7 @@ class ReadOptions:
             in the process that reads it. The last share is read in the first process.
         explain: called with a sentence on each text: in which layout it is read, and why.
         limits: how large a file, its lines and its documents may be.
+        redact: takes the private texts out of a recording and of what was read from it.
         piece_bytes: size of the pieces that a text is split into, which bounds the memory that
             splitting takes.
         min_share_bytes: smallest share worth another process: one costs 0.1 s to start and to
@@ -82,6 +84,7 @@ class ReadOptions:
     progress: Callable[[int, int], None] | None = None
     explain: Callable[[str], None] | None = None
     limits: Limits = USUAL
+    redact: Callable[[Recording, ParseResult], tuple[Recording, ParseResult]] | None = None
     piece_bytes: int = 2_000_000
     min_share_bytes: int = 24_000_000
 

@@ -11,7 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 TOP = Path(__file__).parents[2]
-DOCUMENTS = (TOP / "README.md", *sorted(TOP.glob("docs/*.md")), *sorted(TOP.glob("*/README.md")))
+DOCUMENTS = (
+    TOP / "README.md",
+    TOP / "SECURITY.md",
+    *sorted(TOP.glob("docs/*.md")),
+    *sorted(TOP.glob("*/README.md")),
+)
 
 SAMPLE = re.compile(
     r"<!-- output of the command(?:: the first (\d+) paragraphs( and the last)?)? -->\n"

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import click
 
 from pvprof import __version__
+from pvprof.analysis.report import build_report
+from pvprof.classify.classified import Classified
+from pvprof.classify.filters import Filters
+from pvprof.classify.rules_file import load_rules
 from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
 from pvprof.cli.guidance.values import FileName
 from pvprof.cli.input_options import ReadingGroup
@@ -15,11 +21,17 @@ from pvprof.cli.messages import say
 from pvprof.cli.option_groups import argument, group, option, option_group, takes
 from pvprof.cli.output import check_output
 from pvprof.cli.terminal import tell
+from pvprof.dataset.load import combine
+from pvprof.dataset.read_named import read_named
 from pvprof.errors import OutputError
-from pvprof.parse.read import read_recording
+from pvprof.parse.result import ParseResult
 from pvprof.recording.layout import RAW, SUFFIX, Recording
+from pvprof.recording.manifest import Manifest
 from pvprof.recording.open import open_recording
 from pvprof.recording.write import write_recording
+from pvprof.render.registry import Subject, format_named
+from pvprof.views.report_view import PageSubject
+from pvprof.views.tables.table import TableOptions
 
 
 @option_group
@@ -99,28 +111,54 @@ def command(wanted: ImportOptions) -> None:
 
     Every command reads such files as they are. A recording also states the host and the kernel, and
     keeps the symbols that name their addresses. FILE is copied as it is.
+
+    With --redact, FILE may be a recording: the copy holds its sums, without private texts, in place
+    of its text.
     """
     source, options = wanted.source, wanted.reading.read_options()
     recording = open_recording(source, options.limits)
     directory = wanted.directory(recording)
-    parsed = read_recording(recording, options)
+    recording, parsed = read_named(recording, options)
     say(parsed.problems, wanted.reading.quiet)
-    manifest = recording.manifest.document(
-        {
-            **wanted.facts(),
+    facts: dict[str, object] = {**wanted.facts(), "imported_by": f"pvprof {__version__}"}
+    if wanted.reading.is_redacted:
+        _write_sums(directory, recording, parsed, facts)
+    else:
+        facts |= {
             "mode": parsed.layout,
             "layout": options.layout,
             "unit": wanted.reading.unit,
             "factor": wanted.reading.factor,
             "weight": wanted.reading.weight,
-            "imported_by": f"pvprof {__version__}",
             "source": Path(source).name if source != "-" else "stdin",
         }
-    )
-    write_recording(directory, recording, manifest, wanted.companions())
+        manifest = recording.manifest.document(facts)
+        write_recording(directory, recording, manifest, wanted.companions())
     if not wanted.reading.quiet:
         size = f"{parsed.records:,} records, layout {parsed.layout}"
         tell(f"wrote {directory}: {size}")
+
+
+def _write_sums(
+    directory: Path, recording: Recording, parsed: ParseResult, facts: Mapping[str, object]
+) -> None:
+    """Write a recording whose text is a page with all that was read, but for single waits.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    mode = recording.manifest.mode or parsed.mode or parsed.layout
+    document = recording.manifest.document({**facts, "mode": mode})
+    known = Manifest.from_json(document)
+    named = replace(recording, manifest=known)
+    classified = Classified.of(combine([(named, parsed)]), load_rules(None), Filters())
+    page = format_named("html").outputs[Subject.PAGE]
+    view = page.build(PageSubject(classified, build_report(classified)), TableOptions())
+    data = page.render(view).text.encode("utf-8", "backslashreplace")
+    write_recording(directory, Recording(recording.path, recording.name, data), document, {})
+    waits = 0 if parsed.events is None else len(parsed.events)
+    if waits:
+        tell(f"note: {waits:,} single waits are in the copy as sums; it has no times of them")
 
 
 def _kernel_symbols(symbols: tuple[str, ...]) -> str | None:
