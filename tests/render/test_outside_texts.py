@@ -7,10 +7,13 @@ import io
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cmarkgfm
 import pytest
 from cmarkgfm.cmark import Options
+from helpers.command_line import RunCommand
+from helpers.native_writer import record, text_of
 from helpers.remarkup import remarkup_tables
 from helpers.strategies import examples
 from hypothesis import given
@@ -235,3 +238,23 @@ def test_no_text_begins_a_comment_a_patch_or_another_mail(text: str) -> None:
     for line in plain.render(whole).text.splitlines():
         assert not re.match(r"#|>|--|\+\+\+|diff |Index: |From ", line)
         assert not UNSEEN.search(line)
+
+
+# ---- folded stacks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "process",
+    ["# x", "#", "# pvprof folded, unit: samples", "# pvprof differential, unit: events"],
+)
+def test_no_name_is_a_comment_of_folded_stacks(
+    process: str, run: RunCommand, tmp_path: Path
+) -> None:
+    fields = {"name": b"l 9", "exec": process.encode()}
+    written = text_of([record("turnstile", fields, [b"kernel`f 3"], (7, 1))])
+    once, twice = tmp_path / "1.folded", tmp_path / "2.folded"
+    assert run("fold", "-k", "all", "-", "-o", once, stdin=written).exit_code == 0
+    stack = f"\\x23{process[1:]};kernel`f 3;l 9 7"
+    assert once.read_text() == f"# pvprof folded, unit: ns\n{stack}\n"
+    assert run("fold", "-k", "all", once, "-o", twice).exit_code == 0
+    assert twice.read_text() == once.read_text()

@@ -1,26 +1,36 @@
-"""Folded stacks as text: one line a stack, frames joined by ``;``, a blank, the value.
+r"""Folded stacks as text: one line a stack, frames joined by ``;``, a blank, the value.
 
 The first line is a comment with the unit of the values. It does not end in a number, so other tools
-do not count it: speedscope skips it, flamegraph.pl and inferno also warn of one line ignored.
+do not count it: speedscope skips it, flamegraph.pl and inferno also warn of one line ignored. A
+stack that begins with a number sign would be a comment, too: the sign is spelled out, ``\x23``.
 """
 
 from __future__ import annotations
 
 from operator import itemgetter
+from typing import TypeVarTuple
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import DIFFERENTIAL_COMMENT, UNIT_COMMENT
 from pvprof.render.rendered import Rendered
 from pvprof.views.comparison import DifferentialView
 
+_Values = TypeVarTuple("_Values")
+
 
 def render(folded: Folded) -> Rendered:
     """Return the unit, and one line for each stack, in ascending order of their text."""
-    lines = "".join(map("%s %d\n".__mod__, sorted(folded.rows, key=itemgetter(0))))
+    rows = sorted(folded.rows, key=itemgetter(0))
+    lines = "".join(map("%s %d\n".__mod__, map(_no_comment, rows)))
     return Rendered(f"{UNIT_COMMENT}{folded.unit}\n{lines}" if lines else "")
 
 
 def render_differential(view: DifferentialView) -> Rendered:
     """Return the unit, and one line for each stack with two numbers: of base and new side."""
-    lines = "".join(map("%s %d %d\n".__mod__, view.rows))
+    lines = "".join(map("%s %d %d\n".__mod__, map(_no_comment, view.rows)))
     return Rendered(f"{DIFFERENTIAL_COMMENT}{view.unit}\n{lines}" if lines else "")
+
+
+def _no_comment(row: tuple[str, *_Values]) -> tuple[str, *_Values]:
+    """Return a row whose stack begins no comment."""
+    return (f"\\x23{row[0][1:]}", *row[1:]) if row[0].startswith("#") else row
