@@ -312,6 +312,9 @@ FORMATS: tuple[Format, ...] = (
             Subject.DIFFERENCE: Output(
                 f"{_VIEWS}.diff_flamegraph:build", f"{_RENDER}.svg.diff_flamegraph:render_view"
             ),
+            Subject.PATH: Output(
+                f"{_VIEWS}.critical_path.time_line:build", f"{_RENDER}.svg.time_line:render_view"
+            ),
             Subject.HEAT_MAP: Output(
                 f"{_VIEWS}.heat_map:build", f"{_RENDER}.svg.heat_map:render_view"
             ),

@@ -241,3 +241,25 @@ def test_paths_of_real_recordings_tile_them(name: str) -> None:
     assert sum(row.path_ns for row in report.rows) == report.length_ns > 0
     assert len(report.runs[0].threads) > 1
     assert 0 <= report.everything.saved_ns <= report.everything.at_most_ns <= report.length_ns
+
+
+def test_a_thread_that_lacks_a_cpu_needs_no_waker() -> None:
+    """A wake-up of a preempted thread says when it was queued, not who held it up."""
+    waits = [Wait(10, 20, "", tid=1, event="runq-preempted"), Wait(5, 3, "x", tid=2)]
+    zeros, ids = np.zeros(1, np.int64), np.asarray
+    wakeups = WakeupTable(
+        ids([15]),
+        ids([1]),
+        ids([2]),
+        zeros,
+        ids([0]),
+        zeros,
+        zeros,
+        (Key("wakeup"),),
+        (Stack("kernel`sched_add"),),
+    )
+    (tables,) = run_tables(events_of(waits), wakeups, None, [RunSpan(2, 0, 30)])
+    graph = graph_of(tables)
+    path = walk(graph, 0)
+    assert len(path.hop_times) == 0
+    assert [State(state) for state in path.states] == [State.UNKNOWN, State.RUNNABLE]

@@ -161,7 +161,7 @@ class PathReport:
 
     Attributes:
         measured: the measurement.
-        names, problems: of the recordings.
+        names, problems, provenance: of the recordings.
         kinds: the wait kinds, in order.
         runs: one for each recording that has the thread.
         causes: of the waits.
@@ -175,6 +175,7 @@ class PathReport:
     measured: ClassifiedMeasurement
     names: tuple[str, ...]
     problems: tuple[Problem, ...]
+    provenance: tuple[tuple[str, str], ...]
     kinds: tuple[WaitKind, ...]
     runs: tuple[RunPath, ...]
     causes: tuple[Cause, ...]
@@ -255,6 +256,7 @@ def path_report(classified: Classified, thread_id: int | None = None) -> PathRep
         measured=measured,
         names=classified.dataset.names,
         problems=merge_problems(classified.dataset.problems),
+        provenance=classified.dataset.provenance,
         kinds=classified.rules.kinds,
         runs=tuple(runs),
         causes=causes,

@@ -302,5 +302,7 @@ def _ends_of(tables: RunTables, rows: Ints) -> tuple[Ints, Ints]:
     is_runnable = np.asarray(
         [mechanism_of(key.mechanism).state == "runnable" for key in events.keys], dtype=np.bool_
     )[events.key_id[rows]]
-    how[is_runnable & (how == WaitEnd.UNKNOWN)] = WaitEnd.NOBODY
+    # A thread that only lacks a CPU needs no waker; of a new one the wake-up is its creation.
+    how[is_runnable] = WaitEnd.NOBODY
+    wakeup[is_runnable] = NO_WAKEUP
     return how, wakeup

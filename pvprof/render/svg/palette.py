@@ -240,6 +240,11 @@ def group_of(name: Frame) -> str:
     return (module or "unresolved") if tick else _NO_GROUP
 
 
+def cause_colours(causes: Sequence[str], hues: Mapping[str, int]) -> dict[str, str]:
+    """Return a colour for each cause, by its name or its position on the circle of hues."""
+    return _group_colours(causes, hues, is_safe=False)
+
+
 def _group_colours(
     groups: Iterable[str], hues: Mapping[str, int], *, is_safe: bool
 ) -> dict[str, str]:

@@ -1,0 +1,81 @@
+// Zooms and moves the bars of every time line of the document: by wheel, by dragging, by keys.
+
+const MAX_ZOOM = 100000;
+const STEP = 1.5;
+
+/** @type {[string, number][]} */
+const UNITS = [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]];
+
+function time(ns) {
+  const [name, factor] = UNITS.find(([, size]) => ns >= size) || ["ns", 1];
+  return factor === 1 ? Math.round(ns) + " ns" : String(Number((ns / factor).toPrecision(7))) + " " + name;
+}
+
+function setUp(svg) {
+  const data = JSON.parse(svg.querySelector("metadata").textContent);
+  const bars = svg.querySelector(".bars");
+  const labels = Array.from(svg.querySelectorAll(".times .axis:not(.title-x)"));
+  svg.classList.add("live");
+  svg.setAttribute("tabindex", "0");
+  let zoom = 1;
+  let begin = 0; // the part of the path left of the picture, as a share of the whole
+
+  function show() {
+    zoom = Math.min(Math.max(zoom, 1), MAX_ZOOM);
+    begin = Math.min(Math.max(begin, 0), 1 - 1 / zoom);
+    const shift = data.left * (1 - zoom) - begin * zoom * data.width;
+    bars.setAttribute("transform", "matrix(" + zoom + ",0,0,1," + shift + ",0)");
+    for (const [number, label] of labels.entries()) {
+      label.textContent = time(data.length * (begin + number / data.ticks / zoom));
+    }
+  }
+
+  // `place`, a share of the picture's width, stays where it is.
+  function zoomBy(factor, place) {
+    const kept = begin + place / zoom;
+    zoom = Math.min(Math.max(zoom * factor, 1), MAX_ZOOM);
+    begin = kept - place / zoom;
+    show();
+  }
+
+  function shareOf(event) {
+    const matrix = svg.getScreenCTM().inverse();
+    const x = matrix.a * event.clientX + matrix.c * event.clientY + matrix.e;
+    return Math.min(Math.max((x - data.left) / data.width, 0), 1);
+  }
+
+  function isOver(event) {
+    const matrix = svg.getScreenCTM().inverse();
+    const y = matrix.b * event.clientX + matrix.d * event.clientY + matrix.f;
+    return y >= data.top && y <= data.top + data.height;
+  }
+
+  svg.addEventListener("wheel", (event) => {
+    if (!isOver(event)) return;
+    event.preventDefault();
+    zoomBy(event.deltaY < 0 ? STEP : 1 / STEP, shareOf(event));
+  }, { passive: false });
+  let last = -1; // where the pointer was while it drags
+  svg.addEventListener("pointerdown", (event) => { if (isOver(event)) last = shareOf(event); });
+  window.addEventListener("pointerup", () => { last = -1; });
+  svg.addEventListener("pointermove", (event) => {
+    if (last < 0) return;
+    const now = shareOf(event);
+    begin -= (now - last) / zoom;
+    last = now;
+    show();
+  });
+  const keys = {
+    "+": () => zoomBy(STEP, 0.5), "=": () => zoomBy(STEP, 0.5), "-": () => zoomBy(1 / STEP, 0.5),
+    ArrowLeft: () => { begin -= 0.2 / zoom; show(); }, ArrowRight: () => { begin += 0.2 / zoom; show(); },
+    0: () => { zoom = 1; begin = 0; show(); },
+  };
+  window.addEventListener("keydown", (event) => {
+    const isMine = svg === document.querySelector(":root") || svg.contains(document.activeElement);
+    if (!isMine || event.ctrlKey || event.altKey || event.metaKey || !keys[event.key]) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+}
+
+for (const svg of document.querySelectorAll("svg.pvprof-line:not(.live)")) setUp(svg);
