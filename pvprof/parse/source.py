@@ -28,8 +28,8 @@ from pvprof.parse.text.line_numbers import LineNumbers
 from pvprof.parse.text.symbols import Symbols
 from pvprof.parse.text.user_code import UserCode
 from pvprof.parse.window import Window
-from pvprof.recording.limits import USUAL, Limits
 from pvprof.recording.layout import Recording
+from pvprof.recording.limits import USUAL, Limits
 from pvprof.units import Unit
 
 NEEDS_IDS = "pvprof record events records them; perf script -F +pid prints them"

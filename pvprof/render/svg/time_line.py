@@ -22,7 +22,7 @@ from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import MARGIN, Sheet, Sizes, pixels
 from pvprof.render.svg.element import SvgElement
 from pvprof.render.svg.flamegraph import XML_HEAD, joined, resource
-from pvprof.render.svg.labels import clean, escape, fit
+from pvprof.render.svg.labels import escape, fit
 from pvprof.render.svg.palette import cause_colours
 from pvprof.render.svg.script_data import embed
 from pvprof.units import format_ns
@@ -165,7 +165,7 @@ def _axis(view: TimeLineView, below: int) -> str:
             f'<path class="tick" d="M{x} {below}v4" stroke="#6a655d"/>'
             f'<text class="axis" x="{x}" y="{below + 17}" text-anchor="{anchor}">{label}</text>\n'
         )
-    title = clean("Time since the path began")
+    title = "Time since the path began"
     parts.append(f'<text class="axis title-x" x="{LEFT}" y="{below + 32}">{title}</text>\n')
     return f'<g class="times">\n{"".join(parts)}</g>\n'
 
