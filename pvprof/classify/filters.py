@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import Classification
+from pvprof.classify.user_patterns import UserPattern
 from pvprof.dataset.stack_edits import NO_EDITS, NamedFrames, StackEdits
 from pvprof.errors import UsageError
 from pvprof.model.profile import Key, Profile, Weight
@@ -51,7 +52,7 @@ class Number:
         return text in self.names
 
 
-Wanted = re.Pattern[str] | Number | NamedFrames
+Wanted = re.Pattern[str] | UserPattern | Number | NamedFrames
 """What a filter looks for: it has a `pattern` and a function `search`."""
 
 
@@ -68,10 +69,10 @@ class Filters:
     """
 
     kinds: tuple[str, ...] = ()
-    lock_class: re.Pattern[str] | None = None
-    name: re.Pattern[str] | None = None
-    execname: re.Pattern[str] | None = None
-    frame: re.Pattern[str] | None = None
+    lock_class: re.Pattern[str] | UserPattern | None = None
+    name: re.Pattern[str] | UserPattern | None = None
+    execname: re.Pattern[str] | UserPattern | None = None
+    frame: re.Pattern[str] | UserPattern | None = None
     pid: Number | None = None
     tid: Number | None = None
     edits: StackEdits = NO_EDITS

@@ -98,6 +98,12 @@ class Rule:
     family: ClassFamily | None = None
     inner: tuple[re.Pattern[str], ...] = ()
 
+    @property
+    def patterns(self) -> tuple[re.Pattern[str], ...]:
+        """Return the regular expressions of all conditions."""
+        whole = (*self.name_patterns, *self.mechanism_patterns)
+        return (*whole, *self.frames, *self.callers, *self.inner)
+
     def may_apply(self, mechanism: str, recorded_class: str) -> bool:
         """Tell whether the conditions on the mechanism and on the recorded class hold."""
         return _one_of(mechanism, self.mechanisms, self.mechanism_patterns) and _one_of(

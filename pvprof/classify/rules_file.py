@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import UNCLASSIFIED, ClassFamily, Rule, WaitKind
+from pvprof.classify.user_patterns import PatternError, checked_growth
 from pvprof.errors import PvprofError
 
 _PACKAGED = ("linux.toml", "freebsd.toml")
@@ -97,7 +98,25 @@ def _combined(parts: list[_Table], path: Path | None) -> _Parts:
         tuple(pattern for part in parts for pattern in _patterns(part, key))
         for key in ("machinery", "waking")
     )
+    if path is not None:
+        _check_growth(user, rules)
     return tuple(kinds.values()), tuple(rules), machinery, waking
+
+
+def _check_growth(user: _Table, rules: Sequence[Rule]) -> None:
+    """Refuse expressions of a user's file that take too long; a test judges the packaged ones."""
+    own = [rule for rule in rules if rule.label.startswith(f"{user.label}: ")]
+    labelled = [(rule.label, pattern) for rule in own for pattern in rule.patterns]
+    labelled += [
+        (f"{user.label}: {key}", pattern)
+        for key in ("machinery", "waking")
+        for pattern in _patterns(user, key)
+    ]
+    for label, pattern in labelled:
+        try:
+            checked_growth(pattern)
+        except PatternError as error:
+            _fail(label, str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pvprof.classify.filters import ALL_KINDS, Filters, Number
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.no_match import no_match
 from pvprof.classify.rules_file import load_rules
+from pvprof.classify.user_patterns import PatternError, UserPattern, read_pattern
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName, KnownWord, as_regex
 from pvprof.cli.option_groups import argument, option, option_group
@@ -166,6 +167,7 @@ class ReadingGroup:
             UsageError: a bad regular expression, or no unit, factor or size.
         """
         unit, unit_size = _unit(self.unit)
+        profile = _pattern("--profile", self.profile)
         kldstat = _read_text(self.kldstat) if self.kldstat else ""
         return ReadOptions(
             layout=self.input_format or "",
@@ -173,7 +175,7 @@ class ReadingGroup:
             unit_size=unit_size,
             factor=_factor(self.factor),
             weight=self.weight or "",
-            profile=_pattern("--profile", self.profile),
+            profile=profile.expression if profile else None,
             keep_offsets=self.offsets,
             symbols=load_symbols(self.symbols, kldstat),
             limits=limits_of(self.max_size),
@@ -350,10 +352,10 @@ def _factor(text: str | None) -> Fraction | None:
     return factor
 
 
-def _pattern(name: str, text: str | None, flags: int = 0) -> re.Pattern[str] | None:
+def _pattern(name: str, text: str | None, flags: int = 0) -> UserPattern | None:
     if text is None:
         return None
     try:
-        return re.compile(text, flags)
-    except re.error as error:
-        raise UsageError(f"{name}: bad regular expression {text!r}: {error}") from error
+        return read_pattern(text, flags)
+    except PatternError as error:
+        raise UsageError(f"{name}: {error}") from error

@@ -6,7 +6,6 @@ refuses to compute values (``analysis.waits.heat_grid`` does) and to draw (``ren
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,8 @@ from typing import Literal, get_args
 
 from pvprof.analysis.waits.heat_map import GridOptions, HeatMap, LatencyMap
 from pvprof.classify.classified import Classified
-from pvprof.classify.filters import Filters
+from pvprof.classify.filters import Filters, Number
+from pvprof.dataset.stack_edits import NamedFrames
 from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
 from pvprof.units import format_exact
@@ -148,7 +148,7 @@ def words_of(filters: Filters) -> str:
     """Return the options of these filters and edits as a shell reads them, each after a blank."""
     words = [word for kind in filters.kinds for word in ("-k", kind)]
     for option, wanted in filters.patterns.items():
-        texts = (wanted.pattern,) if isinstance(wanted, re.Pattern) else wanted.names
+        texts = wanted.names if isinstance(wanted, (Number, NamedFrames)) else (wanted.pattern,)
         words += [word for text in texts for word in (option, text)]
     words += filters.edits.words
     return "".join(f" {shlex.quote(word)}" for word in words)
