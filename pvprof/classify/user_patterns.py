@@ -59,7 +59,7 @@ def read_pattern(text: str, flags: int = 0) -> UserPattern:
 
 
 def checked_growth(expression: re.Pattern[str]) -> int:
-    """Return how the time of a search grows with the text.
+    """Return the power of the text's length with which the time of a search grows.
 
     Raises:
         PatternError: it grows too fast.

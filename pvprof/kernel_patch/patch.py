@@ -11,8 +11,10 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -95,8 +97,10 @@ def branch_of(src: Path) -> str:
     """
     newvers = _text_of(src / _VERSION_FILE)
     param = _text_of(src / _PARAM_FILE)
-    release = re.search(r'^REVISION="?(\d+)', newvers, re.MULTILINE)
-    version = re.search(r"^#define\s+__FreeBSD_version\s+(\d+)\d{5}\b", param, re.MULTILINE)
+    release = re.search(r'^REVISION="?(\d{1,4})\b', newvers, re.MULTILINE)
+    version = re.search(
+        r"^#define[ \t]+__FreeBSD_version[ \t]+(\d{1,4})\d{5}\b", param, re.MULTILINE
+    )
     if release is None and version is None:
         raise PatchError(
             f"{src}: not a FreeBSD source tree: no release in {_VERSION_FILE} or {_PARAM_FILE}",
@@ -284,45 +288,71 @@ def _misplaced(part: FilePatch, patched: bytes) -> str:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        # A FIFO would wait for a writer.
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     except OSError:
         return ""
 
 
 def _read(src: Path, path: str) -> bytes:
+    file = src / path
     try:
-        data = (src / path).read_bytes()
-    except OSError as error:
-        raise PatchError(
-            f"{src / path}: {error.strerror}", "name the tree's top with --src"
-        ) from error
+        real, top = file.resolve(strict=True), src.resolve(strict=True)
+        if not real.is_file():
+            raise PatchError(f"{file}: no regular file")
+        if not real.is_relative_to(top):
+            raise PatchError(
+                f"{file} leads out of the tree, to {real}", "name the tree with that file by --src"
+            )
+        data = real.read_bytes()
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead round in a circle
+        reason = error.strerror if isinstance(error, OSError) else "too many links"
+        raise PatchError(f"{file}: {reason}", "name the tree's top with --src") from error
     if b"\r\n" in data:
         raise PatchError(
-            f"{src / path}: lines end with CR LF", "convert the file, or check it out as it is"
+            f"{file}: lines end with CR LF", "convert the file, or check it out as it is"
         )
     return data
+
+
+@contextlib.contextmanager
+def _without_signals() -> Iterator[None]:
+    """Put off Ctrl-C, TERM and HUP, so that they come before or after what is inside."""
+    stops = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _replace(src: Path, checks: tuple[FileCheck, ...]) -> None:
     """Replace the files by their results: all of them, or none if there is an error."""
     paths = [(src / file.path).resolve() for file in checks]
+    with _without_signals():
+        _replace_all(paths, [file.result for file in checks])
+
+
+def _replace_all(paths: list[Path], results: list[bytes]) -> None:
     staged: list[Path] = []
     backups: list[Path] = []
     replaced = 0
-    path = src
+    path = paths[0]
     try:
-        for path, file in zip(paths, checks, strict=True):
+        for path, result in zip(paths, results, strict=True):
             if not path.stat().st_mode & 0o222:  # root could write it, but should not
                 raise PatchError(f"{path}: read-only")
-            staged.append(_stage(path, file.result))
+            staged.append(_stage(path, result))
             backups.append(_stage(path, path.read_bytes()))
         for path, new in zip(paths, staged, strict=True):
             os.replace(new, path)
             replaced += 1
-    except OSError as error:
+    except BaseException as error:
         for done, old in zip(paths[:replaced], backups, strict=False):
             os.replace(old, done)
-        raise PatchError(f"{path}: {error.strerror}", "no file was changed") from error
+        if isinstance(error, OSError):
+            raise PatchError(f"{path}: {error.strerror}", "no file was changed") from error
+        raise
     finally:
         for temporary in (*staged, *backups):
             temporary.unlink(missing_ok=True)

@@ -75,6 +75,11 @@ class SingleWaitsView:
     problems: tuple[Problem, ...]
     order: tuple[str, ...] = COLUMNS
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether no wait was kept."""
+        return not len(self.numbers["wait_ns"].values)
+
 
 def build(classified: Classified, options: StackOptions) -> SingleWaitsView:
     """Return the single waits that the filters keep.

@@ -39,7 +39,7 @@ _MAX_DIGITS = 20  # of an uintmax_t
 _ROW = re.compile(
     r"\s*((?:\d+\s+){9})(\S.*:\d+) \((sleep mutex|spin mutex|[a-z][a-z ]*?):(.*)\)\s*$"
 )
-_SOURCES = re.compile(r".*?/sys/(?=[a-z0-9_]+/)")
+_SOURCES = re.compile(r"/sys/(?=[a-z0-9_]+/)")
 
 
 class LockProfilingReader:
@@ -102,7 +102,9 @@ class LockProfilingReader:
 
 def _lock_and_caller(row: re.Match[str]) -> tuple[Key, Frame]:
     lock_class, name = row.group(3), row.group(4)
-    caller = clean_frame(_SOURCES.sub("", row.group(2), count=1))
+    place = row.group(2)
+    sources = _SOURCES.search(place)
+    caller = clean_frame(place[sources.end() :] if sources else place)
     return Key(mechanism=lock_class, name=name, lock_class=lock_class), caller
 
 

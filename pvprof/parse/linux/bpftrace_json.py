@@ -35,7 +35,7 @@ _UNINDENTED_KEY = re.compile(rb'[{ ]"\\n[^\\ ,]')
 _BUCKET_COUNT = re.compile(rb'(?<="count": )[0-9a-f]{1,16}(?=\})')
 _QUOTED_NUMBER = re.compile(r"-?[0-9]{1,20}")
 _KEY_NUMBER = re.compile(rb"-?[0-9]{1,20}")
-_DECIMAL_OFFSET = re.compile(rb"\+([0-9]+)$")
+_DECIMAL_OFFSET = re.compile(rb"\+([0-9]{1,20})$")
 
 # Flags of lock:contention_begin (include/trace/events/lock.h), by which perf names locks, too.
 _SPIN, _READ, _WRITE, _RT, _PERCPU, _MUTEX = (1 << bit for bit in range(6))

@@ -50,12 +50,18 @@ def cut(words: str, cells: int, ellipsis: str) -> str:
 
 
 def _head(text: str, cells: int) -> str:
-    while cell_len(text) > cells:
-        text = text[:-1]
-    return text
+    return text[: _fitting(text, cells)]
 
 
 def _tail(text: str, cells: int) -> str:
-    while cell_len(text) > cells:
-        text = text[1:]
-    return text
+    return text[len(text) - _fitting(text[::-1], cells) :]
+
+
+def _fitting(characters: str, cells: int) -> int:
+    """Return the number of first characters that have at most `cells` cells together."""
+    width = 0
+    for count, character in enumerate(characters):
+        width += cell_len(character)
+        if width > cells:
+            return count
+    return len(characters)
