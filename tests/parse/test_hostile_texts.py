@@ -137,3 +137,23 @@ def test_a_small_speedscope_file_of_gigabytes_is_refused() -> None:
     parsed = read(speedscope(["f"], {"type": "sampled", **deep}), "x", ReadOptions())
     assert parsed.profiles["samples", False].total == 7
     assert [one.severity for one in parsed.problems] == ["loss"]
+
+
+@pytest.mark.parametrize("digits", [21, 400, 5_000])
+def test_an_offset_of_any_length_is_part_of_a_name(digits: int) -> None:
+    stack = f"\\n        f+{'9' * digits}\\n,1,0"
+    lines = [
+        '{"type": "printf", "data": "#pvprof 2 locks linux ns 0.1.0 frames=32\\n"}',
+        '{"type": "printf", "data": "#map lock stack flags address\\n#begin 1 2\\n"}',
+        f'{{"type": "stats", "data": {{"@lock": {{"{stack}": {{"count": 5, "total": 70}}}}}}}}',
+        '{"type": "printf", "data": "#end 9 9\\n"}',
+    ]
+    with contextlib.suppress(PvprofError):
+        read("\n".join(lines).encode() + b"\n", "x", ReadOptions())
+
+
+@pytest.mark.parametrize("path", ["/sys/", "/sys", "/usr/src/sys/x", "./sys/sys/"])
+def test_a_path_of_any_length_in_lock_profiling_is_read_at_once(path: str) -> None:
+    row = "10 9 20 1001 3 6 0 0 3 " + path * (LENGTH // len(path)) + "/vm/a.c:12 (rw:first)\n"
+    parsed = read(row.encode(), "x", ReadOptions(layout="lock-profiling"))
+    assert parsed.profiles["ns", True].total == 1_001_000

@@ -119,6 +119,14 @@ def test_the_same_input_gives_the_same_bytes(suffix: str, run: RunCommand, tmp_p
     assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
+def test_flamegraph_writes_single_waits_too(run: RunCommand, tmp_path: Path) -> None:
+    result = run("flamegraph", "-k", "all", EVENTS, "-o", tmp_path / "x.waits.parquet")
+    assert result.exit_code == 0, result.output
+    run("fold", "-k", "all", EVENTS, "-q", "-o", tmp_path / "y.waits.parquet")
+    x, y = ((tmp_path / f"{name}.waits.parquet").read_bytes() for name in "xy")
+    assert x == y
+
+
 def test_single_waits_have_a_row_each_that_adds_up_to_the_report(
     run: RunCommand, tmp_path: Path
 ) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from conftest import FIXTURES, RECORDINGS
 from helpers.command_line import RunCommand
 from helpers.remarkup import remarkup_tables
+from rich.cells import cell_len
 
 from pvprof.render.text.markdown import Markdown
 from pvprof.render.text.plain import WIDTH
@@ -147,6 +149,14 @@ def test_all_names_of_a_column_are_with_the_module_or_without() -> None:
     callers = [line.split()[1] for line in lines_of(table, 24, TableStyle("-", "…")).rows]
     assert callers[0] == "exit1"
     assert re.fullmatch("vm_.+….+_page", callers[1])
+
+
+@pytest.mark.parametrize("name", ["a" * 200_000, "\u0301" * 200_000, "\u6f22" * 100_000])
+def test_a_name_of_any_length_is_shortened_at_once(name: str) -> None:
+    begin = time.process_time()
+    for _ in range(5):
+        assert cell_len(shorten(name, 30, "...")) <= 30
+    assert time.process_time() - begin < 5
 
 
 def test_names_are_shortened_before_a_column_is_dropped() -> None:

@@ -61,7 +61,7 @@ _RECORD_START = re.compile(rb"\n[ \t]*\d+(?: \d+)?\n\n")
 
 _ODDITIES: dict[str, tuple[str, Severity]] = {
     "printed": ("lines that the program printed (printf) are no part of a stack", "note"),
-    "value-missing": ("two stacks of one side have one value: one may be missing", "warning"),
+    "value-missing": ("two stacks have one value: one may be missing", "warning"),
     "packed-histogram": ("histograms of -x aggpack: record without it", "loss"),
 }
 
@@ -268,7 +268,7 @@ class AggregateReader:
         self._parsed.problems.extend(parse_diagnostics(messages, self._file))
 
     def _add_values(self, record: Record, values: list[Values]) -> None:
-        if record.has_two_of_a_side:
+        if record.lacks_value:
             self._oddities.add("value-missing", 0, len(values))
         before, after, meaning = record.before, record.after, self._layout.text_after
         if meaning is TextAfter.NAME and after is None:
@@ -304,10 +304,10 @@ class AggregateReader:
 
     def _add_histogram(self, record: Record, times: int) -> None:
         """Add a histogram; one below a stack also adds its count to that stack."""
-        if record.has_two_of_a_side:
+        if record.lacks_value:
             self._oddities.add("value-missing", 0, times)
         key = histogram_key(record.before, record.after)
-        if record.is_cut:
+        if not record.is_whole:
             self._problem("cut-off", f"the histogram of {quote(key.name)} is not whole")
         histogram = Histogram(key, tuple(record.buckets or ()))
         self._parsed.histograms.extend([histogram] * times)

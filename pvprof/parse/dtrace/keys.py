@@ -54,6 +54,11 @@ def key_from_texts(before: str | None, after: str | None, meaning: TextAfter) ->
     return Key(mechanism, name, execname, sleeper)
 
 
+def is_wait_key(text: str) -> bool:
+    """Tell whether a text is the key of a wait, which begins a record: ``sleepq|tmpfs``."""
+    return _WAIT.fullmatch(text) is not None
+
+
 def split_padded(text: str) -> list[str]:
     """Split a key that dtrace itself printed: strings, each padded to its column."""
     return _PADDING.split(text.strip())

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from pvprof.errors import quote
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
-from pvprof.parse.dtrace.keys import TextAfter, split_padded
+from pvprof.parse.dtrace.keys import TextAfter, is_wait_key, split_padded
 from pvprof.parse.text.diagnostics import is_diagnostic
 from pvprof.parse.text.frames import UNKNOWN_FRAME, decode, is_kernel_frame
 from pvprof.parse.text.histograms import (
     is_histogram_head,
     is_packed_head,
+    lacks_rows,
     read_count_row,
     read_histogram_row,
 )
@@ -79,6 +80,7 @@ class Record:
         printed: number of lines that the program printed, which are no part of a record.
         is_packed: the record is the histograms of ``-x aggpack``, which have no readable rows.
         ticks: number of marks inside the record, which separate snapshots of running totals.
+        lost_values: number of records in it whose value is missing, so that the next one follows.
     """
 
     frames_of: FramesOf
@@ -94,7 +96,9 @@ class Record:
     counts: list[tuple[str, int]] | None = None
     printed: int = 0
     is_packed: bool = False
+    lost_values: int = 0
     _is_split: bool = False
+    _has_frames: bool = False
 
     @property
     def is_in_body(self) -> bool:
@@ -107,12 +111,22 @@ class Record:
         return bool(self.segments) or self.before is not None or self.after is not None
 
     @property
-    def has_two_of_a_side(self) -> bool:
-        """Tell whether two of the stacks are the kernel's, or a program's."""
+    def lacks_value(self) -> bool:
+        """Tell whether it is two records, of which the first has lost its value, as far as seen.
+
+        Of its stacks then two are the kernel's, or a program's, or a text for a value is above one.
+        """
+        if self.lost_values:
+            return True
         leaves = [segment[0] for segment in self.segments]
         kernel = sum(map(is_kernel_frame, leaves))
         known = sum(1 for leaf in leaves if "`" in leaf or leaf == UNKNOWN_FRAME)
         return kernel > 1 or known - kernel > 1
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether a histogram has its end and, as far as seen, all of its rows."""
+        return not self.is_cut and not lacks_rows(self.buckets or ())
 
     def describe(self) -> str:
         """Return the content in words, for a message."""
@@ -162,7 +176,11 @@ class Record:
     def add_frames(self, frames: tuple[Frame, ...]) -> None:
         """Add frames, leaf first, to the stack."""
         if self.after is not None:
+            # Below the text the value is due: a blank line ends the record, and so does a key.
+            ends_record = self._is_split or is_wait_key(self.after)
+            self.lost_values += self._has_frames and ends_record
             self._append_after()
+        self._has_frames = True
         self._current().extend(frames)
 
     def add_text(self, text: str) -> None:

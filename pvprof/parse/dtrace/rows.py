@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pvprof.errors import quote
-from pvprof.model.problems import Problem
+from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, split_padded
@@ -33,12 +33,14 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
-from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
+from pvprof.parse.text.histograms import is_histogram_head, lacks_rows, read_histogram_row
 from pvprof.parse.text.probe_rows import HEADER_ROW, is_header
 from pvprof.parse.text.values import read_int, why_not_measured
 
 _ROW = re.compile(r"(.*?) (-?\d+)(?: (-?\d+))?\s*$")
 _TOTAL = re.compile(r"T (.*) (-?\d+)\s*$")
+# The end of a row and the beginning of the next one: the newline between them is missing.
+_JOINED = re.compile(r" \d+(?:T \S|[A-Za-z_][^\s`]*`\S)")
 _TICK = re.compile(r"tick (\d+)\s*$")
 _END = "END"
 _RUN_QUEUE_PROBE = "sched:::enqueue"
@@ -134,6 +136,9 @@ class RowReader:
 
     def _add_row(self, text: str, row: re.Match[str]) -> None:
         total = _TOTAL.match(text)
+        if _JOINED.search(row.group(1)):
+            self._problem("bad-line", f"two rows in one line: {quote(text)}; left out", "loss")
+            return
         if total:
             text = total.group(1)
             values: tuple[int, ...] = (read_int(total.group(2)),)
@@ -145,6 +150,8 @@ class RowReader:
     def _end_histogram(self) -> None:
         if self._buckets is None:
             return
+        if lacks_rows(self._buckets):
+            self._problem("damaged", "the histogram above lacks a row", "loss")
         key = histogram_key(self._text, None)
         self._parsed.histograms.append(Histogram(key, tuple(self._buckets)))
         self._parsed.records += 1
@@ -156,8 +163,8 @@ class RowReader:
             self._problem("bad-line", f"no row and no key: {quote(self._text)}; left out")
             self._text = None
 
-    def _problem(self, kind: str, text: str) -> None:
-        self._parsed.problems.append(Problem(kind, text, self._file, self._line))
+    def _problem(self, kind: str, text: str, severity: Severity = "warning") -> None:
+        self._parsed.problems.append(Problem(kind, text, self._file, self._line, 1, severity))
 
 
 def _key_and_stack(frames_of: FramesOf, text: str) -> tuple[Key, Stack]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from codecs import BOM_UTF8
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
@@ -55,6 +56,8 @@ _VISIBLE = bytes(range(ord(" ") + 1, 127))
 # Turns blanks and newlines into separators of frames, so that one search finds any empty frame and
 # any blank beside a separator.
 _GAPS_TO_FRAMES = bytes.maketrans(b" \n", b";;")
+# The end of a line and the root of the next one, as a frame: the newline between them is missing.
+_JOINED = re.compile(r" [0-9]+([^\s0-9;.][^;]*);")
 _MAX_LOCATED = 20
 _REFUSALS: dict[str, tuple[str, Severity]] = {
     "bad-line": ("not a folded stack", "warning"),
@@ -244,12 +247,25 @@ class FoldedReader:
                 text = f"more lines: {why}; left out"
                 more = count - _MAX_LOCATED
                 self._problems.append(Problem(kind, text, self._file, 0, more, severity))
+        self._problems.extend(self._joined_lines())
         parsed = ParseResult("folded", records=self._records, problems=self._problems)
         if self._records:
             *base, new = (Profile(self._unit, False, {_KEY: one.group}) for one in self._columns)
             parsed.profiles = {(self._unit, False): new}
             parsed.further = [ParseResult(profiles={(self._unit, False): one}) for one in base]
         return parsed
+
+    def _joined_lines(self) -> Iterator[Problem]:
+        """Yield a problem if lines lost the newline between them."""
+        stacks = self._columns[-1].group
+        found = [_JOINED.search(stack) for stack in stacks if " " in stack]
+        roots = {match[1] for match in found if match}
+        if roots:
+            roots &= {stack.partition(";")[0] for stack in stacks}
+        count = sum(match is not None and match[1] in roots for match in found)
+        if count:
+            text = "lines with a number and the root of other stacks inside: a newline is missing"
+            yield Problem("damaged", text, self._file, count=count, severity="loss")
 
     def _read_unit(self, comment: str, number: int) -> None:
         """Take the unit from pvprof's own comment, unless the user gives another.

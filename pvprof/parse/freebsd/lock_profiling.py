@@ -39,6 +39,7 @@ _MAX_DIGITS = 20  # of an uintmax_t
 _ROW = re.compile(
     r"\s*((?:\d+\s+){9})(\S.*:\d+) \((sleep mutex|spin mutex|[a-z][a-z ]*?):(.*)\)\s*$"
 )
+_SECOND_ROW = re.compile(r"\)\s*(?:\d+\s+){9}\S")  # of two lines that lost the newline between them
 _SOURCES = re.compile(r"/sys/(?=[a-z0-9_]+/)")
 
 
@@ -65,7 +66,8 @@ class LockProfilingReader:
                 self._parsed.problems.extend(parse_diagnostics([text], self._file))
                 continue
             row = _ROW.match(text)
-            if row is None or any(len(word) > _MAX_DIGITS for word in row.group(1).split()):
+            is_row = row is not None and _SECOND_ROW.search(text) is None
+            if row is None or not is_row or max(map(len, row.group(1).split())) > _MAX_DIGITS:
                 kind, reason = "bad-line", "no row of the table"
                 if number == len(lines):  # without a newline
                     kind, reason = "cut-off", "the text ends within a row"

@@ -120,6 +120,7 @@ class _Row:
     name: str
     count: int
     mean_ns: int | None
+    line: int
     frames: list[Frame] = field(default_factory=list)
     buckets: list[tuple[int, int]] = field(default_factory=list)
 
@@ -239,7 +240,7 @@ class LockstatReader:
         self._is_ruled = False
         count, nsec, name, caller = row.groups()
         frames = list(self._names[caller.encode()])
-        self._row = _Row(name, int(count), int(nsec) if nsec else None, frames)
+        self._row = _Row(name, int(count), int(nsec) if nsec else None, number, frames)
 
     def _skip(self, number: int) -> None:
         self._foreign += 1
@@ -276,8 +277,18 @@ class LockstatReader:
         else:
             self._parsed.add("ns", key, stack, (row.mean_ns * row.count, row.count), 1)
         if row.buckets:
+            self._check_buckets(row)
             end = max(2 * row.buckets[-1][0], 1)
             self._parsed.histograms.append(Histogram(key, (*row.buckets, (end, 0))))
+
+    def _check_buckets(self, row: _Row) -> None:
+        """Report a distribution whose counts are not those of its row."""
+        counted = sum(count for _, count in row.buckets)
+        if counted != row.count:
+            text = f"the distribution of {quote(row.name)} has {counted:,} events of {row.count:,}"
+            text += ": rows of it are damaged"
+            problem = Problem("damaged", text, self._file, row.line, severity="loss")
+            self._parsed.problems.append(problem)
 
     def _end_section(self) -> None:
         self._end_row()

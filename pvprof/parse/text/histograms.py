@@ -18,6 +18,8 @@ A body never ends in a plain number, so a reader that waits for one would take i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import read_int
@@ -50,6 +52,30 @@ def read_histogram_row(line: bytes) -> tuple[int, int] | None:
         return None
     sign, bound, count = match.groups()
     return read_int(bound) - (sign == b"<"), read_int(count)
+
+
+def lacks_rows(buckets: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether a row is missing between others: ``quantize`` prints each power of two.
+
+    Rows of ``lquantize`` are a step apart. Two rows that lost the newline between them are none.
+    """
+    bounds = [bound for bound, _ in buckets]
+    steps = [after - before for before, after in pairwise(bounds)]
+    powers = [abs(bound) for bound in bounds if bound]
+    if len(powers) > 2 and all(power & (power - 1) == 0 for power in powers):
+        pairs = pairwise(bounds)
+        return any(_next_power(before) != after for before, after in pairs)
+    inner = steps[1:-1]  # the first and the last row of lquantize have no lower or upper bound
+    common = max(set(inner), key=inner.count, default=0)
+    others = [step for step in inner if step != common]
+    return len(inner) > 2 and len(others) == 1 and others[0] == 2 * common
+
+
+def _next_power(bound: int) -> int:
+    """Return the bound of the row behind one: ..., -2, -1, 0, 1, 2, 4, ..."""
+    if bound < 0:
+        return -(-bound // 2)
+    return max(2 * bound, 1)
 
 
 def read_count_row(line: bytes) -> tuple[str, int] | None:
