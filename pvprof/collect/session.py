@@ -12,24 +12,24 @@ import re
 import shutil
 import signal
 import subprocess
-import tarfile
 import tempfile
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO
 
+from pvprof.collect.arrival import receive, settle
 from pvprof.collect.target import Target
 from pvprof.errors import DroppedError, TargetError
-from pvprof.recording.layout import MANIFEST, MEMBERS, RAW
-from pvprof.recording.manifest import Manifest, read_manifest
-from pvprof.recording.write import mark_incomplete
+from pvprof.recording.layout import RAW
+from pvprof.recording.manifest import Manifest
 
-_PROGRESS = re.compile(r"progress: (\d+) (\d+) (\d+)")
+_PROGRESS = re.compile(r"progress: (\d{1,18}) (\d{1,18}) (\d{1,18})")
 _PIECE_BYTES = 1 << 14  # if the connection is cut, at most this much of its data is lost
 _PATIENCE_S = 20
+_MAX_LINE_BYTES = 1 << 16
+_MAX_FINDINGS_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -92,7 +92,8 @@ def examine(target: Target, text: str) -> list[Finding]:
         TargetError: the target cannot be reached.
     """
     with _Session(target, text, Listener()) as session:
-        output = session.stdout.read().decode("utf-8", "replace")
+        output = session.stdout.read(_MAX_FINDINGS_BYTES).decode("utf-8", "replace")
+        session.stdout.close()
     session.check()
     rows = [(line + "\t\t\t").split("\t")[:4] for line in output.splitlines() if "\t" in line]
     return [Finding(*row) for row in rows]
@@ -100,43 +101,20 @@ def examine(target: Target, text: str) -> list[Finding]:
 
 def _record_into(part: Path, target: Target, text: str, listener: Listener) -> Manifest:
     with _Session(target, text, listener) as session:
-        lost = _receive(session.stdout, part)
+        lost = receive(session.stdout, part)
+        if lost:
+            session.stdout.close()  # nothing else is read of what it sends: let it not wait
     if session.is_dropped and session.status:
         raise DroppedError("dropped: nothing was kept")
     if not (part / RAW).is_file():
         session.check()
         hint = "its login shell must print nothing on stdout" if target.host and lost else ""
         raise TargetError(f"{target.name} sent no recording: {lost or 'an empty archive'}", hint)
-    if lost or session.status:
-        reason = f"lost on the way from {target.name}: {lost or session.last_words}"
-        listener.message(f"incomplete: {reason}")
-        mark_incomplete(part / MANIFEST, reason)
-    return read_manifest(_text(part / MANIFEST), str(part))
-
-
-def _receive(stream: IO[bytes], part: Path) -> str:
-    """Unpack a recording into `part`; return why the stream ended early, or an empty text.
-
-    Raises:
-        OSError: a file cannot be written.
-    """
-    try:
-        with tarfile.open(fileobj=stream, mode="r|gz") as archive:
-            for member in archive:
-                name = PurePosixPath(member.name).name
-                source = archive.extractfile(member) if name in MEMBERS else None
-                if source is None:
-                    continue
-                with (part / name).open("wb") as file:
-                    while piece := source.read(_PIECE_BYTES):
-                        file.write(piece)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        return f"the archive ends early ({error})"
-    return ""
-
-
-def _text(path: Path) -> str:
-    return path.read_text("utf-8", "surrogateescape")
+    reason = f"lost on the way from {target.name}: {lost or session.last_words}"
+    manifest, missing = settle(part, reason if lost or session.status else "")
+    if missing:
+        listener.message(f"incomplete: {missing}")
+    return manifest
 
 
 class _Session:
@@ -292,5 +270,5 @@ class _Heeder:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:
-    for line in stream:
+    while line := stream.readline(_MAX_LINE_BYTES):
         yield line.decode("utf-8", "replace").rstrip("\r\n")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import random
 import shlex
 import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
 
+from pvprof.collect import arrival
 from pvprof.collect.session import Finding, Listener, examine, record
 from pvprof.collect.target import Target
 from pvprof.errors import TargetError, UsageError
+from pvprof.recording.limits import Limits
 from pvprof.recording.open import open_recording
 
 RAW = "".join(
@@ -91,6 +95,118 @@ def test_members_outside_a_recording_are_not_written(tmp_path: Path) -> None:
         "raw.out",
     ]
     assert not list(tmp_path.parent.rglob("evil"))
+
+
+DEEP = "[" * 5000 + "]" * 5000
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{",
+        "",
+        "[]",
+        "null",
+        "7",
+        DEEP,
+        '{"schema": 2}',
+        '{"schema": [1]}',
+        f'{{"schema": 1, "run": {"9" * 5000}}}',
+        '{"schema": 1, "host": "\\ud800"',
+        "x" * ((16 << 20) + 1),
+    ],
+    ids=lambda text: text[:24] or "empty",
+)
+def test_a_recording_with_a_damaged_manifest_is_kept_and_marked_incomplete(
+    tmp_path: Path, manifest: str
+) -> None:
+    data = _archive({"x/manifest.json": manifest, "x/raw.out": RAW})
+    told: list[str] = []
+    listener = Listener(message=told.append)
+    known = record(_target(tmp_path, data, "cat data"), "", tmp_path / "out", listener)
+    assert (known.is_complete, (tmp_path / "out/raw.out").read_text()) == (False, RAW)
+    assert told == [f"incomplete: {known.incomplete_reason}"]
+    opened = open_recording(str(tmp_path / "out"))
+    assert opened.manifest == known
+    assert [problem.kind for problem in opened.problems] == ["incomplete"]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        '"drops": "x"',
+        '"duration_ns": "x"',
+        '"duration_ns": 1' + "0" * 400,
+        '"layout": []',
+        '"kernel": [[]]',
+        '"real_s": 1e999',
+        '"host": "\\ud800\\u0000"',
+    ],
+)
+def test_a_fact_of_another_type_counts_as_missing(tmp_path: Path, fact: str) -> None:
+    manifest = f'{{"schema": 1, "complete": true, {fact}}}'
+    data = _archive({"x/manifest.json": manifest, "x/raw.out": RAW})
+    known = record(_target(tmp_path, data, "cat data"), "", tmp_path / "out", Listener())
+    assert (known.is_complete, known.drops, known.duration_ns) == (True, 0, 0)
+    assert open_recording(str(tmp_path / "out")).manifest == known
+
+
+def test_a_recording_without_a_manifest_is_kept_and_marked_incomplete(tmp_path: Path) -> None:
+    data = _archive({"x/raw.out": RAW})
+    known = record(_target(tmp_path, data, "cat data"), "", tmp_path / "out", Listener())
+    assert known.incomplete_reason == "no manifest came"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("cat data; head -c 2000000 /dev/zero | tr '\\0' x", "ends early"),
+        ("cat data; yes garbage", "ends early"),
+        ("cat zeros.gz", "the archive unpacks to too much"),
+    ],
+)
+def test_a_target_that_sends_without_end_is_left(
+    tmp_path: Path, script: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrival, "USUAL", Limits(unpacked_bytes=1 << 20))
+    header = tarfile.TarInfo("x/raw.out")
+    header.size = 10 << 30
+    packer = zlib.compressobj(9, wbits=31)
+    zeros = [packer.compress(header.tobuf())]
+    zeros += [packer.compress(bytes(1 << 20)) for _ in range(4)]
+    (tmp_path / "zeros.gz").write_bytes(b"".join(zeros) + packer.flush())
+    told: list[str] = []
+    listener = Listener(message=told.append)
+    target = _target(tmp_path, WHOLE[:-60], script)
+    known = record(target, "", tmp_path / "out", listener)
+    assert known.is_complete is False
+    assert reason in told[-1]
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_huge_header_from_a_target_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    header = tarfile.TarInfo("x/raw.out")
+    header.type, header.size = kind, 1 << 40
+    data = gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(4096))
+    with pytest.raises(TargetError, match="a header of more than 1 MiB"):
+        record(_target(tmp_path, data, "cat data"), "", tmp_path / "out", Listener())
+
+
+def test_lines_without_an_end_are_heard_in_pieces(tmp_path: Path) -> None:
+    heard: list[str] = []
+    script = "head -c 300000 /dev/zero | tr '\\0' x >&2; cat data"
+    listener = Listener(message=heard.append)
+    record(_target(tmp_path, WHOLE, script), "", tmp_path / "out", listener)
+    assert sum(map(len, heard)) == 300_000
+    assert max(map(len, heard)) < 100_000
+
+
+def test_progress_of_huge_numbers_is_a_message(tmp_path: Path) -> None:
+    script = f"echo 'pvprof: progress: {'9' * 5000} 1 1' >&2; cat data"
+    told: list[object] = []
+    listener = Listener(progress=lambda *numbers: told.append(numbers))
+    record(_target(tmp_path, WHOLE, script), "", tmp_path / "out", listener)
+    assert told == []
 
 
 def test_an_archive_without_output_is_no_recording(tmp_path: Path) -> None:
