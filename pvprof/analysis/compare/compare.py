@@ -36,6 +36,7 @@ from pvprof.analysis.compare.measures import (
     rows_of,
     with_verdicts,
 )
+from pvprof.analysis.compare.path_costs import path_rows
 from pvprof.analysis.compare.run_times import compare_times
 from pvprof.analysis.compare.systems import common_rows, system_caveats, systems_of
 from pvprof.analysis.report import Report, Section, build_report
@@ -325,6 +326,7 @@ def _section(
         for run in sides.all
     ]
     rows = [*rows_of(sections, primitives, measurer, rules), *functions]
+    rows += path_rows([run.classified for run in sides.all], measurer) if unit == "ns" else []
     totals = sum(base_amounts, Fraction()), sum(new_amounts, Fraction())
     return SectionChange(
         mode=mode,

@@ -34,11 +34,12 @@ from pvprof.stats.comparison import (
 from pvprof.stats.series import Better, Metric, Series
 from pvprof.units import Unit
 
-MEASURES = ("wait", "block", "spin", "count", "mean", "p99")
+KIND, CLASS, PRIMITIVE, LOCK, FUNCTION = "kind", "class", "primitive", "lock", "function"
+PATH_TIME, SAVED_TIME = "path", "saved"
+LEVELS = (KIND, CLASS, PRIMITIVE, LOCK, FUNCTION, PATH_TIME, SAVED_TIME)
+MEASURES = ("wait", "block", "spin", "count", "mean", "p99", PATH_TIME, SAVED_TIME)
 """The names of measures in order; ``wait`` is block and spin together, in the section's unit."""
 
-KIND, CLASS, PRIMITIVE, LOCK, FUNCTION = "kind", "class", "primitive", "lock", "function"
-LEVELS = (KIND, CLASS, PRIMITIVE, LOCK, FUNCTION)
 ARROW = " -> "
 _AVERAGES = ("mean", "p99")
 _SEPARATOR = ", "
@@ -65,7 +66,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One kind of wait, family of lock classes, primitive of a family, lock or function.
+    """One kind of wait, family of lock classes, primitive of a family, lock, function or cause.
 
     Attributes:
         level: of `LEVELS`.

@@ -31,6 +31,7 @@ def build(changes: Comparison, options: ComparisonOptions) -> Document:
     blocks = _answer(changes, options)
     for section in changes.sections:
         blocks += [Heading(tables.section_title(section), 2)]
+        blocks += tables.critical_path_tables(changes, section, options.top)
         blocks += tables.lock_tables(changes, section, options.top)
         blocks += tables.caller_tables(changes, section)
         blocks += [tables.functions_table(changes, section)]
@@ -43,6 +44,7 @@ def build_summary(changes: Comparison, options: ComparisonOptions) -> Document:
     """Return the comparison for a review: conclusion, tables, stacks in words, pictures."""
     blocks = _answer(changes, options)
     for section in changes.sections:
+        blocks += tables.critical_path_tables(changes, section, options.top)
         blocks += tables.lock_tables(changes, section, options.top)
         blocks += tables.caller_tables(changes, section)
         blocks += [tables.functions_table(changes, section, _MAX_FUNCTIONS)]

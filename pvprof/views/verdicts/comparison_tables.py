@@ -11,7 +11,14 @@ from dataclasses import replace
 
 from pvprof.analysis.compare.code_changes import CallPath
 from pvprof.analysis.compare.compare import Comparison, SectionChange
-from pvprof.analysis.compare.measures import FUNCTION, KIND, LOCK, RowChange
+from pvprof.analysis.compare.measures import (
+    FUNCTION,
+    KIND,
+    LOCK,
+    PATH_TIME,
+    SAVED_TIME,
+    RowChange,
+)
 from pvprof.dataset.sides import Side
 from pvprof.model.stacks import show_controls
 from pvprof.units import is_of_code, unit_words
@@ -136,6 +143,27 @@ def functions_table(
     what = "Waits" if section.words == unit_words("ns") else section.words.measured
     title = f"{what} below a function (inclusive; functions with identical stacks merged)"
     return _row_table((title, "Function"), rows[:max_rows], changes, len(rows) - max_rows)
+
+
+def critical_path_tables(changes: Comparison, section: SectionChange, top: int) -> list[Table]:
+    """Return the tables of the critical path: the time of each cause, and what it would save.
+
+    Args:
+        changes: the whole comparison.
+        section: the section to show; without recorded threads it has no rows.
+        top: number of rows of each table; 0 for all. Rows that differ are shown in any case.
+    """
+    tables = []
+    for level, title in (
+        (PATH_TIME, "Critical path of the run"),
+        (SAVED_TIME, "The end would be sooner by, if these waits took no time"),
+    ):
+        rows = [row for row in section.level(level) if row.main.comparison]
+        if rows:
+            shown = shown_rows(rows, top)
+            further = len(rows) - len(shown)
+            tables.append(_row_table((title, "Path spent on"), shown, changes, further))
+    return tables
 
 
 def path_tables(changes: Comparison, section: SectionChange) -> list[Table]:
