@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from helpers.terminal import on_terminal
 from rich.console import Console
 
 import pvprof.__main__
+from pvprof.cli.job_messages import JobMessages
 from pvprof.cli.terminal import visible_text
 from pvprof.errors import PvprofError
 from pvprof.model.stacks import UNSEEN
@@ -143,6 +145,52 @@ def test_what_another_machine_prints_is_text_and_no_markup() -> None:
     console.print(styled(HOSTILE))
     assert unseen(out.getvalue()) == []
     assert "[red]x[/] [/y]" in out.getvalue()
+
+
+TARGET_SAYS = {
+    "doctor": 'printf \'ok\\tr%s\\td%s\\th%s\\n\' "$H" "$H" "$H"',
+    "doctor, an error": 'echo "pvprof: error: $H" >&2; echo "pvprof: hint: $H" >&2; exit 3',
+    "doctor, lost": 'echo "ssh: $H" >&2; exit 255',
+    "record an": 'echo "pvprof: note: $H" >&2; echo "$H" >&2; exit 4',
+    "record a": 'echo "pvprof: error: $H" >&2; echo "pvprof: hint: $H" >&2; exit 3',
+}
+
+
+@pytest.mark.parametrize("command", TARGET_SAYS)
+def test_what_a_target_says_is_text(
+    command: str, run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "target"
+    script.write_text(f"#!/bin/sh\nH='{HOSTILE}'\ncat >/dev/null & {TARGET_SAYS[command]}\n")
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    words = ["doctor"] if command.startswith("doctor") else ["record", "-d", "1", "-o", "x.pvprof"]
+    result = run(*words, "--root-command", str(script))
+    assert unseen(result.stdout + result.stderr) == []
+    assert "OWNED" in result.stdout + result.stderr
+
+
+def test_the_progress_of_a_job_is_text_and_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", out)
+    with JobMessages(is_set=False, is_quiet=False).watch(f"offcpu {HOSTILE}") as listener:
+        listener.state(HOSTILE)
+        listener.message(HOSTILE)
+        listener.progress(1, 2, 3)
+    shown = re.sub(r"\x1b\[\??[\d;]*[A-Za-z]", "", out.getvalue())
+    assert unseen(shown.replace("\r", "")) == []
+    assert "\\x1b]0;OWNED\\x07\\u202e\\x0d\\x9b31m [red]x[/] [/y]" in shown
+
+
+def test_a_command_that_is_suggested_runs_nothing_else(
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a b.out", "x;reboot", "$(reboot)", "it's"):
+        Path(name).write_text("")
+        told = run(name).stderr
+        assert f"did you mean pvprof report {shlex.quote(name)}?" in told
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -21,7 +22,7 @@ class SuggestingGroup(click.Group):
         if is_word and self.get_command(ctx, word) is None:
             question = close_to(word, self.list_commands(ctx))
             if not question and Path(word).exists():
-                question = f"did you mean {ctx.command_path} report {word}?"
+                question = f"did you mean {ctx.command_path} report {shlex.quote(word)}?"
             hint = question or f"commands: {', '.join(self.list_commands(ctx))}"
             ctx.fail(f"No such command '{word}': {hint}")
         return super().resolve_command(ctx, args)
