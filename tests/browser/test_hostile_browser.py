@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,28 +9,9 @@ from pathlib import Path
 import pytest
 from helpers.browser import show, watched_page
 from helpers.command_line import RunCommand
-from helpers.native_writer import run_again, sleep, text_of, wake
+from helpers.hostile import MARKUP, make_waits
 from playwright.sync_api import Browser, Page
 
-MARKUP = (
-    "<script>hit()</script>",
-    "</script><script>hit()</script>",
-    '"><img src=x onerror=hit()>',
-    "'><svg onload=hit()>",
-    "</title></style></text><iframe src=javascript:hit()>",
-    "]]><script>hit()</script>",
-    "--><a href='javascript:hit()'>x</a>",
-    "<link rel=stylesheet href=http://example.org/x.css>",
-    "<base href=http://example.org/><form action=/>",
-    "{{7*7}}${hit()}{%x%}",
-    "javascript:hit()",
-    "&lt;script&gt;hit()&lt;/script&gt;",
-    "<image href='http://example.org/x.png'/><use href='#x'/>",
-    "\\u003cscript>hit()\\u003c/script>",
-    "__proto__",
-    "\u2028hit()//\u2029",
-)
-FACTS = ("host", "model", "mode", "program", "tracer", "scope", "notes", "incomplete_reason")
 COUNTED = ("script", "style", "link", "base", "iframe", "object", "embed", "img", "form", "meta")
 LOOK = """counted => ({
     counts: Object.fromEntries(counted.map(name => [name, document.querySelectorAll(name).length])
@@ -48,29 +28,6 @@ LOOK = """counted => ({
 })"""
 
 
-def make(place: Path, names: tuple[str, ...], label: str) -> Path:
-    """Write a recording of single waits with these names in every field that a name can be in."""
-    place.mkdir()
-    records = []
-    for number, name in enumerate(names):
-        text, time = name.encode(), 1100 + 100 * number
-        tid, more = 10 + number, {"name": text, "exec": text[:60], "class": b"rw"}
-        frame = b"kernel`" + text.replace(b"\n", b" ")
-        records += [
-            sleep((time, tid, tid, 0), "turnstile", (4096 + number, 0), more, [frame, b"kernel`f"]),
-            wake((time + 20, tid, 99, 0), {"exec": text[:60]}, [frame]),
-            run_again(time + 50 + number, tid, 0),
-        ]
-    (place / "raw.out").write_bytes(text_of(records, "events"))
-    every = " ".join(names)
-    facts = {"schema": 1, **dict.fromkeys(FACTS, every), "label": label, "complete": False}
-    facts |= {"mode": "events", "drops": dict.fromkeys(names, 3), "workload": list(names)}
-    facts |= {"kernel": {"ident": every, "version": every, "system": every}, "real_s": 1.5}
-    (place / "manifest.json").write_text(json.dumps(facts))
-    (place / "stderr.txt").write_text("".join(f"dtrace: error on {name}\n" for name in names))
-    return place
-
-
 PICTURE = {"script": 1, "style": 1}
 OUTPUTS = {
     "page.html": ("report A -k all", {"script": 7, "style": 3, "form": 1, "meta": 5}),
@@ -79,6 +36,7 @@ OUTPUTS = {
     "difference.svg": ("flamegraph --diff A B -k all", PICTURE),
     "heat.svg": ("heatmap A -k all", PICTURE),
     "threads.svg": ("heatmap A -k all --by offset", PICTURE),
+    "path.svg": ("path A -k all", PICTURE),
 }
 """For each file: the command that writes it, and the elements that are in it whatever the names."""
 
@@ -108,7 +66,7 @@ def test_no_name_becomes_markup_or_a_request(
     name: str, page: Page, run: RunCommand, tmp_path: Path
 ) -> None:
     words, elements = OUTPUTS[name]
-    places = {side: make(tmp_path / side, MARKUP, MARKUP[1]) for side in "AB"}
+    places = {side: make_waits(tmp_path / side, MARKUP, MARKUP[1]) for side in "AB"}
     result = run(*[places.get(word, word) for word in words.split()], "-o", tmp_path / name)
     assert result.exit_code == 0, result.stderr
     assert "hit()" in (tmp_path / name).read_text()
@@ -140,7 +98,7 @@ def test_the_policy_of_a_page_stops_markup_that_is_put_into_it(
     name: str, browser: Browser, run: RunCommand, tmp_path: Path
 ) -> None:
     words, _ = OUTPUTS[name]
-    places = {side: make(tmp_path / f"{side}.pvprof", ("x",), side) for side in ("A", "B")}
+    places = {side: make_waits(tmp_path / f"{side}.pvprof", ("x",), side) for side in ("A", "B")}
     run(*[places.get(word, word) for word in words.split()], "-o", tmp_path / name)
     text = (tmp_path / name).read_text()
     put = "<script>hit()</script><img src=http://example.org/x.png onerror=hit()><svg onload=hit()>"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import read_recording_bytes
 from helpers.command_line import RunCommand
+from helpers.hostile import make_waits
 from helpers.terminal import on_terminal
 from rich.console import Console
 
@@ -88,6 +89,16 @@ COMMANDS = {
     "page": "report R -o page.html",
     "a page read back": "report page.html",
     "a page, folded": "fold page.html -k all",
+    "single waits": "report E -k all",
+    "details": "locks E -k all --overlap --objects --wakers --stacks",
+    "single waits, markdown": "report E -k all --format markdown",
+    "path": "path E -k all",
+    "path, markdown": "path E -k all --format markdown",
+    "path, json": "path E -k all --format json",
+    "path, csv": "path E -k all --format csv",
+    "path, picture": "path E -k all --format svg",
+    "heat map": "heatmap E -k all",
+    "trace": "fold E -k all --format chrome-trace",
     "no such file": "report {}",
     "no such option": "report --{} R",
     "no such command": "{}",
@@ -112,6 +123,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("hostile")
     make_hostile(place)
     make_hostile_set(place)
+    make_waits(place / "waits.pvprof", (HOSTILE, f"{HOSTILE}{HOSTILE}", "\x9b\u2028"), HOSTILE)
     (place / "out.out").write_bytes(read_recording_bytes("seed-offcpu.out"))
     return place
 
@@ -122,7 +134,7 @@ def test_a_command_prints_no_control_character(
 ) -> None:
     monkeypatch.chdir(place)
     (recording,) = place.glob("r*.pvprof")
-    words = {"R": recording, "SET": "set", "OUT": "out.out"}
+    words = {"R": recording, "SET": "set", "OUT": "out.out", "E": "waits.pvprof"}
     args = [words.get(word, word.replace("{}", HOSTILE)) for word in command.split()]
     result = run(*args)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
@@ -130,6 +142,7 @@ def test_a_command_prints_no_control_character(
     assert result.stdout + result.stderr or "-o" in command or "import" in command
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["report R", "flamegraph --tree R", "fold R -k all", "help {}"])
 def test_a_real_terminal_gets_no_control_character(command: str, place: Path) -> None:
     (recording,) = place.glob("r*.pvprof")
