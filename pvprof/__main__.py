@@ -38,8 +38,11 @@ def _run() -> int:
         return _fail("stdout is closed")
     try:
         from pvprof.cli import cli  # noqa: PLC0415 (an interrupt during the import is caught, too)
+        from pvprof.cli.option_groups import OWN_PROCESS  # noqa: PLC0415
 
-        cli(prog_name="pvprof")  # also for python -m pvprof
+        # A thread for each core of the libraries below numpy takes memory, and has nothing to do.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        cli(prog_name="pvprof", obj=OWN_PROCESS)  # also for python -m pvprof
     except KeyboardInterrupt:
         return 130
     except OSError as error:  # click's own writing: --help onto a full disk

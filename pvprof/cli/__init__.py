@@ -100,8 +100,9 @@ class _Commands(SuggestingGroup):
             file = f"{error.filename}: " if error.filename else ""
             tell(f"error: {file}{error.strerror or error}")
             ctx.exit(1)
-        except MemoryError:
-            tell("error: not enough memory for this input")
+        except MemoryError as error:
+            error.with_traceback(None)  # it holds what took the memory
+            tell("error: not enough memory for this input (--max-size SIZE allows more)")
             ctx.exit(1)
         except KeyboardInterrupt:
             tell("interrupted")

@@ -19,7 +19,7 @@ from pvprof.classify.rules_file import load_rules
 from pvprof.classify.user_patterns import PatternError, UserPattern, read_pattern
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName, KnownWord, as_regex
-from pvprof.cli.option_groups import argument, option, option_group
+from pvprof.cli.option_groups import OWN_PROCESS, argument, option, option_group
 from pvprof.cli.terminal import Progress, tell
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.load import load_dataset
@@ -179,6 +179,7 @@ class ReadingGroup:
             keep_offsets=self.offsets,
             symbols=load_symbols(self.symbols, kldstat),
             limits=limits_of(self.max_size),
+            is_memory_bounded=_is_own_process(),
             jobs=self.jobs,
             redact=Redactor(self.redact_processes) if self.is_redacted else None,
             explain=tell if self.verbose else None,
@@ -343,6 +344,12 @@ def _unit(name: str | None) -> tuple[Unit | None, int]:
     if known is None:
         raise UsageError(f"--unit {name!r}: no name of a unit", "ns, us, ms, s, bytes, cycles, ...")
     return known
+
+
+def _is_own_process() -> bool:
+    """Tell whether this process may be bounded: in a test or a notebook it does other work, too."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.obj == OWN_PROCESS
 
 
 def _factor(text: str | None) -> Fraction | None:

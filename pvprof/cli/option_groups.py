@@ -29,6 +29,9 @@ from pvprof.cli.guidance.headings import HeadedOption, HelpHeading
 
 _Group = TypeVar("_Group")
 _Command = Callable[..., Any]
+OWN_PROCESS = "own process"
+"""The object of click's context if the command line is all that its process does."""
+
 _PARAMETER = "pvprof.cli parameter"
 _GROUP = "pvprof.cli group"
 

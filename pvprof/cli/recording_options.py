@@ -112,7 +112,11 @@ class TargetOptions:
         Raises:
             UsageError: the host is none, or the options do not fit.
         """
-        return Target(self.host, self.ssh_options, tuple(shlex.split(self.root_command)))
+        try:
+            root_command = tuple(shlex.split(self.root_command))
+        except ValueError as error:
+            raise UsageError(f"--root-command {self.root_command!r}: {error}") from error
+        return Target(self.host, self.ssh_options, root_command)
 
 
 def _default_for(is_default: Callable[[Mode], bool]) -> str:

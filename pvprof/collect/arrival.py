@@ -24,7 +24,7 @@ _MAX_PADDING_BYTES = 1 << 20  # tar fills its last block, of 10 kB as a rule
 _PIECE_BYTES = 1 << 14  # if the connection is cut, at most this much of its data is lost
 
 
-class _Header(tarfile.TarInfo):
+class _BoundedHeader(tarfile.TarInfo):
     """A header of a file; one that is too large is refused before it is read."""
 
     @classmethod
@@ -74,7 +74,7 @@ def _pieces(unpacked: gzip.GzipFile, part: Path) -> Iterator[tuple[bytes, IO[byt
 
     It ends after the last byte: only there are the checksum and a sender that does not stop.
     """
-    with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_Header) as archive:
+    with tarfile.open(fileobj=unpacked, mode="r|", tarinfo=_BoundedHeader) as archive:
         for number, member in enumerate(archive):
             if number == MAX_MEMBERS:
                 raise tarfile.ReadError(f"more than {MAX_MEMBERS:,} files")

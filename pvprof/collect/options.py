@@ -6,6 +6,7 @@ Owns the options and the check that a mode takes them. They are data; ``dtrace.p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -78,14 +79,20 @@ class ProgramOptions:
         )
 
     def _check_values(self) -> None:
-        if self.execname.encode().translate(None, b'"\\\n\0') != self.execname.encode():
-            raise UsageError("a process name cannot hold quotes, backslashes or newlines here")
+        if _NOT_IN_A_PROGRAM.search(self.execname):
+            raise UsageError(
+                "a process name cannot hold quotes, backslashes, newlines or bytes that are not"
+                " UTF-8 here"
+            )
         if self.stack_frames < 1 or self.stack_frames > MAX_FRAMES:
             raise UsageError(f"stack frames: 1 to {MAX_FRAMES}")
         if self.rate_hz < 1 or self.rate_hz > MAX_RATE_HZ:
             raise UsageError(f"sampling rate: 1 to {MAX_RATE_HZ} a second")
         if self.buffer_mb < 0 or self.variable_mb < 1 or self.min_wait_ns < 0 or self.pid < 0:
             raise UsageError("sizes, times and process ids cannot be negative")
+
+
+_NOT_IN_A_PROGRAM = re.compile(r'["\\\n\0\ud800-\udfff]')
 
 
 def _default(value: bool | None, default: bool) -> bool:

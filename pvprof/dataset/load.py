@@ -8,6 +8,7 @@ from itertools import chain
 
 from pvprof.collect.modes import MODES
 from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.dataset.memory import bound_memory
 from pvprof.dataset.read_named import read_named
 from pvprof.model.profile import Histogram, LockHold, Profile
 from pvprof.model.runs import RunSpan
@@ -40,7 +41,10 @@ def open_recordings(paths: Sequence[str], options: ReadOptions) -> list[Recordin
     Raises:
         InputError: one of them cannot be opened.
     """
-    return [open_recording(path, options.limits) for path in expand(paths)]
+    opened = [open_recording(path, options.limits) for path in expand(paths)]
+    if options.is_memory_bounded:
+        bound_memory(opened, options.limits)
+    return opened
 
 
 def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:

@@ -158,7 +158,7 @@ def _work_and_exit(work: Callable[[Share], ParseResult], part: Share, pipe: int)
     try:
         try:
             message = pack(work(part))
-        except PvprofError as error:
+        except (PvprofError, MemoryError) as error:
             message = pickle.dumps(error)
         with os.fdopen(pipe, "wb", buffering=0) as file:
             view = memoryview(message)
@@ -184,10 +184,10 @@ def unpack(message: bytes) -> ParseResult:
     """Return the result that was packed.
 
     Raises:
-        PvprofError: raised in the child.
+        PvprofError, MemoryError: raised in the child.
     """
     content = pickle.loads(message)
-    if isinstance(content, PvprofError):
+    if isinstance(content, PvprofError | MemoryError):
         raise content
     parsed, columns = content
     assert isinstance(parsed, ParseResult)

@@ -63,6 +63,7 @@ class ReadOptions:
         explain: called with a sentence on each text: in which layout it is read, and why.
         limits: how large a file, its lines and its documents may be.
         redact: takes the private texts out of a recording and of what was read from it.
+        is_memory_bounded: bound the memory of this whole process by the size of the recordings.
         piece_bytes: size of the pieces that a text is split into, which bounds the memory that
             splitting takes.
         min_share_bytes: smallest share worth another process: one costs 0.1 s to start and to
@@ -85,6 +86,7 @@ class ReadOptions:
     explain: Callable[[str], None] | None = None
     limits: Limits = USUAL
     redact: Callable[[Recording, ParseResult], tuple[Recording, ParseResult]] | None = None
+    is_memory_bounded: bool = False
     piece_bytes: int = 2_000_000
     min_share_bytes: int = 24_000_000
 

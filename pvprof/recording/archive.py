@@ -26,7 +26,7 @@ class Archive:
         self._source = source
         self._data = data
         try:
-            with tarfile.open(fileobj=_Headers(data), mode="r:") as tar:
+            with tarfile.open(fileobj=_HeadersOnly(data), mode="r:") as tar:
                 self._members = dict(self._files(tar))
         except _DAMAGE as error:
             raise self._damaged(first_line(error)) from error
@@ -66,7 +66,7 @@ class Archive:
         return InputError(f"{self._source}: damaged archive: {reason}")
 
 
-class _Headers(io.RawIOBase):
+class _HeadersOnly(io.RawIOBase):
     """The data of an archive as a file from which only headers are read.
 
     ``tarfile`` would take a header of any size into memory.
@@ -95,7 +95,7 @@ class _Headers(io.RawIOBase):
 def first_member(start: bytes, name: str) -> bytes:
     """Return a member from the first bytes of an archive, if it is the first; else nothing."""
     try:
-        with tarfile.open(fileobj=_Headers(start), mode="r:") as tar:
+        with tarfile.open(fileobj=_HeadersOnly(start), mode="r:") as tar:
             for member in tar:
                 if member.isfile():
                     is_it = PurePosixPath(member.name).name == name

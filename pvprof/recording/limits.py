@@ -58,6 +58,7 @@ class Limits:
         json_bytes: memory for the values of one JSON document, as an estimate.
         times_bytes: size of a file of times or other numbers of repeated runs.
         runs: number of lines in it.
+        trusted_bytes: size up to which the user trusts the file; 0 if that was not said.
     """
 
     unpacked_bytes: int = 64 << 20
@@ -66,6 +67,7 @@ class Limits:
     json_bytes: int = 768 << 20
     times_bytes: int = 16 << 20
     runs: int = 1_000_000
+    trusted_bytes: int = 0
 
     @classmethod
     def up_to(cls, size_bytes: int) -> Limits:
@@ -78,6 +80,7 @@ class Limits:
             json_bytes=max(_BYTES_OF_JSON["{"] * size_bytes, usual.json_bytes),
             times_bytes=max(size_bytes, usual.times_bytes),
             runs=max(size_bytes, usual.runs),
+            trusted_bytes=size_bytes,
         )
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.command_line import RunCommand
 from target.harness import Outcome, Running, StandIn, wait_until
 
 from pvprof.recording.open import open_recording
@@ -636,3 +637,19 @@ def test_the_archive_on_stdout_contains_one_directory(target: StandIn) -> None:
     done = run(target, "record", "-o", "-", "--no-symbols", "--", "true")
     with tarfile.open(fileobj=io.BytesIO(done.archive.read_bytes())) as archive:
         assert len({name.split("/")[0] for name in archive.getnames()}) == 1
+
+
+@pytest.mark.parametrize("name", ["\udcff", 'a"b', "a\\b", "a\nb"])
+def test_a_process_name_that_no_program_can_contain_is_refused(name: str, run: RunCommand) -> None:
+    for words in (("script", "offcpu"), ("record", "offcpu", "-d", "1")):
+        result = run(*words, "-x", name)
+        assert result.exit_code == 2
+        assert "a process name cannot hold" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["'", 'sudo "-n', "doas \\"])
+def test_a_root_command_with_an_open_quote_is_refused(command: str, run: RunCommand) -> None:
+    for words in (("record", "offcpu", "-d", "1"), ("doctor",)):
+        result = run(*words, "--root-command", command)
+        assert result.exit_code == 2
+        assert f"--root-command {command!r}: No" in result.stderr

@@ -318,6 +318,17 @@ def test_the_branch_is_derived_from_the_tree(
     assert patch.branch_of(tree) == expected
 
 
+@pytest.mark.parametrize("file", ["conf/newvers.sh", "sys/param.h"])
+def test_a_release_of_thousands_of_digits_is_none(file: str, tree: Path) -> None:
+    digits = "9" * 5000
+    for other in ("conf/newvers.sh", "sys/param.h"):
+        (tree / "sys" / other).write_text("")
+    text = f'REVISION="{digits}.1"\n#define __FreeBSD_version {digits}\n'
+    (tree / "sys" / file).write_text(text)
+    with pytest.raises(PvprofError, match="not a FreeBSD source tree"):
+        patch.branch_of(tree)
+
+
 def test_a_release_without_a_patch_is_an_error(tree: Path) -> None:
     (tree / "sys/conf/newvers.sh").write_text('REVISION="11.4"\n')
     (tree / "sys/sys/param.h").unlink()
