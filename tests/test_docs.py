@@ -61,6 +61,7 @@ def _recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "oncpu.pvprof": grammar / "stock-oncpu.pvprof",
         "locks.pvprof": grammar / "stock-locks.pvprof",
         "events.pvprof": grammar / "stock-events.pvprof",
+        "path.pvprof": FIXTURES / "linux/bpftrace/path.pvprof.tar.gz",
         "stock": FIXTURES / "example-lock-patch/rwlock",
         "patched": FIXTURES / "example-lock-patch/obm",
     }.items():

@@ -31,6 +31,7 @@ from pvprof.model.stacks import NO_STACK, Frame, Stack
 from pvprof.units import Unit, UnitWords, is_of_code
 
 if TYPE_CHECKING:
+    from pvprof.analysis.critical_path.answer import PathReport
     from pvprof.analysis.waits.objects import Objects
     from pvprof.analysis.waits.overlap import Overlaps, WallTime
     from pvprof.analysis.waits.owners import Owners
@@ -93,6 +94,7 @@ class Section:
             and not counted in any total again.
         open_rows: the waits that had no end yet when the recordings ended, as long as they had
             lasted; in no total.
+        path: the critical path of its runs, if their threads were recorded.
         processes: of code that ran and was kept, (process and whether it ran user code, value), the
             largest first. Compilers run thousands of functions, each of them rarely.
     """
@@ -114,6 +116,7 @@ class Section:
     mode: str = ""
     recordings: int = 1
     processes: tuple[tuple[str, int], ...] = ()
+    path: PathReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,14 @@ def build_report(classified: Classified, detail: Detail | None = None) -> Report
     """
     detail = Detail() if detail is None else detail
     dataset, rules = classified.dataset, classified.rules
-    sections = tuple(_section(measurement, detail) for measurement in classified.measurements)
+    path = _path(classified)
+    sections = tuple(
+        replace(
+            _section(measurement, detail),
+            path=path if path and path.measured is measurement else None,
+        )
+        for measurement in classified.measurements
+    )
     return Report(
         version=__version__,
         names=dataset.names,
@@ -219,6 +229,16 @@ def build_report(classified: Classified, detail: Detail | None = None) -> Report
             cpus=tuple(manifest.ncpu for manifest in dataset.manifests if manifest.ncpu),
         ),
     )
+
+
+def _path(classified: Classified) -> PathReport | None:
+    """Return the critical path, if threads were recorded and any of them waited."""
+    measured = [one.measurement for one in classified.measurements if one.measurement.threads]
+    if not any(one.events for one in measured):
+        return None
+    from pvprof.analysis.critical_path.answer import path_report  # noqa: PLC0415 (numpy)
+
+    return path_report(classified)
 
 
 def _section(classified: ClassifiedMeasurement, detail: Detail) -> Section:

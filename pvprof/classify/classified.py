@@ -150,6 +150,15 @@ class Classified:
         wanted = self.dataset.single_waits(measure)
         return next(one for one in self.measurements if one.measurement is wanted)
 
+    def with_threads(self) -> ClassifiedMeasurement:
+        """Return the first measurement whose threads were recorded; else as `single_waits`.
+
+        Raises:
+            InputError: only histograms were measured.
+        """
+        found = (one for one in self.measurements if one.measurement.threads is not None)
+        return next(found, None) or self.single_waits()
+
     def histograms(self) -> Iterator[tuple[Histogram, Classification]]:
         """Yield each histogram that the filters keep, with its classification.
 

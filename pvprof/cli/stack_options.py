@@ -122,6 +122,12 @@ class StackGroup:
         help="Show on- and off-CPU recordings in one: a sample counts as one sampling period. Add"
         " one of runq for the time waiting for a CPU.",
     )
+    path: bool = option(
+        "--path",
+        is_flag=True,
+        help="Show the time of the critical path, by the code that ran; behind '--' is what waited"
+        " for it. Needs single waits with wake-ups.",
+    )
     rate: int | None = option(
         "--rate",
         metavar="HZ",
@@ -149,10 +155,20 @@ class StackGroup:
 
         Raises:
             PvprofError: as `InputGroup.load`.
-            UsageError: a recording lacks what ``--wall-clock`` needs.
+            UsageError: a recording lacks what ``--wall-clock`` or ``--path`` needs, or other
+                options ask for something else.
         """
         adapt = self._adapted if self.wall_clock else None
-        return inputs.load(adapt, recordings, self.edits.edits(), self.ids or "")
+        classified = inputs.load(adapt, recordings, self.edits.edits(), self.ids or "")
+        if not self.path:
+            return classified
+        if self.wall_clock or self.chain or self.counts or self.measure:
+            raise UsageError(
+                "--path does not go together with --chain, --counts, --measure or --wall-clock"
+            )
+        from pvprof.analysis.critical_path.stacks import with_path  # noqa: PLC0415 (numpy)
+
+        return with_path(classified)
 
     def stacks(self) -> StackOptions:
         """Return the options as a value of the library."""

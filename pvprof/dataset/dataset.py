@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 WALL_CLOCK = "wall-clock"
 """The mode of waits and samples together, made by ``dataset.wall_clock``."""
 
+CRITICAL_PATH = "critical-path"
+"""The mode of the time on a critical path, made by ``analysis.critical_path.stacks``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -185,6 +188,8 @@ def measure_title(one: ModeAndUnit, among: Sequence[ModeAndUnit]) -> str:
     """Return the title of a measurement, with its mode if several were recorded."""
     if one.mode == WALL_CLOCK:
         return "Wall-clock time of all threads"
+    if one.mode == CRITICAL_PATH:
+        return "Critical path of the run"
     title = one.words.measured
     is_one_mode = len({other.mode for other in among}) == 1
     return title if is_one_mode or not one.mode else f"{title} ({one.mode})"

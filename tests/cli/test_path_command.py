@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from itertools import pairwise
 
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
-from helpers.command_line import RunCommand, assert_is_error, csv_rows
+from helpers.command_line import RunCommand, assert_is_error, csv_rows, folded_total
+
+from pvprof.recording.open import open_recording
 
 WAKEUPS = str(RECORDINGS / "events-wakeups.out.gz")
 PERF = str(FIXTURES / "linux" / "perf-waking.txt.gz")
@@ -103,3 +107,65 @@ def test_a_trace_is_of_one_recording(run: RunCommand) -> None:
 def test_a_part_of_a_run_has_a_path(run: RunCommand) -> None:
     result = run("path", WAKEUPS, "--from", "0.5", "--to", "1.5", "--format", "json")
     assert json.loads(result.stdout)["length_ns"] == 1_000_000_000
+
+
+THREADS = str(FIXTURES / "linux" / "bpftrace" / "path.pvprof.tar.gz")
+
+
+def test_the_path_of_recorded_threads_is_as_long_as_the_workload_ran(run: RunCommand) -> None:
+    document = json.loads(run("path", THREADS, "--format", "json").stdout)
+    (path,) = document["runs"]
+    assert not path["is_guess"]
+    assert document["unknown_ns"] == 0
+    real_s = open_recording(THREADS).manifest.real_s
+    assert real_s is not None
+    assert abs(document["length_ns"] - 1e9 * real_s) < 0.01e9
+
+
+def test_a_report_has_the_path_if_threads_were_recorded(run: RunCommand) -> None:
+    (section,) = json.loads(run("report", THREADS, "--format", "json").stdout)["sections"]
+    document = json.loads(run("path", THREADS, "--format", "json").stdout)
+    assert section["critical_path"] == document["causes"]
+    text = run("report", THREADS).stdout
+    assert "Critical path of the run" in text
+    assert "until the end of dash (thread" in text
+    assert "critical_path" not in run("report", WAKEUPS, "--format", "json").stdout
+
+
+def test_a_page_has_the_time_line(run: RunCommand) -> None:
+    page = run("report", THREADS, "--format", "html", "-f").stdout
+    assert page.count('class="pvprof-line"') == 1
+    assert "Critical path" in page
+    script = re.findall(r"<script>(.*?)</script>", page, re.S)[-1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"sha256-{digest}" in page
+    assert 'class="pvprof-line"' not in run("report", WAKEUPS, "--format", "html").stdout
+
+
+@pytest.mark.parametrize("recording", [THREADS, WAKEUPS, PERF])
+def test_stacks_of_the_path_add_up_to_it(run: RunCommand, recording: str) -> None:
+    document = json.loads(run("path", recording, "--format", "json").stdout)
+    for command in (("fold",), ("flamegraph", "--format", "svg")):
+        assert run(*command, "--path", recording).exit_code == 0
+    stacks = run("fold", "--path", recording).stdout
+    assert folded_total(stacks) == document["length_ns"]
+    causes = {(row["kind"], row["cause"]): row["path_ns"] for row in document["causes"]}
+    runnable = [line for line in stacks.splitlines() if ";[runnable] " in line]
+    assert folded_total("\n".join(runnable)) == causes["", "runnable"]
+
+
+def test_a_flame_graph_of_the_path_joins_the_code_that_ran_with_what_waited(
+    run: RunCommand,
+) -> None:
+    stacks = run("fold", "--path", WAKEUPS).stdout.splitlines()
+    joined = [line for line in stacks if ";--;" in line]
+    assert joined
+    assert any(line.startswith("pvload;") and "kern_wait6" in line for line in joined)
+
+
+@pytest.mark.parametrize(
+    "options", [["--chain", "wakers"], ["--counts"], ["--measure", "ns"], ["--wall-clock"]]
+)
+def test_the_path_does_not_go_with_other_measurements(run: RunCommand, options: list[str]) -> None:
+    error = assert_is_error(run("fold", "--path", WAKEUPS, *options), code=2)
+    assert options[0] in error

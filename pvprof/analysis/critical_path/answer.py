@@ -220,11 +220,13 @@ def path_report(classified: Classified, thread_id: int | None = None) -> PathRep
         classified: the recordings; the kinds of wait that its filters keep are causes that count.
         thread_id: of the thread, or of the process; None for the first thread of the workload.
 
+    The measurement is the one whose threads were recorded, or else the one with single waits.
+
     Raises:
         UsageError: there are no single waits, or no such thread.
         InputError: the clock is damaged.
     """
-    measured = classified.single_waits()
+    measured = classified.with_threads()
     measurement = measured.measurement
     events = measurement.events
     if events is None or not len(events):

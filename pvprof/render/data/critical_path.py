@@ -52,7 +52,7 @@ def render_json(view: PathView) -> Rendered:
         "interrupt_ns": report.interrupt_ns,
         "saved_ns": report.everything.saved_ns,
         "at_most_ns": report.everything.at_most_ns,
-        "causes": [dict(zip(CSV_COLUMNS, _cells(row), strict=True)) for row in report.rows],
+        "causes": causes_of(report),
         "runs": [_run(run, report) for run in report.runs],
         "problems": [
             {"severity": one.severity, "kind": one.kind, "text": one.text, "count": one.count}
@@ -60,6 +60,11 @@ def render_json(view: PathView) -> Rendered:
         ],
     }
     return json_of(document)
+
+
+def causes_of(report: PathReport) -> list[dict[str, Cell]]:
+    """Return each cause with the names of the columns of CSV."""
+    return [dict(zip(CSV_COLUMNS, _cells(row), strict=True)) for row in report.rows]
 
 
 def _run(run: RunPath, report: PathReport) -> dict[str, Any]:

@@ -160,7 +160,17 @@ def _section(section: Section) -> dict[str, Any]:
         ],
         **_asleep(section),
         "open_rows": [_row(row, None, None, known) for row in section.open_rows],
+        **_path(section),
     }
+
+
+def _path(section: Section) -> dict[str, Any]:
+    """Return the causes on the critical path; nothing if threads were not recorded."""
+    if section.path is None:
+        return {}
+    from pvprof.render.data.critical_path import causes_of  # noqa: PLC0415 (imports numpy)
+
+    return {"critical_path": causes_of(section.path)}
 
 
 def _asleep(section: Section) -> dict[str, Any]:

@@ -326,7 +326,7 @@ findAll(".locks").forEach(setUpTable);
 
 // ---- light and dark -----------------------------------------------------------------------------
 
-const pictures = findAll(".pvprof-flame, .pvprof-heat");
+const pictures = findAll(".pvprof-flame, .pvprof-heat, .pvprof-line");
 const themeButton = find("#theme");
 let theme = "auto";
 

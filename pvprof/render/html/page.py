@@ -50,10 +50,12 @@ def render(page: HtmlPageView) -> Rendered:
     colours = _colours(page.graphs)
     heat_maps = _heat_maps(page)
     heat = heat_maps[-1] if heat_maps else _NO_ELEMENT
+    lines = _time_lines(report)
+    line = lines[-1] if lines else _NO_ELEMENT
     text = template("html.jinja").render(
         title=heading(report),
         version=report.version,
-        policy=policy_of([_EARLY_SCRIPT, page_script, flame.script, heat.script]),
+        policy=policy_of([_EARLY_SCRIPT, page_script, flame.script, heat.script, line.script]),
         early_script=safe(_EARLY_SCRIPT),
         style=safe(resource("html.css")),
         script=safe(page_script),
@@ -62,6 +64,9 @@ def render(page: HtmlPageView) -> Rendered:
         heat_maps=[safe(one.markup) for one in heat_maps],
         heat_style=safe(heat.style),
         heat_script=safe(heat.script),
+        time_lines=[safe(one.markup) for one in lines],
+        time_line_style=safe(line.style),
+        time_line_script=safe(line.script),
         is_empty=report.is_empty,
         table_title=report.sections[0].words.table if report.sections else "",
         addition=_addition(report),
@@ -123,6 +128,18 @@ def _heat_maps(page: HtmlPageView) -> list[SvgElement]:
             options = HeatOptions(TITLES[form], about, selection=page.selection)
             elements.append(heat_map.element(maps, options))
     return elements
+
+
+def _time_lines(report: Report) -> list[SvgElement]:
+    """Return the time line of each critical path of one run; none if no threads were recorded."""
+    paths = [section.path for section in report.sections if section.path is not None]
+    if not any(len(path.runs) == 1 for path in paths):
+        return []
+    from pvprof.render.svg import time_line  # noqa: PLC0415 (imports numpy)
+    from pvprof.views.critical_path.time_line import build  # noqa: PLC0415
+
+    views = [build(path, TableOptions()) for path in paths if len(path.runs) == 1]
+    return [time_line.element(view, number) for number, view in enumerate(views)]
 
 
 def _colours(graphs: Sequence[Graph]) -> dict[str, str]:

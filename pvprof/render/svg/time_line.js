@@ -65,6 +65,12 @@ function setUp(svg) {
     last = now;
     show();
   });
+  // What a page may ask for, as of flame graphs.
+  svg.addEventListener("pvprof:show", (event) => {
+    if (!(event instanceof CustomEvent) || !event.detail.theme) return;
+    svg.classList.toggle("dark", event.detail.theme === "dark");
+    svg.classList.toggle("light", event.detail.theme === "light");
+  });
   const keys = {
     "+": () => zoomBy(STEP, 0.5), "=": () => zoomBy(STEP, 0.5), "-": () => zoomBy(1 / STEP, 0.5),
     ArrowLeft: () => { begin -= 0.2 / zoom; show(); }, ArrowRight: () => { begin += 0.2 / zoom; show(); },

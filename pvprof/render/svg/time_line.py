@@ -47,8 +47,13 @@ def render_view(view: TimeLineView) -> Rendered:
     return Rendered(XML_HEAD + element(view).text)
 
 
-def element(view: TimeLineView) -> SvgElement:
-    """Return an ``<svg>`` element; a page with several runs the script once."""
+def element(view: TimeLineView, number: int = 0) -> SvgElement:
+    """Return an ``<svg>`` element; a page with several runs the script once.
+
+    Args:
+        view: the time line.
+        number: among those of a page.
+    """
     colours = _colours(view)
     sheet = Sheet(Sizes(WIDTH, 16, 12))
     sheet.heading(view.title, view.subtitle)
@@ -58,7 +63,11 @@ def element(view: TimeLineView) -> SvgElement:
 
     def draw(top: int) -> str:
         tops.append(top + 8)
-        return _rows(view, top + 8) + _bars(view, colours, top + 8) + _axis(view, top + 8 + height)
+        return (
+            _rows(view, top + 8)
+            + _bars(view, colours, (top + 8, number))
+            + _axis(view, top + 8 + height)
+        )
 
     sheet.drawing(height + 40, draw)
     for text in (*view.account, _HINT):
@@ -111,8 +120,15 @@ def _rows(view: TimeLineView, top: int) -> str:
     return "".join(parts)
 
 
-def _bars(view: TimeLineView, colours: list[str], top: int) -> str:
-    """Return all bars: the longest with a tooltip each, the others as one path for each colour."""
+def _bars(view: TimeLineView, colours: list[str], place: tuple[int, int]) -> str:
+    """Return all bars: the longest with a tooltip each, the others as one path for each colour.
+
+    Args:
+        view: has the bars.
+        colours: of the causes.
+        place: the upper edge of the bars, and the number of the picture in its page.
+    """
+    top, clip_id = place[0], f"pvprof-line-clip-{place[1]}"
     longest = sorted(view.bars, key=lambda bar: (bar.start_ns - bar.end_ns, bar.start_ns))
     limit_ns = 0
     if len(longest) > MAX_TOOLTIPS:
@@ -139,11 +155,11 @@ def _bars(view: TimeLineView, colours: list[str], top: int) -> str:
         for cause, pieces in paths.items()
     ]
     clip = (
-        f'<clipPath id="pvprof-line-clip"><rect x="{LEFT}" y="{top}"'
+        f'<clipPath id="{clip_id}"><rect x="{LEFT}" y="{top}"'
         f' width="{WIDTH - MARGIN - LEFT}" height="{len(view.rows) * ROW_HEIGHT}"/></clipPath>\n'
     )
     inside = "".join((*drawn, *elements))
-    return f'{clip}<g clip-path="url(#pvprof-line-clip)"><g class="bars">\n{inside}</g></g>\n'
+    return f'{clip}<g clip-path="url(#{clip_id})"><g class="bars">\n{inside}</g></g>\n'
 
 
 def _place(bar: PathBar, length_ns: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from pvprof.analysis.holds import HoldRow
@@ -55,7 +56,16 @@ def sentences(section: Section, report: Report) -> list[str]:
         overlap_sentence(section),
         waker_sentence(section),
     )
-    return [text for text in texts if text]
+    return [text for text in (*texts, *_path_sentences(section)) if text]
+
+
+def _path_sentences(section: Section) -> Sequence[str]:
+    """Return the sentences on the critical path, if threads were recorded."""
+    if section.path is None:
+        return ()
+    from pvprof.views.critical_path import path_tables  # noqa: PLC0415 (imports numpy)
+
+    return path_tables.answer(section.path), path_tables.cost_sentence(section.path)
 
 
 def has_detail(section: Section, name: str) -> bool:
@@ -85,6 +95,11 @@ def detail_tables(section: Section, report: Report, options: TableOptions) -> li
             tables += [owners_table(single_waits, rows), chains_table(single_waits)]
         if "stacks" in options.details:
             tables.append(stacks_table(single_waits, rows))
+    if section.path is not None and not options.only_locks:
+        from pvprof.views.critical_path import path_tables  # noqa: PLC0415 (imports numpy)
+
+        path_table = path_tables.cause_table(section.path, options)
+        tables.append(replace(path_table, title="Critical path of the run"))
     holds = _holds_of(section, report)
     if holds:
         tables.append(hold_table(holds, options))
