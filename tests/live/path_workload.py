@@ -1,0 +1,139 @@
+"""Programs whose critical path is known, for ``pvprof record path``: ``path_workload.py PROGRAM``.
+
+They may run one after the other: each role is in one of them only. Each thread prints a line when
+its work is done: its role, its id, the id of its process, that of the thread that created it, and
+its CPU time in ns. A program also prints what its critical path consists of, a line for each large
+part: ``path ROLE STATE NS``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+ITEMS = 12
+SLOW_S, QUICK_S = 0.03, 0.001
+CHILDREN_S = (0.05, 0.4, 0.1)
+HOLDS = {"long": 0.04, "short": 0.01}
+TURNS = 8
+WRITTEN = b"x" * (1 << 20)
+IO_S = 0.3
+
+
+def burn(seconds: float) -> None:
+    """Compute until the thread has used this much CPU time more."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        sum(range(200))
+
+
+def say(*words: object) -> None:
+    """Write a line in one call, whoever else writes."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def leave(role: str, creator: int) -> None:
+    say("thread", role, threading.get_native_id(), os.getpid(), creator, time.thread_time_ns())
+
+
+def start(role: str, work: Callable[[], None]) -> int:
+    """Do this in a child, which then reports and ends; return its process id."""
+    creator = threading.get_native_id()
+    pid = os.fork()
+    if not pid:
+        work()
+        leave(role, creator)
+        os._exit(0)
+    return pid
+
+
+def pipeline() -> None:
+    """Three processes pass items on; the middle one is the slow one."""
+    (first_out, first_in), (last_out, last_in) = os.pipe(), os.pipe()
+
+    def source() -> None:
+        for _ in range(ITEMS):
+            burn(QUICK_S)
+            os.write(first_in, b"x")
+
+    def slow() -> None:
+        for _ in range(ITEMS):
+            os.read(first_out, 1)
+            burn(SLOW_S)
+            os.write(last_in, b"x")
+        say("path", "slow", "running", round(ITEMS * SLOW_S * 1e9))
+
+    def sink() -> None:
+        for _ in range(ITEMS):
+            os.read(last_out, 1)
+            burn(QUICK_S)
+
+    for pid in [start(work.__name__, work) for work in (source, slow, sink)]:
+        os.waitpid(pid, 0)
+
+
+def fork_join() -> None:
+    """A process waits for its children, of which one takes longest."""
+    pids = [
+        start(f"child-{number}", lambda seconds=seconds: burn(seconds))  # type: ignore[misc]
+        for number, seconds in enumerate(CHILDREN_S)
+    ]
+    for pid in pids:
+        os.waitpid(pid, 0)
+    longest = CHILDREN_S.index(max(CHILDREN_S))
+    say("path", f"child-{longest}", "running", round(max(CHILDREN_S) * 1e9))
+
+
+def mutex() -> None:
+    """Two threads hold one lock by turns, one of them four fifths of the time."""
+    lock = threading.Lock()
+    creator = threading.get_native_id()
+    held = dict.fromkeys(HOLDS, 0)
+
+    def work(role: str) -> None:
+        for _ in range(TURNS):
+            with lock:
+                begin = time.monotonic_ns()
+                time.sleep(HOLDS[role])
+                held[role] += time.monotonic_ns() - begin
+        leave(role, creator)
+
+    threads = [threading.Thread(target=work, args=(role,)) for role in HOLDS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for role, hold_ns in held.items():
+        say("path", role, "waiting", hold_ns)
+
+
+def io() -> None:
+    """Write to the disk and wait for it, again and again."""
+    waited_ns = 0
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        until = time.monotonic() + IO_S
+        while time.monotonic() < until:
+            file.write(WRITTEN)
+            file.flush()
+            begin, begin_cpu = time.monotonic_ns(), time.thread_time_ns()
+            os.fsync(file.fileno())
+            cpu_ns = time.thread_time_ns() - begin_cpu
+            waited_ns += time.monotonic_ns() - begin - cpu_ns
+    say("path", "io", "waiting", waited_ns)
+
+
+PROGRAMS: dict[str, Callable[[], None]] = {
+    "pipeline": pipeline,
+    "fork-join": fork_join,
+    "mutex": mutex,
+    "io": io,
+}
+
+if __name__ == "__main__":
+    PROGRAMS[sys.argv[1]]()
+    leave(sys.argv[1], os.getppid())
+    os._exit(0)
