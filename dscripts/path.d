@@ -57,17 +57,20 @@ sched:::off-cpu
 }
 
 /*
- * A new thread, which has never left a CPU. Its creator: 0 is the process that
+ * A new thread, which has never left a CPU.
  */
 sched:::enqueue
 /(curthread->td_proc->p_flag & 0x4) == 0 && args[0]->td_generation == 0 && pid != $pid/
 {
 	printf("S %d %d %d %d runq-new 0 %d exec=%d:%s\n", timestamp, args[0]->td_tid, args[0]->td_proc->p_pid, cpu, tid, strlen(stringof(args[0]->td_proc->p_comm)), stringof(args[0]->td_proc->p_comm));
 	printf(".\n");
+	printf("W %d %d %d %d exec=%d:%s\n^%a %x\n", timestamp, args[0]->td_tid, tid, cpu, strlen(execname), execname, caller, caller);
+	stack();
+	printf(".\n");
 }
 
 sched:::enqueue
-/(args[0]->td_proc->p_flag & 0x4) == 0 && args[0]->td_tid != tid/
+/(args[0]->td_proc->p_flag & 0x4) == 0 && args[0]->td_generation != 0 && args[0]->td_tid != tid/
 {
 	printf("W %d %d %d %d exec=%d:%s\n^%a %x\n", timestamp, args[0]->td_tid, tid, cpu, strlen(execname), execname, caller, caller);
 	stack();

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvprof.errors import UsageError
-from pvprof.model.mechanisms import NEW_THREAD
+from pvprof.model.mechanisms import NEW_THREAD, PREEMPTED
 from pvprof.units import Unit
 
 
@@ -83,8 +83,7 @@ class Mode:
 
 _FREEBSD_WAITS = ("turnstile", "sleepq")
 _LINUX_WAITS = ("off-cpu", "off-cpu-d")
-_PREEMPTED = "runq-preempted"
-_RUN_QUEUES = ("runq-woken", _PREEMPTED)
+_RUN_QUEUES = ("runq-woken", PREEMPTED)
 _LOCKS = "Time spent spinning on locks and blocked on them, with the callers' stacks."
 _EACH_WAIT = "One record for every time a thread waited"
 _EACH_STEP = "What the critical path is made of: each wait, its waker, lives of threads."
@@ -277,10 +276,10 @@ _PATH = Mode(
             "dtrace",
             "stock",
             _EACH_STEP,
-            ("turnstile", "sleepq", _PREEMPTED, NEW_THREAD),
+            ("turnstile", "sleepq", PREEMPTED, NEW_THREAD),
         ),
         TracerProgram(
-            "path", "bpftrace", "linux", _EACH_STEP, (*_LINUX_WAITS, _PREEMPTED, NEW_THREAD)
+            "path", "bpftrace", "linux", _EACH_STEP, (*_LINUX_WAITS, PREEMPTED, NEW_THREAD)
         ),
     ),
     is_event_log=True,

@@ -19,6 +19,9 @@ FOLDED = "folded"
 """The mechanism of stacks that a tool has added up without saying how threads waited or ran."""
 
 
+PREEMPTED = "runq-preempted"
+"""The mechanism of a wait of a thread that has lost its CPU, but could go on."""
+
 NEW_THREAD = "runq-new"
 """The mechanism of the first wait of a thread: it was created, and waits for a CPU."""
 
@@ -78,7 +81,7 @@ MECHANISMS: dict[str, Mechanism] = {
         Mechanism("user", "running"),
         Mechanism("runq", "runnable"),
         Mechanism("runq-woken", "runnable", is_frame=True),
-        Mechanism("runq-preempted", "runnable", is_frame=True),
+        Mechanism(PREEMPTED, "runnable", is_frame=True),
         Mechanism(NEW_THREAD, "runnable", is_frame=True),
         Mechanism("wakeup", "waking"),
         Mechanism(FOLDED, "unknown"),

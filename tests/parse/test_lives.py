@@ -143,6 +143,23 @@ def test_recordings_of_waits_alone_have_no_lives() -> None:
     assert parsed_from(slept(2000, 11), ran(2100, 11)).threads is None
 
 
+def preempted(time_ns: int, tid: int) -> str:
+    return f"S {time_ns} {tid} 70 1 runq-preempted 0 0 {field('exec', 'sh')}\n{FRAMES}.\n"
+
+
+def test_a_move_to_another_run_queue_is_no_wake_up() -> None:
+    parsed = parsed_from(
+        *(slept(2000, 11), woken(2100, 11, 21), woken(2200, 11, 22), ran(2300, 11)),
+        *(preempted(3000, 11), woken(3100, 11, 23), ran(3200, 11)),
+        *(preempted(4000, 11), woken(4200, 11, 24), ran(4201, 11)),
+        *(slept(4202, 11), woken(4300, 11, 25), ran(4400, 11)),
+    )
+    assert parsed.wakeups is not None
+    rows = dict(zip(parsed.wakeups.waker_tid.tolist(), parsed.wakeups.row.tolist(), strict=True))
+    assert rows == {21: 0, 22: -1, 23: -1, 24: -1, 25: 3}
+    assert kinds(parsed) == {"repeated-wakeups": 1, "lone-wakeups": 2}
+
+
 @pytest.mark.parametrize(
     "name", ["", "a\nX 1 2 3 4 exec=1:b\n.\n", "= 5 5", "\n.\n", "X 3000 11 70 1", "naïve"]
 )

@@ -7,7 +7,8 @@ Decisions:
   with its process (``sched:::sleep`` does not fire then). What is left is time on a CPU.
 * **A thread is woken when it is put on a run queue** (``sched:::enqueue``): on wake-ups of all
   kinds, also of suspended and of new threads. ``sched:::wakeup`` is for sleep queues and turnstiles
-  only. The 4BSD scheduler also puts the preempted thread itself there: that is no wake-up.
+  only. The 4BSD scheduler also puts the preempted thread itself there: that is no wake-up. Nor is
+  a move to another queue, since the priority has changed: the reader leaves that out.
 * **A thread that is put on a run queue before its first switch is new**: its counter of switches
   (``td_generation``) is 0. No probe fires for a new thread of a process that is there.
 * **A thread ends at ``proc:::lwp-exit``**, after its last wake-up; ``proc:::exit`` is earlier.
@@ -35,6 +36,7 @@ _IS_PREEMPTED = "curthread->td_state == 3"  # TDS_RUNQ
 # TDS_INHIBITED, and none of TDI_SLEEPING, TDI_LOCK, TDI_IWAIT: those fire sched:::sleep, or idle.
 _IS_SUSPENDED = "curthread->td_state == 1 && (curthread->td_inhibitors & 0x1a) == 0"
 _IS_NEW = "args[0]->td_generation == 0"
+_IS_WOKEN = "args[0]->td_generation != 0 && args[0]->td_tid != tid"
 
 
 def path(threads: DFilter, options: ProgramOptions) -> Parts:
@@ -44,7 +46,7 @@ def path(threads: DFilter, options: ProgramOptions) -> Parts:
         _switch_record("runq-preempted 0 0", _IS_PREEMPTED, threads),
         _switch_record("sleepq 0 0 name=9:suspended", _IS_SUSPENDED, threads),
         _birth_record(threads, options),
-        _waker_record("sched:::enqueue", threads.argument(), ("args[0]->td_tid != tid",)),
+        _waker_record("sched:::enqueue", threads.argument(), (_IS_WOKEN,)),
         _return_record(threads),
         Clause(
             ("proc:::lwp-exit",),
@@ -157,7 +159,7 @@ def _switch_record(what: str, condition: str, threads: DFilter) -> Clause:
 
 
 def _birth_record(threads: DFilter, options: ProgramOptions) -> Clause:
-    """Return the clause of a new thread; in the place of an owner it has the thread's creator."""
+    """Return the clause of a new thread, which its creator has just made runnable."""
     has_starter = options.scope == "tree" or options.ends_with_workload
     process = "args[0]->td_proc"
     numbers = ("timestamp", "args[0]->td_tid", f"{process}->p_pid", "cpu")
@@ -170,9 +172,9 @@ def _birth_record(threads: DFilter, options: ProgramOptions) -> Clause:
     )
     return Clause(
         ("sched:::enqueue",),
-        (head, _DOT),
+        (head, _DOT, *_waker()),
         threads.creator(_IS_NEW),
-        comment if has_starter else comment[:1],
+        comment if has_starter else ("A new thread, which has never left a CPU.",),
     )
 
 
@@ -194,10 +196,15 @@ def _waker_records(threads: DFilter, options: ProgramOptions) -> list[Clause]:
 def _waker_record(probe: str, *predicates: tuple[str, ...]) -> Clause:
     """Return the clause that prints who wakes a thread, ``args[0]``."""
     predicate = tuple(condition for conditions in predicates for condition in conditions)
+    return Clause((probe,), _waker(), predicate)
+
+
+def _waker() -> tuple[str, ...]:
+    """Return the statements that print who wakes a thread, ``args[0]``."""
     strings = (*_printed("execname"), *inner_values(CALLER))
     values = ", ".join(["timestamp", "args[0]->td_tid", "tid", "cpu", *strings])
     line = f"W %d %d %d %d exec=%d:%s{INNER_FRAME}"
-    return Clause((probe,), (f'printf("{line}\\n", {values})', "stack()", _DOT), predicate)
+    return f'printf("{line}\\n", {values})', "stack()", _DOT
 
 
 def _printed_line(line: str, numbers: tuple[str, ...], name: str) -> str:

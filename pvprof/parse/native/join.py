@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pvprof.model.arrays import INT64_MAX
+from pvprof.model.mechanisms import NEW_THREAD, PREEMPTED
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Profile, Weight
 from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.parse.native.halves import Switches
-from pvprof.parse.native.lives import is_birth, lives_of
+from pvprof.parse.native.lives import is_of, lives_of
 from pvprof.parse.native.wait_rows import NO_WAIT
 
 if TYPE_CHECKING:
@@ -108,12 +109,15 @@ def _sleeps_of(switches: Switches) -> _Sleeps:
     )
 
 
-def join(switches: Switches, end_ns: int | None) -> Joined:
+def join(switches: Switches, end_ns: int | None, is_path: bool = False) -> Joined:
     """Return the waits that the switches of a whole recording make up.
 
     Args:
         switches: the halves of waits.
         end_ns: the time at which the recording ended, if known.
+        is_path: it is of the mode ``path``: a wake-up is the moment when a thread is put on a run
+            queue. Another one in the same wait, or one of a preempted thread, moves it to another
+            queue, since its priority has changed.
     """
     time, sleeps = switches.time_ns, _sleeps_of(switches)
     start, tid = time[sleeps.row], switches.tid[sleeps.row]
@@ -134,7 +138,10 @@ def join(switches: Switches, end_ns: int | None) -> Joined:
     end = np.where(is_open, INT64_MAX, time[sleeps.following])
     row = np.full(len(start), -1, dtype=np.int64)
     row[closed] = np.arange(len(closed))
-    ended = ends_of(switches.wake_ns, switches.wake_tid, Waits(tid, start, end, row))
+    waits = Waits(tid, start, end, row)
+    if is_path:
+        waits = waits.take(~is_of(PREEMPTED, switches)[sleeps.number])
+    ended = ends_of(switches.wake_ns, switches.wake_tid, waits, is_first=is_path)
     return Joined(
         events=_events(switches, sleeps.number[closed], start[closed], waited[closed], tid[closed]),
         wakeups=_wakeups(switches, ended.row) if len(switches.wake_ns) else None,
@@ -156,7 +163,7 @@ def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints
         pid=column(switches.pid),
         tid=tid.astype(np.int64),
         cpu=column(switches.cpu),
-        owner_tid=column(np.where(is_birth(switches), 0, switches.owner_tid)),
+        owner_tid=column(np.where(is_of(NEW_THREAD, switches), 0, switches.owner_tid)),
         object_address=switches.object_address[rows],
         key_id=column(switches.key_id),
         stack_id=column(switches.stack_id),
@@ -202,6 +209,10 @@ class Waits:
     end: Ints
     row: Ints
 
+    def take(self, rows: Bools) -> Waits:
+        """Return those of these rows."""
+        return Waits(self.tid[rows], self.start[rows], self.end[rows], self.row[rows])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ended:
@@ -210,7 +221,7 @@ class Ended:
     Attributes:
         row: of the wait that each wake-up ended; -1 if it ended none.
         lone: number of wake-ups in no wait.
-        more: number of wake-ups in a wait that a later one ended.
+        more: number of wake-ups in a wait that another one ended.
     """
 
     row: Ints
@@ -218,8 +229,8 @@ class Ended:
     more: int
 
 
-def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits) -> Ended:
-    """Map each wake-up to the wait that it ended: of several in one wait, the last one.
+def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits, is_first: bool = False) -> Ended:
+    """Map each wake-up to the wait that it ended: of several in one wait, the last or first one.
 
     A wake-up is in the first wait of its sleeper that ends no earlier, if that began no later. Of
     wake-ups at the same time, the later one in the file is the last. Wake-ups and ends of waits are
@@ -229,12 +240,13 @@ def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits) -> Ended:
         of_wake     0   1       3            positions of the wake-ups in that order
         ends                2       4        positions of the ends
         nth         0   0       1            the first end after each wake-up
-        is_last     F   T       T            w2 and w1 ended e0 and e1; w0 counts in `more`
+        is_end      F   T       T            w2 and w1 ended e0 and e1; w0 counts in `more`
 
     Args:
         wake_ns: times of the wake-ups.
         wake_tid: the threads that were woken.
         waits: of all threads.
+        is_first: take the first of several.
     """
     size, count = len(waits.tid), len(wake_ns)
     row = np.full(count, -1, dtype=np.int64)
@@ -251,10 +263,10 @@ def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits) -> Ended:
     wait = order[ends[nth[has_next]]] - count
     is_within = (waits.tid[wait] == wake_tid[wake]) & (waits.start[wait] <= wake_ns[wake])
     wake, wait = wake[is_within], wait[is_within]
-    is_last = np.ones(len(wake), dtype=np.bool_)  # those of one wait are neighbours
-    is_last[:-1] = wait[1:] != wait[:-1]
-    row[wake[is_last]] = waits.row[wait[is_last]]
-    return Ended(row, count - len(wake), int((~is_last).sum()))
+    is_end = np.ones(len(wake), dtype=np.bool_)  # those of one wait are neighbours
+    is_end[slice(1, None) if is_first else slice(-1)] = wait[1:] != wait[:-1]
+    row[wake[is_end]] = waits.row[wait[is_end]]
+    return Ended(row, count - len(wake), int((~is_end).sum()))
 
 
 def wakeup_problems(lone: int, more: int, file: str) -> Iterator[Problem]:
@@ -263,5 +275,5 @@ def wakeup_problems(lone: int, more: int, file: str) -> Iterator[Problem]:
         text = "wake-ups of threads that were in no recorded wait were left out"
         yield Problem("lone-wakeups", text, file, count=lone, severity="note")
     if more:
-        text = "wake-ups in waits that a later wake-up ended were left out"
+        text = "wake-ups in waits that another wake-up ended were left out"
         yield Problem("repeated-wakeups", text, file, count=more, severity="note")

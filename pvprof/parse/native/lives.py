@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pvprof.model.arrays import Bools
 
 
-def is_birth(switches: Switches) -> Bools:
-    """Tell of each sleep whether it is the first of a new thread."""
-    is_new = np.array([key.mechanism == NEW_THREAD for key in switches.keys], dtype=np.bool_)
-    return is_new[switches.key_id]
+def is_of(mechanism: str, switches: Switches) -> Bools:
+    """Tell of each sleep whether it has this mechanism."""
+    has_it = np.array([key.mechanism == mechanism for key in switches.keys], dtype=np.bool_)
+    return has_it[switches.key_id]
 
 
 def lives_of(switches: Switches) -> ThreadTable | None:
@@ -36,7 +36,7 @@ def lives_of(switches: Switches) -> ThreadTable | None:
     An end after an end is none: a thread that executed a program in the place of the first thread
     of its process has left its number to that one, which was ending.
     """
-    births = is_birth(switches)
+    births = is_of(NEW_THREAD, switches)
     if not births.any() and not len(switches.exit_ns):
         return None
     sleeps = switches.is_sleep

@@ -32,7 +32,7 @@ def settle(parsed: ParseResult, header: Header, data: Any, file: str) -> None:
     parsed.begin, parsed.end = marks.begin, marks.end
     parsed.problems[:0] = header.problems
     if marks.switches is not None:
-        join_waits(parsed, marks.switches, file)
+        join_waits(parsed, marks.switches, file, is_path=header.mode == "path")
     parsed.problems.extend(_full_stacks(parsed, header.frames, file))
     if header.lacks_frames:
         parsed.problems.extend(_mark_lost_frames(parsed, file))
@@ -63,11 +63,19 @@ def _mark_lost_frames(parsed: ParseResult, file: str) -> Iterator[Problem]:
         yield Problem("lost-frames", text, file, count=count)
 
 
-def join_waits(parsed: ParseResult, switches: Switches, file: str) -> None:
-    """Add the waits that the switches make up, and problems with them, to a result."""
+def join_waits(parsed: ParseResult, switches: Switches, file: str, is_path: bool = False) -> None:
+    """Add the waits that the switches make up, and problems with them, to a result.
+
+    Args:
+        parsed: the result.
+        switches: the halves of waits.
+        file: the name of the text.
+        is_path: it is of the mode ``path`` (`join.join`).
+    """
     from pvprof.parse.native.join import join, wakeup_problems  # noqa: PLC0415 (imports numpy)
 
-    joined = join(switches, None if parsed.end is None else parsed.end.monotonic_ns)
+    end_ns = None if parsed.end is None else parsed.end.monotonic_ns
+    joined = join(switches, end_ns, is_path)
     parsed.events, parsed.wakeups = joined.events, joined.wakeups
     parsed.threads, parsed.open_waits = joined.threads, joined.open_waits
     parsed.records += int(switches.is_sleep.sum()) + len(switches.wake_ns)
