@@ -5,7 +5,9 @@
 Needs what ``pvprof record`` needs: root, and bpftrace or FreeBSD. The workload is heavy on forks
 and switches: 12 processes that each run 60 programs and pass 2,000 bytes to and fro through pipes.
 Runs with and without tracing take turns; each measures itself, so that starting the tracer is in no
-figure. ``MODE-all`` is ``pvprof record MODE --all``. Peers are other tools, which trace the whole
+figure. ``MODE-all`` is ``pvprof record MODE --all``. The ratio of the CPU time is that of the
+workload's own processes, in which the tracing program runs, too: a busy machine changes it little.
+Peers are other tools, which trace the whole
 system, too: offcputime of libbpf-tools, ``perf sched record``, ``perf record -g`` of all switches.
 """
 
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -27,12 +30,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROCESSES, PROGRAMS, TURNS = 12, 60, 2000
-MODES = ("offcpu", "events", "locks", "wakeup", "runq", "oncpu")
+MODES = ("offcpu", "events", "events-wakers", "locks", "wakeup", "runq", "oncpu", "path")
 ATTACH_S = 2
 
 
 def work() -> None:
-    """Do the work, and print how long that took, in nanoseconds."""
+    """Do the work, and print how long that took and its CPU time, in nanoseconds."""
     start = time.monotonic_ns()
     pids = []
     for _ in range(PROCESSES):
@@ -43,7 +46,8 @@ def work() -> None:
         pids.append(pid)
     for pid in pids:
         os.waitpid(pid, 0)
-    print(time.monotonic_ns() - start)
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(time.monotonic_ns() - start, round((used.ru_utime + used.ru_stime) * 1e9))
 
 
 def _fork_and_switch() -> None:
@@ -65,35 +69,48 @@ def _fork_and_switch() -> None:
 WORKLOAD = [sys.executable, str(Path(__file__).resolve()), "--work"]
 
 
-def bare() -> float:
-    """Return the seconds of the workload alone."""
+class Times(NamedTuple):
+    """How long the workload took, in seconds: by the clock, and on CPUs."""
+
+    real_s: float
+    cpu_s: float
+
+
+def times_in(printed: str) -> Times:
+    """Return what the workload printed, in the last line."""
+    real_ns, cpu_ns = printed.strip().splitlines()[-1].split()
+    return Times(int(real_ns) / 1e9, int(cpu_ns) / 1e9)
+
+
+def bare() -> Times:
+    """Return the times of the workload alone."""
     done = subprocess.run(WORKLOAD, capture_output=True, text=True, check=True)
-    return int(done.stdout) / 1e9
+    return times_in(done.stdout)
 
 
 class Run(NamedTuple):
     """One run of the workload under a tracer.
 
     Attributes:
-        seconds: of the workload.
+        times: of the workload.
         drops: records or values lost; None if the tracer does not say it.
         size: of the output, bytes.
     """
 
-    seconds: float
+    times: Times
     drops: int | None
     size: int
 
 
 def traced(mode: str, place: Path) -> Run:
     """Run the workload under a recording."""
-    name, *of_all = mode.split("-")
+    name, *flags = mode.split("-")
     words = [sys.executable, "-m", "pvprof", "record", name, "-q", "--no-symbols", "--force"]
-    words += ["--all"] if of_all else []
+    words += [f"--{flag}" for flag in flags]
     subprocess.run([*words, "-o", str(place), "--", *WORKLOAD], check=True)
     manifest = json.loads((place / "manifest.json").read_text())
-    seconds = int((place / "workload.txt").read_text()) / 1e9
-    return Run(seconds, manifest["drops"], (place / "raw.out").stat().st_size)
+    times = times_in((place / "workload.txt").read_text())
+    return Run(times, manifest["drops"], (place / "raw.out").stat().st_size)
 
 
 def under_offcputime(place: Path) -> Run:
@@ -103,18 +120,17 @@ def under_offcputime(place: Path) -> Run:
         words = [name, "--stack-storage-size", "16384"]
         tool = subprocess.Popen(words, stdout=output, stderr=subprocess.DEVNULL)
         time.sleep(ATTACH_S)
-        seconds = bare()
+        times = bare()
         tool.send_signal(signal.SIGINT)
         tool.wait()
-    return Run(seconds, None, place.stat().st_size)
+    return Run(times, None, place.stat().st_size)
 
 
 def under_perf(place: Path, *words: str) -> Run:
     """Run the workload under a command of perf that records; it starts when perf is ready."""
     command = ["perf", *words, "-q", "-o", str(place), "--", *WORKLOAD]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    seconds = int(done.stdout.strip().splitlines()[-1]) / 1e9
-    return Run(seconds, None, place.stat().st_size)
+    return Run(times_in(done.stdout), None, place.stat().st_size)
 
 
 PEERS: dict[str, Callable[[Path], Run]] = {
@@ -140,7 +156,7 @@ def main() -> None:
     print(f"{PROCESSES} processes x {PROGRAMS} programs, {TURNS} turns each; {chosen.runs} runs")
     tracers = {mode: partial(traced, mode) for mode in chosen.modes}
     tracers |= {name: PEERS[name] for name in chosen.peers}
-    pairs: dict[str, list[tuple[float, Run]]] = {name: [] for name in tracers}
+    pairs: dict[str, list[tuple[Times, Run]]] = {name: [] for name in tracers}
     with tempfile.TemporaryDirectory() as directory:
         for number in range(chosen.runs):
             for name, run in tracers.items():
@@ -149,17 +165,20 @@ def main() -> None:
     print_table(pairs)
 
 
-def print_table(pairs: dict[str, list[tuple[float, Run]]]) -> None:
+def print_table(pairs: dict[str, list[tuple[Times, Run]]]) -> None:
     """Print medians of pairs: seconds without a tracer, and the run with it."""
-    print(f"{'tracer':12} {'without':>10} {'with':>10} {'ratio':>7} {'drops':>7} {'output':>10}")
+    head = f"{'tracer':13} {'without':>10} {'with':>10} {'ratio':>7} {'of CPU time':>12}"
+    print(f"{head} {'drops':>7} {'output':>10}")
     for name, runs in pairs.items():
-        without = statistics.median(seconds for seconds, _ in runs)
-        seconds = statistics.median(run.seconds for _, run in runs)
-        ratio = statistics.median(run.seconds / before for before, run in runs)
+        without = statistics.median(times.real_s for times, _ in runs)
+        seconds = statistics.median(run.times.real_s for _, run in runs)
+        ratio = statistics.median(run.times.real_s / before.real_s for before, run in runs)
+        cpu_ratio = statistics.median(run.times.cpu_s / before.cpu_s for before, run in runs)
         dropped = [run.drops for _, run in runs if run.drops is not None]
         drops = f"{sum(dropped):7,}" if dropped else f"{'-':>7}"
         size_mb = max(run.size for _, run in runs) / 1e6
-        print(f"{name:12} {without:8.3f} s {seconds:8.3f} s {ratio:7.2f} {drops} {size_mb:7.2f} MB")
+        medians = f"{without:8.3f} s {seconds:8.3f} s {ratio:7.2f} {cpu_ratio:12.2f}"
+        print(f"{name:13} {medians} {drops} {size_mb:7.2f} MB")
 
 
 if __name__ == "__main__":
