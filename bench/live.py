@@ -77,7 +77,7 @@ class Times(NamedTuple):
 
 
 def times_in(printed: str) -> Times:
-    """Return what the workload printed, in the last line."""
+    """Return the times that the workload printed, in its last line."""
     real_ns, cpu_ns = printed.strip().splitlines()[-1].split()
     return Times(int(real_ns) / 1e9, int(cpu_ns) / 1e9)
 

@@ -139,6 +139,17 @@ def test_an_end_after_an_end_is_none() -> None:
     assert lives_of(parsed) == [(11, 70, 10, 2000, 3000, "sh")]
 
 
+def test_a_thread_ends_no_earlier_than_its_last_wake_up() -> None:
+    parsed = parsed_from(
+        *(born(2000, 11, 10), ran(2100, 11), slept(2000, 12), woken(2500, 12, 11), ran(2600, 12)),
+        *(ended(3000, 11), slept(2900, 12), woken(3050, 12, 11), ran(3100, 12)),
+        *(born(4000, 11, 10), ran(4100, 11), ended(5000, 11)),
+        *(slept(4200, 12), woken(4300, 12, 11), ran(4400, 12)),
+    )
+    lives = [life[3:5] for life in lives_of(parsed) if life[0] == 11]
+    assert lives == [(2000, 3050), (4000, 5000)]
+
+
 def test_recordings_of_waits_alone_have_no_lives() -> None:
     assert parsed_from(slept(2000, 11), ran(2100, 11)).threads is None
 

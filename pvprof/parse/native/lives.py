@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pvprof.model.arrays import INT64_MAX
 from pvprof.model.mechanisms import NEW_THREAD
 from pvprof.model.threads import UNKNOWN, ThreadTable
 from pvprof.parse.native.halves import Switches
 
 if TYPE_CHECKING:
-    from pvprof.model.arrays import Bools
+    from pvprof.model.arrays import Bools, Ints
 
 
 def is_of(mechanism: str, switches: Switches) -> Bools:
@@ -34,7 +35,8 @@ def lives_of(switches: Switches) -> ThreadTable | None:
                   life  life        life     of the first only the end is known, of the last nothing
 
     An end after an end is none: a thread that executed a program in the place of the first thread
-    of its process has left its number to that one, which was ending.
+    of its process has left its number to that one, which was ending. A thread that wakes another
+    one after its end, as FreeBSD's do that let their process end, ends when it does that.
     """
     births = is_of(NEW_THREAD, switches)
     if not births.any() and not len(switches.exit_ns):
@@ -55,6 +57,9 @@ def lives_of(switches: Switches) -> ThreadTable | None:
     first = np.flatnonzero(is_first)
     last = np.append(first[1:], len(order)) - 1
 
+    has_next = np.append(tids[first[1:]] == tids[first[:-1]], False)
+    until = np.where(has_next, np.append(time[order[first[1:]]], 0), INT64_MAX)
+    died = np.maximum(time[order[last]], _last_wakes(switches, tids[first], until))
     owner = np.concatenate([switches.owner_tid, np.zeros(len(switches.exit_ns), dtype=np.int64)])
     pid = np.concatenate([switches.pid, switches.exit_pid])
     key_id = np.concatenate([switches.key_id, switches.exit_key_id])
@@ -63,8 +68,35 @@ def lives_of(switches: Switches) -> ThreadTable | None:
         pid=pid[order[last]].astype(np.int64),
         parent_tid=np.where(born[first], owner[order[first]], UNKNOWN),
         born_ns=np.where(born[first], time[order[first]], UNKNOWN),
-        died_ns=np.where(ends[last], time[order[last]], UNKNOWN),
+        died_ns=np.where(ends[last], died, UNKNOWN),
         key_id=key_id[order[last]].astype(np.int64),
         keys=switches.keys,
         stacks=(),
     )
+
+
+def _last_wakes(switches: Switches, tids: Ints, until: Ints) -> Ints:
+    """Map each thread and time to the last wake-up by the thread before that time; -1: none.
+
+    Wake-ups (w) and times (t) are sorted together, a time before a wake-up at the same time::
+
+        waker    1  1  1  1  2  2  3
+                 w  w  t  w  t  w  t
+        latest   0  1  1  3  3  5  5     the last w until here
+        answer         1     -     -     if it is of the same thread
+    """
+    wakes = len(switches.wake_ns)
+    if not wakes:
+        return np.full(len(tids), UNKNOWN, dtype=np.int64)
+    tid = np.concatenate([switches.waker_tid, tids])
+    time = np.concatenate([switches.wake_ns, until])
+    order = np.lexsort((np.arange(len(tid)) < wakes, time, tid))
+    is_wake = order < wakes
+    latest = np.maximum.accumulate(np.where(is_wake, np.arange(len(order)), 0))
+    places = np.flatnonzero(~is_wake)
+    found = order[latest[places]]
+    asked = order[places] - wakes
+    is_known = (found < wakes) & (tid[found] == tids[asked])
+    answer = np.full(len(tids), UNKNOWN, dtype=np.int64)
+    answer[asked[is_known]] = time[found[is_known]]
+    return answer
