@@ -7,19 +7,21 @@ comes back, and what to do if it does not. It prints nothing; a `Listener` hears
 from __future__ import annotations
 
 import contextlib
-import os
+import io
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from pvprof.collect.arrival import receive, settle
+from pvprof.collect.streams import Heeder, ProcessOutput, TerminalSettings, Writer
 from pvprof.collect.target import Target
 from pvprof.errors import DroppedError, TargetError
 from pvprof.recording.layout import RAW
@@ -30,6 +32,12 @@ _PIECE_BYTES = 1 << 14  # if the connection is cut, at most this much of its dat
 _PATIENCE_S = 20
 _MAX_LINE_BYTES = 1 << 16
 _MAX_FINDINGS_BYTES = 1 << 20
+_LAST_WORDS_S = 2
+"""Of a shell that has ended; a process that it left behind may hold its stderr open."""
+
+_SSH_FAILED = 255
+_SILENCE_S = 15
+"""A recorder that is tracing says something each second."""
 
 
 @dataclass(slots=True)
@@ -121,7 +129,7 @@ class _Session:
     """A running recorder: started on entry, certainly ended on exit.
 
     Attributes:
-        stdout: the archive, or the findings of a doctor.
+        stdout: the archive, or the findings of a doctor. It ends when the shell, or ssh, ends.
         status: exit status of its shell, or of ssh.
         is_stopping: whether a signal has asked for the end.
         is_dropped: whether the user has dropped the recording.
@@ -134,32 +142,34 @@ class _Session:
         self._listener = listener
         self._errors: list[str] = []
         self._hints: list[str] = []
+        self._is_heard = False
+        self._is_tracing = False
+        self._last_heard_s = time.monotonic()
         self.is_stopping = False
         self.is_dropped = False
         self.status = 0
         self.last_words = ""
 
     def __enter__(self) -> _Session:
+        self._terminal = TerminalSettings()
         self._process = self._target.start()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin: IO[bytes] = self._process.stdin
-        self.stdout: IO[bytes] = self._process.stdout
+        self.stdout: IO[bytes] = io.BufferedReader(ProcessOutput(self._process, self._note_silence))
+        self._writer = Writer(self._process)
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
-        self._heeder = _Heeder(self._interrupted)
+        self._heeder = Heeder(self._interrupted)
         self._handlers = {
             number: signal.signal(number, lambda *_: None)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
             if number == signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN  # nohup
         }
-        self._send(self._text)
+        self._writer.write(self._text)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._listener = Listener()  # the user hears of the exception instead
-            self._hang_up()
+            self._writer.close()
             with contextlib.suppress(OSError, ValueError):
                 while self.stdout.read(_PIECE_BYTES):
                     pass
@@ -168,8 +178,8 @@ class _Session:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self.status = self._process.wait()
-        self._hang_up()
-        self._reader.join(_PATIENCE_S)
+        self._writer.end()
+        self._reader.join(_LAST_WORDS_S)
         self.stdout.close()
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
@@ -187,34 +197,49 @@ class _Session:
         if self.is_stopping and self.status:
             raise DroppedError("dropped: nothing was kept")
         if self.status:
-            reason = self.last_words or f"the shell ended with status {self.status}"
+            reason = self.last_words or self._how_ended()
             raise TargetError(f"lost {self._target.name}: {reason}")
+
+    def _how_ended(self) -> str:
+        """Return in words how the shell, or ssh, ended."""
+        if self.status < 0:
+            program = "ssh" if self._target.host else "the shell"
+            return f"{program} was killed by signal {-self.status}"
+        if self._target.host and self.status == _SSH_FAILED:
+            return "the shell there was killed, or ssh failed"
+        return f"the shell ended with status {self.status}"
 
     def _interrupted(self, number: int) -> None:
         """Ask for an end: the first signal keeps the recording, Ctrl-C after it drops it.
 
         SIGTERM may come twice: timeout(1) sends it to its child and to the child's group.
         """
-        if not self.is_stopping:
+        if not self.is_stopping and not self._is_heard:
+            # A shell that is still reading its program would take words for a part of it, and ssh
+            # may be asking for a passphrase.
+            self.is_stopping = self.is_dropped = True
+            self._process.kill()
+            self._process.wait()
+            self._terminal.restore()
+        elif not self.is_stopping:
             self.is_stopping = True
             self._listener.state("stopping; Ctrl-C again drops the recording")
-            self._send(b"stop\n")
+            self._writer.write(b"stop\n")
         elif number == signal.SIGINT and not self.is_dropped:
             self.is_dropped = True
             self._listener.state("dropping the recording")
-            self._hang_up()
+            self._writer.close()
         elif number == signal.SIGINT:
             self._process.kill()
 
-    def _send(self, words: bytes) -> None:
-        with contextlib.suppress(OSError, ValueError):  # it has ended: wait() returns how
-            self._stdin.write(words)
-            self._stdin.flush()
-
-    def _hang_up(self) -> None:
-        """Close the recorder's stdin: it drops the recording and ends."""
-        with contextlib.suppress(OSError):
-            self._stdin.close()
+    def _note_silence(self) -> None:
+        """Tell the user if nothing comes from a recorder that is tracing."""
+        silence_s = int(time.monotonic() - self._last_heard_s)
+        if not self._is_tracing or silence_s < _SILENCE_S:
+            return
+        self._listener.state(f"nothing heard for {silence_s} s")
+        if silence_s == _SILENCE_S:
+            self._listener.message(f"nothing heard from {self._target.name} for {silence_s} s")
 
     def _listen(self) -> None:
         assert self._process.stderr is not None
@@ -224,12 +249,15 @@ class _Session:
 
     def _hear(self, line: str) -> None:
         message = line.removeprefix("pvprof: ")
+        self._is_heard = self._is_heard or message != line
+        self._last_heard_s = time.monotonic()
         kind, _, text = message.partition(": ")
         progress = _PROGRESS.fullmatch(message)
         if message == line:
             self.last_words = line or self.last_words
             self._listener.message(line)
         elif progress:
+            self._is_tracing = True
             seconds, size, drops = map(int, progress.groups())
             self._listener.progress(seconds, size, drops)
         elif kind == "error":
@@ -237,36 +265,10 @@ class _Session:
         elif kind == "hint":
             self._hints.append(text)
         elif kind == "state":
+            self._is_tracing = False
             self._listener.state(text)
         else:
             self._listener.message(text)
-
-
-class _Heeder:
-    """A thread that calls a function with each signal.
-
-    Python calls handlers in the main thread, between two steps of its own: of two signals that come
-    at once, it may forget one while the main thread waits for data.
-    """
-
-    def __init__(self, heed: Callable[[int], None]) -> None:
-        reading, self._writing = os.pipe()
-        os.set_blocking(self._writing, False)
-        self._before = signal.set_wakeup_fd(self._writing)
-        self._thread = threading.Thread(target=self._run, args=(reading, heed), daemon=True)
-        self._thread.start()
-
-    def end(self) -> None:
-        """Stop, after all signals that came were heeded."""
-        signal.set_wakeup_fd(self._before)
-        os.close(self._writing)
-        self._thread.join(_PATIENCE_S)
-
-    @staticmethod
-    def _run(reading: int, heed: Callable[[int], None]) -> None:
-        with open(reading, "rb", buffering=0) as numbers:
-            while number := numbers.read(1):
-                heed(number[0])
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:

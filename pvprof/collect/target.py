@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from pvprof.errors import TargetError, UsageError
 
+_KEEP_ALIVE = ("ServerAliveInterval=15", "ServerAliveCountMax=4")
+"""ssh gives a connection up on which nothing has come for a minute."""
+
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -44,7 +47,8 @@ class Target:
         shell = [*self.root_command, "sh", "-s"]
         if not self.host:
             return shell
-        options = [word for option in self.ssh_options for word in ("-o", option)]
+        # ssh takes the first value of an option: the user's own come first.
+        options = [word for one in (*self.ssh_options, *_KEEP_ALIVE) for word in ("-o", one)]
         return ["ssh", "-T", *options, "--", self.host, *shell]
 
     def start(self) -> subprocess.Popen[bytes]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import random
 import shlex
+import signal
 import tarfile
+import threading
+import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ import pytest
 from pvprof.collect import arrival
 from pvprof.collect.session import Finding, Listener, examine, record
 from pvprof.collect.target import Target
-from pvprof.errors import TargetError, UsageError
+from pvprof.errors import DroppedError, TargetError, UsageError
 from pvprof.recording.limits import Limits
 from pvprof.recording.open import open_recording
 
@@ -257,7 +262,88 @@ def test_a_host_that_ssh_would_take_for_something_else_is_refused(host: str) -> 
 
 def test_ssh_gets_its_options_and_starts_a_shell_that_reads_stdin() -> None:
     target = Target("root@build13", ("Port=2222", "User=x"), ("doas",))
-    words = "ssh -T -o Port=2222 -o User=x -- root@build13 doas sh -s"
+    alive = "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"
+    words = f"ssh -T -o Port=2222 -o User=x {alive} -- root@build13 doas sh -s"
     assert target.command() == words.split()
     with pytest.raises(UsageError, match="--ssh-option needs --host"):
         Target(ssh_options=("Port=2222",))
+
+
+# --- a recorder that is killed, is slow to listen, or falls silent -------------------------------
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Iterator[str]:
+    """Return a script that starts a process with the shell's pipes, which outlives the shell."""
+    yield "sleep 60 & echo $! >other"
+    os.kill(int((tmp_path / "other").read_text()), signal.SIGKILL)
+
+
+def test_the_end_of_the_shell_is_noticed_though_another_process_has_its_pipes(
+    tmp_path: Path, holder: str
+) -> None:
+    target = _target(tmp_path, b"", f"{holder}; kill -9 $$")
+    with pytest.raises(TargetError, match=r"sent no recording|killed by signal 9"):
+        record(target, "", tmp_path / "out", Listener())
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_came_from_a_shell_that_was_killed_is_kept_though_its_pipes_are_held(
+    tmp_path: Path, holder: str
+) -> None:
+    target = _target(tmp_path, WHOLE, f"{holder}; head -c 5000 data; kill -9 $$")
+    manifest = record(target, "", tmp_path / "out", Listener())
+    assert manifest.is_complete is False
+    assert "lost on the way from this machine" in (manifest.incomplete_reason or "")
+
+
+def _interrupt_after(seconds: float) -> None:
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+@pytest.mark.parametrize("size", [100, 1_000_000], ids=["short", "longer than a pipe"])
+def test_ctrl_c_ends_a_shell_that_has_not_said_anything(tmp_path: Path, size: int) -> None:
+    """It may be ssh that asks for a passphrase, and does not read its stdin yet."""
+    target = Target(root_command=("sh", "-c", "exec sleep 60"))
+    _interrupt_after(0.3)
+    begun_s = time.monotonic()
+    with pytest.raises(DroppedError):
+        record(target, "x" * size, tmp_path / "out", Listener())
+    assert time.monotonic() - begun_s < 30
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_words_are_sent_after_the_first_words_of_the_recorder(tmp_path: Path) -> None:
+    script = "echo 'pvprof: state: preparing' >&2; read -r word; echo $word >got; cat data"
+    target = Target(root_command=("sh", "-c", f"cd {shlex.quote(str(tmp_path))}; {script}"))
+    (tmp_path / "data").write_bytes(WHOLE)
+    heard: list[str] = []
+
+    def hear(state: str) -> None:
+        heard.append(state)
+        if state == "preparing":
+            _interrupt_after(0.1)
+
+    record(target, "", tmp_path / "out", Listener(state=hear))
+    assert (tmp_path / "got").read_text() == "stop\n"
+    assert heard == ["preparing", "stopping; Ctrl-C again drops the recording"]
+
+
+def test_silence_while_tracing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pvprof.collect.session._SILENCE_S", 1)
+    script = "echo 'pvprof: progress: 1 1 0' >&2; sleep 3; cat data"
+    told: list[str] = []
+    states: list[str] = []
+    listener = Listener(message=told.append, state=states.append)
+    record(_target(tmp_path, WHOLE, script), "", tmp_path / "out", listener)
+    assert told == ["nothing heard from this machine for 1 s"]
+    assert states[0] == "nothing heard for 1 s"
+
+
+def test_silence_before_tracing_is_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pvprof.collect.session._SILENCE_S", 1)
+    told: list[str] = []
+    script = "echo 'pvprof: state: preparing' >&2; sleep 2; cat data"
+    listener = Listener(message=told.append)
+    record(_target(tmp_path, WHOLE, script), "", tmp_path / "out", listener)
+    assert told == []
