@@ -57,14 +57,15 @@ def _paragraphs(
     )
     yield _wrapped(
         "Changes: it makes a directory pvprof.XXXXXX in TMPDIR, the lock /var/run/pvprof.lock and"
-        " OUT.tar.gz.part beside the output, and starts dtrace or bpftrace. If it must, it loads"
-        " the kernel module dtraceall (FreeBSD) or mounts /sys/kernel/tracing (Linux)."
+        " OUT.tar.gz.XXXXXX.part beside the output, and starts dtrace or bpftrace. If it must, it"
+        " loads the kernel module dtraceall (FreeBSD) or mounts /sys/kernel/tracing (Linux)."
     )
     yield _wrapped(
-        "Removes: all of that at its end, however it ends, except by SIGKILL; the module dtraceall"
-        " stays loaded (kldunload dtraceall). The output stays: the names, waits and stacks of"
-        " processes, facts about the kernel and the machine, the kernel's symbols, and what the"
-        " command printed."
+        "Removes: all of that at its end, however it ends. After SIGKILL a part of it that is left"
+        " does so within two seconds, or the next recorder, or pvprof doctor --clean. The module"
+        " dtraceall stays loaded (kldunload dtraceall). The output stays, for root alone: names,"
+        " waits and stacks of processes, facts about the kernel and the machine, the kernel's"
+        " symbols, and what the command printed."
     )
     yield _wrapped(
         "Exit status: 0 a recording was written, complete or not (its manifest states which); 3"

@@ -21,6 +21,7 @@ from pvprof.errors import UsageError
 from pvprof.recording.manifest import SCHEMA
 
 _END_OF_PROGRAM = "END_OF_PROGRAM"
+_SH_FILES = tuple(SHELL_FILES / name for name in ("recorder.sh", "processes.sh", "lock.sh"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,13 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
     return f"#!/bin/sh\n{_head(plan) if is_carried else ''}{text}"
 
 
-def doctor(directory: str = "") -> str:
-    """Return the text that checks a target for all modes instead of recording."""
-    settings = {"action": "doctor", "takes_pid": "0", "tracer": ""}
+def doctor(directory: str = "", *, is_cleaning: bool = False) -> str:
+    """Return the text that checks a target for all modes instead of recording.
+
+    If `is_cleaning`, it also removes what recorders left there that were killed.
+    """
+    clean = "1" if is_cleaning else ""
+    settings = {"action": "doctor", "takes_pid": "0", "tracer": "", "clean": clean}
     carried = [
         _Carried(tracer, _texts(tracer, tracer.program_names(), ProgramOptions()), {})
         for tracer in choose("")
@@ -178,7 +183,7 @@ def _assemble(
     if directory:
         lines.append(f"TMPDIR={shlex.quote(directory)}")
     lines += [function for programs in carried for function in programs.functions()]
-    sh_files = [SHELL_FILES / "recorder.sh", *(tracer.sh_file for tracer in tracers)]
+    sh_files = [*_SH_FILES, *(tracer.sh_file for tracer in tracers)]
     lines += [sh_file.read_text(encoding="utf-8") for sh_file in sh_files]
     words = " ".join(["--", *map(shlex.quote, workload)])
     given = '"$@" ' if is_carried else ""

@@ -515,7 +515,11 @@ def test_ctrl_c_completes_a_recording_without_a_limit(target: StandIn) -> None:
     wait_until(lambda: any(target.tmp.glob("*/*/raw.out")), "raw.out")
     (raw,) = target.tmp.glob("*/*/raw.out")
     wait_until(lambda: b"#begin" in raw.read_bytes(), "the begin of tracing")
-    target.pid_of("sleep 1")  # the recorder has seen the mark, too
+
+    def is_reporting() -> bool:  # the recorder has seen the mark, too; its watcher also sleeps
+        return sum("sleep 1" in words for _, words in target.processes()) > 1
+
+    wait_until(is_reporting, "two that sleep")
     running.process.send_signal(signal.SIGINT)
     done = running.wait()
     assert (done.status, done.left) == (0, [])

@@ -248,6 +248,30 @@ def test_a_killed_ssh_server_process_leaves_nothing(client: Client) -> None:
     assert done.left == []
 
 
+def test_a_connection_on_which_nothing_comes_is_given_up(client: Client) -> None:
+    """A network that swallows all, without an end of the connection."""
+    client.options |= {"ServerAliveInterval": "1", "ServerAliveCountMax": "2"}
+    running = client.recording()
+    frozen = session_of(client.target)
+    os.kill(frozen, signal.SIGSTOP)
+    assert running.process.wait(60) == 3
+    assert running.said.splitlines()[-1].startswith("pvprof: error: lost ")
+    assert "not responding" in running.said
+    os.kill(frozen, signal.SIGCONT)
+    assert running.wait().left == []
+    assert not client.out.exists()
+
+
+def test_a_killed_recorder_leaves_nothing_and_is_noticed(client: Client) -> None:
+    running = client.recording()
+    os.kill(int((client.target.lock / "pid").read_text()), signal.SIGKILL)
+    done = running.wait()
+    assert done.status == 3
+    assert "lost " in done.said
+    assert not client.out.exists()
+    assert done.left == []
+
+
 def session_of(target: StandIn) -> int:
     """Return the sshd process that serves the connection."""
     pid = target.pid_of("fake_dtrace.py")

@@ -40,6 +40,13 @@ ODD_WORDS = (
 )
 
 
+WITH_RECORDER = """/* The recorder, however it ends. */
+proc:::exit
+/pid == $2/
+{ exit(0); }
+"""
+
+
 @pytest.fixture(params=SHELLS)
 def target(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandIn]:
     with StandIn(tmp_path, request.param) as machine:
@@ -60,7 +67,8 @@ def test_every_mode_gives_a_recording_that_opens_and_is_complete(
     assert recording.manifest.raw["mode"] == mode.partition("-")[0]
     assert recording.manifest.raw["program"] == mode
     assert recording.manifest.raw["complete"] is True
-    assert recording.script == d_program(mode, plan_for(mode, "true").options).text()
+    program = d_program(mode, plan_for(mode, "true").options).text()
+    assert recording.script == f"{program}\n{WITH_RECORDER}"
     data = bytes(recording.data).decode()
     assert data.startswith("#pvprof 2 ")
     assert re.search(r"^[>S] ", data, re.M)
@@ -475,9 +483,9 @@ def test_the_head_names_what_the_recorder_changes() -> None:
     text = recorder(plan_for("offcpu", "make"), is_carried=True)
     start, _, program = text.partition("\n\n")
     for change, name in [
-        ('mktemp -d "$directory/pvprof.XXXXXX"', "pvprof.XXXXXX in TMPDIR"),
+        ("work=$directory/pvprof.$(random)", "pvprof.XXXXXX in TMPDIR"),
         ("PVPROF_LOCK:-/var/run/pvprof.lock", "/var/run/pvprof.lock"),
-        ("part=$output.part", "OUT.tar.gz.part"),
+        ("part=$output.$(random).part", "OUT.tar.gz.XXXXXX.part"),
         ("kldload dtraceall", "dtraceall"),
         ("mount -t tracefs tracefs /sys/kernel/tracing", "/sys/kernel/tracing"),
     ]:

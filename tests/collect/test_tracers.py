@@ -20,7 +20,8 @@ from pvprof.parse.layouts import LAYOUTS
 from pvprof.recording.layout import MEMBERS, USER_SYMBOLS
 from pvprof.recording.open import open_recording
 
-RECORDER = (SHELL_FILES / "recorder.sh").read_text()
+PARTS = ("recorder.sh", "processes.sh", "lock.sh")
+RECORDER = "".join((SHELL_FILES / name).read_text() for name in PARTS)
 
 
 def missing_functions(tracer: Tracer) -> list[str]:

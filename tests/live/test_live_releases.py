@@ -52,7 +52,6 @@ bpftrace_open && for program in "$work"/*.bt; do
 	[ -z "$problem" ] || echo "${program##*/}: $problem"
 	problem=''
 done
-bpftrace_undo
 """
 
 

@@ -1,7 +1,7 @@
 # The recorder's part for bpftrace(8) of Linux; recorder.sh describes its functions.
 # The output is one JSON object per line; the marks are in printf objects.
 
-bpftrace_tools() { echo bpftrace mount umount env readlink; }
+bpftrace_tools() { echo bpftrace mount umount env setsid; }
 
 bpftrace_supply() { echo 'install the package bpftrace'; }
 
@@ -55,8 +55,8 @@ bpftrace_open() {
 		return 1
 	fi
 	if [ ! -e /sys/kernel/tracing/events/sched ] && [ ! -e /sys/kernel/debug/tracing/events/sched ]; then
-		mount -t tracefs tracefs /sys/kernel/tracing 2>"$work/trial.txt" || return 1
-		has_mounted=1
+		keep mount /sys/kernel/tracing
+		mount -t tracefs tracefs /sys/kernel/tracing 2>"$work/trial.txt" || { forget mount && return 1; }
 	fi
 	bpftrace_dialect
 	bpftrace -q -e 'BEGIN { exit(); }' >/dev/null 2>"$work/trial.txt"
@@ -71,7 +71,18 @@ bpftrace_dialect() {
 	case $usage in *' -kk '*) reports=-k ;; *) reports='' ;; esac
 }
 
-bpftrace_undo() { [ -z "${has_mounted-}" ] || umount /sys/kernel/tracing; }
+bpftrace_ending() {
+	cat <<-END
+
+		// The recorder, however it ends.
+		tracepoint:sched:sched_process_exit
+		/pid == \$$1/
+		{ exit(); }
+	END
+}
+
+apart=''
+bpftrace_apart() { case $1 in on) apart=setsid ;; off) apart='' ;; esac; }
 
 has_user_stacks() { grep -q 'ustack(' "$1"; }
 
@@ -103,7 +114,7 @@ bpftrace_follow() {
 	exec 5<"$record/raw.out"
 	begun='' is_last=''
 	until [ -n "$is_last" ]; do
-		[ ! -e "$work/over" ] || is_last=1
+		if [ -e "$work/over" ] || [ ! -d "$work" ]; then is_last=1; fi
 		set --
 		while IFS= read -r line <&5; do
 			line=$begun$line begun=''

@@ -42,7 +42,7 @@ dtrace_explain() {
 	esac
 }
 
-# Load the kernel module if it is not loaded.
+# Load the kernel module if it is not loaded. It stays loaded: the next recording needs it, too.
 dtrace_open() {
 	dtrace -l -n dtrace:::BEGIN >/dev/null 2>"$work/trial.txt" && return 0
 	grep -q 'not available' "$work/trial.txt" || return 1
@@ -51,8 +51,19 @@ dtrace_open() {
 	note 'loaded the kernel module dtraceall'
 }
 
-# The module stays loaded: the next recording needs it too.
-dtrace_undo() { :; }
+dtrace_ending() {
+	cat <<-END
+
+		/* The recorder, however it ends. */
+		proc:::exit
+		/pid == \$$1/
+		{ exit(0); }
+	END
+}
+
+# sh(1) starts jobs in groups of their own while it controls them, for which it needs no terminal.
+apart=''
+dtrace_apart() { case $1 in on) set -m ;; off) set +m ;; esac 2>/dev/null; }
 
 dtrace_compile() { dtrace -e -s "$@"; }
 
@@ -70,8 +81,20 @@ dtrace_insist() { :; }
 
 dtrace_look() { :; }
 
+# Of several such lines the others are in names of processes: BEGIN comes first, and END last.
 dtrace_mark() {
-	sed -n "s/^#$1 \\([0-9][0-9]* [0-9][0-9]*\\)\$/\\1/p" "$record/raw.out" | tail -n 1
+	case $1 in
+	begin) find_line begin <"$record/raw.out" ;;
+	end) tail -n 9 "$record/raw.out" | grep . | tail -n 1 | find_line end ;;
+	esac
+}
+
+# find_line NAME: print "MONOTONIC WALL" of the first such mark
+find_line() {
+	sed -n "/^#$1 [0-9][0-9]* [0-9][0-9]*\$/{
+		s/^#$1 //p
+		q
+	}"
 }
 
 dtrace_drops() {

@@ -15,16 +15,18 @@
 #   mode, label, run, is_warmup, scope, options, duration_s, version, schema: for the manifest
 #   traced_pid    the only process to trace; empty for all
 #   with_symbols  1: the recording contains the kernel's symbols
-# and below it a call of main, with the workload's words after --.
+#   clean         1: a doctor removes what dead recorders left
+# and below it a call of main, with the workload's words after --. Each recorder has two more parts:
+# processes.sh and lock.sh.
 #
 # What depends on the tracer is in a file of its own, TRACER.sh, as functions:
 #   TRACER_tools         prints the names of the programs that it needs
 #   TRACER_supply        prints where they come from
 #   TRACER_open          makes the tracer usable; if it fails, the reason is in $work/trial.txt
-#   TRACER_undo          undoes what TRACER_open changed on the system
 #   TRACER_explain FILE  explains the tracer's messages: sets problem and hint
-#   TRACER_compile FILE [PID]  compiles a program, without enabling anything
-#   TRACER_start FILE [PID]    becomes the tracer, which writes $record/raw.out
+#   TRACER_ending N      prints the part of a program that ends it with the process in its argument N
+#   TRACER_compile FILE PID...  compiles a program, without enabling anything
+#   TRACER_start FILE PID...    becomes the tracer, which writes $record/raw.out
 #   TRACER_follow        saves while it traces what is gone afterwards; returns when tracing is over
 #   TRACER_attached      prints something that tells TRACER_insist whether it is still tracing;
 #                        the first value is kept in attached
@@ -33,6 +35,8 @@
 #                        far, if that can be known, as it can only while it is tracing
 #   TRACER_mark begin|end      prints "MONOTONIC WALL" if the program has printed that mark
 #   TRACER_drops [all]   prints the number of records dropped so far; all: up to the last one
+#   TRACER_apart on|off  what is started in the background in between is the first of a process group of
+#                        its own, if the words in $apart come before its command
 #   TRACER_starter       prints an sh program that stops itself and then runs "$@" without $1; it
 #                        writes times into $1
 #   TRACER_times         rewrites that file as "REAL real USER user SYS sys"
@@ -64,106 +68,7 @@ fail() {
 
 host() { uname -n; }
 
-# --- processes -------------------------------------------------------------------------------
-
-is_alive() { [ -n "$1" ] && kill -0 "$1" 2>/dev/null; }
-
-state_of() { ps -o state= -p "$1" 2>/dev/null; }
-
-# Print the state of a process and of all that descend from it: STATE PID.
-tree_of() {
-	ps -A -o pid= -o ppid= -o state= | awk -v top="$1" '
-		{ parent[$1] = $2; state[$1] = substr($3, 1, 1) }
-		END {
-			if (!(top in parent)) exit
-			tree[top] = 1
-			do {
-				grown = 0
-				for (child in parent)
-					if (!(child in tree) && (parent[child] in tree))
-						grown = tree[child] = 1
-			} while (grown)
-			for (child in tree) print state[child], child
-		}' | sort -n -k 2
-}
-
-# Stop a process and all that descend from it; sets tree. A running process may fork, and a child
-# whose parent dies is lost from the tree: so all are stopped before any is signalled. A process
-# inside fork(2) stops only afterwards, and ps(1) lists processes before it asks for their states:
-# so one more list is made after all were seen stopped.
-hold_tree() {
-	patience=10
-	held='' before=unknown
-	while :; do
-		listed=$(tree_of "$1")
-		tree=$(echo "$listed" | awk '{ print $2 }')
-		running=$(echo "$listed" | grep -v '^[TtZ]')
-		if [ "$tree" != "$held" ]; then
-			# shellcheck disable=SC2086
-			kill -s STOP $tree 2>/dev/null
-			held=$tree
-		elif [ -z "$before$running" ]; then
-			return 0
-		elif [ -n "$running" ]; then
-			# Not for ever: the parent of a vfork(2) cannot stop before its child has begun.
-			[ "$patience" -gt 0 ] || return 0
-			patience=$((patience - 1))
-			sleep 0.1
-		fi
-		before=$running
-	done
-}
-
-# signal_all SIGNAL PID...: a stopped process acts on a signal only after it continues.
-signal_all() {
-	signal=$1
-	shift
-	for process in "$@"; do
-		kill -s "$signal" "$process" 2>/dev/null
-		kill -s CONT "$process" 2>/dev/null
-	done
-}
-
-kill_tree() {
-	is_alive "$1" || return 0
-	hold_tree "$1"
-	# shellcheck disable=SC2086
-	signal_all KILL $tree
-}
-
-# is_any_running PID...
-is_any_running() { ps -o state= -p "$(echo "$*" | tr ' ' ,)" 2>/dev/null | grep -q '^[^Z]'; }
-
-# End the workload: by TERM, then by KILL. time(1) survives, to write the times.
-end_workload() {
-	is_alive "$workload" || return 0
-	hold_tree "$workload"
-	descendants=$(echo "$tree" | grep -vx "$workload")
-	# shellcheck disable=SC2086
-	signal_all TERM ${descendants:-$workload}
-	kill -s CONT "$workload" 2>/dev/null
-	patience=30
-	# shellcheck disable=SC2086
-	while is_any_running $tree; do
-		if [ "$patience" -eq 0 ]; then
-			# One by one: the parents between them and the workload may be gone.
-			for survivor in $tree; do kill_tree "$survivor"; done
-			return 0
-		fi
-		patience=$((patience - 1))
-		sleep 0.1
-	done
-}
-
-# wait, but a trapped signal does not end it
-await() {
-	while :; do
-		wait "$1"
-		awaited=$?
-		[ "$awaited" -gt 128 ] && is_alive "$1" && continue
-		return "$awaited"
-	done
-}
+# --- the end -------------------------------------------------------------------------------------
 
 clean_up() {
 	trap '' HUP INT TERM PIPE USR1 USR2
@@ -172,14 +77,13 @@ clean_up() {
 	# A job may be in no variable yet: the signal came before the assignment.
 	newest=$!
 	[ "$(ps -o ppid= -p "${newest:-0}" | tr -d ' ')" = "$$" ] || newest=''
-	for job in "$reporter" "$listener" "$follower" "$tracing" "$workload" "$guard" "$newest"; do
-		kill_tree "$job"
-	done
-	[ -z "$suffix" ] || "${tracer}_undo"
-	[ -z "$work" ] || rm -rf "$work"
-	[ -z "$part" ] || rm -f "$part"
-	[ -z "$lock" ] || rm -rf "$lock"
-	work='' part='' lock=''
+	[ "$newest" != "$watcher" ] || newest=''
+	# shellcheck disable=SC2086 # one word or none for each
+	kill_tree $reporter $listener $follower $tracing $workload $guard $newest
+	if [ -n "$list" ]; then sweep "$list"; elif [ -n "$work" ]; then rm -rf "$work"; fi
+	[ -z "$has_lock" ] || give_up_lock "$self"
+	list='' work='' has_lock=''
+	[ -z "$watcher" ] || kill_tree "$watcher"
 }
 
 drop() {
@@ -228,19 +132,19 @@ end_tracing() {
 # --- what the target has ------------------------------------------------------------------------
 
 missing_tools() {
-	for tool in awk sed tar gzip mktemp mkfifo ps od dd grep "$@"; do
+	for tool in awk sed tar gzip mkfifo ps od dd grep readlink "$@"; do
 		[ -n "$(command -v "$tool")" ] || printf '%s ' "$tool"
 	done
 }
 
 # compile NAME: write the program and have the tracer compile it, without enabling anything.
 compile() {
-	"${tracer}_program_$(printf '%s' "$1" | tr - _)" >"$work/$1.$suffix" || return 1
-	if [ "$takes_pid" = 1 ]; then
-		"${tracer}_compile" "$work/$1.$suffix" "$$" >/dev/null 2>"$work/trial.txt"
-	else
-		"${tracer}_compile" "$work/$1.$suffix" >/dev/null 2>"$work/trial.txt"
-	fi
+	program_file=$work/$1.$suffix
+	"${tracer}_program_$(printf '%s' "$1" | tr - _)" >"$program_file" || return 1
+	set -- $$
+	[ "$takes_pid" = 0 ] || set -- $$ $$
+	"${tracer}_ending" $# >>"$program_file"
+	"${tracer}_compile" "$program_file" "$@" >/dev/null 2>"$work/trial.txt"
 }
 
 choose_program() {
@@ -256,33 +160,21 @@ choose_program() {
 }
 
 make_work() {
-	directory=${TMPDIR:-/tmp}
-	work=$(mktemp -d "$directory/pvprof.XXXXXX" 2>/dev/null) ||
-		fail "cannot make a directory in $directory" 'set TMPDIR to one that can be written to'
+	named=${TMPDIR:-/tmp}
+	directory=$(cd "$named" 2>/dev/null && pwd -P) ||
+		fail "cannot make a directory in $named" 'set TMPDIR to one that can be written to'
+	case $(ls -ld "$directory") in
+	d???????w[!tT]*)
+		fail "everybody may rename what is in $directory" 'set TMPDIR to another one, or chmod +t it' ;;
+	esac
+	work=$directory/pvprof.$(random)
+	keep directory "$work"
+	mkdir "$work" 2>/dev/null ||
+		fail "cannot make a directory in $named" 'set TMPDIR to one that can be written to'
 }
 
-# Only one recorder at a time: two would measure each other.
-take_lock() {
-	lock_directory=${PVPROF_LOCK:-/var/run/pvprof.lock}
-	for attempt in 1 2; do
-		if mkdir "$lock_directory" 2>/dev/null; then
-			lock=$lock_directory
-			echo "$$" >"$lock/pid"
-			return 0
-		fi
-		[ -d "$lock_directory" ] || fail "cannot make the lock $lock_directory"
-		holder=$(cat "$lock_directory/pid" 2>/dev/null)
-		if [ -z "$holder" ]; then # its owner may be about to write it
-			sleep 1
-			holder=$(cat "$lock_directory/pid" 2>/dev/null)
-		fi
-		is_alive "$holder" && break
-		[ "$attempt" = 1 ] || break
-		rm -rf "$lock_directory" # left by one that was killed
-	done
-	fail "another recorder is at work here (process ${holder:-unknown})" \
-		"wait for it, or remove $lock_directory if that is wrong"
-}
+# Print 16 characters that no one can guess.
+random() { od -An -N8 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # --- the run -------------------------------------------------------------------------------------
 
@@ -301,16 +193,23 @@ start_workload() {
 	mkfifo "$work/alive"
 	{
 		trap '' TERM
-		cat "$work/alive" >/dev/null
+		cat "$work/alive"
 		: >"$work/quiet"
 		[ ! -s "$work/tracing" ] || { read -r tracing <"$work/tracing" && "${tracer}_look"; }
-	} 2>/dev/null 3<&- 4>&- &
+	} >/dev/null 2>&1 3<&- 4>&- &
 	guard=$!
 	# The workload gets its words unchanged; it starts only after this process is continued.
 	"${tracer}_starter" >"$work/starter.sh"
-	sh "$work/starter.sh" "$record/time.txt" "$@" \
-		</dev/null >"$record/workload.txt" 2>&1 3<&- 4>&- 9>"$work/alive" &
+	# In a process group of its own: it may signal all of its group (kill 0).
+	"${tracer}_apart" on
+	{
+		enlist workload
+		umask "$mask"
+		# shellcheck disable=SC2086 # one word or none
+		exec $apart sh "$work/starter.sh" "$record/time.txt" "$@"
+	} </dev/null >"$record/workload.txt" 2>&1 3<&- 4>&- 9>"$work/alive" &
 	workload=$!
+	"${tracer}_apart" off
 	patience=100
 	until case $(state_of "$workload") in T*) true ;; *) false ;; esac do
 		patience=$((patience - 1))
@@ -323,13 +222,19 @@ start_workload() {
 
 start_tracing() {
 	mv "$work/$program.$suffix" "$record/script.$suffix"
-	set -- "$record/script.$suffix"
-	[ "$takes_pid" = 1 ] && set -- "$@" "$workload"
+	set -- $$
+	[ "$takes_pid" = 0 ] || set -- "$workload" $$
 	true >"$record/raw.out"
-	"${tracer}_start" "$@" </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
+	{
+		enlist "$tracer"
+		"${tracer}_start" "$record/script.$suffix" "$@"
+	} </dev/null >/dev/null 2>"$record/stderr.txt" 3<&- 4>&- &
 	tracing=$!
 	echo "$tracing" >"$work/tracing"
-	"${tracer}_follow" </dev/null >/dev/null 2>&1 3<&- 4>&- &
+	{
+		enlist follower
+		"${tracer}_follow"
+	} </dev/null >/dev/null 2>&1 3<&- 4>&- &
 	follower=$!
 	until [ -n "$("${tracer}_mark" begin 2>/dev/null)" ]; do
 		insist_on_work
@@ -349,8 +254,11 @@ report_progress() {
 	elapsed=0
 	over=0
 	attached=$("${tracer}_attached")
-	while sleep 1; do
+	while :; do
+		sleep 1
 		elapsed=$((elapsed + 1))
+		# The watcher does what the shell would have done, unless it is gone as well.
+		is_there "$self" || { is_any_running "$watcher" || stand_in; return; }
 		if ! has_work; then
 			kill -s KILL "$tracing" 2>/dev/null
 			return
@@ -403,7 +311,7 @@ is_too_short() {
 
 # Wait for the end of tracing, then of the workload; sets incomplete to what went wrong.
 wait_for_end() {
-	report_progress 3<&- &
+	report_progress >/dev/null 3<&- &
 	reporter=$!
 	await "$tracing" 2>/dev/null
 	tracer_status=$?
@@ -411,6 +319,7 @@ wait_for_end() {
 	insist_on_work
 	: >"$work/over"
 	await "$follower" 2>/dev/null
+	[ $? -lt 128 ] || note 'a part of the recorder was killed: functions of programs may have no names'
 	follower=''
 	kill_tree "$reporter"
 	await "$reporter" 2>/dev/null
@@ -439,10 +348,10 @@ wait_for_end() {
 	fi
 	await "$workload" 2>/dev/null
 	exit_status=$?
-	workload=''
+	group=$workload workload=''
 	"${tracer}_times"
 	# A status above 128 may be the workload's own.
-	if [ "$exit_status" -gt 128 ] && "${tracer}_killed"; then
+	if [ "$exit_status" -gt 128 ] && { [ ! -s "$record/time.txt" ] || "${tracer}_killed"; }; then
 		exit_signal=$((exit_status - 128))
 		: "${incomplete:="the workload was killed by signal $exit_signal"}"
 	elif [ ! -s "$record/time.txt" ]; then
@@ -451,6 +360,9 @@ wait_for_end() {
 		words=$("${tracer}_refusal" "$1") &&
 			: "${incomplete:="the workload was not started: $words"}"
 	fi
+	# What a killed process of the workload had started has lost its parent.
+	# shellcheck disable=SC2046
+	[ -z "$incomplete" ] || end_all '' $(group_of "$group")
 	patience=10
 	until [ -e "$work/quiet" ] || [ "$patience" -eq 0 ]; do
 		patience=$((patience - 1))
@@ -594,30 +506,48 @@ deliver() {
 	# shellcheck disable=SC2086
 	if [ "$output" = - ]; then
 		tar -C "$work" -cf - $members | gzip -c
-	elif tar -C "$work" -cf - $members | gzip -c >"$part" && mv "$part" "$output"; then
-		say "state: wrote $output"
-	else
-		fail "cannot write $output"
+		return
 	fi
+	# No one can have put a link of this name there: the shell makes the file, or fails.
+	if ! (set -C && tar -C "$work" -cf - $members | gzip -c >"$part") 2>"$work/trial.txt"; then
+		rm -f "$part"
+		forget directory
+		fail "cannot write $output: $(head -n 1 "$work/trial.txt")" \
+			"the recording is in $record: pvprof reads that, too"
+	fi
+	if is_name_used "$output"; then
+		say "note: $output was created while recording"
+		output=${output%.tar.gz}-$(random).tar.gz
+	fi
+	mv "$part" "$output" && say "state: wrote $output"
 }
 
+is_name_used() { [ -e "$1" ] || [ -L "$1" ]; }
+
+# Check that the output can be written, long before it is.
 open_output() {
 	[ "$output" != - ] || return 0
-	[ -n "$output" ] || output=$name.tar.gz
-	[ ! -e "$output" ] || fail "$output exists" 'name another with -o, or remove it'
-	part=$output.part
-	true 2>/dev/null >"$part" || fail "cannot write $output"
+	: "${output:=$name.tar.gz}"
+	case $output in -*) output=./$output ;; esac
+	! is_name_used "$output" || fail "$output exists" 'name another with -o, or remove it'
+	part=$output.$(random).part
+	case $part in /*) keep file "$part" ;; *) keep file "$PWD/$part" ;; esac
+	(set -C && true >"$part") 2>/dev/null || fail "cannot write $output"
+	rm -f "$part"
 }
 
 record() {
 	name=pvprof-$(host | tr -cd 'A-Za-z0-9.-')-$mode-$(date +%Y%m%dT%H%M%S).pvprof
 	check_target
+	[ -n "${self#*.}" ] || fail 'cannot tell when a process began' 'is ps missing, or /proc?'
 	[ -z "$traced_pid" ] || is_any_running "$traced_pid" ||
 		fail "no process $traced_pid on $(host)"
 	[ "$#" -eq 0 ] || check_workload "$1"
-	open_output
 	take_lock
+	find_dead remove
+	[ -z "$swept" ] || say "note: removed what a recorder that was killed had left: $swept"
 	make_work
+	open_output
 	record=$work/$name
 	mkdir "$record"
 	# Room for the manifest, if the recording fills the disk.
@@ -651,17 +581,19 @@ doctor() {
 	if [ "$(id -u)" = 0 ]; then finding ok root 'uid 0'; else
 		finding bad root "uid $(id -u)" 'log in as root, or give --root-command'
 	fi
+	open_list "$lock.by.$self"
 	make_work
 	room=$(df -k "$work" | awk 'END { print int($(NF - 2) / 1024) }')
 	if [ "$room" -ge 64 ]; then finding ok space "$room MB in ${TMPDIR:-/tmp}"; else
 		finding bad space "$room MB in ${TMPDIR:-/tmp}" 'set TMPDIR to a larger place'
 	fi
-	holder=$(cat "${PVPROF_LOCK:-/var/run/pvprof.lock}/pid" 2>/dev/null)
+	holder=$(cat "$lock/pid" 2>/dev/null)
 	if is_alive "$holder"; then
 		finding bad lock "another recorder is at work (process $holder)" 'wait for it'
 	else
 		finding ok lock 'no other recorder'
 	fi
+	look_for_dead
 	if ! choose_tracer; then
 		finding bad system "$problem" 'record on another host: --host'
 		return 0
@@ -689,16 +621,48 @@ doctor() {
 	done
 }
 
+# Say what dead recorders left, or remove it if the user wants that.
+look_for_dead() {
+	find_dead "$clean"
+	# Their lock, too, which the next recorder takes over.
+	if [ "$clean" = 1 ] && [ -d "$lock" ] && try_lock "$self"; then
+		give_up_lock "$self"
+		swept="$swept${swept:+, }the lock $lock"
+	fi
+	if [ -z "$swept" ]; then finding ok leftovers 'none'; elif [ "$clean" = 1 ]; then
+		finding ok leftovers "removed: $swept"
+	else
+		finding note leftovers "a recorder that was killed left: $swept" \
+			'doctor --clean removes that, and so does the next recording'
+	fi
+}
+
 # Print the comment at the head of this file.
 explain() { sed -n '2,/^$/s/^# \{0,1\}//p' "$0"; }
+
+listen() {
+	while read -r word <&3; do
+		case $word in stop) tell USR1 ;; drop) tell USR2 ;; esac
+	done
+	tell USR2 # not HUP, which stays ignored under nohup
+	# It stays: without a listener the watcher would start another.
+	while is_there "$self"; do sleep 1; done
+}
+
+# tell SIGNAL: signal the shell, unless it is gone and another process has its number.
+tell() { ! is_there "$self" || kill -s "$1" $$; }
 
 main() {
 	case $1 in -h | --help) explain && exit ;; esac
 	exec 4>&2
 	PATH=$PATH:/sbin:/bin:/usr/sbin:/usr/bin
-	work='' part='' lock='' tracing='' workload='' reporter='' listener='' follower='' guard='' stopped=''
+	work='' tracing='' workload='' reporter='' listener='' follower='' guard='' watcher='' stopped=''
 	notes='' incomplete='' exit_status='' exit_signal='' tracer_status=0 has_end=false problem='' hint=''
-	phase=preparing quiet=0 suffix=''
+	phase=preparing quiet=0 suffix='' list='' has_lock='' clean=${clean:-}
+	lock=${PVPROF_LOCK:-/var/run/pvprof.lock} self=$$.$(born $$)
+	# What is recorded is for root alone: words of commands, output, addresses in the kernel.
+	mask=$(umask)
+	umask 077
 	trap clean_up EXIT
 	trap drop HUP PIPE USR2
 	trap 'stop INT' INT
@@ -706,13 +670,9 @@ main() {
 	trap 'stop USR1' USR1
 	if [ "$control" = 1 ]; then
 		exec 3<&0 </dev/null
-		{
-			while read -r word <&3; do
-				case $word in stop) kill -s USR1 $$ ;; drop) kill -s USR2 $$ ;; esac
-			done
-			kill -s USR2 $$ # not HUP, which stays ignored under nohup
-		} &
+		listen 4>&- >/dev/null 2>&1 &
 		listener=$!
+		say 'state: preparing' # only now are words heard
 	else
 		exec 3</dev/null
 	fi
