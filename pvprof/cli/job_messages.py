@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TextIO, cast
 
@@ -64,6 +64,11 @@ class JobMessages:
             f"--min-wait is {length} (a number alone is seconds, m is minutes): all shorter waits"
             " are summed up without a stack"
         )
+
+    def removed(self, paths: Iterable[str]) -> None:
+        """Say which directories of a pvprof that was killed were removed."""
+        for path in paths:
+            self._note(f"note: removed what a pvprof that was killed had left: {path}")
 
     @contextlib.contextmanager
     def watch(self, title: str) -> Iterator[Listener]:

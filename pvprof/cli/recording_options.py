@@ -80,10 +80,10 @@ class TargetOptions:
 
     heading: ClassVar[HelpHeading] = HelpHeading.TARGET
 
-    host: str = option(
+    host: str | None = option(
         "--host",
         metavar="[USER@]HOST",
-        default="",
+        default=None,
         help="Reach this machine through ssh.  [default: this one]",
     )
     ssh_options: tuple[str, ...] = option(
@@ -112,11 +112,13 @@ class TargetOptions:
         Raises:
             UsageError: the host is none, or the options do not fit.
         """
+        if self.host == "":
+            raise UsageError("--host names no host", "leave it out to record this machine")
         try:
             root_command = tuple(shlex.split(self.root_command))
         except ValueError as error:
             raise UsageError(f"--root-command {self.root_command!r}: {error}") from error
-        return Target(self.host, self.ssh_options, root_command)
+        return Target(self.host or "", self.ssh_options, root_command)
 
 
 def _default_for(is_default: Callable[[Mode], bool]) -> str:

@@ -7,6 +7,7 @@ an observer hears of each run.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -19,9 +20,10 @@ from typing import BinaryIO, Protocol
 from pvprof.collect.recorder import Plan, recorder
 from pvprof.collect.session import Listener, record
 from pvprof.collect.target import Target
+from pvprof.collect.workplaces import workplace
 from pvprof.errors import OutputError, UsageError
 from pvprof.model.stacks import show_controls
-from pvprof.recording.layout import RAW, SET_FILE, SUFFIX
+from pvprof.recording.layout import MEMBERS, RAW, SET_FILE, SUFFIX
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.run_set import write_run_set
 from pvprof.recording.write import pack_recording, set_modes
@@ -125,9 +127,9 @@ class Job:
         try:
             if path.exists() and not self.is_overwriting:
                 raise OutputError(f"{path}: already exists", "overwrite it with --force")
-            if path.exists() and not _is_recording(path):
-                raise OutputError(f"{path}: exists, and is not a recording of pvprof's")
-            with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}."):
+            if path.exists():
+                _check_replaceable(path)
+            with workplace(path.parent, path.name):
                 pass
         except OSError as error:
             raise OutputError(f"{path}: {error.strerror}") from error
@@ -175,17 +177,17 @@ def run_job(job: Job, observer: JobObserver, stdout: BinaryIO) -> list[FinishedR
         OutputError: the output cannot be written.
     """
     output = Path(job.output)
-    parent = None if job.output == STDOUT else output.parent
+    parent = Path(tempfile.gettempdir()) if job.output == STDOUT else output.parent
     finished: list[FinishedRun] = []
-    with tempfile.TemporaryDirectory(dir=parent, prefix=f".{output.name}.") as work:
-        path = Path(work) / (f"recording{SUFFIX}" if job.output == STDOUT else output.name)
+    with workplace(parent, output.name) as work:
+        path = work / (f"recording{SUFFIX}" if job.output == STDOUT else output.name)
         try:
             _make_runs(job, path, observer, finished)
         finally:
             if finished:
-                _deliver(job, path, stdout)
+                delivered = _deliver(job, path, stdout)
                 if job.output != STDOUT:
-                    observer.delivered(job.output, finished)
+                    observer.delivered(delivered, finished)
     return finished
 
 
@@ -216,38 +218,74 @@ def _write_run_set(job: Job, path: Path, finished: list[FinishedRun]) -> None:
     write_run_set(path, job.runs[0].plan.label, wanted, runs)
 
 
-def _deliver(job: Job, path: Path, stdout: BinaryIO) -> None:
-    """Move the recordings to the output, packed if it is an archive.
+def _deliver(job: Job, path: Path, stdout: BinaryIO) -> str:
+    """Move the recordings to the output, packed if it is an archive; return the output's name.
+
+    If something of that name was created while recording, the output has another name.
 
     Raises:
-        OutputError: the output cannot be written, or was created while recording.
+        OutputError: the output cannot be written; what was recorded is beside it, if that is
+            possible.
     """
     output = Path(job.output)
     try:
         if job.output == STDOUT:
             pack_recording(path, stdout)
-            return
+            return job.output
+        packed = path
         if job.output.endswith(_ARCHIVE_SUFFIXES):
             packed = path.with_name("packed")
             with packed.open("wb") as file:
                 pack_recording(path, file)
-            path = packed
-        set_modes(path, replaced=output)
+        if output.exists() and not job.is_overwriting:
+            output = _unused(output)
+        set_modes(packed, replaced=output)
         if output.exists():
-            if not job.is_overwriting:
-                message = f"{output}: was created while recording"
-                raise OutputError(message, "the recording was dropped")
+            _check_replaceable(output)
             _remove(output)
-        path.rename(output)
-    except OSError as error:
-        raise OutputError(f"{job.output}: {error.strerror}") from error
+        packed.rename(output)
+    except (OSError, OutputError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not replaced"
+        raise OutputError(f"{job.output}: {reason}", _rescue(job, path)) from error
+    return str(output)
 
 
-def _is_recording(path: Path) -> bool:
-    """Tell whether --force may replace what is there: a file, or a directory of ours."""
-    if path.is_dir():
-        return (path / RAW).exists() or (path / SET_FILE).exists()
-    return path.is_file()
+def _rescue(job: Job, path: Path) -> str:
+    """Keep recordings that cannot be delivered, in a directory beside the output; say where."""
+    if job.output == STDOUT:
+        return ""
+    kept = _unused(path.parent.parent / f"{Path(job.output).name}.kept{SUFFIX}")
+    try:
+        path.rename(kept)
+    except OSError:
+        return "the recording is lost"
+    return f"the recording is in {kept}"
+
+
+def _unused(path: Path) -> Path:
+    """Return a path beside this one, of nearly the same name, at which there is nothing."""
+    end = next((end for end in (*_ARCHIVE_SUFFIXES, SUFFIX) if path.name.endswith(end)), "")
+    stem = path.name.removesuffix(end)
+    names = (f"{stem}-{number}{end}" if number else path.name for number in itertools.count())
+    return next(one for name in names if not os.path.lexists(one := path.with_name(name)))
+
+
+def _check_replaceable(path: Path) -> None:
+    """Check that --force may replace what is there: a file, or a directory of nothing but ours.
+
+    Raises:
+        OutputError: it is something else.
+    """
+    if path.is_file():
+        return
+    if not (path / RAW).exists() and not (path / SET_FILE).exists():
+        raise OutputError(f"{path}: exists, and is not a recording of pvprof's")
+    for place in path.iterdir():
+        is_run = place.name.endswith(SUFFIX) and place.is_dir() and not place.is_symlink()
+        foreign = (one for one in place.iterdir() if one.name not in MEMBERS) if is_run else [place]
+        found = next((one for one in foreign if one.name not in (*MEMBERS, SET_FILE)), None)
+        if found is not None:
+            raise OutputError(f"{path}: has a file that is not pvprof's: {found.relative_to(path)}")
 
 
 def _remove(path: Path) -> None:

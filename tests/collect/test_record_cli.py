@@ -23,6 +23,7 @@ import pytest
 from helpers.command_line import RunCommand
 from target.harness import Outcome, Running, StandIn, wait_until
 
+from pvprof.cli.commands.record import default_name
 from pvprof.recording.open import open_recording
 
 pytestmark = pytest.mark.slow
@@ -362,6 +363,82 @@ def test_force_does_not_overwrite_a_directory_of_something_else(target: StandIn)
     assert "not a recording of pvprof's" in done.said
     assert (target.home / "src" / "precious").exists()
     assert contents(target) == ["src"]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "offcpu-1.pvprof/notes.txt", "sub/raw.out"])
+def test_force_does_not_remove_files_that_are_not_ours(target: StandIn, name: str) -> None:
+    foreign = target.home / "out" / name
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("precious")
+    (target.home / "out" / "raw.out").write_text("")
+    done = run(target, "record", "-o", "out", "--force", "--", "touch", "ran")
+    assert (done.status, foreign.read_text()) == (1, "precious")
+    assert "out: has a file that is not pvprof's: " in done.said
+    assert contents(target) == ["out"]
+
+
+@pytest.mark.parametrize(("name", "other"), [("out", "out-1"), ("out.tar.gz", "out-1.tar.gz")])
+def test_an_output_that_is_created_while_recording_is_not_overwritten(
+    target: StandIn, name: str, other: str
+) -> None:
+    words = ("--", "sh", "-c", f"echo precious >{name}")
+    done = run(target, "record", "--no-symbols", "-o", name, *words)
+    assert (done.status, done.left) == (0, [])
+    assert (target.home / name).read_text() == "precious\n"
+    assert f"pvprof: wrote {other}: " in done.said
+    assert open_recording(str(target.home / other)).manifest.is_complete is True
+
+
+def test_a_recording_that_cannot_be_delivered_is_kept_beside(target: StandIn) -> None:
+    words = ("record", "--no-symbols", "-o", "out")
+    assert run(target, *words, "--", "true").status == 0
+    done = run(target, *words, "--force", "--", "sh", "-c", "echo precious >out/notes.txt")
+    assert done.status == 1
+    assert (target.home / "out/notes.txt").read_text() == "precious\n"
+    kept = target.home / "out.kept.pvprof"
+    assert f"the recording is in {kept}" in done.said
+    assert open_recording(str(kept)).manifest.is_complete is True
+
+
+@pytest.mark.parametrize("words", [("record", "--", "true"), ("doctor",)])
+def test_an_empty_host_is_an_error(target: StandIn, words: tuple[str, ...]) -> None:
+    done = run(target, words[0], "--host", "", *words[1:])
+    assert (done.status, done.left) == (2, [])
+    assert "--host names no host" in done.said
+    assert contents(target) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "stem"),
+    [("a/../b", "a-..-b"), ("ssh://root@h", "h"), ("ssh://h:22", "h-22"), ("root@[::1]", "1")],
+)
+def test_the_default_name_of_an_output_is_a_name(host: str, stem: str) -> None:
+    name = default_name(host, ("offcpu",), is_set=False)
+    assert name.startswith(f"pvprof-{stem}-offcpu-")
+    assert "/" not in name
+
+
+def test_a_killed_pvprof_leaves_nothing_after_the_next_one(target: StandIn) -> None:
+    words = ("--no-symbols", "-o", "out")
+    running = recording(target, *words)
+    running.process.kill()
+    running.wait()
+    (hidden,) = target.home.glob(".out.*")
+    done = run(target, "record", *words, "--", "true")
+    assert (done.status, done.left) == (0, [])
+    assert f"removed what a pvprof that was killed had left: {hidden}" in done.said
+    assert sorted(path.name for path in target.home.iterdir()) == ["out", "started"]
+
+
+def test_doctor_clean_removes_what_a_killed_pvprof_left(target: StandIn) -> None:
+    running = recording(target, "-o", "out")
+    running.process.kill()
+    running.wait()
+    (hidden,) = target.home.glob(".out.*")
+    done = run(target, "doctor", "--clean")
+    assert f"removed: {hidden}" in done.archive.read_text()
+    assert not hidden.exists()
+    assert not Path(f"{target.lock}.work").exists()
 
 
 def test_a_run_that_fails_does_not_remove_the_old_output(target: StandIn) -> None:

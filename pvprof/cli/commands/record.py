@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from datetime import datetime
@@ -25,11 +26,13 @@ from pvprof.cli.recording_options import (
 from pvprof.collect.job import Job, plan_runs, prepare, run_job
 from pvprof.collect.modes import names
 from pvprof.collect.recorder import Plan
+from pvprof.collect.workplaces import remove_left
 from pvprof.errors import PvprofError, UsageError
 from pvprof.model.problems import Problem
 from pvprof.recording.layout import USER_MAPS
 from pvprof.units import NS_PER_S
 
+_NO_FILE_NAME = re.compile(r"ssh://|[^\w.-]+")
 _LONG_WAIT_NS = NS_PER_S
 """A longer ``--min-wait`` is probably a mistake in the unit."""
 
@@ -128,6 +131,7 @@ def command(wanted: RecordOptions, workload: tuple[str, ...]) -> None:
         messages.starting_without_end(wanted.program.scope())
     if wanted.program.min_wait_ns > _LONG_WAIT_NS:
         messages.min_wait_is_long(wanted.program.min_wait_ns)
+    messages.removed(map(str, remove_left()))
     runs = run_job(job, messages, sys.stdout.buffer)  # noqa: TID251 (an archive, to no terminal)
     failure = messages.failure(runs[-1])
     if failure:
@@ -153,7 +157,7 @@ def _job(wanted: RecordOptions, modes: tuple[str, ...], workload: tuple[str, ...
         tracer=wanted.program.tracer or "",
     )
     runs = prepare(plan_runs(plan, modes, wanted.repeat, wanted.warmup))
-    output = wanted.output or _default_name(target.host, modes, is_set=len(runs) > 1)
+    output = wanted.output or default_name(target.host, modes, is_set=len(runs) > 1)
     return Job(target, runs, output, wanted.force, partial(name_code, is_local=not target.host))
 
 
@@ -170,7 +174,14 @@ def name_code(directory: Path, is_local: bool) -> None:
         add_user_symbols(directory, is_local)
 
 
-def _default_name(host: str, modes: tuple[str, ...], is_set: bool) -> str:
-    machine = host.rpartition("@")[2] or socket.gethostname()
+def default_name(host: str, modes: tuple[str, ...], is_set: bool) -> str:
+    """Return the name of an output that the user did not name: its host, modes and time.
+
+    Args:
+        host: as ssh takes it; empty: this machine.
+        modes: what is recorded.
+        is_set: whether the output is a run set.
+    """
+    machine = _NO_FILE_NAME.sub("-", host.rpartition("@")[2] or socket.gethostname()).strip("-.")
     stem = f"pvprof-{machine}-{'-'.join(modes)}-{datetime.now():%Y%m%dT%H%M%S}"
     return stem if is_set else f"{stem}.pvprof"
