@@ -20,6 +20,10 @@ import click
 
 from pvprof.model.stacks import show_controls
 
+MAX_MESSAGE_CHARACTERS = 1_000
+"""A message is a line to read, and a name in it may have any length: what is longer is cut."""
+
+_END_CHARACTERS = 200
 _MIN_INPUT_BYTES = 50_000_000
 _INTERVAL_S = 0.25
 _BETWEEN_BREAKS = re.compile(r"[^\n\t]+")
@@ -27,12 +31,20 @@ _BETWEEN_BREAKS = re.compile(r"[^\n\t]+")
 
 def tell(text: str) -> None:
     """Print one message on stderr: ``pvprof: TEXT``."""
-    click.echo(f"pvprof: {show_controls(text)}", err=True)
+    click.echo(_bounded(f"pvprof: {show_controls(text)}"), err=True)
 
 
 def tell_below(text: str) -> None:
     """Print one more line on stderr that belongs to the message above it."""
-    click.echo(f"  {show_controls(text)}", err=True)
+    click.echo(_bounded(f"  {show_controls(text)}"), err=True)
+
+
+def _bounded(line: str) -> str:
+    """Return a line of at most `MAX_MESSAGE_CHARACTERS`; the middle of a longer one is left out."""
+    if len(line) <= MAX_MESSAGE_CHARACTERS:
+        return line
+    begin = MAX_MESSAGE_CHARACTERS - _END_CHARACTERS - 5
+    return f"{line[:begin]} ... {line[-_END_CHARACTERS:]}"
 
 
 def tell_usage(error: click.ClickException) -> None:

@@ -19,7 +19,7 @@ from rich.console import Console
 
 import pvprof.__main__
 from pvprof.cli.job_messages import JobMessages
-from pvprof.cli.terminal import visible_text
+from pvprof.cli.terminal import MAX_MESSAGE_CHARACTERS, visible_text
 from pvprof.errors import PvprofError
 from pvprof.model.stacks import UNSEEN
 from pvprof.render.text.console import styled
@@ -270,3 +270,16 @@ def test_the_linter_refuses_every_way_around_the_functions_that_make_texts_harml
     for way in WAYS_AROUND:
         assert refusals("pvprof/views/new.py", way), way
     assert refusals("pvprof/cli/terminal.py", WAYS_AROUND[0]) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 5_000, "\t" * 900, "a b" * 1_000])
+def test_a_message_is_a_line_to_read(name: str, run: RunCommand) -> None:
+    result = run(
+        "report", "-", stdin=f"dtrace: {name}: what?\n\nsleepq|a\nkernel`f\n5 1\n".encode()
+    )
+    refused = run("report", "-", "--name", f"{name}(", stdin=b"a;b 5\n")
+    assert refused.exit_code == 2
+    for line in (result.stderr + refused.stderr).splitlines():
+        assert len(line) <= MAX_MESSAGE_CHARACTERS
+    assert "x" * 5_000 not in result.stderr + refused.stderr
+    assert "unterminated subpattern at position" in refused.stderr, "the end is kept"

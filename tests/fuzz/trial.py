@@ -1,0 +1,154 @@
+"""One input: made from its number, written by a command, and judged."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from types import FrameType
+
+from click.testing import CliRunner
+from helpers.mixing import Outcome, total_of
+
+from fuzz.checks import check_run, place_of
+from fuzz.mutations import DAMAGES
+from fuzz.outputs import DRAWN, Output, outputs_of
+from fuzz.seeds import RECORDING
+from fuzz.targets import Target, targets
+from pvprof.cli import cli
+from pvprof.errors import PvprofError
+from pvprof.parse.read import ReadOptions, read_recording
+from pvprof.recording.open import open_recording
+
+MAX_CPU_S = 10
+"""Of one answer, whatever the input."""
+
+MAX_MEMORY_BYTES = 1 << 30
+"""Beyond what the process has before it reads the first input."""
+
+_SINGLE = frozenset(mutation.__name__ for mutation in DAMAGES)
+
+
+class LateError(BaseException):
+    """An answer took too long. No code of pvprof's catches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One input.
+
+    Attributes:
+        target: the kind of file.
+        mutations: their names, joined by ``+``.
+        seed: what was mutated.
+        data: the input.
+        output: how its result is written.
+    """
+
+    target: Target
+    mutations: str
+    seed: bytes
+    data: bytes
+    output: Output
+
+
+def trial_of(target_name: str, run_seed: int, number: int) -> Trial:
+    """Return the input of a number; it is the same each time."""
+    target = targets()[target_name]
+    random = Random(f"{run_seed} {target_name} {number}")
+    seed = random.choice(target.seeds())
+    mutations, data = target.mutate(random, seed)
+    outputs = outputs_of(target.subjects)
+    return Trial(target, mutations, seed, data, outputs[number % len(outputs)])
+
+
+def judge(trial: Trial, folder: Path) -> list[str]:
+    """Return the kinds of failure of an input, each once."""
+    failures: list[str] = []
+    try:
+        with limited_time():
+            failures += check_command(trial, folder)
+        if trial.mutations in _SINGLE and trial.target.has_sums and not failures:
+            failures += check_sums(trial, folder)
+    except LateError as late:
+        failures.append(f"late: in {place_of(late.__traceback__)}")
+    return [f"{trial.target.name}: {failure}" for failure in dict.fromkeys(failures)]
+
+
+def check_command(trial: Trial, folder: Path) -> Iterator[str]:
+    """Yield the failures of the command that writes the result."""
+    placed = trial.target.place(folder, trial.data)
+    words = trial.output.words(placed.options, placed.file, str(RECORDING))
+    result = CliRunner().invoke(cli, words)
+    return check_run(result, trial.output.fmt.name, trial.output.subject in DRAWN)
+
+
+def check_sums(trial: Trial, folder: Path) -> Iterator[str]:
+    """Yield a failure if the damage changed the sums, and nothing tells of it."""
+    try:
+        with limited_time():
+            damaged = outcome_of_input(trial.target, trial.data, folder)
+            whole = _outcome_of_seed(trial.target.name, trial.seed, folder)
+    except PvprofError as error:
+        raise AssertionError(f"a seed that cannot be read: {error.message}") from error
+    except Exception as error:
+        yield f"traceback: {type(error).__name__} in {place_of(error.__traceback__)}"
+        return
+    if damaged.is_refused or damaged.told - whole.told or damaged.total == whole.total:
+        return
+    yield f"silence: {trial.mutations}"
+
+
+@cache
+def _outcome_of_seed(target_name: str, seed: bytes, folder: Path) -> Outcome:
+    return outcome_of_input(targets()[target_name], seed, folder)
+
+
+def outcome_of_input(target: Target, data: bytes, folder: Path) -> Outcome:
+    """Return the sums of an input, and its problems."""
+    placed = target.place(folder, data)
+    try:
+        recording = open_recording(placed.file)
+        parsed = read_recording(recording, ReadOptions(jobs=1))
+    except PvprofError as error:
+        return Outcome(frozenset([("refused", error.message, 1)]), (0, 0), is_refused=True)
+    told = frozenset((one.kind, one.text, one.count) for one in parsed.problems)
+    return Outcome(told, total_of(parsed))
+
+
+@contextmanager
+def limited_time() -> Iterator[None]:
+    """End what is inside with `LateError` after `MAX_CPU_S` of processor time.
+
+    Code in C that looks for no signals cannot be ended like that: a little later the kernel ends
+    the process.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise LateError
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    limit = int(used.ru_utime + used.ru_stime + MAX_CPU_S + 3)
+    before = signal.signal(signal.SIGPROF, end)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
+    signal.setitimer(signal.ITIMER_PROF, MAX_CPU_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
+        signal.signal(signal.SIGPROF, before)
+
+
+def limit_memory() -> None:
+    """Let this process have no more than `MAX_MEMORY_BYTES` beyond what it has."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * os.sysconf("SC_PAGE_SIZE") + MAX_MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
