@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -243,13 +244,30 @@ def test_a_frame_loses_addresses_and_directories(frame: str, shown: str) -> None
         ("root@releng1.nyi.freebsd.org:/usr/obj/sys/GENERIC", "[user]@[host]:[path]"),
         ("at fffff8004309a880 from 192.168.0.12", "at [address] from [host]"),
         ("box says --fast is wrong for me", "[host] says [word] is wrong for me"),
+        ("lost box.example.org: the KEY=hunter2 of x.", "lost [host]: the KEY=[word] of x."),
         ("boxes of 10:00:00, 13.2-RELEASE", "boxes of 10:00:00, 13.2-RELEASE"),
     ],
 )
 def test_a_sentence_loses_what_it_quotes_and_names(text: str, shown: str) -> None:
     texts = PrivateTexts()
-    texts.learn(Manifest(host="box.example.org", workload="x --fast"), ())
+    texts.learn(Manifest(host="box.example.org", workload="x --fast 'PASSWORD=hunter2'"), ())
     assert texts.sentence(text) == shown
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "a@", "/", "~/", "'", "'\\", "ffff", "1.", "a:", "C:\\a\\", " x"]
+)
+def test_the_time_of_a_long_text_grows_with_its_length(piece: str) -> None:
+    def cpu_s(length: int) -> float:
+        texts = PrivateTexts(with_processes=True)
+        text = piece * (length // len(piece))
+        texts.learn(Manifest(host="h" * length, workload=text, notes=text), [text])
+        began = time.process_time()
+        for of in (texts.sentence, texts.fact, texts.name, texts.frame, texts.process):
+            of(text)
+        return time.process_time() - began
+
+    assert cpu_s(50_000) < 5, "with the square of the length it would be minutes"
 
 
 def test_processes_of_the_kernel_keep_their_names() -> None:

@@ -32,11 +32,12 @@ _DIRECTORIES = re.compile(
 )
 _WHOLE_PATH = re.compile(rf"(?:{_DIRECTORIES.pattern})[^/\s`;:()\[\]<>|\"',\\]*", re.IGNORECASE)
 _HOME = re.compile(r"/(?:home|Users)/([^/\s:;'\"]+)")
-_AT_HOST = re.compile(r"[\w.+-]+@[\w.-]+")
+_AT_HOST = re.compile(r"(?<![\w.+-])[\w.+-]++@[\w.-]+")
 _IP = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|\b(?:[0-9a-f]{0,4}:){3,7}[0-9a-f]{1,4}\b"
 )
-_QUOTED = re.compile(r"(?<!\w)(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")(?!\w)")
+_QUOTED = re.compile(r"(?<!\w)(?:'(?:[^'\\]|\\.){0,600}+'|\"(?:[^\"\\]|\\.){0,600}+\")(?!\w)")
+_TOKEN = re.compile(r"[^\s'\"()\[\],;:=]+")
 # Processes of the kernels themselves, which say nothing of the user.
 _OF_THE_KERNEL = re.compile(
     r"\[.*\]|kernel|idle.*|intr|geom|cam|usb|crypto|bufdaemon|bufspacedaemon|syncer|vnlru|pagedaemon"
@@ -69,7 +70,7 @@ class PrivateTexts:
         """
         workload = manifest.workload or ""
         users = _HOME.findall(f"{workload} {manifest.notes} {manifest.kernel.text}")
-        words = [word.strip("'\"") for word in workload.split()]
+        words = _TOKEN.findall(workload)
         _take(self._names, (manifest.host, manifest.host.partition(".")[0]), HOST)
         _take(self._names, users, USER)
         _take(self._words, (part for one in words for part in (one, one.rpartition("/")[2])), WORD)
@@ -131,8 +132,11 @@ def _take(known: dict[str, str], texts: Iterable[str], replacement: str) -> None
 
 
 def _replaced(known: Mapping[str, str], text: str) -> str:
-    """Return a text with the known ones among its words replaced, the longest first."""
-    if not known:
-        return text
-    any_of_them = "|".join(map(re.escape, sorted(known, key=len, reverse=True)))
-    return re.sub(rf"(?<!\w)(?:{any_of_them})(?!\w)", lambda match: known[match.group()], text)
+    """Return a text with the known ones among its words replaced."""
+
+    def replacement(match: re.Match[str]) -> str:
+        word = match.group()
+        bare = word.rstrip(".!?")
+        return known[bare] + word[len(bare) :] if bare in known else word
+
+    return _TOKEN.sub(replacement, text) if known else text
