@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from conftest import FIXTURES, RECORDINGS, assert_golden
@@ -169,3 +170,12 @@ def test_a_flame_graph_of_the_path_joins_the_code_that_ran_with_what_waited(
 def test_the_path_does_not_go_with_other_measurements(run: RunCommand, options: list[str]) -> None:
     error = assert_is_error(run("fold", "--path", WAKEUPS, *options), code=2)
     assert options[0] in error
+
+
+def test_the_example_of_the_documents_is_what_pvprof_says(run: RunCommand) -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    shown = run("path", THREADS, "-k", "io").stdout.splitlines()
+    (example,) = re.findall(r"```\n(Of .*?)```", (docs / "critical-path.md").read_text(), re.S)
+    assert set(example.splitlines()) <= set(shown)
+    drawn = run("path", "-q", THREADS, "-k", "io", "--format", "svg").stdout
+    assert_golden(drawn, docs / "critical-path.svg")
