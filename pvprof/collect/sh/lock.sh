@@ -128,9 +128,11 @@ look_into() {
 	found=$(printf '%s' "$found" | tr '\n' ' ')
 }
 
-# sweep LIST: end and remove all that is in it, and the list.
+# sweep LIST [PID]: end and remove all that is in it but this process and PID, and the list.
 sweep() {
-	ours=$(processes_in "$1" | awk '{ print $1 }')
+	mine=$(own_number)
+	ours=$(processes_in "$1" | awk -v mine="$mine" -v spared="${2-}" '
+		$1 != mine && $1 != spared { print $1 }')
 	# shellcheck disable=SC2086
 	[ -z "$ours" ] || kill_tree $ours
 	patience=50
@@ -186,6 +188,7 @@ stand_in() {
 # The part of the recorder that stays when the shell is killed.
 watch() {
 	trap '' HUP INT TERM USR1 USR2
+	enlist watcher
 	while [ -d "$list" ]; do
 		sleep 1
 		is_there "$self" || { stand_in; exit; }

@@ -78,12 +78,13 @@ clean_up() {
 	newest=$!
 	[ "$(ps -o ppid= -p "${newest:-0}" | tr -d ' ')" = "$$" ] || newest=''
 	[ "$newest" != "$watcher" ] || newest=''
+	# If this shell is killed while these are stopped, they are in the list.
 	# shellcheck disable=SC2086 # one word or none for each
 	kill_tree $reporter $listener $follower $tracing $workload $guard $newest
-	if [ -n "$list" ]; then sweep "$list"; elif [ -n "$work" ]; then rm -rf "$work"; fi
+	if [ -n "$list" ]; then sweep "$list" "$watcher"; elif [ -n "$work" ]; then rm -rf "$work"; fi
 	[ -z "$has_lock" ] || give_up_lock "$self"
 	list='' work='' has_lock=''
-	[ -z "$watcher" ] || kill_tree "$watcher"
+	[ -z "$watcher" ] || kill -s KILL "$watcher"
 }
 
 drop() {
@@ -193,6 +194,7 @@ start_workload() {
 	mkfifo "$work/alive"
 	{
 		trap '' TERM
+		enlist guard
 		cat "$work/alive"
 		: >"$work/quiet"
 		[ ! -s "$work/tracing" ] || { read -r tracing <"$work/tracing" && "${tracer}_look"; }
@@ -251,6 +253,7 @@ start_tracing() {
 
 # Report progress every second; end tracing if the tracer missed the end, or the request to end.
 report_progress() {
+	enlist reporter
 	elapsed=0
 	over=0
 	attached=$("${tracer}_attached")
