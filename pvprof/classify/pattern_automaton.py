@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_POSITIONS = 400
+MAX_POSITIONS = 600
 _MAX_COPIES = 64  # of what is repeated a fixed number of times
 _MAX_OPTIONAL = 3  # of what is repeated a varying number of times
 

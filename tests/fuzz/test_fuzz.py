@@ -31,6 +31,7 @@ from pvprof.render.registry import FORMATS, Subject
 INPUTS = 4
 
 
+@pytest.mark.slow
 def test_a_fixed_set_of_inputs_of_every_reader(tmp_path: Path) -> None:
     said: list[str] = []
     plan = Plan(tuple(targets()), INPUTS, minutes=0, seed=18, jobs=1, keep=tmp_path / "found")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import time
 
 import pytest
 from conftest import read_recording_bytes
@@ -157,3 +158,35 @@ def test_a_path_of_any_length_in_lock_profiling_is_read_at_once(path: str) -> No
     row = "10 9 20 1001 3 6 0 0 3 " + path * (LENGTH // len(path)) + "/vm/a.c:12 (rw:first)\n"
     parsed = read(row.encode(), "x", ReadOptions(layout="lock-profiling"))
     assert parsed.profiles["ns", True].total == 1_001_000
+
+
+PUMPED = {
+    "row of a histogram": ("histogram", "   512 |", "  ", " 3x\n"),
+    "sign of a row": ("histogram", "  ", " ", "x |@ 3\n"),
+    "bars of a row": ("histogram", "  512 |", "@ ", "x\n"),
+    "lock of LOCK_PROFILING": ("lock-profiling", "1 1 1 1 1 1 1 1 1 a", ":1 (rw:", "\n"),
+    "row of lockstat": ("lockstat", "    1 25% 25% 0.00 1001 first", " ", "x \n"),
+    "words of lockstat": ("lockstat", "    1 25% 25% 0.00 1001 first", " a", " \n"),
+    "frame of pmcstat": ("pmcstat", "58.33%  [7]  f @ x", " ", "y\n"),
+    "program of pmcstat": ("pmcstat-log", "exec 0x0 4711 0x2 ", '"', "x\n"),
+    "created by pmcstat": ("pmcstat-log", "proc-create 4711 0x2 ", '" ', "x\n"),
+}
+
+
+@pytest.mark.parametrize("name", PUMPED)
+def test_a_line_that_nearly_fits_is_refused_at_once(name: str) -> None:
+    layout, start, piece, end = PUMPED[name]
+    text = texts_by_layout()[layout]
+    line = (start + piece * (2 * LENGTH // len(piece)) + end).encode()
+    begin = time.process_time()
+    with contextlib.suppress(PvprofError):
+        read(text + line + text, "x", ReadOptions(layout=layout, jobs=1))
+    assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize("digits", [19, 400, 5_000])
+def test_a_title_of_lockstat_with_a_number_of_any_length_is_no_traceback(digits: int) -> None:
+    text = texts_by_layout()["lockstat"]
+    damaged = re.sub(rb"\d+ events in", b"9" * digits + b" events in", text)
+    with contextlib.suppress(PvprofError):
+        read(damaged, "x", ReadOptions(layout="lockstat", jobs=1))

@@ -65,7 +65,8 @@ class LockProfilingReader:
             if is_diagnostic(text):
                 self._parsed.problems.extend(parse_diagnostics([text], self._file))
                 continue
-            row = _ROW.match(text)
+            # Without its last character, a row would be tried at each ":12 (rw:" that is in it.
+            row = _ROW.match(text) if text.rstrip().endswith(")") else None
             is_row = row is not None and _SECOND_ROW.search(text) is None
             if row is None or not is_row or max(map(len, row.group(1).split())) > _MAX_DIGITS:
                 kind, reason = "bad-line", "no row of the table"

@@ -41,18 +41,18 @@ from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 
-_TITLE = re.compile(r"(\S.*?): (\d+) events in [\d.]+ seconds \(\d+ events/sec\)\s*$")
+_TITLE = re.compile(r"(\S.*?): (\d{1,18}) events in [\d.]+ seconds \(\d+ events/sec\)\s*$")
 _HEADING = re.compile(
     r"\s*(Count|ops/s)\s+(indv|genr)\s+cuml\s+rcnt\s+(nsec|units)?\s*(?:Hottest )?Lock\s"
 )
 _FOREIGN_HEADING = re.compile(r"\s*(?:Count|ops/s)\s+(?:indv|genr)\s+cuml\s+rcnt\s")
 _COUNTED = r"\s*(\d{1,20})\s+\d+%\s+(?:\d+%|----)\s+\d+\.\d+\s+"
 # What -I prints names a CPU in place of a lock.
-_TIMED_ROW = re.compile(_COUNTED + r"(\d{1,20})\s+(?!cpu\[\d+\]\+)(\S.*?)\s+(\S+)\s*$")
-_ROW = re.compile(_COUNTED + r"()(\S.*?)\s+(\S+)\s*$")
+_TIMED_ROW = re.compile(_COUNTED + r"(\d{1,20})\s+(?!cpu\[\d+\]\+)(\S(?:.*\S)?)\s+(\S+)\s*$")
+_ROW = re.compile(_COUNTED + r"()(\S(?:.*\S)?)\s+(\S+)\s*$")
 _BODY = re.compile(r"\s*nsec\s+-+ Time Distribution -+\s+(?:count|ops/s)")
-_BUCKET = re.compile(r"\s*(\d{1,20}) \|[@ ]*?(\d{1,20})(?:\s+(\S.*?))?\s*$")
-_STACK_ONLY = re.compile(r"\s{40,}(\S.*?)\s*$")
+_BUCKET = re.compile(r"\s*(\d{1,20}) \|[@ ]*?(\d{1,20})(?:\s+(\S(?:.*\S)?))?\s*$")
+_STACK_ONLY = re.compile(r"\s{40,}(\S(?:.*\S)?)\s*$")
 _RULE = re.compile(r"-{40,}\s*$")
 
 # By the beginning of a section's title (g_event_info in lockstat.c): the mechanism, and the class

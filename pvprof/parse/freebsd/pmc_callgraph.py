@@ -50,7 +50,7 @@ PRUNED: Frame = "[pruned]"
 _MAX_ROUNDING = 0.005
 """Error of a percentage as printed; in percent."""
 
-_LINE = re.compile(r"( *)(\d{1,9}\.\d+)%\s+\[(\d{1,20})\]\s+(\S+)(?: @ (\S.*?))?\s*$")
+_LINE = re.compile(r"( *)(\d{1,9}\.\d+)%\s+\[(\d{1,20})\]\s+(\S+)(?: @ (\S(?:.*\S)?))?\s*$")
 _STATISTIC = re.compile(r" #(samples|callchain)/(\S+)\s+(\d{1,20})\s*$")
 _LOST = ("unclaimed", "unknown-object", "dubious-frames")
 _KERNEL = "/boot/"

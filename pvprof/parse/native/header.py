@@ -31,7 +31,9 @@ _VERSION = re.compile(rb"#pvprof ([0-9]{1,9})(?: |$)")
 _CLOCKS = re.compile(rb"#(begin|end) ([0-9]{1,19}) ([0-9]{1,19})")
 _SET_ASIDE = re.compile(rb"#set-aside ([a-z-]+) ([a-z][a-z0-9-]*) ([0-9]{1,20}) ([0-9]{1,20})")
 # What may follow the end mark: dtrace reports losses after everything else.
-_TRAILER = re.compile(rb"(?:[ \t]*(?:\n|\Z)|(?:dtrace|lockstat): [^\n]*(?:\n|\Z))*")
+_TRAILER = re.compile(
+    rb"(?:[ \t]*\n|(?:dtrace|lockstat): [^\n]*\n)*(?:(?:dtrace|lockstat): [^\n]*|[ \t]*)"
+)
 
 
 @dataclass(frozen=True, slots=True)

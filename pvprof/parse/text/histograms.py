@@ -25,7 +25,8 @@ from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import read_int
 
 _HEAD = re.compile(rb"\s*(?:value|key)\s+-+ Distribution -+\s*(?:count\s*)?$")
-_ROW = re.compile(rb"\s*(<|>=)?\s*(-?\d+)\s*\|[@ ]*?\s*(-?\d+)\s*$")
+# No two repeats that match the same blanks: a row may be millions of them.
+_ROW = re.compile(rb"\s*+(<|>=)?\s*+(-?\d++)\s*+\|[@\s]*+(-?\d++)\s*$")
 
 
 _PACKED_HEAD = re.compile(rb"\s*(?:key\s+)?min \.-+\. max\s+\| count\s*$")
