@@ -193,10 +193,17 @@ def is_manifest(document: object) -> bool:
 
 def words(value: object) -> str:
     """Return a JSON value as one line of text, empty for null and booleans."""
+    try:
+        return _words(value)
+    except RecursionError:
+        return "values in values, too deep to show"
+
+
+def _words(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {words(item)}".strip() for name, item in value.items())
+        return ", ".join(f"{name} {_words(item)}".strip() for name, item in value.items())
     if isinstance(value, list | tuple):
-        return "; ".join(filter(None, map(words, value)))
+        return "; ".join(filter(None, map(_words, value)))
     if value is None or isinstance(value, bool):
         return ""
     return show_controls(" ".join(as_text(value).split()))

@@ -90,7 +90,7 @@ def _file(folder: Path, data: bytes, name: str) -> Input:
 
 def _member(folder: Path, data: bytes, member: str) -> Input:
     """Put the input into a recording, in the place of one of its files."""
-    recording = folder / "member.pvprof"
+    recording = folder / f"{member}.pvprof"
     if not recording.is_dir():
         shutil.copytree(seeds.RECORDING, recording)
     (recording / member).write_bytes(data)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 from conftest import read_recording_bytes
@@ -190,3 +191,26 @@ def test_a_title_of_lockstat_with_a_number_of_any_length_is_no_traceback(digits:
     damaged = re.sub(rb"\d+ events in", b"9" * digits + b" events in", text)
     with contextlib.suppress(PvprofError):
         read(damaged, "x", ReadOptions(layout="lockstat", jobs=1))
+
+
+@pytest.mark.parametrize("module", ["\0", "\x1b]0;x\x07", "a;b", "\u202e"])
+def test_an_address_in_a_hostile_module_is_one_clean_frame(module: str, run: RunCommand) -> None:
+    text = f"\nsleepq|x\nkernel`trap+0x1\n{module}`0xdead\n5 1\n"
+    result = run("fold", "-k", "all", "-q", "-", stdin=text.encode())
+    assert result.exit_code == 0
+    (line,) = result.stdout.splitlines()
+    assert line.isprintable()
+    assert line.count(";") == 2
+
+
+@pytest.mark.parametrize("key", ["host", "kernel", "workload", "options"])
+@pytest.mark.parametrize("kind", ["[", '{"a":'])
+def test_values_in_values_of_a_manifest_are_no_traceback(
+    key: str, kind: str, run: RunCommand, tmp_path: Path
+) -> None:
+    deep = kind * 600 + "1" + {"[": "]", "{": "}"}[kind[0]] * 600
+    (tmp_path / "manifest.json").write_text(f'{{"schema": 1, "mode": "offcpu", "{key}": {deep}}}')
+    (tmp_path / "raw.out").write_bytes(read_recording_bytes("stock-offcpu.out"))
+    for words in (("report",), ("report", "--format", "json")):
+        result = run(*words, tmp_path)
+        assert result.exit_code in (0, 1), result.exception

@@ -69,6 +69,7 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
     def _clean(self, text: str) -> Frame:
         named = self._name_hex(text)
         if named is None:
+            text = clean_frame(text)  # its module may be any text
             self.hex_frames.add(text)
             is_in_program = "`" not in text and not is_kernel_frame(text)
             return UNKNOWN_FRAME if self.merge_unknown and is_in_program else text
