@@ -22,6 +22,7 @@ from pvprof.parse.recognition.other_files import what_else
 from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import NEEDS_IDS, WEIGHTS, ReadOptions, TextSource
+from pvprof.parse.text.deep_stacks import shorten_deep_stacks
 from pvprof.parse.text.frames import is_kernel_frame
 from pvprof.parse.text.scale import Rounding, read_factor, scale_histogram, scale_profile
 from pvprof.parse.text.symbol_fit import foreign_symbols
@@ -247,6 +248,7 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
         check_lines(data, options.limits.line_bytes, name)
     source = TextSource(data, name, options)
     parsed = layout.read(source)
+    shorten_deep_stacks(parsed, name)
     if not layout.has_fractions:
         _scale(parsed, name, options)
     parsed.problems.extend(_untold(recognition, parsed, name))

@@ -37,6 +37,9 @@ MAX_MEMBERS = 1_000
 MAX_HEADER_BYTES = 1 << 20
 """Maximum size of a header of a file in an archive: its name, and facts about it."""
 
+MAX_FRAMES = 20_000
+"""Maximum number of frames of a stack; tracers record at most some hundreds."""
+
 _BYTES_OF_JSON = {"{": 240, "[": 64, ",": 40}
 """The memory that Python takes for an object, for a list, and for a value of each."""
 _BYTES_OF_DECIMAL = 104

@@ -15,6 +15,7 @@ from helpers.mixing import texts_by_layout
 
 from pvprof.errors import PvprofError
 from pvprof.parse.read import ReadOptions, read
+from pvprof.recording.limits import MAX_FRAMES
 
 LENGTH = 100_000
 """Of a line: a pattern that takes time with its square would take minutes."""
@@ -115,6 +116,55 @@ def test_a_number_that_no_tracer_prints_is_told_or_left_out(layout: str) -> None
                         "x",
                         ReadOptions(layout=forced, jobs=1),
                     )
+
+
+DEEP = [f"f{number}" for number in range(MAX_FRAMES + 77)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ";".join(DEEP) + " 5\n" + "a;b 7\n",
+        "".join(
+            f"\n{lines}\n                {value}\n"
+            for lines, value in (
+                ("\n".join(f"              kernel`{name}" for name in reversed(DEEP)), 5),
+                ("              kernel`b", 7),
+            )
+        ),
+        "B 100 1795372027596348298\n"
+        + "".join(
+            f"E 15{value} {value} 20 100160 1 a process s fffff8004309a880 0 n\n{lines}\n\n"
+            for lines, value in (
+                ("\n".join(f"   kernel`{name}" for name in reversed(DEEP)), 5),
+                ("   kernel`b", 7),
+            )
+        )
+        + "Z 9000 1795372027596357198\n",
+    ],
+    ids=["folded", "classic", "events"],
+)
+def test_a_stack_of_very_many_frames_is_shortened_and_keeps_its_weight(
+    text: str, run: RunCommand
+) -> None:
+    result = run("fold", "-k", "all", "-", stdin=text)
+    assert result.exit_code == 0
+    assert f"stacks of more than {MAX_FRAMES:,} frames" in result.stderr
+    rows = [line.rpartition(" ") for line in result.stdout.splitlines() if line[0] != "#"]
+    assert sorted(int(value) for _, _, value in rows) == [5, 7]
+    stack = max((stack for stack, _, _ in rows), key=len)
+    frames = [frame.rpartition("`")[2] for frame in stack.removesuffix(";n").split(";")]
+    assert "[77 frames left out]" in frames
+    assert frames[-3:] == DEEP[-3:]
+    assert DEEP[2] in frames
+    assert DEEP[MAX_FRAMES // 2 + 5] not in frames
+
+
+def test_a_stack_of_as_many_frames_as_allowed_is_kept() -> None:
+    text = ";".join(DEEP[:MAX_FRAMES]) + " 5\n"
+    parsed = read(text.encode(), "x", ReadOptions())
+    assert [stack for _, stack, _ in parsed.profiles["samples", False]] == [text[:-3]]
+    assert not parsed.problems
 
 
 def speedscope(frames: list[str], profile: dict[str, object]) -> bytes:

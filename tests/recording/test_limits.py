@@ -53,6 +53,7 @@ BY_NAME = {
     "lines in it": USUAL.runs,
     "a file beside the tracer's output: symbols, messages, memory maps": limits.MAX_COMPANION_BYTES,
     "`manifest.json`, `set.json`": limits.MAX_FACTS_BYTES,
+    "frames of a stack": limits.MAX_FRAMES,
     "files in the archive of a recording": limits.MAX_MEMBERS,
     "the header of a file in an archive": limits.MAX_HEADER_BYTES,
 }

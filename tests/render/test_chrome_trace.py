@@ -23,6 +23,7 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.errors import UsageError
 from pvprof.render.rendered import Rendered
+from pvprof.render.viewers import chrome_trace
 from pvprof.render.viewers.chrome_trace import microseconds
 
 ALL = Filters((ALL_KINDS,))
@@ -251,3 +252,15 @@ def test_any_events_make_a_valid_trace_that_covers_the_same_time(
     assert ("overlap" in kinds_of(rendered)) == (lost > 0)
     rng.shuffle(waits)
     assert sorted(converted(waits).text.split("\n")) == sorted(rendered.text.split("\n"))
+
+
+def test_a_trace_that_no_viewer_opens_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = [Wait(start, 5) for start in range(0, 100, 10)]
+    whole = converted(waits)
+    assert not whole.problems
+    monkeypatch.setattr(chrome_trace, "VIEWABLE_BYTES", len(whole.text))
+    assert not converted(waits).problems
+    monkeypatch.setattr(chrome_trace, "VIEWABLE_BYTES", len(whole.text) - 1)
+    (problem,) = converted(waits).problems
+    assert problem.kind == "large-file"
+    assert "--from and --to" in problem.text

@@ -40,7 +40,7 @@ from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.scale import Rounding
-from pvprof.recording.limits import Limits, load_json
+from pvprof.recording.limits import MAX_FRAMES, Limits, load_json
 from pvprof.units import SPEEDSCOPE_ALL, Unit, named_unit
 
 _NS_PER = {
@@ -69,7 +69,6 @@ MAX_STACKS_TEXT = 256 << 20
 """Maximum length of all distinct stacks of a profile. A file names each frame once, so one of
 250 kB can stand for gigabytes."""
 
-_MAX_DEPTH = 20_000
 _DOCUMENT = re.compile(
     rb"\s*+(?:\xef\xbb\xbf\s*+)?\{.*(?:www\.speedscope\.app/file-format-schema\.json"
     rb'|"profiles"\s*:|"shared"\s*:\s*\{\s*"frames"\s*:)',
@@ -276,7 +275,7 @@ class _Sums:
 
     def __post_init__(self) -> None:
         longest = max(map(len, self.frames.values()), default=1)
-        self.max_depth = min(_MAX_DEPTH, MAX_STACKS_TEXT // longest)
+        self.max_depth = min(MAX_FRAMES, MAX_STACKS_TEXT // longest)
 
     def add(self, names: Iterable[str], value: Number) -> None:
         """Add the value of one record; `names` are its frames, root first."""

@@ -16,9 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pvprof import __version__
+from pvprof.model.problems import Problem
 from pvprof.render.data.encoding import json_text
 from pvprof.render.rendered import Rendered
 from pvprof.views.chrome_trace import ChromeTraceView, Reason, Slice, Track, Wake
+
+VIEWABLE_BYTES = 1 << 29
+"""Chrome's texts have at most this many characters: it opens no larger trace."""
 
 
 def render(view: ChromeTraceView) -> Rendered:
@@ -34,7 +38,14 @@ def render(view: ChromeTraceView) -> Rendered:
         f'{{"displayTimeUnit":"ns",\n"otherData":{json_text(other)},\n'
         f'"traceEvents":[\n{lines}\n]}}\n'
     )
-    return Rendered(text, view.problems)
+    return Rendered(text, (*view.problems, *_problems_of_size(len(text))))
+
+
+def _problems_of_size(size: int) -> Iterator[Problem]:
+    if size > VIEWABLE_BYTES:
+        reason = "browsers hold no text of more than 536 MB"
+        words = f"the trace has {size / 1e6:,.0f} MB: {reason}; --from and --to make it smaller"
+        yield Problem("large-file", words)
 
 
 def _metadata(tracks: Sequence[Track]) -> Iterator[str]:
