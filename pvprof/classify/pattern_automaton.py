@@ -73,11 +73,11 @@ def draw(pattern: re.Pattern[Any], is_search: bool) -> Automaton:
     tree = _parser.parse(text, pattern.flags & ~(re.UNICODE | re.DEBUG | re.LOCALE | re.ASCII))
     if tree.data and str(tree.data[0][1]) in _ANCHORS and not pattern.flags & re.MULTILINE:
         is_search = False  # each try but the first fails at once
-    return _Drawing(bool(pattern.flags & re.IGNORECASE)).drawn(tree, is_search)
+    return _Translation(bool(pattern.flags & re.IGNORECASE)).drawn(tree, is_search)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _SubExpression:
     """A part of an expression.
 
     Attributes:
@@ -92,8 +92,8 @@ class _Part:
     is_conditional: bool = False
 
 
-_EMPTY = _Part(may_be_empty=True)
-_CONDITION = _Part(may_be_empty=True, is_conditional=True)
+_EMPTY = _SubExpression(may_be_empty=True)
+_CONDITION = _SubExpression(may_be_empty=True, is_conditional=True)
 
 
 def _codes_of(items: Any) -> Iterator[int]:
@@ -105,8 +105,8 @@ def _codes_of(items: Any) -> Iterator[int]:
             yield from _codes_of(item)
 
 
-class _Drawing:
-    """Draws one expression."""
+class _Translation:
+    """Translates one expression into its automaton."""
 
     def __init__(self, ignores_case: bool) -> None:
         self._ignores_case = ignores_case
@@ -148,36 +148,36 @@ class _Drawing:
         """Return the characters that cannot follow a loop, since it would have taken them."""
         return frozenset() if place == target else self._kept.get(place, frozenset())
 
-    def _sequence(self, items: Iterable[tuple[Any, Any]]) -> _Part:
+    def _sequence(self, items: Iterable[tuple[Any, Any]]) -> _SubExpression:
         part = _EMPTY
         for kind, argument in items:
             part = self._joined(part, self._item(str(kind), argument))
         return part
 
-    def _item(self, kind: str, argument: Any) -> _Part:
+    def _item(self, kind: str, argument: Any) -> _SubExpression:
         if kind in _CLASSES:
             return self._position(_CLASSES[kind](self, argument))
         if kind in _PARTS:
             return _PARTS[kind](self, argument)
         raise UndrawnError(f"{kind.lower().replace('_', ' ')}: not allowed here")
 
-    def _position(self, chars: Chars) -> _Part:
+    def _position(self, chars: Chars) -> _SubExpression:
         place = len(self._chars)
         if place == MAX_POSITIONS:
             raise UndrawnError(f"more than {MAX_POSITIONS} parts")
         self._chars.append(chars)
-        return _Part(False, Counter([place]), Counter([place]))
+        return _SubExpression(False, Counter([place]), Counter([place]))
 
-    def _joined(self, one: _Part, two: _Part) -> _Part:
+    def _joined(self, one: _SubExpression, two: _SubExpression) -> _SubExpression:
         self._connect(one, two)
-        return _Part(
+        return _SubExpression(
             one.may_be_empty and two.may_be_empty,
             one.first + (two.first if one.may_be_empty else _NOTHING),
             two.last + (one.last if two.may_be_empty else _NOTHING),
             two.is_conditional or (one.is_conditional and two.may_be_empty),
         )
 
-    def _connect(self, one: _Part, two: _Part) -> None:
+    def _connect(self, one: _SubExpression, two: _SubExpression) -> None:
         for place in one.last:
             for target in two.first:
                 self._next[place][target] += one.last[place] * two.first[target]
@@ -206,21 +206,21 @@ class _Drawing:
         chars = frozenset(filter(re.compile(_CATEGORIES[kind]).match, self._samples))
         return self._samples - chars if negated else chars
 
-    def _branch(self, argument: tuple[Any, list[Any]]) -> _Part:
+    def _branch(self, argument: tuple[Any, list[Any]]) -> _SubExpression:
         parts = [self._sequence(branch) for branch in argument[1]]
-        return _Part(
+        return _SubExpression(
             any(part.may_be_empty for part in parts),
             sum((part.first for part in parts), Counter()),
             sum((part.last for part in parts), Counter()),
             any(part.is_conditional for part in parts),
         )
 
-    def _look(self, argument: tuple[int, Any]) -> _Part:
-        drawing = _Drawing(self._ignores_case)
+    def _look(self, argument: tuple[int, Any]) -> _SubExpression:
+        drawing = _Translation(self._ignores_case)
         self._looked_for.append(drawing.drawn(argument[1], is_search=False))
         return _CONDITION
 
-    def _repeat(self, argument: tuple[int, int, Any]) -> _Part:
+    def _repeat(self, argument: tuple[int, int, Any]) -> _SubExpression:
         low, high, body = argument
         if high > (_MAX_COPIES if low == high else low + _MAX_OPTIONAL) or low > _MAX_COPIES:
             part = self._sequence(body)
@@ -234,10 +234,10 @@ class _Drawing:
             rest = self._optional(self._joined(self._sequence(body), rest))
         return self._joined(part, rest)
 
-    def _optional(self, part: _Part) -> _Part:
-        return _Part(True, part.first, part.last, part.is_conditional)
+    def _optional(self, part: _SubExpression) -> _SubExpression:
+        return _SubExpression(True, part.first, part.last, part.is_conditional)
 
-    def _possessive(self, argument: tuple[int, int, Any]) -> _Part:
+    def _possessive(self, argument: tuple[int, int, Any]) -> _SubExpression:
         before = len(self._chars)
         part = self._repeat(argument)
         if len(self._chars) == before + 1:
@@ -245,25 +245,25 @@ class _Drawing:
         return part
 
 
-_CLASSES: dict[str, Callable[[_Drawing, Any], Chars]] = {
+_CLASSES: dict[str, Callable[[_Translation, Any], Chars]] = {
     "LITERAL": lambda drawing, code: drawing._between(code, code),
     "NOT_LITERAL": lambda drawing, code: drawing._samples - drawing._between(code, code),
     "ANY": lambda drawing, _: drawing._samples,  # a newline more than it takes without DOTALL
-    "IN": _Drawing._one_class,
+    "IN": _Translation._one_class,
     "RANGE": lambda drawing, ends: drawing._between(*ends),
-    "CATEGORY": _Drawing._category,
+    "CATEGORY": _Translation._category,
 }
 """By the kind of an item of a tree: the characters of one position."""
 
-_PARTS: dict[str, Callable[[_Drawing, Any], _Part]] = {
+_PARTS: dict[str, Callable[[_Translation, Any], _SubExpression]] = {
     "SUBPATTERN": lambda drawing, argument: drawing._sequence(argument[3]),
-    "ATOMIC_GROUP": _Drawing._sequence,
-    "BRANCH": _Drawing._branch,
+    "ATOMIC_GROUP": _Translation._sequence,
+    "BRANCH": _Translation._branch,
     "AT": lambda _drawing, _argument: _CONDITION,
-    "ASSERT": _Drawing._look,
-    "ASSERT_NOT": _Drawing._look,
-    "MAX_REPEAT": _Drawing._repeat,
-    "MIN_REPEAT": _Drawing._repeat,
-    "POSSESSIVE_REPEAT": _Drawing._possessive,
+    "ASSERT": _Translation._look,
+    "ASSERT_NOT": _Translation._look,
+    "MAX_REPEAT": _Translation._repeat,
+    "MIN_REPEAT": _Translation._repeat,
+    "POSSESSIVE_REPEAT": _Translation._possessive,
 }
 """By the kind of an item of a tree: what draws it."""

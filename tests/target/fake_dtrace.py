@@ -197,7 +197,7 @@ class Tracer:
             return False
         is_run = 'printf("R ' in text
         if kind == "wakeup":
-            return 'printf("W ' in text
+            return 'printf("W ' in text and "runq-new" not in text
         if is_run:  # the patched kernel has a clause for each kind of wait
             return kind == "on-cpu" and "turnstile" not in clause.probes[0]
         # These events are of threads that sleep: none is preempted, suspended or created.
