@@ -21,7 +21,8 @@ def path_rows(runs: Sequence[Classified], measurer: Measurer) -> list[RowChange]
     """
     if not all(any(one.threads is not None for one in run.dataset.measurements) for run in runs):
         return []
-    from pvprof.analysis.critical_path.answer import Cause, path_report  # noqa: PLC0415 (numpy)
+    from pvprof.analysis.critical_path.answer import path_report  # noqa: PLC0415 (numpy)
+    from pvprof.analysis.critical_path.cause_rows import Cause  # noqa: PLC0415 (numpy)
 
     path: dict[Cause, list[int]] = {}
     saved: dict[Cause, list[int]] = {}

@@ -6,12 +6,19 @@ of the path. A cause is a lock class of the kernel, or, of other kinds of wait, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pvprof.analysis.critical_path.cause_rows import (
+    RUNNABLE,
+    STATE_CAUSES,
+    Cause,
+    CauseRow,
+    WhatIf,
+)
 from pvprof.analysis.critical_path.causes import Pieces, pieces_of
 from pvprof.analysis.critical_path.graph import PathGraph, WaitEnd, graph_of, run_tables
 from pvprof.analysis.critical_path.replay import replay_of
@@ -29,83 +36,6 @@ from pvprof.model.waits import WaitTable
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Bools, Ints
-
-
-class Cause(NamedTuple):
-    """What a part of a path counts for.
-
-    Attributes:
-        kind: of wait, from the rules; empty for a thread that was not waiting.
-        name: a lock class, what was waited for, or the name of a `State` in lower case.
-    """
-
-    kind: str
-    name: str
-
-
-RUNNING, RUNNABLE, UNKNOWN_CAUSE = (
-    Cause("", State(state).name.lower()) for state in (State.RUNNING, State.RUNNABLE, State.UNKNOWN)
-)
-_STATE_CAUSES = {
-    State.RUNNING: RUNNING,
-    State.RUNNABLE: RUNNABLE,
-    State.WAITING: UNKNOWN_CAUSE,
-    State.UNKNOWN: UNKNOWN_CAUSE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class WhatIf:
-    """How much sooner the thread would have ended, if the waits for a cause took no time.
-
-    Attributes:
-        saved_ns: by the recorded schedule.
-        at_most_ns: if no thread waited for a CPU, either.
-    """
-
-    saved_ns: int
-    at_most_ns: int
-
-    def plus(self, other: WhatIf) -> WhatIf:
-        """Return the sum of both."""
-        return WhatIf(self.saved_ns + other.saved_ns, self.at_most_ns + other.at_most_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class CauseRow:
-    """One cause, and how much of the path counts for it.
-
-    Attributes:
-        cause: what it is.
-        path_ns: the part of the path.
-        state_ns: what the threads of the path did in that part, one time for each `State`.
-        wait_ns, count: all waits for it, summed over threads; 0 for what is no wait.
-        union_ns: for how long at least one thread waited for it.
-        what_if: None for kinds that are set aside: without them no program would be the same.
-    """
-
-    cause: Cause
-    path_ns: int
-    state_ns: tuple[int, int, int, int]
-    wait_ns: int = 0
-    count: int = 0
-    union_ns: int = 0
-    what_if: WhatIf | None = None
-
-    def plus(self, other: CauseRow) -> CauseRow:
-        """Return the sum of two rows of one cause, of different runs; the waits are of both."""
-        both = self.what_if and other.what_if
-        return CauseRow(
-            self.cause,
-            self.path_ns + other.path_ns,
-            tuple(map(sum, zip(self.state_ns, other.state_ns, strict=True))),  # type: ignore[arg-type]
-            self.wait_ns,
-            self.count,
-            self.union_ns,
-            self.what_if.plus(other.what_if)  # type: ignore[union-attr,arg-type]
-            if both
-            else self.what_if or other.what_if,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +97,9 @@ class PathReport:
         causes: of the waits.
         rows: of the causes on the path, the longest first; they add up to `length_ns`.
         everything: if no wait of a row with a `WhatIf` took any time.
-        unseen_ns: how long the path is in waits whose end was not recorded, or was by a thread of
-            which nothing is known.
+        unseen_ns: how long the path is in waits whose wake-up was not recorded, or was by a thread
+            whose beginning was not.
+        outside_ns: how long it is in waits that a thread ended of which nothing was recorded.
         interrupt_ns: how long it is in waits that an interrupt ended: of a device or a timer.
     """
 
@@ -182,6 +113,7 @@ class PathReport:
     rows: tuple[CauseRow, ...]
     everything: WhatIf
     unseen_ns: int
+    outside_ns: int
     interrupt_ns: int
 
     @property
@@ -207,7 +139,7 @@ class PathReport:
         columns = (pieces.segment, pieces.starts, pieces.ends, pieces.causes)
         for number, start, end, wait in zip(*(one.tolist() for one in columns), strict=True):
             life, state = int(path.lives[number]), State(int(path.states[number]))
-            cause = _STATE_CAUSES[state] if wait == NO_WAIT else self.causes[run.cause[wait]]
+            cause = STATE_CAUSES[state] if wait == NO_WAIT else self.causes[run.cause[wait]]
             tid = int(run.graph.lives.tid[life])
             row = NO_WAIT if wait == NO_WAIT else int(run.graph.row[wait])
             yield Segment(life, tid, begin_ns + start, begin_ns + end, state, cause, row)
@@ -247,13 +179,7 @@ def path_report(classified: Classified, thread_id: int | None = None) -> PathRep
             "pvprof locks --ids tid names them",
         )
     sums = _WaitSums.of(measured, events, cause_of, len(causes))
-    rows: dict[Cause, CauseRow] = {}
-    everything = WhatIf(0, 0)
-    for run in runs:
-        found, all_free = _rows(run, causes, is_kept, sums)
-        everything = everything.plus(all_free)
-        for row in found:
-            rows[row.cause] = rows[row.cause].plus(row) if row.cause in rows else row
+    rows, everything = _added_up(_rows(run, causes, is_kept, sums) for run in runs)
     return PathReport(
         measured=measured,
         names=classified.dataset.names,
@@ -262,13 +188,26 @@ def path_report(classified: Classified, thread_id: int | None = None) -> PathRep
         kinds=classified.rules.kinds,
         runs=tuple(runs),
         causes=causes,
-        rows=tuple(sorted(rows.values(), key=lambda row: (-row.path_ns, row.cause))),
+        rows=rows,
         everything=everything,
-        unseen_ns=sum(
-            _ended_by(run, WaitEnd.THREAD, WaitEnd.OUTSIDE, WaitEnd.UNKNOWN) for run in runs
-        ),
+        unseen_ns=sum(_ended_by(run, WaitEnd.THREAD, WaitEnd.UNKNOWN) for run in runs),
+        outside_ns=sum(_ended_by(run, WaitEnd.OUTSIDE) for run in runs),
         interrupt_ns=sum(_ended_by(run, WaitEnd.INTERRUPT) for run in runs),
     )
+
+
+def _added_up(
+    of_runs: Iterable[tuple[list[CauseRow], WhatIf]],
+) -> tuple[tuple[CauseRow, ...], WhatIf]:
+    """Return the rows of all runs by cause, the longest first, and what all of them would save."""
+    rows: dict[Cause, CauseRow] = {}
+    everything = WhatIf(0, 0)
+    for found, all_free in of_runs:
+        everything = everything.plus(all_free)
+        for row in found:
+            rows[row.cause] = rows[row.cause].plus(row) if row.cause in rows else row
+    in_order = sorted(rows.values(), key=lambda row: (-row.path_ns, row.cause))
+    return tuple(in_order), everything
 
 
 def _causes_of(
@@ -391,7 +330,7 @@ def _times_by_cause(
         for state in State:
             chosen = (index == number) & (states == state)
             if chosen.any():
-                cause = causes[number] if number != NO_GROUP else _STATE_CAUSES[state]
+                cause = causes[number] if number != NO_GROUP else STATE_CAUSES[state]
                 times.setdefault(cause, [0, 0, 0, 0])[state] += int(lengths[chosen].sum())
     return {cause: (one[0], one[1], one[2], one[3]) for cause, one in times.items()}
 

@@ -108,21 +108,7 @@ def replay_of(graph: PathGraph, path: Path) -> Rerun:
     position[order] = np.arange(size) + 1
     index = ThreadIndex.of_sorted(np.arange(size), life, time)
 
-    before = np.zeros(size, dtype=np.int64)
-    before[wait_node] = position[wait_node - 1]
-    other = before.copy()
-    woken_by = np.flatnonzero(graph.how == WaitEnd.THREAD)
-    node = index.last_until(graph.waker[woken_by], graph.woken[woken_by])
-    other[wait_node[woken_by]] = np.where(node == NO_WAIT, 0, position[node])
-    born = np.flatnonzero((graph.lives.parent != NO_LIFE) & (graph.lives.born != UNKNOWN))
-    node = index.last_until(graph.lives.parent[born], time[birth_node[born]])
-    parent = np.where(node == NO_WAIT, 0, position[node])
-    before[birth_node[born]] = other[birth_node[born]] = parent
-    # Of two moments at the same time, the one that is later in the order is no cause.
-    other = np.where(other < position, other, before)
-    other = np.where(other < position, other, 0)
-    before = np.where(before < position, before, 0)
-
+    before, other = _causes_of_nodes(graph, position, index, time[birth_node])
     blocked, runnable, waited = (np.zeros(size, dtype=np.int64) for _ in range(3))
     blocked[wait_node] = graph.woken - graph.start
     runnable[wait_node] = graph.end - graph.woken
@@ -138,3 +124,35 @@ def replay_of(graph: PathGraph, path: Path) -> Rerun:
         birth=int(position[birth_node[path.life]]),
         death=int(position[last[0]]) if last[0] != NO_WAIT else 0,
     )
+
+
+def _causes_of_nodes(
+    graph: PathGraph, position: Ints, index: ThreadIndex, born_at: Ints
+) -> tuple[Ints, Ints]:
+    """Return for each node the positions of the two nodes that its gain is made of.
+
+    Args:
+        graph: the schedule.
+        position: of each node in the order.
+        index: of the nodes by thread and time.
+        born_at: the time of each birth.
+    """
+    lives = len(graph.lives.tid)
+    birth_node = graph.first[:lives] + np.arange(lives)
+    wait_node = np.arange(len(graph)) + graph.life + 1
+    before = np.zeros(len(position), dtype=np.int64)
+    before[wait_node] = position[wait_node - 1]
+    other = before.copy()
+    woken_by = np.flatnonzero(graph.how == WaitEnd.THREAD)
+    node = index.last_until(graph.waker[woken_by], graph.woken[woken_by])
+    other[wait_node[woken_by]] = np.where(node == NO_WAIT, 0, position[node])
+    born = np.flatnonzero((graph.lives.parent != NO_LIFE) & (graph.lives.born != UNKNOWN))
+    node = index.last_until(graph.lives.parent[born], born_at[born])
+    parent = np.where(node == NO_WAIT, 0, position[node])
+    before[birth_node[born]] = other[birth_node[born]] = parent
+    # Of two moments at the same time, the one that is later in the order is no cause.
+    other = np.where(other < position, other, before)
+    other = np.where(other < position, other, 0)
+    before = np.where(before < position, before, 0)
+
+    return before, other

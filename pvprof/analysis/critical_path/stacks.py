@@ -17,14 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pvprof.analysis.critical_path.answer import (
-    RUNNABLE,
-    RUNNING,
-    PathReport,
-    RunPath,
-    Segment,
-    path_report,
-)
+from pvprof.analysis.critical_path.answer import PathReport, RunPath, Segment, path_report
+from pvprof.analysis.critical_path.cause_rows import RUNNABLE, RUNNING
 from pvprof.analysis.critical_path.walk import NO_WAIT, State
 from pvprof.analysis.waits.wakeups import NO_WAKEUP
 from pvprof.classify.classified import Classified, ClassifiedMeasurement

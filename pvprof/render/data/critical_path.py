@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pvprof import __version__
-from pvprof.analysis.critical_path.answer import CauseRow, PathReport, RunPath
+from pvprof.analysis.critical_path.answer import PathReport, RunPath
+from pvprof.analysis.critical_path.cause_rows import CauseRow
 from pvprof.analysis.critical_path.walk import State
 from pvprof.render.data.encoding import Cell, DataTable, csv_of, json_of
 from pvprof.render.rendered import Rendered
@@ -49,6 +50,7 @@ def render_json(view: PathView) -> Rendered:
         "length_ns": report.length_ns,
         "unknown_ns": report.unknown_ns,
         "unseen_ns": report.unseen_ns,
+        "outside_ns": report.outside_ns,
         "interrupt_ns": report.interrupt_ns,
         "saved_ns": report.everything.saved_ns,
         "at_most_ns": report.everything.at_most_ns,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pvprof.analysis.critical_path.answer import (
+from pvprof.analysis.critical_path.answer import PathReport, RunPath
+from pvprof.analysis.critical_path.cause_rows import (
     RUNNABLE,
     RUNNING,
     UNKNOWN_CAUSE,
     Cause,
     CauseRow,
-    PathReport,
-    RunPath,
 )
 from pvprof.analysis.critical_path.walk import State
 from pvprof.model.stacks import show_controls
@@ -85,13 +84,19 @@ def doubts(report: PathReport) -> list[str]:
     if report.unknown_ns > _MIN_UNKNOWN_SHARE * whole:
         texts.append(
             f"Nothing was recorded of the path's threads for {_ns(report.unknown_ns)}"
-            f" ({_share(report.unknown_ns, whole)}): before their first wait or after their last"
+            f" ({_share(report.unknown_ns, whole)}): before their first wait, after their last, or"
+            " where a thread woke another one while it was off the CPU itself"
         )
     if report.unseen_ns > _MIN_UNKNOWN_SHARE * whole:
         texts.append(
-            f"Who ended waits of {_ns(report.unseen_ns)} ({_share(report.unseen_ns, whole)} of the"
-            " path) was not recorded, or nothing is known of that thread: the path stays in the"
-            " waiting thread"
+            f"No wake-up was recorded of waits of {_ns(report.unseen_ns)}"
+            f" ({_share(report.unseen_ns, whole)} of the path), or not what the waking thread did"
+            " before: the path stays in the waiting thread"
+        )
+    if report.outside_ns > _MIN_UNKNOWN_SHARE * whole:
+        texts.append(
+            f"Threads that were not recorded, of the kernel or of other programs, ended waits of"
+            f" {_ns(report.outside_ns)} ({_share(report.outside_ns, whole)} of the path)"
         )
     if any(run.target.is_guess for run in report.runs):
         texts.append(

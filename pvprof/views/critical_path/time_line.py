@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pvprof import __version__
-from pvprof.analysis.critical_path.answer import (
-    RUNNABLE,
-    RUNNING,
-    UNKNOWN_CAUSE,
-    CauseRow,
-    PathReport,
-)
+from pvprof.analysis.critical_path.answer import PathReport, RunPath
+from pvprof.analysis.critical_path.cause_rows import RUNNABLE, RUNNING, UNKNOWN_CAUSE, CauseRow
 from pvprof.units import format_ns, format_share
 from pvprof.views.critical_path import path_tables as tables
 from pvprof.views.critical_path.path_trace import the_run
@@ -71,19 +66,7 @@ def build(report: PathReport, _options: TableOptions) -> TimeLineView:
         UsageError: there are several recordings.
     """
     run = the_run(report)
-    largest = {share.life for share in run.threads[:MAX_ROWS]}
-    row_of: dict[int, int] = {}
-    for life in run.path.lives.tolist():
-        if life in largest:
-            row_of.setdefault(life, len(row_of))
-    shares = {share.life: share for share in run.threads}
-    labels = [
-        f"{shares[life].execname or 'thread'} {shares[life].tid}"
-        f" {format_share(shares[life].path_ns, run.path.length_ns)}"
-        for life in row_of
-    ]
-    others = len(run.threads) - len(largest)
-    labels += [f"{others:,} other threads"] if others else []
+    row_of, labels = _rows(run)
     named = _named_causes(report)
     causes = {row.cause: number for number, row in enumerate(named)}
     origin_ns = run.graph.begin_ns + run.path.begin
@@ -123,6 +106,24 @@ def build(report: PathReport, _options: TableOptions) -> TimeLineView:
         account=(tables.cost_sentence(report), *tables.doubts(report)),
         notes=(*notes, ("Drawn by", f"pvprof {__version__}")),
     )
+
+
+def _rows(run: RunPath) -> tuple[dict[int, int], list[str]]:
+    """Map the lives with a row of their own to it, and return the label of each row."""
+    largest = {share.life for share in run.threads[:MAX_ROWS]}
+    row_of: dict[int, int] = {}
+    for life in run.path.lives.tolist():
+        if life in largest:
+            row_of.setdefault(life, len(row_of))
+    shares = {share.life: share for share in run.threads}
+    labels = [
+        f"{shares[life].execname or 'thread'} {shares[life].tid}"
+        f" {format_share(shares[life].path_ns, run.path.length_ns)}"
+        for life in row_of
+    ]
+    others = len(run.threads) - len(largest)
+    labels += [f"{others:,} other threads"] if others else []
+    return row_of, labels
 
 
 def _named_causes(report: PathReport) -> list[CauseRow]:
