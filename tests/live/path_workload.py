@@ -3,7 +3,7 @@
 They may run one after the other: each role is in one of them only. Each thread prints a line when
 its work is done: its role, its id, the id of its process, that of the thread that created it, and
 its CPU time in ns. A program also prints what its critical path consists of, a line for each large
-part: ``path ROLE STATE NS``.
+part: ``path ROLE STATE NS``, and the times between which it is, if there is more of the like.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CHILDREN_S = (0.05, 0.4, 0.1)
 HOLDS = {"long": 0.04, "short": 0.01}
 TURNS = 8
 WRITTEN = b"x" * (1 << 20)
-IO_NS, MAX_IO_S = 200_000_000, 10
+IO_NS, MAX_IO_NS = 200_000_000, 10_000_000_000
 
 
 def burn(seconds: float) -> None:
@@ -116,18 +116,17 @@ def on_or_for_a_cpu_ns() -> int:
 
 
 def io() -> None:
-    """Write to the disk and wait for it, again and again."""
-    waited_ns = 0
+    """Write to the disk and wait for it, again and again; print when that began and ended, too."""
     with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
-        until = time.monotonic() + MAX_IO_S
-        while waited_ns < IO_NS and time.monotonic() < until:
+        begin_cpu_ns, begin_ns = on_or_for_a_cpu_ns(), time.monotonic_ns()
+        waited_ns = end_ns = 0
+        while waited_ns < IO_NS and end_ns - begin_ns < MAX_IO_NS:
             file.write(WRITTEN)
             file.flush()
-            begin_cpu_ns, begin_ns = on_or_for_a_cpu_ns(), time.monotonic_ns()
             os.fsync(file.fileno())
-            passed_ns = time.monotonic_ns() - begin_ns
-            waited_ns += passed_ns - (on_or_for_a_cpu_ns() - begin_cpu_ns)
-    say("path", "io", "waiting", waited_ns)
+            end_ns = time.monotonic_ns()
+            waited_ns = end_ns - begin_ns - (on_or_for_a_cpu_ns() - begin_cpu_ns)
+    say("path", "io", "waiting", waited_ns, begin_ns, end_ns)
 
 
 PROGRAMS: dict[str, Callable[[], None]] = {
