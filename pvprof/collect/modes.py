@@ -277,9 +277,15 @@ _PATH = Mode(
             "stock",
             _EACH_STEP,
             ("turnstile", "sleepq", PREEMPTED, NEW_THREAD),
+            Cost("1.3", "three records for each wait, two for each preemption"),
         ),
         TracerProgram(
-            "path", "bpftrace", "linux", _EACH_STEP, (*_LINUX_WAITS, PREEMPTED, NEW_THREAD)
+            "path",
+            "bpftrace",
+            "linux",
+            _EACH_STEP,
+            (*_LINUX_WAITS, PREEMPTED, NEW_THREAD),
+            Cost("1.2 to 1.3", "one entry of a map for each time off a CPU"),
         ),
     ),
     is_event_log=True,
