@@ -51,7 +51,7 @@ def command(inputs: InputGroup, thread: ThreadGroup, rows: RowGroup, outputs: Ou
     kinds that a report sets aside (-k) do not count as a cost: while a process waits for its child,
     the path is in the child.
 
-    A recording must have single waits, and wake-ups: pvprof record events --wakers.
+    A recording must have single waits, and wake-ups: pvprof record path, or events --wakers.
     """
     destinations = outputs.destinations()
     classified = inputs.load()
