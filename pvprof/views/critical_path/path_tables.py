@@ -17,7 +17,7 @@ from pvprof.views.tables.table import Column, Table, TableOptions, count_rows
 
 _STATES = {
     RUNNING: "Running",
-    RUNNABLE: "Runnable, waiting for a CPU",
+    RUNNABLE: "Runnable",
     UNKNOWN_CAUSE: "Not known",
 }
 _NOTE = (
