@@ -32,6 +32,7 @@ UNSEEN: dict[str, dict[str, str]] = {
     "single-stacks": {
         "drop_line": "without the row of its event, a stack belongs to the event above it",
         "flip": "the same, if the row is no longer one",
+        "join_lines": "the same",
     },
     "classic": {
         "drop_line": "a value without a stack is a whole record of one line",
