@@ -198,7 +198,12 @@ def json_of_lists(place: Path, _size: int) -> list[str]:
 
 CASES = (
     Case("stack of many frames: report, SVG, page", "frames", 2_500, deep_stacks),
-    Case("names of locks: fold", "names", 250_000, lock_names(["fold", "x.out"])),
+    Case(
+        "names of locks: fold",
+        "names",
+        250_000,
+        lock_names(["fold", "--max-size", "200M", "x.out"]),
+    ),
     Case("names of locks: report", "names", 50_000, lock_names(["report", "x.out"])),
     Case("names: flame graph", "names", 25_000, lock_names(["flamegraph", "x.out", "-o", "x.svg"])),
     Case("different stacks: report, SVG", "stacks", 100_000, stacks),
@@ -249,6 +254,8 @@ def measure(case: Case, steps: int, starting_s: float) -> None:
             cost = cost_of(arguments, Path(place))
         times.append(max(cost.cpu_s - starting_s, 1e-3))
         growth = f"{math.log2(times[-1] / times[-2]):.2f}" if step else ""
+        if case.size and cost.status:
+            growth = f"exit {cost.status}"
         if not case.size:
             growth = "refused" if cost.status == 1 else f"exit {cost.status}"
         shown = f"{size:,} {case.unit}" if case.size else ""
