@@ -78,9 +78,11 @@ def ssh_server(config: Path) -> Iterator[Server]:
             break
     else:
         pytest.fail(f"sshd does not start: {(config / 'log').read_text()}")
-    yield Server(port, config)
-    process.terminate()
-    process.wait()
+    try:
+        yield Server(port, config)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def free_port() -> int:
