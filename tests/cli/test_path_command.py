@@ -14,6 +14,7 @@ from conftest import FIXTURES, RECORDINGS, assert_golden
 from helpers.command_line import RunCommand, assert_is_error, csv_rows, folded_total
 
 from pvprof.recording.open import open_recording
+from pvprof.units import format_ns
 
 WAKEUPS = str(RECORDINGS / "events-wakeups.out.gz")
 PERF = str(FIXTURES / "linux" / "perf-waking.txt.gz")
@@ -110,6 +111,7 @@ def test_a_part_of_a_run_has_a_path(run: RunCommand) -> None:
     assert json.loads(result.stdout)["length_ns"] == 1_000_000_000
 
 
+PV_LIST = str(FIXTURES / "freebsd-13.2-path" / "pv-list.pvprof")
 THREADS = str(FIXTURES / "linux" / "bpftrace" / "path.pvprof.tar.gz")
 
 
@@ -179,3 +181,12 @@ def test_the_example_of_the_documents_is_what_pvprof_says(run: RunCommand) -> No
     assert set(example.splitlines()) <= set(shown)
     drawn = run("path", "-q", THREADS, "-k", "io", "--format", "svg").stdout
     assert_golden(drawn, docs / "critical-path.svg")
+
+
+def test_the_figures_of_a_lock_in_the_docs_are_those_of_its_recording(run: RunCommand) -> None:
+    text = " ".join((Path(__file__).parents[2] / "docs/critical-path.md").read_text().split())
+    document = json.loads(run("path", PV_LIST, "--format", "json").stdout)
+    (lock,) = [row for row in document["causes"] if row["cause"].startswith("pv list")]
+    assert document["length_ns"] == sum(row["path_ns"] for row in document["causes"])
+    for value_ns in (document["length_ns"], lock["wait_ns"], lock["union_ns"], lock["path_ns"]):
+        assert f" {format_ns(value_ns)} " in text
