@@ -61,11 +61,11 @@ def _paragraphs(
         " loads the kernel module dtraceall (FreeBSD) or mounts /sys/kernel/tracing (Linux)."
     )
     yield _wrapped(
-        "Removes: all of that at its end, however it ends. After SIGKILL a part of it that is left"
-        " does so within two seconds, or the next recorder, or pvprof doctor --clean. The module"
-        " dtraceall stays loaded (kldunload dtraceall). The output stays, for root alone: names,"
-        " waits and stacks of processes, facts about the kernel and the machine, the kernel's"
-        " symbols, and what the command printed."
+        "Removes: all of that at its end, however it ends. After SIGKILL a part of it that is"
+        " left begins to within two seconds, or the next recorder does, or pvprof doctor"
+        " --clean. The module dtraceall stays loaded (kldunload dtraceall). The output stays,"
+        " for root alone: names, waits and stacks of processes, facts about the kernel and the"
+        " machine, the kernel's symbols, and what the command printed."
     )
     yield _wrapped(
         "Exit status: 0 a recording was written, complete or not (its manifest states which); 3"

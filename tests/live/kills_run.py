@@ -1,4 +1,12 @@
-"""Run many trials of ``kills``, in several processes, and print a table of them."""
+"""Kill recordings of this kernel at random moments, and print what was left of them.
+
+Needs Linux, root, bpftrace, sshd and unshare. A trial records with pvprof here, through an sshd on
+loopback, or with a script that is carried by hand. It sends KILL, TERM, INT or HUP to one or two of
+pvprof, the recorder's shell, its parts, the tracer, the workload, ssh and sshd. It checks that
+afterwards, or after the next recording or `pvprof doctor --clean`, no process, mount, lock or file
+is left, and that each recording that was written opens and says whether it is complete. The table
+is the one in docs/reliability.md. Exits with 1 if a trial failed.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +28,9 @@ from kills import TOP, VICTIMS, run_trial, undisturbed_s, unmount_tracefs
 COLUMNS = ("complete", "incomplete", "none", "at once", "the next recording", "doctor --clean")
 
 
-def main(purpose: str, words: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Run what the options say; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=purpose, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser("scripts/kills", description=__doc__)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1, help="of the first trial; others follow it")
     parser.add_argument("--jobs", type=int, default=2, help="trials at the same time")
@@ -50,7 +56,7 @@ def in_namespaces(seed: int, trials: int, jobs: int) -> Iterator[dict[str, Any]]
         share = trials // jobs + (job < trials % jobs)
         options = ["--worker", "--seed", str(seed), "--trials", str(share)]
         seed += share
-        command = ["unshare", "--mount", sys.executable, str(TOP / "scripts/kills"), *options]
+        command = ["unshare", "--mount", str(TOP / "scripts/kills"), *options]
         workers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
     for worker in workers:
         with worker:
@@ -107,3 +113,7 @@ def _with_victim(rows: Sequence[dict[str, Any]], name: str) -> list[dict[str, An
 
 def _routes(rows: Sequence[dict[str, Any]]) -> list[str]:
     return sorted({row["route"] for row in rows})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

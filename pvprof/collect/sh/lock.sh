@@ -13,7 +13,7 @@
 # ln(1) makes a link only if there is none: of several recorders one takes a lock over, and the others find
 # another last link. The one that has the lock gives it up by renaming it.
 #
-# A signal that no shell can catch leaves work for others: watch, a part of the recorder, ends and removes
+# A signal that no shell can catch leaves work for others: watch, a part of the recorder, begins to remove
 # all in the list within two seconds. If that was killed as well, the next recorder does, or a doctor that
 # is asked to (clean). The tracer needs neither: its program ends with the recorder's process.
 
