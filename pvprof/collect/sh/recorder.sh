@@ -512,6 +512,7 @@ deliver() {
 		return
 	fi
 	# No one can have put a link of this name there: the shell makes the file, or fails.
+	# shellcheck disable=SC2086
 	if ! (set -C && tar -C "$work" -cf - $members | gzip -c >"$part") 2>"$work/trial.txt"; then
 		rm -f "$part"
 		forget directory
