@@ -189,12 +189,16 @@ def test_frames_that_end_in_a_number_are_no_second_file(text: bytes) -> None:
 @pytest.mark.parametrize(
     "second", [b"# pvprof folded, unit: samples\n", b"# pvprof differential, unit: ns\n"]
 )
-@pytest.mark.parametrize("first", [b"", b"# pvprof folded, unit: ns\n"])
-def test_two_files_of_pvprof_that_differ_are_refused(first: bytes, second: bytes) -> None:
-    text = first + b"a;b 3\n"
-    with pytest.raises(InputError, match="two files in one text: line"):
+def test_two_files_of_pvprof_that_differ_are_refused(second: bytes) -> None:
+    text = b"# pvprof folded, unit: ns\na;b 3\n"
+    with pytest.raises(InputError, match="two files in one text: line 3 begins another"):
         read(text + second + b"a;c 4\n", "test", ReadOptions())
     assert read(text + text, "test", ReadOptions()).records == 2
+
+
+def test_a_file_of_pvprof_behind_one_without_a_unit_is_told() -> None:
+    parsed = read(b"a;b 3\n# pvprof folded, unit: ns\na;c 4\n", "test", ReadOptions())
+    assert kinds_of(parsed) == {"two-files": 1}
 
 
 def test_two_numbers_that_are_no_sides_are_told() -> None:

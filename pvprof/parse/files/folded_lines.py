@@ -277,17 +277,26 @@ class FoldedReader:
             return
         comment = comment.rstrip()
         if self._records:
-            if comment != self._stated:
-                raise InputError(
-                    f"two files in one text: line {number:,} begins another ({comment[2:]})",
-                    "make a file of each",
-                )
+            self._note_second_file(comment, number)
             return
         self._stated = comment
         unit = named_unit(comment.rpartition(": ")[2].strip())
         if unit is not None and self._options.unit is None:
             self._unit = unit[0]
             self._multiplier = self._options.scale_of(unit[0]) * unit[1]
+
+    def _note_second_file(self, comment: str, number: int) -> None:
+        """Report the first line of another file, if it states what this one does not.
+
+        Raises:
+            InputError: this one states another unit, or another number of columns.
+        """
+        text = f"two files in one text: line {number:,} begins another ({comment[2:]})"
+        if self._stated and comment != self._stated:
+            raise InputError(text, "make a file of each")
+        if not self._stated:
+            text = f"{text}: all is read in {self._unit}; make a file of each"
+            self._problems.append(Problem("two-files", text, self._file, number))
 
     def _refuse(self, kind: str, line: str, number: int) -> None:
         self._refused[kind] += 1
