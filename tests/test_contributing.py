@@ -65,7 +65,14 @@ def tree(tmp_path: Path) -> Path:
     for name in COPIED:
         ignored = shutil.ignore_patterns("__pycache__", "golden")
         shutil.copytree(TOP / name, tmp_path / name, symlinks=True, ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "LICENSE",
+    ):
         shutil.copy(TOP / name, tmp_path)
     return tmp_path
 
