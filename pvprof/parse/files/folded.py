@@ -112,10 +112,12 @@ def _two_columns(start: bytes) -> list[tuple[bytes, bytes]]:
     *lines, last = start.split(b"\n")
     pairs = []
     for line in lines:
+        if is_comment(line):
+            continue
         frames, numbers = _split(line)
-        if len(numbers) == 1 and not is_comment(line):
+        if len(numbers) == 1:
             return []
-        if len(numbers) > 1 and not is_comment(line):
+        if numbers:
             pairs.append((frames, numbers[0]))
     frames, numbers = _split(last)
     return [*pairs, (frames, numbers[0])] if len(numbers) > 1 else pairs
