@@ -15,6 +15,7 @@ from fuzz.targets import targets
 @click.command("fuzz")
 @click.option("--minutes", type=float, default=0, help="End after this time.  [default: no limit]")
 @click.option("--inputs", type=int, default=1_000, show_default=True, help="Inputs of each reader.")
+@click.option("--first", type=int, default=0, help="Go on from this input of each reader.")
 @click.option("--reader", "readers", multiple=True, help="Only this reader or file (repeatable).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Choose other inputs.")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Processes.  [default: all cores]")
@@ -30,6 +31,7 @@ def main(
     *,
     minutes: float,
     inputs: int,
+    first: int,
     readers: tuple[str, ...],
     seed: int,
     jobs: int,
@@ -46,7 +48,7 @@ def main(
     unknown = [name for name in readers if name not in targets()]
     if unknown:
         raise click.UsageError(f"no such reader: {unknown[0]}; --list prints all")
-    plan = Plan(readers or tuple(targets()), inputs, minutes, seed, jobs, keep)
+    plan = Plan(readers or tuple(targets()), inputs, minutes, seed, jobs, keep, first=first)
     outcome = run(plan, lambda text: click.echo(f"fuzz: {text}", err=True))
     click.echo(table_of(plan, outcome))
     sys.exit(bool(outcome.kinds))

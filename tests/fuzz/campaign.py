@@ -27,6 +27,7 @@ class Plan:
         seed: of all inputs.
         jobs: processes.
         keep: where the shortest input of each kind of failure is kept.
+        first: number of the first input of each target: a long run can be made in parts.
     """
 
     targets: Sequence[str]
@@ -35,6 +36,7 @@ class Plan:
     seed: int
     jobs: int
     keep: Path
+    first: int = 0
 
 
 @dataclass(slots=True)
@@ -53,15 +55,15 @@ class Outcome:
     known: Counter[str] = field(default_factory=Counter)
     shortest: dict[str, tuple[Found, int]] = field(default_factory=dict)
 
-    def add(self, tried: Tried, seed: int) -> list[str]:
-        """Add what came of a batch; return the kinds that are new."""
+    def add(self, tried: Tried, seed: int) -> list[Found]:
+        """Add what came of a batch; return the first failure of each kind that is new."""
         self.tried[tried.target] += tried.count
-        new: list[str] = []
+        new: list[Found] = []
         for found in tried.found:
             if is_known(found.kind):
                 self.known[found.kind] += 1
                 continue
-            new += [] if found.kind in self.kinds else [found.kind]
+            new += [] if found.kind in self.kinds else [found]
             self.kinds[found.kind] += 1
             length = len(trial_of(found.target, seed, found.number).data)
             if found.kind not in self.shortest or length < self.shortest[found.kind][1]:
@@ -72,19 +74,20 @@ class Outcome:
 def batches_of(plan: Plan) -> Iterator[Batch]:
     """Yield the batches of all targets by turns, until all are tried or the time is over."""
     end = time.monotonic() + plan.minutes * 60 if plan.minutes else float("inf")
-    for begin in range(0, plan.inputs, BATCH):
+    last = plan.first + plan.inputs
+    for begin in range(plan.first, last, BATCH):
         for target in plan.targets:
             if time.monotonic() > end:
                 return
-            yield Batch(target, begin, min(begin + BATCH, plan.inputs))
+            yield Batch(target, begin, min(begin + BATCH, last))
 
 
 def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
     """Try all inputs of a plan; keep the shortest input of each kind of failure."""
     outcome = Outcome()
     for number, tried in enumerate(try_all(batches_of(plan), plan.seed, plan.jobs), 1):
-        for kind in outcome.add(tried, plan.seed):
-            say(f"new: {kind}")
+        for found in outcome.add(tried, plan.seed):
+            say(f"new: {found.kind}: input {found.number}")
         if number % 200 == 0:
             say(f"{outcome.tried.total():,} inputs, {len(outcome.kinds)} kinds of failure")
     if outcome.shortest:
@@ -104,11 +107,18 @@ def keep_all(outcome: Outcome, plan: Plan) -> None:
 
 
 def keep(kind: str, found: Found, plan: Plan) -> None:
-    """Write an input that fails, made shorter if its answer comes in time."""
+    """Write an input that fails, made shorter if its answer comes in time.
+
+    A loss in silence is shown by the whole input and, beside it, by what was damaged.
+    """
     limit_memory()
     trial = trial_of(found.target, plan.seed, found.number)
     data = trial.data
     name = f"{re.sub('[^A-Za-z0-9.]+', '-', kind).strip('-')[:100]}.{found.number}"
+    if ": silence" in kind:
+        (plan.keep / name).write_bytes(data)
+        (plan.keep / f"{name}.whole").write_bytes(trial.seed)
+        return
     with tempfile.TemporaryDirectory(prefix="pvprof-fuzz-") as folder:
 
         def still_fails(shorter: bytes) -> bool:

@@ -172,6 +172,7 @@ def test_a_loss_that_nothing_tells_is_found(
     monkeypatch.setattr(trial, "targets", lambda: {"folded": target})
     output = outputs_of([Subject.TABLES])[0]
     damages = {b"sh;f 7\n": True, b"sh;f 7\nsh;g 5\n": False, b"sh;f 7\nsh;\0 5\n": False}
+    assert judge(Trial(target, "cut", b"\xff" * 9, b"sh;f 7\n", output), tmp_path) == []
     for data, is_lost in damages.items():
         found = judge(Trial(target, "drop_line", whole, data, output), tmp_path)
         assert found == ["folded: silence: drop_line"] * is_lost
@@ -185,6 +186,11 @@ def test_the_same_inputs_are_tried_whatever_the_order() -> None:
     batches = list(batches_of(plan))
     numbers = {(one.target, n) for one in batches for n in range(one.begin, one.end)}
     assert numbers == {(name, n) for name in plan.targets for n in range(120)}
+    rest = list(batches_of(replace(plan, first=120, inputs=30)))
+    assert [(one.target, one.begin, one.end) for one in rest] == [
+        ("folded", 120, 150),
+        ("rows", 120, 150),
+    ]
     assert list(batches_of(replace(plan, minutes=1e-9))) == []
     assert table_of(plan, Outcome()).count("\n") == 5
 

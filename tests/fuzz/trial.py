@@ -100,7 +100,9 @@ def check_sums(trial: Trial, folder: Path) -> Iterator[str]:
     except Exception as error:
         yield f"traceback: {type(error).__name__} in {place_of(error.__traceback__)}"
         return
-    if damaged.is_refused or damaged.told - whole.told or damaged.total == whole.total:
+    if whole.is_refused or damaged.is_refused:  # of what was never read nothing can be lost
+        return
+    if damaged.told - whole.told or damaged.total == whole.total:
         return
     yield f"silence: {trial.mutations}"
 
