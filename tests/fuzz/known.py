@@ -26,8 +26,14 @@ UNSEEN: dict[str, dict[str, str]] = {
         "drop_line": "each map is a line, and nothing says how many there are",
         "cut": "the same, if the text ends between two lines",
     },
+    "bpftrace": {
+        "drop_line": "the same, and bpftrace prints nothing of an empty map",
+    },
     "lock-profiling": {
         "drop_line": "each line is a lock, and nothing says how many there are",
+    },
+    "events": {
+        "cut": "earlier programs print no end mark, and stacks do not state their length",
     },
     "single-stacks": {
         "drop_line": "without the row of its event, a stack belongs to the event above it",
@@ -37,10 +43,12 @@ UNSEEN: dict[str, dict[str, str]] = {
     "classic": {
         "drop_line": "a value without a stack is a whole record of one line",
         "join_lines": "two such values in one line are a value and a count",
+        "cut": "dtrace prints nothing behind the last record",
     },
     "keyed": {
         "drop_line": 'printa("%20s%k%@d"): a process without its value may be a frame',
         "join_lines": "digits behind an address are digits of the address",
+        "cut": "as in classic",
     },
 }
 """By the name of a target and of a mutation: why sums may change in silence."""

@@ -95,6 +95,15 @@ def test_no_real_histogram_lacks_a_row(place: object) -> None:
         assert not any("histogram" in one or "distribution" in one for one in told)
 
 
+@pytest.mark.parametrize("name", HISTOGRAMS)
+def test_a_histogram_that_lost_its_only_count_is_told(name: str) -> None:
+    heading = b"  sx  \n           value  ------------- Distribution ------------- count    \n"
+    rows = [b"%16d |%-40s %d\n" % (2**n, b"@" * (40 * (n == 21)), n == 21) for n in (20, 21, 22)]
+    dropped = heading + rows[0] + rows[2] + b"\n"
+    whole = HISTOGRAMS[name] + heading + b"".join(rows) + b"\n"
+    assert silent(iter([HISTOGRAMS[name] + dropped]), whole) == []
+
+
 @pytest.mark.parametrize("name", ["lockstat-1.out"])
 def test_a_distribution_of_lockstat_has_the_events_of_its_row(name: str) -> None:
     text = texts_by_layout()["lockstat"]
@@ -113,6 +122,28 @@ def test_a_record_without_its_value_is_told(text: bytes) -> None:
     values = list(lines_dropped(text, r"^\d+(?: \d+)?$"))
     assert len(values) > 2
     assert silent(iter(values[:-1]), text) == []
+
+
+@pytest.mark.parametrize("byte", [b"\x02", b"\x08", b"\x0b", b"\x0e", b"\x1a", b"*", b"J", b"\x8a"])
+def test_a_newline_behind_a_value_that_is_another_byte_is_told(byte: bytes) -> None:
+    record = b"\n    kernel`f+0x1\n    kernel`g+0x2\n                3\n"
+    whole = record + b"\n    kernel`_fdrop+0x25\n                5\n" + record
+    damaged = whole.replace(b"3\n\n", b"3" + byte + b"\n", 1)
+    assert silent(iter([damaged]), whole) == []
+
+
+def test_two_records_of_perf_in_one_line_are_a_loss() -> None:
+    rest = b"sched:sched_stat_runtime: comm=sh pid=7 ffffffff813ad60a update_se\n"
+    lines = [b"  sh 7/7 [00%d] 10.%09d: %b" % (n % 2, n, rest) for n in range(1, 9)]
+    assert silent(lines_joined(b"".join(lines)), b"".join(lines)) == []
+
+
+def test_a_unit_comment_that_lost_its_newline_is_a_loss() -> None:
+    for comment in (b"# pvprof folded, unit: ns\n", b"# pvprof folded, unit: samples\n"):
+        whole = comment + b"sh;f 7\nsh;g 5\n"
+        assert silent(lines_joined(whole), whole) == []
+    whole = b"# pvprof differential, unit: samples\nsh;f 7 1\nsh;g 5 2\n"
+    assert silent(lines_joined(whole), whole) == []
 
 
 def test_two_rows_of_lock_profiling_in_one_line_are_a_loss() -> None:

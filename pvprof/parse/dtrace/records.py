@@ -29,7 +29,9 @@ from pvprof.units import Unit
 ZERO_INDENT_FRAME = re.compile(rb"\S*`\S|0x[0-9a-fA-F]+\s*$")
 _TICK = re.compile(rb"tick \d+\s*$")
 _FRAME_INDENT = b"        "
-_NUMBER_KEY = re.compile(rb" +-?\d{1,30}  ")
+# The newline behind the value is another character.
+_DAMAGED_VALUE = re.compile(r"\s*\d{1,30}(?:\D|\\x[0-9a-f]{2})\s*")
+_NUMBER_AT_START = re.compile(rb" +-?\d{1,30}(?:  |\D$)")  # a key, or a damaged value
 _PADDING = b"   "  # of a key: frames end in no blanks
 
 FramesOf = Callable[[bytes], tuple[Frame, ...]]
@@ -60,7 +62,7 @@ class AggregateLayout:
     def is_frame(self, line: bytes) -> bool:
         """Tell whether a line looks like a frame; values and histogram rows are no frames."""
         if self.indented and line.startswith(_FRAME_INDENT):
-            return not (line.endswith(_PADDING) or _NUMBER_KEY.match(line))
+            return not (line.endswith(_PADDING) or _NUMBER_AT_START.match(line))
         return ZERO_INDENT_FRAME.match(line.lstrip(b" ")) is not None
 
 
@@ -177,7 +179,8 @@ class Record:
         """Add frames, leaf first, to the stack."""
         if self.after is not None:
             # Below the text the value is due: a blank line ends the record, and so does a key.
-            ends_record = self._is_split or is_wait_key(self.after)
+            is_value = _DAMAGED_VALUE.fullmatch(self.after) is not None
+            ends_record = self._is_split or is_wait_key(self.after) or is_value
             self.lost_values += self._has_frames and ends_record
             self._append_after()
         self._has_frames = True

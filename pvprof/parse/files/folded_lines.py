@@ -280,8 +280,12 @@ class FoldedReader:
             self._note_second_file(comment, number)
             return
         self._stated = comment
-        unit = named_unit(comment.rpartition(": ")[2].strip())
-        if unit is not None and self._options.unit is None:
+        stated = comment.rpartition(": ")[2].strip()
+        unit = named_unit(stated)
+        if unit is None:
+            text = f"a comment of pvprof with no known unit: {quote(stated)}; a newline is missing?"
+            self._problems.append(Problem("bad-line", text, self._file, number, severity="loss"))
+        elif self._options.unit is None:
             self._unit = unit[0]
             self._multiplier = self._options.scale_of(unit[0]) * unit[1]
 

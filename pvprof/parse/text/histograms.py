@@ -58,8 +58,11 @@ def read_histogram_row(line: bytes) -> tuple[int, int] | None:
 def lacks_rows(buckets: Sequence[tuple[int, int]]) -> bool:
     """Tell whether a row is missing between others: ``quantize`` prints each power of two.
 
-    Rows of ``lquantize`` are a step apart. Two rows that lost the newline between them are none.
+    Rows of ``lquantize`` are a step apart. Two rows that lost the newline between them are none. A
+    row with a count has others beside it, and a histogram without any count has three rows.
     """
+    if len(buckets) < 3 and not any(count for _, count in buckets):
+        return True
     bounds = [bound for bound, _ in buckets]
     steps = [after - before for before, after in pairwise(bounds)]
     powers = [abs(bound) for bound in bounds if bound]

@@ -16,6 +16,7 @@ ends at an empty line, at the next head, or at a line of perf's own records.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -56,6 +57,9 @@ _MAX_FRAME_LINES = 1 << 17  # lines that are no frames are looked up, too, and h
 _INDENTS, _COMMENT = b" \t", b"#"
 _TAB = _INDENTS[1]
 _MIN_FALLS = 8
+_HEAD_INSIDE = re.compile(
+    rb"\[[0-9]{3,}\] +[0-9]+\.[0-9]{6,9}: +\S+:"
+)  # the CPU, the time, the event
 
 
 class PerfReader:
@@ -117,6 +121,9 @@ class PerfReader:
             if record is not None:
                 self._end_record(record)
             self._is_after_other = False
+            if _HEAD_INSIDE.search(head.rest):
+                text = "two records in one line, of which the second is left out"
+                self._note("damaged", text, number)
             return PerfRecord(head, number)
         other = read_other(line)
         if other is not None:
