@@ -35,6 +35,9 @@ UNSEEN: dict[str, dict[str, str]] = {
     "events": {
         "cut": "earlier programs print no end mark, and stacks do not state their length",
     },
+    "pmcstat-log": {
+        "cut": "pmcstat writes no end mark if it is killed",
+    },
     "single-stacks": {
         "drop_line": "without the row of its event, a stack belongs to the event above it",
         "flip": "the same, if the row is no longer one",
@@ -44,6 +47,12 @@ UNSEEN: dict[str, dict[str, str]] = {
         "drop_line": "a value without a stack is a whole record of one line",
         "join_lines": "two such values in one line are a value and a count",
         "cut": "dtrace prints nothing behind the last record",
+    },
+    "histogram": {
+        "cut": "as in classic",
+    },
+    "perf": {
+        "flip": "another letter in the name of an event makes it another event",
     },
     "keyed": {
         "drop_line": 'printa("%20s%k%@d"): a process without its value may be a frame',

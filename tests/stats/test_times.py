@@ -8,6 +8,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,15 @@ def test_recorded_files_of_time_l_have_one_run_each() -> None:
     assert found["involuntary context switches"] == (674009,)
     assert len(found) == 17
     assert kinds(one) == []
+
+
+def test_a_long_number_in_a_line_is_read_once() -> None:
+    zeros = "0" * 3_700
+    lines = [f"  1.25 re{zeros}al 0.{number:02} user" for number in range(60)]
+    begin = time.process_time()
+    for line in lines:
+        assert read_line(line) is None
+    assert time.process_time() - begin < 10  # it took 120 s
 
 
 def test_consecutive_runs_of_time_l_are_separate_runs(tmp_path: Path) -> None:

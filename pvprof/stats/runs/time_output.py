@@ -73,7 +73,7 @@ _LENGTH = (
 )
 _PAIR = rf"({_LENGTH})\s*(real|total|elapsed|user|system|sys)\b|({_NUMBER})\s*%\s*(cpu)\b"
 _PAIRS = re.compile(rf"(?<!\S)(?:{_PAIR})", re.I)
-_PAIRS_ANYWHERE = re.compile(_PAIR, re.I)
+_PAIRS_ANYWHERE = re.compile(rf"(?<!\d)(?:{_PAIR})", re.I)  # from within a number it takes long
 _NAMED = re.compile(rf"\s*(real|user|sys)\s+({_LENGTH})\s*", re.I)
 _CSH = re.compile(
     rf"(?<!\S)({_NUMBER})u\s+({_NUMBER})s\s+(\d+:\d+(?::\d+)?(?:[.,]\d*)?)\s+({_NUMBER})%"
