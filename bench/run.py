@@ -1,191 +1,234 @@
 """Time pvprof on large inputs, stage by stage, beside its peers.
 
-    python bench/run.py [--megabytes 200] [--runs 3] [--flamegraph-dir DIR]
+    python bench/run.py [--megabytes 25 50 100 200] [--runs 7] [--only WORD ...] [--write]
 
-Makes the inputs of ``generate.py``, then runs each command several times as a whole process and
-prints the median: MB/s of input, peak memory of the largest process (and of all together, sampled),
-and the ratio to the Perl script that does the same. ``stackcollapse.pl`` and ``flamegraph.pl`` are
-taken from ``--flamegraph-dir`` or the PATH, inferno's programs from the PATH; a peer that is not
-there is left out. Results are only comparable within one run on one machine.
+Makes the inputs of ``generate.py``. Then all programs that do the same take turns, each as a whole
+process: medians of CPU time and of real time, and the peak of the memory of all its processes. The
+ratios are to the peer of the stage: inferno with 2 threads, else flamegraph.pl or stackcollapse.pl.
+Peers are taken from ``--peers DIR ...`` or the PATH; one that is not there is left out. Debian has
+inferno's source as librust-inferno-dev. Results are only comparable within one run on one machine.
+
+``--write`` puts the tables into docs/bench.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from measuring import Cost, Program, measure
+
 HERE = Path(__file__).resolve().parent
-PVPROF = [sys.executable, "-m", "pvprof"]
-DRAWN_STACKS = 185_000
-# As in an installation: each process finds pvprof compiled.
-ENVIRONMENT = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One finished process: seconds, and the peak of the resident memory of its whole tree."""
-
-    seconds: float
-    peak_bytes: int
+DOCUMENT = HERE.parent / "docs" / "bench.md"
+BEGIN, END = "<!-- peers -->\n", "<!-- end of peers -->\n"
+PVPROF = (sys.executable, "-m", "pvprof")
+SMALL = HERE.parent / "tests" / "fixtures" / "freebsd-13.2" / "oncpu-default.out"
+BASELINES = ("inferno, 2 threads", "inferno", "stackcollapse.pl", "flamegraph.pl")
+NUMPY = "import numpy"
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to time: what is read, and the command for each program that can do it."""
+    """One thing to time: the programs that can do it, and the number of bytes that they read."""
 
     name: str
-    source: Path
-    commands: dict[str, list[str]]
-    baseline: str
+    size: int
+    programs: Sequence[Program]
 
 
-def tree_bytes(root: int) -> int:
-    """Return the proportional memory of a process and its children, in bytes (Linux)."""
-    total, waiting = 0, [root]
-    while waiting:
-        pid = waiting.pop()
-        try:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:  # it has ended
-            continue
-        waiting += map(int, children)
-        total += next(int(line.split()[1]) for line in rollup.splitlines() if "Pss:" in line) * 1024
-    return total
+class Peers:
+    """The programs of others, where they are installed."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        self._path = os.pathsep.join([*map(str, directories), os.environ["PATH"]])
+
+    def find(self, name: str) -> str | None:
+        """Return the path of a program, or None."""
+        return shutil.which(name, path=self._path)
+
+    def collapse(self, source: Path) -> Iterator[Program]:
+        """Yield the programs that fold the output of dtrace."""
+        rust = self.find("inferno-collapse-dtrace")
+        for threads in (2, 1) if rust else ():
+            name = f"inferno, {threads} thread{'s' * (threads > 1)}"
+            yield Program(name, (str(rust), "-n", str(threads), str(source)))
+        perl = self.find("stackcollapse.pl")
+        if perl:
+            yield Program("stackcollapse.pl", ("perl", perl, str(source)))
+
+    def draw(self, source: Path) -> Iterator[Program]:
+        """Yield the programs that draw folded stacks."""
+        rust, perl = self.find("inferno-flamegraph"), self.find("flamegraph.pl")
+        if rust:
+            yield Program("inferno", (rust, str(source)))
+        if perl:
+            yield Program("flamegraph.pl", ("perl", perl, str(source)))
+
+    def small(self, source: Path) -> Iterator[Program]:
+        """Yield what folds and draws a small file."""
+        rust = self.find("inferno-collapse-dtrace"), self.find("inferno-flamegraph")
+        if all(rust):
+            pipe = f"'{rust[0]}' '{source}' | '{rust[1]}'"
+            yield Program("inferno", ("sh", "-c", pipe))
+        perl = self.find("stackcollapse.pl"), self.find("flamegraph.pl")
+        if all(perl):
+            pipe = f"perl '{perl[0]}' '{source}' | perl '{perl[1]}'"
+            yield Program("stackcollapse.pl, flamegraph.pl", ("sh", "-c", pipe))
 
 
-def measure(command: list[str]) -> Run:
-    with tempfile.TemporaryFile() as out:
-        started = time.perf_counter()
-        with subprocess.Popen(
-            command, stdout=out, stderr=subprocess.DEVNULL, env=ENVIRONMENT
-        ) as process:
-            peak = 0
-            done = threading.Event()
-
-            def watch() -> None:
-                nonlocal peak
-                while not done.wait(0.05):
-                    peak = max(peak, tree_bytes(process.pid))
-
-            watcher = threading.Thread(target=watch)
-            watcher.start()
-            code = process.wait()
-            seconds = time.perf_counter() - started
-            done.set()
-            watcher.join()
-    if code:
-        raise SystemExit(f"{' '.join(command)} ended with {code}")
-    return Run(seconds, peak)
+def pvprof(*words: object, stdin: Path | None = None, name: str = "") -> Program:
+    """Return a command of pvprof as a program."""
+    texts = tuple(map(str, words))
+    return Program(name or f"pvprof {texts[0]}", (*PVPROF, *texts), stdin)
 
 
-def report(task: Task, runs: int) -> None:
-    size = task.source.stat().st_size
-    medians = {}
-    for name, command in task.commands.items():
-        done = [measure(command) for _ in range(runs)]
-        medians[name] = statistics.median(run.seconds for run in done)
-        peak = max(run.peak_bytes for run in done)
-        spread = f"{min(r.seconds for r in done):.2f}..{max(r.seconds for r in done):.2f}"
-        ratio = medians.get(task.baseline, float("nan")) / medians[name]
-        print(
-            f"{task.name:22} {name:20} {medians[name]:8.2f} s ({spread:>13})"
-            f" {size / medians[name] / 1e6:8.1f} MB/s {peak / 1e6:7.0f} MB"
-            f" ({peak / size:4.1f} x input) {ratio:6.1f} x {task.baseline}",
-            flush=True,
-        )
+def make_input(place: Path, shape: str, megabytes: int) -> Path:
+    """Write an input, if it is not there from an earlier run."""
+    path = place / f"{shape}-{megabytes}.out"
+    if not path.exists():
+        command = [sys.executable, str(HERE / "generate.py"), shape, "-o", str(path)]
+        subprocess.run([*command, "--megabytes", str(megabytes)], check=True)
+    return path
 
 
-def find(program: str, directory: Path | None) -> str | None:
-    path = f"{directory}{os.pathsep}{os.environ['PATH']}" if directory else None
-    return shutil.which(program, path=path)
+def make_folded(place: Path, megabytes: int) -> Path:
+    """Write folded stacks of about this size: the first ones of a text with many."""
+    path = place / f"many-{megabytes}.folded"
+    if not path.exists():
+        source = make_input(place, "many", 4 * megabytes)
+        done = subprocess.run([*PVPROF, "fold", "-q", source], capture_output=True, check=True)
+        lines, size = [], 0
+        for line in done.stdout.splitlines(keepends=True):
+            if size > megabytes * 1_000_000:
+                break
+            lines.append(line)
+            size += len(line)
+        path.write_bytes(b"".join(lines))
+    return path
 
 
-def make_inputs(place: Path, megabytes: int) -> dict[str, Path]:
-    inputs = {}
-    for shape in ("few", "many", "events", "native"):
-        inputs[shape] = place / f"{shape}-{megabytes}.out"
-        if not inputs[shape].exists():
-            command = [sys.executable, str(HERE / "generate.py"), shape, "-o", str(inputs[shape])]
-            subprocess.run([*command, "--megabytes", str(megabytes)], check=True)
-    inputs["folded"] = place / f"many-{megabytes}.folded"
-    if not inputs["folded"].exists():
-        command = [*PVPROF, "fold", "-q", str(inputs["many"])]
-        done = subprocess.run(command, capture_output=True, check=True)
-        lines = done.stdout.splitlines(keepends=True)[:DRAWN_STACKS]
-        inputs["folded"].write_bytes(b"".join(lines))
-    inputs["short names"] = place / f"short-{megabytes}.folded"
-    if not inputs["short names"].exists():
-        text = inputs["folded"].read_bytes()
-        inputs["short names"].write_bytes(text.replace(b"kernel`", b""))
-    return inputs
+def fold_tasks(place: Path, sizes: Sequence[int], peers: Peers) -> Iterator[Task]:
+    for shape, name in (("few", "fold, few distinct stacks"), ("many", "fold, many")):
+        for megabytes in sizes:
+            source = make_input(place, shape, megabytes)
+            own = [
+                pvprof("fold", "-q", source),
+                pvprof("fold", "-q", "-j1", source, name="pvprof fold -j1"),
+            ]
+            if shape == "few":
+                own.append(pvprof("fold", "-q", "-", stdin=source, name="pvprof fold -"))
+            yield Task(name, source.stat().st_size, [*peers.collapse(source), *own])
 
 
-def peers(name: str, perl: str | None, rust: str | None, source: Path) -> dict[str, list[str]]:
-    """Return the commands of those peers that are installed."""
-    commands = {}
-    if perl:
-        commands[name] = ["perl", perl, str(source)]
-    if rust:
-        commands["inferno"] = [rust, str(source)]
-    return commands
+def draw_tasks(place: Path, sizes: Sequence[int], peers: Peers) -> Iterator[Task]:
+    for megabytes in sizes:
+        source = make_folded(place, max(1, megabytes * 31 // max(sizes)))
+        programs = [*peers.draw(source), pvprof("flamegraph", "-q", source)]
+        yield Task("draw", source.stat().st_size, programs)
 
 
-def tasks_of(inputs: dict[str, Path], scripts: Path | None) -> list[Task]:
-    collapse, draw = find("stackcollapse.pl", scripts), find("flamegraph.pl", scripts)
-    rust_collapse, rust_draw = (
-        find("inferno-collapse-dtrace", None),
-        find("inferno-flamegraph", None),
-    )
-    tasks = []
-    for shape in ("few", "many"):
-        source = inputs[shape]
-        commands = peers("stackcollapse.pl", collapse, rust_collapse, source)
-        commands["pvprof fold"] = [*PVPROF, "fold", "-q", str(source)]
-        commands["pvprof fold -j1"] = [*PVPROF, "fold", "-q", "-j1", str(source)]
-        tasks.append(Task(f"fold {shape}", source, commands, "stackcollapse.pl"))
-    for name, shape in (("draw", "folded"), ("draw, short names", "short names")):
-        source = inputs[shape]
-        commands = peers("flamegraph.pl", draw, rust_draw, source)
-        commands["pvprof flamegraph"] = [*PVPROF, "flamegraph", "-q", str(source)]
-        tasks.append(Task(name, source, commands, "flamegraph.pl"))
-    source = inputs["events"]
-    commands = {
-        "pvprof fold": [*PVPROF, "fold", "-q", str(source)],
-        "pvprof report": [*PVPROF, "report", "-q", str(source)],
-    }
-    tasks.append(Task("events", source, commands, "pvprof fold"))
+def wait_tasks(place: Path, sizes: Sequence[int], _peers: Peers) -> Iterator[Task]:
     for shape in ("events", "native"):
-        source = inputs[shape]
-        single_waits = [*PVPROF, "locks", "-q", "--overlap", "--objects", "--owners", str(source)]
-        tasks.append(Task(f"single waits, {shape}", source, {"pvprof locks": single_waits}, "-"))
-    small = HERE.parent / "tests" / "fixtures" / "freebsd-13.2" / "oncpu-default.out"
-    tasks.append(Task("small", small, {"pvprof report": [*PVPROF, "report", str(small)]}, "-"))
-    return tasks
+        for megabytes in sizes:
+            source = make_input(place, shape, megabytes)
+            tables = ("--overlap", "--objects", "--owners")
+            programs = [
+                pvprof("fold", "-q", source),
+                pvprof("report", "-q", source),
+                pvprof("locks", "-q", *tables, source, name=f"pvprof locks {' '.join(tables)}"),
+            ]
+            yield Task(f"single waits, {shape}", source.stat().st_size, programs)
+
+
+def small_tasks(place: Path, _sizes: Sequence[int], peers: Peers) -> Iterator[Task]:
+    """Yield the whole cost of small things, start-up above all."""
+    page = place / "small.html"
+    programs = [
+        *peers.small(SMALL),
+        Program("python -c pass", (sys.executable, "-c", "pass")),
+        Program("python -c 'import click'", (sys.executable, "-c", "import click")),
+        Program(f"python -c '{NUMPY}'", (sys.executable, "-c", NUMPY)),
+        *(
+            pvprof(*words, name=f"pvprof {' '.join(words)}")
+            for words in (("--version",), ("--help",), ("report", "--help"))
+        ),
+        *(pvprof(command, "-q", SMALL) for command in ("fold", "flamegraph", "report")),
+        pvprof("report", "-q", SMALL, "-o", page, "-f", name="pvprof report -o x.html"),
+    ]
+    yield Task("a small file, and starting", SMALL.stat().st_size, programs)
+
+
+STAGES = {"small": small_tasks, "fold": fold_tasks, "draw": draw_tasks, "waits": wait_tasks}
+
+
+def rows_of(task: Task, costs: dict[str, Cost]) -> Iterator[str]:
+    """Yield the rows of a task."""
+    base = next((costs[name] for name in BASELINES if name in costs), None)
+    name = f"{task.name}, {_megabytes(task.size)}"
+    for program in task.programs:
+        cost = costs[program.name]
+        ratios = ""
+        if base is not None:
+            ratios = (
+                f"{cost.median_cpu_s / base.median_cpu_s:.2f} |"
+                f" {cost.median_real_s / base.median_real_s:.2f} |"
+                f" {cost.peak_bytes / base.peak_bytes:.1f}"
+            )
+        yield (
+            f"| {name} | {program.name} | {cost.median_cpu_s:.3f} | {cost.median_real_s:.3f} |"
+            f" {cost.peak_bytes / 1e6:.0f} | {ratios or '| |'} |"
+        )
+        name = ""
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB" if size > 1e6 else f"{size / 1e3:.0f} kB"
+
+
+HEAD = (
+    "| task | program | CPU s | real s | peak MB | CPU ratio | real ratio | memory ratio |",
+    "|---|---|---:|---:|---:|---:|---:|---:|",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--megabytes", type=int, default=200)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--flamegraph-dir", type=Path, help="where stackcollapse.pl is")
+    parser.add_argument("--megabytes", type=int, nargs="+", default=[25, 50, 100, 200])
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--only", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--peers", type=Path, nargs="+", default=[], help="where peers are")
     parser.add_argument("--inputs", type=Path, default=Path(tempfile.gettempdir()) / "pvprof-bench")
+    parser.add_argument("--write", action="store_true", help="write docs/bench.md")
     args = parser.parse_args()
     args.inputs.mkdir(exist_ok=True)
-    inputs = make_inputs(args.inputs, args.megabytes)
-    for task in tasks_of(inputs, args.flamegraph_dir):
-        report(task, args.runs)
+    lines = [
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} CPUs, Python {platform.python_version()},"
+        f" medians of {args.runs}:",
+        "",
+        *HEAD,
+    ]
+    print("\n".join(lines), flush=True)
+    for stage in args.only:
+        for task in STAGES[stage](args.inputs, args.megabytes, Peers(args.peers)):
+            for row in rows_of(task, measure(task.programs, args.runs)):
+                lines.append(row)
+                print(row, flush=True)
+    if args.write:
+        before, rest = DOCUMENT.read_text().split(BEGIN)
+        after = rest.split(END)[1]
+        text = "\n".join(lines)
+        DOCUMENT.write_text(f"{before}{BEGIN}{text}\n{END}{after}")
 
 
 if __name__ == "__main__":
