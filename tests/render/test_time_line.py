@@ -10,7 +10,15 @@ import pytest
 from conftest import FIXTURES, RECORDINGS
 from helpers.command_line import RunCommand
 
-from pvprof.render.svg.time_line import LEFT, MAX_TOOLTIPS, ROW_HEIGHT, WIDTH, render_view
+from pvprof.render.svg.time_line import (
+    LEFT,
+    MAX_TOOLTIPS,
+    ROW_HEIGHT,
+    WIDTH,
+    render_view,
+    round_label,
+    round_step,
+)
 from pvprof.views.critical_path.time_line import PathBar, TimeLineView
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -82,3 +90,23 @@ def test_names_with_any_character_are_text(name: str) -> None:
     root = ElementTree.fromstring(svg.encode())
     assert len(list(root.iter(f"{SVG}script"))) == 1
     assert len(shapes_of(svg)) == 2
+
+
+@pytest.mark.parametrize(
+    ("length_ns", "labels"),
+    [
+        (4_110_000_000, ["0 s", "1 s", "2 s", "3 s", "4 s"]),
+        (1_026_000_000, ["0.0 s", "0.2 s", "0.4 s", "0.6 s", "0.8 s", "1.0 s"]),
+        (900_000_000, ["0 ms", "200 ms", "400 ms", "600 ms", "800 ms"]),
+        (231_400_000_000, ["0 s", "50 s", "100 s", "150 s", "200 s"]),
+        (7, ["0 ns", "1 ns", "2 ns", "3 ns", "4 ns", "5 ns", "6 ns", "7 ns"]),
+    ],
+)
+def test_times_below_the_bars_are_round(length_ns: int, labels: list[str]) -> None:
+    view = view_of([PathBar(0, 0, length_ns, 0)], 1)
+    shown = re.findall(r'class="axis" y="17"[^>]*>([^<]*)<', render_view(view).text)
+    wanted = [label for label in labels if label in shown]
+    assert wanted == labels
+    assert len(shown) <= 9
+    step_ns = round_step(length_ns)
+    assert shown == [round_label(at, step_ns, length_ns) for at in range(0, length_ns + 1, step_ns)]

@@ -6,15 +6,26 @@ const STEP = 1.5;
 /** @type {[string, number][]} */
 const UNITS = [["s", 1e9], ["ms", 1e6], ["\u00b5s", 1e3]];
 
-function time(ns) {
-  const [name, factor] = UNITS.find(([, size]) => ns >= size) || ["ns", 1];
-  return factor === 1 ? Math.round(ns) + " ns" : String(Number((ns / factor).toPrecision(7))) + " " + name;
+// 1, 2 or 5 times a power of ten, at least `ns`: as `round_step` of time_line.py.
+function roundStep(ns) {
+  const power = Math.pow(10, Math.floor(Math.log10(Math.max(ns, 1))));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step >= ns * (1 - 1e-9)) || 1;
+}
+
+// A multiple of a step in the unit of the end of the axis, with the digits of the step.
+function roundLabel(ns, step, end) {
+  const [name, size] = UNITS.find(([, unit]) => end >= unit) || ["ns", 1];
+  const digits = Math.max(0, Math.ceil(-Math.log10(step / size) - 1e-9));
+  return (ns / size).toFixed(digits) + " " + name;
 }
 
 function setUp(svg) {
   const data = JSON.parse(svg.querySelector("metadata").textContent);
   const bars = svg.querySelector(".bars");
-  const labels = Array.from(svg.querySelectorAll(".times .axis:not(.title-x)"));
+  const times = svg.querySelector(".times");
+  const title = times.querySelector(".title-x");
+  const tick = times.querySelector(".at");
+  const below = Number(tick.getAttribute("transform").match(/[0-9]+(?=\))/)[0]);
   svg.classList.add("live");
   svg.setAttribute("tabindex", "0");
   let zoom = 1;
@@ -25,8 +36,20 @@ function setUp(svg) {
     begin = Math.min(Math.max(begin, 0), 1 - 1 / zoom);
     const shift = data.left * (1 - zoom) - begin * zoom * data.width;
     bars.setAttribute("transform", "matrix(" + zoom + ",0,0,1," + shift + ",0)");
-    for (const [number, label] of labels.entries()) {
-      label.textContent = time(data.length * (begin + number / data.ticks / zoom));
+    showTimes(data.length * begin, data.length * (begin + 1 / zoom));
+  }
+
+  function showTimes(first, last) {
+    const step = roundStep((last - first) / data.steps);
+    times.querySelectorAll(".at").forEach((one) => one.remove());
+    for (let ns = Math.ceil(first / step) * step; ns <= last; ns += step) {
+      const x = data.left + data.width * (ns - first) / (last - first);
+      const one = tick.cloneNode(true);
+      one.setAttribute("transform", "translate(" + x + "," + below + ")");
+      const label = one.querySelector(".axis");
+      label.textContent = roundLabel(ns, step, last);
+      label.setAttribute("text-anchor", x > data.left + data.width - data.half ? "end" : "middle");
+      times.insertBefore(one, title);
     }
   }
 

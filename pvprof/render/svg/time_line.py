@@ -34,7 +34,9 @@ LEFT = 190
 
 ROW_HEIGHT = 18
 MAX_TOOLTIPS = 3000
-_TICKS = 6
+_MAX_STEPS = 8
+_HALF_LABEL = 30
+_UNITS = (("s", 10**9), ("ms", 10**6), ("\u00b5s", 10**3), ("ns", 1))
 _MIN_BAR = 5
 """In hundredths of a pixel: shorter bars are drawn that wide, so that no thread looks empty."""
 
@@ -79,7 +81,8 @@ def element(view: TimeLineView, number: int = 0) -> SvgElement:
         "width": WIDTH - MARGIN - LEFT,
         "top": tops[0],
         "height": height,
-        "ticks": _TICKS,
+        "steps": _MAX_STEPS,
+        "half": _HALF_LABEL,
     }
     opening = (
         '<svg xmlns="http://www.w3.org/2000/svg" class="pvprof-line" version="1.1"'
@@ -171,19 +174,41 @@ def _place(bar: PathBar, length_ns: int) -> tuple[int, int]:
 
 
 def _axis(view: TimeLineView, below: int) -> str:
-    """Return the times below the bars; the script writes others when it zooms."""
+    """Return round times below the bars; the script writes others when it zooms."""
+    step_ns = round_step(view.length_ns)
+    room = WIDTH - MARGIN - LEFT
     parts = []
-    for number in range(_TICKS + 1):
-        x = LEFT + (WIDTH - MARGIN - LEFT) * number // _TICKS
-        anchor = "end" if number == _TICKS else "middle" if number else "start"
-        label = format_ns(view.length_ns * number // _TICKS)
+    for time_ns in range(0, view.length_ns + 1, step_ns):
+        x = LEFT + room * time_ns // max(view.length_ns, 1)
+        anchor = "end" if x > WIDTH - MARGIN - _HALF_LABEL else "middle"
+        label = round_label(time_ns, step_ns, view.length_ns)
         parts.append(
-            f'<path class="tick" d="M{x} {below}v4" stroke="#6a655d"/>'
-            f'<text class="axis" x="{x}" y="{below + 17}" text-anchor="{anchor}">{label}</text>\n'
+            f'<g class="at" transform="translate({x},{below})">'
+            '<path class="tick" d="M0 0v4" stroke="#6a655d"/>'
+            f'<text class="axis" y="17" text-anchor="{anchor}">{label}</text></g>\n'
         )
     title = "Time since the path began"
     parts.append(f'<text class="axis title-x" x="{LEFT}" y="{below + 32}">{title}</text>\n')
     return f'<g class="times">\n{"".join(parts)}</g>\n'
+
+
+def round_step(length_ns: int) -> int:
+    """Return 1, 2 or 5 times a power of ten: at most `_MAX_STEPS` of them fit into the length."""
+    power = 1
+    while True:
+        for factor in (1, 2, 5):
+            if factor * power * _MAX_STEPS >= length_ns:
+                return factor * power
+        power *= 10
+
+
+def round_label(time_ns: int, step_ns: int, end_ns: int) -> str:
+    """Return a multiple of a step in the unit of the axis's end, with the digits of the step."""
+    unit, unit_ns = next((unit, size) for unit, size in _UNITS if end_ns >= size)
+    digits = next(n for n in range(10) if step_ns * 10**n % unit_ns == 0)
+    scaled = time_ns * 10**digits // unit_ns
+    whole, part = divmod(scaled, 10**digits)
+    return f"{whole}.{part:0{digits}} {unit}" if digits else f"{whole} {unit}"
 
 
 @cache
