@@ -25,6 +25,7 @@ from pvprof.parse.text.values import read_values
 
 _VALUE_AT_END = re.compile(rb"\s*\S.*\s\d+(?:\.\d*)?\s*$")
 _DAMAGED = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")  # no tool prints these
+_BEGIN_MARK = re.compile(rb"^#begin [0-9]{1,20} [0-9]{1,20}\r?$", re.M)
 _MAX_UNEXPLAINED_SHARE = 0.1
 _MAX_UNEXPLAINED = 2  # in a text of few lines, if no more are unexplained than explained
 _MIN_FOREIGN = 2
@@ -110,6 +111,7 @@ def recognise(data: Buffer) -> Recognition:
     for layout in LAYOUTS.values():
         if layout.signature is not None and layout.signature(sample):
             return _by_signature(layout, sample)
+    _refuse_headless(sample)
     guesses = _guesses(sample)
     chosen = _choice(guesses)
     if chosen is None or not chosen.is_certain:
@@ -120,6 +122,17 @@ def recognise(data: Buffer) -> Recognition:
     _refuse_mixture(chosen, guesses, 0)
     later = _unexplained_later(chosen, data) if len(data) > SAMPLE_BYTES else 0
     return _recognition(chosen, guesses, later)
+
+
+def _refuse_headless(sample: Sample) -> None:
+    """Refuse pvprof's own grammar without its first line: no other layout has its begin mark.
+
+    Raises:
+        InputError: it is that.
+    """
+    if _BEGIN_MARK.search(sample.text):
+        text = "a recording of pvprof, but its first line (#pvprof ...) is missing or damaged"
+        raise InputError(text, "copy the file once more")
 
 
 def _by_signature(layout: Layout, sample: Sample) -> Recognition:

@@ -56,6 +56,7 @@ def search_s(pattern: re.Pattern[str], text: str) -> float:
     return time.process_time() - begin
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "of"), [("(x+x+)+y", "x"), ("(a*)*b", "a"), ("(aa|a|b)*c", "a")])
 def test_what_is_exponential_doubles_its_time_with_each_few_characters(text: str, of: str) -> None:
     pattern = re.compile(text)

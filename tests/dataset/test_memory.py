@@ -43,6 +43,7 @@ def test_a_file_that_the_user_trusts_may_take_more() -> None:
     assert take(1_000, "500M", 4_000_000_000) == ""
 
 
+@pytest.mark.slow
 def test_too_little_memory_is_an_error_of_one_line(tmp_path: Path) -> None:
     rows = tmp_path / "x.out"
     with rows.open("w") as file:

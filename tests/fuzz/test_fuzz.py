@@ -50,6 +50,7 @@ def test_everything_is_fuzzed() -> None:
     assert set(CHECKS) == {one.name for one in FORMATS}
 
 
+@pytest.mark.slow
 def test_an_input_is_the_same_each_time_and_seldom_its_seed() -> None:
     for name in targets():
         first, again = (
@@ -162,6 +163,31 @@ def test_a_worker_that_dies_or_needs_too_much_is_a_failure(
         (5, "planted: late: in outside pvprof"),
     }
     assert {number for number, _ in found} == {1, 2, 4, 5}
+
+
+def test_a_worker_is_replaced_after_some_batches(
+    planted_target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = outputs_of([Subject.STUDY])[0]
+
+    def planted_trial(name: str, seed: int, number: int) -> Trial:
+        return Trial(planted_target, "x", b"", b"good", output)
+
+    made: list[workers._Worker] = []
+
+    class Counted(workers._Worker):
+        def __init__(self, run_seed: int) -> None:
+            super().__init__(run_seed)
+            made.append(self)
+
+    monkeypatch.setattr(workers, "trial_of", planted_trial)
+    monkeypatch.setattr(workers, "MAX_BATCHES", 2)
+    monkeypatch.setattr(workers, "_Worker", Counted)
+    batches = (workers.Batch("planted", number, number + 1) for number in range(5))
+    tried = list(workers.try_all(batches, 0, jobs=1))
+    assert sum(one.count for one in tried) == 5
+    assert len(made) == 3
+    assert not any(worker.process.is_alive() for worker in made)
 
 
 def test_a_loss_that_nothing_tells_is_found(

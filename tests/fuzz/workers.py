@@ -23,6 +23,9 @@ from fuzz.trial import judge, limit_memory, trial_of
 BATCH = 50
 """Inputs that a worker tries before it asks for more."""
 
+MAX_BATCHES = 40
+"""Of a worker: caches fill, and memory falls into pieces, so the limit would be a smaller one."""
+
 MAX_WAIT_S = 300
 """An input that takes this long by the clock is stuck, however little processor time it takes."""
 
@@ -68,9 +71,15 @@ class _Worker:
         self.process.start()
         inside.close()
         self.batch: Batch | None = None
+        self.given = 0
+
+    @property
+    def is_usable(self) -> bool:
+        return self.given < MAX_BATCHES and self.process.is_alive()
 
     def give(self, batch: Batch) -> None:
         self.batch = batch
+        self.given += 1
         self.number.value, self.started.value = batch.begin, time.monotonic()
         self.connection.send(batch)
 
@@ -143,7 +152,7 @@ def try_all(batches: Iterator[Batch], run_seed: int, jobs: int) -> Iterator[Trie
                 tried, rest = worker.result()
                 yield tried
                 left += [rest] if rest is not None else []
-                if not worker.process.is_alive():
+                if not worker.is_usable:
                     workers.remove(worker)
                     worker.close()
                     worker = _Worker(run_seed)  # noqa: PLW2901 (the one in its place)

@@ -202,3 +202,13 @@ def test_marks_without_their_header_are_no_rows() -> None:
         b"#begin 1 2\n#end 3 4\n",
     ):
         assert outcome_of(marks).is_refused
+
+
+def test_a_recording_without_its_first_line_is_refused_by_name() -> None:
+    text = texts_by_layout()["pvprof"]
+    first, rest = text.split(b"\n", 1)
+    assert first.startswith(b"#pvprof ")
+    for damaged in (rest, first[:3] + b"`" + first[4:] + b"\n" + rest, b"\n" + rest):
+        (told,) = outcome_of(damaged).told
+        assert told[0] == "refused"
+        assert "its first line (#pvprof ...) is missing or damaged" in told[1]
