@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from conftest import FIXTURES
 from helpers.schedules import (
@@ -21,8 +22,10 @@ from hypothesis import strategies as st
 
 from pvprof.analysis.critical_path.answer import PathReport, path_report
 from pvprof.analysis.critical_path.graph import PathGraph, graph_of, run_tables
-from pvprof.analysis.critical_path.replay import replay_of
+from pvprof.analysis.critical_path.replay import Rerun, Trial, replay_of
+from pvprof.analysis.critical_path.side_by_side import level_of_nodes
 from pvprof.analysis.critical_path.walk import NO_WAIT, Path, State, walk
+from pvprof.analysis.waits.groups import NO_GROUP
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Filters
 from pvprof.dataset.dataset import Dataset, Measurement
@@ -46,6 +49,12 @@ def graph_from(made: Recorded, length: int) -> PathGraph:
 def path_from(schedule: Schedule) -> tuple[PathGraph, Path]:
     graph = graph_from(recorded(schedule), schedule.length)
     return graph, walk(graph, int(np.flatnonzero(graph.lives.is_first)[0]))
+
+
+def gain_ns(replay: Rerun, free: npt.NDArray[np.bool_], is_cpu_free: bool = False) -> int:
+    group = np.where(free, 0, NO_GROUP)
+    (gain,) = replay.gains_ns(group, [Trial(frozenset([0]), is_cpu_free)])
+    return gain
 
 
 def ticks_of(graph: PathGraph, path: Path) -> list[tuple[int, str]]:
@@ -87,7 +96,22 @@ def test_waits_that_the_path_does_not_pass_could_take_no_time(
     passed = np.zeros(len(graph), dtype=np.bool_)
     passed[path.hop_waits[path.hop_waits != NO_WAIT]] = True
     passed[path.waits[path.waits != NO_WAIT]] = True
-    assert replay_of(graph, path).gain_ns(~passed) == 0
+    assert gain_ns(replay_of(graph, path), ~passed) == 0
+
+
+@given(programs(), st.integers(1, 3) | st.just(1000), st.integers(0, 2**30))
+def test_trials_side_by_side_gain_what_each_gains_alone(
+    drawn: tuple[tuple[Op, ...], ...], cpus: int, seed: int
+) -> None:
+    schedule = Simulator(drawn, cpus, 3).run()
+    assume(schedule.blockings)
+    graph, path = path_from(schedule)
+    replay = replay_of(graph, path)
+    group = np.random.default_rng(seed).integers(NO_GROUP, 3, len(graph))
+    several = [frozenset[int](), frozenset([0]), frozenset([1]), frozenset([0, 1, 2])]
+    trials = [Trial(groups, is_free) for groups in several for is_free in (False, True)]
+    side_by_side = replay.side_by_side(group, trials, level_of_nodes(replay.nodes))
+    assert side_by_side == replay.one_by_one(group, trials)
 
 
 @given(programs(locks=1), st.data())
@@ -104,12 +128,12 @@ def test_a_gain_is_what_a_second_simulation_without_the_lock_gains(
     )
     free = is_lock[recorded(schedule).events.key_id[graph.row]]
     replay = replay_of(graph, path)
-    at_most = replay.gain_ns(free, is_cpu_free=True)
+    at_most = gain_ns(replay, free, is_cpu_free=True)
     assert schedule.length - without.length <= at_most
     old = {(one.thread, one.op) for one in schedule.blockings}
     new = {(one.thread, one.op) for one in without.blockings}
     if cpus == 1000 and new <= old:
-        assert replay.gain_ns(free) == at_most == schedule.length - without.length
+        assert gain_ns(replay, free) == at_most == schedule.length - without.length
 
 
 def report_from(schedule: Schedule, kinds: tuple[str, ...] = ()) -> PathReport:

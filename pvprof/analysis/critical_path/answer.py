@@ -21,7 +21,7 @@ from pvprof.analysis.critical_path.cause_rows import (
 )
 from pvprof.analysis.critical_path.causes import Pieces, pieces_of
 from pvprof.analysis.critical_path.graph import PathGraph, WaitEnd, graph_of, run_tables
-from pvprof.analysis.critical_path.replay import replay_of
+from pvprof.analysis.critical_path.replay import Trial, replay_of
 from pvprof.analysis.critical_path.target import PathThread, name_of, pids_of, target_of
 from pvprof.analysis.critical_path.walk import NO_WAIT, Path, State, walk
 from pvprof.analysis.lock_table import RowId
@@ -36,6 +36,10 @@ from pvprof.model.waits import WaitTable
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Bools, Ints
+
+
+_NO_CAUSE = frozenset[int]()
+"""The waits of no cause take no time; threads may wait for no CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,8 @@ class PathReport:
         kinds: the wait kinds, in order.
         runs: one for each recording that has the thread.
         causes: of the waits.
-        rows: of the causes on the path, the longest first; they add up to `length_ns`.
+        rows: of the causes on the path, the longest first; they add up to `length_ns`. Empty if
+            they were not wanted.
         everything: if no wait of a row with a `WhatIf` took any time.
         unseen_ns: how long the path is in waits whose wake-up was not recorded, or was by a thread
             whose beginning was not.
@@ -145,12 +150,15 @@ class PathReport:
             yield Segment(life, tid, begin_ns + start, begin_ns + end, state, cause, row)
 
 
-def path_report(classified: Classified, thread_id: int | None = None) -> PathReport:
+def path_report(
+    classified: Classified, thread_id: int | None = None, has_rows: bool = True
+) -> PathReport:
     """Return the critical path of each run, and what it counts for.
 
     Args:
         classified: the recordings; the kinds of wait that its filters keep are causes that count.
         thread_id: of the thread, or of the process; None for the first thread of the workload.
+        has_rows: whether the table of causes is wanted; most of the time goes into it.
 
     The measurement is the one whose threads were recorded, or else the one with single waits.
 
@@ -178,8 +186,11 @@ def path_report(classified: Classified, thread_id: int | None = None) -> PathRep
             f"--of {thread_id}: no thread or process with this id waited",
             "pvprof locks --ids tid names them",
         )
-    sums = _WaitSums.of(measured, events, cause_of, len(causes))
-    rows, everything = _added_up(_rows(run, causes, is_kept, sums) for run in runs)
+    rows: tuple[CauseRow, ...] = ()
+    everything = WhatIf(0, 0)
+    if has_rows:
+        sums = _WaitSums.of(measured, events, cause_of, len(causes))
+        rows, everything = _added_up(_rows(run, causes, is_kept, sums) for run in runs)
     return PathReport(
         measured=measured,
         names=classified.dataset.names,
@@ -290,31 +301,37 @@ def _rows(
     run: RunPath, causes: Sequence[Cause], is_kept: Bools, sums: _WaitSums
 ) -> tuple[list[CauseRow], WhatIf]:
     """Return the causes of one run, and what would be if none of those that count took any time."""
-    replay = replay_of(run.graph, run.path)
     counts = is_kept[run.graph.row] & (run.graph.how != WaitEnd.NOBODY)
-
-    def what_if(free: Bools) -> WhatIf:
-        return WhatIf(replay.gain_ns(free), replay.gain_ns(free, is_cpu_free=True))
-
+    group = np.where(counts, run.cause, NO_GROUP)
+    present = set(np.unique(group).tolist())
+    times = _times_by_cause(run, causes)
+    index = {cause: causes.index(cause) for cause in times if cause.kind}
+    free = {cause: frozenset([one]) for cause, one in index.items() if one in present}
+    all_free = frozenset[int]().union(*free.values())
+    what_if = _what_if(run, group, [*free.values(), all_free, _NO_CAUSE])
     rows = []
-    counted = []
-    for cause, state_ns in _times_by_cause(run, causes).items():
-        path_ns = sum(state_ns)
-        if not cause.kind:
-            sooner = None
-            if cause == RUNNABLE:
-                gain = replay.gain_ns(np.zeros(len(run.graph), np.bool_), is_cpu_free=True)
-                sooner = WhatIf(gain, gain)
-            rows.append(CauseRow(cause, path_ns, state_ns, what_if=sooner))
-            continue
-        index = causes.index(cause)
-        free = counts & (run.cause == index)
-        counted += [free] if free.any() else []
-        of_waits = (sums.wait_ns[index], sums.number[index], sums.union_ns[index])
-        sooner = what_if(free) if free.any() else None
-        rows.append(CauseRow(cause, path_ns, state_ns, *of_waits, sooner))
-    everything = what_if(np.logical_or.reduce(counted)) if counted else WhatIf(0, 0)
-    return rows, everything
+    for cause, state_ns in times.items():
+        of_waits = (0, 0, 0)
+        sooner = what_if[free[cause]] if cause in free else None
+        if cause.kind:
+            number = index[cause]
+            of_waits = (sums.wait_ns[number], sums.number[number], sums.union_ns[number])
+        elif cause == RUNNABLE:
+            gain = what_if[_NO_CAUSE].at_most_ns
+            sooner = WhatIf(gain, gain)
+        rows.append(CauseRow(cause, sum(state_ns), state_ns, *of_waits, sooner))
+    return rows, what_if[all_free] if free else WhatIf(0, 0)
+
+
+def _what_if(
+    run: RunPath, group: Ints, free: Iterable[frozenset[int]]
+) -> dict[frozenset[int], WhatIf]:
+    """Map each set of groups of waits to what would be if none of them took any time."""
+    distinct = list(dict.fromkeys(free))
+    trials = [Trial(groups, is_cpu_free) for is_cpu_free in (False, True) for groups in distinct]
+    gains = replay_of(run.graph, run.path).gains_ns(group, trials)
+    half = len(distinct)
+    return dict(zip(distinct, map(WhatIf, gains[:half], gains[half:]), strict=True))
 
 
 def _times_by_cause(

@@ -22,13 +22,21 @@ waits for a CPU is the most that there could be.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from pvprof.analysis.critical_path.graph import NO_LIFE, PathGraph, WaitEnd
+from pvprof.analysis.critical_path.side_by_side import (
+    Nodes,
+    Trials,
+    gains_side_by_side,
+    level_of_nodes,
+)
 from pvprof.analysis.critical_path.walk import Path
+from pvprof.analysis.waits.groups import NO_GROUP
 from pvprof.analysis.waits.thread_index import NO_WAIT, ThreadIndex
 from pvprof.model.threads import UNKNOWN
 
@@ -38,39 +46,82 @@ if TYPE_CHECKING:
 _NEVER = -(1 << 62)
 """In place of the time by which a waker may be sooner: the thread needs no waker."""
 
+# Measured, in ns: a node in the replay of one trial; a level in that of many, and each of its
+# nodes in each trial.
+_NODE_COST, _LEVEL_COST, _CELL_COST = 170, 7_000, 10
+
+
+class Trial(NamedTuple):
+    """What is tried: the waits of these groups take no time.
+
+    If `is_cpu_free`, no thread waits for a CPU, either.
+    """
+
+    groups: frozenset[int]
+    is_cpu_free: bool = False
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rerun:
-    """The waits and births of a schedule, called nodes, in an order in which causes come first.
+    """A schedule, to be replayed for one thread.
 
     Attributes:
+        nodes: its waits and births.
         wait: the index of each node in the graph; `NO_WAIT` for a birth.
-        before, other: the positions of the two nodes that a gain is made of; position 0 is a node
-            before everything, with no gain.
-        blocked_ns, runnable_ns, wait_ns: of each wait; a birth has none.
         birth, death: the positions of the nodes whose gains shift the beginning and the end.
     """
 
+    nodes: Nodes
     wait: Ints
-    before: Ints
-    other: Ints
-    blocked_ns: Ints
-    runnable_ns: Ints
-    wait_ns: Ints
     birth: int
     death: int
 
-    def gain_ns(self, free: Bools, is_cpu_free: bool = False) -> int:
-        """Return the time by which the thread would have ended sooner.
+    def gains_ns(self, group: Ints, trials: Sequence[Trial]) -> list[int]:
+        """Return for each trial the time by which the thread would have ended sooner.
+
+        Both ways of replaying give the same result; the one is taken that should be quicker. Many
+        trials side by side pay if many threads wait at the same time.
 
         Args:
-            free: for each wait of the graph, whether it takes no time.
-            is_cpu_free: no thread waits for a CPU, either.
+            group: for each wait of the graph the number of its group, or `NO_GROUP`.
+            trials: what to try.
         """
-        is_free = free[self.wait] & (self.wait != NO_WAIT)
-        slack = np.where(is_free, _NEVER, self.blocked_ns)
-        sooner = self.runnable_ns if is_cpu_free else np.zeros(len(slack), dtype=np.int64)
-        columns = (self.before, self.other, slack, sooner, self.wait_ns)
+        level = level_of_nodes(self.nodes)
+        cells = len(level) * len(trials)
+        side_by_side = int(level.max(initial=0)) * _LEVEL_COST + cells * _CELL_COST
+        if side_by_side < cells * _NODE_COST:
+            return self.side_by_side(group, trials, level)
+        return self.one_by_one(group, trials)
+
+    def one_by_one(self, group: Ints, trials: Sequence[Trial]) -> list[int]:
+        """Return the same as `gains_ns`, with a replay for each trial."""
+        of_node = self._group_of_nodes(group)
+        return [self._replay(np.isin(of_node, list(trial.groups)), trial) for trial in trials]
+
+    def side_by_side(self, group: Ints, trials: Sequence[Trial], level: Ints) -> list[int]:
+        """Return the same as `gains_ns`, with one replay for all; `level` is of each node."""
+        columns = sorted(range(len(trials)), key=lambda number: not trials[number].is_cpu_free)
+        of_node = self._group_of_nodes(group)
+        last = max(int(of_node.max(initial=0)), *(max(one.groups, default=0) for one in trials))
+        is_free = np.zeros((last + 2, len(trials)), dtype=np.bool_)
+        for column, number in enumerate(columns):
+            is_free[list(trials[number].groups), column] = True
+        cpu_free = sum(trial.is_cpu_free for trial in trials)
+        born, died = gains_side_by_side(
+            self.nodes, level, Trials(of_node, is_free, cpu_free), [self.birth, self.death]
+        )
+        gains = dict(zip(columns, (died - born).tolist(), strict=True))
+        return [gains[number] for number in range(len(trials))]
+
+    def _group_of_nodes(self, group: Ints) -> Ints:
+        return np.where(self.wait == NO_WAIT, NO_GROUP, group[self.wait])
+
+    def _replay(self, is_free: Bools, trial: Trial) -> int:
+        """Return the gain of a trial, in which some nodes take no time."""
+        nodes = self.nodes
+        slack = np.where(is_free, _NEVER, nodes.blocked_ns)
+        sooner = nodes.runnable_ns if trial.is_cpu_free else np.zeros(len(slack), dtype=np.int64)
+        columns = (nodes.before, nodes.other, slack, sooner, nodes.wait_ns)
         gains = [0]
         add = gains.append
         for before, other, slack_ns, sooner_ns, wait_ns in zip(
@@ -114,15 +165,14 @@ def replay_of(graph: PathGraph, path: Path) -> Rerun:
     runnable[wait_node] = graph.end - graph.woken
     waited[wait_node] = graph.end - graph.start
     last = index.last_until(np.array([path.life]), np.array([path.end]))
+    birth = int(position[birth_node[path.life]])
+    death = int(position[last[0]]) if last[0] != NO_WAIT else 0
+    order = order[: max(birth, death)]  # no later node has an effect
     return Rerun(
+        nodes=Nodes(before, other, blocked, runnable, waited).take(order),
         wait=wait[order],
-        before=before[order],
-        other=other[order],
-        blocked_ns=blocked[order],
-        runnable_ns=runnable[order],
-        wait_ns=waited[order],
-        birth=int(position[birth_node[path.life]]),
-        death=int(position[last[0]]) if last[0] != NO_WAIT else 0,
+        birth=birth,
+        death=death,
     )
 
 

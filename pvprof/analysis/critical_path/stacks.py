@@ -53,7 +53,7 @@ def with_path(classified: Classified) -> Classified:
         UsageError: there are no single waits.
         InputError: the clock is damaged.
     """
-    report = path_report(classified)
+    report = path_report(classified, has_rows=False)
     parts: dict[tuple[Classification, Key], dict[Stack, Weight]] = {}
     profile = Profile("ns", has_counts=False)
     for run in report.runs:
