@@ -1,6 +1,6 @@
 """Grow the real recordings into large inputs for the benchmarks.
 
-Four shapes, each in the layout of the recording it grows from:
+Five shapes, each in the layout of the recording it grows from:
 
 ``few``
     the classic aggregate layout, a few hundred distinct stacks, counts drawn anew for each
@@ -11,7 +11,9 @@ Four shapes, each in the layout of the recording it grows from:
 ``events``
     one record for each blocking, real stacks and lock names, fresh times and threads;
 ``native``
-    the same in pvprof's own grammar.
+    the same in pvprof's own grammar;
+``path``
+    the same with a wake-up in each wait, as ``pvprof record path`` prints it.
 
 Same arguments, same bytes: the generator is seeded.
 """
@@ -108,9 +110,8 @@ def grow_events(size: int) -> Iterator[str]:
     yield f"\nZ {clock} {clock + 1795372000000000000}\n"
 
 
-def grow_native(size: int) -> Iterator[str]:
-    """Yield the same events in pvprof's own grammar: a record to sleep, one to run again."""
-    rng = random.Random(SEED)
+def sleep_bodies() -> list[str]:
+    """Return the ends of ``S`` records, from the process on, of all waits of the real recording."""
     rest = read_text("events.out.gz").split("\n", 1)[1]
     bodies = []
     for record in ("\n" + rest).split("\nE ")[1:]:
@@ -124,6 +125,13 @@ def grow_native(size: int) -> Iterator[str]:
             f" {fields[2]} 3 {event} {fields[7]} {fields[8]} name={len(name)}:{name}"
             f" exec={len(execname)}:{execname}\n\n{stack}\n\n.\n"
         )
+    return bodies
+
+
+def grow_native(size: int) -> Iterator[str]:
+    """Yield the same events in pvprof's own grammar: a record to sleep, one to run again."""
+    rng = random.Random(SEED)
+    bodies = sleep_bodies()
     yield "#pvprof 1 events stock ns 0.1.0 frames=32\n#begin 1000 1795372027596348298\n"
     clock, written = 1000, 100
     free = list(range(100_000, 105_000))
@@ -146,7 +154,47 @@ def grow_native(size: int) -> Iterator[str]:
     yield f"#end {clock + 1} {clock + 1795372027596347298}\n"
 
 
-SHAPES = {"few": grow_few, "many": grow_many, "events": grow_events, "native": grow_native}
+def grow_path(size: int) -> Iterator[str]:
+    """Yield waits of 200 threads in pvprof's own grammar, each with the wake-up that ended it.
+
+    The waker is a thread that runs at that time.
+    """
+    rng = random.Random(SEED)
+    bodies = sleep_bodies()
+    stacks = ["\n" + body.split("\n", 1)[1] for body in bodies]
+    yield "#pvprof 2 path stock ns 0.1.0 frames=32\n#begin 1000 1795372027596348298\n"
+    clock, written = 1000, 100
+    free = list(range(100_000, 100_200))
+    events: list[tuple[int, int, int]] = []  # wake-ups and returns: time, when it returns, thread
+    while written < size:
+        clock += rng.randint(1, 30_000)
+        while events and (events[0][0] <= clock or len(free) < 2):
+            time, end, tid = heapq.heappop(events)
+            clock = max(clock, time)
+            if time < end:
+                record = f"W {time} {tid} {rng.choice(free)} 3 exec=4:make{rng.choice(stacks)}"
+                written += len(record)
+                yield record
+                heapq.heappush(events, (end, end, tid))
+            else:
+                free.append(tid)
+                yield f"R {end} {tid} 3\n"
+        tid = free.pop(rng.randrange(len(free)))
+        record = f"S {clock} {tid}{rng.choice(bodies)}"
+        written += len(record) + 30
+        yield record
+        woken = clock + rng.randint(2_000, 3_000_000)
+        heapq.heappush(events, (woken, woken + rng.randint(1, 100_000), tid))
+    yield f"#end {clock + 1} {clock + 1795372027596347298}\n"
+
+
+SHAPES = {
+    "few": grow_few,
+    "many": grow_many,
+    "events": grow_events,
+    "native": grow_native,
+    "path": grow_path,
+}
 
 
 def main() -> None:

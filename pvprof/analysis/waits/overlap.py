@@ -15,9 +15,11 @@ fit are Python's own integers.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -38,8 +40,6 @@ from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from pvprof.model.arrays import Ints, Times
 
 _POWERS_OF_TWO = 63
@@ -125,33 +125,19 @@ class Overlaps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Timeline:
-    """The beginnings and ends of all waits in order: sorted once, swept for any grouping.
-
-    Three waits of one run, and their boundaries::
-
-                   0    10   20   30   40   50        time    0  10  30  30  40  50
-        wait 0     [==============)                   wait    0   1   0   2   1   2
-        wait 1          [==============)              step   +1  +1  -1  +1  -1  -1
-        wait 2                    [=========)         depth   1   2   1   2   1   0
-
-    The depth, a running sum of the steps, is the number of threads that wait. Waits of 0 ns have no
-    boundaries. At equal times, ends come first: then waits that only touch do not overlap.
+    """The beginnings of all waits, to be swept for any grouping.
 
     Attributes:
         events: the waits.
         wall: how long the recordings lasted.
-        by_length: the rows of all waits, shortest first.
-        time: of each boundary, run by run, in ascending order; ns since the run's earliest wait.
-        wait: the row of each boundary's wait.
-        step: 1 for a beginning, -1 for an end.
+        start: of each wait, ns since its run's earliest wait.
+        run_bounds: the first row of each run, and the number of rows.
     """
 
     events: WaitTable
     wall: WallTime
-    by_length: Ints
-    time: Times
-    wait: Ints
-    step: npt.NDArray[np.int8]
+    start: Times
+    run_bounds: Ints
 
 
 def timeline_of(events: WaitTable, runs: Sequence[RunSpan] = ()) -> Timeline:
@@ -160,41 +146,21 @@ def timeline_of(events: WaitTable, runs: Sequence[RunSpan] = ()) -> Timeline:
     Raises:
         InputError: the times of one run are further apart than 64 bits hold (584 years).
     """
-    times = [np.empty(0, dtype=np.uint64)]
-    waits = [np.empty(0, dtype=np.int32)]
-    steps = [np.empty(0, dtype=np.int8)]
-    first = 0
-    for run in runs or (RunSpan(len(events)),):
-        rows = np.flatnonzero(events.wait_ns[first : first + run.events] > 0) + first
-        first += run.events
-        if not len(rows):
-            continue
-        start, end = times_from_earliest(events, rows)
-        both = np.concatenate([end, start])
-        order = np.argsort(both, kind="stable")
-        times.append(both[order])
-        steps.append(np.where(order < len(rows), np.int8(-1), np.int8(1)))
-        waits.append(rows.astype(np.int32)[order % len(rows)])
-    return Timeline(
-        events=events,
-        wall=wall_time_of(events, runs),
-        by_length=np.argsort(events.wait_ns, kind="stable").astype(np.int32),
-        time=np.concatenate(times),
-        wait=np.concatenate(waits),
-        step=np.concatenate(steps),
-    )
+    bounds = np.cumsum([0, *(run.events for run in runs or (RunSpan(len(events)),))])
+    start = np.empty(len(events), dtype=np.uint64)
+    for first, last in pairwise(bounds.tolist()):
+        start[first:last], _ = times_from_earliest(events, slice(first, last))
+    return Timeline(events, wall_time_of(events, runs), start, bounds)
 
 
-def times_from_earliest(events: WaitTable, rows: Ints) -> tuple[Times, Times]:
+def times_from_earliest(events: WaitTable, rows: slice | Ints) -> tuple[Times, Times]:
     """Return the beginnings and ends of waits of one run, in ns since the earliest beginning.
-
-    There must be at least one row.
 
     Raises:
         InputError: they are further apart than 64 bits hold.
     """
     starts = events.start_ns[rows]
-    earliest = starts.min()
+    earliest = starts.min(initial=INT64_MAX)
     start = starts.view(np.uint64) - earliest.view(np.uint64)  # exact for any signs
     end = start + events.wait_ns[rows].view(np.uint64)
     if bool((end < start).any()):
@@ -207,11 +173,11 @@ def wall_time_of(events: WaitTable, runs: Sequence[RunSpan]) -> WallTime:
     wall_ns, early, late, first = 0, 0, 0, 0
     is_marked = bool(runs)
     for run in runs or (RunSpan(len(events)),):
-        rows = np.arange(first, first + run.events)
+        rows = slice(first, first + run.events)
         first += run.events
         is_marked = is_marked and None not in (run.begin_ns, run.end_ns)
         begins, ends = [run.begin_ns], [run.end_ns]
-        if len(rows):
+        if run.events:
             earliest = int(events.start_ns[rows].min())
             start, end = times_from_earliest(events, rows)
             begins.append(earliest)
@@ -220,7 +186,7 @@ def wall_time_of(events: WaitTable, runs: Sequence[RunSpan]) -> WallTime:
                 early += int((start < clip_to_times(run.begin_ns - earliest)).sum())
             if run.end_ns is not None:
                 is_late = end > clip_to_times(run.end_ns - earliest)
-                late += int(is_late.sum()) if run.end_ns >= earliest else len(rows)
+                late += int(is_late.sum()) if run.end_ns >= earliest else run.events
         first_ns = min((begin for begin in begins if begin is not None), default=None)
         last_ns = max((end for end in ends if end is not None), default=None)
         if first_ns is not None and last_ns is not None:
@@ -254,8 +220,9 @@ def overlaps(timeline: Timeline, parts: Sequence[Part], max_stacks: int = 0) -> 
     by_row = sweep(timeline, row, len(row_ids))
     by_class = sweep(timeline, regrouped(class_of), len(classes))
     by_kind = sweep(timeline, regrouped(kind_of), len(kinds))
+    of_all = by_kind if len(kinds) == 1 else sweep(timeline, regrouped([0] * len(row_ids)), 1)
     return Overlaps(
-        total=sweep(timeline, regrouped([0] * len(row_ids)), 1).get(0),
+        total=of_all.get(0),
         classes={
             class_id: swept[number]
             for numbers, swept in ((kinds, by_kind), (classes, by_class))
@@ -304,54 +271,90 @@ def sweep(timeline: Timeline, group: Ints, groups: int) -> dict[int, Overlap]:
         group: the number of each wait's group, or `NO_GROUP`.
         groups: the number of groups.
     """
-    unions = _unions(timeline, group, groups)
+    members, bounds = members_by_group(group, groups)
+    present = np.flatnonzero(np.diff(bounds))
+    cuts = np.append(bounds[present], len(members))
+    wait_ns = timeline.events.wait_ns.take(members)
+    unions = _unions(timeline, members, wait_ns, cuts)
     swept = {}
-    for number, waits in _waits_by_length(timeline, group, groups):
-        union_ns, peak = unions.get(number, (0, 0))
-        wait_ns = _sum(waits)
-        swept[number] = Overlap(wait_ns, union_ns, peak, quantiles_of(waits), _buckets(waits))
+    for number, (first, last), (union_ns, peak) in zip(
+        present.tolist(), pairwise(cuts.tolist()), unions, strict=True
+    ):
+        waits = wait_ns[first:last]
+        waits.sort()
+        quantiles, buckets = quantiles_of(waits), _buckets(waits)
+        swept[number] = Overlap(_sum(waits), union_ns, peak, quantiles, buckets)
     return swept
 
 
-def _unions(timeline: Timeline, group: Ints, groups: int) -> dict[int, tuple[int, int]]:
-    """Return the length of the union, and the peak, of each group with any wait above 0 ns.
+def _unions(
+    timeline: Timeline, members: Ints, wait_ns: Ints, cuts: Ints
+) -> Iterator[tuple[int, int]]:
+    """Yield the length of the union, and the peak, of each group of waits.
 
-    The boundaries of group 0, which has two busy stretches, then those of group 1::
+    Beginnings and ends of a group are sorted, each by themselves. A busy stretch opens where all
+    waits that began before have ended, that is, where the last of as many ends is not later::
 
-                  -------- group 0 --------   - group 1 -
-        time       0   10   20   30   50   60     5    9
-        step      +1   +1   -1   -1   +1   -1    +1   -1
-        depth      1    2    1    0    1    0     1    0
-        opening    *                   *          *           the boundary after a depth of 0
-        closing                   *         *          *      a depth of 0
+        wait 0     [==============)               number     0   1   2
+        wait 1          [==============)          start      0  10  50
+        wait 2                         [====)     end       30  50  60     end of number 1 <= 50
+                   0   10   20   30   40   50     opens      *       *
 
-    The union of group 0 is (30 - 0) + (60 - 50). Each group ends at a depth of 0, so that one
-    running sum serves all groups.
+        the union: (end 1 - start 0) + (end 2 - start 2) = (50 - 0) + (60 - 50)
+
+    Args:
+        timeline: of all waits.
+        members: the rows of group 0, then those of group 1, ...; run by run in each.
+        wait_ns: their lengths.
+        cuts: the first member of each group, and the number of members.
     """
-    members, bounds = members_by_group(group[timeline.wait], groups)
-    if not len(members):
-        return {}
-    time = timeline.time[members]
-    depth = np.cumsum(timeline.step[members], dtype=np.int32)
-    present = np.flatnonzero(np.diff(bounds))
-    peaks = np.maximum.reduceat(depth, bounds[present])
-    closing = np.flatnonzero(depth == 0)
-    opening = np.concatenate([[0], closing[:-1] + 1])
-    lengths = time[closing] - time[opening]
-    firsts = np.searchsorted(closing, bounds[present])
-    sums = segment_sums(lengths, firsts, UINT64_MAX)
-    return {
-        number: (union_ns, peak)
-        for number, union_ns, peak in zip(present.tolist(), sums, peaks.tolist(), strict=True)
-    }
+    start = timeline.start.take(members)
+    end = start + wait_ns.view(np.uint64)
+    if len(wait_ns) and not wait_ns.min():  # waits of 0 ns overlap nothing
+        is_long = wait_ns > 0
+        start, end, members = start[is_long], end[is_long], members[is_long]
+        cuts = np.append(0, np.cumsum(is_long))[cuts]
+    run = np.searchsorted(timeline.run_bounds, members, "right")
+    stretches = np.unique(np.concatenate([cuts, np.flatnonzero(np.diff(run)) + 1]))
+    peaks = []
+    for first, last in pairwise(stretches.tolist()):
+        start[first:last].sort()
+        end[first:last].sort()
+        peaks.append(_peak(start[first:last], end[first:last]))
+    opens = np.ones(len(start), dtype=np.bool_)
+    opens[1:] = end[:-1] <= start[1:]
+    opens[stretches[:-1]] = True
+    opening = np.flatnonzero(opens)
+    lengths = end[np.append(opening[1:], len(start))[: len(opening)] - 1] - start[opening]
+    for (first, last), (low, high) in zip(
+        pairwise(np.searchsorted(opening, cuts).tolist()),
+        pairwise(np.searchsorted(stretches, cuts).tolist()),
+        strict=True,
+    ):
+        stretch_ns = lengths[first:last]
+        union_ns = (
+            segment_sums(stretch_ns, np.zeros(1, np.int64), UINT64_MAX)[0] if high > low else 0
+        )
+        yield union_ns, max(peaks[low:high], default=0)
 
 
-def _waits_by_length(timeline: Timeline, group: Ints, groups: int) -> Iterator[tuple[int, Ints]]:
-    """Yield the number of each group that is not empty, and its waits in ns, shortest first."""
-    members, bounds = members_by_group(group[timeline.by_length], groups)
-    waits = timeline.events.wait_ns[timeline.by_length[members]]
-    for number in np.flatnonzero(np.diff(bounds)).tolist():
-        yield number, waits[bounds[number] : bounds[number + 1]]
+def _peak(start: Times, end: Times) -> int:
+    """Return the largest number of waits at once, of beginnings and ends in ascending order.
+
+    More than n waits are at once where a wait begins before the end n places before its own::
+
+        start      0  10  20  50
+        end       30  40  50  60      n = 2: 20 < 30, more than 2; n = 3: 50 >= 30, no more than 3
+    """
+
+    def is_more_than(number: int) -> bool:
+        return bool((start[number:] < end[: max(len(end) - number, 0)]).any())
+
+    high = 1
+    while high < len(start) and is_more_than(high):
+        high *= 2
+    # All numbers up to half of `high` are exceeded, those from `high` on are not.
+    return bisect_left(range(high), True, high // 2 + 1, key=lambda n: not is_more_than(n))
 
 
 def _sum(values: Ints) -> int:

@@ -115,10 +115,9 @@ def _times_by_run(events: WaitTable, runs: Sequence[RunSpan]) -> tuple[Times, Ti
     start, end = (np.zeros(len(events), dtype=np.uint64) for _ in range(2))
     first = 0
     for run in runs or (RunSpan(len(events)),):
-        rows = np.arange(first, first + run.events)
+        rows = slice(first, first + run.events)
         first += run.events
-        if len(rows):
-            start[rows], end[rows] = times_from_earliest(events, rows)
+        start[rows], end[rows] = times_from_earliest(events, rows)
     return start, end
 
 
