@@ -17,7 +17,7 @@ from pvprof.parse.detect import Recognition, recognise
 from pvprof.parse.layout import Layout
 from pvprof.parse.layouts import LAYOUTS, layout_named
 from pvprof.parse.native.header import find_header
-from pvprof.parse.parallel import Buffer
+from pvprof.parse.parallel import Buffer, release_pages
 from pvprof.parse.recognition.other_files import what_else
 from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
@@ -49,6 +49,7 @@ _OF_LINES = (
 """Kinds of problems with lines that a reader leaves out."""
 
 _MAX_BESIDE = 6  # lines of a record that is counted once: one without a head, or an end
+_SCAN_BYTES = 1 << 24
 
 _NAMED = "--input-format names it, or the recording does"
 
@@ -312,7 +313,7 @@ def _untold(recognition: Recognition, parsed: ParseResult, name: str) -> Iterato
 def _holes(source: TextSource) -> Iterator[Problem]:
     """Yield a loss if a text has NUL bytes, which no tracer prints."""
     data = source.data
-    first = data.find(b"\0")
+    first = _first_nul(data)
     if first < 0:
         return
     count = sum(
@@ -320,6 +321,16 @@ def _holes(source: TextSource) -> Iterator[Problem]:
     )
     text = "NUL bytes: the file has a hole, as a full or crashed disk leaves it; records are lost"
     yield Problem("hole", text, source.name, source.line_of(first), count, "loss")
+
+
+def _first_nul(data: Buffer) -> int:
+    """Return the offset of the first NUL byte, or -1; keep no page of a mapped file."""
+    for start in range(0, len(data), _SCAN_BYTES):
+        first: int = data.find(b"\0", start, start + _SCAN_BYTES)
+        if first >= 0:
+            return first
+        release_pages(data, (start, min(start + _SCAN_BYTES, len(data))))
+    return -1
 
 
 def _why_empty(problems: Sequence[Problem]) -> str:

@@ -19,10 +19,17 @@ THREADS = st.integers(0, 4)
 WAITS = st.lists(st.tuples(THREADS, TIMES))
 
 
-@given(WAITS, st.lists(st.tuples(st.integers(-2, 5), TIMES), min_size=1))
+@given(
+    WAITS,
+    st.lists(st.tuples(st.integers(-2, 5), TIMES), min_size=1),
+    st.sampled_from([1, 1 << 57]),
+)
 def test_the_nearest_waits_equal_a_scan(
-    waits: list[tuple[int, int]], wanted: list[tuple[int, int]]
+    waits: list[tuple[int, int]], wanted: list[tuple[int, int]], scale: int
 ) -> None:
+    """Times far apart are ranked first, since they do not fit beside a thread."""
+    waits = [(thread, time * scale) for thread, time in waits]
+    wanted = [(thread, time * scale) for thread, time in wanted]
     rows = sorted(range(len(waits)), key=lambda row: (waits[row], row))
     sorted_waits = np.asarray([waits[row] for row in rows], np.int64).reshape(-1, 2)
     index = ThreadIndex.of_sorted(

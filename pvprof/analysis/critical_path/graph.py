@@ -29,6 +29,7 @@ from pvprof.analysis.waits.thread_index import ThreadIndex
 from pvprof.analysis.waits.wakeups import NO_WAKEUP, wakeup_of_waits
 from pvprof.classify.interrupts import is_interrupt
 from pvprof.errors import InputError
+from pvprof.model.column_table import order_by
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.runs import RunSpan
 from pvprof.model.threads import UNKNOWN, WORKLOAD, ThreadTable
@@ -169,7 +170,7 @@ def graph_of(tables: RunTables) -> PathGraph:
     tids = np.unique(np.concatenate([events.tid[rows], threads.tid]))
     lives, index = _lives_of(threads, tids, begin_ns)
     life = index.last_until(np.searchsorted(tids, events.tid[rows]), start)
-    order = np.lexsort((end, start, life))
+    order = order_by(life, start, end)
     rows, life, start, end = rows[order], life[order], start[order], end[order]
     end, is_real = _without_overlap(life, start, end)
     was_cut = (end - start != events.wait_ns[rows]) | ~is_real

@@ -38,6 +38,7 @@ from pvprof.analysis.critical_path.side_by_side import (
 from pvprof.analysis.critical_path.walk import Path
 from pvprof.analysis.waits.groups import NO_GROUP
 from pvprof.analysis.waits.thread_index import NO_WAIT, ThreadIndex
+from pvprof.model.column_table import order_by_time
 from pvprof.model.threads import UNKNOWN
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def replay_of(graph: PathGraph, path: Path) -> Rerun:
     has_waits = np.flatnonzero(graph.first[1:] > graph.first[:-1])
     first_end[has_waits] = graph.start[graph.first[has_waits]]
     time[birth_node] = np.minimum(time[birth_node], first_end)
-    order = np.lexsort((np.arange(size), woken, time))
+    order = order_by_time(time, woken)
     position = np.empty(size, dtype=np.int64)
     position[order] = np.arange(size) + 1
     index = ThreadIndex.of_sorted(np.arange(size), life, time)

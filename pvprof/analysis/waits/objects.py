@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pvprof.analysis.lock_table import RowId
-from pvprof.analysis.waits.groups import group_sums, members_by_group, rows_of_waits
+from pvprof.analysis.waits.groups import group_sums, members_by_group, numbered, rows_of_waits
 from pvprof.classify.filters import Part
 from pvprof.model.waits import WaitTable
 
@@ -112,7 +112,7 @@ def objects_of(events: WaitTable, parts: Sequence[Part], max_objects: int) -> di
 
 def _objects(address: Addresses, wait_ns: Ints, are_channels: bool, max_objects: int) -> Objects:
     """Return the objects at these addresses: one address for each wait, not all unknown."""
-    distinct, group = np.unique(address, return_inverse=True)
+    distinct, group = numbered(address)
     sums = group_sums(wait_ns, group.astype(np.int32), len(distinct))
     counts = np.bincount(group).tolist()
     unknown_ns = unknown_count = 0

@@ -29,6 +29,7 @@ from pvprof.analysis.waits.groups import (
     NO_GROUP,
     group_sums,
     members_by_group,
+    numbered,
     rows_of_waits,
     segment_sums,
 )
@@ -241,7 +242,7 @@ def _by_stack(
     events = timeline.events
     width = max(len(events.stacks), 1)
     codes = np.where(row == NO_GROUP, NO_GROUP, row.astype(np.int64) * width + events.stack_id)
-    distinct, group = np.unique(codes, return_inverse=True)
+    distinct, group = numbered(codes)
     sums = group_sums(events.wait_ns, group, len(distinct))
     longest_first = sorted(
         (code // width, -wait_ns, events.stacks[code % width], number)

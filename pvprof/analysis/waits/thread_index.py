@@ -7,11 +7,13 @@ moment. It refuses to know what that means (``threads``, ``waker_chains``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pvprof.analysis.waits.groups import numbered
+from pvprof.model.arrays import INT64_MAX
 from pvprof.model.runs import RunSpan
 from pvprof.model.waits import WaitTable
 
@@ -54,7 +56,7 @@ class ThreadNumbers:
     @classmethod
     def of_waits(cls, events: WaitTable, runs: Sequence[RunSpan]) -> tuple[ThreadNumbers, Ints]:
         """Return the numbers of all threads, and for each wait the number of its thread."""
-        tids, index = np.unique(events.tid, return_inverse=True)
+        tids, index = numbered(events.tid)
         numbers = cls(tids, max(len(runs), 1))
         return numbers, index * numbers.runs + run_of_waits(events, runs)
 
@@ -71,34 +73,54 @@ class ThreadNumbers:
 class ThreadIndex:
     """Waits sorted by thread and time, each with one integer that sorts in the same way.
 
-    A wait's code is its thread and the rank of its time, packed::
+    A wait's code is its thread and the rank of its time, packed. If there is room for it, the rank
+    is the time itself, from the earliest on::
 
         thread       0    0    1    1    1
-        time        30   70   30   50   70      distinct times 30 50 70: ranks 1 2 3, width 4
-        code         1    3    5    6    7      = thread * width + rank
+        time         3    7    3    5    7      from 3 to 7: ranks 1 to 5, width 6
+        code         1    5    7    9   11      = thread * width + rank
 
-    The last wait of thread 1 at or before time 60: 60 has rank 2, because two of the distinct
-    times are not later. Its code is 1 * 4 + 2 = 6, and the last code that is not larger belongs to
-    the wait at time 50. If a thread has no such wait, the search ends at another thread's wait,
-    which the comparison of threads rejects.
+    The last wait of thread 1 at or before time 6: its rank is 4 and its code 1 * 6 + 4 = 10, and
+    the last code that is not larger belongs to the wait at time 5. If a thread has no such wait,
+    the search ends at another thread's wait, which the comparison of threads rejects.
 
     Attributes:
         wait: the row of each wait.
         thread: the number of its thread.
         code: its code; ascending.
-        times: the distinct times; ascending.
+        times: the distinct times, ascending, if times are too far apart for that: then the rank is
+            the number of these that are not later.
+        earliest, latest: of the times.
     """
 
     wait: Ints
     thread: Ints
     code: Ints
-    times: npt.NDArray[np.integer[Any]]
+    times: npt.NDArray[np.integer[Any]] | None
+    earliest: int
+    latest: int
 
     @classmethod
     def of_sorted(cls, wait: Ints, thread: Ints, time: Ints | Times) -> ThreadIndex:
         """Return the index of waits that are sorted by thread and time."""
-        times, rank = np.unique(time, return_inverse=True)
-        return cls(wait, thread, thread * (len(times) + 1) + rank + 1, times)
+        none = np.empty(0, dtype=np.int64)
+        if not len(wait):
+            return cls(wait, thread, none, None, 0, 0)
+        earliest, latest, last = int(time.min()), int(time.max()), int(thread[-1])
+        times = np.unique(time) if (last + 2) * (latest - earliest + 2) > INT64_MAX else None
+        index = cls(wait, thread, none, times, earliest, latest)
+        return replace(index, code=index._codes(thread, time))
+
+    def _codes(self, thread: Ints, time: Ints | Times) -> Ints:
+        """Return the code of each thread and time."""
+        if self.times is None:
+            inside = np.clip(time, self.earliest, self.latest) - self.earliest + 1
+            rank = np.where(time < self.earliest, 0, inside.view(np.int64))
+            width = self.latest - self.earliest + 2
+        else:
+            rank = np.searchsorted(self.times, time, "right")
+            width = len(self.times) + 1
+        return np.clip(thread, -1, int(self.thread[-1]) + 1) * width + rank
 
     def last_until(self, thread: Ints, time: Ints | Times) -> Ints:
         """Return for each thread its last wait at or before the time; `NO_WAIT` if none is."""
@@ -111,8 +133,9 @@ class ThreadIndex:
 
     def _behind(self, thread: Ints, time: Ints | Times) -> Ints:
         """Return for each thread the index behind its last wait at or before the time."""
-        rank = np.searchsorted(self.times, time, "right")
-        return np.searchsorted(self.code, thread * (len(self.times) + 1) + rank, "right")
+        if not len(self.wait):
+            return np.zeros(len(thread), dtype=np.int64)
+        return np.searchsorted(self.code, self._codes(thread, time), "right")
 
     def _wait_at(self, index: Ints, thread: Ints) -> Ints:
         """Return the wait at each index, if there is one and it is of that thread."""

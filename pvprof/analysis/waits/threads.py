@@ -21,6 +21,7 @@ from pvprof.analysis.waits.thread_index import (
     ThreadNumbers,
     run_of_waits,
 )
+from pvprof.model.column_table import order_by
 from pvprof.model.runs import RunSpan
 from pvprof.model.waits import WaitTable
 
@@ -99,12 +100,12 @@ def threads_of(events: WaitTable, runs: Sequence[RunSpan]) -> ThreadWaits:
     is_owner = _marked(owner[owner >= 0], len(numbers))
     wait = np.flatnonzero(is_owner[thread] & (events.wait_ns > 0))
     contents = (
-        events.owner_tid[wait],
-        events.object_address[wait],
-        ranks(events.stacks)[events.stack_id[wait]],
         ranks(events.keys)[events.key_id[wait]],
+        ranks(events.stacks)[events.stack_id[wait]],
+        events.object_address[wait],
+        events.owner_tid[wait],
     )
-    wait = wait[np.lexsort((*contents, end[wait], start[wait], thread[wait]))]
+    wait = wait[order_by(thread[wait], start[wait], end[wait], *contents)]
     return ThreadWaits(
         start, end, owner, thread, ThreadIndex.of_sorted(wait, thread[wait], start[wait])
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from pvprof.analysis.waits.groups import NO_GROUP, ranks, segment_sums
+from pvprof.analysis.waits.groups import NO_GROUP, numbered, ranks, segment_sums
 from pvprof.analysis.waits.overlap import times_from_earliest
 from pvprof.classify.filters import Part
 from pvprof.model.arrays import UINT64_MAX
@@ -113,7 +113,7 @@ def describe_waits(
     """
     part_of = {(part.key, stack): part for part in parts for stack in part.stacks}
     width = max(len(events.stacks), 1)
-    codes, index = np.unique(events.key_id * width + events.stack_id, return_inverse=True)
+    codes, index = numbered(events.key_id * width + events.stack_id)
     descriptions: list[_T] = []
     numbers = []
     for code in codes.tolist():

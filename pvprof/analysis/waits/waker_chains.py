@@ -38,6 +38,7 @@ from pvprof.analysis.waits.thread_index import (
 from pvprof.analysis.waits.wakeups import NO_WAKEUP, wakeup_of_waits
 from pvprof.classify.interrupts import is_interrupt
 from pvprof.model.arrays import INT64_MAX
+from pvprof.model.column_table import order_by
 from pvprof.model.profile import Weight
 from pvprof.model.runs import RunSpan
 from pvprof.model.stacks import WAKER_DELIMITER, clean_frame
@@ -189,6 +190,6 @@ class _WaitsByEnd:
         numbers, thread = ThreadNumbers.of_waits(events, ended.runs)
         # A damaged record may have any length: its end is at most the largest number.
         end = np.minimum(events.start_ns, INT64_MAX - events.wait_ns) + events.wait_ns
-        order = np.lexsort((events.start_ns, end, thread))
+        order = order_by(thread, end, events.start_ns)
         index = ThreadIndex.of_sorted(order, thread[order], end[order])
         return cls(run_of_waits(events, ended.runs), thread, end, numbers, index)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pvprof.model.arrays import INT64_MAX
+from pvprof.model.column_table import order_by
 from pvprof.model.problems import Problem
 from pvprof.model.waits import WaitTable
 from pvprof.parse.result import ParseResult
@@ -32,13 +33,16 @@ def without_duplicates(parsed: ParseResult, events: WaitTable, data: Any, file: 
                        |=B=|        |==C==|
                     is_inside: B    is_repeated: the second C
     """
-    order = np.lexsort((events.wait_ns, events.start_ns, events.tid))
+    order = order_by(events.tid, events.start_ns, events.wait_ns)
     tid, start, wait = (column[order] for column in (events.tid, events.start_ns, events.wait_ns))
     if not ((tid[1:] == tid[:-1]) & (start[1:] - start[:-1] < wait[:-1])).any():
         return events  # no wait reaches into the next one of its thread, so none reaches further
     is_inside = _begin_inside(tid, start, wait)
-    ordered = [getattr(events, name)[order] for name in events.columns()]
-    is_repeated = np.logical_and.reduce([column[1:] == column[:-1] for column in ordered])
+    is_repeated = (tid[1:] == tid[:-1]) & (start[1:] == start[:-1]) & (wait[1:] == wait[:-1])
+    for name in events.columns():  # few rows are left to compare
+        second = np.flatnonzero(is_repeated) + 1
+        column = getattr(events, name)
+        is_repeated[second - 1] = column[order[second]] == column[order[second - 1]]
     lines = LineNumbers(data)
     for kind, is_affected, text in (
         ("duplicate-events", is_repeated, "records are repeated in the text: left out"),
@@ -53,6 +57,8 @@ def without_duplicates(parsed: ParseResult, events: WaitTable, data: Any, file: 
             total = f"{text}, {format_ns(sum(wait[affected].tolist()))} together"
             parsed.problems.append(Problem(kind, total, file, line, len(affected)))
     repeated = np.flatnonzero(is_repeated) + 1
+    if not len(repeated):
+        return events
     parsed.records -= len(repeated)
     return events.take(np.sort(np.delete(order, repeated)))
 

@@ -12,6 +12,7 @@ import numpy as np
 from pvprof.errors import quote
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.clocks import Clocks, drift_problems
+from pvprof.model.column_table import order_by
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack, stack_of
@@ -329,7 +330,7 @@ def settle(parsed: ParseResult, data: Any, file: str) -> None:
         return
     start = events.start_ns
     end = np.minimum(start, INT64_MAX - events.wait_ns) + events.wait_ns  # saturates
-    order = np.lexsort((start, end, events.tid))
+    order = order_by(events.tid, end, start)
     waits = Waits(events.tid[order], start[order], end[order], order)
     ended = ends_of(wakeups.time_ns, wakeups.sleeper_tid, waits)
     parsed.wakeups = replace(wakeups, row=ended.row)

@@ -312,7 +312,7 @@ class TraceReader:
             add_wakeup_sums(parsed.endings, {key: split})
         parsed.problems.extend(self._problem_counts.problems())
         parsed.problems.extend(self._both.problems(file))
-        note_end(parsed, self._header, file, last_line)
+        note_end(parsed, self._header, file, lambda: last_line)
         if not parsed.has_end:
             parsed.problems.extend(closed_output(self._maps.values(), file))
         parsed.hex_frames |= self._names.hex_frames | self._both.user.unnamed_frames()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pvprof.model.arrays import INT64_MAX
+from pvprof.model.column_table import order_by
 from pvprof.model.mechanisms import NEW_THREAD, PREEMPTED
 from pvprof.model.problems import Problem
 from pvprof.model.profile import Profile, Weight
@@ -90,9 +91,7 @@ def _sleeps_of(switches: Switches) -> _Sleeps:
         is_closed  F  T        F  F
         is_lost    T  F        T  F          neither: open at the end of the recording
     """
-    order = np.lexsort(
-        (switches.time_ns, switches.tid)
-    )  # stable: equal times keep the file's order
+    order = order_by(switches.tid, switches.time_ns)  # equal times keep the file's order
     tids, sleeps = switches.tid[order], switches.is_sleep[order]
     is_same = np.zeros(len(order), dtype=np.bool_)
     is_same[:-1] = tids[1:] == tids[:-1]
@@ -254,7 +253,7 @@ def ends_of(wake_ns: Ints, wake_tid: Ints, waits: Waits, is_first: bool = False)
         return Ended(row, count, 0)
     tid = np.concatenate([wake_tid, waits.tid])
     time = np.concatenate([wake_ns, waits.end])
-    order = np.lexsort((np.arange(len(tid)) >= count, time, tid))
+    order = order_by(tid, time)
     of_wake = np.flatnonzero(order < count)
     ends = np.flatnonzero(order >= count)
     nth = np.searchsorted(ends, of_wake)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pvprof.model.arrays import INT64_MAX
+from pvprof.model.column_table import order_by
 from pvprof.model.mechanisms import NEW_THREAD
 from pvprof.model.threads import UNKNOWN, ThreadTable
 from pvprof.parse.native.halves import Switches
@@ -45,7 +46,7 @@ def lives_of(switches: Switches) -> ThreadTable | None:
     time = np.concatenate([switches.time_ns[sleeps], switches.exit_ns])
     tid = np.concatenate([switches.tid[sleeps], switches.exit_tid]).astype(np.int64)
     is_end = np.arange(len(time)) >= len(births)
-    order = np.lexsort((is_end, time, tid))
+    order = order_by(tid, time)  # an end is behind what was at the same time
     is_repeated = is_end[order[1:]] & is_end[order[:-1]] & (tid[order[1:]] == tid[order[:-1]])
     order = order[np.concatenate([[True], ~is_repeated])]
 
@@ -90,7 +91,7 @@ def _last_wakes(switches: Switches, tids: Ints, until: Ints) -> Ints:
         return np.full(len(tids), UNKNOWN, dtype=np.int64)
     tid = np.concatenate([switches.waker_tid, tids])
     time = np.concatenate([switches.wake_ns, until])
-    order = np.lexsort((np.arange(len(tid)) < wakes, time, tid))
+    order = order_by(tid, time, np.arange(len(tid)) < wakes)
     is_wake = order < wakes
     latest = np.maximum.accumulate(np.where(is_wake, np.arange(len(order)), 0))
     places = np.flatnonzero(~is_wake)

@@ -387,7 +387,7 @@ def read_native(source: TextSource) -> ParseResult:
         RecordBoundary(), len(source), lambda: NativeReader(source, header), start=header.end
     )
     settle(parsed, header, source.data, source.name)
-    note_end(parsed, header, source.name, source.last_line())
+    note_end(parsed, header, source.name, source.last_line)
     return parsed
 
 

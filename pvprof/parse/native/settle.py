@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pvprof.model.problems import Problem
@@ -90,7 +90,7 @@ def has_both_marks(parsed: ParseResult) -> bool:
     return parsed.has_begin and parsed.has_end and not has_loss
 
 
-def note_end(parsed: ParseResult, header: Header, file: str, last_line: int) -> None:
+def note_end(parsed: ParseResult, header: Header, file: str, last_line: Callable[[], int]) -> None:
     """Note that the end mark is missing, or that nothing was recorded.
 
     Call it when all other problems are known.
@@ -99,11 +99,11 @@ def note_end(parsed: ParseResult, header: Header, file: str, last_line: int) -> 
         parsed: the settled result.
         header: of the text.
         file: its name.
-        last_line: number of its last line.
+        last_line: returns the number of its last line; all lines are counted for it.
     """
     if not parsed.has_end:
         text = "no end mark: the recording was cut off, its last record may be too"
-        problem = Problem("no-end-marker", text, file, last_line, severity="loss")
+        problem = Problem("no-end-marker", text, file, last_line(), severity="loss")
         parsed.problems.append(problem)
     if not parsed.records and has_both_marks(parsed):
         parsed.profile(header.unit, header.unit == "ns")  # an empty profile: totals of 0

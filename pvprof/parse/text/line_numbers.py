@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pvprof.parse.parallel import release_pages
+
 _PIECE_BYTES = 2_000_000
 
 
@@ -22,5 +24,6 @@ class LineNumbers:
         while self._offset < offset:
             following = min(offset, self._offset + _PIECE_BYTES)
             self._line += self._data[self._offset : following].count(b"\n")
+            release_pages(self._data, (self._offset, following))
             self._offset = following
         return self._line
