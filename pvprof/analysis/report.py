@@ -310,8 +310,9 @@ def _waits(
     from pvprof.analysis.waits.objects import objects_of  # noqa: PLC0415
     from pvprof.analysis.waits.overlap import overlaps, timeline_of  # noqa: PLC0415
     from pvprof.analysis.waits.owners import owners_of  # noqa: PLC0415
+    from pvprof.analysis.waits.threads import threads_of  # noqa: PLC0415
 
-    timeline = timeline_of(events, runs)
+    timeline, threads = timeline_of(events, runs), threads_of(events, runs)
 
     def analyse(parts: Sequence[Part]) -> SingleWaits:
         swept = overlaps(timeline, parts, detail.stacks)
@@ -321,7 +322,7 @@ def _waits(
             overlaps=swept,
             callers={stack: rules.caller_of(stack) for stack in stacks},
             objects=objects_of(timeline.events, parts, detail.objects),
-            owners=owners_of(timeline.events, runs, parts, detail.owners),
+            owners=owners_of(timeline.events, runs, parts, detail.owners, threads=threads),
         )
 
     return analyse

@@ -143,6 +143,7 @@ def owners_of(
     parts: Sequence[Part],
     max_owners: int,
     depth: int = DEPTH,
+    threads: ThreadWaits | None = None,
 ) -> Owners:
     """Return the owners of the locks of the parts, and the chains that begin with their waits.
 
@@ -152,9 +153,10 @@ def owners_of(
         parts: the waits to use.
         max_owners: the number of owners to list for each row, and of chains in all.
         depth: the number of owners of owners in a chain.
+        threads: what `threads_of` returns for these waits, if it is known.
     """
     row_ids, row = rows_of_waits(events, parts)
-    threads = threads_of(events, runs)
+    threads = threads_of(events, runs) if threads is None else threads
     has_owner = threads.owner != NO_THREAD
     head = np.flatnonzero((row != NO_GROUP) & has_owner)
     followed = follow(threads, head, depth)
