@@ -33,8 +33,10 @@ RECORDINGS = FIXTURES / "freebsd-13.2"
 SYMBOLS = RECORDINGS / "kernel-symbols.nm.gz"
 
 # A busy machine is no failure, so there is no deadline. CI tries the same examples every time; at
-# home each run tries new ones. `PVPROF_THOROUGH=1` tries twenty times as many.
-for name, max_examples in (("usual", 50), ("thorough", 1000)):
+# home each run tries new ones. `PVPROF_THOROUGH=1` tries twenty times as many, `PVPROF_EXAMPLES=N`
+# that many.
+usual_examples = int(os.environ.get("PVPROF_EXAMPLES", "50"))
+for name, max_examples in (("usual", usual_examples), ("thorough", 1000)):
     settings.register_profile(
         name,
         max_examples=max_examples,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import tomllib
 import zipfile
@@ -29,12 +31,20 @@ def in_git(*folders: str) -> set[str]:
     return set(subprocess.check_output(command, text=True).splitlines())
 
 
+HAS_COMPILER = shutil.which("cc") is not None
+CORE = "pvprof/parse/dtrace/sums/stack_sums.abi3.so"
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the wheel of the working tree, built as `scripts/release` does."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(TOP)]
-    subprocess.run(command, check=True, capture_output=True)
+    return built_wheel(folder)
+
+
+def built_wheel(folder: Path, **environment: str) -> Path:
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", folder, TOP]
+    run(*build, environment=environment)
     (path,) = folder.glob("*.whl")
     return path
 
@@ -64,10 +74,15 @@ def run(*words: object, environment: Mapping[str, str] | None = None) -> str:
 def test_a_release_is_built_twice_with_the_same_bytes() -> None:
     first = run(TOP / "scripts" / "release", environment={"PYTHON": sys.executable})
     names = [line.split()[1] for line in first.splitlines()]
-    assert names == [f"pvprof-{__version__}-py3-none-any.whl", f"pvprof-{__version__}.tar.gz"]
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    wheels = [*([f"cp311-abi3-{platform}"] if HAS_COMPILER else []), "py3-none-any"]
+    assert names == [
+        *(f"pvprof-{__version__}-{name}.whl" for name in wheels),
+        f"pvprof-{__version__}.tar.gz",
+    ]
     assert all(re.match("[0-9a-f]{64} ", line) for line in first.splitlines())
     committed = int(subprocess.check_output(["git", "-C", str(TOP), "log", "-1", "--format=%ct"]))
-    with tarfile.open(TOP / "dist" / names[1]) as archive:
+    with tarfile.open(TOP / "dist" / names[-1]) as archive:
         assert {member.mtime for member in archive} == {committed}
         assert {(member.uid, member.gid) for member in archive} == {(0, 0)}
 
@@ -86,7 +101,16 @@ def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
         name.replace("kernel-patches/", "pvprof/kernel_patch/patches/")
         for name in in_git("kernel-patches")
     }
-    assert inside == (in_git("pvprof") - {"pvprof/kernel_patch/patches"}) | patches
+    core = {CORE} if HAS_COMPILER else set()
+    assert inside == (in_git("pvprof") - {"pvprof/kernel_patch/patches"}) | patches | core
+
+
+@pytest.mark.slow
+def test_the_wheel_is_pure_python_without_a_compiler(tmp_path: Path) -> None:
+    path = built_wheel(tmp_path, CC="/bin/false")
+    assert path.name == f"pvprof-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(path) as archive:
+        assert CORE not in archive.namelist()
 
 
 @pytest.mark.slow
@@ -96,6 +120,9 @@ def test_pipx_installs_a_pvprof_that_works(wheel: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "pipx", "install", wheel, environment=places)
     pvprof = tmp_path / "bin" / "pvprof"
     assert run(pvprof, "--version").split()[-1] == __version__
+    python = tmp_path / "home" / "venvs" / "pvprof" / "bin" / "python"
+    if HAS_COMPILER:
+        run(python, "-c", "import pvprof.parse.dtrace.sums.stack_sums")
     recording = TOP / "tests/fixtures/freebsd-13.2/events.out.gz"
     pages = tmp_path / "home" / "venvs" / "pvprof" / "share" / "man" / "man1"
     assert (pages / "pvprof-record.1").is_file()

@@ -181,13 +181,21 @@ def _kernel_hex_frames(parsed: ParseResult) -> set[Frame]:
     kernel_like = {frame for frame in parsed.hex_frames if is_kernel_frame(frame)}
     if not kernel_like:
         return kernel_like
+    delimiter = f";{DELIMITER};"
     of_programs: set[Frame] = set()
+    for is_user, stack in _stacks_of(parsed):
+        if is_user:
+            of_programs.update(stack.split(";"))
+        elif delimiter in stack:
+            of_programs.update(stack.rpartition(delimiter)[0].split(";"))
+    doubtful = kernel_like & of_programs
+    if not doubtful:  # nearly always
+        return kernel_like
     of_kernel: set[Frame] = set()
     for is_user, stack in _stacks_of(parsed):
-        user, _, kernel = stack.rpartition(f";{DELIMITER};")
-        of_programs.update(user.split(";"))
-        (of_programs if is_user else of_kernel).update(kernel.split(";"))
-    return kernel_like - (of_programs - of_kernel)
+        if not is_user:
+            of_kernel.update(stack.rpartition(delimiter)[2].split(";"))
+    return kernel_like - (doubtful - of_kernel)
 
 
 def _stacks_of(parsed: ParseResult) -> Iterator[tuple[bool, Stack]]:

@@ -16,9 +16,8 @@ With ``printa`` a text line may come before the stack (``turnstile|vm object``),
 message, ``-> sleeper``, a process) or between kernel and user stack (``-``). ``keys`` owns their
 meaning.
 
-The fast path hardly looks into a paragraph: it splits off the last line and adds its value to the
-cell of the head before it. A head seen for the first time is read through caches of distinct lines
-if it has nothing but frames; otherwise ``records`` reads it line by line.
+Nearly all records are plain: ``sums`` adds them up. All others, counted by what is before their
+values, are read at the end by ``records``, line by line.
 """
 
 from __future__ import annotations
@@ -26,31 +25,30 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import replace
-from functools import partial
 
 from pvprof.errors import quote
 from pvprof.model.problems import Problem, Severity
-from pvprof.model.profile import Histogram, Key, weights_of
-from pvprof.model.stacks import NO_STACK, Frame, Stack
+from pvprof.model.profile import Histogram, Key, Weight, weights_of
+from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.parse.dtrace import shapes
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, unit_of
 from pvprof.parse.dtrace.records import AggregateLayout, Record, RecordReader
+from pvprof.parse.dtrace.sums.chosen import plain_sums
+from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
+from pvprof.parse.dtrace.sums.python_sums import Cell
 from pvprof.parse.dtrace.without_values import refuse_stacks_only, refuse_values_first
 from pvprof.parse.layout import Layout
-from pvprof.parse.line_cache import FallBackError, LineCache
 from pvprof.parse.problem_counts import KindCounts
 from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import parse_diagnostics
-from pvprof.parse.text.frames import FrameNames, decode
 from pvprof.parse.text.values import (
     PaddedValues,
     Refusal,
     Values,
     read_closing_values,
     read_values,
-    split_row,
     why_not_measured,
 )
 
@@ -65,52 +63,6 @@ _ODDITIES: dict[str, tuple[str, Severity]] = {
     "packed-histogram": ("histograms of -x aggpack: record without it", "loss"),
 }
 
-Cell = list[int]
-"""The sums of one stack, in the order of `Weight`'s fields."""
-
-_Groups = defaultdict[tuple[Key, bool], dict[Stack, Cell]]
-"""The cells of each key, apart for records with and without a count."""
-
-_MAX_HEADS = 1 << 15
-"""Maximum number of heads in the cache. Snapshots repeat a few thousand; keeping all 300,000
-distinct stacks of a text would only cost memory, and so time."""
-
-_MAX_VALUES = 1 << 16
-"""Maximum number of value lines in the cache: times in nanoseconds hardly ever repeat."""
-
-
-def _parse_values(line: bytes) -> Values | None:
-    """Return the values of a line, None if it has none, ``()`` if they cannot be added up."""
-    match = _SINGLE_VALUE.match(line)
-    if match is not None:  # nearly always
-        return (int(match[1]),)
-    values = read_closing_values(line)
-    return () if values is not None and why_not_measured(values) else values
-
-
-def _parse_frame(frame_names: FrameNames, layout: AggregateLayout, line: bytes) -> Frame:
-    """Return the frame of a line.
-
-    Raises:
-        FallBackError: the line may be something else than one frame.
-    """
-    if not layout.is_frame(line) or split_row(line) is not None or read_values(line) is not None:
-        raise FallBackError
-    if b"|" in line:
-        raise FallBackError
-    frames = frame_names[line]
-    if len(frames) > 1:
-        raise FallBackError
-    return frames[0]
-
-
-def _parse_text(
-    groups: _Groups, layout: AggregateLayout, has_counts: bool, text: bytes
-) -> dict[Stack, Cell]:
-    """Return the cells of the key that the text before a stack spells."""
-    key = key_from_texts(decode(text), None, layout.text_after)
-    return groups[key, has_counts]
-
 
 class AggregateReader:
     """Reads the text of one layout, piece by piece, into a `ParseResult`."""
@@ -120,14 +72,10 @@ class AggregateReader:
         self._file = source.name
         self._names = source.frame_names
         self._records = RecordReader(layout, source.frame_names.__getitem__)
-        self._frame_of = LineCache(partial(_parse_frame, source.frame_names, layout))
-        self._values = LineCache(_parse_values, _MAX_VALUES)
-        self._width = 0  # number of values in each record on the fast path: the first record's
-        self._cells: dict[bytes, Cell] = {}
+        self._plain = PlainRecords(layout, source.frame_names)
+        self._sums = plain_sums(self._plain)
         self._irregular: defaultdict[bytes, list[Values]] = defaultdict(list)
-        self._groups: _Groups = defaultdict(dict)
-        self._group_of = self._groups_by_text()
-        self._pending: list[bytes] = []
+        self._groups: defaultdict[GroupKey, dict[Stack, Cell]] = defaultdict(dict)
         self._ends_blank = False
         self._ticks = 0
         self._oddities = KindCounts(source.name, _ODDITIES)
@@ -135,36 +83,21 @@ class AggregateReader:
 
     def feed(self, piece: bytes, _offset: int) -> None:
         """Read the next piece, which ends with a paragraph."""
-        values_of, cells, pending = self._values, self._cells, self._pending
-        width = self._width
         self._ends_blank = piece.endswith(b"\n\n")
-        for paragraph in piece.rstrip(b"\n").split(b"\n\n"):
-            head, _, last = paragraph.rpartition(b"\n")
-            values = values_of[last]
-            if not values or pending or len(values) != width:
-                self._set_apart(paragraph, values)
-                width = self._width
-                continue
-            cell = cells.get(head)
-            if cell is None:
-                try:
-                    cell = self._cell(head)
-                except FallBackError:
-                    self._irregular[head].append(values)
-                    continue
-            cell[0] += values[0]
-            if width > 1:
-                cell[1] += values[1]
-            cell[2] += 1
+        for paragraph in self._sums.read(piece):
+            self._set_apart(paragraph)
 
     def finish(self) -> ParseResult:
         """Return the result."""
         for head, values in self._irregular.items():
             self._read_head(head, values)
-        if self._pending:
-            self._read_rest(b"\n\n".join(self._pending))
-        for (key, has_counts), stacks in self._groups.items():
-            self._add_group(key, has_counts, stacks)
+        if self._plain.pending:
+            self._read_rest(b"\n\n".join(self._plain.pending))
+        for (key, has_counts), weights in self._sums.groups():
+            self._add_group(key, has_counts, weights)
+        for (key, has_counts), cells in self._groups.items():
+            weights = dict(zip(cells, weights_of(cells.values()), strict=True))
+            self._add_group(key, has_counts, weights)
         self._parsed.hex_frames = self._names.hex_frames
         if self._ticks > 1:
             text = "running totals: all snapshots were added up, so values are too high"
@@ -174,57 +107,30 @@ class AggregateReader:
         self._parsed.problems.extend(self._oddities.problems())
         return self._parsed
 
-    def _groups_by_text(self) -> LineCache[bytes, dict[Stack, Cell]]:
-        """Return the cells of a key by the text before a stack, for records on the fast path."""
-        return LineCache(partial(_parse_text, self._groups, self._layout, self._width > 1))
-
-    def _set_apart(self, paragraph: bytes, values: Values | None) -> None:
-        """Keep a paragraph that does not fit the fast path, to read it line by line at the end."""
+    def _set_apart(self, paragraph: bytes) -> None:
+        """Keep a paragraph that is no plain record, to read it line by line at the end."""
+        pending = self._plain.pending
+        head, _, last = paragraph.rpartition(b"\n")
+        values = self._plain.values_of[last]
         if values is None:
             if paragraph:
-                self._pending.append(paragraph)
+                pending.append(paragraph)
             return
-        head, _, last = paragraph.rpartition(b"\n")
-        if self._pending:
-            head = b"\n\n".join((*self._pending, head))
-            self._pending.clear()
+        if pending:
+            head = b"\n\n".join((*pending, head))
+            pending.clear()
         values = values or read_closing_values(last) or ()
         self._irregular[head].append(values)
-        if not self._width:
-            self._width = len(values)
-            self._group_of = self._groups_by_text()
-
-    def _cell(self, head: bytes) -> Cell:
-        """Return the cell of a head that is not in the cache.
-
-        Raises:
-            FallBackError: the head has more than a key line and frames.
-        """
-        lines = head.split(b"\n")
-        if not lines[0]:
-            del lines[0]
-        text = lines.pop(0) if self._layout.key_first and lines else b""
-        if not lines or (text and self._layout.is_frame(text)):
-            raise FallBackError
-        lines.reverse()
-        stack = Stack(";".join(map(self._frame_of.__getitem__, lines)))
-        group = self._group_of[text] if text else self._groups[_NO_KEY, self._width > 1]
-        cell = group.get(stack)
-        if cell is None:
-            cell = group[stack] = [0, 0, 0]
-        if len(self._cells) < _MAX_HEADS:
-            self._cells[head] = cell
-        return cell
+        self._plain.width = self._plain.width or len(values)
 
     def _stack_cell(self, key: Key, stack: Stack, width: int) -> Cell:
         """Return the cell of a key and stack for records of `width` values."""
         return self._groups[key, width > 1].setdefault(stack, [0, 0, 0])
 
-    def _add_group(self, key: Key, has_counts: bool, stacks: dict[Stack, Cell]) -> None:
+    def _add_group(self, key: Key, has_counts: bool, weights: dict[Stack, Weight]) -> None:
         unit = self._layout.unit or unit_of(key, has_counts, self._layout.single)
         if unit == "samples" and not key.mechanism:
             key = key._replace(mechanism="on-cpu")
-        weights = dict(zip(stacks, weights_of(stacks.values()), strict=True))
         self._parsed.records += sum([weight[2] for weight in weights.values()])
         if weights:
             self._parsed.profile(unit, has_counts).add_group(key, weights)

@@ -1,0 +1,1 @@
+"""The sums of plain records of aggregations: nearly all records are plain."""

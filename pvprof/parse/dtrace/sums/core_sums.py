@@ -1,0 +1,69 @@
+"""Sums of plain records by compiled code (``core/stack_sums.c``).
+
+The compiled code decides for itself only what a few bytes decide: where a paragraph ends, and
+whether its last line is numbers of few digits. `PlainRecords` says what all other lines mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from pvprof.model.profile import Weight, weights_of
+from pvprof.model.stacks import Stack
+from pvprof.parse.dtrace.sums import stack_sums
+from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
+from pvprof.parse.line_cache import Numbering
+
+
+class CoreSums:
+    """Adds up plain records; a `PlainSums`."""
+
+    def __init__(self, records: PlainRecords) -> None:
+        numbers: Numbering[GroupKey] = Numbering()
+
+        def number_of(line: bytes) -> int | None:
+            group = records.group_of(line)
+            return None if group is None else numbers[group]
+
+        seed = os.urandom(16)  # secret: else a file could be made whose lines all have one hash
+        halves = (int.from_bytes(seed[:8]), int.from_bytes(seed[8:]))
+        self._records = records
+        self._numbers = numbers
+        self._sums = stack_sums.StackSums(records.frame_of, number_of, records.key_first, halves)
+
+    def read(self, piece: bytes) -> Iterator[bytes]:
+        """Yield the paragraphs of the next piece that are not plain records."""
+        records = self._records
+        at, end = 0, len(piece.rstrip(b"\n"))
+        while at < end:
+            has_plain_values = False
+            if records.width in (1, 2) and not records.pending:
+                at, has_plain_values = self._sums.read(piece, at, end, records.width)
+                if at >= end:
+                    return
+            stop = piece.find(b"\n\n", at, end)
+            paragraph = piece[at : end if stop < 0 else stop]
+            at = end if stop < 0 else stop + 2
+            if has_plain_values or not self._is_added(paragraph):
+                yield paragraph
+
+    def groups(self) -> Iterator[tuple[GroupKey, dict[Stack, Weight]]]:
+        """Yield the sums of each group, and forget them."""
+        groups, stacks, *numbers = self._sums.take()
+        weights = weights_of(zip(*numbers, strict=True))
+        if len(self._numbers) == 1:
+            yield next(iter(self._numbers)), dict(zip(stacks, weights, strict=True))
+            return
+        parts: list[dict[Stack, Weight]] = [{} for _ in self._numbers]
+        for group, stack, weight in zip(groups, stacks, weights, strict=True):
+            parts[group][stack] = weight
+        yield from zip(self._numbers, parts, strict=True)
+
+    def _is_added(self, paragraph: bytes) -> bool:
+        """Add a paragraph whose values are spelled in an unusual way, if it is a plain record."""
+        head, _, last = paragraph.rpartition(b"\n")
+        values = self._records.values_of[last]
+        if not values or not self._records.is_plain(values):
+            return False
+        return self._sums.add(head, values[0], values[1] if len(values) > 1 else 0)
