@@ -105,6 +105,13 @@ class SetAside:
     title: str
     weight: Weight
 
+    @property
+    def shown_by(self) -> str:
+        """Return the option that shows what was set aside: ``-k child``, ``without --name x``."""
+        if self.reason.startswith("kind "):
+            return f"-k {self.reason.removeprefix('kind ')}"
+        return f"without {self.reason.removeprefix('not ')}"
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:

@@ -18,10 +18,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import TypeVar
 
 from pvprof.classify.interrupts import is_interrupt, sender_of
+from pvprof.classify.rule_patterns import PatternIndex, RulePattern
 from pvprof.classify.rules import (
     OTHER,
     UNCLASSIFIED,
@@ -78,47 +80,18 @@ class _Condition:
         bits: by the index of a rule, its bit.
     """
 
-    def __init__(self, patterns: Mapping[int, tuple[re.Pattern[str], ...]], first_bit: int) -> None:
+    def __init__(self, patterns: Mapping[int, tuple[RulePattern, ...]], first_bit: int) -> None:
         """Give each rule with patterns a bit, from `first_bit` on."""
         conditional = [index for index, wanted in patterns.items() if wanted]
         self.bits = {index: 1 << place for place, index in enumerate(conditional, first_bit)}
-        self._finders = [
-            (_finder(pattern), self.bits[index])
-            for index in conditional
-            for pattern in patterns[index]
-        ]
+        self._bits = PatternIndex(
+            [(pattern, self.bits[index]) for index in conditional for pattern in patterns[index]],
+            "anywhere",
+        )
 
     def bits_of(self, function: str) -> int:
         """Return the bits of the rules whose condition a function meets."""
-        bits = 0
-        for is_found, bit in self._finders:
-            if is_found(function):
-                bits |= bit
-        return bits
-
-
-def _finder(pattern: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
-    """Return the function that finds a pattern: its `match` if it is anchored, else its `search`.
-
-    A search tries an anchored pattern at each character, which takes four times as long.
-    """
-    return pattern.match if _is_anchored(pattern.pattern) else pattern.search
-
-
-def _is_anchored(text: str) -> bool:
-    """Tell whether a pattern certainly begins with ``^`` in each of its alternatives."""
-    if not text.startswith("^"):
-        return False
-    if "|" not in text:
-        return True
-    if "\\" in text or "[" in text:  # a parenthesis may be a character there
-        return False
-    depth = 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == "|" and depth == 0:
-            return False
-    return True
+        return reduce(or_, self._bits.values(function), 0)
 
 
 class Matcher:
@@ -127,21 +100,23 @@ class Matcher:
     Attributes:
         kinds: the wait kinds, in the order of reports.
         rules: the rules, in the order in which they are tried.
-        machinery: patterns that match whole names of functions that wait on behalf of their caller.
-        waking: patterns that match whole names of functions that wake on behalf of their caller.
+        machinery: match whole names of functions that wait on behalf of their caller.
+        waking: match whole names of functions that wake on behalf of their caller.
     """
 
     def __init__(
         self,
         kinds: Sequence[WaitKind],
         rules: Sequence[Rule],
-        machinery: Sequence[re.Pattern[str]] = (),
-        waking: Sequence[re.Pattern[str]] = (),
+        machinery: Sequence[RulePattern] = (),
+        waking: Sequence[RulePattern] = (),
     ) -> None:
         self.kinds = tuple(kinds)
         self.rules = tuple(rules)
         self.machinery = tuple(machinery)
         self.waking = tuple(waking)
+        self._machinery_index = PatternIndex([(one, True) for one in machinery], "whole")
+        self._waking_index = PatternIndex([(one, True) for one in waking], "whole")
         self._frames = _Condition({i: rule.frames for i, rule in enumerate(rules)}, 0)
         by_caller = {i: rule.callers for i, rule in enumerate(rules)}
         self._callers = _Condition(by_caller, len(self._frames.bits))
@@ -236,7 +211,7 @@ class Matcher:
         known = self._waking.get(frame)
         if known is None:
             function = _function(frame)
-            known = any(pattern.fullmatch(function) for pattern in self.waking)
+            known = any(self._waking_index.values(function))
             known = self._waking[frame] = known or self.is_machinery(frame)
         return known
 
@@ -245,7 +220,7 @@ class Matcher:
         known = self._machinery.get(frame)
         if known is None:
             function = _function(frame)
-            known = any(pattern.fullmatch(function) for pattern in self.machinery)
+            known = any(self._machinery_index.values(function))
             self._machinery[frame] = known
         return known
 

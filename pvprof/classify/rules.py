@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pvprof.classify.rule_patterns import RulePattern
 
 UNCLASSIFIED: Final = "unclassified"
 """The kind of a wait that no rule knows. It always exists."""
@@ -87,19 +88,19 @@ class Rule:
     lock_class: str | None
     first: bool = False
     names: frozenset[str] = frozenset()
-    name_patterns: tuple[re.Pattern[str], ...] = ()
+    name_patterns: tuple[RulePattern, ...] = ()
     mechanisms: frozenset[str] = frozenset()
-    mechanism_patterns: tuple[re.Pattern[str], ...] = ()
-    frames: tuple[re.Pattern[str], ...] = ()
+    mechanism_patterns: tuple[RulePattern, ...] = ()
+    frames: tuple[RulePattern, ...] = ()
     recorded_classes: frozenset[str] = frozenset()
-    callers: tuple[re.Pattern[str], ...] = ()
+    callers: tuple[RulePattern, ...] = ()
     name: str | None = None
     colour: int | None = None
     family: ClassFamily | None = None
-    inner: tuple[re.Pattern[str], ...] = ()
+    inner: tuple[RulePattern, ...] = ()
 
     @property
-    def patterns(self) -> tuple[re.Pattern[str], ...]:
+    def patterns(self) -> tuple[RulePattern, ...]:
         """Return the regular expressions of all conditions."""
         whole = (*self.name_patterns, *self.mechanism_patterns)
         return (*whole, *self.frames, *self.callers, *self.inner)
@@ -115,8 +116,8 @@ class Rule:
         return _one_of(name, self.names, self.name_patterns)
 
 
-def _one_of(value: str, exact: frozenset[str], patterns: Iterable[re.Pattern[str]]) -> bool:
+def _one_of(value: str, exact: frozenset[str], patterns: Iterable[RulePattern]) -> bool:
     """Tell whether a condition holds; a condition without values always does."""
     if not patterns:
         return not exact or value in exact
-    return value in exact or any(pattern.fullmatch(value) for pattern in patterns)
+    return value in exact or any(pattern.matches(value) for pattern in patterns)

@@ -5,6 +5,7 @@ Owns the syntax of such a file. Every mistake in one is an error that names the 
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import tomllib
 import warnings
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pvprof.classify.matcher import Matcher
+from pvprof.classify.rule_patterns import RulePattern
 from pvprof.classify.rules import UNCLASSIFIED, ClassFamily, Rule, WaitKind
 from pvprof.classify.user_patterns import PatternError, checked_growth
 from pvprof.errors import PvprofError
@@ -64,9 +66,9 @@ def load_rules(path: Path | None = None) -> Matcher:
     return Matcher(*(_packaged() if path is None else _combined(_packaged_tables(), path)))
 
 
-_Patterns = tuple[re.Pattern[str], ...]
+_Patterns = tuple[RulePattern, ...]
 _Parts = tuple[tuple[WaitKind, ...], tuple[Rule, ...], _Patterns, _Patterns]
-"""Kinds, rules, machinery, `Matcher.waking`; a `Matcher` remembers frames: each caller has one."""
+"""Kinds, rules, machinery, waking functions; a `Matcher` remembers frames: each caller has one."""
 
 
 @cache
@@ -75,10 +77,9 @@ def _packaged() -> _Parts:
 
 
 def _packaged_tables() -> list[_Table]:
-    from importlib import resources  # noqa: PLC0415 (20 ms to import)
-
-    packaged = resources.files("pvprof.classify")
-    return [_parse(packaged.joinpath(name).read_bytes(), name) for name in reversed(_PACKAGED)]
+    # importlib.resources takes 20 ms to import.
+    texts = [(name, pkgutil.get_data("pvprof.classify", name)) for name in reversed(_PACKAGED)]
+    return [_parse(text or b"", name, is_packaged=True) for name, text in texts]
 
 
 def _combined(parts: list[_Table], path: Path | None) -> _Parts:
@@ -114,17 +115,18 @@ def _check_growth(user: _Table, rules: Sequence[Rule]) -> None:
     ]
     for label, pattern in labelled:
         try:
-            checked_growth(pattern)
+            checked_growth(pattern.expression)
         except PatternError as error:
             _fail(label, str(error))
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """One TOML table and its name in messages."""
+    """One TOML table, its name in messages, and whether it ships with pvprof."""
 
     data: Mapping[str, Any]
     label: str
+    is_packaged: bool
 
 
 def _fail(label: str, problem: str) -> NoReturn:
@@ -140,7 +142,7 @@ def _read(path: Path) -> bytes:
         _fail(repr(str(path)), f"cannot be read: {error}")
 
 
-def _parse(raw: bytes, name: str) -> _Table:
+def _parse(raw: bytes, name: str, *, is_packaged: bool = False) -> _Table:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -150,7 +152,7 @@ def _parse(raw: bytes, name: str) -> _Table:
         data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError also: an integer of 5,000 digits
         _fail(name, f"is not valid TOML: {error}")
-    return _checked(_Table(data, name), _TOP_KEYS)
+    return _checked(_Table(data, name, is_packaged), _TOP_KEYS)
 
 
 def _checked(table: _Table, known: frozenset[str]) -> _Table:
@@ -180,7 +182,10 @@ def _tables(part: _Table, key: str) -> list[_Table]:
     items = _typed(part, key, list, f"written as [[{key}]]") or []
     if not all(isinstance(item, dict) for item in items):
         _fail(part.label, f"{key!r} must be written as [[{key}]]")
-    return [_Table(item, f"{part.label}: {key} {number}") for number, item in enumerate(items, 1)]
+    return [
+        replace(part, data=item, label=f"{part.label}: {key} {number}")
+        for number, item in enumerate(items, 1)
+    ]
 
 
 def _add_kinds(kinds: dict[str, WaitKind], part: _Table) -> None:
@@ -278,15 +283,22 @@ def _texts(table: _Table, key: str) -> list[str]:
     return items
 
 
-def _patterns(table: _Table, key: str) -> tuple[re.Pattern[str], ...]:
-    # A pattern whose meaning is about to change in Python is an error, not a warning.
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return tuple(_pattern(text, key, table.label) for text in _texts(table, key))
+def _patterns(table: _Table, key: str) -> _Patterns:
+    """Return expressions; those of a user's file are compiled, a test compiles the packaged ones.
+
+    A pattern whose meaning is about to change in Python is an error, not a warning.
+    """
+    patterns = tuple(map(RulePattern, _texts(table, key)))
+    if not table.is_packaged:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for pattern in patterns:
+                _check(pattern, key, table.label)
+    return patterns
 
 
-def _pattern(text: str, key: str, label: str) -> re.Pattern[str]:
+def _check(pattern: RulePattern, key: str, label: str) -> None:
     try:
-        return re.compile(text)
+        pattern.expression  # noqa: B018 (compiles it)
     except (re.error, OverflowError, RecursionError, Warning) as error:
-        _fail(label, f"{key!r} has a bad regular expression {text!r}: {error}")
+        _fail(label, f"{key!r} has a bad regular expression {pattern.pattern!r}: {error}")

@@ -18,7 +18,6 @@ from pvprof.parse.layouts import LAYOUTS, layout_names
 from pvprof.parse.parallel import Buffer
 from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation
 from pvprof.parse.recognition.other_files import what_else
-from pvprof.parse.recognition.other_tools import other_tool
 from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample, later_sample
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import read_values
@@ -173,6 +172,8 @@ def _refuse_other_tool(chosen: _Guess | None, sample: Sample) -> None:
     Raises:
         InputError: it is that.
     """
+    from pvprof.parse.recognition.other_tools import other_tool  # noqa: PLC0415 (80 expressions)
+
     other = what_else(sample.start) if b"\0" in sample.start and chosen is None else None
     if other is not None:
         raise other.refusal()

@@ -128,6 +128,6 @@ def test_the_packaged_rules_are_linear_in_a_name() -> None:
         for pattern in (*rule.name_patterns, *rule.mechanism_patterns)
     ]
     for pattern in {*searched}:
-        assert growth(pattern, is_search=True) == 1, pattern.pattern
+        assert growth(pattern.expression, is_search=True) == 1, pattern.pattern
     for pattern in {*whole, *rules.machinery, *rules.waking}:
-        assert growth(pattern, is_search=False) == 1, pattern.pattern
+        assert growth(pattern.expression, is_search=False) == 1, pattern.pattern
