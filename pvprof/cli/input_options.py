@@ -23,14 +23,15 @@ from pvprof.cli.option_groups import OWN_PROCESS, argument, option, option_group
 from pvprof.cli.terminal import Progress, tell
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.load import load_dataset
-from pvprof.dataset.redaction.redact import Redactor
 from pvprof.dataset.stack_edits import NO_EDITS, StackEdits
 from pvprof.errors import InputError, UsageError
 from pvprof.parse.layouts import LAYOUTS
+from pvprof.parse.result import ParseResult
 from pvprof.parse.source import WEIGHTS, ReadOptions
 from pvprof.parse.text.scale import read_factor
 from pvprof.parse.text.symbols import load_symbols
 from pvprof.parse.window import Window, read_bound
+from pvprof.recording.layout import Recording
 from pvprof.recording.limits import limits_of
 from pvprof.units import UNITS, Unit, named_unit
 
@@ -181,9 +182,16 @@ class ReadingGroup:
             limits=limits_of(self.max_size),
             is_memory_bounded=_is_own_process(),
             jobs=self.jobs,
-            redact=Redactor(self.redact_processes) if self.is_redacted else None,
+            redact=self._redact(),
             explain=tell if self.verbose else None,
         )
+
+    def _redact(self) -> Callable[[Recording, ParseResult], tuple[Recording, ParseResult]] | None:
+        if not self.is_redacted:
+            return None
+        from pvprof.dataset.redaction.redact import Redactor  # noqa: PLC0415 (only if asked for)
+
+        return Redactor(self.redact_processes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from pvprof.errors import InputError
 from pvprof.model.problems import Problem, merge_problems
 from pvprof.units import count_stacks, format_value
 from pvprof.views.tables.problems import problem_line
-from pvprof.views.tables.report import shown_by
 
 
 def say(problems: Sequence[Problem], is_quiet: bool) -> None:
@@ -45,7 +44,7 @@ def say_aside(measured: ClassifiedMeasurement, is_quiet: bool) -> None:
     if is_quiet or measured.filters.keep_all or not measured.selection.set_aside:
         return
     texts = [
-        f"{aside.title} {format_value(aside.weight.value, measured.unit)} ({shown_by(aside)})"
+        f"{aside.title} {format_value(aside.weight.value, measured.unit)} ({aside.shown_by})"
         for aside in sorted(measured.selection.set_aside, key=lambda aside: -aside.weight.value)
     ]
     has_kinds = any(aside.reason.startswith("kind ") for aside in measured.selection.set_aside)

@@ -70,6 +70,37 @@ def test_starting_imports_neither_pandas_nor_numpy_nor_rich(args: list[str]) -> 
     assert done.stderr.strip() == "set()"
 
 
+HEAVY = {"numpy", "pandas", "scipy", "jinja2", "elftools"}
+FOR_TABLES = {"rich", "pvprof.analysis.report", "pvprof.analysis.lock_table"}
+
+
+@pytest.mark.parametrize(
+    ("command", "left_out", "most"),
+    [
+        ("fold", HEAVY | FOR_TABLES | {"importlib.resources"}, 170),
+        ("flamegraph", HEAVY | FOR_TABLES, 185),
+        ("report", HEAVY, 200),
+    ],
+)
+def test_a_small_aggregate_needs_few_modules(command: str, left_out: set[str], most: int) -> None:
+    code = (
+        "import sys; sys.argv = ['pvprof', *sys.argv[1:]]\n"
+        "from pvprof.cli import cli\n"
+        "try: cli()\n"
+        "finally: print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, command, "-q", STOCK],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    modules = set(done.stderr.split("\n")[-2].split())
+    assert not modules & left_out
+    own = [name for name in modules if name.startswith("pvprof.")]
+    assert 50 < len(own) <= most
+
+
 def test_a_report_of_aggregates_needs_no_numpy() -> None:
     code = (
         "import sys; sys.modules['numpy'] = sys.modules['pandas'] = None\n"

@@ -20,7 +20,7 @@ from pvprof.views.tables.problems import (
     notes_of,
     problem_lines,
 )
-from pvprof.views.tables.report import mark_of, shown_by
+from pvprof.views.tables.report import mark_of
 
 _MAX_WARNINGS = 12
 _COMMON = ("Recording", "Records", "Layout", "Duration")
@@ -137,7 +137,7 @@ def common_facts(report: Report) -> tuple[tuple[str, str], ...]:
         facts.append((f"Total{mark}", format_value(section.total.value, unit)))
         facts.append((f"Kept{mark}", format_value(section.kept.value, unit)))
         aside = [
-            f"{aside.title}: {format_value(aside.weight.value, unit)} ({shown_by(aside)})"
+            f"{aside.title}: {format_value(aside.weight.value, unit)} ({aside.shown_by})"
             for aside in sorted(section.set_aside, key=lambda aside: -aside.weight.value)
         ]
         if aside:

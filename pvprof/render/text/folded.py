@@ -8,12 +8,14 @@ stack that begins with a number sign would be a comment, too: the sign is spelle
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import TypeVarTuple
+from typing import TYPE_CHECKING, TypeVarTuple
 
 from pvprof.analysis.stacks.fold import Folded
 from pvprof.model.stacks import DIFFERENTIAL_COMMENT, UNIT_COMMENT
 from pvprof.render.rendered import Rendered
-from pvprof.views.comparison import DifferentialView
+
+if TYPE_CHECKING:
+    from pvprof.views.comparison import DifferentialView
 
 _Values = TypeVarTuple("_Values")
 

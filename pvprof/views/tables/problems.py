@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pvprof.analysis.losses import Losses, losses_of
-from pvprof.analysis.report import Report, Section
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import show_controls
 from pvprof.units import format_share
-from pvprof.views.tables.table import Notes
+
+if TYPE_CHECKING:  # every command prints problems, and few need tables
+    from pvprof.analysis.report import Report, Section
+    from pvprof.views.tables.table import Notes
 
 _MAX_NOTES = 5
 

@@ -11,7 +11,6 @@ from functools import partial
 
 from pvprof.analysis.lock_table import Row
 from pvprof.analysis.report import HistogramRow, Report, Section
-from pvprof.classify.filters import SetAside
 from pvprof.classify.rules import OTHER
 from pvprof.dataset.dataset import measure_title, measure_words
 from pvprof.dataset.differential import DIFFERENTIAL_BASE
@@ -161,16 +160,9 @@ def aside_table(section: Section) -> Table | None:
         cells += [f"{aside.weight.count:,}"] if section.has_counts else []
         names = [row.name for row in section.aside_rows if f"kind {row.kind}" == aside.reason]
         more = f", {len(names) - _NAMES_ASIDE} more" if len(names) > _NAMES_ASIDE else ""
-        cells += [shown_by(aside), ", ".join(names[:_NAMES_ASIDE]) + more]
+        cells += [aside.shown_by, ", ".join(names[:_NAMES_ASIDE]) + more]
         rows.append(tuple(cells))
     return Table("Set aside, not in the tables above", tuple(columns), tuple(rows))
-
-
-def shown_by(aside: SetAside) -> str:
-    """Return the option that shows what was set aside: ``-k child``, ``without --name x``."""
-    if aside.reason.startswith("kind "):
-        return f"-k {aside.reason.removeprefix('kind ')}"
-    return f"without {aside.reason.removeprefix('not ')}"
 
 
 def histogram_table(rows: Sequence[HistogramRow], options: TableOptions) -> Table | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pvprof.analysis.lock_table import Row
-from pvprof.analysis.report import Section
 from pvprof.errors import UsageError
 from pvprof.model.stacks import show_controls
+
+if TYPE_CHECKING:
+    from pvprof.analysis.lock_table import Row
+    from pvprof.analysis.report import Section
 
 _SORT_NAMES = {
     "lock or wait": "name",
