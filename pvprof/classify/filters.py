@@ -15,7 +15,7 @@ from pvprof.classify.rules import Classification
 from pvprof.classify.user_patterns import UserPattern
 from pvprof.dataset.stack_edits import NO_EDITS, NamedFrames, StackEdits
 from pvprof.errors import UsageError
-from pvprof.model.profile import Key, Profile, Weight
+from pvprof.model.profile import Key, Profile, Weight, total_weight
 from pvprof.model.stacks import Stack, frames_of
 
 ALL_KINDS = "all"
@@ -33,7 +33,7 @@ class Part:
     @property
     def weight(self) -> Weight:
         """Return the sum of all weights."""
-        return Weight(*map(sum, zip(_NOTHING, *self.stacks.values(), strict=True)))
+        return total_weight(self.stacks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from dataclasses import dataclass, field
-from itertools import repeat
-from typing import NamedTuple
+from itertools import pairwise, repeat
+from typing import TYPE_CHECKING, NamedTuple
 
 from pvprof.model.stacks import NO_STACK, Frame, Stack
 from pvprof.units import Unit
+
+if TYPE_CHECKING:
+    from pvprof.model.arrays import Ints
 
 
 class Key(NamedTuple):
@@ -84,6 +87,75 @@ def add_weights(group: dict[Stack, Weight], stacks: Mapping[Stack, Weight]) -> N
             group[stack] = known.plus(weight)
 
 
+class StackTable(Mapping[Stack, Weight]):
+    """Weights of distinct stacks as columns: no object for a stack until one is asked for.
+
+    ::
+
+        main;read 5      names   main read write      frames  0 1 0 2 0
+        main;write 7                                  ends    2 4 5
+        main 1                                        sums    5 7 1
+
+    As a mapping it is like a dict of its stacks, which it makes when it is first used as such.
+
+    Attributes:
+        names: the distinct frames.
+        frames: indices into `names`: the frames of all stacks, one stack after the other.
+        ends: for each stack, the index after its last frame.
+        sums: the value of each stack, none negative; all together fit into 64 bits. Each is of one
+            record, without a count.
+    """
+
+    __slots__ = ("_weights", "ends", "frames", "names", "sums")
+
+    def __init__(self, names: Sequence[Frame], frames: Ints, ends: Ints, sums: Ints) -> None:
+        self.names = names
+        self.frames = frames
+        self.ends = ends
+        self.sums = sums
+        self._weights: dict[Stack, Weight] | None = None
+
+    @property
+    def weights(self) -> dict[Stack, Weight]:
+        """Return the weights by stack."""
+        if self._weights is None:
+            texts = list(map(list(self.names).__getitem__, self.frames.tolist()))
+            bounds = pairwise([0, *self.ends.tolist()])
+            stacks = [Stack(";".join(texts[start:end])) for start, end in bounds]
+            rows = zip(self.sums.tolist(), repeat(0), repeat(1), strict=False)
+            self._weights = dict(zip(stacks, weights_of(rows), strict=True))
+        return self._weights
+
+    @property
+    def total(self) -> Weight:
+        """Return the sum of all weights."""
+        return Weight(int(self.sums.sum()), 0, len(self))
+
+    def __getitem__(self, stack: Stack) -> Weight:
+        return self.weights[stack]
+
+    def __iter__(self) -> Iterator[Stack]:
+        return iter(self.weights)
+
+    def items(self) -> ItemsView[Stack, Weight]:
+        """Return (stack, weight) pairs."""
+        return self.weights.items()
+
+    def values(self) -> ValuesView[Weight]:
+        """Return the weights."""
+        return self.weights.values()
+
+    def __len__(self) -> int:
+        return len(self.sums)
+
+
+def total_weight(stacks: Mapping[Stack, Weight]) -> Weight:
+    """Return the sum of the weights of stacks."""
+    if isinstance(stacks, StackTable):
+        return stacks.total
+    return Weight(*map(sum, zip(Weight(0, 0, 0), *stacks.values(), strict=True)))
+
+
 @dataclass(frozen=True, slots=True)
 class Histogram:
     """One ``quantize`` or ``lquantize`` body.
@@ -113,31 +185,40 @@ class Profile:
     Attributes:
         unit: the unit of every weight's value.
         has_counts: whether the input has counts.
-        groups: for each key, for each stack, its weight.
+        groups: for each key, for each stack, its weight: a dict, or a table that is not changed.
     """
 
     unit: Unit
     has_counts: bool
-    groups: dict[Key, dict[Stack, Weight]] = field(default_factory=dict)
+    groups: dict[Key, dict[Stack, Weight] | StackTable] = field(default_factory=dict)
 
     def add(self, key: Key, stack: Stack, weight: Weight) -> None:
         """Add one weight; equal keys and stacks sum."""
-        group = self.groups.setdefault(key, {})
+        group = self._group(key)
         known = group.get(stack)
         group[stack] = weight if known is None else known.plus(weight)
 
-    def add_group(self, key: Key, stacks: dict[Stack, Weight]) -> None:
+    def add_group(self, key: Key, stacks: dict[Stack, Weight] | StackTable) -> None:
         """Add the weights of one key. For a new key the profile keeps `stacks` itself."""
-        group = self.groups.setdefault(key, stacks)
-        if group is not stacks:
-            add_weights(group, stacks)
+        if key not in self.groups:
+            self.groups[key] = stacks
+        elif self.groups[key] is not stacks:
+            add_weights(self._group(key), stacks)
+
+    def _group(self, key: Key) -> dict[Stack, Weight]:
+        """Return the weights of a key, to be changed."""
+        group = self.groups.get(key)
+        if not isinstance(group, dict):
+            group = self.groups[key] = {} if group is None else dict(group.weights)
+        return group
 
     def merge(self, other: Profile) -> None:
         """Add every weight of another profile of the same unit."""
         if other.unit != self.unit:
             raise ValueError(f"cannot add {other.unit} to {self.unit}")
         for key, stacks in other.groups.items():
-            self.add_group(key, dict(stacks) if key not in self.groups else stacks)
+            is_shared = key not in self.groups and isinstance(stacks, dict)
+            self.add_group(key, dict(stacks) if is_shared else stacks)
 
     def __iter__(self) -> Iterator[tuple[Key, Stack, Weight]]:
         for key, stacks in self.groups.items():
@@ -150,7 +231,7 @@ class Profile:
     @property
     def total(self) -> int:
         """Return the sum of all values."""
-        return sum(weight.value for _, _, weight in self)
+        return sum(total_weight(stacks).value for stacks in self.groups.values())
 
 
 def merge_histograms(histograms: Sequence[Histogram]) -> list[Histogram]:

@@ -68,6 +68,7 @@ class ReadOptions:
             splitting takes.
         min_share_bytes: smallest share worth another process: one costs 0.1 s to start and to
             hear from.
+        min_table_bytes: smallest text of folded stacks that is read into columns, with numpy.
     """
 
     layout: str = ""
@@ -89,6 +90,7 @@ class ReadOptions:
     is_memory_bounded: bool = False
     piece_bytes: int = 2_000_000
     min_share_bytes: int = 24_000_000
+    min_table_bytes: int = 1_000_000
 
     @property
     def scale(self) -> Fraction:

@@ -6,12 +6,14 @@ Owns the decision between them. ``folded_lines`` reads the lines, and shows thei
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import takewhile
 
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import DIFFERENTIAL_COMMENT
 from pvprof.parse.files.folded_lines import FoldedReader, has_unit_comment, is_comment, is_number
 from pvprof.parse.layout import Layout
+from pvprof.parse.line_cache import FallBackError
 from pvprof.parse.recognition.explanation import FITS, NOTHING, OWN, Explanation
 from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample
 from pvprof.parse.result import ParseResult
@@ -26,9 +28,18 @@ TWO_COLUMNS = "two-columns"
 _STACKLESS = re.compile(rb" [0-9]+")
 
 
+def _read_pieces(source: TextSource, reader: FoldedReader) -> ParseResult:
+    return source.read_pieces(re.compile(rb"\n"), (0, len(source)), reader)
+
+
 def _read_lines(source: TextSource, is_differential: bool) -> ParseResult:
-    reader = FoldedReader(source, is_differential)
-    parsed = source.read_pieces(re.compile(rb"\n"), (0, len(source)), reader)
+    parsed = None
+    if not is_differential and len(source) >= source.options.min_table_bytes:
+        from pvprof.parse.files.plain_stacks import PlainStacks  # noqa: PLC0415 (numpy)
+
+        with suppress(FallBackError):
+            parsed = _read_pieces(source, FoldedReader(source, plain=PlainStacks()))
+    parsed = parsed or _read_pieces(source, FoldedReader(source, is_differential))
     parsed.problems.extend(source.tail_problems(len(source)))
     return parsed
 

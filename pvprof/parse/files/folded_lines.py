@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
 from itertools import repeat
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from pvprof.errors import InputError, quote
 from pvprof.model.mechanisms import FOLDED
@@ -36,12 +36,15 @@ from pvprof.model.stacks import (
     clean_frame,
     stack_of,
 )
-from pvprof.parse.line_cache import LineCache
+from pvprof.parse.line_cache import FallBackError, LineCache
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.scale import Rounding
 from pvprof.units import Unit, named_unit
+
+if TYPE_CHECKING:
+    from pvprof.parse.files.plain_stacks import PlainStacks
 
 _MAX_DIGITS = 30  # far above any weight, far below what int() refuses
 _TOO_LARGE = 10**_MAX_DIGITS
@@ -159,9 +162,12 @@ class FoldedReader:
     Args:
         source: the whole text.
         is_differential: each line has two numbers: of the base and of the new side.
+        plain: reads the lines into columns; then a line that is not plain raises `FallBackError`.
     """
 
-    def __init__(self, source: TextSource, is_differential: bool = False) -> None:
+    def __init__(
+        self, source: TextSource, is_differential: bool = False, plain: PlainStacks | None = None
+    ) -> None:
         self._file = source.name
         self._options = source.options
         self._unit: Unit = self._options.unit or "samples"
@@ -173,12 +179,16 @@ class FoldedReader:
         self._refused: Counter[str] = Counter()
         self._records = 0
         self._problems: list[Problem] = []
+        self._plain = plain
 
     def feed(self, piece: bytes, _offset: int) -> None:
         """Read the next lines."""
         text = piece.removesuffix(b"\n")
         if not self._lines_before:
             text = text.removeprefix(BOM_UTF8)
+        if self._plain is not None:
+            self._lines_before += self._add_to_table(self._plain, text)
+            return
         count = self._add_plain(text)
         if not count:
             lines = decode(text).split("\n")
@@ -186,6 +196,23 @@ class FoldedReader:
             for number, line in enumerate(lines, self._lines_before + 1):
                 self._read_line(line, number)
         self._lines_before += count
+
+    def _add_to_table(self, plain: PlainStacks, text: bytes) -> int:
+        """Add lines to a table; only the text may begin with comments. Return their number.
+
+        Raises:
+            FallBackError: a line is neither a comment there nor plain.
+        """
+        comments = 0
+        while text.startswith(b"#") and not self._lines_before:
+            comment, _, text = text.partition(b"\n")
+            comments += 1
+            self._read_line(decode(comment), comments)
+        if self._columns[0].group or self._refused:
+            raise FallBackError
+        count = plain.add(text + b"\n") if text else 0
+        self._records += count
+        return comments + count
 
     def _add_plain(self, text: bytes) -> int:
         """Add lines if all are a stack, one blank and digits; return their number, or 0 if not.
@@ -236,7 +263,14 @@ class FoldedReader:
                 column.add(stack, cast("int | Decimal", value))
 
     def finish(self) -> ParseResult:
-        """Return the result: of two columns the new side, and the base as a further one."""
+        """Return the result: of two columns the new side, and the base as a further one.
+
+        Raises:
+            FallBackError: stacks of a table may be equal.
+        """
+        table = self._plain.finish() if self._plain is not None and self._records else None
+        if table is not None and self._multiplier != 1:
+            self._columns[0].group, table = dict(table), None
         rounding = Rounding()
         for column in self._columns:
             column.round(self._multiplier, rounding)
@@ -249,7 +283,9 @@ class FoldedReader:
                 self._problems.append(Problem(kind, text, self._file, 0, more, severity))
         self._problems.extend(self._joined_lines())
         parsed = ParseResult("folded", records=self._records, problems=self._problems)
-        if self._records:
+        if table is not None:
+            parsed.profiles = {(self._unit, False): Profile(self._unit, False, {_KEY: table})}
+        elif self._records:
             *base, new = (Profile(self._unit, False, {_KEY: one.group}) for one in self._columns)
             parsed.profiles = {(self._unit, False): new}
             parsed.further = [ParseResult(profiles={(self._unit, False): one}) for one in base]

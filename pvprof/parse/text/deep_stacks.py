@@ -45,7 +45,8 @@ def _shorten_profile(profile: Profile) -> int:
     """Shorten the stacks of a profile; return how many were too deep."""
     count = 0
     for key, stacks in list(profile.groups.items()):
-        if _has_deep(stacks):
+        # No stack of a table is deep.
+        if isinstance(stacks, dict) and _has_deep(stacks):
             count += sum(map(_is_deep, stacks))
             del profile.groups[key]
             for stack, weight in stacks.items():
