@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from pvprof.analysis.stacks.layout import SHAPES, Shape
+from pvprof.analysis.stacks.boxes import SHAPES, Shape
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.option_groups import option, option_group
 from pvprof.errors import InputError, UsageError

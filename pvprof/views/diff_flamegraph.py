@@ -12,9 +12,9 @@ from fractions import Fraction
 from pvprof.analysis.compare.caveats import unnamed_addresses
 from pvprof.analysis.compare.code_changes import scale_of
 from pvprof.analysis.compare.compare import Comparison, SectionChange
+from pvprof.analysis.stacks.boxes import Shape
 from pvprof.analysis.stacks.diff_layout import TOTAL, Threshold, WorkScale
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.stacks.layout import Shape
 from pvprof.analysis.stacks.pairing import pair
 from pvprof.classify.classified import Classified
 from pvprof.dataset.sides import Side

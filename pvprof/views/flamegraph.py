@@ -14,8 +14,8 @@ from typing import Literal, get_args
 
 from pvprof import __version__
 from pvprof.analysis.losses import losses_of
+from pvprof.analysis.stacks.boxes import Order
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.stacks.layout import Order
 from pvprof.classify.classified import Classified, ClassifiedMeasurement
 from pvprof.classify.filters import Selection
 from pvprof.classify.rules import UNCLASSIFIED

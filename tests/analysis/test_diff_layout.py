@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvprof.analysis.stacks.boxes import SHAPES, Shape
 from pvprof.analysis.stacks.diff_layout import (
     NEW,
     VANISHED,
@@ -19,7 +20,7 @@ from pvprof.analysis.stacks.diff_layout import (
     lay_out_diff,
 )
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.stacks.layout import SHAPES, Shape, lay_out
+from pvprof.analysis.stacks.layout import lay_out
 from pvprof.errors import UsageError
 from pvprof.model.stacks import Stack
 

@@ -9,8 +9,9 @@ from helpers.work import lines_run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvprof.analysis.stacks.boxes import MIXED, ROOT, Box, Layout, Order
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.stacks.layout import MIXED, ROOT, Box, Layout, Order, lay_out
+from pvprof.analysis.stacks.layout import lay_out
 from pvprof.model.stacks import Stack, stack_of
 
 Weights = dict[tuple[str, ...], int]

@@ -29,8 +29,8 @@ from helpers.strategies import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pvprof.analysis.stacks.boxes import Box
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.stacks.layout import Box
 from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.classify.rules_file import load_rules

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from pvprof.analysis.stacks.layout import Order, Shape, sort_stacks, spans
+from pvprof.analysis.stacks.boxes import Order, Shape
+from pvprof.analysis.stacks.layout import sort_stacks, spans
 from pvprof.errors import UsageError
 
 if TYPE_CHECKING:

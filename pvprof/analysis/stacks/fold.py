@@ -12,16 +12,41 @@ process away with the callers, but never the name of what was waited for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pvprof.dataset.stack_edits import NO_EDITS, StackEditor, StackEdits
 from pvprof.model.mechanisms import mechanism_of
-from pvprof.model.profile import Key, Weight
+from pvprof.model.profile import Key, StackTable, Weight
 from pvprof.model.stacks import WAKER_DELIMITER, Frame, Stack, clean_frame
 from pvprof.units import Unit
+
+
+class TableRows(Sequence[tuple[Stack, int]]):
+    """The rows of a table of stacks: made when they are first asked for.
+
+    Attributes:
+        table: each of its values is at least 1.
+    """
+
+    __slots__ = ("_rows", "table")
+
+    def __init__(self, table: StackTable) -> None:
+        self.table = table
+        self._rows: tuple[tuple[Stack, int], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __iter__(self) -> Iterator[tuple[Stack, int]]:
+        return iter(self[:])
+
+    def __getitem__(self, index: Any) -> Any:
+        if len(self._rows) < len(self):
+            self._rows = tuple((stack, one.value) for stack, one in self.table.items())
+        return self._rows[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +62,7 @@ class Folded:
         hues: for each cause its position on the circle of hues, if the rules give one.
     """
 
-    rows: tuple[tuple[Stack, int], ...]
+    rows: Sequence[tuple[Stack, int]]
     unit: Unit
     causes: Mapping[Stack, str] = field(default_factory=dict)
     reasons: frozenset[Frame] = frozenset()
@@ -46,6 +71,8 @@ class Folded:
     @property
     def total(self) -> int:
         """Return the sum of all values."""
+        if isinstance(self.rows, TableRows):
+            return self.rows.table.total.value
         return sum([value for _, value in self.rows])
 
 
@@ -98,10 +125,14 @@ def fold(
     """
     number = _COUNT if options.counts else _VALUE
     stacks_of = StackFolder(options)
+    pairs = list(zip(groups, causes, strict=False))
+    table = stacks_of.unchanged_table(pairs)
+    if table is not None:
+        return Folded(TableRows(table), unit)
     totals: dict[Stack, int] = {}
     cause_of: dict[Stack, str] = {}
     reasons: set[Frame] = set()
-    for (key, stacks), cause in zip(groups, causes, strict=False):
+    for (key, stacks), cause in pairs:
         values = [weight[number] for weight in stacks.values()]
         group_totals: dict[Stack, int] = {}
         folded = stacks_of(key, stacks)
@@ -146,6 +177,16 @@ class StackFolder:
         self._options = options
         self._edit = StackEditor(options.edits, "shown")
         self.keeps_apart = not self._edit
+
+    def unchanged_table(self, groups: Sequence[tuple[Group, str]]) -> StackTable | None:
+        """Return the table of the only group, if its stacks stay as they are and have no cause."""
+        if len(groups) != 1 or self._edit or self._options.counts:
+            return None
+        ((key, stacks), cause) = groups[0]
+        is_same = not (cause or any(frames_around(key, self._options)))
+        if is_same and isinstance(stacks, StackTable) and int(stacks.sums.min()) > 0:
+            return stacks
+        return None
 
     def __call__(self, key: Key, stacks: Iterable[Stack]) -> Iterable[Stack]:
         """Return the folded stack of each stack of a key, in the same order."""

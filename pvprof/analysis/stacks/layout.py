@@ -9,34 +9,18 @@ Positions are exact sums of integers, so neighbours meet without a gap or an ove
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
+
+from pvprof.analysis.stacks.boxes import MIXED, ROOT, Box, Layout, Order
+from pvprof.analysis.stacks.fold import TableRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pvprof.analysis.stacks.fold import Folded
     from pvprof.model.stacks import Frame, Stack
-
-ROOT: Final = "all"
-"""The name of the box below (in an icicle: above) all others."""
-
-REST: Final = "..."
-"""The name of frames that are too narrow for a box of their own."""
-
-Order = Literal["name", "weight"]
-"""The order of siblings: by name, after the caller's own part; or widest first, before it."""
-
-Shape = Literal["union", "new", "base"]
-SHAPES: tuple[Shape, ...] = get_args(Shape)
-"""What the width of a box shows in a difference: its value in one profile; or the sum of the larger
-value of each stack, so that neither what vanished nor what is new is missing. It is here, not in
-``diff_layout``, since the command line lists the shapes even if no difference is wanted."""
-
-MIXED: Final = ""
-"""The cause of a box whose stacks have several causes, none of them nearly all of its value."""
 
 _NEARLY_ALL_PERCENT = 90
 
@@ -45,57 +29,6 @@ _END = ";"
 neighbours: without it, ``a;foo1`` would sort between ``a;foo`` and ``a;foo;y``."""
 
 _AFTER_END = chr(ord(_END) + 1)
-
-
-class Box(NamedTuple):
-    """One frame, reached by one path of callers.
-
-    Attributes:
-        depth: 0 for the root, 1 for the first frame of a stack.
-        start: where it starts, in the unit of the values.
-        width: the sum of the values of all stacks that pass through it; at least 1.
-        name: the frame, or `ROOT`.
-        self_value: the value of the stack that ends here; 0 if none does.
-        rest: the sum of the values of its callees that are too narrow to be drawn.
-        rest_stacks: the number of distinct stacks that pass through those.
-        cause: what nearly all of its value waited for, or `MIXED`.
-    """
-
-    depth: int
-    start: int
-    width: int
-    name: Frame
-    self_value: int
-    rest: int = 0
-    rest_stacks: int = 0
-    cause: str = MIXED
-
-    @property
-    def end(self) -> int:
-        """Return the position at which its right neighbour may start."""
-        return self.start + self.width
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """All boxes that are wide enough, and an account of the others.
-
-    For every box: ``width == self_value + its children's widths + rest``; over the whole layout:
-    ``total == sum of all self_value + sum of all rest``.
-
-    Attributes:
-        boxes: depth first, a parent before its children. Empty only if nothing was folded.
-        depth: the number of levels, with the root and what is drawn for `rest`.
-        total: the sum of all values.
-        rest: the sum over all boxes.
-        rest_stacks: the sum over all boxes.
-    """
-
-    boxes: tuple[Box, ...]
-    depth: int
-    total: int
-    rest: int
-    rest_stacks: int
 
 
 class Span(NamedTuple):
@@ -157,6 +90,11 @@ def lay_out(
     """
     if not folded.rows:
         return Layout(boxes=(), depth=0, total=0, rest=0, rest_stacks=0)
+    if isinstance(folded.rows, TableRows):
+        from pvprof.analysis.stacks.table_layout import boxes_of  # noqa: PLC0415 (numpy)
+
+        table = folded.rows.table
+        return _layout(tuple(boxes_of(table, min_width, order, is_reversed=is_reversed)))
     stacks = [stack for stack, _ in folded.rows]
     values = [value for _, value in folded.rows]
     ordered = sort_stacks(stacks, is_reversed=is_reversed)
@@ -175,10 +113,15 @@ def lay_out(
             rest_stacks -= child_high - child_low
         cause = causes.of(low, high)
         boxes.append(Box(depth, start, width, name, self_value, rest, rest_stacks, cause))
+    return _layout(tuple(boxes))
+
+
+def _layout(boxes: tuple[Box, ...]) -> Layout:
+    """Return the layout of boxes, the root first."""
     return Layout(
-        boxes=tuple(boxes),
+        boxes=boxes,
         depth=max([box.depth + (2 if box.rest else 1) for box in boxes]),
-        total=sums[-1],
+        total=boxes[0].width,
         rest=sum([box.rest for box in boxes]),
         rest_stacks=sum([box.rest_stacks for box in boxes]),
     )

@@ -89,7 +89,7 @@ class PlainStacks:
         return StackTable(self._names.packed(), frames, ends, np.concatenate(self._sums))
 
 
-class _Parts(NamedTuple):
+class _LineParts(NamedTuple):
     """Where the parts of some lines are, as offsets in the text.
 
     Attributes:
@@ -106,7 +106,7 @@ class _Parts(NamedTuple):
     newlines: Ints
 
 
-def _parts_of(text: _Bytes) -> _Parts:
+def _parts_of(text: _Bytes) -> _LineParts:
     """Return the parts of whole lines.
 
     Raises:
@@ -142,7 +142,7 @@ def _parts_of(text: _Bytes) -> _Parts:
     last_frames = np.cumsum(is_end)[at_newline] - 1
     newlines = separators[at_newline]
     begins[last_frames[:-1] + 1] = newlines[:-1] + 1
-    return _Parts(begins, ends, last_frames, separators[at_newline - 1], newlines)
+    return _LineParts(begins, ends, last_frames, separators[at_newline - 1], newlines)
 
 
 def _numbers(text: _Bytes, blanks: Ints, newlines: Ints) -> Ints:

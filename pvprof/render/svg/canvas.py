@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from pvprof.analysis.stacks.layout import REST, Box
+from pvprof.analysis.stacks.boxes import REST, Box
 from pvprof.model.frame_attributes import NO_ATTRIBUTES, FrameAttributes
 from pvprof.render.svg.labels import CELL_PERMILLE, escape, fit, split_annotation, wrap
 from pvprof.views.flamegraph import FlamegraphOptions

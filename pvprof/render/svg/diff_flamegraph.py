@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from pvprof.analysis.stacks.boxes import REST, Shape
 from pvprof.analysis.stacks.diff_layout import (
     NEW,
     SHAPE_COLUMNS,
@@ -24,7 +25,6 @@ from pvprof.analysis.stacks.diff_layout import (
     diff_profiles,
     lay_out_diff,
 )
-from pvprof.analysis.stacks.layout import REST, Shape
 from pvprof.model.stacks import show_controls
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import Sheet, Tile, tiles_of

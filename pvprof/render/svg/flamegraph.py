@@ -27,7 +27,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from pvprof.analysis.stacks.layout import REST, Layout, lay_out
+from pvprof.analysis.stacks.boxes import REST, Layout
+from pvprof.analysis.stacks.layout import lay_out
 from pvprof.errors import UsageError
 from pvprof.model.stacks import show_controls
 from pvprof.render.rendered import Rendered

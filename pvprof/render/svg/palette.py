@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pvprof.analysis.stacks.layout import MIXED, REST, Box
+from pvprof.analysis.stacks.boxes import MIXED, REST, Box
 from pvprof.model.stacks import DELIMITER, NO_STACK, WAKER_DELIMITER
 from pvprof.render.svg.labels import ANNOTATIONS, split_annotation
 

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from pvprof.analysis.stacks.boxes import Box
 from pvprof.analysis.stacks.fold import Folded
-from pvprof.analysis.stacks.layout import Box, lay_out
+from pvprof.analysis.stacks.layout import lay_out
 from pvprof.model.stacks import DELIMITER, WAKER_DELIMITER, show_controls
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.labels import fit_with_module
