@@ -100,7 +100,7 @@ def wanted_groups(some: list[Aggregated], width: int) -> Groups:
 
 def groups_of(parsed: ParseResult, width: int) -> Groups:
     profile = parsed.profiles.get(("ns", width > 1))
-    return {} if profile is None else profile.groups
+    return {} if profile is None else {key: dict(profile.groups[key]) for key in profile.groups}
 
 
 def parse(
