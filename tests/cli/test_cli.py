@@ -77,7 +77,7 @@ FOR_TABLES = {"rich", "pvprof.analysis.report", "pvprof.analysis.lock_table"}
 @pytest.mark.parametrize(
     ("command", "left_out", "most"),
     [
-        ("fold", HEAVY | FOR_TABLES | {"importlib.resources"}, 170),
+        ("fold", HEAVY | FOR_TABLES | {"importlib.resources"}, 180),
         ("flamegraph", HEAVY | FOR_TABLES, 185),
         ("report", HEAVY, 200),
     ],
