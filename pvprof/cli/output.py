@@ -6,12 +6,14 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pvprof.cli.terminal import tell, visible_text
 from pvprof.errors import OutputError, UsageError
 from pvprof.render.rendered import Rendered
+
+_PIECE = 1 << 20  # characters
 
 
 def check_output(path: str, force: bool) -> None:
@@ -62,10 +64,9 @@ def write(path: str, content: str | bytes, force: bool) -> None:
         if isinstance(content, bytes):
             raise UsageError("a binary file is not written to a terminal", "-o FILE")
         content = visible_text(content)
-    data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     if path == "-":
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.writelines(_encoded(content))
         sys.stdout.buffer.flush()
         return
     check_output(path, force)
@@ -73,17 +74,27 @@ def write(path: str, content: str | bytes, force: bool) -> None:
     temporary = None
     try:
         if target.exists() and not target.is_file():  # /dev/null or a pipe cannot be replaced
-            target.write_bytes(data)
+            with target.open("wb") as file:
+                file.writelines(_encoded(content))
             return
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(_encoded(content))
         os.chmod(temporary, _mode(target))
         os.replace(temporary, target)
     except OSError as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
         raise OutputError(f"{path}: {error.strerror}") from error
+
+
+def _encoded(content: str | bytes) -> Iterator[bytes]:
+    """Yield the bytes of an output, piece by piece: a large text is not in memory twice."""
+    if isinstance(content, bytes):
+        yield content
+        return
+    for start in range(0, len(content), _PIECE):
+        yield content[start : start + _PIECE].encode("utf-8", "backslashreplace")
 
 
 def deliver(

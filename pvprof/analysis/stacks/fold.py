@@ -145,15 +145,23 @@ def fold(
             for stack in group_totals:
                 cause_of.setdefault(stack, cause)  # the first cause wins
             reasons.update(map(clean_frame, _reason(key)))
-        if not totals:
-            totals = group_totals
-            continue
-        for stack, value in group_totals.items():
-            totals[stack] = totals.get(stack, 0) + value
+        totals = _added(totals, group_totals)
     if not all(totals.values()):
         totals = {stack: value for stack, value in totals.items() if value}
     rows = tuple(totals.items())
     return Folded(rows, "events" if options.counts else unit, cause_of, frozenset(reasons))
+
+
+def _added(totals: dict[Stack, int], more: dict[Stack, int]) -> dict[Stack, int]:
+    """Return the sums of both; the first may be changed."""
+    if not totals:
+        return more
+    if totals.keys().isdisjoint(more):
+        totals.update(more)
+        return totals
+    for stack, value in more.items():
+        totals[stack] = totals.get(stack, 0) + value
+    return totals
 
 
 def _reason(key: Key) -> list[str]:

@@ -7,6 +7,7 @@ stack that begins with a number sign would be a comment, too: the sign is spelle
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVarTuple
 
@@ -18,13 +19,22 @@ if TYPE_CHECKING:
     from pvprof.views.comparison import DifferentialView
 
 _Values = TypeVarTuple("_Values")
+_ROWS_AT_ONCE = 1 << 12
 
 
 def render(folded: Folded) -> Rendered:
     """Return the unit, and one line for each stack, in ascending order of their text."""
-    rows = sorted(folded.rows, key=itemgetter(0))
-    lines = "".join(map("%s %d\n".__mod__, map(_no_comment, rows)))
-    return Rendered(f"{UNIT_COMMENT}{folded.unit}\n{lines}" if lines else "")
+    rows: list[tuple[str, int]] = sorted(folded.rows, key=itemgetter(0))
+    first = bisect_left(rows, "#", key=itemgetter(0))
+    while first < len(rows) and rows[first][0].startswith("#"):
+        rows[first] = _no_comment(rows[first])
+        first += 1
+    parts = [f"{UNIT_COMMENT}{folded.unit}\n"]
+    # The lines of a large file are not all in memory twice.
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        some = rows[start : start + _ROWS_AT_ONCE]
+        parts.append("".join([f"{stack} {value}\n" for stack, value in some]))
+    return Rendered("".join(parts) if rows else "")
 
 
 def render_differential(view: DifferentialView) -> Rendered:

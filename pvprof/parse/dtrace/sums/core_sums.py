@@ -15,6 +15,8 @@ from pvprof.parse.dtrace.sums import stack_sums
 from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
 from pvprof.parse.line_cache import Numbering
 
+_TAIL_BYTES = 64
+
 
 class CoreSums:
     """Adds up plain records; a `PlainSums`."""
@@ -35,7 +37,7 @@ class CoreSums:
     def read(self, piece: bytes) -> Iterator[bytes]:
         """Yield the paragraphs of the next piece that are not plain records."""
         records = self._records
-        at, end = 0, len(piece.rstrip(b"\n"))
+        at, end = 0, _end_of(piece)
         while at < end:
             has_plain_values = False
             if records.width in (1, 2) and not records.pending:
@@ -67,3 +69,10 @@ class CoreSums:
         if not values or not self._records.is_plain(values):
             return False
         return self._sums.add(head, values[0], values[1] if len(values) > 1 else 0)
+
+
+def _end_of(piece: bytes) -> int:
+    """Return the length of a text without the newlines at its end; most texts are not copied."""
+    end = len(piece) - _TAIL_BYTES
+    tail = piece[max(end, 0) :].rstrip(b"\n")
+    return max(end, 0) + len(tail) if tail else len(piece.rstrip(b"\n"))
