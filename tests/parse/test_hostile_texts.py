@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import read_recording_bytes
 from helpers.command_line import RunCommand
-from helpers.mixing import texts_by_layout
+from helpers.mixing import outcome_of, texts_by_layout
 
 from pvprof.errors import PvprofError
 from pvprof.parse.read import ReadOptions, read
@@ -264,3 +264,12 @@ def test_values_in_values_of_a_manifest_are_no_traceback(
     for words in (("report",), ("report", "--format", "json")):
         result = run(*words, tmp_path)
         assert result.exit_code in (0, 1), result.exception
+
+
+@pytest.mark.parametrize("kind", ["{}", "[]", "[[1]]", "null", "7", "true", '{"@ns": {"sh": 12}}'])
+def test_a_type_of_a_line_that_is_no_text_is_a_damaged_line(kind: str) -> None:
+    line = b'{"type": %b, "data": {"@ns": {"sh": 5}}}\n' % kind.encode()
+    whole = texts_by_layout()["bpftrace-json"]
+    end = whole.rindex(b"\n", 0, -1) + 1
+    told = {one for one, _, _ in outcome_of(whole[:end] + line + whole[end:]).told}
+    assert "bad-line" in told or "damaged" in told, told

@@ -98,7 +98,7 @@ class MapJsonReader:
                 "bpftrace's JSON of a program of pvprof's, but no #pvprof header in it",
                 "its beginning is missing: give the whole recording",
             )
-        elif kind not in _TALK:
+        elif not isinstance(kind, str) or kind not in _TALK:
             raise DamagedLineError
 
     def _read_map(self, name: str, entries: Any, kind: str, number: int) -> None:
