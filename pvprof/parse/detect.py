@@ -107,7 +107,7 @@ def recognise(data: Buffer) -> Recognition:
     sample = Sample(start, _whole_lines(start))
     if not sample.lines:
         raise InputError("the file is empty")
-    for layout in LAYOUTS.values():
+    for layout in LAYOUTS.candidates(sample):
         if layout.signature is not None and layout.signature(sample):
             return _by_signature(layout, sample)
     _refuse_headless(sample)
@@ -153,7 +153,7 @@ def _whole_lines(start: bytes) -> bytes:
 def _guesses(sample: Sample) -> list[_Guess]:
     """Return the layouts that explain any line of a sample, the best first."""
     guesses = []
-    for layout in LAYOUTS.values():
+    for layout in LAYOUTS.candidates(sample):
         explanation = None if layout.explain is None else layout.explain(sample)
         if explanation is not None and explanation.explained:
             guesses.append(_Guess(layout, sample, explanation))

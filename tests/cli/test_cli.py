@@ -77,9 +77,9 @@ FOR_TABLES = {"rich", "pvprof.analysis.report", "pvprof.analysis.lock_table"}
 @pytest.mark.parametrize(
     ("command", "left_out", "most"),
     [
-        ("fold", HEAVY | FOR_TABLES | {"importlib.resources"}, 180),
-        ("flamegraph", HEAVY | FOR_TABLES, 185),
-        ("report", HEAVY, 200),
+        ("fold", HEAVY | FOR_TABLES | {"importlib.resources"}, 150),
+        ("flamegraph", HEAVY | FOR_TABLES, 155),
+        ("report", HEAVY, 167),
     ],
 )
 def test_a_small_aggregate_needs_few_modules(command: str, left_out: set[str], most: int) -> None:

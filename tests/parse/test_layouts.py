@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -13,6 +12,9 @@ from pkgutil import walk_packages
 import pytest
 from conftest import FIXTURES, RECORDINGS
 from helpers import native_writer as writer
+from helpers.mixing import texts_by_layout
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pvprof import parse
 from pvprof.errors import InputError, UsageError
@@ -20,9 +22,10 @@ from pvprof.model.profile import Key
 from pvprof.model.stacks import Stack
 from pvprof.parse.detect import detect
 from pvprof.parse.layout import Layout
-from pvprof.parse.layouts import LAYOUTS, by_name, layout_named
+from pvprof.parse.layouts import LAYOUTS, LayoutPlace, Layouts, layout_named
 from pvprof.parse.read import ReadOptions, read, read_recording
 from pvprof.parse.recognition.explanation import lines_of
+from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.recording.open import open_recording
@@ -126,10 +129,10 @@ def test_a_layout_without_a_reader_cannot_be_made() -> None:
 
 
 def test_two_layouts_of_one_name_are_refused() -> None:
-    modules = "pvprof.parse.freebsd.lockstat and test_layouts"
-    mine = replace(fake_layout(), name="lockstat")
+    modules = "freebsd.lockstat and other.tool"
+    places = LayoutPlace("lockstat", "freebsd.lockstat"), LayoutPlace("lockstat", "other.tool")
     with pytest.raises(ValueError, match=f"two layouts are named lockstat: those of {modules}"):
-        by_name(*LAYOUTS.values(), mine)
+        Layouts(*places)
 
 
 def test_an_unknown_name_is_an_error() -> None:
@@ -137,6 +140,54 @@ def test_an_unknown_name_is_an_error() -> None:
         layout_named("nonsense")
     with pytest.raises(UsageError, match="nonsense"):
         read(TEXT, "x", ReadOptions(layout="nonsense"))
+
+
+_PIECES = (
+    *(b"ffffffff8068dd38", b"c000000012345678", b"1a34f", b" ", b"  ", b"\t", b"\n", b"\n", b"#"),
+    *(b"sh 12 [000] 7.123456:", b" cycles:", b"sh 12", b" f", b" (/x)", b" ([k])", b"([", b"a;b 7"),
+    *(b"#pvprof 1", b"@[", b"@x: 5", b"]: 5", b"Tracing off-CPU time (us) of ", b"    f [12]"),
+    *(b'{"type": "map", "data"', b"    -  sh (12)", b"  12 34% 56% 0.00 78 lock caller"),
+    *(b"x: 5 events in 1.0 seconds (5 events/sec)", b"Count indv cuml rcnt nsec Lock ", b"initlog"),
+    *(b" 0x12 ", b"callchain 1 0x2 3", b"1.0% [5] f @ x", b"@ x [5 samples]", b"     usecs"),
+    *(
+        b" : count distribution",
+        b"Caller Avg Wait Count Max Wait Total Wait",
+        b"<html",
+        b"{",
+        b"\r",
+    ),
+    *(b"debug.lock.prof.stats:", b" 1 2 3 4 5 6 7 8 9 f.c:1 (rw:x)", b'"profiles":', b'"shared"'),
+)
+
+
+def _assert_left_out_layouts_have_nothing(text: bytes) -> None:
+    sample = Sample(text, text)
+    asked = {layout.name for layout in LAYOUTS.candidates(sample)}
+    for name in set(LAYOUTS) - asked:
+        layout = LAYOUTS[name]
+        assert layout.signature is None or not layout.signature(sample), name
+        explanation = layout.explain(sample) if layout.explain else None
+        assert explanation is None or not explanation.explained, name
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=6).map(b"".join))
+def test_a_layout_that_a_generated_text_has_no_mark_of_explains_nothing(text: bytes) -> None:
+    _assert_left_out_layouts_have_nothing(text)
+
+
+@pytest.mark.parametrize("layout", texts_by_layout())
+def test_a_layout_that_a_recording_has_no_mark_of_explains_nothing(layout: str) -> None:
+    lines = texts_by_layout()[layout].splitlines(keepends=True)
+    texts = [lines, lines[:1], lines[1:40], [line.lstrip() for line in lines[:40]]]
+    for text in texts:
+        _assert_left_out_layouts_have_nothing(b"".join(text)[:SAMPLE_BYTES])
+
+
+def test_folded_stacks_need_few_readers() -> None:
+    text = b"# pvprof folded, unit: ns\nsh;kernel`trap;0xffffffff8068dd38 5\nsh;kernel`vm_fault 7\n"
+    names = {layout.name for layout in LAYOUTS.candidates(Sample(text, text))}
+    aggregates = {"single-stacks", "classic", "thread", "rows", "histogram", "keyed"}
+    assert names == {"events", "differential", "folded"} | aggregates
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
