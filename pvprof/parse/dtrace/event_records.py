@@ -20,7 +20,8 @@ from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.parse.dtrace.aggregates import AggregateReader
 from pvprof.parse.dtrace.duplicates import without_duplicates
 from pvprof.parse.dtrace.records import AggregateLayout
-from pvprof.parse.line_cache import Numbering
+from pvprof.parse.dtrace.regular_events import MAX_WAIT_NS, MECHANISMS, regular_events
+from pvprof.parse.line_cache import FallBackError, Numbering
 from pvprof.parse.native.join import Waits, ends_of, wakeup_problems
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
@@ -37,10 +38,9 @@ _THREAD = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (.*?)\|(.*?)\|(.*)", re.S)
 _SHORT = re.compile(rb"(\d+) (-?\d+) (\d+) (?!\d+ \d+ )(\S+) (.*)", re.S)
 _WAKE = re.compile(rb"W (\d+) (\d+) (\d+) (\d+) (.*)")
 _MARK = re.compile(rb"([BZ]) (\d+) (\d+)")
-_MECHANISMS = {b"t": "turnstile", b"s": "sleepq"}
 _UNKNOWN = b"-1"
-# A year: a longer wait is a damaged record.
-_MAX_WAIT_NS = 366 * 24 * 3600 * 1_000_000_000
+# The end mark of a regular piece is that near to its end.
+_MAX_END_BYTES = 4096
 
 Row = Sequence[bytes]
 """start, wait, pid, tid, cpu, execname, mechanism letter, object (hex), owner, name."""
@@ -78,9 +78,9 @@ def _is_fit(row: Row) -> bool:
     decimals = [int(row[position]) for position in _DECIMALS]
     return (
         max(decimals) < INT64_MAX
-        and 0 <= decimals[_WAIT] <= _MAX_WAIT_NS
+        and 0 <= decimals[_WAIT] <= MAX_WAIT_NS
         and _ADDRESS.fullmatch(row[_OBJECT]) is not None
-        and (row[_MECHANISM] in _MECHANISMS or row[_MECHANISM] == b"")
+        and (row[_MECHANISM] in MECHANISMS or row[_MECHANISM] == b"")
     )
 
 
@@ -106,8 +106,8 @@ def _numbers(columns: Sequence[Sequence[bytes]]) -> dict[str, npt.NDArray[Any]]:
     longest = numbers[_WAIT].max()
     if (
         numbers[_WAIT].min() < 0
-        or longest > _MAX_WAIT_NS
-        or not _MECHANISMS.keys() >= set(columns[_MECHANISM]) - {b""}
+        or longest > MAX_WAIT_NS
+        or not MECHANISMS.keys() >= set(columns[_MECHANISM]) - {b""}
     ):
         raise ValueError
     addresses = [int(text, 16) for text in columns[_OBJECT]]
@@ -143,6 +143,36 @@ class EventReader:
     def feed(self, piece: bytes, offset: int) -> None:
         """Read the next piece, which begins with a record."""
         self._piece, self._offset = piece, offset
+        if not self._add_at_once(piece):
+            self._read_one_by_one(piece)
+
+    def _add_at_once(self, piece: bytes) -> bool:
+        """Add a piece if all of its records are regular; else add nothing and return False."""
+        first = 0 if piece.startswith(b"E ") else piece.find(b"\nE ") + 1
+        end = piece.rfind(b"\nZ ", max(len(piece) - _MAX_END_BYTES, 0)) + 1 or len(piece)
+        if piece.find(b"\nE ", end) >= 0:  # a second recording
+            return False
+        try:
+            records = regular_events(piece[first:end])
+        except FallBackError:
+            return False
+        self._read_between(piece[: max(first - 1, 0)])
+        known = self._bodies
+        stacks = [known.get(body) for body in records.bodies]
+        for place in [place for place, stack in enumerate(stacks) if stack is None]:
+            stacks[place] = self._read_body(records.bodies[place])
+        keys = [self._keys[identity] for identity in records.identities]
+        self._parts.append(
+            {
+                **records.columns,
+                "key_id": np.array(keys, dtype=np.int32)[records.identity],
+                "stack_id": np.array(stacks, dtype=np.int32),
+            }
+        )
+        self._read_between(piece[end:])
+        return True
+
+    def _read_one_by_one(self, piece: bytes) -> None:
         records = (b"\n" + piece).split(b"\nE ")
         self._read_between(records[0])
         bodies = self._bodies
@@ -299,7 +329,7 @@ class EventReader:
         return WaitTable(
             **{name: column(name) for name in WaitTable.columns()},
             keys=tuple(
-                Key(_MECHANISMS.get(mechanism, ""), decode(name), decode(execname))
+                Key(MECHANISMS.get(mechanism, ""), decode(name), decode(execname))
                 for mechanism, execname, name in self._keys
             ),
             stacks=tuple(self._stacks),

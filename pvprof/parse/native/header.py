@@ -1,6 +1,7 @@
 r"""The ``#`` lines of pvprof's own grammar: the header and the marks.
 
-Owns the problems with them that are only known when all of a text has been read.
+Owns which texts have such a header, and the problems with marks that are only known when all of a
+text has been read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from pvprof.errors import InputError, quote
 from pvprof.model.clocks import Clocks, drift_problems
 from pvprof.model.problems import Problem
+from pvprof.parse.recognition.explanation import NOTHING, OWN, Explanation
+from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
 from pvprof.recording.layout import GRAMMAR
@@ -190,3 +193,31 @@ def end_problems(marks: Marks, data: Any, file: str) -> Iterator[Problem]:
     if trailer is None or trailer.end() < len(data):
         yield Problem("after-end", "text after the end mark was read, too", file)
     yield from drift_problems(marks.begin, marks.end, file)
+
+
+def before_marks(piece: bytes) -> int:
+    """Return the offset of the first of the lines with ``#`` that a piece ends with."""
+    end = len(piece)
+    while True:
+        line = piece.rfind(b"\n", 0, max(end - 1, 0)) + 1
+        if line == end or not piece.startswith(b"#", line):
+            return end
+        end = line
+
+
+def has_header(sample: Sample) -> bool:
+    """Tell whether a text begins with a header, or has one in its first lines."""
+    header = find_header(sample.start)
+    # A name in bpftrace's JSON lines may look like a header.
+    return header is not None and b"\n{" not in b"\n" + sample.start[: header.start()]
+
+
+def explain(sample: Sample) -> Explanation | None:
+    """Return that everything from a header on is pvprof's, wherever the header is."""
+    before = next(
+        (index for index, line in enumerate(sample.all_lines) if line.startswith(b"#pvprof ")), -1
+    )
+    if before < 0:
+        return None
+    marks = (OWN if line.strip() else NOTHING for line in sample.all_lines[before:])
+    return Explanation(bytes(before) + bytes(marks))

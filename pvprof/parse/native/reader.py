@@ -46,13 +46,19 @@ from pvprof.parse.native.fields import (
     record_key,
     with_inner_frames,
 )
-from pvprof.parse.native.header import Header, Marks, find_header, read_header, read_mark
+from pvprof.parse.native.header import (
+    Header,
+    Marks,
+    before_marks,
+    explain,
+    has_header,
+    read_header,
+    read_mark,
+)
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import Exit, WakeRecord, read_return, sleep_of
 from pvprof.parse.problem_counts import Tally
-from pvprof.parse.recognition.explanation import NOTHING, OWN, Explanation
-from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
@@ -62,6 +68,7 @@ from pvprof.parse.text.values import Values, why_not_measured
 
 _VALUE = re.compile(rb"= (-?[0-9]{1,30})(?: (-?[0-9]{1,30}))?")
 _PLAIN_VALUE = re.compile(rb"[0-9]{1,18}(?: [0-9]{1,18})?")
+_NEWLINE = ord("\n")
 _DOT = re.compile(rb"\.")
 _PLAIN_FRAME = re.compile(rb"[A-Za-z_][^`\n]*`[^\n]*|0x[0-9a-f]+")
 _MESSAGE = (b"dtrace: ", b"lockstat: ")
@@ -112,14 +119,14 @@ class NativeReader:
 
     def feed(self, piece: bytes, offset: int) -> None:
         """Read the next piece, which begins with a record, and ends with one or with the text."""
-        if piece.endswith(b"\n"):
-            if piece.startswith(b"> ") and self._add_plain(piece):
-                return
-            if piece.startswith((b"S ", b"R ", b"W ", b"X ")) and self._recorder.add_plain(piece):
-                return
         self._text, self._offset = piece, offset
         self._is_last = offset + len(piece) == len(self._source)
         start = 0
+        while piece.startswith(b"#", start):
+            start = self._read_item(start)
+        end = before_marks(piece)
+        if start < end and piece[end - 1] == _NEWLINE and self._add_at_once(piece[start:end]):
+            start = end
         while start < len(piece):
             start = self._read_item(start)
 
@@ -138,6 +145,13 @@ class NativeReader:
         parsed.has_end = self._marks.end is not None
         parsed.hex_frames = self._names.hex_frames
         return parsed
+
+    def _add_at_once(self, piece: bytes) -> bool:
+        """Add a piece without marks if all of it is regular; else add nothing and return False."""
+        if piece.startswith(b"> "):
+            return self._add_plain(piece)
+        is_waits = piece.startswith((b"S ", b"R ", b"W ", b"X "))
+        return is_waits and self._recorder.add_plain(piece)
 
     def _add_plain(self, piece: bytes) -> bool:
         """Add a piece of ``>`` records if all are regular; else add nothing and return False."""
@@ -356,23 +370,6 @@ class NativeReader:
         self._tally.add(kind, text, severity, lambda: self._source.line_of(self._offset + offset))
 
 
-def _has_header(sample: Sample) -> bool:
-    header = find_header(sample.start)
-    # A name in bpftrace's JSON lines may look like a header.
-    return header is not None and b"\n{" not in b"\n" + sample.start[: header.start()]
-
-
-def _explain(sample: Sample) -> Explanation | None:
-    """Return that everything from a header on is pvprof's, wherever the header is."""
-    before = next(
-        (index for index, line in enumerate(sample.all_lines) if line.startswith(b"#pvprof ")), -1
-    )
-    if before < 0:
-        return None
-    marks = (OWN if line.strip() else NOTHING for line in sample.all_lines[before:])
-    return Explanation(bytes(before) + bytes(marks))
-
-
 def read_native(source: TextSource) -> ParseResult:
     """Read a text in pvprof's own grammar.
 
@@ -395,7 +392,7 @@ LAYOUT = Layout(
     name="pvprof",
     summary="the D programs that pvprof generates",
     read=read_native,
-    signature=_has_header,
-    explain=_explain,
+    signature=has_header,
+    explain=explain,
     is_complete=has_both_marks,
 )

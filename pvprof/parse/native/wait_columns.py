@@ -1,56 +1,106 @@
 """Wait records as numpy columns: whole pieces of pvprof's own grammar at once, and single rows.
 
-A piece is split by C functions of bytes, and each column of numbers is read in one call. That is
-ten times as fast as a loop over lines, but only works if every record is regular: any other one
-raises an error, and nothing of the piece is kept.
+The first byte of a line says what it is, and the words of all heads become columns of numbers
+without an object for each. That only works if every record is regular: any other one raises an
+error, and nothing of the piece is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pvprof.model.arrays import INT64_MAX
-from pvprof.parse.line_cache import FallBackError
+from pvprof.parse.line_cache import FallBackError, Numbering
 from pvprof.parse.native.halves import COLUMNS, Switches, narrow
-from pvprof.parse.native.wait_rows import NO_WAIT, Rows, read_return
+from pvprof.parse.native.wait_rows import NO_WAIT, Rows
+from pvprof.parse.text.line_fields import ROW_BYTES, LineFields
 
 if TYPE_CHECKING:
-    from pvprof.model.arrays import Addresses, Bools, Ints
+    import numpy.typing as npt
 
-_ADDRESS_DIGITS = 16
-# Comes before the W of a wake-up and the X of an end while a piece is split, in place of an S. A
-# piece with this byte is refused before.
-_MARK = b"\0"
-_WAKE, _EXIT = _MARK + b"W ", _MARK + b"X "
-# Positions of the words of an S and of a W line after the letter; the fields are the last.
+    from pvprof.model.arrays import Bools, Ints
+
+# Kinds of lines, by their first byte; a piece with any other line is refused.
+_OTHER, _BODY, _DOT, _SLEEP, _WAKE, _EXIT, _RETURN = range(7)
+_FIRST_BYTES = {
+    b" ": _BODY,
+    b"^": _BODY,
+    b"\n": _BODY,
+    b".": _DOT,
+    b"S": _SLEEP,
+    b"W": _WAKE,
+    b"X": _EXIT,
+    b"R": _RETURN,
+}
+_KIND = np.zeros(256, dtype=np.uint8)
+_KIND[[byte[0] for byte in _FIRST_BYTES]] = list(_FIRST_BYTES.values())
+# Whether the text behind a line of a kind is in a record.
+_IS_INSIDE = np.array([0, 1, 0, 1, 1, 1, 0], dtype=np.int8)
+# Positions of the words after the letter; the fields are the last.
 _TIME, _TID, _PID, _CPU, _MECHANISM, _OBJECT, _OWNER, _FIELDS = range(8)
 _WOKEN_AT, _SLEEPER, _WAKER, _WAKER_CPU, _WAKE_FIELDS = range(5)
 _ENDED_AT, _ENDED_TID, _ENDED_PID, _ENDED_CPU, _EXIT_FIELDS = range(5)
+_RETURNED_AT, _RETURNED_TID, _RETURNED_CPU, _RETURNED_WAIT = range(4)
 
 
-@dataclass(slots=True)
-class _SplitPiece:
-    """The records of a piece, split into words.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """The lines of a piece and their kinds.
+
+    ::
+
+        S 100 7 ...         kind  _SLEEP    is inside  1
+        (empty)                   _BODY                1
+                  frame           _BODY                1
+        .                         _DOT                 0
+        R 130 7 0                 _RETURN              0
 
     Attributes:
-        returns: the ``R`` lines before the first record, then those after each.
-        sleeps, wakes, exits: the words of each ``S``, ``W`` and ``X``.
-        tails, wake_tails, exit_tails: the fields and the stack id of each.
-        positions: of each ``S`` among all records of the piece.
+        piece: the text, and zeros behind it.
+        starts, ends: of each line, the end without the newline.
+        kind: of each line.
+        heads: the number of the first line of each record.
+        dots: the number of its last line.
     """
 
-    returns: list[bytes]
-    sleeps: list[list[bytes]] = field(default_factory=list)
-    tails: list[tuple[bytes, int]] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    wakes: list[list[bytes]] = field(default_factory=list)
-    wake_tails: list[tuple[bytes, int]] = field(default_factory=list)
-    exits: list[list[bytes]] = field(default_factory=list)
-    exit_tails: list[tuple[bytes, int]] = field(default_factory=list)
+    piece: bytes
+    starts: Ints
+    ends: Ints
+    kind: npt.NDArray[np.uint8]
+    heads: Ints
+    dots: Ints
+
+    @classmethod
+    def of(cls, piece: bytes) -> _Lines:
+        """Return the lines of a piece, which ends with a newline.
+
+        Raises:
+            FallBackError: a line is irregular.
+        """
+        text = np.frombuffer(piece, dtype=np.uint8)
+        ends = np.flatnonzero(text == ord("\n"))
+        starts = np.append(0, ends[:-1] + 1)
+        kind = _KIND.take(text.take(starts))
+        is_inside = _IS_INSIDE.take(kind)
+        is_head, is_dot = (kind >= _SLEEP) & (kind <= _EXIT), kind == _DOT
+        depth = np.cumsum(is_head.astype(np.int8) - is_dot, dtype=np.int32)
+        dots = np.flatnonzero(is_dot)
+        if (kind == _OTHER).any() or (depth != is_inside).any() or depth[-1]:
+            raise FallBackError
+        if (ends[dots] - starts[dots] != 1).any():
+            raise FallBackError
+        return cls(piece + bytes(ROW_BYTES), starts, ends, kind, np.flatnonzero(is_head), dots)
+
+    def fields(self, lines: Ints | Bools, words: int) -> LineFields:
+        """Return the words of some lines.
+
+        Raises:
+            FallBackError: a line has fewer words.
+        """
+        return LineFields(self.piece, self.starts[lines], self.ends[lines], words)
 
 
 def read_piece(
@@ -66,116 +116,85 @@ def read_piece(
         tail_of: the text of the fields, and the stack id, by the text between an owner and a dot.
 
     Raises:
-        FallBackError, ValueError, OverflowError, IndexError: a record is irregular.
+        FallBackError: a record is irregular.
     """
-    if _MARK in piece:
+    if b"\0" in piece:
         raise FallBackError
-    text = b"\n" + piece.removesuffix(b"\n")
-    # A one-byte search is 40 times faster and rules out most pieces.
-    for letter, mark in ((b"W", _WAKE), (b"X", _EXIT)):
-        if letter in text and b"\n" + letter + b" " in text:
-            text = text.replace(b"\n" + letter + b" ", b"\nS " + mark)
-    return _part(_split(text.split(b"\nS "), tail_of), key_ids)
+    lines = _Lines.of(piece)
+    kind = lines.kind[lines.heads]
+    sleeps = lines.fields(lines.heads[kind == _SLEEP], _FIELDS + 1)
+    wakes = lines.fields(lines.heads[kind == _WAKE], _WAKE_FIELDS + 1)
+    exits = lines.fields(lines.heads[kind == _EXIT], _EXIT_FIELDS + 1)
+    begins = np.empty(len(kind), dtype=np.int64)
+    begins[kind == _SLEEP] = sleeps.offset(_FIELDS)
+    begins[kind == _WAKE] = wakes.offset(_WAKE_FIELDS)
+    begins[kind == _EXIT] = exits.offset(_EXIT_FIELDS)
+    tails = zip(begins.tolist(), (lines.starts[lines.dots] - 1).tolist(), strict=True)
+    fields, stack_ids = _columns([tail_of[piece[begin:end]] for begin, end in tails], 2)
+    spelled: Numbering[bytes] = Numbering()
+    spelling = np.fromiter(map(spelled.__getitem__, fields), dtype=np.int64, count=len(fields))
+    stack_id = np.array(stack_ids, dtype=np.int32)
 
+    def keys_of(mechanisms: list[bytes], mechanism: Ints | int, of_kind: int) -> Ints:
+        """Return the key ids of the records of a kind; each key is looked up once."""
+        code = spelling[kind == of_kind] * len(mechanisms) + mechanism
+        distinct, first = np.unique(code, return_index=True)
+        texts, ids = list(spelled), np.empty(len(distinct), dtype=np.int32)
+        for place in np.argsort(first).tolist():  # keys are numbered in the order of the text
+            text, number = divmod(int(distinct[place]), len(mechanisms))
+            ids[place] = key_ids[mechanisms[number], texts[text]]
+        found: Ints = ids[np.searchsorted(distinct, code)]
+        return found
 
-def _split(records: list[bytes], tail_of: Mapping[bytes, tuple[bytes, int]]) -> _SplitPiece:
-    """Return records, of which the first is what comes before all, split into words.
-
-    Raises:
-        FallBackError, IndexError: a record is irregular.
-    """
-    first, *others = records
-    split = _SplitPiece([first])
-    sleeps, tails, returns = split.sleeps, split.tails, split.returns
-    for position, record in enumerate(others):
-        if record.startswith(_MARK):
-            words = record[len(_WAKE) :].split(b" ", _WAKE_FIELDS)
-            tail, dot, behind = words[_WAKE_FIELDS].partition(b"\n.")
-            is_wake = record.startswith(_WAKE)
-            (split.wakes if is_wake else split.exits).append(words)
-            (split.wake_tails if is_wake else split.exit_tails).append(tail_of[tail])
-        else:
-            words = record.split(b" ", _FIELDS)
-            tail, dot, behind = words[_FIELDS].partition(b"\n.")
-            sleeps.append(words)
-            tails.append(tail_of[tail])
-            split.positions.append(position)
-        if not dot:
-            raise FallBackError
-        returns.append(behind)
-    return split
-
-
-def _part(split: _SplitPiece, key_ids: Mapping[tuple[bytes, bytes], int]) -> Switches:
-    """Return the columns of a piece.
-
-    Raises:
-        FallBackError, ValueError, OverflowError: a record is irregular.
-    """
-    sleeps = _columns(split.sleeps, _FIELDS + 1)
-    wakes = _columns(split.wakes, _WAKE_FIELDS + 1)
-    exits = _columns(split.exits, _EXIT_FIELDS + 1)
-    fields, stack_id = _columns(split.tails, 2)
-    wake_fields, wake_stack_id = _columns(split.wake_tails, 2)
-    exit_fields, _ = _columns(split.exit_tails, 2)
-    text = b"".join(split.returns)
-    is_sleep = _are_sleeps(split, text)
-    returns = _return_columns(text, int((~is_sleep).sum()))
-
-    def both(of_sleeps: Ints, of_returns: Ints) -> Ints:
-        values = np.empty(len(is_sleep), dtype=np.int64)
-        values[is_sleep], values[~is_sleep] = of_sleeps, of_returns
-        return values
-
-    tid = both(_integers(sleeps[_TID]), returns[1])
-    key_id = map(key_ids.__getitem__, zip(sleeps[_MECHANISM], fields, strict=True))
-    wake_key_id = [key_ids[b"wakeup", text] for text in wake_fields]
+    wake_key_id = keys_of([b"wakeup"], 0, _WAKE)
+    key_id = keys_of(*sleeps.texts(_MECHANISM), _SLEEP)
+    is_sleep, time, tid, wait = _switches(lines, sleeps)
     return Switches(
-        time_ns=both(_integers(sleeps[_TIME]), returns[0]),
+        time_ns=time,
         tid=narrow(tid),
-        wait_ns=narrow(both(np.full(len(split.sleeps), NO_WAIT), returns[2])),
+        wait_ns=narrow(wait),
         is_sleep=is_sleep,
-        pid=narrow(_integers(sleeps[_PID])),
-        cpu=narrow(_integers(sleeps[_CPU])),
-        owner_tid=narrow(_integers(sleeps[_OWNER])),
-        object_address=_addresses(sleeps[_OBJECT]),
-        key_id=np.fromiter(key_id, dtype=np.int32),
-        stack_id=np.array(stack_id, dtype=np.int32),
-        wake_ns=_integers(wakes[_WOKEN_AT]),
-        wake_tid=narrow(_integers(wakes[_SLEEPER])),
-        waker_tid=narrow(_integers(wakes[_WAKER])),
-        wake_cpu=narrow(_integers(wakes[_WAKER_CPU])),
-        wake_key_id=np.array(wake_key_id, dtype=np.int32),
-        wake_stack_id=np.array(wake_stack_id, dtype=np.int32),
-        exit_ns=_integers(exits[_ENDED_AT]),
-        exit_tid=narrow(_integers(exits[_ENDED_TID])),
-        exit_pid=narrow(_integers(exits[_ENDED_PID])),
-        exit_key_id=np.array([key_ids[b"exit", text] for text in exit_fields], dtype=np.int32),
+        pid=narrow(sleeps.decimals(_PID)),
+        cpu=narrow(sleeps.decimals(_CPU)),
+        owner_tid=narrow(sleeps.decimals(_OWNER)),
+        object_address=sleeps.addresses(_OBJECT),
+        key_id=key_id,
+        stack_id=stack_id[kind == _SLEEP],
+        wake_ns=wakes.decimals(_WOKEN_AT),
+        wake_tid=narrow(wakes.decimals(_SLEEPER)),
+        waker_tid=narrow(wakes.decimals(_WAKER)),
+        wake_cpu=narrow(wakes.decimals(_WAKER_CPU)),
+        wake_key_id=wake_key_id,
+        wake_stack_id=stack_id[kind == _WAKE],
+        exit_ns=exits.decimals(_ENDED_AT),
+        exit_tid=narrow(exits.decimals(_ENDED_TID)),
+        exit_pid=narrow(exits.decimals(_ENDED_PID)),
+        exit_key_id=keys_of([b"exit"], 0, _EXIT),
         keys=(),
         stacks=(),
     )
 
 
-def _are_sleeps(split: _SplitPiece, text: bytes) -> Bools:
-    """Tell of each ``S`` and ``R`` of a piece, in the order of the file, whether it is an ``S``.
+def _switches(lines: _Lines, sleeps: LineFields) -> tuple[Bools, Ints, Ints, Ints]:
+    """Return of all ``S`` and ``R`` in order: whether it is an ``S``, its time, thread and wait.
 
-    The index of an ``S`` is the number of ``R`` plus the number of ``S`` before it::
-
-        text            R R S W R S R       letters of the lines
-        returns         [R R] [] [R] [R]    before the first S or W, after each
-        returns_before      2     3         for each S
-        index               2     4
-
-    Args:
-        split: the piece.
-        text: all its ``R`` lines, each preceded by a newline.
+    Raises:
+        FallBackError: an ``R`` is irregular.
     """
-    newlines = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n"))
-    ends = np.cumsum(np.fromiter(map(len, split.returns), dtype=np.int64))
-    returns_before = np.searchsorted(newlines, ends)[split.positions]
-    is_sleep = np.zeros(len(split.positions) + len(newlines), dtype=np.bool_)
-    is_sleep[returns_before + np.arange(len(split.positions))] = True
-    return is_sleep
+    kind = lines.kind[(lines.kind == _SLEEP) | (lines.kind == _RETURN)]
+    is_sleep: Bools = kind == _SLEEP
+    numbers = np.flatnonzero(lines.kind == _RETURN)
+    returns = lines.fields(numbers, _RETURNED_CPU + 1)
+    returns.decimals(_RETURNED_CPU)  # it must be a number
+    measured = lines.fields(numbers[returns.has_more], _RETURNED_WAIT + 1)
+    if measured.has_more.any():
+        raise FallBackError
+    wait = np.full(len(kind), NO_WAIT, dtype=np.int64)
+    wait[np.flatnonzero(~is_sleep)[returns.has_more]] = measured.decimals(_RETURNED_WAIT)
+    time, tid = np.empty((2, len(kind)), dtype=np.int64)
+    time[is_sleep], time[~is_sleep] = sleeps.decimals(_TIME), returns.decimals(_RETURNED_AT)
+    tid[is_sleep], tid[~is_sleep] = sleeps.decimals(_TID), returns.decimals(_RETURNED_TID)
+    return is_sleep, time, tid, wait
 
 
 def columns_of_rows(rows: Rows) -> Switches:
@@ -209,58 +228,3 @@ def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[tuple[Any, ...]]
     if len(columns) != width:
         raise ValueError
     return columns
-
-
-def _integers(texts: Sequence[bytes]) -> Ints:
-    """Return a column of decimal numbers, all read in one call to C.
-
-    Raises:
-        ValueError, OverflowError: a text is no number, or does not fit.
-    """
-    text = b" ".join(texts)
-    if text.translate(None, b"0123456789 ") or b"" in texts:
-        raise ValueError
-    return _read_integers(text, len(texts))
-
-
-def _read_integers(text: bytes, count: int) -> Ints:
-    if not count:
-        return np.empty(0, dtype=np.int64)
-    values = np.fromstring(text, dtype=np.int64, sep=" ")
-    # numpy reads a number that does not fit as the largest one.
-    if len(values) != count or int(values.max()) == INT64_MAX:
-        raise OverflowError
-    return values
-
-
-def _addresses(texts: Sequence[bytes]) -> Addresses:
-    """Return a column of hex numbers.
-
-    Raises:
-        ValueError: a text is no such number.
-    """
-    joined = b"".join(texts)
-    if joined.translate(None, b"0123456789abcdef") or b"" in texts:
-        raise ValueError
-    if set(map(len, texts)) == {_ADDRESS_DIGITS}:
-        return np.frombuffer(bytes.fromhex(joined.decode()), dtype=">u8").astype(np.uint64)
-    return np.array([int(text, 16) for text in texts], dtype=np.uint64)
-
-
-def _return_columns(text: bytes, count: int) -> tuple[Ints, Ints, Ints]:
-    """Return time, thread and wait of `count` lines ``R``, each preceded by a newline.
-
-    Raises:
-        FallBackError, ValueError, OverflowError: a line is no such line.
-    """
-    shape = text.translate(None, b"0123456789")
-    for width in (3, 4):
-        if shape == (b"\nR" + b" " * width) * count:
-            table = _read_integers(text.replace(b"\nR", b""), count * width).reshape(count, width)
-            waits = table[:, 3] if width == 4 else np.full(count, NO_WAIT)
-            return table[:, 0], table[:, 1], waits
-    rows = [read_return(line) for line in text.split(b"\n")[1:]]
-    if None in rows:
-        raise FallBackError
-    table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return table[:, 0], table[:, 1], table[:, 2]
