@@ -89,7 +89,7 @@ def regular_events(piece: bytes) -> RegularEvents:
 def _identities(fields: LineFields) -> tuple[list[tuple[bytes, bytes, bytes]], Ints]:
     """Return the distinct mechanisms, processes and names, in order of their first record.
 
-    And, for each record, which of them it has.
+    And the index among these of each record's own.
 
     Raises:
         FallBackError: a mechanism is none, or a name is too long.

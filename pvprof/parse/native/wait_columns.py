@@ -176,7 +176,7 @@ def read_piece(
 
 
 def _switches(lines: _Lines, sleeps: LineFields) -> tuple[Bools, Ints, Ints, Ints]:
-    """Return of all ``S`` and ``R`` in order: whether it is an ``S``, its time, thread and wait.
+    """Return columns for all ``S`` and ``R``: whether it is an ``S``, its time, thread, wait.
 
     Raises:
         FallBackError: an ``R`` is irregular.

@@ -89,7 +89,7 @@ class LineFields:
         )
 
     def offset(self, word: int) -> Ints:
-        """Return where the word begins in the text, in each line."""
+        """Return the offset in the text at which the word of each line begins."""
         offset: Ints = self._bounds[word] + 1 - self._rows + self._starts
         return offset
 
@@ -157,12 +157,12 @@ class LineFields:
         return end, size
 
     def _last_eight(self, end: Ints, digits: Ints) -> Times:
-        """Return the last eight of so many digits before each end, with zeros before fewer."""
+        """Return the last eight digits before each end, with zeros before fewer."""
         mask = _LAST.take(np.minimum(np.maximum(digits, 0), _WORD_BYTES))
         return (self._words[end - _WORD_BYTES] ^ _ZEROS) & mask
 
     def _eight_decimals(self, end: Ints, digits: Ints) -> Times:
-        """Return the value of the last eight of so many digits before each end."""
+        """Return the value of the last eight digits, or fewer, before each end."""
         word = self._last_eight(end, digits)
         if bool(((word | (word + _ABOVE_9)) & _TOP_BITS).any()):
             raise FallBackError
@@ -171,7 +171,7 @@ class LineFields:
         return (word & _QUADS) * np.uint64(10_000 * (1 << 32) + 1) >> np.uint64(32)
 
     def _eight_hex_digits(self, end: Ints, digits: Ints) -> Times:
-        """Return the value of the last eight of so many hex digits before each end."""
+        """Return the value of the last eight hex digits, or fewer, before each end."""
         word = self._last_eight(end, digits) ^ _ZEROS
         letter = word >> np.uint64(6) & _ONES
         low = word & _LOW
