@@ -339,6 +339,14 @@ FORMATS: tuple[Format, ...] = (
         is_for_files=True,
     ),
     Format(
+        "pprof",
+        (".pb.gz", ".pprof"),
+        "for go tool pprof, Grafana, Pyroscope",
+        {Subject.VIEWER: Output(f"{_VIEWS}.pprof:build", f"{_RENDER}.viewers.pprof:render")},
+        for_people=False,
+        is_for_files=True,
+    ),
+    Format(
         "chrome-trace",
         (".trace.json",),
         "single waits for ui.perfetto.dev",

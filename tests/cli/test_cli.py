@@ -21,6 +21,7 @@ from helpers.command_line import RunCommand
 from helpers.flamegraph_file import frames_in, title_of
 from helpers.flamegraph_file import parse as parse_svg
 from helpers.pages import parsed
+from helpers.pprof_file import read_pprof
 from helpers.remarkup import remarkup_tables
 from helpers.terminal import on_terminal
 from helpers.viewer_files import check_trace, nanoseconds, totals_of, waits_of
@@ -234,7 +235,12 @@ def kept_in_waits_parquet(data: bytes) -> int:
     return int(pd.read_parquet(io.BytesIO(data))["wait_ns"].sum())
 
 
+def kept_in_pprof(data: bytes) -> int:
+    return read_pprof(data).totals()[0]
+
+
 KEPT_IN_BINARY = {
+    "pprof": kept_in_pprof,
     "parquet": kept_in_parquet,
     "xlsx": kept_in_xlsx,
     "waits": kept_in_waits_parquet,

@@ -156,6 +156,7 @@ CHECKS: dict[str, Callable[[bytes], Failures]] = {
     "json": _json,
     "speedscope": _json,
     "chrome-trace": _json,
+    "pprof": _begins(b"\x1f\x8b"),
     "svg": _xml,
     "html": _html,
     "parquet": _begins(b"PAR1"),
