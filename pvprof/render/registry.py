@@ -332,7 +332,7 @@ FORMATS: tuple[Format, ...] = (
         "for www.speedscope.app",
         {
             Subject.VIEWER: Output(
-                f"{_VIEWS}.speedscope:build", f"{_RENDER}.viewers.speedscope:render"
+                f"{_VIEWS}.viewers.speedscope:build", f"{_RENDER}.viewers.speedscope:render"
             )
         },
         for_people=False,
@@ -342,7 +342,11 @@ FORMATS: tuple[Format, ...] = (
         "pprof",
         (".pb.gz", ".pprof"),
         "for go tool pprof, Grafana, Pyroscope",
-        {Subject.VIEWER: Output(f"{_VIEWS}.pprof:build", f"{_RENDER}.viewers.pprof:render")},
+        {
+            Subject.VIEWER: Output(
+                f"{_VIEWS}.viewers.pprof:build", f"{_RENDER}.viewers.pprof:render"
+            )
+        },
         for_people=False,
         is_for_files=True,
     ),
@@ -352,7 +356,7 @@ FORMATS: tuple[Format, ...] = (
         "single waits for ui.perfetto.dev",
         {
             Subject.VIEWER: Output(
-                f"{_VIEWS}.chrome_trace:build", f"{_RENDER}.viewers.chrome_trace:render"
+                f"{_VIEWS}.viewers.chrome_trace:build", f"{_RENDER}.viewers.chrome_trace:render"
             ),
             Subject.PATH: Output(
                 f"{_VIEWS}.critical_path.path_trace:build", f"{_RENDER}.viewers.chrome_trace:render"

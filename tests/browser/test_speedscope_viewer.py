@@ -31,7 +31,7 @@ from pvprof.dataset.load import load_dataset
 from pvprof.model.stacks import Stack
 from pvprof.parse.read import ReadOptions
 from pvprof.render.viewers.speedscope import MAX_FRAMES
-from pvprof.views.speedscope import Evented, Sampled
+from pvprof.views.viewers.speedscope import Evented, Sampled
 
 pytestmark = pytest.mark.viewer
 

@@ -8,9 +8,9 @@ from pvprof.classify.classified import Classified
 from pvprof.render.rendered import Rendered
 from pvprof.render.viewers import chrome_trace as chrome_trace_writer
 from pvprof.render.viewers import speedscope as speedscope_writer
-from pvprof.views import chrome_trace, speedscope
 from pvprof.views.folded import StackOptions
-from pvprof.views.speedscope import SpeedscopeProfile, SpeedscopeView
+from pvprof.views.viewers import chrome_trace, speedscope
+from pvprof.views.viewers.speedscope import SpeedscopeProfile, SpeedscopeView
 
 
 def speedscope_of(classified: Classified, options: StackOptions | None = None) -> Rendered:

@@ -29,7 +29,7 @@ from pvprof.model.profile import Key, Profile, Weight
 from pvprof.model.stacks import UNSEEN, Stack, stack_of
 from pvprof.render.viewers.pprof import MAX_VALUE, render
 from pvprof.views.folded import StackOptions
-from pvprof.views.pprof import build
+from pvprof.views.viewers.pprof import build
 
 ALL = Filters((ALL_KINDS,))
 RULES = load_rules()

@@ -38,7 +38,7 @@ from pvprof.render.text.folded import render as render_folded
 from pvprof.render.viewers.speedscope import MAX_FRAMES
 from pvprof.units import Unit
 from pvprof.views.folded import StackOptions
-from pvprof.views.speedscope import MAX_TIMELINES, Evented, Sampled
+from pvprof.views.viewers.speedscope import MAX_TIMELINES, Evented, Sampled
 
 ALL = Filters((ALL_KINDS,))
 RULES = load_rules()

@@ -1,1 +1,1 @@
-"""Files for other tools' viewers: speedscope and Chrome traces."""
+"""Files for other tools' viewers: pprof, speedscope and Chrome traces."""

@@ -1,7 +1,7 @@
 """Threads in time as a Chrome trace: JSON that Perfetto, chrome://tracing and speedscope open.
 
 Owns the form of the file, Google's "Trace Event Format". It refuses to decide what is in it
-(``views.chrome_trace`` does).
+(``views.viewers.chrome_trace`` does).
 
 * A wait is a complete event (``X``). Those of one thread may touch, but never overlap: Perfetto
   drops what does not nest.
@@ -19,7 +19,7 @@ from pvprof import __version__
 from pvprof.model.problems import Problem
 from pvprof.render.data.encoding import json_text
 from pvprof.render.rendered import Rendered
-from pvprof.views.chrome_trace import ChromeTraceView, Reason, Slice, Track, Wake
+from pvprof.views.viewers.chrome_trace import ChromeTraceView, Reason, Slice, Track, Wake
 
 VIEWABLE_BYTES = 1 << 29
 """Chrome's texts have at most this many characters: it opens no larger trace."""

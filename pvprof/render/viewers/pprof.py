@@ -9,7 +9,7 @@ A message is its fields, one after the other; each begins with its number and it
     number << 3 | 2    a length as a varint, then that many bytes: a text, a message, or varints
 
 Texts are in one table, the empty text first; everything else has their numbers. A frame is a
-function at a location; what stands before its backtick is the mapping: a module, a library.
+function at a location. The text before its backtick is the mapping: a module, a library.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping
 from pvprof.errors import OutputError
 from pvprof.model.stacks import Frame, frames_of, show_controls
 from pvprof.render.rendered import Rendered
-from pvprof.views.pprof import PprofView, Sample
+from pvprof.views.viewers.pprof import PprofView, StackSample
 
 MAX_VALUE = (1 << 63) - 1
 _VARINT, _BYTES = 0, 2
@@ -125,7 +125,7 @@ def _mappings(mappings: Mapping[str, int], texts: _Numbers) -> list[bytes]:
     ]
 
 
-def _sample(sample: Sample, frames: _Frames, texts: _Numbers) -> bytes:
+def _sample(sample: StackSample, frames: _Frames, texts: _Numbers) -> bytes:
     """Return a sample as a field: its frames are leaf first."""
     return _message(
         _SAMPLE,

@@ -1,7 +1,7 @@
 """Profiles as a speedscope file: JSON in the format that https://www.speedscope.app opens.
 
 Owns the form of the file and the viewer's limits. It refuses to decide which profiles the file has
-(``views.speedscope`` does).
+(``views.viewers.speedscope`` does).
 
 The viewer's rules, tried with speedscope 1.25.0 in Chromium:
 
@@ -23,7 +23,7 @@ from pvprof.model.stacks import Stack, frames_of, show_controls
 from pvprof.render.data.encoding import json_text
 from pvprof.render.rendered import Rendered
 from pvprof.units import Unit, unit_words
-from pvprof.views.speedscope import Evented, Sampled, SpeedscopeProfile, SpeedscopeView
+from pvprof.views.viewers.speedscope import Evented, Sampled, SpeedscopeProfile, SpeedscopeView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

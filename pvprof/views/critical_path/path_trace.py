@@ -15,9 +15,9 @@ from pvprof.analysis.critical_path.walk import NO_WAIT, State
 from pvprof.analysis.waits.wakeups import NO_WAKEUP
 from pvprof.errors import UsageError
 from pvprof.model.stacks import NO_STACK, Stack
-from pvprof.views.chrome_trace import ChromeTraceView, Reason, Slice, Track, Wake
 from pvprof.views.critical_path.path_tables import label
 from pvprof.views.tables.table import TableOptions
+from pvprof.views.viewers.chrome_trace import ChromeTraceView, Reason, Slice, Track, Wake
 
 _SECOND_LIVES = 100_000_000
 """Ids of the tracks of threads whose id another thread had before: beyond those of any system."""

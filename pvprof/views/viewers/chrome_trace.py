@@ -32,7 +32,7 @@ from pvprof.model.runs import RunSpan
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable, WakeupTable
 from pvprof.views.folded import StackOptions
-from pvprof.views.speedscope import NOTHING_KEPT, name_of_thread
+from pvprof.views.viewers.speedscope import NOTHING_KEPT, name_of_thread
 
 if TYPE_CHECKING:
     from pvprof.model.arrays import Ints

@@ -21,7 +21,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.units import Unit
 from pvprof.views.folded import StackOptions, check_counts, fold_options
-from pvprof.views.speedscope import NOTHING_KEPT
+from pvprof.views.viewers.speedscope import NOTHING_KEPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ValueType:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class StackSample:
     """One stack of one key.
 
     Attributes:
@@ -61,7 +61,7 @@ class PprofView:
     """
 
     types: tuple[ValueType, ...]
-    samples: tuple[Sample, ...]
+    samples: tuple[StackSample, ...]
     comments: tuple[str, ...]
     begin_ns: int
     duration_ns: int
@@ -88,7 +88,7 @@ def build(classified: Classified, options: StackOptions) -> PprofView:
     has_modes = len({one.measurement.mode for one in chosen}) > 1
     columns = [_types(one, folding, has_modes=has_modes) for one in chosen]
     width = sum(map(len, columns))
-    samples: list[Sample] = []
+    samples: list[StackSample] = []
     first = 0
     for measured, types in zip(chosen, columns, strict=True):
         around = (first, width - first - len(types))
@@ -145,7 +145,7 @@ def _samples(
     classified: Classified,
     options: FoldOptions,
     around: tuple[int, int],
-) -> Iterator[Sample]:
+) -> Iterator[StackSample]:
     """Yield the samples of a measurement.
 
     Args:
@@ -164,7 +164,7 @@ def _samples(
             value = () if options.counts else (weight.value,)
             own = (*value, weight.count) if has_counts else value
             if any(own):
-                yield Sample(stack, before + own + after, labels)
+                yield StackSample(stack, before + own + after, labels)
 
 
 def _labels(part: Part, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,1 @@
+"""What files for other tools' viewers hold: pprof, speedscope and Chrome traces."""
