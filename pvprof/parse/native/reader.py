@@ -180,7 +180,7 @@ class NativeReader:
                 raise FallBackError
             both = (";".join(map(self._frames_of.__getitem__, part)) for part in (user, kernel))
             return Stack(f";{DELIMITER};".join(both))
-        return Stack(";".join(map(self._frames_of.__getitem__, lines)))
+        return stack_of(map(self._frames_of.__getitem__, lines))
 
     def _add(self, key: Key, stack: Stack, values: Values) -> None:
         stacks = self._groups.setdefault((key, len(values) > 1), {})
