@@ -17,7 +17,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-COMPILED = "pvprof/parse/dtrace/sums/stack_sums.abi3.so"
+COMPILED = "pvprof/model/core/stack_sums.abi3.so"
 
 
 class CoreHook(BuildHookInterface):  # type: ignore[type-arg,unused-ignore]

@@ -37,6 +37,7 @@
 #define MAX_DIGITS 18
 #define MAX_COUNT_DIGITS 15 /* a longer one may be a column of its own */
 #define MAX_BLANKS_AFTER 20
+#define MAX_NUMBER_BYTES 24 /* with a blank and a newline */
 #define RECENT_HEADS 8192u /* a power of two */
 #define MAX_RECENT_BYTES 4096u
 
@@ -445,23 +446,6 @@ static PyObject *sums_add(PyObject *object, PyObject *args) {
     return end(self, outcome) < 0 ? NULL : PyBool_FromLong(outcome == TAKEN);
 }
 
-/* Return the text of a stack: its frames, joined by semicolons. */
-static PyObject *text_of(const StackSums *self, const Entry *stack, char **text, size_t *room) {
-    size_t used = 0;
-    for (size_t at = sizeof(uint32_t); at < stack->size; at += sizeof(uint32_t)) {
-        uint32_t number;
-        memcpy(&number, self->stacks.bytes + stack->start + at, sizeof number);
-        const Entry *frame = &self->frames.entries[number];
-        if (reserve(text, room, used + frame->size + 1, 1) < 0)
-            return PyErr_NoMemory();
-        if (used > 0 || at > sizeof(uint32_t))
-            (*text)[used++] = ';';
-        memcpy(*text + used, self->frames.bytes + frame->start, frame->size);
-        used += frame->size;
-    }
-    return PyUnicode_DecodeUTF8(*text, (Py_ssize_t)used, "strict");
-}
-
 static void forget(StackSums *self) {
     table_clear(&self->lines);
     table_clear(&self->frames);
@@ -480,37 +464,41 @@ static void forget(StackSums *self) {
     memset(self->recent, 0, sizeof self->recent);
 }
 
+static PyObject *bytes_of(const void *items, size_t count, size_t item_size) {
+    return PyBytes_FromStringAndSize(items, (Py_ssize_t)(count * item_size));
+}
+
+static PyObject *frame_names(const StackSums *self) {
+    PyObject *names = PyList_New((Py_ssize_t)self->frames.count);
+    for (uint32_t number = 0; names != NULL && number < self->frames.count; number++) {
+        const Entry *name = &self->frames.entries[number];
+        PyObject *text =
+            PyUnicode_DecodeUTF8(self->frames.bytes + name->start, (Py_ssize_t)name->size, NULL);
+        if (text == NULL)
+            Py_CLEAR(names);
+        else
+            PyList_SetItem(names, (Py_ssize_t)number, text);
+    }
+    return names;
+}
+
 static PyObject *sums_take(PyObject *object, PyObject *Py_UNUSED(ignored)) {
     StackSums *self = (StackSums *)object;
     if (self->is_busy)
         return PyErr_Format(PyExc_RuntimeError, "in use");
-    PyObject *lists[5] = {NULL};
-    for (int column = 0; column < 5; column++)
-        if ((lists[column] = PyList_New((Py_ssize_t)self->stacks.count)) == NULL)
-            goto failed;
-    char *text = NULL;
-    size_t room = 0;
-    for (uint32_t number = 0; number < self->stacks.count && !PyErr_Occurred(); number++) {
-        const Entry *stack = &self->stacks.entries[number];
-        const Cell *cell = &self->cells[number];
-        uint32_t group;
-        memcpy(&group, self->stacks.bytes + stack->start, sizeof group);
-        /* An item that is NULL has raised an exception; the list is thrown away then. */
-        PyList_SetItem(lists[0], number, PyLong_FromUnsignedLong(group));
-        PyList_SetItem(lists[1], number, text_of(self, stack, &text, &room));
-        PyList_SetItem(lists[2], number, PyLong_FromUnsignedLongLong(cell->value));
-        PyList_SetItem(lists[3], number, PyLong_FromUnsignedLongLong(cell->count));
-        PyList_SetItem(lists[4], number, PyLong_FromUnsignedLongLong(cell->records));
-    }
-    free(text);
-    if (!PyErr_Occurred()) {
+    size_t count = self->stacks.count;
+    uint32_t *sizes = malloc((count + 1) * sizeof *sizes);
+    if (sizes == NULL)
+        return PyErr_NoMemory();
+    for (size_t number = 0; number < count; number++)
+        sizes[number] = self->stacks.entries[number].size / (uint32_t)sizeof(uint32_t);
+    PyObject *taken = Py_BuildValue("(NNNN)", frame_names(self), bytes_of(sizes, count, sizeof *sizes),
+                                    bytes_of(self->stacks.bytes, self->stacks.used, 1),
+                                    bytes_of(self->cells, count, sizeof(Cell)));
+    free(sizes);
+    if (taken != NULL)
         forget(self);
-        return Py_BuildValue("(NNNNN)", lists[0], lists[1], lists[2], lists[3], lists[4]);
-    }
-failed:
-    for (int column = 0; column < 5; column++)
-        Py_XDECREF(lists[column]);
-    return NULL;
+    return taken;
 }
 
 static PyObject *sums_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(keywords)) {
@@ -541,6 +529,130 @@ static void sums_dealloc(PyObject *object) {
     Py_DECREF(type);
 }
 
+/* --------------------------------------------------------------------------- sorted lines */
+
+/* A name at one of two places: more frames follow, or it is the last of its stack. */
+typedef struct {
+    const char *text;
+    size_t size;
+    int after; /* ';', or -1 for the end, which is before any byte */
+    uint32_t place;
+} Name;
+
+typedef struct {
+    const uint32_t *ranks; /* of its frames, as strings with what is after them */
+    size_t depth;
+    long long sum;
+} Row;
+
+static int compare_names(const void *left, const void *right) {
+    const Name *a = left, *b = right;
+    size_t size = a->size < b->size ? a->size : b->size;
+    int order = memcmp(a->text, b->text, size);
+    if (order != 0)
+        return order;
+    int next_a = a->size > size ? (unsigned char)a->text[size] : a->after;
+    int next_b = b->size > size ? (unsigned char)b->text[size] : b->after;
+    return next_a - next_b;
+}
+
+static int compare_rows(const void *left, const void *right) {
+    const Row *a = left, *b = right;
+    for (size_t place = 0; place < a->depth && place < b->depth; place++)
+        if (a->ranks[place] != b->ranks[place])
+            return a->ranks[place] < b->ranks[place] ? -1 : 1;
+    return (a->depth > b->depth) - (a->depth < b->depth);
+}
+
+/* Set the texts of names, and their ranks: two for each name, that of its end second. */
+static int rank_names(PyObject *list, Name *names, uint32_t *ranks, size_t count) {
+    for (size_t place = 0; place < 2 * count; place++) {
+        Py_ssize_t size;
+        PyObject *name = PyList_GetItem(list, (Py_ssize_t)(place / 2));
+        const char *text = name == NULL ? NULL : PyUnicode_AsUTF8AndSize(name, &size);
+        if (text == NULL)
+            return -1;
+        names[place] = (Name){text, (size_t)size, place % 2 ? -1 : ';', (uint32_t)place};
+    }
+    qsort(names, 2 * count, sizeof *names, compare_names);
+    for (size_t rank = 0; rank < 2 * count; rank++)
+        ranks[names[rank].place] = (uint32_t)rank;
+    return 0;
+}
+
+/* Set the rows, in order. Returns the size of their lines, or -1 if an index is out of bounds. */
+static Py_ssize_t sort_rows(const Name *names, const uint32_t *ranks, size_t name_count,
+                            const Py_buffer columns[3], Row *rows, uint32_t *keys) {
+    const uint32_t *frames = columns[0].buf;
+    const int64_t *ends = columns[1].buf, *sums = columns[2].buf;
+    size_t count = (size_t)columns[2].len / sizeof *sums, start = 0, size = 0;
+    for (size_t number = 0; number < count; number++) {
+        if (ends[number] <= (int64_t)start || ends[number] > columns[0].len / 4)
+            return -1;
+        size_t end = (size_t)ends[number];
+        rows[number] = (Row){keys + start, end - start, sums[number]};
+        for (; start < end; start++) {
+            if (frames[start] >= name_count)
+                return -1;
+            keys[start] = ranks[2 * (size_t)frames[start] + (start + 1 == end)];
+            size += names[keys[start]].size + 1;
+        }
+        size += MAX_NUMBER_BYTES;
+    }
+    qsort(rows, count, sizeof *rows, compare_rows);
+    return size > PY_SSIZE_T_MAX ? -1 : (Py_ssize_t)size;
+}
+
+static PyObject *lines_of(const Name *names, const Row *rows, size_t count, size_t size) {
+    char *text = malloc(size + 1), *at = text;
+    if (text == NULL)
+        return PyErr_NoMemory();
+    for (const Row *row = rows; row < rows + count; row++) {
+        for (size_t place = 0; place < row->depth; place++) {
+            const Name *name = &names[row->ranks[place]];
+            memcpy(at, name->text, name->size);
+            at += name->size;
+            *at++ = ';';
+        }
+        at += PyOS_snprintf(at - 1, MAX_NUMBER_BYTES, " %lld\n", row->sum) - 1;
+    }
+    PyObject *lines = PyUnicode_DecodeUTF8(text, at - text, NULL);
+    free(text);
+    return lines;
+}
+
+static PyObject *folded_lines(PyObject *Py_UNUSED(module), PyObject *args) {
+    PyObject *list, *lines = NULL;
+    Py_buffer columns[3];
+    if (!PyArg_ParseTuple(args, "Oy*y*y*", &list, &columns[0], &columns[1], &columns[2]))
+        return NULL;
+    size_t name_count = (size_t)PyList_Size(list), count = (size_t)columns[2].len / sizeof(int64_t);
+    if (!PyErr_Occurred() && (name_count > INT32_MAX || columns[1].len != columns[2].len))
+        PyErr_SetString(PyExc_ValueError, "columns do not fit");
+    if (!PyErr_Occurred()) {
+        Name *names = malloc((2 * name_count + 1) * sizeof *names);
+        uint32_t *ranks = malloc((2 * name_count + 1) * sizeof *ranks);
+        Row *rows = malloc((count + 1) * sizeof *rows);
+        uint32_t *keys = malloc((size_t)columns[0].len + 1);
+        if (names == NULL || ranks == NULL || rows == NULL || keys == NULL) {
+            PyErr_NoMemory();
+        } else if (rank_names(list, names, ranks, name_count) == 0) {
+            Py_ssize_t size = sort_rows(names, ranks, name_count, columns, rows, keys);
+            if (size < 0)
+                PyErr_SetString(PyExc_ValueError, "an index is out of bounds");
+            else
+                lines = lines_of(names, rows, count, (size_t)size);
+        }
+        free(names);
+        free(ranks);
+        free(rows);
+        free(keys);
+    }
+    for (int column = 0; column < 3; column++)
+        PyBuffer_Release(&columns[column]);
+    return lines;
+}
+
 static PyMethodDef methods[] = {
     {"read", sums_read, METH_VARARGS, "Add plain records; see stack_sums.pyi."},
     {"add", sums_add, METH_VARARGS, "Add one record."},
@@ -557,7 +669,7 @@ static PyType_Slot slots[] = {
 };
 
 static PyType_Spec spec = {
-    .name = "pvprof.parse.dtrace.sums.stack_sums.StackSums",
+    .name = "pvprof.model.core.stack_sums.StackSums",
     .basicsize = sizeof(StackSums),
     .flags = Py_TPFLAGS_DEFAULT,
     .slots = slots,
@@ -570,12 +682,18 @@ static int execute(PyObject *module) {
     return status;
 }
 
+static PyMethodDef functions[] = {
+    {"folded_lines", folded_lines, METH_VARARGS, "Return sorted lines of folded stacks."},
+    {NULL, NULL, 0, NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};
 
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "stack_sums",
     .m_doc = "Sums by stack, compiled.",
+    .m_methods = functions,
     .m_slots = module_slots,
 };
 

@@ -32,7 +32,7 @@ def in_git(*folders: str) -> set[str]:
 
 
 HAS_COMPILER = shutil.which("cc") is not None
-CORE = "pvprof/parse/dtrace/sums/stack_sums.abi3.so"
+CORE = "pvprof/model/core/stack_sums.abi3.so"
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_pipx_installs_a_pvprof_that_works(wheel: Path, tmp_path: Path) -> None:
     assert run(pvprof, "--version").split()[-1] == __version__
     python = tmp_path / "home" / "venvs" / "pvprof" / "bin" / "python"
     if HAS_COMPILER:
-        run(python, "-c", "import pvprof.parse.dtrace.sums.stack_sums")
+        run(python, "-c", "import pvprof.model.core.stack_sums")
     recording = TOP / "tests/fixtures/freebsd-13.2/events.out.gz"
     pages = tmp_path / "home" / "venvs" / "pvprof" / "share" / "man" / "man1"
     assert (pages / "pvprof-record.1").is_file()

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import or_
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from pvprof.classify.interrupts import is_interrupt, sender_of
 from pvprof.classify.rule_patterns import PatternIndex, RulePattern
@@ -33,7 +33,7 @@ from pvprof.classify.rules import (
     WaitKind,
 )
 from pvprof.model.mechanisms import mechanism_of
-from pvprof.model.profile import Key
+from pvprof.model.profile import Key, StackTable, Weight
 from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
 _T = TypeVar("_T")
@@ -162,6 +162,10 @@ class Matcher:
         plan = self._plan_of(key)
         if not plan.bits:
             return {plan.verdict(0): stacks}
+        if isinstance(stacks, StackTable) and DELIMITER not in stacks.names:
+            parts = self._partition_table(plan, stacks)
+            if parts is not None:
+                return cast("dict[Classification, Mapping[Stack, _T]]", parts)
         by_bits: dict[int, dict[Stack, _T]] = {}
         for stack, item in stacks.items():
             bits = self._bits_in(plan, stack)
@@ -172,6 +176,43 @@ class Matcher:
         for bits, some in by_bits.items():
             by_verdict.setdefault(plan.verdict(bits), {}).update(some)
         return dict(by_verdict)
+
+    def _partition_table(
+        self, plan: _Plan, table: StackTable
+    ) -> dict[Classification, Mapping[Stack, Weight]] | None:
+        """Return the stacks of a table, grouped by their classification, or None."""
+        from pvprof.classify.table_bits import bits_of_table  # noqa: PLC0415 (numpy)
+
+        found = bits_of_table(table, self, plan.bits)
+        if found is None:
+            return None
+        verdicts = [plan.verdict(bits) for bits in found.distinct]
+        if len(set(verdicts)) == 1:
+            return {verdicts[0]: table}
+        rows_of: dict[Classification, list[int]] = {}
+        for number, verdict in enumerate(verdicts):
+            rows_of.setdefault(verdict, []).append(number)
+        return {
+            verdict: table.select(found.rows_with(numbers)) for verdict, numbers in rows_of.items()
+        }
+
+    def frame_bits(self, frame: Frame) -> int:
+        """Return the bits of rules that look for a frame anywhere in a stack."""
+        return self._bits_of_frames([frame])
+
+    def caller_bits(self, frame: Frame) -> int:
+        """Return the bits of rules that look for a frame as the caller."""
+        bits = self._bits_of_caller.get(frame)
+        if bits is None:
+            bits = self._bits_of_caller[frame] = self._callers.bits_of(_function(frame))
+        return bits
+
+    def inner_bits(self, frame: Frame) -> int:
+        """Return the bits of rules that look for a frame inside of the caller."""
+        bits = self._bits_of_inner.get(frame)
+        if bits is None:
+            bits = self._bits_of_inner[frame] = self._inner.bits_of(_function(frame))
+        return bits
 
     def name_of(self, key: Key, stack: Stack) -> str:
         """Return the name of a wait: the recorded one, else the rules' one, or nothing."""
@@ -243,11 +284,7 @@ class Matcher:
             return 0
         seen = self._bits_of_frames(frames_of(stack))
         if plan.has_callers:
-            caller = self.caller_of(stack)
-            bits = self._bits_of_caller.get(caller)
-            if bits is None:
-                bits = self._bits_of_caller[caller] = self._callers.bits_of(_function(caller))
-            seen |= bits
+            seen |= self.caller_bits(self.caller_of(stack))
         if plan.has_inner:
             seen |= self._bits_inside_caller(frames_of(stack))
         return seen & plan.bits
@@ -257,10 +294,7 @@ class Matcher:
         for frame in reversed(frames):
             if frame == DELIMITER or not self.is_machinery(frame):
                 break
-            bits = self._bits_of_inner.get(frame)
-            if bits is None:
-                bits = self._bits_of_inner[frame] = self._inner.bits_of(_function(frame))
-            seen |= bits
+            seen |= self.inner_bits(frame)
         return seen
 
     def _bits_of_frames(self, frames: list[Frame]) -> int:

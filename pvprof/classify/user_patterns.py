@@ -10,9 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pvprof.classify.pattern_automaton import UndrawnError
-from pvprof.classify.pattern_growth import EXPONENTIAL, growth
-
 _MAX_CHARACTERS = {1: 1 << 20, 2: 4_096, 3: 512}
 """How much of a name an expression sees, by the power of its length with which the time grows."""
 
@@ -64,6 +61,10 @@ def checked_growth(expression: re.Pattern[str]) -> int:
     Raises:
         PatternError: it grows too fast.
     """
+    # Imported for a user's expression only: most commands have none.
+    from pvprof.classify.growth.pattern_automaton import UndrawnError  # noqa: PLC0415
+    from pvprof.classify.growth.pattern_growth import EXPONENTIAL, growth  # noqa: PLC0415
+
     shown = repr(expression.pattern)
     try:
         power = growth(expression)

@@ -6,13 +6,14 @@ stderr, notes on hex frames. It refuses to open files (``recording`` does) and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from pvprof.errors import EmptyError, InputError, UsageError
 from pvprof.model.problems import Problem
-from pvprof.model.stacks import DELIMITER, Frame, Stack
+from pvprof.model.profile import StackTable
+from pvprof.model.stacks import DELIMITER, Frame
 from pvprof.parse.detect import Recognition, recognise
 from pvprof.parse.layout import Layout
 from pvprof.parse.layouts import LAYOUTS, layout_named
@@ -50,6 +51,9 @@ _OF_LINES = (
 
 _MAX_BESIDE = 6  # lines of a record that is counted once: one without a head, or an end
 _SCAN_BYTES = 1 << 24
+
+_BOTH = f";{DELIMITER};"
+"""Between the frames of a program and of the kernel."""
 
 _NAMED = "--input-format names it, or the recording does"
 
@@ -181,28 +185,31 @@ def _kernel_hex_frames(parsed: ParseResult) -> set[Frame]:
     kernel_like = {frame for frame in parsed.hex_frames if is_kernel_frame(frame)}
     if not kernel_like:
         return kernel_like
-    delimiter = f";{DELIMITER};"
     of_programs: set[Frame] = set()
     for is_user, stack in _stacks_of(parsed):
         if is_user:
             of_programs.update(stack.split(";"))
-        elif delimiter in stack:
-            of_programs.update(stack.rpartition(delimiter)[0].split(";"))
+        elif _BOTH in stack:
+            of_programs.update(stack.rpartition(_BOTH)[0].split(";"))
     doubtful = kernel_like & of_programs
     if not doubtful:  # nearly always
         return kernel_like
     of_kernel: set[Frame] = set()
     for is_user, stack in _stacks_of(parsed):
         if not is_user:
-            of_kernel.update(stack.rpartition(delimiter)[2].split(";"))
+            of_kernel.update(stack.rpartition(_BOTH)[2].split(";"))
     return kernel_like - (doubtful - of_kernel)
 
 
-def _stacks_of(parsed: ParseResult) -> Iterator[tuple[bool, Stack]]:
-    """Yield each stack, after whether all of it is a program's."""
+def _stacks_of(parsed: ParseResult) -> Iterator[tuple[bool, str]]:
+    """Yield each stack, after whether all of it is a program's; of a table all frames as one."""
     for profile in parsed.profiles.values():
-        for key, stack, _ in profile:
-            yield key.mechanism == "user", stack
+        for key, stacks in profile.groups.items():
+            texts: Iterable[str] = stacks
+            if isinstance(stacks, StackTable) and DELIMITER not in stacks.names:
+                texts = [";".join(stacks.names)]
+            for text in texts:
+                yield key.mechanism == "user", text
     if parsed.events is not None:
         for stack in parsed.events.stacks:
             yield False, stack

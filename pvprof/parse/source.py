@@ -166,7 +166,12 @@ class TextSource:
             yield Problem("no-final-newline", "the last line may have been cut short", self.name)
 
     def read_shares(
-        self, boundary: Boundary, end: int, make_reader: Callable[[], PieceReader], start: int = 0
+        self,
+        boundary: Boundary,
+        end: int,
+        make_reader: Callable[[], PieceReader],
+        start: int = 0,
+        max_shares: int = 0,
     ) -> ParseResult:
         """Read the bytes from `start` to `end`, in several processes if that is worth it.
 
@@ -175,8 +180,9 @@ class TextSource:
             end: offset after the last byte.
             make_reader: called once in each process.
             start: offset of the first byte.
+            max_shares: maximum number of processes; 0 to go by the options.
         """
-        max_shares = self.options.jobs or core_count()
+        max_shares = max_shares or self.options.jobs or core_count()
 
         def read_share(share: Share) -> ParseResult:
             first, last = max(share[0], start), max(share[1], start)

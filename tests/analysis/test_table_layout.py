@@ -57,16 +57,23 @@ def _fold(options: FoldOptions, cause: str = "", key: Key | None = None, zero: i
 
 def test_folding_keeps_a_table_only_if_its_stacks_stay_as_they_are() -> None:
     assert isinstance(_fold(FoldOptions()).rows, TableRows)
-    changed = {
-        "a cause": _fold(FoldOptions(), cause="pv list"),
-        "a process": _fold(FoldOptions(), key=Key("folded", execname="sh")),
-        "a value of 0": _fold(FoldOptions(), zero=0),
-    }
-    for what, folded in changed.items():
-        assert isinstance(folded.rows, tuple), what
-    assert changed["a process"].rows == (("sh;a;b", 1), ("sh;c", 4))
-    assert changed["a value of 0"].rows == (("c", 4),)
-    assert changed["a cause"].causes == {"a;b": "pv list", "c": "pv list"}
+    changed = _fold(FoldOptions(), key=Key("folded", execname="sh"))
+    assert changed.rows == (("sh;a;b", 1), ("sh;c", 4))
+
+
+def test_a_table_loses_its_stacks_without_value() -> None:
+    folded = _fold(FoldOptions(), zero=0)
+    assert isinstance(folded.rows, TableRows)
+    assert tuple(folded.rows) == (("c", 4),)
+
+
+def test_all_stacks_of_a_table_have_its_cause() -> None:
+    folded = _fold(FoldOptions(), cause="pv list")
+    assert isinstance(folded.rows, TableRows)
+    assert dict(folded.causes) == {"a;b": "pv list", "c": "pv list"}
+    assert folded.causes.get(Stack("b"), "none") == "none"
+    one_by_one = Folded(tuple(folded.rows), "ns", dict(folded.causes))
+    assert lay_out(folded, 1) == lay_out(one_by_one, 1)
 
 
 def test_several_groups_are_added_up() -> None:

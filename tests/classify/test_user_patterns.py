@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from helpers.command_line import RunCommand, assert_is_error
 
-from pvprof.classify.pattern_automaton import UndrawnError
-from pvprof.classify.pattern_growth import EXPONENTIAL, growth
+from pvprof.classify.growth.pattern_automaton import UndrawnError
+from pvprof.classify.growth.pattern_growth import EXPONENTIAL, growth
 from pvprof.classify.rules_file import load_rules
 from pvprof.classify.user_patterns import PatternError, read_pattern
 

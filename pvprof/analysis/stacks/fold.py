@@ -49,6 +49,27 @@ class TableRows(Sequence[tuple[Stack, int]]):
         return self._rows[index]
 
 
+class CauseOfAll(Mapping[Stack, str]):
+    """The cause of each stack of a table that have one cause in common."""
+
+    __slots__ = ("_cause", "_table")
+
+    def __init__(self, table: StackTable, cause: str) -> None:
+        self._table = table
+        self._cause = cause
+
+    def __getitem__(self, stack: Stack) -> str:
+        if stack not in self._table.weights:
+            raise KeyError(stack)
+        return self._cause
+
+    def __iter__(self) -> Iterator[Stack]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
 @dataclass(frozen=True, slots=True)
 class Folded:
     """Distinct stacks with their values.
@@ -128,7 +149,8 @@ def fold(
     pairs = list(zip(groups, causes, strict=False))
     table = stacks_of.unchanged_table(pairs)
     if table is not None:
-        return Folded(TableRows(table), unit)
+        ((_, cause),) = pairs
+        return Folded(TableRows(table), unit, CauseOfAll(table, cause) if cause else {})
     totals: dict[Stack, int] = {}
     cause_of: dict[Stack, str] = {}
     reasons: set[Frame] = set()
@@ -187,14 +209,13 @@ class StackFolder:
         self.keeps_apart = not self._edit
 
     def unchanged_table(self, groups: Sequence[tuple[Group, str]]) -> StackTable | None:
-        """Return the table of the only group, if its stacks stay as they are and have no cause."""
+        """Return the table of the only group, without zeros, if its stacks stay as they are."""
         if len(groups) != 1 or self._edit or self._options.counts:
             return None
-        ((key, stacks), cause) = groups[0]
-        is_same = not (cause or any(frames_around(key, self._options)))
-        if is_same and isinstance(stacks, StackTable) and int(stacks.sums.min()) > 0:
-            return stacks
-        return None
+        ((key, stacks), _) = groups[0]
+        if not isinstance(stacks, StackTable) or any(frames_around(key, self._options)):
+            return None
+        return stacks if stacks.sums.all() else stacks.select(stacks.sums.nonzero()[0])
 
     def __call__(self, key: Key, stacks: Iterable[Stack]) -> Iterable[Stack]:
         """Return the folded stack of each stack of a key, in the same order."""

@@ -90,7 +90,7 @@ def lay_out(
     """
     if not folded.rows:
         return Layout(boxes=(), depth=0, total=0, rest=0, rest_stacks=0)
-    if isinstance(folded.rows, TableRows):
+    if isinstance(folded.rows, TableRows) and not folded.causes:
         from pvprof.analysis.stacks.table_layout import boxes_of  # noqa: PLC0415 (numpy)
 
         table = folded.rows.table

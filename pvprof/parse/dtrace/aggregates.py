@@ -24,18 +24,28 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pvprof.errors import quote
+from pvprof.model.core import core_module
 from pvprof.model.problems import Problem, Severity
-from pvprof.model.profile import Histogram, Key, Weight, weights_of
+from pvprof.model.profile import (
+    Histogram,
+    Key,
+    StackTable,
+    Weight,
+    add_weights,
+    total_weight,
+    weights_of,
+)
 from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.parse.dtrace import shapes
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, unit_of
 from pvprof.parse.dtrace.records import AggregateLayout, Record, RecordReader
-from pvprof.parse.dtrace.sums.chosen import plain_sums
-from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
-from pvprof.parse.dtrace.sums.python_sums import Cell
+from pvprof.parse.dtrace.sums import plain_sums
+from pvprof.parse.dtrace.sums.plain_records import Cell, GroupKey, PlainRecords
+from pvprof.parse.dtrace.sums.stack_columns import Stacks, added
 from pvprof.parse.dtrace.without_values import refuse_stacks_only, refuse_values_first
 from pvprof.parse.layout import Layout
 from pvprof.parse.problem_counts import KindCounts
@@ -93,11 +103,11 @@ class AggregateReader:
             self._read_head(head, values)
         if self._plain.pending:
             self._read_rest(b"\n\n".join(self._plain.pending))
-        for (key, has_counts), weights in self._sums.groups():
-            self._add_group(key, has_counts, weights)
-        for (key, has_counts), cells in self._groups.items():
-            weights = dict(zip(cells, weights_of(cells.values()), strict=True))
-            self._add_group(key, has_counts, weights)
+        for group, weights in self._sums.groups():
+            cells = self._groups.pop(group, {})
+            self._add_group(group, _added(weights, _weights_of(cells)))
+        for group, cells in self._groups.items():
+            self._add_group(group, _weights_of(cells))
         self._parsed.hex_frames = self._names.hex_frames
         if self._ticks > 1:
             text = "running totals: all snapshots were added up, so values are too high"
@@ -127,11 +137,12 @@ class AggregateReader:
         """Return the cell of a key and stack for records of `width` values."""
         return self._groups[key, width > 1].setdefault(stack, [0, 0, 0])
 
-    def _add_group(self, key: Key, has_counts: bool, weights: dict[Stack, Weight]) -> None:
+    def _add_group(self, group: GroupKey, weights: Stacks) -> None:
+        key, has_counts = group
         unit = self._layout.unit or unit_of(key, has_counts, self._layout.single)
         if unit == "samples" and not key.mechanism:
             key = key._replace(mechanism="on-cpu")
-        self._parsed.records += sum([weight[2] for weight in weights.values()])
+        self._parsed.records += total_weight(weights).records
         if weights:
             self._parsed.profile(unit, has_counts).add_group(key, weights)
 
@@ -233,6 +244,17 @@ class AggregateReader:
         self._parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
 
 
+def _weights_of(cells: Mapping[Stack, Cell]) -> dict[Stack, Weight]:
+    return dict(zip(cells, weights_of(cells.values()), strict=True))
+
+
+def _added(stacks: Stacks, others: dict[Stack, Weight]) -> Stacks:
+    if others and isinstance(stacks, dict):
+        add_weights(stacks, others)
+        return stacks
+    return added(stacks, others) if others and isinstance(stacks, StackTable) else stacks
+
+
 def _read_aggregates(source: TextSource, layout: AggregateLayout) -> ParseResult:
     """Read a text of aggregations.
 
@@ -244,7 +266,11 @@ def _read_aggregates(source: TextSource, layout: AggregateLayout) -> ParseResult
     end = source.last_line_start()
     if read_values(bytes(source.data[end:])) is not None:
         end = len(source)
-    parsed = source.read_shares(_RECORD_START, end, lambda: AggregateReader(source, layout))
+    # The compiled core reads faster than processes can send their stacks to each other.
+    max_shares = 0 if core_module() is None else 1
+    parsed = source.read_shares(
+        _RECORD_START, end, lambda: AggregateReader(source, layout), max_shares=max_shares
+    )
     if not parsed.records:
         refuse_stacks_only(source.data)
     # A record that was cut off is at the end of the text.

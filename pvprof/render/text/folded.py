@@ -11,7 +11,9 @@ from bisect import bisect_left
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVarTuple
 
-from pvprof.analysis.stacks.fold import Folded
+from pvprof.analysis.stacks.fold import Folded, TableRows
+from pvprof.model.core import core_module
+from pvprof.model.profile import StackTable
 from pvprof.model.stacks import DIFFERENTIAL_COMMENT, UNIT_COMMENT
 from pvprof.render.rendered import Rendered
 
@@ -24,6 +26,8 @@ _ROWS_AT_ONCE = 1 << 12
 
 def render(folded: Folded) -> Rendered:
     """Return the unit, and one line for each stack, in ascending order of their text."""
+    if isinstance(folded.rows, TableRows) and (lines := _lines_of(folded.rows.table)):
+        return Rendered(f"{UNIT_COMMENT}{folded.unit}\n{lines}")
     rows: list[tuple[str, int]] = sorted(folded.rows, key=itemgetter(0))
     first = bisect_left(rows, "#", key=itemgetter(0))
     while first < len(rows) and rows[first][0].startswith("#"):
@@ -35,6 +39,20 @@ def render(folded: Folded) -> Rendered:
         some = rows[start : start + _ROWS_AT_ONCE]
         parts.append("".join([f"{stack} {value}\n" for stack, value in some]))
     return Rendered("".join(parts) if rows else "")
+
+
+def _lines_of(table: StackTable) -> str:
+    """Return the lines of a table, written by the compiled core; empty if it cannot do that."""
+    core = core_module()
+    names = list(table.names)
+    if core is None or any(name.startswith("#") for name in names):
+        return ""
+    import numpy as np  # noqa: PLC0415 (a table has it loaded)
+
+    frames = np.ascontiguousarray(table.frames, np.int32)
+    ends, sums = (np.ascontiguousarray(one, np.int64) for one in (table.ends, table.sums))
+    lines: str = core.folded_lines(names, frames, ends, sums)
+    return lines
 
 
 def render_differential(view: DifferentialView) -> Rendered:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING
 
-from pvprof.model.profile import Weight, weights_of
+from pvprof.model.profile import StackTable, Weight
 from pvprof.model.stacks import Stack
-from pvprof.parse.dtrace.sums import stack_sums
 from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
+from pvprof.parse.dtrace.sums.stack_columns import stacks_by_group
 from pvprof.parse.line_cache import Numbering
+
+if TYPE_CHECKING:
+    from pvprof.model.core import stack_sums
 
 _TAIL_BYTES = 64
 
@@ -21,7 +26,7 @@ _TAIL_BYTES = 64
 class CoreSums:
     """Adds up plain records; a `PlainSums`."""
 
-    def __init__(self, records: PlainRecords) -> None:
+    def __init__(self, records: PlainRecords, core: ModuleType) -> None:
         numbers: Numbering[GroupKey] = Numbering()
 
         def number_of(line: bytes) -> int | None:
@@ -32,7 +37,9 @@ class CoreSums:
         halves = (int.from_bytes(seed[:8]), int.from_bytes(seed[8:]))
         self._records = records
         self._numbers = numbers
-        self._sums = stack_sums.StackSums(records.frame_of, number_of, records.key_first, halves)
+        self._sums: stack_sums.StackSums = core.StackSums(
+            records.frame_of, number_of, records.key_first, halves
+        )
 
     def read(self, piece: bytes) -> Iterator[bytes]:
         """Yield the paragraphs of the next piece that are not plain records."""
@@ -50,16 +57,10 @@ class CoreSums:
             if has_plain_values or not self._is_added(paragraph):
                 yield paragraph
 
-    def groups(self) -> Iterator[tuple[GroupKey, dict[Stack, Weight]]]:
+    def groups(self) -> Iterator[tuple[GroupKey, dict[Stack, Weight] | StackTable]]:
         """Yield the sums of each group, and forget them."""
-        groups, stacks, *numbers = self._sums.take()
-        weights = weights_of(zip(*numbers, strict=True))
-        if len(self._numbers) == 1:
-            yield next(iter(self._numbers)), dict(zip(stacks, weights, strict=True))
-            return
-        parts: list[dict[Stack, Weight]] = [{} for _ in self._numbers]
-        for group, stack, weight in zip(groups, stacks, weights, strict=True):
-            parts[group][stack] = weight
+        taken = self._sums.take()
+        parts = stacks_by_group(*taken, len(self._numbers))
         yield from zip(self._numbers, parts, strict=True)
 
     def _is_added(self, paragraph: bytes) -> bool:

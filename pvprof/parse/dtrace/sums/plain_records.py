@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Protocol
 
-from pvprof.model.profile import Key, Weight
+from pvprof.model.profile import Key, StackTable, Weight
 from pvprof.model.stacks import Frame, Stack
 from pvprof.parse.dtrace.keys import key_from_texts
 from pvprof.parse.dtrace.records import AggregateLayout
@@ -26,6 +26,9 @@ from pvprof.parse.text.values import (
 _SINGLE_VALUE = re.compile(rb"[ \t]*(\d{1,18})[ \t\r]{0,20}$")
 _MAX_VALUES = 1 << 16
 """Maximum number of value lines in the cache: times in nanoseconds hardly ever repeat."""
+
+Cell = list[int]
+"""The sums of one stack, in the order of `Weight`'s fields."""
 
 GroupKey = tuple[Key, bool]
 """What the records of a group have in common: their key, and whether they have a count."""
@@ -85,7 +88,7 @@ class PlainSums(Protocol):
     def read(self, piece: bytes, /) -> Iterator[bytes]:
         """Yield the paragraphs of the next piece that are not plain records."""
 
-    def groups(self) -> Iterator[tuple[GroupKey, dict[Stack, Weight]]]:
+    def groups(self) -> Iterator[tuple[GroupKey, dict[Stack, Weight] | StackTable]]:
         """Yield the sums of each group, and forget them."""
 
 

@@ -13,15 +13,12 @@ from functools import partial
 
 from pvprof.model.profile import Weight, weights_of
 from pvprof.model.stacks import Frame, Stack
-from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
+from pvprof.parse.dtrace.sums.plain_records import Cell, GroupKey, PlainRecords
 from pvprof.parse.line_cache import FallBackError, LineCache
 
 _MAX_HEADS = 1 << 15
 """Maximum number of heads in the cache. Snapshots repeat a few thousand; keeping all 300,000
 distinct stacks of a text would only cost memory, and so time."""
-
-Cell = list[int]
-"""The sums of one stack, in the order of `Weight`'s fields."""
 
 
 class PythonSums:

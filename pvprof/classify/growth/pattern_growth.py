@@ -19,7 +19,7 @@ from functools import cache
 from itertools import product
 from typing import Any, Final, TypeVar
 
-from pvprof.classify.pattern_automaton import Automaton, Chars, Steps, UndrawnError, draw
+from pvprof.classify.growth.pattern_automaton import Automaton, Chars, Steps, UndrawnError, draw
 
 _T = TypeVar("_T")
 

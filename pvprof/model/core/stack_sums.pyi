@@ -1,6 +1,7 @@
 from collections.abc import Callable
+from typing import Any as Buffer
 
-from pvprof.model.stacks import Stack
+from pvprof.model.stacks import Frame
 
 class StackSums:
     """Sums by group and stack.
@@ -32,5 +33,13 @@ class StackSums:
     def add(self, head: bytes, value: int, count: int, /) -> bool:
         """Add a record; return whether its head is plain."""
 
-    def take(self) -> tuple[list[int], list[Stack], list[int], list[int], list[int]]:
-        """Return the group, text, value, count and records of each stack, and forget them."""
+    def take(self) -> tuple[list[Frame], bytes, bytes, bytes]:
+        """Return the names of frames and all sums, and forget them.
+
+        For each stack the number of its frames and 1; the number of its group, then those of its
+        frames, root first; its value, count and number of records. The first two are unsigned
+        numbers of 32 bits, the last of 64.
+        """
+
+def folded_lines(names: list[Frame], frames: Buffer, ends: Buffer, sums: Buffer, /) -> str:
+    """Return folded stacks as sorted lines; arguments as in `StackTable`, of 32, 64 and 64 bits."""

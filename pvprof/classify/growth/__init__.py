@@ -1,0 +1,1 @@
+"""How fast the time of a regular expression grows with the length of a text."""
