@@ -54,6 +54,7 @@ class _OpenRecord:
     texts: list[int] = field(default_factory=list)  # since the last frame
     among_frames: list[int] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
+    has_marks: bool = False  # all of its frames get other marks
 
     @property
     def is_empty(self) -> bool:
@@ -77,11 +78,20 @@ class _LineMarker:
         self._is_in_histogram = False
         self._is_packed = False
         self._is_frame = {line: self._looks_like_a_frame(line) for line in sample.distinct}
+        # Nearly all lines are one of these: nothing else can be meant by them.
+        self._plain_frames = {
+            line
+            for line, is_frame in self._is_frame.items()
+            if is_frame and not (_is_value(line) or _is_head(line) or self._may_be_row(line))
+        }
+        self._own_frames = {line for line in sample.distinct if FRAME.match(line)}
         self.marks: Marks = new_marks(sample)
 
     def mark_all(self) -> None:
         for index, line in self._outside_of_histograms():
-            if (_is_value(line) and not self._is_numeric_key(index)) or self._is_row(index):
+            if line in self._plain_frames:
+                self._add_frame(index)
+            elif (_is_value(line) and not self._is_numeric_key(index)) or self._is_row(index):
                 self._close(index)
             elif self._is_frame[line]:
                 self._add_frame(index)
@@ -93,7 +103,9 @@ class _LineMarker:
 
     def _outside_of_histograms(self) -> Iterator[tuple[int, bytes]]:
         for index, line in enumerate(self._lines):
-            if not line.strip():
+            if line in self._plain_frames and not self._is_in_histogram:
+                yield index, line
+            elif not line.strip():
                 self._is_in_histogram = False
             elif _is_head(line):
                 self._is_packed = is_packed_head(line)
@@ -110,6 +122,10 @@ class _LineMarker:
     def _is_row_of_histogram(self, line: bytes) -> bool:
         is_row = read_histogram_row(line) is not None or read_count_row(line) is not None
         return self._is_packed or is_row
+
+    def _may_be_row(self, line: bytes) -> bool:
+        """Tell whether a line has values after something else, whatever follows it."""
+        return _has_columns(line) or _split_row(line) is not None
 
     def _is_row(self, index: int) -> bool:
         """Tell whether a line has the value of a record, and a key."""
@@ -140,6 +156,9 @@ class _LineMarker:
     def _add_frame(self, index: int) -> None:
         """Add a frame; of the texts before the first one, only the last is a key."""
         record = self._open
+        if not record.texts:
+            record.frames.append(index)
+            return
         if record.frames:
             # Frames of virtual machines have no module; if they are indented, so are these.
             max_texts = _MAX_TEXTS_IN_STACK if self._is_indented else len(record.texts)
@@ -151,8 +170,11 @@ class _LineMarker:
 
     def _close(self, index: int) -> None:
         """Mark the record that the values in a line close."""
+        record, lines = self._open, self._lines
+        own = [frame for frame in record.frames if lines[frame] in self._own_frames]
+        if len(own) == len(record.frames):  # nearly always: marked below
+            record.has_marks = True
         self._mark_open(max_texts=_MAX_TEXTS_AT_END)
-        own = [frame for frame in self._open.frames if FRAME.match(self._lines[frame])]
         for line in (*own, index):
             self.marks[line] = OWN if own else FITS
         self._open = _OpenRecord()
@@ -166,7 +188,7 @@ class _LineMarker:
         at_end = record.texts[:max_texts] if record.frames else record.texts[-max_texts:]
         for index in (*record.among_frames, *at_end):
             self.marks[index] = ANY_TEXT
-        for index in record.frames:
+        for index in () if record.has_marks else record.frames:
             self.marks[index] = NOTHING if _ROW_OF_TABLE.match(self._lines[index]) else FITS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pvprof.parse.dtrace.aggregate_lines import explain_records, is_message
@@ -40,7 +41,7 @@ def _is_actions(sample: Sample) -> bool:
     for probe, lines in _blocks(sample.lines):
         if not any(map(is_frame_alone, lines)):
             continue
-        values = sum(map(has_value, lines))
+        values = sum(number for line, number in Counter(lines).items() if has_value(line))
         # After its stack, an event of a function's probe may print a number.
         if not values or (values == 1 and not probe.startswith(b":")):
             single_stacks += 1
@@ -164,14 +165,19 @@ def explain_rows(sample: Sample) -> Explanation | None:
 def has_values_after_text(start: bytes) -> bool:
     """Tell whether values are in one line with the text below a stack, not in their own."""
     lines = [line for line in start.split(b"\n") if line.strip()]
-    frames = [FRAME.match(line) is not None and split_row(line) is None for line in lines]
+    distinct = set(lines)
+    known_rows = {line for line in distinct if split_row(line) is not None}
+    known_frames = {line for line in distinct - known_rows if FRAME.match(line)}
+    known_values = {line for line in distinct if read_values(line) is not None}
+    pairs = zip(lines[1:], lines, strict=False)
     rows = sum(
         1
-        for line, is_frame, is_below_frame in zip(lines[1:], frames[1:], frames, strict=False)
-        if is_below_frame and not is_frame and split_row(line) and not _EVENT.match(line)
+        for line, before in pairs
+        if before in known_frames and line in known_rows and not _EVENT.match(line)
     )
-    values = sum(1 for line in lines if read_values(line) is not None)
-    return rows > values and (rows + sum(frames)) * 2 > len(lines)
+    values = sum(1 for line in lines if line in known_values)
+    frames = sum(1 for line in lines if line in known_frames)
+    return rows > values and (rows + frames) * 2 > len(lines)
 
 
 def has_key_first(start: bytes) -> bool:

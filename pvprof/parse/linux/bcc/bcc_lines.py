@@ -30,6 +30,10 @@ def heading_of(line: bytes) -> str:
 
 def explain_bcc(sample: Sample) -> Explanation | None:
     """Return which lines are those of bcc: headings, and the lines of whole records."""
+    return _explain(sample) if _has_own(sample) else None
+
+
+def _explain(sample: Sample) -> Explanation | None:
     marks = new_marks(sample)
     is_counted = False
     pending: list[bytes] = []
@@ -58,6 +62,11 @@ def explain_bcc(sample: Sample) -> Explanation | None:
     for index in of_pending:  # the text ends inside a record
         marks[index] = FITS
     return Explanation(bytes(marks))
+
+
+def _has_own(sample: Sample) -> bool:
+    """Tell whether any line may be one that only bcc prints."""
+    return any(heading_of(line) or _mark_in_record(line) == OWN for line in sample.distinct)
 
 
 def _mark_in_record(line: bytes) -> int:
