@@ -10,6 +10,7 @@ have printed them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pvprof.errors import InputError, quote
@@ -107,11 +108,12 @@ def recognise(data: Buffer) -> Recognition:
     sample = Sample(start, _whole_lines(start))
     if not sample.lines:
         raise InputError("the file is empty")
-    for layout in LAYOUTS.candidates(sample):
+    candidates = list(LAYOUTS.candidates(sample))
+    for layout in candidates:
         if layout.signature is not None and layout.signature(sample):
             return _by_signature(layout, sample)
     _refuse_headless(sample)
-    guesses = _guesses(sample)
+    guesses = _guesses(sample, candidates)
     chosen = _choice(guesses)
     if chosen is None or not chosen.is_certain:
         _refuse_other_tool(chosen, sample)
@@ -150,10 +152,10 @@ def _whole_lines(start: bytes) -> bytes:
     return start[: end + 1]
 
 
-def _guesses(sample: Sample) -> list[_Guess]:
+def _guesses(sample: Sample, candidates: Iterable[Layout] | None = None) -> list[_Guess]:
     """Return the layouts that explain any line of a sample, the best first."""
     guesses = []
-    for layout in LAYOUTS.candidates(sample):
+    for layout in LAYOUTS.candidates(sample) if candidates is None else candidates:
         explanation = None if layout.explain is None else layout.explain(sample)
         if explanation is not None and explanation.explained:
             guesses.append(_Guess(layout, sample, explanation))

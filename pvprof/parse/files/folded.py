@@ -25,6 +25,8 @@ DIFFERENTIAL_NEW, DIFFERENTIAL_BASE = "differential", "differential-base"
 TWO_COLUMNS = "two-columns"
 """The kind of the problem that every line of a text ends in two numbers."""
 
+# The usual line, of which nothing else need be asked.
+_PLAIN = re.compile(rb"(?!#)[!-~]*;[!-~]* [0-9]{1,30}")
 _STACKLESS = re.compile(rb" [0-9]+")
 
 
@@ -154,6 +156,8 @@ def _explain(sample: Sample) -> Explanation | None:
 
 
 def _mark_of(line: bytes) -> int:
+    if _PLAIN.fullmatch(line):
+        return OWN
     if is_comment(line):
         return FITS
     frames, numbers = _split(line)

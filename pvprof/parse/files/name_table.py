@@ -128,8 +128,8 @@ class NameTable:
         """Return the numbers of names by their hashes; -1 for new ones."""
         places = self._place(hashes)
         numbers = self._slots[places].astype(np.int64)
-        is_other = (numbers >= 0) & (self._hashes[numbers] != hashes)
-        rows = np.flatnonzero(is_other)
+        rows = np.flatnonzero(self._hashes[numbers] != hashes)
+        rows = rows[numbers[rows] >= 0]
         for probe in range(1, _MAX_PROBES):
             if not len(rows):
                 return numbers

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _Bytes = npt.NDArray[np.uint8]
 
 _NEWLINE, _BLANK, _HASH, _SEMICOLON, _LAST = b"\n #;~"
+_FACTOR = 0x9E3779B97F4A7C15  # odd, so it can be divided by
 _MAX_DIGITS = 18  # fits into 64 bits
 # A number inside a frame may be that of a line that lost its newline.
 _MAY_BE_JOINED = re.compile(rb" [0-9]+[^\s0-9;.]")
@@ -40,13 +41,16 @@ class PlainStacks:
     """Reads plain folded lines, piece by piece."""
 
     def __init__(self) -> None:
+        # Once an array of this size was freed, glibc keeps what is freed of up to this size.
+        # Else each page of each new array costs a fault.
+        np.empty(30_000_000, np.uint8)
         self._names = NameTable()
         self._frames: list[Ints] = []
         self._depths: list[Ints] = []
         self._sums: list[Ints] = []
         self._hashes: list[npt.NDArray[np.uint64]] = []
         self._total = 0
-        self._powers = _powers()
+        self._powers = self._inverse = np.empty(0, np.uint64)
 
     def add(self, piece: bytes) -> int:
         """Add lines, each with its newline; return their number.
@@ -70,10 +74,19 @@ class PlainStacks:
         self._frames.append(frames.astype(np.int32))
         self._depths.append(depths)
         self._sums.append(sums)
-        firsts = parts.last_frames - depths + 1
-        levels = np.arange(len(frames)) - np.repeat(firsts, depths)
-        self._hashes.append(np.add.reduceat(hashes * self._powers[levels], firsts))
+        self._hashes.append(self._hash(hashes, parts.last_frames - depths + 1))
         return len(sums)
+
+    def _hash(self, hashes: npt.NDArray[np.uint64], firsts: Ints) -> npt.NDArray[np.uint64]:
+        """Return a hash of each stack: the sum of the hashes of its frames, each times a power.
+
+        The power is that of the place in the piece; so divide by that of the first frame.
+        """
+        if len(self._powers) < len(hashes):
+            self._powers = _powers(_FACTOR, len(hashes))
+            self._inverse = _powers(pow(_FACTOR, -1, 1 << 64), len(hashes))
+        sums = np.add.reduceat(hashes * self._powers[: len(hashes)], firsts)
+        return sums * self._inverse[firsts]
 
     def finish(self) -> StackTable:
         """Return the stacks.
@@ -139,7 +152,11 @@ def _parts_of(text: _Bytes) -> _LineParts:
     # A frame begins behind the end of the one before it, or behind a newline.
     begins = np.empty_like(ends)
     begins[0], begins[1:] = 0, ends[:-1] + 1
-    last_frames = np.cumsum(is_end)[at_newline] - 1
+    last_frames = (
+        at_newline - 1 - np.arange(len(at_newline))  # all else ends a frame
+        if blanks == len(at_newline)
+        else np.cumsum(is_end)[at_newline] - 1
+    )
     newlines = separators[at_newline]
     begins[last_frames[:-1] + 1] = newlines[:-1] + 1
     return _LineParts(begins, ends, last_frames, separators[at_newline - 1], newlines)
@@ -166,6 +183,8 @@ def _numbers(text: _Bytes, blanks: Ints, newlines: Ints) -> Ints:
     return numbers
 
 
-def _powers() -> npt.NDArray[np.uint64]:
-    """Return an odd factor for each level of a stack: a stack is no other one turned round."""
-    return np.cumprod(np.full(MAX_FRAMES + 1, 0x9E3779B97F4A7C15, np.uint64), dtype=np.uint64)
+def _powers(factor: int, count: int) -> npt.NDArray[np.uint64]:
+    """Return the powers of a factor from 0 on, in 64 bits."""
+    factors = np.full(count, factor, np.uint64)
+    factors[:1] = 1
+    return np.cumprod(factors, dtype=np.uint64)

@@ -32,6 +32,9 @@ LABEL_PAD = 3
 _HUNDREDTHS = 100
 """Pixels are computed as whole hundredths: a tenth of the narrowest box that is drawn."""
 
+_PARTS = ("", *(f".{part:02}".rstrip("0") for part in range(1, _HUNDREDTHS)))
+"""The decimals of a number of hundredths."""
+
 _OWN_ELEMENT_PX = 3
 _LABELLED_PX = 30
 _MAX_ELEMENTS = 3000
@@ -304,11 +307,9 @@ class _Tiles:
 
     def _edges(self, tile: Tile) -> tuple[int, int]:
         """Return left edge and width; each edge is rounded once, so that neighbours touch."""
-        left, right = (
-            (2 * position * self._span + self._total) // (2 * self._total)
-            for position in (tile.start, tile.start + tile.width)
-        )
-        return left, right - left
+        span, total, start = 2 * self._span, self._total, tile.start
+        left = (start * span + total) // (2 * total)
+        return left, ((start + tile.width) * span + total) // (2 * total) - left
 
 
 def drawn_width(hundredths: int) -> int:
@@ -318,7 +319,4 @@ def drawn_width(hundredths: int) -> int:
 
 def pixels(hundredths: int) -> str:
     """Return the shortest decimal, as the script writes it."""
-    whole, part = divmod(hundredths, _HUNDREDTHS)
-    if not part:
-        return str(whole)
-    return f"{whole}.{part:02}".rstrip("0")
+    return f"{hundredths // _HUNDREDTHS}{_PARTS[hundredths % _HUNDREDTHS]}"

@@ -27,6 +27,8 @@ _ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"},
 )
 
+_SPECIAL = re.compile("[&<>\"']")
+
 _ANNOTATION = re.compile(r"(?s)(.+)_\[([kwji])\]")
 ANNOTATIONS = {"k": "kernel", "w": "waker", "j": "JIT", "i": "inlined"}
 """The suffixes of other tools' frames, ``vm_fault_[k]``, and their meaning."""
@@ -34,7 +36,8 @@ ANNOTATIONS = {"k": "kernel", "w": "waker", "j": "JIT", "i": "inlined"}
 
 def escape(text: str) -> str:
     """Return the text escaped for XML, as content or in an attribute."""
-    return show_controls(text).translate(_ESCAPES)
+    shown = show_controls(text)
+    return shown.translate(_ESCAPES) if _SPECIAL.search(shown) else shown
 
 
 def split_annotation(name: Frame) -> tuple[Frame, str]:
