@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import Classification
-from pvprof.classify.user_patterns import UserPattern
 from pvprof.dataset.stack_edits import NO_EDITS, NamedFrames, StackEdits
 from pvprof.errors import UsageError
 from pvprof.model.profile import Key, Profile, Weight, total_weight
 from pvprof.model.stacks import Stack, frames_of
+
+if TYPE_CHECKING:
+    from pvprof.classify.user_patterns import UserPattern
 
 ALL_KINDS = "all"
 _NOTHING = Weight(0, 0, 0)
@@ -52,7 +55,7 @@ class Number:
         return text in self.names
 
 
-Wanted = re.Pattern[str] | UserPattern | Number | NamedFrames
+Wanted: TypeAlias = "re.Pattern[str] | UserPattern | Number | NamedFrames"
 """What a filter looks for: it has a `pattern` and a function `search`."""
 
 

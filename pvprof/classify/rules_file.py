@@ -18,7 +18,6 @@ from typing import Any, NoReturn
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rule_patterns import RulePattern
 from pvprof.classify.rules import UNCLASSIFIED, ClassFamily, Rule, WaitKind
-from pvprof.classify.user_patterns import PatternError, checked_growth
 from pvprof.errors import PvprofError
 
 _PACKAGED = ("linux.toml", "freebsd.toml")
@@ -106,6 +105,8 @@ def _combined(parts: list[_Table], path: Path | None) -> _Parts:
 
 def _check_growth(user: _Table, rules: Sequence[Rule]) -> None:
     """Refuse expressions of a user's file that take too long; a test judges the packaged ones."""
+    from pvprof.classify.user_patterns import PatternError, checked_growth  # noqa: PLC0415
+
     own = [rule for rule in rules if rule.label.startswith(f"{user.label}: ")]
     labelled = [(rule.label, pattern) for rule in own for pattern in rule.patterns]
     labelled += [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import click
 
@@ -16,7 +16,6 @@ from pvprof.classify.filters import ALL_KINDS, Filters, Number
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.no_match import no_match
 from pvprof.classify.rules_file import load_rules
-from pvprof.classify.user_patterns import PatternError, UserPattern, read_pattern
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName, KnownWord, as_regex
 from pvprof.cli.option_groups import OWN_PROCESS, argument, option, option_group
@@ -34,6 +33,9 @@ from pvprof.parse.window import Window, read_bound
 from pvprof.recording.layout import Recording
 from pvprof.recording.limits import limits_of
 from pvprof.units import UNITS, Unit, named_unit
+
+if TYPE_CHECKING:
+    from pvprof.classify.user_patterns import UserPattern
 
 MAX_SIZE_HELP = (
     "Read files, when unpacked, and lines of up to this size (500M, 2G). The usual limits protect"
@@ -370,6 +372,8 @@ def _factor(text: str | None) -> Fraction | None:
 def _pattern(name: str, text: str | None, flags: int = 0) -> UserPattern | None:
     if text is None:
         return None
+    from pvprof.classify.user_patterns import PatternError, read_pattern  # noqa: PLC0415
+
     try:
         return read_pattern(text, flags)
     except PatternError as error:

@@ -18,7 +18,6 @@ from pvprof.parse.layout import Layout
 from pvprof.parse.layouts import LAYOUTS, layout_names
 from pvprof.parse.parallel import Buffer
 from pvprof.parse.recognition.explanation import ANY_TEXT, FITS, OWN, Explanation
-from pvprof.parse.recognition.other_files import what_else
 from pvprof.parse.recognition.sample import SAMPLE_BYTES, Sample, later_sample
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import read_values
@@ -174,6 +173,7 @@ def _refuse_other_tool(chosen: _Guess | None, sample: Sample) -> None:
     Raises:
         InputError: it is that.
     """
+    from pvprof.parse.recognition.other_files import what_else  # noqa: PLC0415
     from pvprof.parse.recognition.other_tools import other_tool  # noqa: PLC0415 (80 expressions)
 
     other = what_else(sample.start) if b"\0" in sample.start and chosen is None else None
@@ -267,6 +267,8 @@ def _recognition(chosen: _Guess, guesses: list[_Guess], later: int) -> Recogniti
 
 def _refusal(sample: Sample, guesses: list[_Guess]) -> InputError:
     """Return the error for a text of no layout."""
+    from pvprof.parse.recognition.other_files import what_else  # noqa: PLC0415
+
     other = what_else(sample.start)
     if other is not None:
         return other.refusal()

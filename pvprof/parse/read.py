@@ -19,7 +19,6 @@ from pvprof.parse.layout import Layout
 from pvprof.parse.layouts import LAYOUTS, layout_named
 from pvprof.parse.native.header import find_header
 from pvprof.parse.parallel import Buffer, release_pages
-from pvprof.parse.recognition.other_files import what_else
 from pvprof.parse.recognition.sample import SAMPLE_BYTES
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import NEEDS_IDS, WEIGHTS, ReadOptions, TextSource
@@ -28,7 +27,6 @@ from pvprof.parse.text.frames import is_kernel_frame
 from pvprof.parse.text.scale import Rounding, read_factor, scale_histogram, scale_profile
 from pvprof.parse.text.symbol_fit import foreign_symbols
 from pvprof.parse.text.symbols import parse_kldstat, parse_nm
-from pvprof.parse.text.user_code import read_user_code
 from pvprof.recording.layout import Recording
 from pvprof.recording.limits import check_lines
 from pvprof.recording.manifest import Manifest
@@ -129,6 +127,8 @@ def _with_user_code(
     """Return the options with the code of the recording's processes, and problems with it."""
     if options.user_code is not None or not recording.user_maps:
         return options, ()
+    from pvprof.parse.text.user_code import read_user_code  # noqa: PLC0415 (if there are maps)
+
     try:
         (maps, is_cut), (names, _) = (
             unpack_companion(member, recording.name)
@@ -272,6 +272,8 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     parsed.layout = parsed.layout or layout.name
     parsed.mode = parsed.mode or layout.mode
     if not parsed.records and not layout.is_complete(parsed):
+        from pvprof.parse.recognition.other_files import what_else  # noqa: PLC0415 (an error)
+
         other = None if chosen else what_else(bytes(data[:SAMPLE_BYTES]))
         if other is not None:
             raise other.refusal()

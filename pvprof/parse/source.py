@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pvprof.model.problems import Problem
 from pvprof.parse.parallel import (
@@ -26,11 +26,13 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.text.frames import FrameNames
 from pvprof.parse.text.line_numbers import LineNumbers
 from pvprof.parse.text.symbols import Symbols
-from pvprof.parse.text.user_code import UserCode
 from pvprof.parse.window import Window
 from pvprof.recording.layout import Recording
 from pvprof.recording.limits import USUAL, Limits
 from pvprof.units import Unit
+
+if TYPE_CHECKING:
+    from pvprof.parse.text.user_code import UserCode
 
 NEEDS_IDS = "pvprof record events records them; perf script -F +pid prints them"
 """What to do if the ids of processes and threads are not known."""

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pvprof.analysis.stacks.boxes import ROOT, Box, Order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy.typing as npt
 
     from pvprof.model.arrays import Ints
     from pvprof.model.profile import StackTable

@@ -17,14 +17,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pvprof.parse.line_cache import FallBackError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from pvprof.model.arrays import Ints
 
-_Words = npt.NDArray[np.uint64]
+    _Words = npt.NDArray[np.uint64]
 
 WORD = 8
 MAX_NAME_BYTES = 2_000

@@ -17,7 +17,6 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from pvprof.model.arrays import INT64_MAX
 from pvprof.model.profile import StackTable
@@ -26,9 +25,11 @@ from pvprof.parse.line_cache import FallBackError
 from pvprof.recording.limits import MAX_FRAMES
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from pvprof.model.arrays import Ints
 
-_Bytes = npt.NDArray[np.uint8]
+    _Bytes = npt.NDArray[np.uint8]
 
 _NEWLINE, _BLANK, _HASH, _SEMICOLON, _LAST = b"\n #;~"
 _FACTOR = 0x9E3779B97F4A7C15  # odd, so it can be divided by
