@@ -312,7 +312,8 @@ def _waits(
     from pvprof.analysis.waits.owners import owners_of  # noqa: PLC0415
     from pvprof.analysis.waits.threads import threads_of  # noqa: PLC0415
 
-    timeline, threads = timeline_of(events, runs), threads_of(events, runs)
+    threads = threads_of(events, runs)
+    timeline = timeline_of(events, runs, threads.start)
 
     def analyse(parts: Sequence[Part]) -> SingleWaits:
         swept = overlaps(timeline, parts, detail.stacks)

@@ -131,9 +131,10 @@ def test_texts_are_numbered(texts: list[bytes]) -> None:
     ends = np.cumsum([len(line) + 1 for line in lines]) - 1
     starts = np.append(0, ends[:-1] + 1)
     fields = LineFields(b"\n".join(lines) + b"\n" + bytes(ROW_BYTES), starts, ends, 2)
-    distinct, number = fields.texts(1)
-    assert [distinct[one] for one in number] == texts
-    assert len(set(distinct)) == len(distinct)
+    first, number = fields.distinct([1])
+    assert [fields.text(1, first[one]) for one in number] == texts
+    assert [texts.index(texts[line]) for line in first] == sorted(first)
+    assert len({texts[line] for line in first}) == len(first)
 
 
 def test_regular_events_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

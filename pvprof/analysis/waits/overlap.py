@@ -141,16 +141,24 @@ class Timeline:
     run_bounds: Ints
 
 
-def timeline_of(events: WaitTable, runs: Sequence[RunSpan] = ()) -> Timeline:
+def timeline_of(
+    events: WaitTable, runs: Sequence[RunSpan] = (), start: Times | None = None
+) -> Timeline:
     """Return the timeline of waits that were recorded in these runs, one after the other.
+
+    Args:
+        events: the waits.
+        runs: the recordings.
+        start: of each wait, ns since its run's earliest wait, if it is known.
 
     Raises:
         InputError: the times of one run are further apart than 64 bits hold (584 years).
     """
     bounds = np.cumsum([0, *(run.events for run in runs or (RunSpan(len(events)),))])
-    start = np.empty(len(events), dtype=np.uint64)
-    for first, last in pairwise(bounds.tolist()):
-        start[first:last], _ = times_from_earliest(events, slice(first, last))
+    if start is None:
+        start = np.empty(len(events), dtype=np.uint64)
+        for first, last in pairwise(bounds.tolist()):
+            start[first:last], _ = times_from_earliest(events, slice(first, last))
     return Timeline(events, wall_time_of(events, runs), start, bounds)
 
 

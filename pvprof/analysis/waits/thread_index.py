@@ -120,7 +120,8 @@ class ThreadIndex:
         else:
             rank = np.searchsorted(self.times, time, "right")
             width = len(self.times) + 1
-        return np.clip(thread, -1, int(self.thread[-1]) + 1) * width + rank
+        known: Ints = np.clip(thread, -1, int(self.thread[-1]) + 1).astype(np.int64)
+        return known * width + rank
 
     def last_until(self, thread: Ints, time: Ints | Times) -> Ints:
         """Return for each thread its last wait at or before the time; `NO_WAIT` if none is."""

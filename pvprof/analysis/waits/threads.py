@@ -96,9 +96,10 @@ def threads_of(events: WaitTable, runs: Sequence[RunSpan]) -> ThreadWaits:
     # The tid may be known from another run: then this number has no waits.
     has_waits = _marked(thread, len(numbers))
     owner = np.where((owner >= 0) & has_waits[np.maximum(owner, 0)], owner, UNSEEN_THREAD)
-    owner = np.where(events.owner_tid > 0, owner, NO_THREAD)
+    owner = np.where(events.owner_tid > 0, owner, NO_THREAD).astype(np.int32)
+    thread = thread.astype(np.int32)  # half of the memory: there are millions of waits
     is_owner = _marked(owner[owner >= 0], len(numbers))
-    wait = np.flatnonzero(is_owner[thread] & (events.wait_ns > 0))
+    wait = np.flatnonzero(is_owner[thread] & (events.wait_ns > 0)).astype(np.int32)
     contents = (
         ranks(events.keys)[events.key_id[wait]],
         ranks(events.stacks)[events.stack_id[wait]],

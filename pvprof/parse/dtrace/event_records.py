@@ -215,7 +215,7 @@ class EventReader:
         self._parts.append(part)
 
     def finish(self) -> ParseResult:
-        """Return the result; `settle` joins its wake-ups with the waits they ended."""
+        """Return the result, with columns as narrow as their values allow, for `settle`."""
         self._parsed.problems.extend(self._damage.values())
         self._parsed.events = self._events()
         if self._wakes:
@@ -323,7 +323,7 @@ class EventReader:
 
     def _events(self) -> WaitTable:
         def column(name: str) -> npt.NDArray[Any]:
-            dtype = np.uint64 if name == "object_address" else np.int64
+            dtype = np.uint64 if name == "object_address" else np.int32
             return np.concatenate([np.empty(0, dtype), *(part[name] for part in self._parts)])
 
         return WaitTable(
@@ -346,6 +346,16 @@ class EventReader:
         )
 
 
+def _widened(events: WaitTable) -> WaitTable:
+    """Return the same waits with the types that `WaitTable` states."""
+    columns = {
+        name: getattr(events, name).astype(np.int64, copy=False)
+        for name in events.columns()
+        if name != "object_address"
+    }
+    return replace(events, **columns)
+
+
 def settle(parsed: ParseResult, data: Any, file: str) -> None:
     """Finish the result of a whole text, `data`: find the wait that each wake-up ended.
 
@@ -354,6 +364,7 @@ def settle(parsed: ParseResult, data: Any, file: str) -> None:
     """
     parsed.problems.extend(drift_problems(parsed.begin, parsed.end, file))
     if parsed.events is not None:
+        parsed.events = _widened(parsed.events)
         parsed.events = without_duplicates(parsed, parsed.events, data, file)
     events, wakeups = parsed.events, parsed.wakeups
     if events is None or wakeups is None:

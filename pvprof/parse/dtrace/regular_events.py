@@ -76,7 +76,17 @@ def regular_events(piece: bytes) -> RegularEvents:
         "owner_tid": narrow(fields.decimals(_OWNER)),
         "object_address": fields.addresses(_OBJECT),
     }
-    identities, identity = _identities(fields)
+    first, identity = fields.distinct([_MECHANISM, _EXECNAME, _NAME], with_rest=True)
+    identities = [
+        (
+            fields.text(_MECHANISM, line),
+            fields.text(_EXECNAME, line),
+            fields.text(_NAME, line, with_rest=True),
+        )
+        for line in first.tolist()
+    ]
+    if not MECHANISMS.keys() >= {mechanism for mechanism, _, _ in identities} - {b""}:
+        raise FallBackError
     if int(columns["wait_ns"].max()) > MAX_WAIT_NS:
         raise FallBackError
     begins = (ends[heads] + 1).tolist()
@@ -84,28 +94,3 @@ def regular_events(piece: bytes) -> RegularEvents:
     stops = [*(starts[heads[1:]] - 1).tolist(), len(piece)]
     bodies = [piece[begin:stop] for begin, stop in zip(begins, stops, strict=True)]
     return RegularEvents(columns, identities, identity, bodies)
-
-
-def _identities(fields: LineFields) -> tuple[list[tuple[bytes, bytes, bytes]], Ints]:
-    """Return the distinct mechanisms, processes and names, in order of their first record.
-
-    And the index among these of each record's own.
-
-    Raises:
-        FallBackError: a mechanism is none, or a name is too long.
-    """
-    mechanisms, mechanism = fields.texts(_MECHANISM)
-    execnames, execname = fields.texts(_EXECNAME)
-    names, name = fields.texts(_NAME, with_rest=True)
-    if not MECHANISMS.keys() >= set(mechanisms) - {b""}:
-        raise FallBackError
-    code = (mechanism * len(execnames) + execname) * len(names) + name
-    distinct, first = np.unique(code, return_index=True)
-    by_first = np.argsort(first)
-    rank = np.empty(len(distinct), dtype=np.int64)
-    rank[by_first] = np.arange(len(distinct))
-    identities = [
-        (mechanisms[mechanism[row]], execnames[execname[row]], names[name[row]])
-        for row in first[by_first].tolist()
-    ]
-    return identities, rank[np.searchsorted(distinct, code)]

@@ -147,7 +147,9 @@ def read_piece(
         return found
 
     wake_key_id = keys_of([b"wakeup"], 0, _WAKE)
-    key_id = keys_of(*sleeps.texts(_MECHANISM), _SLEEP)
+    first, mechanism = sleeps.distinct([_MECHANISM])
+    mechanisms = [sleeps.text(_MECHANISM, line) for line in first.tolist()]
+    key_id = keys_of(mechanisms, mechanism, _SLEEP)
     is_sleep, time, tid, wait = _switches(lines, sleeps)
     return Switches(
         time_ns=time,

@@ -15,6 +15,7 @@ The first bytes of each line are a row of a table. Eight characters of one word 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,7 @@ _BIT_4 = _bytes_of(0x10)
 _PAIRS, _QUADS, _HALF = (
     np.uint64(mask) for mask in (0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF)
 )
+_ODD_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _LAST = np.array([(1 << 64) - (1 << 64 - 8 * size) for size in range(_WORD_BYTES + 1)], np.uint64)
 """Masks of the last n of eight bytes, of which the first is the lowest."""
 
@@ -121,32 +123,61 @@ class LineFields:
             value |= upper << np.uint64(32)
         return value
 
-    def texts(self, word: int, with_rest: bool = False) -> tuple[list[bytes], Ints]:
-        """Return the distinct texts of a word, and for each line the number of its own.
+    def distinct(self, words: Sequence[int], with_rest: bool = False) -> tuple[Ints, Ints]:
+        """Return the first line of each combination of texts, and the combination of each line.
+
+        Combinations are numbered in the order of their first lines. A number that depends on all
+        bytes of the texts of a line stands for them; then each line is compared with the first one
+        that has the same number.
 
         Args:
-            word: the number of the word.
-            with_rest: whether all that is behind it belongs to it.
+            words: the numbers of the words.
+            with_rest: whether all that is behind the last one belongs to it.
 
         Raises:
-            FallBackError: a text does not fit.
+            FallBackError: a text does not fit, or two have one number by chance.
         """
-        begin = self._bounds[word] + 1
+        columns = [column for word in words for column in self._eights(word, False)]
+        columns += self._eights(words[-1], True) if with_rest else []
+        code = np.zeros(len(self._rows), dtype=np.uint64)
+        for column in columns:
+            code = (code ^ column) * _ODD_FACTOR
+            code ^= code >> np.uint64(32)
+        codes = np.unique(code)
+        number = np.searchsorted(codes, code)
+        first = np.empty(len(codes), dtype=np.int64)
+        first[number[::-1]] = np.arange(len(number))[::-1]  # of equal indices, the last one counts
+        like = first[number]
+        for column in columns:
+            if bool((column != column[like]).any()):
+                raise FallBackError
+        by_first = np.argsort(first)
+        rank = np.empty(len(codes), dtype=np.int64)
+        rank[by_first] = np.arange(len(codes))
+        return first[by_first], rank[number]
+
+    def text(self, word: int, line: int, with_rest: bool = False) -> bytes:
+        """Return the text of a word in a line, `with_rest` up to the end of the line."""
         end = self._line_end if with_rest else self._bounds[word + 1]
-        if with_rest and int(np.max(end - self._rows, initial=0)) >= ROW_BYTES:
-            raise FallBackError
+        return self._table.data.cast("B")[self._bounds[word][line] + 1 : end[line]].tobytes()
+
+    def _eights(self, word: int, is_rest: bool) -> list[Times]:
+        """Return columns that hold all bytes of a word, and its length; or of what is behind it.
+
+        Raises:
+            FallBackError: the rest does not fit.
+        """
+        begin, end = self._bounds[word] + 1, self._bounds[word + 1]
+        if is_rest:
+            begin, end = end, self._line_end
+            if int(np.max(end - self._rows, initial=0)) >= ROW_BYTES:
+                raise FallBackError
         size = end - begin
-        code = np.zeros(len(size), dtype=np.int64)
+        columns = [size.view(np.uint64)]
         for done in range(0, int(size.max(initial=0)), _WORD_BYTES):
             taken = np.minimum(np.maximum(size - done, 0), _WORD_BYTES)
-            kept = self._words[begin + (done + taken - _WORD_BYTES)] & _LAST.take(taken)
-            distinct = np.unique(kept)
-            code = code * len(distinct) + np.searchsorted(distinct, kept)
-            code = np.searchsorted(np.unique(code), code)
-        _, chosen = np.unique(code, return_index=True)
-        table = self._table.data.cast("B")
-        texts = [bytes(table[begin[row] : end[row]]) for row in chosen.tolist()]
-        return texts, code
+            columns.append(self._words[begin + (done + taken - _WORD_BYTES)] & _LAST.take(taken))
+        return columns
 
     def _extent(self, word: int, max_digits: int) -> tuple[Ints, Ints]:
         """Return the end of a word in the table, and its length."""
