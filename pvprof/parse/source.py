@@ -202,14 +202,15 @@ class TextSource:
     def _pieces(self, share: Share, boundary: Boundary) -> Iterator[Share]:
         """Yield the pieces of a share, cut where records begin; release each after it was read."""
         start, end = share
-        cuts = [start]
-        while cuts[-1] + self.options.piece_bytes < end:
-            match = boundary.search(self.data, cuts[-1] + self.options.piece_bytes, end)
-            if match is None:
-                break
-            cuts.append(match.end())
-        for first, last in zip(cuts, [*cuts[1:], end], strict=True):
+        first, last = start, -1
+        while last < end:
+            last = end
+            if first + self.options.piece_bytes < end:
+                # Not before: looking for all cuts at once would map pages all over the text.
+                match = boundary.search(self.data, first + self.options.piece_bytes, end)
+                last = end if match is None else match.end()
             yield first, last
             release_pages(self.data, (first, last))
             if self.options.progress is not None:
                 self.options.progress(last - start, end - start)
+            first = last

@@ -15,6 +15,7 @@ from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import Stack
 from pvprof.parse.parallel import Share, pack, run_shares, shares, unpack
 from pvprof.parse.result import ParseResult
+from pvprof.parse.source import ReadOptions, TextSource
 
 PARTS: list[Share] = [(0, 1), (1, 2), (2, 3)]
 
@@ -95,3 +96,31 @@ def test_shares_cover_the_text_and_begin_where_records_do() -> None:
 
 def test_a_small_text_is_one_share() -> None:
     assert shares(b"x" * 1000, re.compile(rb"x"), 1000, 8, 1001) == [(0, 1000)]
+
+
+def test_the_end_of_a_piece_is_looked_for_when_it_is_read() -> None:
+    searches: list[int] = []
+    known: list[int] = []
+
+    class Lines:
+        def search(self, data: bytes, start: int, end: int, /) -> re.Match[bytes] | None:
+            searches.append(start)
+            return re.compile(rb"\n").search(data, start, end)
+
+    class Reader:
+        def __init__(self) -> None:
+            self.read = b""
+
+        def feed(self, piece: bytes, offset: int, /) -> None:
+            assert offset == len(self.read)
+            self.read += piece
+            known.append(len(searches))
+
+        def finish(self) -> ParseResult:
+            assert self.read == text
+            return ParseResult()
+
+    text = b"0123456789\n" * 7
+    source = TextSource(text, "x", ReadOptions(piece_bytes=20))
+    source.read_pieces(Lines(), (0, len(text)), Reader())
+    assert known == [1, 2, 3, 3]
