@@ -17,16 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import or_
 from typing import TypeVar, cast
 
 from pvprof.classify.interrupts import is_interrupt, sender_of
 from pvprof.classify.rule_patterns import PatternIndex, RulePattern
+from pvprof.classify.rule_plans import MAX_MATCHED, RulePlan, RulesByName, decide
 from pvprof.classify.rules import (
     OTHER,
-    UNCLASSIFIED,
     ClassFamily,
     Classification,
     Rule,
@@ -37,40 +36,10 @@ from pvprof.model.profile import Key, StackTable, Weight
 from pvprof.model.stacks import DELIMITER, Frame, Stack, frames_of
 
 _T = TypeVar("_T")
-# Patterns see the first characters of a name. Some take time that grows with the square of its
-# length, and a stranger's recording may have names of any length.
-_MAX_MATCHED = 512
+_MAX_NAMES_KNOWN = 1 << 16
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
 # What compilers add to a function that they split or specialise.
 _COMPILED = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv)(?:\.\d+)?)+$")
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What the stack must still decide once mechanism, name and recorded class are known.
-
-    `kinds`, `classes` and `names` are (bit of a rule that needs a frame, or 0; rule), in order, up
-    to the first rule that needs no frame. `verdicts` has one classification for each set of bits.
-    """
-
-    kinds: tuple[tuple[int, Rule], ...]
-    classes: tuple[tuple[int, Rule], ...]
-    names: tuple[tuple[int, Rule], ...]
-    bits: int
-    has_callers: bool
-    has_inner: bool
-    verdicts: dict[int, Classification] = field(default_factory=dict)
-
-    def verdict(self, bits: int) -> Classification:
-        """Return the classification of a stack with the frames of these rule bits."""
-        known = self.verdicts.get(bits)
-        if known is None:
-            kind, lock_class = _decide(self.kinds, bits), _decide(self.classes, bits)
-            known = self.verdicts[bits] = Classification(
-                (kind.kind if kind else None) or UNCLASSIFIED,
-                (lock_class.lock_class if lock_class else None) or OTHER,
-            )
-        return known
 
 
 class _Condition:
@@ -123,8 +92,8 @@ class Matcher:
         inner = {i: rule.inner for i, rule in enumerate(rules)}
         self._inner = _Condition(inner, len(self._frames.bits) + len(self._callers.bits))
         # What was worked out already.
-        self._rules_by_mechanism: dict[tuple[str, str], Sequence[tuple[int, Rule]]] = {}
-        self._plans: dict[tuple[str, str, str], _Plan] = {}
+        self._rules_by_mechanism: dict[tuple[str, str], RulesByName] = {}
+        self._plans: dict[tuple[str, str, str], RulePlan] = {}
         self._machinery: dict[Frame, bool] = {}
         self._waking: dict[Frame, bool] = {}
         self._frame_bits: dict[Frame, int] = {}
@@ -172,13 +141,15 @@ class Matcher:
             if bits not in by_bits:
                 by_bits[bits] = {}
             by_bits[bits][stack] = item
+        if len(by_bits) == 1:  # a lock of a million: no dict of its own
+            return {plan.verdict(next(iter(by_bits))): stacks}
         by_verdict: dict[Classification, dict[Stack, _T]] = {}
         for bits, some in by_bits.items():
             by_verdict.setdefault(plan.verdict(bits), {}).update(some)
         return dict(by_verdict)
 
     def _partition_table(
-        self, plan: _Plan, table: StackTable
+        self, plan: RulePlan, table: StackTable
     ) -> dict[Classification, Mapping[Stack, Weight]] | None:
         """Return the stacks of a table, grouped by their classification, or None."""
         from pvprof.classify.table_bits import bits_of_table  # noqa: PLC0415 (numpy)
@@ -221,7 +192,7 @@ class Matcher:
         plan = self._plan_of(key)
         if not plan.names:
             return ""
-        rule = _decide(plan.names, self._bits_in(plan, stack))
+        rule = decide(plan.names, self._bits_in(plan, stack))
         if rule is None or rule.name is None:
             return ""
         if "{caller}" not in rule.name:
@@ -269,16 +240,18 @@ class Matcher:
         """Return the rules that decide the kind and the lock class; None if none applies."""
         plan = self._plan_of(key)
         bits = self._bits_in(plan, stack)
-        return _decide(plan.kinds, bits), _decide(plan.classes, bits)
+        return decide(plan.kinds, bits), decide(plan.classes, bits)
 
-    def _plan_of(self, key: Key) -> _Plan:
+    def _plan_of(self, key: Key) -> RulePlan:
         what = (key.mechanism, key.name, key.lock_class)
         plan = self._plans.get(what)
         if plan is None:
-            plan = self._plans[what] = self._plan(key)
+            plan = self._rules_for(key.mechanism, key.lock_class).plan(key.name)
+            if len(self._plans) < _MAX_NAMES_KNOWN:
+                self._plans[what] = plan
         return plan
 
-    def _bits_in(self, plan: _Plan, stack: Stack) -> int:
+    def _bits_in(self, plan: RulePlan, stack: Stack) -> int:
         """Return the bits of a plan's rules whose frame or caller the stack has."""
         if not plan.bits:
             return 0
@@ -313,46 +286,19 @@ class Matcher:
             seen |= bits
         return seen
 
-    def _rules_for(self, mechanism: str, recorded_class: str) -> Sequence[tuple[int, Rule]]:
-        """Return (bit, rule) of the rules that may apply to waits of a mechanism and a class."""
+    def _rules_for(self, mechanism: str, recorded_class: str) -> RulesByName:
+        """Return the rules that may apply to waits of a mechanism and a class."""
         known = self._rules_by_mechanism.get((mechanism, recorded_class))
         if known is None:
             conditions = (self._frames, self._callers, self._inner)
-            known = self._rules_by_mechanism[mechanism, recorded_class] = [
-                (sum(condition.bits.get(number, 0) for condition in conditions), rule)
-                for number, rule in enumerate(self.rules)
-                if rule.may_apply(mechanism, recorded_class)
-            ]
+            known = self._rules_by_mechanism[mechanism, recorded_class] = RulesByName(
+                [
+                    (sum(condition.bits.get(number, 0) for condition in conditions), rule)
+                    for number, rule in enumerate(self.rules)
+                    if rule.may_apply(mechanism, recorded_class)
+                ]
+            )
         return known
-
-    def _plan(self, key: Key) -> _Plan:
-        kinds: list[tuple[int, Rule]] = []
-        classes: list[tuple[int, Rule]] = []
-        names: list[tuple[int, Rule]] = []
-        name = key.name.rstrip()[:_MAX_MATCHED]
-        for bit, rule in self._rules_for(key.mechanism, key.lock_class):
-            if not rule.fits_name(name):
-                continue
-            given = ((kinds, rule.kind), (classes, rule.lock_class), (names, rule.name))
-            for wanted, what in given:
-                if what is not None and not (wanted and wanted[-1][0] == 0):
-                    wanted.append((bit, rule))
-        if key.name:
-            names.clear()
-        bits = 0
-        for bit, _ in (*kinds, *classes, *names):
-            bits |= bit
-        considered = [rule for _, rule in (*kinds, *classes, *names)]
-        has_callers = any(rule.callers for rule in considered)
-        has_inner = any(rule.inner for rule in considered)
-        return _Plan(tuple(kinds), tuple(classes), tuple(names), bits, has_callers, has_inner)
-
-
-def _decide(candidates: tuple[tuple[int, Rule], ...], bits: int) -> Rule | None:
-    for bit, rule in candidates:
-        if bit & bits == bit:
-            return rule
-    return None
 
 
 def _innermost(frames: list[Frame], is_left_out: Callable[[Frame], bool]) -> Frame:
@@ -374,4 +320,4 @@ def _kernel_frames(frames: list[Frame]) -> list[Frame]:
 
 def _function(frame: Frame) -> str:
     _, tick, function = frame.partition("`")
-    return _COMPILED.sub("", _OFFSET.sub("", (function if tick else frame)[:_MAX_MATCHED]))
+    return _COMPILED.sub("", _OFFSET.sub("", (function if tick else frame)[:MAX_MATCHED]))

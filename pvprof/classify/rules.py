@@ -111,10 +111,6 @@ class Rule:
             recorded_class, self.recorded_classes, ()
         )
 
-    def fits_name(self, name: str) -> bool:
-        """Tell whether the condition on the name, without trailing blanks, holds."""
-        return _one_of(name, self.names, self.name_patterns)
-
 
 def _one_of(value: str, exact: frozenset[str], patterns: Iterable[RulePattern]) -> bool:
     """Tell whether a condition holds; a condition without values always does."""

@@ -125,9 +125,11 @@ def _run(recording: Recording, parsed: ParseResult) -> RunSpan:
 
 def _measurements(mode: str, inputs: Sequence[_Input]) -> Iterable[Measurement]:
     """Yield one measurement for each unit of a mode; single waits belong to the one in ns."""
-    parsed = ParseResult()
-    for _, part in inputs:
-        parsed.merge(part)
+    parsed = inputs[0][1]
+    if len(inputs) > 1:
+        parsed = ParseResult()
+        for _, part in inputs:
+            parsed.merge(part)
     runs = tuple(_run(*pair) for pair in inputs if pair[1].events is not None)
     units = {unit for unit, _ in parsed.profiles} | ({"ns"} if parsed.events is not None else set())
     for unit in sorted(units, key=unit_order):

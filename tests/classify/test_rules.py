@@ -12,6 +12,7 @@ from dataclasses import FrozenInstanceError, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from unittest.mock import patch
 
 import pytest
 from helpers.work import lines_run
@@ -19,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.classify.matcher import Matcher
+from pvprof.classify.rule_plans import RulesByName
 from pvprof.classify.rules import (
     OTHER,
     UNCLASSIFIED,
@@ -830,3 +832,26 @@ def test_a_name_of_any_length_is_classified_at_once() -> None:
         key = Key(mechanism, name=name if mechanism == "turnstile" else "")
         verdict = DEFAULT.classify(key, Stack(f"kernel`trap;kernel`{name}"))
         assert verdict == DEFAULT.classify(key, Stack(f"kernel`trap;kernel`{name}_"))
+
+
+def test_names_that_the_same_rules_fit_share_what_was_worked_out() -> None:
+    made = []
+    plan = RulesByName._plan
+
+    def counted(rules: RulesByName, fitting: frozenset[int], *, has_name: bool) -> object:
+        made.append(fitting)
+        return plan(rules, fitting, has_name=has_name)
+
+    rules = Matcher(DEFAULT.kinds, DEFAULT.rules)
+    names = [f"lock {number}" for number in range(300)] + ["pmap pv list 1", "pmap pv list 2"]
+    with patch.object(RulesByName, "_plan", counted):
+        verdicts = [rules.classify(Key("turnstile", name), Stack("trap")) for name in names]
+    assert len(made) == 2
+    assert len({*verdicts}) == 2
+    assert verdicts[-1].lock_class == "pv list"
+
+
+def test_stacks_of_one_verdict_are_not_copied() -> None:
+    stacks = {Stack("trap;vm_fault"): 1, Stack("trap;vm_map"): 2}
+    ((_, alike),) = DEFAULT.partition(Key("turnstile", "lock 1"), stacks).items()
+    assert alike is stacks

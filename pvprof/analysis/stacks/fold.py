@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import chain, islice, repeat
 from typing import Any, Literal, NamedTuple
 
 from pvprof.dataset.stack_edits import NO_EDITS, StackEditor, StackEdits
@@ -146,15 +146,16 @@ def fold(
     """
     number = _COUNT if options.counts else _VALUE
     stacks_of = StackFolder(options)
-    pairs = list(zip(groups, causes, strict=False))
-    table = stacks_of.unchanged_table(pairs)
+    pairs = zip(groups, causes, strict=False)
+    first = list(islice(pairs, 2))
+    table = stacks_of.unchanged_table(first)
     if table is not None:
-        ((_, cause),) = pairs
+        ((_, cause),) = first
         return Folded(TableRows(table), unit, CauseOfAll(table, cause) if cause else {})
     totals: dict[Stack, int] = {}
     cause_of: dict[Stack, str] = {}
     reasons: set[Frame] = set()
-    for (key, stacks), cause in pairs:
+    for (key, stacks), cause in chain(first, pairs):
         values = [weight[number] for weight in stacks.values()]
         group_totals: dict[Stack, int] = {}
         folded = stacks_of(key, stacks)
