@@ -25,6 +25,7 @@ import re
 
 from pvprof.errors import UsageError
 from pvprof.parse.dtrace.aggregate_lines import explain_records
+from pvprof.parse.freed_memory import keep_freed_memory
 from pvprof.parse.layout import Layout
 from pvprof.parse.recognition.explanation import OWN, Explanation
 from pvprof.parse.recognition.sample import Sample
@@ -55,6 +56,7 @@ def read_events(source: TextSource) -> ParseResult:
 
     if source.options.unit not in (None, "ns") or source.options.scale != 1:
         raise UsageError("--unit, --factor: events are in ns")
+    keep_freed_memory(source)
     end = _complete_end(source)
     parsed = source.read_shares(_RECORD_START, end, lambda: EventReader(source))
     settle(parsed, source.data, source.name)

@@ -31,6 +31,7 @@ from pvprof.errors import InputError, UsageError, quote
 from pvprof.model.problems import Severity
 from pvprof.model.profile import Histogram, Key
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
+from pvprof.parse.freed_memory import keep_freed_memory
 from pvprof.parse.layout import Layout
 from pvprof.parse.line_cache import FallBackError, LineCache
 from pvprof.parse.native.fields import (
@@ -68,7 +69,6 @@ from pvprof.parse.text.values import Values, why_not_measured
 
 _VALUE = re.compile(rb"= (-?[0-9]{1,30})(?: (-?[0-9]{1,30}))?")
 _PLAIN_VALUE = re.compile(rb"[0-9]{1,18}(?: [0-9]{1,18})?")
-_NEWLINE = ord("\n")
 _DOT = re.compile(rb"\.")
 _PLAIN_FRAME = re.compile(rb"[A-Za-z_][^`\n]*`[^\n]*|0x[0-9a-f]+")
 _MESSAGE = (b"dtrace: ", b"lockstat: ")
@@ -125,7 +125,7 @@ class NativeReader:
         while piece.startswith(b"#", start):
             start = self._read_item(start)
         end = before_marks(piece)
-        if start < end and piece[end - 1] == _NEWLINE and self._add_at_once(piece[start:end]):
+        if piece.endswith(b"\n", start, end) and self._add_at_once(piece[start:end]):
             start = end
         while start < len(piece):
             start = self._read_item(start)
@@ -380,6 +380,8 @@ def read_native(source: TextSource) -> ParseResult:
     header = read_header(source.data, source.name)
     if source.options.unit not in (None, header.unit) or source.options.scale != 1:
         raise UsageError(f"--unit, --factor: the recording states its unit: {header.unit}")
+    if header.mode in ("events", "path"):
+        keep_freed_memory(source)
     parsed = source.read_shares(
         RecordBoundary(), len(source), lambda: NativeReader(source, header), start=header.end
     )
