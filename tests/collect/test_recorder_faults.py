@@ -256,7 +256,10 @@ def test_a_daemon_of_the_workload_does_not_delay_the_end(target: StandIn, script
     running = target.start(recorder(plan_for("offcpu", "sh", "-c", script)))
     running.process.wait(60)
     daemon = int((target.home / "pid").read_text())
-    wait_until(lambda: [pid for pid, _ in target.processes()] == [daemon], "only the daemon left")
+    try:
+        wait_until(lambda: [pid for pid, _ in target.processes()] == [daemon], "the daemon alone")
+    except pytest.fail.Exception:
+        pytest.fail(f"the daemon is {daemon}, and there are {target.processes()}")
     os.kill(daemon, signal.SIGKILL)  # the recorder must not end it
     done = running.wait()
     assert done.manifest["complete"] is True
@@ -647,3 +650,23 @@ def test_a_child_that_is_being_forked_while_the_tree_is_stopped_does_not_escape(
         time.sleep(0.1)
     subprocess.run(["pkill", "-KILL", "-f", f"sleep {seconds}"], check=False)
     assert left == []
+
+
+@pytest.mark.parametrize("shell", [["sh"], ["busybox", "sh"]], ids=["dash", "busybox"])
+def test_no_part_of_the_recorder_begins_while_the_shell_cleans_up(
+    tmp_path: Path, shell: list[str]
+) -> None:
+    text = PROCESSES.read_text() + PROCESSES.with_name("lock.sh").read_text()
+    begin = f"self=$$.$(born $$)\nlist={tmp_path}/list\n(enlist listener; echo begun)"
+    said = {}
+    for state in ("at work", "ending", "removed"):
+        directory = tmp_path / "list"
+        if state == "at work":
+            directory.mkdir()
+        elif state == "ending":
+            (directory / "ending").touch()
+        else:
+            directory.rename(tmp_path / "gone")
+        command = [*shell, "-c", f"{text}\n{begin}"]
+        said[state] = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    assert said == {"at work": "begun\n", "ending": "", "removed": ""}

@@ -32,6 +32,8 @@ STEPS = Path(__file__).parent / "workload.py"
 TOLERANCE = 0.05
 TEARDOWN_NS = 3_000_000
 """From the moment when a thread measures its CPU time to its end, on a busy machine."""
+STALL_NS = 2_000_000
+"""Between the scheduler's look at its clock and the tracer's, if the host lets the machine wait."""
 MAX_ATTEMPTS = 3
 
 
@@ -156,7 +158,7 @@ def test_the_life_of_a_thread_is_its_waits_and_its_time_on_a_cpu(recorded: Recor
         (row,) = (threads.tid == thread.tid).nonzero()[0].tolist()
         life_ns = int(threads.died_ns[row] - threads.born_ns[row])
         ran_ns = life_ns - recorded.waited_ns(thread.tid)
-        least_ns = thread.cpu_ns * (1 - TOLERANCE)
+        least_ns = thread.cpu_ns * (1 - TOLERANCE) - STALL_NS
         assert ran_ns >= least_ns, thread
         if not recorded.has_lost:
             assert ran_ns <= thread.cpu_ns * (1 + TOLERANCE) + TEARDOWN_NS, thread

@@ -9,6 +9,7 @@
 # and in a list
 #   processes                one on each line: PID BORN NAME
 #   directory, file, mount   one path each
+#   ending                   nothing: the shell cleans up, and no part of it may begin
 #
 # ln(1) makes a link only if there is none: of several recorders one takes a lock over, and the others find
 # another last link. The one that has the lock gives it up by renaming it.
@@ -91,10 +92,12 @@ forget() { [ -z "$list" ] || rm -f "$list/$1"; }
 # list_process PID NAME
 list_process() { echo "$1 $(born "$1") $2" >>"$list/processes"; }
 
-# enlist NAME: in a part that runs beside the shell: put it in the list, and end it if the shell is gone.
-# A process that the shell listed could be started and never listed.
+# enlist NAME: in a part that runs beside the shell: put it in the list, and end it if the shell is gone
+# or cleans up: the list may have been read by then. A process that the shell listed could be started and
+# never listed.
 enlist() {
-	{ list_process "$(own_number)" "$1" && is_there "$self"; } 2>/dev/null || exit 1
+	{ list_process "$(own_number)" "$1" && is_there "$self" && [ -d "$list" ] && [ ! -e "$list/ending" ]; } \
+		2>/dev/null || exit 1
 }
 
 # processes_in LIST: print those in a list that are still there, as PID NAME. Of a workload they are its

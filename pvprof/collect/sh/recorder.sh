@@ -74,6 +74,8 @@ clean_up() {
 	trap '' HUP INT TERM PIPE USR1 USR2
 	trap - EXIT
 	exec 2>/dev/null
+	# The watcher would start another listener in place of the one that is killed here.
+	[ -z "$list" ] || : >"$list/ending"
 	# A job may be in no variable yet: the signal came before the assignment.
 	newest=$!
 	[ "$(ps -o ppid= -p "${newest:-0}" | tr -d ' ')" = "$$" ] || newest=''
