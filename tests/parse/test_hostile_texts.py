@@ -273,3 +273,23 @@ def test_a_type_of_a_line_that_is_no_text_is_a_damaged_line(kind: str) -> None:
     end = whole.rindex(b"\n", 0, -1) + 1
     told = {one for one, _, _ in outcome_of(whole[:end] + line + whole[end:]).told}
     assert "bad-line" in told or "damaged" in told, told
+
+
+def test_a_key_of_very_many_lines_is_read_once() -> None:
+    lines = b"\n".join(b"name %d" % number for number in range(60_000))
+    text = b"@ns[\n        trap+8\n, sh]: 5\n@ns[" + lines + b"]: 7\n@ns[\n        f+1\n, sh]: 6\n"
+    begin = time.process_time()
+    outcome_of(text)
+    assert time.process_time() - begin < 20  # it took minutes
+
+
+@pytest.mark.parametrize("digits", [21, 400, 5_000])
+@pytest.mark.parametrize("field", range(4))
+def test_a_number_of_any_length_in_a_wakeup_is_no_traceback(field: int, digits: int) -> None:
+    whole = read_recording_bytes("events-wakeups.out.gz")[:200_000]
+    start = whole.index(b"\nW ", 20_000) + 1
+    end = whole.index(b"\n", start)
+    words = whole[start:end].split(b" ")
+    words[field + 1] = b"9" * digits
+    told = outcome_of(whole[:start] + b" ".join(words) + whole[end:]).told
+    assert told - outcome_of(whole).told

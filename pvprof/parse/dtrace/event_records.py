@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 _LONG = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (\d+) (.*?) ([ts]) ([0-9a-f]+) (\d+) (.*)", re.S)
 _THREAD = re.compile(rb"(\d+) (-?\d+) (\d+) (\d+) (.*?)\|(.*?)\|(.*)", re.S)
 _SHORT = re.compile(rb"(\d+) (-?\d+) (\d+) (?!\d+ \d+ )(\S+) (.*)", re.S)
-_WAKE = re.compile(rb"W (\d+) (\d+) (\d+) (\d+) (.*)")
-_MARK = re.compile(rb"([BZ]) (\d+) (\d+)")
+_WAKE = re.compile(rb"W (\d{1,20}) (\d{1,20}) (\d{1,20}) (\d{1,20}) (.*)")
+_MARK = re.compile(rb"([BZ]) (\d{1,20}) (\d{1,20})")
 _UNKNOWN = b"-1"
 # The end mark of a regular piece is that near to its end.
 _MAX_END_BYTES = 4096

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from pvprof.parse.text.frames import decode
 
 _NUMBER = re.compile(r"-?[0-9]+|0x[0-9a-f]+")
-_STACK_BEGINS = re.compile(rb'(?:^|,[ ]?|[(\[]|[,\[]")$')
+_STACK_BEGINS = re.compile(rb'(?:,[ ]?|[(\[]|[,\[]")$')
+_MAX_OPENING = 2
 _CLOSES = (b",", b")", b"]", b'"')
 _CLOSING = {"(": ")", "[": "]"}
 
@@ -48,7 +49,7 @@ class MapKey:
 
 def begins_stack(text: bytes) -> bool:
     """Tell whether a stack follows a text of a key that ends in a newline."""
-    return _STACK_BEGINS.search(text) is not None
+    return not text or _STACK_BEGINS.search(text, max(len(text) - _MAX_OPENING, 0)) is not None
 
 
 def ends_stack(line: bytes) -> bool:
@@ -66,21 +67,21 @@ def read_key_parts(text: bytes, separator: bytes) -> MapKey:
     lines = text.split(b"\n")
     stacks: list[tuple[bytes, ...]] = []
     texts: list[bytes] = []
-    words = lines[0]
+    words = [lines[0]]
     number = 1
     while number < len(lines):
-        if not begins_stack(words):
-            words += b"\n" + lines[number]  # a name that holds a newline
+        if not begins_stack(b"\n".join(words[-2:])):
+            words.append(lines[number])  # a name that holds a newline
             number += 1
             continue
-        texts.append(words)
+        texts.append(b"\n".join(words))
         end = number
         while end < len(lines) - 1 and not ends_stack(lines[end]):
             end += 1
         stacks.append(tuple(lines[number:end]))
-        words = lines[end]
+        words = [lines[end]]
         number = end + 1
-    texts.append(words)
+    texts.append(b"\n".join(words))
     parts = [part for one in texts for part in decode(one).split(separator.decode())]
     return MapKey(text, tuple(_words(parts)), tuple(stacks))
 
