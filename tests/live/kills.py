@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -156,7 +156,7 @@ class Machine:
         """List the leftovers: processes, temporary files, locks, hidden files, mounts."""
         gone = [f"process {one.pid}: {one.words[:100]}" for one in self.processes().values()]
         gone = [text for text in gone if "sshd: " not in text]
-        gone += [f"file {path}" for path in sorted(self.tmp.rglob("*"))]
+        gone += [f"file {path}" for path in sorted(_paths_in(self.tmp))]
         gone += [f"lock {path}" for path in sorted(self.top.glob("lock*"))]
         names = {path.name for path in self.home.iterdir()} - {"out", "out.tar.gz", "rec.sh"}
         gone += [f"file {name}" for name in sorted(names) if not name.startswith("next")]
@@ -168,6 +168,12 @@ class Machine:
         while (left := self.left()) and time.monotonic() < deadline:
             time.sleep(0.1)
         return left
+
+
+def _paths_in(folder: Path) -> Iterator[str]:
+    """Yield all that is in a folder; what vanishes meanwhile is not there."""
+    for top, directories, files in os.walk(folder):
+        yield from (f"{top}/{name}" for name in (*directories, *files))
 
 
 def _process(pid: int) -> Process:
