@@ -171,7 +171,7 @@ class Machine:
 
 
 def _paths_in(folder: Path) -> Iterator[str]:
-    """Yield all that is in a folder; what vanishes meanwhile is not there."""
+    """Yield the files and directories in a folder, without those that vanish at that time."""
     for top, directories, files in os.walk(folder):
         yield from (f"{top}/{name}" for name in (*directories, *files))
 
