@@ -33,9 +33,7 @@ from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import (
     Histogram,
     Key,
-    StackTable,
     Weight,
-    add_weights,
     total_weight,
     weights_of,
 )
@@ -105,7 +103,7 @@ class AggregateReader:
             self._read_rest(b"\n\n".join(self._plain.pending))
         for group, weights in self._sums.groups():
             cells = self._groups.pop(group, {})
-            self._add_group(group, _added(weights, _weights_of(cells)))
+            self._add_group(group, added(weights, _weights_of(cells)))
         for group, cells in self._groups.items():
             self._add_group(group, _weights_of(cells))
         self._parsed.hex_frames = self._names.hex_frames
@@ -246,13 +244,6 @@ class AggregateReader:
 
 def _weights_of(cells: Mapping[Stack, Cell]) -> dict[Stack, Weight]:
     return dict(zip(cells, weights_of(cells.values()), strict=True))
-
-
-def _added(stacks: Stacks, others: dict[Stack, Weight]) -> Stacks:
-    if others and isinstance(stacks, dict):
-        add_weights(stacks, others)
-        return stacks
-    return added(stacks, others) if others and isinstance(stacks, StackTable) else stacks
 
 
 def _read_aggregates(source: TextSource, layout: AggregateLayout) -> ParseResult:

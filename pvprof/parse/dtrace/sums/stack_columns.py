@@ -72,11 +72,18 @@ def _tables(
     return [part if len(part) >= MIN_TABLE else dict(part.weights) for part in parts]
 
 
-def added(table: StackTable, stacks: Mapping[Stack, Weight]) -> Stacks:
-    """Return the weights of a table and of further stacks added up.
+def added(stacks: Stacks, others: Mapping[Stack, Weight]) -> Stacks:
+    """Return the weights of stacks and of others added up; a dict that comes first is changed."""
+    if not others:
+        return stacks
+    if isinstance(stacks, StackTable):
+        return _added_to_table(stacks, others)
+    add_weights(stacks, others)
+    return stacks
 
-    Few stacks are looked for in the table; many are added to a dict of it.
-    """
+
+def _added_to_table(table: StackTable, stacks: Mapping[Stack, Weight]) -> Stacks:
+    """Return the same for a table: few stacks are looked for in it, many go to a dict of it."""
     total = table.total
     grown = [total.plus(weight) for weight in stacks.values()]
     if len(stacks) > MAX_ADDED or max(map(max, grown), default=0) * len(grown) > INT64_MAX:
