@@ -313,13 +313,15 @@ def test_the_creator_of_a_thread_that_never_ran_is_unknown() -> None:
 
 @pytest.mark.parametrize("name", ["sh", "a b\n", 'x"y, [z]'])
 @pytest.mark.parametrize(
-    ("last_switch", "died_ns"), [("2500,11", 2500), ("3010,12", UNKNOWN)], ids=["early", "late"]
+    ("last_switch", "died_ns"),
+    [("2500,11", 2500), ("2600,12", 2600), ("3010,12", 2999)],
+    ids=["before the swap", "before the program", "late"],
 )
 def test_a_thread_that_becomes_the_first_of_its_process_has_another_id(
     name: str, last_switch: str, died_ns: int
 ) -> None:
     # Thread 12 executes a program. Thread 11, the first of the process, ends; they swap their ids,
-    # maybe before its last switch.
+    # maybe before its last switch, which cannot be later than the new life of its id.
     time_ns = int(last_switch.partition(",")[0])
     spans: dict[str, object] = {
         "2000,11": [a_span(2000, 5, 0), 2100, [2000, NUMBER, 9, "starter"]],
@@ -332,6 +334,27 @@ def test_a_thread_that_becomes_the_first_of_its_process_has_another_id(
         (11, 70, WORKLOAD, 2000, died_ns, "sh"),
         (11, 70, 12, 3000, 4000, name),
         (12, 11, 11, 2200, 3000, name),
+    ]
+    assert kinds(parsed) == {}
+
+
+@pytest.mark.parametrize("last_switch", ["2500,11", "2600,12"])
+def test_a_thread_that_waits_under_its_new_id_has_it_from_then_on(last_switch: str) -> None:
+    # As above, but thread 12 waits between the swap and the program: that is no wait of the old 11.
+    time_ns = int(last_switch.partition(",")[0])
+    spans: dict[str, object] = {
+        "2000,11": [a_span(2000, 5, 0), 2100, [2000, NUMBER, 9, "starter"]],
+        "2200,12": [a_span(2200, 4, 0), 2300, [2200, NUMBER, 11, "sh"]],
+        last_switch: [a_span(time_ns, 3, 0), time_ns, NEVER],
+        "2700,11": [a_span(2700, 1), 2720, NEVER],
+        "2800,11": [a_span(2800, 2), 2900, NEVER],
+        "4000,11": [a_span(4000, 3, 0, "make"), 4000, NEVER],
+    }
+    parsed = spans_from(spans, line("printf", "E 3000 12 11 1 make"), begun=6)
+    assert lives_of(parsed) == [
+        (11, 70, WORKLOAD, 2000, time_ns, "sh"),
+        (11, 70, 12, 2700, 4000, "make"),
+        (12, 11, 11, 2200, 2700, "make"),
     ]
     assert kinds(parsed) == {}
 
