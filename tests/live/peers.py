@@ -7,6 +7,7 @@ of Debian has no ``perf lock contention -b``; that without ``-b`` reads the same
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -72,16 +73,17 @@ def measure(place: Path) -> dict[str, Told]:
     for mode, options in MODES.items():
         (place / f"{mode}.sh").write_text(recorder(Plan(mode, options), is_carried=True))
         commands[mode] = f"sh {mode}.sh -o {mode}.tar.gz"
-    running = [start(name, command, place) for name, command in commands.items()]
+    running = {name: start(name, command, place) for name, command in commands.items()}
     for mode in MODES:
         wait_for_text(place / f"{mode}.err", "recording with")
-    time.sleep(2)  # until the others are attached, too, which do not tell it
+    for name in COMMANDS:
+        wait_until_attached(running[name])
     load = subprocess.run(
         [sys.executable, str(LOAD)], capture_output=True, text=True, check=True, timeout=60
     )
-    for process in running:
+    for process in running.values():
         process.send_signal(signal.SIGINT)
-    for process in running:
+    for process in running.values():
         process.wait(60)
     names = {pid: name for name, pid, _ in ends_of(load.stdout)}
     return {
@@ -109,6 +111,28 @@ def wait_for_text(path: Path, text: str) -> None:
             return
         time.sleep(0.1)
     raise AssertionError(f"{path.name} has no {text!r}: {path.read_text()}")
+
+
+def wait_until_attached(process: subprocess.Popen[bytes]) -> None:
+    """Wait until a tool has opened its events, and for a second no more: it does not tell it."""
+    opened = since = 0.0
+    end = time.monotonic() + 60
+    while not opened or time.monotonic() < since + 1:
+        assert process.poll() is None, process.args
+        assert time.monotonic() < end, process.args
+        now = count_of_events(process.pid)
+        if now != opened:
+            opened, since = now, time.monotonic()
+        time.sleep(0.1)
+
+
+def count_of_events(pid: int) -> int:
+    """Return the number of events and BPF links that a process has open."""
+    targets = []
+    for file in (Path("/proc") / str(pid) / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            targets.append(os.readlink(file))
+    return sum(target in ("anon_inode:[perf_event]", "anon_inode:bpf_link") for target in targets)
 
 
 def recorded(path: Path, mechanism: str = "") -> Told:
