@@ -17,6 +17,13 @@ from fuzz.targets import targets
 @click.option("--inputs", type=int, default=1_000, show_default=True, help="Inputs of each reader.")
 @click.option("--first", type=int, default=0, help="Go on from this input of each reader.")
 @click.option("--reader", "readers", multiple=True, help="Only this reader or file (repeatable).")
+@click.option(
+    "--write-every",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Write the result of one input in N; only read the others, which takes less time.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Choose other inputs.")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Processes.  [default: all cores]")
 @click.option(
@@ -33,6 +40,7 @@ def main(
     inputs: int,
     first: int,
     readers: tuple[str, ...],
+    write_every: int,
     seed: int,
     jobs: int,
     keep: Path,
@@ -48,7 +56,8 @@ def main(
     unknown = [name for name in readers if name not in targets()]
     if unknown:
         raise click.UsageError(f"no such reader: {unknown[0]}; --list prints all")
-    plan = Plan(readers or tuple(targets()), inputs, minutes, seed, jobs, keep, first=first)
+    names = readers or tuple(targets())
+    plan = Plan(names, inputs, minutes, seed, jobs, keep, first, write_every)
     outcome = run(plan, lambda text: click.echo(f"fuzz: {text}", err=True))
     click.echo(table_of(plan, outcome))
     sys.exit(bool(outcome.kinds))

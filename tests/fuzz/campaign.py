@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fuzz.known import is_known
 from fuzz.shorten import shortened
-from fuzz.trial import judge, limit_memory, trial_of
+from fuzz.trial import is_written, judge, limit_memory, trial_of
 from fuzz.workers import BATCH, FORK, Batch, Found, Tried, try_all
 
 
@@ -28,6 +28,7 @@ class Plan:
         jobs: processes.
         keep: where the shortest input of each kind of failure is kept.
         first: number of the first input of each target: a long run can be made in parts.
+        write_every: the result of one input in this number is written, the others are only read.
     """
 
     targets: Sequence[str]
@@ -37,6 +38,7 @@ class Plan:
     jobs: int
     keep: Path
     first: int = 0
+    write_every: int = 1
 
 
 @dataclass(slots=True)
@@ -85,7 +87,8 @@ def batches_of(plan: Plan) -> Iterator[Batch]:
 def run(plan: Plan, say: Callable[[str], None]) -> Outcome:
     """Try all inputs of a plan; keep the shortest input of each kind of failure."""
     outcome = Outcome()
-    for number, tried in enumerate(try_all(batches_of(plan), plan.seed, plan.jobs), 1):
+    outcomes = try_all(batches_of(plan), plan.seed, plan.jobs, plan.write_every)
+    for number, tried in enumerate(outcomes, 1):
         for found in outcome.add(tried, plan.seed):
             say(f"new: {found.kind}: input {found.number}")
         if number % 200 == 0:
@@ -114,6 +117,7 @@ def keep(kind: str, found: Found, plan: Plan) -> None:
     limit_memory()
     trial = trial_of(found.target, plan.seed, found.number)
     data = trial.data
+    is_whole = is_written(found.target, found.number, plan.write_every)
     name = f"{re.sub('[^A-Za-z0-9.]+', '-', kind).strip('-')[:100]}.{found.number}"
     if ": silence" in kind:
         (plan.keep / name).write_bytes(data)
@@ -122,7 +126,8 @@ def keep(kind: str, found: Found, plan: Plan) -> None:
     with tempfile.TemporaryDirectory(prefix="pvprof-fuzz-") as folder:
 
         def still_fails(shorter: bytes) -> bool:
-            return kind in judge(replace(trial, data=shorter), Path(folder))
+            shorter_trial = replace(trial, data=shorter)
+            return kind in judge(shorter_trial, Path(folder), is_written=is_whole)
 
         (plan.keep / name).write_bytes(data)
         if ": late" not in kind and ": memory" not in kind and still_fails(data):

@@ -48,6 +48,8 @@ class Target:
         place: writes an input into a folder.
         subjects: what is written of it.
         has_sums: whether the input is a recording, whose sums show what was lost.
+        is_in_recording: whether the input is a file of a recording, which the recording is read
+            with.
     """
 
     name: str
@@ -56,6 +58,12 @@ class Target:
     place: Callable[[Path, bytes], Input]
     subjects: tuple[Subject, ...] = OF_RECORDINGS
     has_sums: bool = False
+    is_in_recording: bool = False
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether a recording shows how the input is read, without a command."""
+        return self.has_sums or self.is_in_recording
 
 
 _text: Mutate = partial(mutated, mutations=OF_TEXT)
@@ -221,7 +229,8 @@ def _packs() -> tuple[Target, ...]:
 
 def _members() -> tuple[Target, ...]:
     def member(name: str, texts: Callable[[], tuple[bytes, ...]], mutate: Mutate = _text) -> Target:
-        return Target(name, texts, mutate, partial(_member, member=name))
+        place = partial(_member, member=name)
+        return Target(name, texts, mutate, place, is_in_recording=True)
 
     def packed(random: Random, data: bytes) -> tuple[str, bytes]:
         name, text = _text(random, gzip.decompress(data))
@@ -233,7 +242,7 @@ def _members() -> tuple[Target, ...]:
     study = (*OF_RECORDINGS, Subject.STUDY)
     manifest = partial(_member, member="manifest.json")
     return (
-        Target("manifest.json", _manifests, _document, manifest, study),
+        Target("manifest.json", _manifests, _document, manifest, study, is_in_recording=True),
         Target("set.json", _run_sets, _document, _run_set, study),
         member("stderr.txt", _of("freebsd-13.2/drops.err", "freebsd-13.2/build-events.err")),
         member("kldstat.txt", archived("stderr.txt")),

@@ -23,9 +23,12 @@ from fuzz.outputs import COMMANDS, outputs_of
 from fuzz.shorten import shortened
 from fuzz.structures import restructured
 from fuzz.targets import Target, targets
-from fuzz.trial import Trial, judge, trial_of
+from fuzz.trial import Trial, is_written, judge, trial_of
+from pvprof.errors import PvprofError
 from pvprof.parse.layouts import LAYOUTS
-from pvprof.recording.layout import MEMBERS
+from pvprof.parse.read import ReadOptions
+from pvprof.parse.result import ParseResult
+from pvprof.recording.layout import MEMBERS, Recording
 from pvprof.render.registry import FORMATS, Subject
 
 INPUTS = 4
@@ -176,8 +179,8 @@ def test_a_worker_is_replaced_after_some_batches(
     made: list[workers._Worker] = []
 
     class Counted(workers._Worker):
-        def __init__(self, run_seed: int) -> None:
-            super().__init__(run_seed)
+        def __init__(self, run_seed: int, write_every: int) -> None:
+            super().__init__(run_seed, write_every)
             made.append(self)
 
     monkeypatch.setattr(workers, "trial_of", planted_trial)
@@ -188,6 +191,42 @@ def test_a_worker_is_replaced_after_some_batches(
     assert sum(one.count for one in tried) == 5
     assert len(made) == 3
     assert not any(worker.process.is_alive() for worker in made)
+
+
+def test_an_input_that_is_only_read_is_judged(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    errors = {b"raise": KeyError("x"), b"memory": MemoryError(), b"refuse": PvprofError("no")}
+
+    def read(recording: Recording, _options: ReadOptions) -> ParseResult:
+        text = Path(recording.path).read_bytes()
+        while text == b"loop":
+            pass
+        raise errors[text]
+
+    monkeypatch.setattr(trial, "read_recording", read)
+    monkeypatch.setattr(trial, "MAX_CPU_S", 0.3)
+    target = targets()["folded"]
+    output = outputs_of([Subject.TABLES])[0]
+    found = {
+        text: judge(Trial(target, "x", b"", text, output), tmp_path, is_written=False)
+        for text in (*errors, b"loop")
+    }
+    assert found == {
+        b"raise": ["folded: traceback: KeyError in outside pvprof"],
+        b"memory": ["folded: memory: more than the limit"],
+        b"refuse": [],
+        b"loop": ["folded: late: in outside pvprof"],
+    }
+
+
+def test_results_are_written_of_one_in_so_many_inputs() -> None:
+    written = [number for number in range(2_000) if is_written("folded", number, 20)]
+    assert 70 < len(written) < 130
+    outputs = outputs_of(targets()["folded"].subjects)
+    positions = {number % len(outputs) for number in written}
+    assert len(positions) > len(outputs) / 2
+    assert all(is_written("folded", number, 1) for number in range(9))
 
 
 def test_a_loss_that_nothing_tells_is_found(

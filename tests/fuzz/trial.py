@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 from types import FrameType
+from zlib import crc32
 
 from click.testing import CliRunner
 from helpers.mixing import Outcome, total_of
@@ -68,12 +69,21 @@ def trial_of(target_name: str, run_seed: int, number: int) -> Trial:
     return Trial(target, mutations, seed, data, outputs[number % len(outputs)])
 
 
-def judge(trial: Trial, folder: Path) -> list[str]:
-    """Return the kinds of failure of an input, each once."""
+def is_written(target_name: str, number: int, write_every: int) -> bool:
+    """Tell whether the result of an input is written: that of one in `write_every`, at random."""
+    return crc32(f"{target_name} {number}".encode()) % write_every == 0
+
+
+def judge(trial: Trial, folder: Path, *, is_written: bool = True) -> list[str]:
+    """Return the kinds of failure of an input, each once.
+
+    If its result is not written, the input is only read, if it can be.
+    """
+    check = check_command if is_written or not trial.target.is_readable else check_reading
     failures: list[str] = []
     try:
         with limited_time():
-            failures += check_command(trial, folder)
+            failures += check(trial, folder)
         if trial.mutations in _SINGLE and trial.target.has_sums and not failures:
             failures += check_sums(trial, folder)
     except LateError as late:
@@ -87,6 +97,16 @@ def check_command(trial: Trial, folder: Path) -> Iterator[str]:
     words = trial.output.words(placed.options, placed.file, str(RECORDING))
     result = CliRunner().invoke(cli, words)
     return check_run(result, trial.output.fmt.name, trial.output.subject in DRAWN)
+
+
+def check_reading(trial: Trial, folder: Path) -> Iterator[str]:
+    """Yield the failures of reading."""
+    try:
+        outcome_of_input(trial.target, trial.data, folder)
+    except MemoryError:
+        yield "memory: more than the limit"
+    except Exception as error:
+        yield f"traceback: {type(error).__name__} in {place_of(error.__traceback__)}"
 
 
 def check_sums(trial: Trial, folder: Path) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzz.targets import targets
-from fuzz.trial import judge, limit_memory, trial_of
+from fuzz.trial import is_written, judge, limit_memory, trial_of
 
 BATCH = 50
 """Inputs that a worker tries before it asks for more."""
@@ -62,8 +62,9 @@ class Tried:
 class _Worker:
     """One process, and what it is doing."""
 
-    def __init__(self, run_seed: int) -> None:
+    def __init__(self, run_seed: int, write_every: int = 1) -> None:
         self._run_seed = run_seed
+        self._write_every = write_every
         self.number: Any = FORK.Value("q", -1)
         self.started: Any = FORK.Value("d", 0.0)
         self.connection, inside = FORK.Pipe()
@@ -99,7 +100,11 @@ class _Worker:
         found: list[Found] = []
         for number in range(batch.begin, batch.end):
             self.number.value, self.started.value = number, time.monotonic()
-            kinds = judge(trial_of(batch.target, self._run_seed, number), folder)
+            kinds = judge(
+                trial_of(batch.target, self._run_seed, number),
+                folder,
+                is_written=is_written(batch.target, number, self._write_every),
+            )
             found += (Found(kind, batch.target, number) for kind in kinds)
         return Tried(batch.target, batch.end - batch.begin, tuple(found))
 
@@ -138,11 +143,13 @@ def _death(code: int | None) -> str:
     return f"the process died: {code}"
 
 
-def try_all(batches: Iterator[Batch], run_seed: int, jobs: int) -> Iterator[Tried]:
-    """Yield what came of each batch, in any order."""
+def try_all(
+    batches: Iterator[Batch], run_seed: int, jobs: int, write_every: int = 1
+) -> Iterator[Tried]:
+    """Yield what came of each batch, in any order; writes the result of one in `write_every`."""
     for target in targets().values():
         target.seeds()  # once, before the workers are forked
-    workers = [_Worker(run_seed) for _ in range(jobs)]
+    workers = [_Worker(run_seed, write_every) for _ in range(jobs)]
     left: list[Batch] = []
     try:
         for worker in workers:
@@ -155,7 +162,7 @@ def try_all(batches: Iterator[Batch], run_seed: int, jobs: int) -> Iterator[Trie
                 if not worker.is_usable:
                     workers.remove(worker)
                     worker.close()
-                    worker = _Worker(run_seed)  # noqa: PLW2901 (the one in its place)
+                    worker = _Worker(run_seed, write_every)  # noqa: PLW2901 (the one in its place)
                     workers.append(worker)
                 _give_next(worker, left, batches)
     finally:
