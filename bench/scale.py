@@ -209,7 +209,7 @@ CASES = (
     Case("different stacks: report, SVG", "stacks", 100_000, stacks),
     Case("recordings of one report", "recordings", 125, recordings("report")),
     Case("recordings of a comparison", "recordings", 50, recordings("compare")),
-    Case("names: compare --top 0", "names", 2_000, two_sides_of_names),
+    Case("names: compare --top 0", "names", 25_000, two_sides_of_names),
     Case("1 GB in one line", "", 0, one_line(pack=False)),
     Case("1 GB in one line, gzip", "", 0, one_line(pack=True)),
     Case("gzip: 4 GB of blank lines", "", 0, gzip_bomb),

@@ -6,8 +6,8 @@ import csv
 import io
 import json
 import re
-import traceback
 from collections.abc import Callable, Iterator
+from traceback import extract_tb
 from types import TracebackType
 from typing import NoReturn
 from xml.etree import ElementTree as ET
@@ -31,7 +31,7 @@ Failures = Iterator[str]
 
 def place_of(trace: TracebackType | None) -> str:
     """Return the innermost function of pvprof in a traceback."""
-    frames = [one for one in traceback.extract_tb(trace) if "/pvprof/" in one.filename]
+    frames = [one for one in extract_tb(trace) if "/pvprof/" in one.filename]
     if not frames:
         return "outside pvprof"
     return f"{frames[-1].filename.rpartition('/pvprof/')[2]}:{frames[-1].name}"
@@ -39,11 +39,11 @@ def place_of(trace: TracebackType | None) -> str:
 
 def check_run(result: Result, fmt: str, may_draw_nothing: bool) -> Failures:
     """Yield the failures of a command that has ended."""
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        trace = result.exc_info[2] if result.exc_info else None
-        yield f"traceback: {type(result.exception).__name__} in {place_of(trace)}"
+    traceback = traceback_of(result)
+    if traceback:
+        yield traceback
         return
-    yield from _check_messages(result)
+    yield from check_messages(result)
     if result.exit_code and not (may_draw_nothing and result.stdout_bytes):
         if result.stdout_bytes:
             yield f"{fmt}: output in spite of an error"
@@ -55,7 +55,16 @@ def check_run(result: Result, fmt: str, may_draw_nothing: bool) -> Failures:
     yield from (f"{fmt}: {failure}" for failure in CHECKS[fmt](result.stdout_bytes))
 
 
-def _check_messages(result: Result) -> Failures:
+def traceback_of(result: Result) -> str:
+    """Return the kind of the traceback that a command ended with; empty if it did not."""
+    if result.exception is None or isinstance(result.exception, SystemExit):
+        return ""
+    trace = result.exc_info[2] if result.exc_info else None
+    return f"traceback: {type(result.exception).__name__} in {place_of(trace)}"
+
+
+def check_messages(result: Result) -> Failures:
+    """Yield what is wrong with the exit status of a command, and with its messages."""
     lines = [line for line in result.stderr.split("\n") if line]
     if result.exit_code not in (0, 1, 2):
         yield f"exit status {result.exit_code}"

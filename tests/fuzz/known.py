@@ -47,9 +47,14 @@ UNSEEN: dict[str, dict[str, str]] = {
         "drop_line": "a value without a stack is a whole record of one line",
         "join_lines": "two such values in one line are a value and a count",
         "cut": "dtrace prints nothing behind the last record",
+        "flip": "values without stacks, above a line that is no value any more, are frames",
     },
     "histogram": {
         "cut": "as in classic",
+        "flip": "a name with a backtick is that of a function",
+    },
+    "bcc": {
+        "cut": "the tools print nothing behind the last record",
     },
     "perf": {
         "flip": "another letter in the name of an event makes it another event",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -13,6 +14,7 @@ _VALUES: tuple[Any, ...] = (
     *([], {}, [[]], [None], ["x"], {"x": 1}, {"": {}}, [0] * 5_000, "%s%n", "\x9b31m", ";", "a;b"),
 )
 _DEEP = 3_000
+_MAX_VALUES = 300_000
 
 
 def _deep(random: Random) -> Any:
@@ -23,10 +25,10 @@ def _deep(random: Random) -> Any:
 
 
 def _slots(document: Any) -> list[tuple[Any, Any]]:
-    """Return (container, key or index) of all values in a document."""
+    """Return (container, key or index) of the values in a document, the first 300,000."""
     found: list[tuple[Any, Any]] = []
     containers = [document]
-    while containers:
+    while containers and len(found) < _MAX_VALUES:
         one = containers.pop()
         keys = one if isinstance(one, dict) else range(len(one)) if isinstance(one, list) else ()
         found += ((one, key) for key in keys)
@@ -38,7 +40,7 @@ def _change(random: Random, document: Any) -> Any:
     """Change one value of a document in place, or return another document."""
     slots = _slots(document)
     if not slots or random.random() < 0.03:
-        return random.choice(_VALUES)
+        return deepcopy(random.choice(_VALUES))
     container, key = random.choice(slots)
     action = random.randrange(5)
     if action == 0:
@@ -51,7 +53,8 @@ def _change(random: Random, document: Any) -> Any:
     elif action == 2:
         container[key:key] = [container[key]] * random.choice((1, 3, 3_000))
     else:
-        container[key] = _deep(random) if random.random() < 0.1 else random.choice(_VALUES)
+        is_deep = random.random() < 0.1
+        container[key] = _deep(random) if is_deep else deepcopy(random.choice(_VALUES))
     return document
 
 

@@ -14,9 +14,10 @@ import click
 import pytest
 from conftest import assert_golden
 
-from fuzz import trial, workers
+from fuzz import copies, trial, workers
 from fuzz.campaign import Outcome, Plan, batches_of, run, table_of
 from fuzz.checks import CHECKS
+from fuzz.copies import COPIES
 from fuzz.known import UNSEEN, is_known
 from fuzz.mutations import DAMAGES, OF_TEXT, Mutation
 from fuzz.outputs import COMMANDS, outputs_of
@@ -218,6 +219,18 @@ def test_an_input_that_is_only_read_is_judged(
         b"refuse": [],
         b"loop": ["folded: late: in outside pvprof"],
     }
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_a_copy_with_other_sums_is_found(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    placed = targets()["folded"].place(tmp_path, b"sh;f 7\nsh;g 5\n")
+    assert list(copies.check_copies(placed, tmp_path)) == []
+    monkeypatch.setattr(copies, "COPIES", {name: (*COPIES[name], "--factor", "2")})
+    assert list(copies.check_copies(placed, tmp_path)) == [f"{name}: other sums"]
+    (tmp_path / "input.out").write_bytes(b"\xff" * 9)
+    assert list(copies.check_copies(placed, tmp_path)) == []
 
 
 def test_results_are_written_of_one_in_so_many_inputs() -> None:

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from helpers.mixing import Outcome, total_of
 
 from fuzz.checks import check_run, place_of
+from fuzz.copies import check_copies
 from fuzz.mutations import DAMAGES
 from fuzz.outputs import DRAWN, Output, outputs_of
 from fuzz.seeds import RECORDING
@@ -26,6 +27,7 @@ from pvprof.cli import cli
 from pvprof.errors import PvprofError
 from pvprof.parse.read import ReadOptions, read_recording
 from pvprof.recording.open import open_recording
+from pvprof.render.registry import Subject
 
 MAX_CPU_S = 10
 """Of one answer, whatever the input."""
@@ -79,7 +81,7 @@ def judge(trial: Trial, folder: Path, *, is_written: bool = True) -> list[str]:
 
     If its result is not written, the input is only read, if it can be.
     """
-    check = check_command if is_written or not trial.target.is_readable else check_reading
+    check = check_commands if is_written or not trial.target.is_readable else check_reading
     failures: list[str] = []
     try:
         with limited_time():
@@ -91,12 +93,14 @@ def judge(trial: Trial, folder: Path, *, is_written: bool = True) -> list[str]:
     return [f"{trial.target.name}: {failure}" for failure in dict.fromkeys(failures)]
 
 
-def check_command(trial: Trial, folder: Path) -> Iterator[str]:
-    """Yield the failures of the command that writes the result."""
+def check_commands(trial: Trial, folder: Path) -> Iterator[str]:
+    """Yield the failures of the command that writes the result, and of copies, for some inputs."""
     placed = trial.target.place(folder, trial.data)
     words = trial.output.words(placed.options, placed.file, str(RECORDING))
     result = CliRunner().invoke(cli, words)
-    return check_run(result, trial.output.fmt.name, trial.output.subject in DRAWN)
+    yield from check_run(result, trial.output.fmt.name, trial.output.subject in DRAWN)
+    if trial.target.has_sums and trial.output.subject == Subject.STACKS:
+        yield from check_copies(placed, folder)
 
 
 def check_reading(trial: Trial, folder: Path) -> Iterator[str]:
