@@ -134,6 +134,7 @@ def test_a_text_with_a_recording_twice_counts_it_once(run: RunCommand) -> None:
         ("E 200 6e3 20 1 0 sh t 0 0 x", "bad-event", "not an event"),
         ("E 200", "bad-event", "not an event"),
         (f"E 200 {'9' * 30} 20 1 0 sh t 0 0 x", "bad-event", "number too large"),
+        (f"E {-(1 << 63) - 1} 6 20 20 1 sh t 0 0 x", "bad-event", "not an event"),
     ],
 )
 def test_damaged_records_are_one_problem_with_line_and_count(

@@ -77,7 +77,8 @@ def _is_fit(row: Row) -> bool:
         return False
     decimals = [int(row[position]) for position in _DECIMALS]
     return (
-        max(decimals) < INT64_MAX
+        min(decimals) > -INT64_MAX
+        and max(decimals) < INT64_MAX
         and 0 <= decimals[_WAIT] <= MAX_WAIT_NS
         and _ADDRESS.fullmatch(row[_OBJECT]) is not None
         and (row[_MECHANISM] in MECHANISMS or row[_MECHANISM] == b"")
