@@ -194,7 +194,8 @@ def _waker_graph(
 
 def id_of(name: str) -> str:
     """Return a name that is allowed in an id and in the address of a page."""
-    return _UNSAFE_IN_ID.sub("-", name)
+    safe = _UNSAFE_IN_ID.sub("-", name)  # an id begins with a letter
+    return safe if safe[:1].isalpha() else f"x{safe}"
 
 
 def _about(measurement: Measurement, shown: Iterable[Part], total: int) -> str:

@@ -157,6 +157,16 @@ def test_measure_selects_every_measurement_of_a_page(run: RunCommand, tmp_path: 
     assert run("fold", "-k", "all", page, "--measure", "samples").exit_code == 2
 
 
+def test_a_page_has_graphs_of_events_with_any_name(run: RunCommand, tmp_path: Path) -> None:
+    events = ("9p:9p_client_req", "cycles", "3com-events")
+    source = tmp_path / "events.txt"
+    head, frame = "sh 7 [000] 1.500000: 100", "ffffffff81000000 f (k)"
+    source.write_text("".join(f"{head} {event}:\n\t{frame}\n\n" for event in events))
+    page = write_page(run, tmp_path / "page.html", source)
+    prefixes = re.findall(r'data-prefix="([^"]*)"', page.read_text("utf-8"))
+    assert prefixes == ["x9p-9p_client_req-all", "x3com-events-oncpu", "cycles-oncpu"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["stock-offcpu.out", "lockstat-provider.out", "wakeup.out"])
 def test_reports_on_a_page_equal_reports_on_its_recordings(
