@@ -81,13 +81,11 @@ def _named_events(events: WaitTable, rules: Matcher) -> WaitTable:
 
     nameless = np.asarray([rules.may_name(key) for key in events.keys], dtype=np.bool_)
     rows = np.flatnonzero(nameless[events.key_id]) if len(events) else np.empty(0, np.int64)
-    pairs, place = np.unique(
-        events.key_id[rows] * len(events.stacks) + events.stack_id[rows], return_inverse=True
-    )
+    pairs, place = np.unique(events.codes(rows), return_inverse=True)
     ids = {key: number for number, key in enumerate(events.keys)}
     found = []
     for pair in pairs.tolist():
-        key, stack = divmod(pair, len(events.stacks))
+        key, stack = divmod(pair, events.code_width)
         named = _name(events.keys[key], events.stacks[stack], rules)
         found.append(ids.setdefault(named, len(ids)))
     key_id = events.key_id.copy()

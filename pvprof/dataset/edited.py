@@ -64,7 +64,7 @@ def _table(table: _Table, edit: _Edit) -> _Table:
 
     ids: dict[Stack, int] = {}
     numbers = [ids.setdefault(edit(stack), len(ids)) for stack in table.stacks]
-    stack_id = np.asarray(numbers, dtype=np.int64)[table.stack_id]
+    stack_id = np.asarray(numbers, dtype=table.stack_id.dtype)[table.stack_id]
     return replace(table, stacks=tuple(ids), stack_id=stack_id)
 
 

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 class WaitTable(ColumnTable):
     """One row for each recorded wait, in the order of the file (not of time).
 
-    All arrays are one-dimensional and of equal length.
+    All arrays are one-dimensional and of equal length. Those that are int32 here are int64 if a
+    value needs it: there may be millions of rows. So products of them are computed in int64.
 
     Attributes:
         start_ns, wait_ns: int64; on the recording's monotonic clock.
-        pid, tid, cpu: int64; -1 if not recorded.
-        owner_tid: int64; 0 if there is no owner or none was recorded.
+        pid, tid, cpu: int32; -1 if not recorded.
+        owner_tid: int32; 0 if there is no owner or none was recorded.
         object_address: uint64; the lock object or wait channel, 0 if unknown.
-        key_id, stack_id: int64 indices into `keys` and `stacks`.
+        key_id, stack_id: int32 indices into `keys` and `stacks`.
         keys, stacks: the distinct keys and stacks.
     """
 
@@ -49,6 +50,15 @@ class WaitTable(ColumnTable):
     def __len__(self) -> int:
         return len(self.start_ns)
 
+    @property
+    def code_width(self) -> int:
+        """The factor of the key in `codes`: ``divmod`` by it gives the key and the stack back."""
+        return max(len(self.stacks), 1)
+
+    def codes(self, rows: Ints | slice = slice(None)) -> Ints:
+        """Return one int64 for the key and the stack of each row."""
+        return self.key_id[rows].astype(np.int64) * self.code_width + self.stack_id[rows]
+
     def with_ids(self, ids: Literal["pid", "tid"]) -> WaitTable:
         """Return the table with the process of each wait, or with both ids, in its key."""
         ids_of_row = np.column_stack((self.key_id, self.pid, self.tid))
@@ -65,14 +75,14 @@ class WaitTable(ColumnTable):
 
         One code for each key and stack; sorted, equal codes are a segment with one sum::
 
-            code = key_id * stacks + stack_id      5   0   5   0   7
-            ordered                                0   0 | 5   5 | 7
-            starts                                 0       2       4
+            code of key and stack    5   0   5   0   7
+            ordered                  0   0 | 5   5 | 7
+            starts                   0       2       4
         """
         profile = Profile("ns", True)
         if not len(self):
             return profile
-        code = self.key_id * len(self.stacks) + self.stack_id
+        code = self.codes()
         order = np.argsort(code, kind="stable")
         ordered = code[order]
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
@@ -82,7 +92,7 @@ class WaitTable(ColumnTable):
         sums = np.add.reduceat(waits, starts).tolist()
         counts = np.diff(np.append(starts, len(ordered))).tolist()
         for key_and_stack, value, count in zip(ordered[starts].tolist(), sums, counts, strict=True):
-            key_id, stack_id = divmod(key_and_stack, len(self.stacks))
+            key_id, stack_id = divmod(key_and_stack, self.code_width)
             profile.add(self.keys[key_id], self.stacks[stack_id], Weight(value, count, count))
         return profile
 

@@ -150,7 +150,7 @@ def _numbers(
         ("cpu", _UNKNOWN),
         ("owner_tid", 0),
     ):
-        values = getattr(events, name)[kept]
+        values = getattr(events, name)[kept].astype(np.int64)  # in every file the same type
         numbers[name] = NumberColumn(values, values != unknown)
     addresses = events.object_address[kept]
     numbers["object_address"] = NumberColumn(addresses, addresses != 0)

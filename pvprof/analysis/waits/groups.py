@@ -124,8 +124,8 @@ def ranks(items: Sequence[Any]) -> Ints:
 def rows_of_waits(events: WaitTable, parts: Sequence[Part]) -> tuple[tuple[RowId, ...], Ints]:
     """Return the row ids of the parts, and for each wait the index of its row, or `NO_GROUP`.
 
-    Each (key, stack) pair becomes one code, ``key_id * number of stacks + stack_id``. The codes of
-    all pairs in the parts are sorted once, and each wait's code is looked up among them::
+    Each (key, stack) pair has one code (`WaitTable.codes`). The codes of all pairs in the parts are
+    sorted once, and each wait's code is looked up among them::
 
         codes of parts    7, 12, 31
         their rows        0,  0,  1
@@ -133,7 +133,7 @@ def rows_of_waits(events: WaitTable, parts: Sequence[Part]) -> tuple[tuple[RowId
     """
     key_ids = {key: number for number, key in enumerate(events.keys)}
     stack_ids = {stack: number for number, stack in enumerate(events.stacks)}
-    width = max(len(events.stacks), 1)
+    width = events.code_width
     row_ids: dict[RowId, int] = {}
     row_of_code: dict[int, int] = {}
     for part in parts:
@@ -148,7 +148,7 @@ def rows_of_waits(events: WaitTable, parts: Sequence[Part]) -> tuple[tuple[RowId
         return tuple(row_ids), np.full(len(events), NO_GROUP, dtype=np.int32)
     codes = np.asarray(sorted(row_of_code), dtype=np.int64)
     rows = np.asarray([row_of_code[code] for code in codes.tolist()], dtype=np.int32)
-    wanted = events.key_id * width + events.stack_id
+    wanted = events.codes()
     index = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
     return tuple(row_ids), np.where(codes[index] == wanted, rows[index], np.int32(NO_GROUP))
 

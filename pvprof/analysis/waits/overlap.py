@@ -248,7 +248,7 @@ def _by_stack(
 ) -> dict[RowId, tuple[tuple[Stack, Overlap], ...]]:
     """Return the overlap of the stacks with the longest waits, for each row."""
     events = timeline.events
-    width = max(len(events.stacks), 1)
+    width = events.code_width
     codes = np.where(row == NO_GROUP, NO_GROUP, row.astype(np.int64) * width + events.stack_id)
     distinct, group = numbered(codes)
     sums = group_sums(events.wait_ns, group, len(distinct))

@@ -58,8 +58,7 @@ def chains_of_owners(events: WaitTable, runs: Sequence[RunSpan], options: FoldOp
     threads = threads_of(events, runs)
     head = np.flatnonzero(threads.owner != NO_THREAD)
     followed = follow(threads, head, options.chain_depth)
-    width = max(len(events.stacks), 1)
-    code = events.key_id * width + events.stack_id
+    width, code = events.code_width, events.codes()
     columns = [
         *(np.where(link == NO_WAIT, NO_GROUP, code[link]) for link in followed.links),
         followed.end,

@@ -112,8 +112,8 @@ def describe_waits(
     no part.
     """
     part_of = {(part.key, stack): part for part in parts for stack in part.stacks}
-    width = max(len(events.stacks), 1)
-    codes, index = numbered(events.key_id * width + events.stack_id)
+    width = events.code_width
+    codes, index = numbered(events.codes())
     descriptions: list[_T] = []
     numbers = []
     for code in codes.tolist():

@@ -79,9 +79,9 @@ def chains_of_waits(ended: EndedWaits, options: FoldOptions) -> Joined:
     events, wakeups = ended.events, ended.wakeups
     links = follow_wakers(ended, options.chain_depth)
     head = links[0].wait
-    waker_width, width = max(len(wakeups.stacks), 1), max(len(events.stacks), 1)
+    waker_width, width = max(len(wakeups.stacks), 1), events.code_width
     waker = wakeups.key_id * waker_width + wakeups.stack_id
-    columns = [events.key_id[head] * width + events.stack_id[head], waker[links[0].wakeup]]
+    columns = [events.codes(head), waker[links[0].wakeup]]
     for link in links[1:]:
         is_on = link.wait != NO_WAIT
         columns.append(np.where(is_on, events.key_id[link.wait], NO_GROUP))

@@ -22,6 +22,7 @@ from pvprof.parse.dtrace.duplicates import without_duplicates
 from pvprof.parse.dtrace.records import AggregateLayout
 from pvprof.parse.dtrace.regular_events import MAX_WAIT_NS, MECHANISMS, regular_events
 from pvprof.parse.line_cache import FallBackError, Numbering
+from pvprof.parse.native.halves import narrow
 from pvprof.parse.native.join import Waits, ends_of, wakeup_problems
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
@@ -44,6 +45,13 @@ _MAX_END_BYTES = 4096
 
 Row = Sequence[bytes]
 """start, wait, pid, tid, cpu, execname, mechanism letter, object (hex), owner, name."""
+
+_DTYPES: dict[str, type] = {
+    "start_ns": np.int64,
+    "wait_ns": np.int64,
+    "object_address": np.uint64,
+}
+"""Types of columns in which int32 is not enough."""
 
 # Positions in a row.
 _DECIMALS = (0, 1, 2, 3, 4, 8)
@@ -112,9 +120,11 @@ def _numbers(columns: Sequence[Sequence[bytes]]) -> dict[str, npt.NDArray[Any]]:
     ):
         raise ValueError
     addresses = [int(text, 16) for text in columns[_OBJECT]]
-    names = ("start_ns", "wait_ns", "pid", "tid", "cpu", "owner_tid")
+    ids = dict(zip(("pid", "tid", "cpu", "owner_tid"), map(narrow, numbers[2:]), strict=True))
     return {
-        **dict(zip(names, numbers, strict=True)),
+        "start_ns": numbers[0],
+        "wait_ns": numbers[_WAIT],
+        **ids,
         "object_address": np.array(addresses, dtype=np.uint64),
     }
 
@@ -211,8 +221,8 @@ class EventReader:
             stack_ids = [stack for _, stack in fit]
             part = _numbers(columns)
         identities = zip(columns[_MECHANISM], columns[_EXECNAME], columns[_NAME], strict=True)
-        part["key_id"] = np.fromiter(map(self._keys.__getitem__, identities), dtype=np.int64)
-        part["stack_id"] = np.array(stack_ids, dtype=np.int64)
+        part["key_id"] = np.fromiter(map(self._keys.__getitem__, identities), dtype=np.int32)
+        part["stack_id"] = np.array(stack_ids, dtype=np.int32)
         self._parts.append(part)
 
     def finish(self) -> ParseResult:
@@ -324,7 +334,7 @@ class EventReader:
 
     def _events(self) -> WaitTable:
         def column(name: str) -> npt.NDArray[Any]:
-            dtype = np.uint64 if name == "object_address" else np.int32
+            dtype = _DTYPES.get(name, np.int32)
             return np.concatenate([np.empty(0, dtype), *(part[name] for part in self._parts)])
 
         return WaitTable(
@@ -347,16 +357,6 @@ class EventReader:
         )
 
 
-def _widened(events: WaitTable) -> WaitTable:
-    """Return the same waits with the types that `WaitTable` states."""
-    columns = {
-        name: getattr(events, name).astype(np.int64, copy=False)
-        for name in events.columns()
-        if name != "object_address"
-    }
-    return replace(events, **columns)
-
-
 def settle(parsed: ParseResult, data: Any, file: str) -> None:
     """Finish the result of a whole text, `data`: find the wait that each wake-up ended.
 
@@ -365,7 +365,6 @@ def settle(parsed: ParseResult, data: Any, file: str) -> None:
     """
     parsed.problems.extend(drift_problems(parsed.begin, parsed.end, file))
     if parsed.events is not None:
-        parsed.events = _widened(parsed.events)
         parsed.events = without_duplicates(parsed, parsed.events, data, file)
     events, wakeups = parsed.events, parsed.wakeups
     if events is None or wakeups is None:

@@ -74,7 +74,7 @@ def concatenate(parts: Sequence[Any], keys: tuple[Key, ...], stacks: tuple[Stack
 
 def narrow(values: Ints) -> Ints:
     """Return a column as int32 if its values fit: there may be millions of rows."""
-    limit = 1 << 31
+    limit = (1 << 31) - 1  # so that a little more than the largest value fits, too
     if len(values) and (int(values.max()) >= limit or int(values.min()) < -limit):
         return values
     return values.astype(np.int32)

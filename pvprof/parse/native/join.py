@@ -153,19 +153,16 @@ def join(switches: Switches, end_ns: int | None, is_path: bool = False) -> Joine
 
 
 def _events(switches: Switches, rows: Ints, start: Ints, waited: Ints, tid: Ints) -> WaitTable:
-    def column(values: Ints) -> Ints:
-        return values[rows].astype(np.int64)
-
     return WaitTable(
         start_ns=start.astype(np.int64),
         wait_ns=waited,
-        pid=column(switches.pid),
-        tid=tid.astype(np.int64),
-        cpu=column(switches.cpu),
-        owner_tid=column(np.where(is_of(NEW_THREAD, switches), 0, switches.owner_tid)),
+        pid=switches.pid[rows],
+        tid=tid,
+        cpu=switches.cpu[rows],
+        owner_tid=np.where(is_of(NEW_THREAD, switches), 0, switches.owner_tid)[rows],
         object_address=switches.object_address[rows],
-        key_id=column(switches.key_id),
-        stack_id=column(switches.stack_id),
+        key_id=switches.key_id[rows],
+        stack_id=switches.stack_id[rows],
         keys=switches.keys,
         stacks=switches.stacks,
     )
