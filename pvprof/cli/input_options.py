@@ -65,7 +65,8 @@ class ReadingGroup:
     profile: str | None = option(
         "--profile",
         metavar="REGEX",
-        help="Read only the profiles of a speedscope file whose names match.",
+        help="Read only the profiles of a speedscope file, or the types of samples of pprof, whose"
+        " names match.",
         heading=HelpHeading.INPUT,
     )
     unit: str | None = option(

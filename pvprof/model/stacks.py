@@ -21,6 +21,9 @@ NO_STACK = Stack("[no stack]")
 LOST_FRAMES: Frame = "[frames lost]"
 """The leaf of a stack whose innermost frames the tracer left out: who called is not known."""
 
+NO_PROCESS = "[no name]"
+"""In front of the id of a process whose name is not known."""
+
 UNIT_COMMENT = "# pvprof folded, unit: "
 """The first line of pvprof's folded stacks, up to the unit."""
 

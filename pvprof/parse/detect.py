@@ -105,12 +105,12 @@ def recognise(data: Buffer) -> Recognition:
     """
     start = bytes(data[:SAMPLE_BYTES])
     sample = Sample(start, _whole_lines(start))
-    if not sample.lines:
-        raise InputError("the file is empty")
     candidates = list(LAYOUTS.candidates(sample))
     for layout in candidates:
         if layout.signature is not None and layout.signature(sample):
             return _by_signature(layout, sample)
+    if not sample.lines:
+        raise InputError("the file is empty")
     _refuse_headless(sample)
     guesses = _guesses(sample, candidates)
     chosen = _choice(guesses)

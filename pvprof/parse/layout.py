@@ -40,6 +40,7 @@ class Layout:
             signature explains only what may be another layout's, such as lines before a header.
         has_other_output: whether lines of other programs may be among its own: the output of a
             workload, messages. Then lines that no layout explains are no reason to refuse a text.
+        is_binary: whether it is no text: it has no lines, and any bytes.
         has_documents: whether a line may be a whole document, or a part of one: JSON, HTML.
         mode: of all texts in this layout, if a single tool prints them in a single mode; or empty.
         states_units: who states the units, for the message that refuses ``--unit`` and
@@ -62,6 +63,7 @@ class Layout:
     signature: Callable[[Sample], bool] | None = None
     explain: Explain | None = None
     has_other_output: bool = False
+    is_binary: bool = False
     has_documents: bool = False
     mode: str = ""
     states_units: str = ""

@@ -108,8 +108,12 @@ _OF_PERF = (
     *(b" ffff", b"\nffff", b" c0000000", b"\nc0000000"),
 )
 
+# Of a sample type, the first bytes: a part of this length, with the number of a text in it.
+_OF_PPROF = tuple(bytes((0x0A, size, 0x08)) for size in range(2, 23))
+
 LAYOUTS = Layouts(
     # signatures
+    LayoutPlace("pprof", "files.pprof", marks=_OF_PPROF),
     LayoutPlace("speedscope", "files.speedscope", marks=(b"{",)),
     LayoutPlace("html", "files.html_report", marks=(b"<",)),
     LayoutPlace("pvprof", "native.reader", marks=(b"#pvprof ",)),

@@ -253,7 +253,7 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     chosen = layout_named(options.layout) if options.layout else None
     if len(data) <= SAMPLE_BYTES and not bytes(data).strip():
         raise EmptyError("the file is empty")
-    if _has_crlf(data):
+    if _has_crlf(data) and not _is_binary(data, chosen):
         data = bytes(data).replace(b"\r\n", b"\n")
     recognition = recognise(data) if chosen is None else Recognition(chosen, _NAMED)
     layout = recognition.layout
@@ -268,7 +268,8 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     if not layout.has_fractions:
         _scale(parsed, name, options)
     parsed.problems.extend(_untold(recognition, parsed, name))
-    parsed.problems.extend(_holes(source))
+    if not layout.is_binary:
+        parsed.problems.extend(_holes(source))
     parsed.layout = parsed.layout or layout.name
     parsed.mode = parsed.mode or layout.mode
     if not parsed.records and not layout.is_complete(parsed):
@@ -289,7 +290,9 @@ def _check_options(options: ReadOptions, layout: Layout, name: str) -> None:
         UsageError: one does not.
     """
     if options.profile is not None and not layout.has_profiles:
-        reason = "only speedscope files have profiles, and what bpftrace prints has maps"
+        reason = (
+            "only files of speedscope and pprof have profiles, and what bpftrace prints has maps"
+        )
         raise UsageError(f"--profile: {reason}; {name} is {layout.name}")
     if options.weight and not layout.has_weights:
         reason = "only perf script prints what several kinds of weight need"
@@ -356,6 +359,16 @@ def _why_empty(problems: Sequence[Problem]) -> str:
         return "no record in it, header only?"
     text = problems[0].text.removesuffix("; left out")  # all is
     return f"line {problems[0].line}: {text}" if problems[0].line else text
+
+
+def _is_binary(data: Buffer, chosen: Layout | None) -> bool:
+    """Tell whether data are no text, so that no two bytes of them end a line."""
+    if chosen is not None:
+        return chosen.is_binary
+    try:
+        return recognise(data).layout.is_binary
+    except InputError:
+        return False
 
 
 def _has_crlf(data: Buffer) -> bool:

@@ -40,6 +40,10 @@ MAX_HEADER_BYTES = 1 << 20
 MAX_FRAMES = 20_000
 """Maximum number of frames of a stack; tracers record at most some hundreds."""
 
+MAX_STACKS_TEXT = 256 << 20
+"""Maximum length of all distinct stacks of a file that names each frame once, and gives stacks by
+numbers: one of 250 kB can stand for gigabytes."""
+
 _BYTES_OF_JSON = {"{": 240, "[": 64, ",": 40}
 """The memory that Python takes for an object, for a list, and for a value of each."""
 _BYTES_OF_DECIMAL = 104
@@ -61,6 +65,7 @@ class Limits:
         json_bytes: memory for the values of one JSON document, as an estimate.
         times_bytes: size of a file of times or other numbers of repeated runs.
         runs: number of lines in it.
+        parts: number of parts of a file of binary messages: samples, functions, texts.
         trusted_bytes: size up to which the user trusts the file; 0 if that was not said.
     """
 
@@ -70,6 +75,7 @@ class Limits:
     json_bytes: int = 768 << 20
     times_bytes: int = 16 << 20
     runs: int = 1_000_000
+    parts: int = 1_000_000
     trusted_bytes: int = 0
 
     @classmethod
@@ -83,6 +89,7 @@ class Limits:
             json_bytes=max(_BYTES_OF_JSON["{"] * size_bytes, usual.json_bytes),
             times_bytes=max(size_bytes, usual.times_bytes),
             runs=max(size_bytes, usual.runs),
+            parts=max(size_bytes, usual.parts),
             trusted_bytes=size_bytes,
         )
 

@@ -93,6 +93,7 @@ def by_layout() -> dict[str, tuple[bytes, ...]]:
     for text in (texts["events"][0], texts["keyed"][0]):
         viewer = ("flamegraph", "-", "-k", "all", "--format", "speedscope")
         texts["speedscope"].append(run(*viewer, stdin=text))
+        texts["pprof"].append(gzip.decompress(run(*viewer[:-1], "pprof", stdin=text)))
     texts["html"].append(
         run("report", "-", "-k", "all", "--format", "html", "-o", "-", stdin=texts["events"][0])
     )

@@ -23,6 +23,7 @@ SAMPLE_BYTES = 1 << 13
 
 WITHOUT_TEXT = {
     "speedscope": "one JSON document: more behind it is an error",
+    "pprof": "no text: tests/parse/test_pprof_read.py",
     "html": "one page: tests/parse/test_recognition.py",
     "bpftrace": "JSON lines of pvprof's own programs, told from others by the header",
     "differential": "a folded file with two numbers is one, whatever was meant",

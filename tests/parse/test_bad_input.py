@@ -179,6 +179,7 @@ TEXTS = {
 }
 WITHOUT_TEXT = {
     "speedscope": "one JSON document, whole or unreadable: tests/parse/test_speedscope_read.py",
+    "pprof": "no text, and no lines: tests/parse/test_pprof_read.py",
     "html": "one JSON document in a page, whole or unreadable: tests/render/test_html.py",
 }
 """Layouts without an entry in `TEXTS`, and why."""

@@ -32,11 +32,6 @@ CASES = [
         "google-pprof --collapsed",
     ),
     (
-        b"\n\4\x08\1\x10\2\n\4\x08\3\x10\4\x12\x0b\n\1\1",
-        "a profile of pprof (protocol buffers)",
-        "go tool pprof -raw",
-    ),
-    (
         b'{"traceEvents": [{"ph": "X", "ts": 1, "dur": 2}]}',
         "a trace of events (Chrome's format)",
         "ui.perfetto.dev",

@@ -51,9 +51,11 @@ BY_NAME = {
     "the values of a JSON document, in memory": USUAL.json_bytes,
     "a file of times for `stats`": USUAL.times_bytes,
     "lines in it": USUAL.runs,
+    "parts of a profile of pprof": USUAL.parts,
     "a file beside the tracer's output: symbols, messages, memory maps": limits.MAX_COMPANION_BYTES,
     "`manifest.json`, `set.json`": limits.MAX_FACTS_BYTES,
     "frames of a stack": limits.MAX_FRAMES,
+    "all stacks of a file that gives them as numbers, as text": limits.MAX_STACKS_TEXT,
     "files in the archive of a recording": limits.MAX_MEMBERS,
     "the header of a file in an archive": limits.MAX_HEADER_BYTES,
 }

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from pvprof.dataset.stack_edits import NO_EDITS, StackEditor, StackEdits
 from pvprof.model.mechanisms import mechanism_of
 from pvprof.model.profile import Key, StackTable, Weight
-from pvprof.model.stacks import WAKER_DELIMITER, Frame, Stack, clean_frame
+from pvprof.model.stacks import NO_PROCESS, WAKER_DELIMITER, Frame, Stack, clean_frame
 from pvprof.units import Unit
 
 
@@ -122,9 +122,6 @@ class FoldOptions:
     ids: Literal["", "pid", "tid"] = ""
     edits: StackEdits = NO_EDITS
 
-
-NO_PROCESS = "[no name]"
-"""In front of the id of a process whose name is not known."""
 
 _VALUE = Weight._fields.index("value")
 _COUNT = Weight._fields.index("count")

@@ -40,7 +40,7 @@ from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.scale import Rounding
-from pvprof.recording.limits import MAX_FRAMES, Limits, load_json
+from pvprof.recording.limits import MAX_FRAMES, MAX_STACKS_TEXT, Limits, load_json
 from pvprof.units import SPEEDSCOPE_ALL, Unit, named_unit
 
 _NS_PER = {
@@ -64,10 +64,6 @@ _MODE = re.compile(rf"{re.escape(SPEEDSCOPE_ALL)}\[([^]]*)\] ")
 _OWN_UNIT = re.compile(rf"^{re.escape(SPEEDSCOPE_ALL)}.* \[(\S+)\]$")
 # py-spy@0.4.3, pyinstrument
 _TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,40}")
-
-MAX_STACKS_TEXT = 256 << 20
-"""Maximum length of all distinct stacks of a profile. A file names each frame once, so one of
-250 kB can stand for gigabytes."""
 
 _DOCUMENT = re.compile(
     rb"\s*+(?:\xef\xbb\xbf\s*+)?\{.*(?:www\.speedscope\.app/file-format-schema\.json"

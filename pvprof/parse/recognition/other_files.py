@@ -108,12 +108,6 @@ OTHER_FILES: tuple[OtherFile, ...] = (
         "google-pprof --collapsed PROGRAM FILE > x.folded",
     ),
     OtherFile(
-        "a profile of pprof (protocol buffers)",
-        # sample_type: a ValueType of two indices in the table of strings
-        _begins_like(rb"\x0a[\x02-\x06]\x08[\x01-\x7f]\x10[\x01-\x7f][\x0a\x12]"),
-        "go tool pprof -raw FILE | stackcollapse-go.pl > x.folded",
-    ),
-    OtherFile(
         "a trace of events (Chrome's format)",
         _begins_like(
             _JSON + rb'(?:\{.{0,4000}"traceEvents"\s*:|\[\s*\{.{0,400}"ph"\s*:\s*"[A-Za-z]")'

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pvprof.model.stacks import Frame, clean_frame
 from pvprof.parse.text.symbols import Symbols
 
-_INLINED = "_[i]"
+INLINED = "_[i]"
 _OFFSET = re.compile(r"\+0x[0-9a-fA-F]+$")
 _HEX_FRAME = re.compile(r"(?:([^`]*)`)?0x([0-9a-fA-F]{1,16})$")
 # rustc's legacy mangling ends in a hash; the v0 one is demangled elsewhere or not at all.
@@ -73,7 +73,7 @@ class FrameNames(dict[bytes, tuple[Frame, ...]]):
             self.hex_frames.add(text)
             is_in_program = "`" not in text and not is_kernel_frame(text)
             return UNKNOWN_FRAME if self.merge_unknown and is_in_program else text
-        inlined = _INLINED if named.endswith(_INLINED) else ""
+        inlined = INLINED if named.endswith(INLINED) else ""
         named = named.removesuffix(inlined)
         match = _OFFSET.search(named)
         offset = match.group() if match else ""
@@ -118,7 +118,7 @@ def _split_inlines(text: str) -> list[str]:
     if "->" not in text or "`" in text or "operator->" in text or " -> " in text:
         return [text]
     outer, *inner = text.split("->")
-    return [f"{name}{_INLINED}" for name in reversed(inner)] + [outer]
+    return [f"{name}{INLINED}" for name in reversed(inner)] + [outer]
 
 
 def strip_arguments(name: str) -> str:
