@@ -26,6 +26,7 @@ from pvprof.model.problems import Problem, merge_problems
 from pvprof.model.profile import Weight
 from pvprof.units import count_stacks, format_exact, format_share, format_value
 from pvprof.views.folded import StackOptions, fold_with_causes, shown_measurement
+from pvprof.views.provenance import facts_of
 from pvprof.views.tables.problems import problem_lines
 
 MIN_WIDTH = 400
@@ -240,7 +241,7 @@ def _notes(
     classified: Classified, measured: ClassifiedMeasurement, folded: Folded, options: StackOptions
 ) -> Notes:
     selection = measured.selection
-    notes = _provenance_notes(classified)
+    notes = facts_of(classified.dataset)
     total = format_exact(folded.total, folded.unit)
     notes.append(("Shown", f"{total} in {count_stacks(len(folded.rows))}"))
     if options.fold.chain:
@@ -274,12 +275,3 @@ def _other_modes(
         for one in measurements
         if one.mode != measured.mode
     )
-
-
-def _provenance_notes(classified: Classified) -> list[tuple[str, str]]:
-    from pvprof.recording.provenance import provenance_rows  # noqa: PLC0415
-
-    facts = provenance_rows(classified.dataset.manifests)
-    known = {label for label, _ in facts}
-    known |= {"Kernel ident"} if "Kernel" in known else set()  # it is part of that row
-    return [row for row in classified.dataset.provenance if row[0] not in known] + list(facts)

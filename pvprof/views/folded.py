@@ -126,6 +126,27 @@ def shown_measurement(classified: Classified, options: StackOptions) -> Classifi
     return next(can_join, None) or classified.measurement(None)
 
 
+def chosen_measurements(
+    classified: Classified, options: StackOptions
+) -> list[ClassifiedMeasurement]:
+    """Return the measurements for a file of several: all, or the one asked for.
+
+    Of counts, those that have some.
+
+    Raises:
+        InputError: only histograms were measured.
+        UsageError: nothing was measured in that unit or mode, or no counts were recorded.
+    """
+    first = classified.measurement(options.measure)
+    chosen = [first] if options.measure else list(classified.measurements)
+    if not options.fold.counts:
+        return chosen
+    counted = [one for one in chosen if one.measurement.profile.has_counts]
+    if not counted:
+        check_counts(first.measurement, options.fold)
+    return counted
+
+
 def fold_with_causes(classified: Classified, options: StackOptions) -> Folded:
     """Return the folded stacks of one measurement that the filters keep, each with its cause.
 

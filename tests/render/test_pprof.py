@@ -30,6 +30,7 @@ from pvprof.model.stacks import UNSEEN, Stack, stack_of
 from pvprof.render.viewers.pprof import MAX_VALUE, render
 from pvprof.views.folded import StackOptions
 from pvprof.views.viewers.pprof import build
+from pvprof.views.viewers.speedscope import build as build_speedscope
 
 ALL = Filters((ALL_KINDS,))
 RULES = load_rules()
@@ -105,6 +106,26 @@ def test_modes_and_units_are_types_of_one_file(run: RunCommand, tmp_path: Path) 
     assert sorted(value for name, value in of_types.items() if "waits" not in name) == sorted(
         totals
     )
+
+
+@pytest.mark.parametrize("viewer", ["pprof", "speedscope"])
+def test_counts_are_those_of_the_measurements_that_have_some(viewer: str) -> None:
+    key, stack = Key("turnstile", "x"), stack_of(["a"])
+    profiles = [
+        Profile("ns", has_counts, {key: {stack: Weight(value, count, 1)}})
+        for has_counts, value, count in ((False, 9, 0), (True, 5, 3))
+    ]
+    dataset = Dataset(
+        ("made up",),
+        tuple(Measurement(one, None, mode=f"m{n}") for n, one in enumerate(profiles)),
+        *((), (), ()),
+    )
+    options = StackOptions(FoldOptions(counts=True))
+    classified = Classified.of(dataset, RULES, ALL)
+    if viewer == "pprof":
+        assert [one.values for one in build(classified, options).samples] == [(3,)]
+    else:
+        assert [one.end for one in build_speedscope(classified, options).profiles] == [3]
 
 
 def test_facts_of_the_recording_are_comments(run: RunCommand) -> None:

@@ -20,7 +20,8 @@ from pvprof.errors import UsageError
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.units import Unit
-from pvprof.views.folded import StackOptions, check_counts, fold_options
+from pvprof.views.folded import StackOptions, chosen_measurements, fold_options
+from pvprof.views.provenance import facts_of
 from pvprof.views.viewers.speedscope import NOTHING_KEPT
 
 
@@ -83,7 +84,7 @@ def build(classified: Classified, options: StackOptions) -> PprofView:
     """
     if options.fold.chain:
         raise UsageError(f"pprof: no stacks of {options.fold.chain}", "svg and folded have them")
-    chosen = _chosen(classified, options)
+    chosen = chosen_measurements(classified, options)
     folding = fold_options(classified, options)
     has_modes = len({one.measurement.mode for one in chosen}) > 1
     columns = [_types(one, folding, has_modes=has_modes) for one in chosen]
@@ -101,20 +102,11 @@ def build(classified: Classified, options: StackOptions) -> PprofView:
     return PprofView(
         tuple(one for types in columns for one in types),
         tuple(samples),
-        _comments(classified),
+        tuple(f"{label}: {text}" for label, text in facts_of(classified.dataset) if text),
         begin_ns,
         duration_ns,
         problems,
     )
-
-
-def _chosen(classified: Classified, options: StackOptions) -> list[ClassifiedMeasurement]:
-    first = classified.measurement(options.measure)
-    chosen = [first] if options.measure else list(classified.measurements)
-    if options.fold.counts:
-        check_counts(first.measurement, options.fold)
-        chosen = [one for one in chosen if one.measurement.profile.has_counts]
-    return chosen
 
 
 def _types(
@@ -180,14 +172,6 @@ def _labels(part: Part, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:
         "tid": str(key.tid) if key.tid >= 0 else "",
     }
     return tuple((name, text) for name, text in texts.items() if text)
-
-
-def _comments(classified: Classified) -> tuple[str, ...]:
-    from pvprof.recording.provenance import provenance_rows  # noqa: PLC0415
-
-    dataset = classified.dataset
-    rows = [*dataset.provenance, *provenance_rows(dataset.manifests)]
-    return tuple(f"{label}: {text}" for label, text in dict(rows).items() if text)
 
 
 def _time_of(classified: Classified) -> tuple[int, int]:

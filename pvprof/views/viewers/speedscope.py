@@ -19,13 +19,13 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import Part
 from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules import OTHER, UNCLASSIFIED
-from pvprof.dataset.dataset import Dataset, Measurement
+from pvprof.dataset.dataset import Measurement
 from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem
 from pvprof.model.stacks import Stack
 from pvprof.model.waits import WaitTable
 from pvprof.units import SPEEDSCOPE_ALL, Unit
-from pvprof.views.folded import StackOptions, check_counts, fold_options
+from pvprof.views.folded import StackOptions, chosen_measurements, fold_options
 
 NOTHING_KEPT = "nothing-kept"
 """The kind of the problem of a file that holds no stack."""
@@ -111,8 +111,8 @@ def build(classified: Classified, options: StackOptions) -> SpeedscopeView:
     folding = fold_options(classified, options)
     problems: list[Problem] = []
     has_modes = len({measurement.mode for measurement in dataset.measurements}) > 1
-    for measurement in _measurements(dataset, options):
-        parts = next(one.kept for one in classified.measurements if one.measurement is measurement)
+    for measured in chosen_measurements(classified, options):
+        measurement, parts = measured.measurement, measured.kept
         if _has_timeline(measurement, options, problems):
             assert measurement.events is not None
             timelines += _threads(measurement.events, parts, folding, problems)
@@ -126,17 +126,6 @@ def build(classified: Classified, options: StackOptions) -> SpeedscopeView:
         text = "the filters left no stack: the file holds one empty profile"
         problems.append(Problem(NOTHING_KEPT, text, severity="note"))
     return SpeedscopeView(" + ".join(dataset.names), (*profiles, *timelines), tuple(problems))
-
-
-def _measurements(dataset: Dataset, options: StackOptions) -> tuple[Measurement, ...]:
-    first = dataset.measurement(options.measure)
-    chosen = (first,) if options.measure else dataset.measurements
-    if not options.fold.counts:
-        return chosen
-    counted = tuple(measurement for measurement in chosen if measurement.profile.has_counts)
-    if not counted:
-        check_counts(first, options.fold)
-    return counted
 
 
 def _has_timeline(measurement: Measurement, options: StackOptions, problems: list[Problem]) -> bool:
