@@ -56,7 +56,7 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
     by_mode: dict[str, list[_Input]] = {}
     for recording, parsed in inputs:
         for part in (parsed, *parsed.further):
-            by_mode.setdefault(_mode_of(part), []).append((recording, part))
+            by_mode.setdefault(mode_of(part), []).append((recording, part))
     measurements: list[Measurement] = []
     histograms: list[Histogram] = []
     holds: list[LockHold] = []
@@ -79,7 +79,7 @@ def combine(inputs: Sequence[tuple[Recording, ParseResult]]) -> Dataset:
     )
 
 
-def _mode_of(parsed: ParseResult) -> str:
+def mode_of(parsed: ParseResult) -> str:
     """Return the mode of a result; for a D program of the user's, the mode that measures the same.
 
     If nothing tells, the layout stands for it.

@@ -75,7 +75,7 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
 
         parsed = cut(parsed, options.window, recording.name, recording.manifest.mode)
     if options.ids:
-        problems = (*problems, *_put_ids(parsed, options.ids, recording.name))
+        problems = (*problems, *put_ids(parsed, options.ids, recording.name))
     mechanism = layout.mechanism_of(recording.script)
     if mechanism:
         _name_mechanism(parsed, mechanism)
@@ -90,7 +90,7 @@ def read_recording(recording: Recording, options: ReadOptions) -> ParseResult:
     return parsed
 
 
-def _put_ids(parsed: ParseResult, ids: Literal["pid", "tid"], source: str) -> Iterator[Problem]:
+def put_ids(parsed: ParseResult, ids: Literal["pid", "tid"], source: str) -> Iterator[Problem]:
     """Put the ids of processes or threads into keys; yield a problem if they are not known."""
     if parsed.events is not None:
         parsed.events = parsed.events.with_ids(ids)
