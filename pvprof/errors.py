@@ -16,15 +16,17 @@ class PvprofError(Exception):
     Attributes:
         message: what went wrong; names the file, the line, the probe or the flag.
         hint: what to do next, or an empty string.
+        below: lines to show between both, such as a part of the input and a mark below it.
         exit_code: the process exit code (1 failure, 2 usage, 3 target).
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", below: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.below = tuple(below)
 
 
 _MAX_QUOTED = 60

@@ -12,11 +12,19 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 import pytest
-from conftest import FIXTURES, RECORDINGS, SYMBOLS, assert_golden, require_packages_of
+from conftest import (
+    FIXTURES,
+    RECORDINGS,
+    SYMBOLS,
+    assert_golden,
+    require,
+    require_packages_of,
+)
 from helpers.command_line import RunCommand
 from helpers.documents import DOCUMENTS, commands_of
 
@@ -30,8 +38,8 @@ from pvprof.views import single_waits
 
 TOP = Path(__file__).parent.parent
 LAYERS = (
-    *("model", "recording", "collect", "kernel_patch", "parse", "stats", "dataset", "classify"),
-    *("analysis", "views", "render", "cli"),
+    *("model", "recording", "collect", "kernel_patch", "parse", "stats", "dataset", "store"),
+    *("classify", "analysis", "views", "render", "cli"),
 )
 NOT_RUN = {
     r"pvprof (doctor|record) ": "they need a target; tests/collect runs them on a stand-in",
@@ -79,6 +87,9 @@ def _recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_command_of_the_documents_runs(command: str, run: RunCommand) -> None:
     if ".parquet" in command:
         require_packages_of(format_named("parquet"))
+    if re.search(r"\bfleet\b", command):
+        require(find_spec("duckdb") is not None, "duckdb is not installed")
+        assert run("store", "add", "fleet", "stock", "patched", "-q").exit_code == 0
     if re.search("[|>&;]", re.sub(r"'[^']*'", "", command)):
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")

@@ -30,6 +30,7 @@ COMMANDS = {
     "flamegraph": "A flame graph as one SVG file.",
     "heatmap": "How long waits took over the run, as one SVG file: where are spikes?",
     "compare": "Two sides of recordings: what changed, with verdicts.",
+    "store": "Many recordings in one folder: add, list, select.",
     "stats": "Repeated runs: summaries, differences, verdicts.",
     "script": "Print a D program, or a recorder to carry to a target.",
     "patch": "Kernel patches: list, show, check, apply, revert.",
@@ -39,6 +40,7 @@ COMMANDS = {
 _MODULES = {
     "flamegraph": "commands.pictures.flamegraph",
     "heatmap": "commands.pictures.heatmap",
+    "store": "stores.store_command",
     "import": "commands.import_",  # a keyword cannot name a module
     "help": "guidance.help",
     "completion": "guidance.completion",
@@ -87,6 +89,8 @@ class _Commands(SuggestingGroup):
             ctx.exit(error.exit_code)
         except PvprofError as error:
             tell(f"error: {error.message}")
+            for line in error.below:
+                tell_below(line)
             if error.hint:
                 tell_below(error.hint)
             ctx.exit(error.exit_code)

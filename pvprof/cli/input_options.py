@@ -18,7 +18,8 @@ from pvprof.classify.no_match import no_match
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName, KnownWord, as_regex
-from pvprof.cli.option_groups import OWN_PROCESS, argument, option, option_group
+from pvprof.cli.option_groups import OWN_PROCESS, argument, group, option, option_group
+from pvprof.cli.stores.store_options import Recordings, StoredGroup
 from pvprof.cli.terminal import Progress, tell
 from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.load import load_dataset
@@ -41,6 +42,12 @@ MAX_SIZE_HELP = (
     "Read files, when unpacked, and lines of up to this size (500M, 2G). The usual limits protect"
     " from files that are made to fill the memory."
 )
+
+
+NOT_FOR_STORES = (
+    *("input_format", "profile", "unit", "factor", "weight", "symbols", "kldstat", "offsets"),
+)
+"""The options of `ReadingGroup` that say how a text is read."""
 
 
 def _kinds() -> list[str]:
@@ -213,8 +220,9 @@ class InputGroup(ReadingGroup):
     heading: ClassVar[HelpHeading] = HelpHeading.FILTER
 
     recordings: tuple[str, ...] = argument(
-        metavar="REC...", nargs=-1, required=True, type=FileName()
+        metavar="REC...", nargs=-1, required=True, cls=Recordings, type=FileName()
     )
+    stored: StoredGroup = group(StoredGroup)
     since: str | None = option(
         "--from",
         metavar="TIME",
@@ -285,6 +293,8 @@ class InputGroup(ReadingGroup):
             PvprofError: a file that they name cannot be read.
             UsageError: a bad regular expression, or a bound that is no time.
         """
+        if self.stored:
+            self._check_reading()
         filters = Filters(
             kinds=self.kinds,
             lock_class=_pattern("--class", self.lock_class, re.IGNORECASE),
@@ -308,6 +318,20 @@ class InputGroup(ReadingGroup):
             read = replace(read, window=Window(since, until))
         return Settings(read, rules, filters)
 
+    def _check_reading(self) -> None:
+        """Refuse options that say how texts are read: a store has no texts.
+
+        Raises:
+            UsageError: one was given.
+        """
+        for name in NOT_FOR_STORES:
+            if getattr(self, name):
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(
+                    f"{flag} and --store: a store has what was read already",
+                    f"pvprof store add STORE REC... {flag}",
+                )
+
     def load(
         self,
         adapt: Callable[[Dataset], Dataset] | None = None,
@@ -329,9 +353,12 @@ class InputGroup(ReadingGroup):
             InputError: the user's filters match nothing.
         """
         settings = self.settings(edits, ids)
-        paths = self.recordings if recordings is None else recordings
-        with Progress(paths, self.quiet) as progress:
-            dataset = load_dataset(paths, replace(settings.read, progress=progress))
+        if self.stored:
+            dataset = self.stored.load(settings.read)
+        else:
+            paths = self.recordings if recordings is None else recordings
+            with Progress(paths, self.quiet) as progress:
+                dataset = load_dataset(paths, replace(settings.read, progress=progress))
         adapted = adapt(dataset) if adapt else dataset
         classified = Classified.of(adapted, settings.rules, settings.filters)
         error = no_match([classified]) if recordings is None else None

@@ -104,6 +104,32 @@ class Progress:
             click.echo(f"\r\033[K{text}", err=True, nl=False)
 
 
+class CountProgress:
+    """A line on stderr while many things are done one by one, erased at the end; else nothing.
+
+    Call it with the number of those that are done, and of all.
+    """
+
+    def __init__(self, verb: str, is_quiet: bool) -> None:
+        self._is_shown = not is_quiet and sys.stderr.isatty()
+        self._verb = verb
+        self._next_s = time.monotonic() + 1
+
+    def __enter__(self) -> CountProgress:
+        return self
+
+    def __call__(self, done: int, total: int) -> None:
+        """Update the line."""
+        now_s = time.monotonic()
+        if self._is_shown and now_s >= self._next_s:
+            self._next_s = now_s + _INTERVAL_S
+            click.echo(f"\r\033[Kpvprof: {self._verb} {done:,} of {total:,}", err=True, nl=False)
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_shown:
+            click.echo("\r\033[K", err=True, nl=False)
+
+
 def _size(recording: str) -> int:
     path = Path(recording)
     try:

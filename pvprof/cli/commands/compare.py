@@ -29,8 +29,10 @@ from pvprof.cli.stack_options import EditGroup, edit_group
 from pvprof.cli.statistics_options import SidesGroup
 from pvprof.cli.terminal import Progress
 from pvprof.dataset.load_sides import read_sides
+from pvprof.dataset.sides import Side
 from pvprof.dataset.stack_edits import StackEdits
 from pvprof.errors import InputError, UsageError
+from pvprof.parse.source import ReadOptions
 from pvprof.render.registry import Subject
 from pvprof.render.review import files_of, purpose_of, usual_names
 from pvprof.views.comparison import ComparisonOptions
@@ -46,7 +48,8 @@ Examples:
   pvprof compare s1.pvprof s2.pvprof --vs p1.pvprof p2.pvprof
   pvprof compare stock/ --vs patched/ -o review/
   pvprof compare runs/*.pvprof --base stock -o review.md -o review.svg
-  pvprof compare stock/ --vs patched/ --work builds=3:5 -o change.folded"""
+  pvprof compare stock/ --vs patched/ --work builds=3:5 -o change.folded
+  pvprof compare --store fleet --where label=stock --vs-where label=patched"""
 
 
 class _CompareCommand(PvprofCommand):
@@ -74,10 +77,23 @@ class _CompareCommand(PvprofCommand):
     expose_value=False,
     help="Compare with these recordings, the new side.",
 )
+@click.option(
+    "--vs-where",
+    cls=HeadedOption,
+    heading=HelpHeading.STORE,
+    metavar="EXPRESSION",
+    help="The recordings of --store that are the new side; --where gives the base.",
+)
 @takes(SidesGroup, "sides")
 @takes(edit_group(has_base=False), "edits")
 @takes(outputs_group(*SUBJECTS), "outputs")
-def command(inputs: InputGroup, sides: SidesGroup, edits: EditGroup, outputs: OutputsGroup) -> None:
+def command(
+    inputs: InputGroup,
+    sides: SidesGroup,
+    edits: EditGroup,
+    outputs: OutputsGroup,
+    vs_where: str | None,
+) -> None:
     """Compare recordings of two sides, preferably several runs per side, and show what is proven.
 
     Times of the runs, waits by kind, lock class and lock, and code. Recordings before --vs are the
@@ -89,7 +105,7 @@ def command(inputs: InputGroup, sides: SidesGroup, edits: EditGroup, outputs: Ou
     for mail, flame graphs of the difference, and a page with all of it.
     """
     folders, destinations = _outputs(outputs)
-    comparison = _compare(inputs, sides, edits.edits())
+    comparison = _compare(inputs, sides, edits.edits(), vs_where)
     options = ComparisonOptions(sides.top, sides.measure, sides.mode)
     results = [
         Result.of(target, comparison, replace(options, pictures=_pictures(target, destinations)))
@@ -125,13 +141,17 @@ def _outputs(outputs: OutputsGroup) -> tuple[list[str], list[Destination]]:
     return folders, destinations
 
 
-def _compare(inputs: InputGroup, sides: SidesGroup, edits: StackEdits) -> Comparison:
+def _compare(
+    inputs: InputGroup, sides: SidesGroup, edits: StackEdits, vs_where: str | None
+) -> Comparison:
     options = sides.compare_options()
     settings = inputs.settings(edits)
-    base, new = _divide(inputs.recordings)
-    with Progress((*base, *(new or ())), inputs.quiet) as progress:
-        read = replace(settings.read, progress=progress)
-        both = read_sides(base, new, sides.base, read)
+    if inputs.stored:
+        both = inputs.stored.sides(sides.base, settings.read, vs_where)
+    else:
+        if vs_where is not None:
+            raise UsageError("--vs-where without --store", "--vs NEW... names files")
+        both = _read_files(inputs, sides, settings.read)
     comparison = compare(*both, settings.rules, settings.filters, options)
     if sides.strict:
         _refuse(comparison)
@@ -141,6 +161,12 @@ def _compare(inputs: InputGroup, sides: SidesGroup, edits: StackEdits) -> Compar
             [Classified.of(run.dataset, settings.rules, settings.filters) for run in runs]
         ) or InputError("no waits to compare", "-k all compares waits of every kind")
     return comparison
+
+
+def _read_files(inputs: InputGroup, sides: SidesGroup, options: ReadOptions) -> tuple[Side, Side]:
+    base, new = _divide(inputs.recordings)
+    with Progress((*base, *(new or ())), inputs.quiet) as progress:
+        return read_sides(base, new, sides.base, replace(options, progress=progress))
 
 
 def _divide(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str] | None]:

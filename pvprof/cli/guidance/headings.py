@@ -27,6 +27,7 @@ class HelpHeading(Enum):
 
     MAIN = "Options"
     TARGET = "Target"
+    STORE = "A store in the place of files"
     SIDES = "Comparison"
     FILTER = "Filters: what to keep (a REGEX matches anywhere, in any case)"
     RUNS = "Runs"

@@ -1,0 +1,164 @@
+"""Add recordings to a store: each is there whole or not at all, and once however often it is added.
+
+Recordings of one day and mode become one group. A group appears at once (`folder`), under the lock,
+after a look at what others added in the meantime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pvprof.dataset.read_named import read_named
+from pvprof.errors import InputError, OutputError, PvprofError
+from pvprof.parse.source import ReadOptions
+from pvprof.recording.directory import expand
+from pvprof.recording.open import open_recording
+from pvprof.store.catalogue import select
+from pvprof.store.encode import GroupTables, Labels
+from pvprof.store.facts import Stated, facts_of, id_of, identity_of
+from pvprof.store.folder import StoreFolder, place_of_mode
+from pvprof.store.regroup import merge
+
+MAX_ROWS = 4_000_000
+"""A group is written when it has this many rows: they are in memory until then."""
+
+_NOT_STORED = ("html", "differential")
+
+
+@dataclass(slots=True)
+class Added:
+    """What became of the recordings that were to be added.
+
+    Attributes:
+        added: how many are new.
+        known: names of those that the store had already.
+        failed: (path, error) of those that cannot be read.
+    """
+
+    added: int = 0
+    known: list[str] = field(default_factory=list)
+    failed: list[tuple[str, PvprofError]] = field(default_factory=list)
+
+
+def add_recordings(
+    store: StoreFolder,
+    paths: Sequence[str],
+    options: ReadOptions,
+    labels: Labels,
+    stated: Stated,
+    progress: Callable[[int, int], None] | None = None,
+) -> Added:
+    """Add recordings to a store.
+
+    Args:
+        store: the store.
+        paths: of recordings, run sets, and directories of recordings.
+        options: how to read them.
+        labels: gives the kind and the class of a key and stack.
+        stated: by the user.
+        progress: called with the numbers of recordings that were read, and of all.
+
+    Raises:
+        InputError: a path does not exist, or the store is damaged.
+        OutputError: the store cannot be written; groups that appeared before stay.
+    """
+    every = expand(paths)
+    adder = _Adder(store, labels)
+    for number, path in enumerate(every, 1):
+        try:
+            adder.add(path, options, stated)
+        except PvprofError as error:
+            if isinstance(error, OutputError):
+                raise
+            adder.result.failed.append((path, error))
+        if progress:
+            progress(number, len(every))
+    adder.finish()
+    return adder.result
+
+
+class _Adder:
+    """Collects recordings in groups, and writes groups that are large."""
+
+    def __init__(self, store: StoreFolder, labels: Labels) -> None:
+        self.result = Added()
+        self._store = store
+        self._labels = labels
+        self._known = _identities(store)
+        self._groups: dict[tuple[str, str], GroupTables] = {}
+
+    def add(self, path: str, options: ReadOptions, stated: Stated) -> None:
+        """Read a recording, and add it to the group of its day and mode.
+
+        Raises:
+            PvprofError: it cannot be read, or stored.
+        """
+        recording = open_recording(path, options.limits)
+        identity = identity_of(recording)
+        number = id_of(identity)
+        if number in self._known:
+            if self._known[number] != identity:
+                raise InputError(f"{path}: another recording of the store has its id")
+            self.result.known.append(recording.name)
+            return
+        recording, parsed = read_named(recording, options)
+        if parsed.layout in _NOT_STORED:
+            raise InputError(
+                f"{path}: {parsed.layout} has the sums of several recordings",
+                "add the recordings that it was made of",
+            )
+        facts = facts_of(recording, parsed, identity, stated)
+        place = (str(facts["day"]), place_of_mode(str(facts["mode"])))
+        group = self._groups.setdefault(place, GroupTables(self._labels))
+        group.add(facts, parsed)
+        self._known[number] = identity
+        if group.rows >= MAX_ROWS:
+            self._write(place, self._groups.pop(place))
+
+    def finish(self) -> None:
+        """Write the groups that are left.
+
+        Raises:
+            OutputError: the store cannot be written.
+        """
+        while self._groups:
+            place = min(self._groups)
+            self._write(place, self._groups.pop(place))
+
+    def _write(self, place: tuple[str, str], group: GroupTables) -> None:
+        """Write a group, and let it appear without what others added in the meantime."""
+        if not group.recordings:
+            return
+        try:
+            with self._store.workplace() as work:
+                group.write(work)
+                with self._store.lock():
+                    others = _identities(self._store)
+                    there_already = [one for one in group.recording_ids if one in others]
+                    if there_already:
+                        _take_out(self._store, work, there_already, place)
+                    else:
+                        self._store.commit(work, *place)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise OutputError(f"{self._store.path}: cannot be written: {reason}") from error
+        self.result.added += group.recordings - len(there_already)
+        self.result.known += group.names_of(there_already)
+
+
+def _take_out(
+    store: StoreFolder, written: Path, numbers: Sequence[int], place: tuple[str, str]
+) -> None:
+    """Let a written group appear without these recordings."""
+    with store.workplace() as work:
+        if merge([written], work, without=numbers):
+            store.commit(work, *place)
+
+
+def _identities(store: StoreFolder) -> dict[int, str]:
+    """Map the id of each recording of a store to its identity."""
+    return {
+        one.recording_id: str(one.facts["identity"]) for one in select(store, columns=["identity"])
+    }

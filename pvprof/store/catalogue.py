@@ -1,0 +1,149 @@
+"""Which recordings a store has: their facts, read from all groups, and those that are wanted.
+
+A recording is in one group. Only while groups are merged, or if a process was killed then, it may
+be in two, which have the same rows: the larger group counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pvprof.errors import InputError, first_line
+from pvprof.store.folder import Group, StoreFolder
+from pvprof.store.schema import RECORDINGS, VERSION
+from pvprof.store.where import EVERYTHING, Known, Where
+
+_ALWAYS_READ = ("recording_id", "day", "begin_ns", "name")
+ALL_FACTS = tuple(column.name for column in RECORDINGS if column.kind not in ("problems", "parts"))
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecording:
+    """A recording of a store.
+
+    Attributes:
+        recording_id: by which the tables of its group know it.
+        group: where its rows are.
+        facts: the columns that were asked for.
+    """
+
+    recording_id: int
+    group: Group
+    facts: Known
+
+
+def select(
+    store: StoreFolder, where: Where = EVERYTHING, columns: Iterable[str] = ()
+) -> list[StoredRecording]:
+    """Return the wanted recordings by day, begin and name.
+
+    Args:
+        store: the store.
+        where: which are wanted.
+        columns: of the table ``recordings``, to be read besides those that `where` names.
+
+    Raises:
+        InputError: a group is damaged, or of another version.
+    """
+    wanted = sorted({*_ALWAYS_READ, *where.fields, *columns})
+    for attempt in range(1, _ATTEMPTS + 1):
+        found: dict[int, tuple[int, StoredRecording]] = {}
+        try:
+            for group in store.groups():
+                if where.may_match(_known_of_place(group)):
+                    rows = read_rows(group, "recordings", wanted)
+                    for row in rows:
+                        _keep_larger(found, group, row, len(rows))
+        except FileNotFoundError as error:  # its group was merged
+            if attempt == _ATTEMPTS:
+                raise InputError(f"{error.filename or store.path}: a table is missing") from error
+            continue
+        break
+    matching = [one for _, one in found.values() if where.matches(one.facts)]
+    return sorted(matching, key=_order)
+
+
+def _keep_larger(
+    found: dict[int, tuple[int, StoredRecording]], group: Group, row: Known, size: int
+) -> None:
+    number = row["recording_id"]
+    assert isinstance(number, int)
+    if number not in found or found[number][0] < size:
+        found[number] = (size, StoredRecording(number, group, row))
+
+
+def _known_of_place(group: Group) -> Known:
+    """Return the facts that the place of a group has; a mode may have another name there."""
+    return {"day": group.day}
+
+
+def _order(one: StoredRecording) -> tuple[str, int, str, int]:
+    begin = one.facts["begin_ns"]
+    first = begin if isinstance(begin, int) else 0
+    return (str(one.facts["day"]), first, str(one.facts["name"]), one.recording_id)
+
+
+def groups_of(recordings: Sequence[StoredRecording]) -> list[Group]:
+    """Return the groups of these recordings, each once."""
+    return sorted({one.group for one in recordings})
+
+
+def read_rows(group: Group, table: str, columns: list[str] | None = None) -> list[Any]:
+    """Return the rows of a table of a group as dicts; none if it has no such table.
+
+    Raises:
+        FileNotFoundError: the group is not there any more.
+        InputError: it is damaged, or of another version.
+    """
+    found = read_arrow(group, table, columns)
+    return [] if found is None else list(found.to_pylist())
+
+
+def read_arrow(
+    group: Group, table: str, columns: list[str] | None = None, wanted: Sequence[int] = ()
+) -> Any:
+    """Return a table of a group as a ``pyarrow.Table``; None if it has no such table.
+
+    Args:
+        group: the group.
+        table: its name.
+        columns: those to read; None for all.
+        wanted: only rows of these recordings; empty for all.
+
+    Raises:
+        FileNotFoundError: the group is not there any more.
+        InputError: it is damaged, or of another version.
+    """
+    import pyarrow as pa  # noqa: PLC0415 (an extra)
+    import pyarrow.parquet as pq  # noqa: PLC0415 (an extra)
+
+    path = group.table(table)
+    if not path.exists() and group.path.is_dir() and table != "recordings":
+        return None
+    filters = [("recording_id", "in", list(wanted))] if wanted else None
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_version(file.schema_arrow.metadata, path)
+        return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException, KeyError) as error:
+        reason = first_line(error)
+        raise InputError(f"{path}: damaged: {reason}", "pvprof store check finds all") from error
+
+
+def _check_version(metadata: dict[bytes, bytes] | None, path: Path) -> None:
+    """Refuse a table of another version.
+
+    Raises:
+        InputError: it has another one.
+    """
+    version = (metadata or {}).get(b"pvprof.version", b"").decode("ascii", "replace")
+    if version != str(VERSION):
+        raise InputError(
+            f"{path}: a table of version {version or '?'}; {VERSION} is known", "update pvprof"
+        )

@@ -1,0 +1,100 @@
+"""Engines that answer questions about the tables of a store: DuckDB in this process by default.
+
+Owns the questions' language, SQL as DuckDB writes it, over views named like the tables. It refuses
+to know what a question means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pvprof.errors import InputError, UsageError, first_line
+from pvprof.store.folder import Group
+from pvprof.store.schema import ALWAYS, TABLES, arrow_schema
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY_LIMIT = "1GB"
+DEFAULT_ENGINE = "duckdb"
+
+
+class Engine(Protocol):
+    """Answers questions in SQL about tables of groups."""
+
+    def ask(self, groups: Sequence[Group], sql: str, tables: Mapping[str, Any]) -> Any:
+        """Return the answer (``pyarrow.Table``).
+
+        Args:
+            groups: whose tables the question is about.
+            sql: the question.
+            tables: further tables that it names (``pyarrow.Table``).
+
+        Raises:
+            InputError: a table is damaged.
+        """
+
+
+class DuckDb:
+    """DuckDB in this process."""
+
+    def ask(self, groups: Sequence[Group], sql: str, tables: Mapping[str, Any]) -> Any:
+        """Return the answer; see `Engine.ask`."""
+        import duckdb  # noqa: PLC0415 (an extra)
+
+        with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
+            connection.execute("set python_enable_replacements = false")
+            for name, table in tables.items():
+                connection.register(name, table)
+            try:
+                make_views(connection, groups, _names_in(sql))
+                return connection.sql(sql).to_arrow_table()
+            except duckdb.Error as error:
+                raise InputError(
+                    f"the store cannot be read: {first_line(error)}", "pvprof store check finds why"
+                ) from error
+
+
+def make_views(
+    connection: DuckDBPyConnection, groups: Sequence[Group], names: Sequence[str]
+) -> None:
+    """Make a view for each table, of all groups; an empty one if no group has it."""
+    for name in names:
+        files = files_of(groups, name)
+        if files:
+            relation = connection.read_parquet(
+                [_literal(path) for path in files], hive_partitioning=False
+            )
+            relation.create_view(name)
+        else:
+            connection.register(name, arrow_schema(name).empty_table())
+
+
+def files_of(groups: Sequence[Group], name: str) -> list[Path]:
+    """Return the files of a table."""
+    paths = [group.table(name) for group in groups]
+    return paths if name in ALWAYS else [path for path in paths if path.exists()]
+
+
+def _names_in(sql: str) -> list[str]:
+    """Return the tables that a question names."""
+    return [name for name in TABLES if re.search(rf"\b{name}\b", sql)]
+
+
+def _literal(path: Path) -> str:
+    """Return a path in which DuckDB takes no character for a pattern."""
+    return re.sub(r"[\[*?]", lambda match: f"[{match.group()}]", str(path))
+
+
+def engine_named(name: str) -> Engine:
+    """Return the engine that a user names.
+
+    Raises:
+        UsageError: there is none of that name, or a package is missing.
+    """
+    if name in ("", DEFAULT_ENGINE):
+        return DuckDb()
+    raise UsageError(f"--engine {name}: no such engine", f"engines: {DEFAULT_ENGINE}")

@@ -1,0 +1,74 @@
+"""Make one group of several, or of a part of one: its recordings and the names that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pvprof.store.catalogue import read_arrow
+from pvprof.store.encode import write_table
+from pvprof.store.folder import Group
+from pvprof.store.schema import ALWAYS, TABLES
+
+_NAMES = {"keys": "key_id", "stacks": "stack_id"}
+
+
+def merge(directories: Sequence[Path], target: Path, without: Sequence[int] = ()) -> int:
+    """Write the tables of several groups as one group; return how many recordings it has.
+
+    A recording that is in several groups is taken from the first one. Keys and stacks that no row
+    needs any more are left out.
+
+    Args:
+        directories: of the groups.
+        target: an empty directory; nothing is written if no recording is left.
+        without: the ids of recordings that are left out.
+
+    Raises:
+        InputError: a table is damaged.
+        OSError: a table cannot be written.
+    """
+    import pyarrow as pa  # noqa: PLC0415 (an extra)
+
+    groups = [Group("", "", directory) for directory in directories]
+    left_out = set(without)
+    wanted: list[list[int]] = []
+    for group in groups:
+        ids = read_arrow(group, "recordings", ["recording_id"])["recording_id"].to_pylist()
+        wanted.append([one for one in ids if one not in left_out])
+        left_out |= set(ids)
+    count = sum(map(len, wanted))
+    if not count:
+        return 0
+    needed: dict[str, list[Any]] = {column: [] for column in _NAMES.values()}
+    for name in TABLES:
+        if name in _NAMES:
+            continue
+        read = (
+            read_arrow(group, name, None, ids)
+            for group, ids in zip(groups, wanted, strict=True)
+            if ids
+        )
+        parts = [part for part in read if part is not None]
+        if not parts or not (any(map(len, parts)) or name in ALWAYS):
+            continue
+        table = pa.concat_tables(parts)
+        for column, values in needed.items():
+            if column in table.column_names:
+                values.append(table[column].unique())
+        write_table(table, name, target)
+    for name, column in _NAMES.items():
+        tables = [read_arrow(group, name) for group in groups]
+        write_table(_distinct(pa.concat_tables(tables), column, needed[column]), name, target)
+    return count
+
+
+def _distinct(table: Any, column: str, needed: Sequence[Any]) -> Any:
+    """Return the first row of each id that is needed."""
+    import numpy as np  # noqa: PLC0415 (pyarrow needs it anyway)
+
+    ids = table[column].to_numpy()
+    distinct, first = np.unique(ids, return_index=True)
+    wanted = np.concatenate([one.to_numpy() for one in needed]) if needed else distinct[:0]
+    return table.take(np.sort(first[np.isin(distinct, wanted)]))

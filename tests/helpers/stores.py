@@ -1,0 +1,40 @@
+"""Stores that tests make."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from pvprof.classify.rules_file import load_rules
+from pvprof.cli.stores.store_command import labels_of
+from pvprof.parse.result import ParseResult
+from pvprof.parse.source import ReadOptions
+from pvprof.recording.layout import Recording
+from pvprof.store.add import Added, add_recordings
+from pvprof.store.encode import GroupTables
+from pvprof.store.facts import Stated, facts_of
+from pvprof.store.folder import StoreFolder
+
+if find_spec("duckdb") is None and "CI" not in os.environ:
+    pytest.skip("duckdb is not installed", allow_module_level=True)
+
+
+def add_to(store: StoreFolder, *paths: Path | str) -> Added:
+    """Add recordings as the command does."""
+    labels = labels_of(load_rules(None))
+    return add_recordings(store, list(map(str, paths)), ReadOptions(jobs=1), labels, Stated())
+
+
+def in_groups(store: StoreFolder, inputs: Sequence[tuple[Recording, ParseResult]]) -> None:
+    """Write results into a store, each as a group of its own."""
+    for number, (recording, parsed) in enumerate(inputs):
+        tables = GroupTables(lambda key, _: ("kernel", key.name))
+        tables.add(facts_of(recording, parsed, f"{number:016x}" + 48 * "0", Stated()), parsed)
+        with store.workplace() as work:
+            tables.write(work)
+            with store.lock():
+                store.commit(work, "unknown", "offcpu")
