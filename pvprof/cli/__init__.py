@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": "Two sides of recordings: what changed, with verdicts.",
     "store": "Many recordings in one folder: add, list, select.",
     "stats": "Repeated runs: summaries, differences, verdicts.",
+    "push": "Send recordings to a server of Pyroscope.",
     "script": "Print a D program, or a recorder to carry to a target.",
     "patch": "Kernel patches: list, show, check, apply, revert.",
     "help": "Show the help of a command.",
@@ -41,6 +42,7 @@ _MODULES = {
     "flamegraph": "commands.pictures.flamegraph",
     "heatmap": "commands.pictures.heatmap",
     "store": "stores.store_command",
+    "push": "commands.fleet.push",
     "import": "commands.import_",  # a keyword cannot name a module
     "help": "guidance.help",
     "completion": "guidance.completion",

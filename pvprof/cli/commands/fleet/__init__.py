@@ -1,0 +1,1 @@
+"""The commands for many hosts: one module each, imported when it runs."""

@@ -1,0 +1,1 @@
+"""Many hosts: what sends their profiles to a server."""
