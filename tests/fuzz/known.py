@@ -63,6 +63,7 @@ UNSEEN: dict[str, dict[str, str]] = {
     "keyed": {
         "drop_line": 'printa("%20s%k%@d"): a process without its value may be a frame',
         "join_lines": "digits behind an address are digits of the address",
+        "flip": "the same, if the newline in front of a value becomes another character",
         "cut": "as in classic",
     },
 }
