@@ -16,10 +16,10 @@ from pvprof.parse.source import ReadOptions
 from pvprof.recording.directory import expand
 from pvprof.recording.open import open_recording
 from pvprof.store.catalogue import select
-from pvprof.store.encode import GroupTables, Labels
 from pvprof.store.facts import Stated, facts_of, id_of, identity_of
 from pvprof.store.folder import StoreFolder, place_of_mode
-from pvprof.store.regroup import merge
+from pvprof.store.tables.encode import GroupTables, Labels
+from pvprof.store.tables.regroup import merge
 
 MAX_ROWS = 4_000_000
 """A group is written when it has this many rows: they are in memory until then."""

@@ -7,13 +7,13 @@ be in two, which have the same rows: the larger group counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pvprof.errors import InputError, first_line
 from pvprof.store.folder import Group, StoreFolder
-from pvprof.store.schema import RECORDINGS, VERSION
+from pvprof.store.tables.schema import ALWAYS, RECORDINGS, VERSION
 from pvprof.store.where import EVERYTHING, Known, Where
 
 _ALWAYS_READ = ("recording_id", "day", "begin_ns", "name")
@@ -29,11 +29,13 @@ class StoredRecording:
         recording_id: by which the tables of its group know it.
         group: where its rows are.
         facts: the columns that were asked for.
+        is_twice: another group has it, too.
     """
 
     recording_id: int
     group: Group
     facts: Known
+    is_twice: bool = False
 
 
 def select(
@@ -72,8 +74,11 @@ def _keep_larger(
 ) -> None:
     number = row["recording_id"]
     assert isinstance(number, int)
-    if number not in found or found[number][0] < size:
-        found[number] = (size, StoredRecording(number, group, row))
+    known = found.get(number)
+    if known is None or known[0] < size:
+        found[number] = (size, StoredRecording(number, group, row, known is not None))
+    else:
+        found[number] = (known[0], replace(known[1], is_twice=True))
 
 
 def _known_of_place(group: Group) -> Known:
@@ -122,13 +127,21 @@ def read_arrow(
     import pyarrow.parquet as pq  # noqa: PLC0415 (an extra)
 
     path = group.table(table)
-    if not path.exists() and group.path.is_dir() and table != "recordings":
+    if not path.exists() and group.path.is_dir():
+        if table in ALWAYS:
+            raise InputError(f"{path}: damaged: is missing", "pvprof store check finds all")
         return None
     filters = [("recording_id", "in", list(wanted))] if wanted else None
     try:
         with pq.ParquetFile(path) as file:
             _check_version(file.schema_arrow.metadata, path)
-        return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
+        return pq.read_table(
+            path,
+            columns=columns,
+            filters=filters,
+            partitioning=None,
+            page_checksum_verification=True,
+        )
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException, KeyError) as error:

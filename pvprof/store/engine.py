@@ -6,6 +6,7 @@ to know what a question means.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pvprof.errors import InputError, UsageError, first_line
 from pvprof.store.folder import Group
-from pvprof.store.schema import ALWAYS, TABLES, arrow_schema
+from pvprof.store.tables.schema import ALWAYS, TABLES, arrow_schema
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,6 +35,7 @@ class Engine(Protocol):
             tables: further tables that it names (``pyarrow.Table``).
 
         Raises:
+            FileNotFoundError: a group is not there any more.
             InputError: a table is damaged.
         """
 
@@ -53,24 +55,38 @@ class DuckDb:
                 make_views(connection, groups, _names_in(sql))
                 return connection.sql(sql).to_arrow_table()
             except duckdb.Error as error:
+                gone = [group.path for group in groups if not group.path.is_dir()]
+                if gone:  # they were merged
+                    raise FileNotFoundError(errno.ENOENT, "is missing", str(gone[0])) from error
                 raise InputError(
                     f"the store cannot be read: {first_line(error)}", "pvprof store check finds why"
                 ) from error
 
 
 def make_views(
-    connection: DuckDBPyConnection, groups: Sequence[Group], names: Sequence[str]
+    connection: DuckDBPyConnection,
+    groups: Sequence[Group],
+    names: Sequence[str],
+    view_of: Mapping[str, str] | None = None,
 ) -> None:
-    """Make a view for each table, of all groups; an empty one if no group has it."""
+    """Make a view for each table, of all groups; an empty one if no group has it.
+
+    Args:
+        connection: where they are made.
+        groups: whose tables they show.
+        names: of the tables.
+        view_of: by table, the name of its view if that is another.
+    """
     for name in names:
+        view = (view_of or {}).get(name, name)
         files = files_of(groups, name)
         if files:
             relation = connection.read_parquet(
                 [_literal(path) for path in files], hive_partitioning=False
             )
-            relation.create_view(name)
+            relation.create_view(view)
         else:
-            connection.register(name, arrow_schema(name).empty_table())
+            connection.register(view, arrow_schema(name).empty_table())
 
 
 def files_of(groups: Sequence[Group], name: str) -> list[Path]:

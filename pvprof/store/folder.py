@@ -4,7 +4,7 @@
 
     STORE/pvprof-store.json                          the format and its version
     STORE/day=2026-11-27/mode=offcpu/GROUP/          a group: tables of whole recordings
-        recordings.parquet  keys.parquet  stacks.parquet  samples.parquet  ...
+        recordings.parquet  keys.parquet  stacks.parquet  samples.parquet  ...  SHA256SUMS
     STORE/.lock                                      held while groups appear or vanish
     STORE/.work/NAME/                                a group that is being written
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -29,9 +30,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pvprof.errors import InputError, OutputError, quote
-from pvprof.store.schema import FORMAT, VERSION, check_installed
+from pvprof.store.tables.schema import FORMAT, VERSION, check_installed
 
 UNKNOWN_DAY = "unknown"
+SUMS = "SHA256SUMS"
 _HEAD = "pvprof-store.json"
 _WORK = ".work"
 _LOCK = ".lock"
@@ -148,6 +150,7 @@ class StoreFolder:
         """
         place = self.path / f"day={day}" / f"mode={place_of_mode(mode)}"
         place.mkdir(parents=True, exist_ok=True)
+        _write_sums(written)
         for file in written.iterdir():
             _sync(file)
         _sync(written)
@@ -235,6 +238,33 @@ def _write_head(place: Path) -> None:
         _sync(place)
     finally:
         own.unlink(missing_ok=True)
+
+
+def sums_of(group: Path) -> dict[str, str]:
+    """Map the name of each file of a group to its SHA-256, as it was when the group appeared.
+
+    Raises:
+        OSError: they cannot be read.
+        ValueError: they are damaged.
+    """
+    lines = (group / SUMS).read_text("ascii").splitlines()
+    return {name: digest for digest, name in (line.split("  ") for line in lines)}
+
+
+def sum_of(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_sums(group: Path) -> None:
+    """Write the file that ``sha256sum -c`` reads."""
+    lines = [f"{sum_of(file)}  {file.name}\n" for file in sorted(group.iterdir())]
+    (group / SUMS).write_text("".join(lines), "ascii")
 
 
 def _entries(place: Path, hidden: bool = False) -> list[str]:

@@ -23,9 +23,9 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
 from pvprof.store.catalogue import StoredRecording, groups_of, select
-from pvprof.store.decode import add_weight, read_keys, read_recordings
 from pvprof.store.engine import Engine
 from pvprof.store.folder import StoreFolder, open_store
+from pvprof.store.tables.decode import add_weight, read_keys, read_recordings
 from pvprof.store.where import EVERYTHING, Where
 
 _SUMS = """
@@ -80,6 +80,8 @@ def load_stored(wanted: StoreInput, options: ReadOptions) -> Dataset:
         try:
             if options.window or options.ids or options.redact:
                 inputs = [_adapted(*pair, options) for pair in read_recordings(chosen)]
+            elif any(one.is_twice for one in chosen):  # an engine would add up both
+                inputs = read_recordings(chosen)
             else:
                 inputs = read_recordings(chosen, with_sums=False)
                 _add_sums(inputs, chosen, wanted.engine)

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 
 from pvprof.errors import UsageError, close_to, quote
 from pvprof.model.stacks import show_controls
-from pvprof.store.schema import RECORDINGS, Kind
+from pvprof.store.tables.schema import RECORDINGS, Kind
 
 Value = str | int | float | bool | None
 Known = Mapping[str, Value]

@@ -15,9 +15,9 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
 from pvprof.store.add import Added, add_recordings
-from pvprof.store.encode import GroupTables
 from pvprof.store.facts import Stated, facts_of
 from pvprof.store.folder import StoreFolder
+from pvprof.store.tables.encode import GroupTables
 
 if find_spec("duckdb") is None and "CI" not in os.environ:
     pytest.skip("duckdb is not installed", allow_module_level=True)

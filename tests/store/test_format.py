@@ -9,7 +9,7 @@ from conftest import FIXTURES, assert_golden
 from helpers.stores import add_to
 
 from pvprof.store.folder import create_store
-from pvprof.store.schema import TABLES, arrow_schema
+from pvprof.store.tables.schema import TABLES, arrow_schema
 
 DOCUMENT = Path(__file__).parents[2] / "docs/store.md"
 BEGIN, END = "<!-- tables -->\n", "<!-- end of tables -->\n"
@@ -40,7 +40,7 @@ def test_any_reader_of_parquet_finds_the_columns(tmp_path: Path) -> None:
     add_to(folder, FIXTURES / "freebsd-15.1/stock-events.pvprof")
     (group,) = folder.groups()
     assert group.path.relative_to(folder.path).parts[:2] == ("day=2026-11-27", "mode=events")
-    files = {path.stem: pq.ParquetFile(path).schema_arrow for path in group.path.iterdir()}
+    files = {path.stem: pq.ParquetFile(path).schema_arrow for path in group.path.glob("*.parquet")}
     assert {"recordings", "keys", "stacks", "samples", "waits"} <= files.keys()
     for name, schema in files.items():
         assert schema.names == [column.name for column in TABLES[name]]

@@ -16,6 +16,7 @@ from pvprof.cli.input_options import ReadingGroup
 from pvprof.cli.option_groups import argument, option, option_group, takes
 from pvprof.cli.stores.rows import RowsGroup, print_rows
 from pvprof.cli.stores.store_options import wanted
+from pvprof.cli.stores.upkeep_commands import check, compact, expire, sql
 from pvprof.cli.terminal import CountProgress, tell
 from pvprof.errors import InputError
 from pvprof.model.profile import Key
@@ -180,3 +181,7 @@ def _shown(one: StoredRecording, name: str) -> str:
     if name == "duration_ns" and isinstance(value, int):
         return format_ns(value)
     return f"{value:,}" if isinstance(value, int) else str(value or "")
+
+
+for _command in (sql, check, compact, expire):
+    command.add_command(_command)

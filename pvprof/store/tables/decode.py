@@ -21,7 +21,7 @@ from pvprof.recording.limits import load_json
 from pvprof.recording.manifest import Manifest
 from pvprof.store.catalogue import StoredRecording, read_arrow, read_rows
 from pvprof.store.folder import Group
-from pvprof.store.schema import TABLES
+from pvprof.store.tables.schema import TABLES
 
 if TYPE_CHECKING:
     from pvprof.model.column_table import ColumnTable
@@ -89,6 +89,11 @@ def _read_group(
         for name in ("histograms", "holds", "waits", "wakeups", "threads")
         if group.table(name).exists()
     ]
+    for name, field in _FIELD_OF_TABLE.items():
+        parts = (part for _, result in found.values() for part in (result, *result.further))
+        if name not in has_more and any(getattr(part, field) is not None for part in parts):
+            hint = "pvprof store check finds all"
+            raise InputError(f"{group.table(name)}: damaged: is missing", hint)
     if not with_sums and not has_more:
         return found
     names = StoredNames(read_keys([group]), read_stacks(group))

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pvprof.store.catalogue import read_arrow
-from pvprof.store.encode import write_table
 from pvprof.store.folder import Group
-from pvprof.store.schema import ALWAYS, TABLES
+from pvprof.store.tables.encode import write_table
+from pvprof.store.tables.schema import TABLES
 
 _NAMES = {"keys": "key_id", "stacks": "stack_id"}
 
@@ -51,7 +51,7 @@ def merge(directories: Sequence[Path], target: Path, without: Sequence[int] = ()
             if ids
         )
         parts = [part for part in read if part is not None]
-        if not parts or not (any(map(len, parts)) or name in ALWAYS):
+        if not parts:
             continue
         table = pa.concat_tables(parts)
         for column, values in needed.items():

@@ -19,7 +19,7 @@ from pvprof.model.profile import Key, Profile
 from pvprof.model.stacks import Stack
 from pvprof.parse.result import ParseResult
 from pvprof.store.facts import short_hash, storable
-from pvprof.store.schema import TABLES, VERSION, arrow_schema
+from pvprof.store.tables.schema import TABLES, VERSION, arrow_schema
 from pvprof.store.where import Value
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def write_table(table: Any, name: str, directory: Path) -> None:
         compression_level=9,
         row_group_size=_ROW_GROUP,
         use_dictionary=True if name != "samples" else list(_DICTIONARY),
-        write_page_index=False,
+        write_page_checksum=True,
     )
 
 

@@ -1,0 +1,1 @@
+"""The tables of a group: their format; recordings as rows, and recordings made of rows."""
