@@ -76,6 +76,11 @@ class Mode:
     has_user_stack: bool = False
     has_histogram: bool = False
 
+    @property
+    def has_intervals(self) -> bool:
+        """Tell whether its programs can print their sums at each interval, for a live view."""
+        return not self.is_event_log and self.name != "wakeup"
+
     def programs_of(self, tracer: str) -> tuple[TracerProgram, ...]:
         """Return the programs of a tracer that record this mode, the best first."""
         return tuple(program for program in self.programs if program.tracer == tracer)

@@ -13,9 +13,12 @@ from typing import Literal
 
 from pvprof.collect.modes import MODES, Mode
 from pvprof.errors import UsageError
+from pvprof.units import format_ns
 
 MAX_FRAMES = 127
 MAX_RATE_HZ = 9999
+MIN_EVERY_NS = 500_000_000
+"""The shortest interval of sums: a bpftrace program takes 0.1 s to hand over one."""
 
 Scope = Literal["system", "tree"]
 
@@ -41,6 +44,8 @@ class ProgramOptions:
         rate_hz: samples per second and CPU of ``oncpu``.
         buffer_mb: size of each CPU's buffers, or 0 for the mode's own.
         variable_mb: size of the space for variables.
+        every_ns: length of the intervals at whose ends the sums are printed, and begin anew; 0:
+            they are printed once, at the end.
     """
 
     scope: Scope = "system"
@@ -58,6 +63,7 @@ class ProgramOptions:
     rate_hz: int = 997
     buffer_mb: int = 0
     variable_mb: int = 32
+    every_ns: int = 0
 
     def resolved(self, mode: Mode, program: str) -> ProgramOptions:
         """Return the options with the mode's defaults filled in: none is None any more.
@@ -71,6 +77,9 @@ class ProgramOptions:
             if is_set(self) and flag not in mode.options:
                 modes = ", ".join(other.name for other in MODES.values() if flag in other.options)
                 raise UsageError(f"{flag} does not work with {program}", f"it works with {modes}")
+        if self.every_ns and not mode.has_intervals:
+            modes = ", ".join(other.name for other in MODES.values() if other.has_intervals)
+            raise UsageError(f"{program} has no sums of intervals", f"these modes have: {modes}")
         return replace(
             self,
             kernel_processes=_default(self.kernel_processes, mode.has_kernel_processes),
@@ -90,6 +99,8 @@ class ProgramOptions:
             raise UsageError(f"sampling rate: 1 to {MAX_RATE_HZ} a second")
         if self.buffer_mb < 0 or self.variable_mb < 1 or self.min_wait_ns < 0 or self.pid < 0:
             raise UsageError("sizes, times and process ids cannot be negative")
+        if self.every_ns and self.every_ns < MIN_EVERY_NS:
+            raise UsageError(f"intervals: at least {format_ns(MIN_EVERY_NS)}")
 
 
 _NOT_IN_A_PROGRAM = re.compile(r'["\\\n\0\ud800-\udfff]')

@@ -42,6 +42,8 @@ class Layout:
             workload, messages. Then lines that no layout explains are no reason to refuse a text.
         is_binary: whether it is no text: it has no lines, and any bytes.
         has_documents: whether a line may be a whole document, or a part of one: JSON, HTML.
+        has_intervals: whether a text may be of a program that prints its sums at intervals
+            (`intervals.marks`).
         mode: of all texts in this layout, if a single tool prints them in a single mode; or empty.
         states_units: who states the units, for the message that refuses ``--unit`` and
             ``--factor``, e.g. "lockstat(1)"; empty if they may be given.
@@ -65,6 +67,7 @@ class Layout:
     has_other_output: bool = False
     is_binary: bool = False
     has_documents: bool = False
+    has_intervals: bool = False
     mode: str = ""
     states_units: str = ""
     has_fractions: bool = False

@@ -15,6 +15,7 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import StackTable
 from pvprof.model.stacks import DELIMITER, Frame
 from pvprof.parse.detect import Recognition, recognise
+from pvprof.parse.intervals.choose import choose
 from pvprof.parse.layout import Layout
 from pvprof.parse.layouts import LAYOUTS, layout_named
 from pvprof.parse.native.header import find_header
@@ -262,8 +263,7 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
     _check_options(options, layout, name)
     if not layout.has_documents:
         check_lines(data, options.limits.line_bytes, name)
-    source = TextSource(data, name, options)
-    parsed = layout.read(source)
+    source, parsed = _read_window(layout, data, name, options)
     shorten_deep_stacks(parsed, name)
     if not layout.has_fractions:
         _scale(parsed, name, options)
@@ -281,6 +281,20 @@ def _read(data: Buffer, name: str, options: ReadOptions) -> tuple[Layout, ParseR
         hint = f"read as {layout.name}; --input-format NAME overrides that"
         raise InputError(_why_empty(parsed.problems), hint)
     return layout, parsed
+
+
+def _read_window(
+    layout: Layout, data: Buffer, name: str, options: ReadOptions
+) -> tuple[TextSource, ParseResult]:
+    """Return the text that is read, and its result; of intervals only those inside the window."""
+    part = None
+    if options.window is not None and layout.has_intervals:
+        part = choose(data, options.window, name)
+    source = TextSource(data if part is None else part.text, name, options)
+    parsed = layout.read(source)
+    if part is not None:
+        part.note_in(parsed)
+    return source, parsed
 
 
 def _check_options(options: ReadOptions, layout: Layout, name: str) -> None:

@@ -36,6 +36,9 @@ GRAMMAR = 2
 have innermost frames that a stack may lack.
 """
 
+TWIN = "_twin"
+"""The end of the name of a second map: programs that print at intervals use both by turns."""
+
 RAW = "raw.out"
 MANIFEST = "manifest.json"
 SET_FILE = "set.json"

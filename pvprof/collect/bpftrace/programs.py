@@ -11,6 +11,7 @@ from pvprof import __version__
 from pvprof.collect.bpftrace.builders import BUILDERS
 from pvprof.collect.bpftrace.parts import SWITCH, BpftraceFilter, Parts
 from pvprof.collect.bpftrace.syntax import BpftraceProgram, Lines, Probe, block
+from pvprof.collect.bpftrace.turns import TURN_MAPS, by_turns, turn, unfinished_turn
 from pvprof.collect.modes import Mode, TracerProgram
 from pvprof.collect.options import ProgramOptions
 from pvprof.recording.layout import GRAMMAR
@@ -33,6 +34,8 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Bpftra
     if program.name not in BUILDERS:
         raise LookupError(f"bpftrace.builders.BUILDERS has no {program.name}")
     parts = BUILDERS[program.name](BpftraceFilter(options), options)
+    if options.every_ns:
+        parts = by_turns(parts)
     return BpftraceProgram(
         purpose=program.purpose,
         notes=_notes(program, options),
@@ -41,7 +44,7 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Bpftra
             _ready_first(),
             *_workload(options),
             *_forgetting_gone(options, _until_over(options, parts.probes)),
-            _ready_last(options),
+            _ready_last(options, parts),
             _end(options, parts),
         ),
     )
@@ -81,19 +84,27 @@ def _ready_first() -> Probe:
     )
 
 
-def _ready_last(options: ProgramOptions) -> Probe:
+def _ready_last(options: ProgramOptions, parts: Parts) -> Probe:
     body: Lines = block(
         "@ready_now == 1",
         "@ready_now = 2;",
         "@begin = nsecs;",
+        *(("@turned = nsecs;",) if options.every_ns else ()),
         _CLOCKS.format("begin", "nsecs"),
     )
+    if options.every_ns:
+        body = (*body, *turn(options.every_ns, parts, has_over=_has_over(options)))
     if options.duration_ns:
         over = f"@ready_now == 2 && @over == 0 && nsecs - @begin >= {options.duration_ns}"
         body = (*body, *block(over, "@over = nsecs;", "exit();"))
     if options.ends_with_workload:
         body = (*body, *block(f"@over != 0 && nsecs - @over >= {_LAST_LOOK_NS}", "exit();"))
     return Probe((f"interval:ms:{_POLL_MS}",), ("@tick = nsecs;", *body))
+
+
+def _has_over(options: ProgramOptions) -> bool:
+    """Tell whether the program itself knows the end of tracing, ``@over``."""
+    return bool(options.duration_ns) or options.ends_with_workload
 
 
 def _is_cut_off(options: ProgramOptions) -> bool:
@@ -179,6 +190,7 @@ def _end(options: ProgramOptions, parts: Parts) -> Probe:
     names = [result.name for result in parts.results]
     helpers = [*parts.helpers, "self", "ready_now", "begin", "tick"]
     helpers += ["tree"] if options.scope == "tree" else []
+    helpers += TURN_MAPS if options.every_ns else []
     # Probes are detached one by one, which takes about 0.1 s: the end was earlier. No ternary: with
     # a map in it, bpftrace 0.23 crashes.
     end: Lines = ("$end = nsecs;", *block("@tick != 0", "$end = @tick;"))
@@ -186,13 +198,14 @@ def _end(options: ProgramOptions, parts: Parts) -> Probe:
     if options.ends_with_workload:
         told = (r'printf("#workload-exit %d %llu\n", @exit_code, @ended - @started);',)
         helpers += ["exit_code", "started", "ended"]
-    if options.duration_ns or options.ends_with_workload:
+    if _has_over(options):
         end = (*end, *block("@over != 0", "$end = @over;"))
         helpers.append("over")
     return Probe(
         ("END",),
         (
             *([r'printf("#processes-end\n");'] if options.user_stack else []),
+            *(unfinished_turn(parts) if options.every_ns else ()),
             *(f"print(@{name});" for name in names),
             *end,
             *told,

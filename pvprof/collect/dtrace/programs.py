@@ -5,6 +5,7 @@ What is measured in between is in ``builders``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pvprof import __version__
@@ -16,6 +17,9 @@ from pvprof.collect.options import ProgramOptions
 from pvprof.recording.layout import GRAMMAR
 
 _EVENT_BUFFER_MB = 8
+_SUMS = re.compile(r"@(\w+)")
+_READ_SUMS_HZ = 20
+"""How often dtrace takes the kernel's sums over: how exactly they belong to their interval."""
 
 
 def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> DProgram:
@@ -31,7 +35,13 @@ def build(mode: Mode, program: TracerProgram, options: ProgramOptions) -> DProgr
         purpose=program.purpose,
         notes=_notes(program, options),
         pragmas=_pragmas(mode, program, options),
-        clauses=(_begin(mode, program, options), *clauses, *_ends(options), _end(results)),
+        clauses=(
+            _begin(mode, program, options),
+            *clauses,
+            *_interval(options, results),
+            *_ends(options),
+            _end(results),
+        ),
     )
 
 
@@ -49,6 +59,21 @@ def _begin(mode: Mode, program: TracerProgram, options: ProgramOptions) -> Claus
             r'printf("#begin %d %d\n", timestamp, walltimestamp)',
         ),
     )
+
+
+def _interval(options: ProgramOptions, results: list[str]) -> list[Clause]:
+    """Return the clause that prints the sums of an interval, and begins anew.
+
+    Nothing is lost between printing and removing: both work on dtrace's own copy of the sums. What
+    the kernel adds in that time comes into the copy later, so it counts in the next interval.
+    """
+    if not options.every_ns:
+        return []
+    names = [name for result in results for name in _SUMS.findall(result.rpartition('"')[2])]
+    removal = (f"trunc(@{name})" for name in dict.fromkeys(names))
+    mark = r'printf("#snapshot %d %d\n", timestamp, walltimestamp)'
+    probe = f"profile:::tick-{_tick(options.every_ns)}"
+    return [Clause((probe,), (*results, *removal, mark))]
 
 
 def _ends(options: ProgramOptions) -> list[Clause]:
@@ -84,6 +109,8 @@ def _pragmas(mode: Mode, program: TracerProgram, options: ProgramOptions) -> tup
         # How often dtrace reads its buffers: how soon it is ready, and how full they get.
         f"switchrate={20 if mode.is_event_log else 10}hz",
     ]
+    if options.every_ns:
+        pragmas.append(f"aggrate={_READ_SUMS_HZ}hz")
     if options.user_stack:
         pragmas.append(f"ustackframes={options.stack_frames}")
     if buffer_mb:

@@ -31,6 +31,7 @@ from pvprof.model.mechanisms import off_cpu
 from pvprof.model.profile import Histogram, Key, Profile, Weight
 from pvprof.model.stacks import NO_STACK, Stack, stack_of
 from pvprof.model.wakeup_sums import WaitSplit, WakeupKey, add_wakeup_sums
+from pvprof.parse.intervals.turns import repeated_lines
 from pvprof.parse.layout import Layout
 from pvprof.parse.linux.both_stacks import BothStacks
 from pvprof.parse.linux.bpftrace_json import (
@@ -60,10 +61,11 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import decode
 from pvprof.parse.text.values import Values, why_not_measured
+from pvprof.recording.layout import TWIN
 
 _MAX_LINES_BEFORE = 100
 _HEADER = re.compile(rb'^\{"type": ?"printf", ?"data": ?"#pvprof ', re.M)
-_CLOCKS = re.compile(rb"#(?:begin|end) [0-9]{1,19} [0-9]{1,19}")
+_CLOCKS = re.compile(rb"#(?:begin|snapshot|end) [0-9]{1,19} [0-9]{1,19}")
 _MECHANISM = re.compile(rb"[a-z][a-z0-9-]*")
 _STACK_COLLISION = -17  # EEXIST: another stack has its place in the map
 
@@ -100,8 +102,9 @@ class TraceReader:
         data = self._source.text()
         lines = data.removesuffix(b"\n").split(b"\n")
         self._read_stacks(lines)
+        repeated = repeated_lines(lines)
         for number, line in enumerate(lines, 1):
-            if not line.strip() or line.startswith(STACKS_LINE):
+            if not line.strip() or line.startswith(STACKS_LINE) or number - 1 in repeated:
                 continue
             is_cut = number == len(lines) and not data.endswith(b"\n")
             try:
@@ -163,7 +166,9 @@ class TraceReader:
                 read_mark(text, 0, self._marks)
         elif match := PROCESS_MARK.fullmatch(text):
             self._both.user.add_process(match)
-        elif not text.startswith((b"#workload-exit ", b"#processes-end")):
+        elif not text.startswith(
+            (b"#workload-exit ", b"#processes-end", b"#unfinished ", b"#rest")
+        ):
             self._problem_counts.add("unknown-mark", number)
 
     def _is_of_single_waits(self) -> bool:
@@ -186,9 +191,10 @@ class TraceReader:
         if name not in self._maps:  # the program did not announce it
             self._problem_counts.add("other-maps", number)
             return
+        twin, name = name, name.removesuffix(TWIN)
         if self._is_of_single_waits() and self._wait_maps.read_map(name, entries):
             return
-        parts = self._maps[name]
+        parts = self._maps[twin]
         if not parts:  # a map without keys; from bpftrace 0.24 on {} if nothing was counted
             entries = [("", entries)] if entries else []
         for spelled, value in entries:
@@ -202,8 +208,8 @@ class TraceReader:
 
     def _read_entry(self, name: str, key: TraceKey, value: Any) -> None:
         if name == "samples":
-            # bpftrace prints it once more, as 0, after it was cleared.
-            self._both.samples.taken = max(self._both.samples.taken or 0, whole_number(value))
+            # A sum: of intervals. bpftrace prints it once more, as 0, after it was cleared.
+            self._both.samples.taken = (self._both.samples.taken or 0) + whole_number(value)
         elif name == "missed":
             self._missed += whole_number(value)
         elif name == "open":
@@ -349,6 +355,7 @@ LAYOUT = Layout(
     summary="the bpftrace programs that pvprof generates, `bpftrace -q -k -f json`",
     read=lambda source: TraceReader(source).read(),
     has_documents=True,
+    has_intervals=True,
     signature=lambda sample: _HEADER.search(sample.text) is not None,
     states_units="a program of pvprof's",
     is_complete=has_both_marks,

@@ -31,7 +31,7 @@ _HEADER = re.compile(
     rb"#pvprof [0-9]+ ([a-z]+) ([a-z0-9]+) (ns|samples|events) (\S+)(?: frames=([0-9]{1,4}))?"
 )
 _VERSION = re.compile(rb"#pvprof ([0-9]{1,9})(?: |$)")
-_CLOCKS = re.compile(rb"#(begin|end) ([0-9]{1,19}) ([0-9]{1,19})")
+_CLOCKS = re.compile(rb"#(begin|snapshot|end) ([0-9]{1,19}) ([0-9]{1,19})")
 _SET_ASIDE = re.compile(rb"#set-aside ([a-z-]+) ([a-z][a-z0-9-]*) ([0-9]{1,20}) ([0-9]{1,20})")
 # What may follow the end mark: dtrace reports losses after everything else.
 _TRAILER = re.compile(
@@ -164,7 +164,7 @@ def read_mark(line: bytes, end: int, marks: Marks) -> bool:
         both = Clocks(int(clocks.group(2)), int(clocks.group(3)))
         if clocks.group(1) == b"begin":
             marks.begin = marks.begin or both
-        elif marks.end is None:
+        elif clocks.group(1) == b"end" and marks.end is None:
             marks.end, marks.after_end = both, end
         return True
     set_aside = _SET_ASIDE.fullmatch(line)

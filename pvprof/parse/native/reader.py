@@ -393,6 +393,7 @@ def read_native(source: TextSource) -> ParseResult:
 LAYOUT = Layout(
     name="pvprof",
     summary="the D programs that pvprof generates",
+    has_intervals=True,
     read=read_native,
     signature=has_header,
     explain=explain,
