@@ -43,7 +43,7 @@ LAYERS = (
 )
 NOT_RUN = {
     r"pvprof push ": "it needs a server; tests/fleet/test_push.py has one",
-    r"pvprof (doctor|record) ": "they need a target; tests/collect runs them on a stand-in",
+    r"pvprof (doctor|record|top) ": "they need a target; tests/collect runs them on a stand-in",
     r"pvprof patch (apply|check|revert) ": "they need a source tree; tests/kernel_patch has one",
 }
 """Commands of documents that are not run, by a pattern, and why; their options are checked."""
@@ -71,6 +71,7 @@ def _recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "locks.pvprof": grammar / "stock-locks.pvprof",
         "events.pvprof": grammar / "stock-events.pvprof",
         "path.pvprof": FIXTURES / "linux/bpftrace/path.pvprof.tar.gz",
+        "slow.pvprof": FIXTURES / "intervals/freebsd-13.2-offcpu.out",
         "stock": FIXTURES / "example-lock-patch/rwlock",
         "patched": FIXTURES / "example-lock-patch/obm",
     }.items():

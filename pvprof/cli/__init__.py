@@ -21,6 +21,7 @@ from pvprof.errors import PvprofError
 
 COMMANDS = {
     "record": "Make recordings, here or on another host.",
+    "top": "Watch live what a machine waits for, here or on another host.",
     "doctor": "Check what a target needs for recording.",
     "import": "Make a recording from the output of another tool.",
     "report": "Lock tables of recordings, and files made from them.",
@@ -39,6 +40,7 @@ COMMANDS = {
     "completion": "Print a script that completes pvprof's words in a shell.",
 }
 _MODULES = {
+    "top": "live.top",
     "flamegraph": "commands.pictures.flamegraph",
     "heatmap": "commands.pictures.heatmap",
     "store": "stores.store_command",

@@ -93,6 +93,7 @@ class Job:
         output: a directory, an archive, or `STDOUT`.
         is_overwriting: whether an output that exists is replaced.
         complete: called with the directory of each recording when it was made.
+        make: makes one, as `record` does.
     """
 
     target: Target
@@ -100,6 +101,7 @@ class Job:
     output: str
     is_overwriting: bool = False
     complete: Callable[[Path], None] = field(default=lambda _directory: None)
+    make: Callable[[Target, str, Path, Listener], Manifest] = record
 
     @property
     def is_set(self) -> bool:
@@ -199,7 +201,7 @@ def _make_runs(job: Job, path: Path, observer: JobObserver, finished: list[Finis
         directory = path / run.name if job.is_set else path
         try:
             with observer.watch(run.title) as listener:
-                manifest = record(job.target, run.text, directory, listener)
+                manifest = job.make(job.target, run.text, directory, listener)
                 job.complete(directory)
         except OSError as error:
             raise OutputError(f"{job.output}: {error.strerror}") from error

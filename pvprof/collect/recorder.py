@@ -38,6 +38,7 @@ class Plan:
         has_symbols: whether the kernel's symbols are recorded, to name hex frames later.
         directory: for the target's temporary files; empty: its TMPDIR or /tmp.
         tracer: the name of a tracer; empty: the one of the target's system.
+        is_live: whether the tracer's output is sent while it traces (`live.watch`).
     """
 
     mode: str
@@ -49,6 +50,7 @@ class Plan:
     has_symbols: bool = True
     directory: str = ""
     tracer: str = ""
+    is_live: bool = False
 
     def __post_init__(self) -> None:
         if self.options.ends_with_workload != bool(self.workload):
@@ -87,6 +89,7 @@ def recorder(plan: Plan, *, is_carried: bool = False) -> str:
         "duration_s": f"{plan.options.duration_ns / 1e9:g}" if plan.options.duration_ns else "",
         "traced_pid": str(plan.options.pid or ""),
         "takes_pid": "1" if plan.workload else "0",
+        "is_live": "1" if plan.is_live else "0",
         "with_symbols": "1" if plan.has_symbols else "0",
     }
     text = _assemble(settings, carried, plan.workload, plan.directory, is_carried)

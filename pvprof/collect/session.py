@@ -28,6 +28,7 @@ from pvprof.recording.layout import RAW
 from pvprof.recording.manifest import Manifest
 
 _PROGRESS = re.compile(r"progress: (\d{1,18}) (\d{1,18}) (\d{1,18})")
+_COST = re.compile(r"cost: (\d{1,15})")
 _PIECE_BYTES = 1 << 14  # if the connection is cut, at most this much of its data is lost
 _PATIENCE_S = 20
 _MAX_LINE_BYTES = 1 << 16
@@ -48,11 +49,13 @@ class Listener:
         state: with what the recorder does now.
         progress: with seconds since tracing began, bytes recorded, records dropped so far.
         message: with a note of the recorder, or with a line of another program (ssh) on stderr.
+        cost: of a live view: with the CPU time of the tracer so far, in ms.
     """
 
     state: Callable[[str], None] = field(default=lambda _text: None)
     progress: Callable[[int, int, int], None] = field(default=lambda _s, _bytes, _drops: None)
     message: Callable[[str], None] = field(default=lambda _text: None)
+    cost: Callable[[int], None] = field(default=lambda _ms: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ def examine(target: Target, text: str) -> list[Finding]:
     Raises:
         TargetError: the target cannot be reached.
     """
-    with _Session(target, text, Listener()) as session:
+    with Session(target, text, Listener()) as session:
         output = session.stdout.read(_MAX_FINDINGS_BYTES).decode("utf-8", "replace")
         session.stdout.close()
     session.check()
@@ -108,10 +111,27 @@ def examine(target: Target, text: str) -> list[Finding]:
 
 
 def _record_into(part: Path, target: Target, text: str, listener: Listener) -> Manifest:
-    with _Session(target, text, listener) as session:
+    with Session(target, text, listener) as session:
         lost = receive(session.stdout, part)
         if lost:
             session.stdout.close()  # nothing else is read of what it sends: let it not wait
+    return manifest_of(session, part, lost)
+
+
+def manifest_of(session: Session, part: Path, lost: str) -> Manifest:
+    """Return the manifest of what a recorder sent; it reports what is missing.
+
+    Args:
+        session: it has ended.
+        part: the directory with the files that came.
+        lost: why what it sent ended early, or empty.
+
+    Raises:
+        TargetError: the target could not record, or was lost before it sent anything.
+        DroppedError: the user dropped the recording.
+        OSError: the manifest cannot be written.
+    """
+    target, listener = session.target, session.listener
     if session.is_dropped and session.status:
         raise DroppedError("dropped: nothing was kept")
     if not (part / RAW).is_file():
@@ -125,10 +145,11 @@ def _record_into(part: Path, target: Target, text: str, listener: Listener) -> M
     return manifest
 
 
-class _Session:
+class Session:
     """A running recorder: started on entry, certainly ended on exit.
 
     Attributes:
+        target, listener: as given.
         stdout: the archive, or the findings of a doctor. It ends when the shell, or ssh, ends.
         status: exit status of its shell, or of ssh.
         is_stopping: whether a signal has asked for the end.
@@ -137,9 +158,9 @@ class _Session:
     """
 
     def __init__(self, target: Target, text: str, listener: Listener) -> None:
-        self._target = target
+        self.target = target
         self._text = text.encode("utf-8", "surrogateescape")
-        self._listener = listener
+        self.listener = listener
         self._errors: list[str] = []
         self._hints: list[str] = []
         self._is_heard = False
@@ -150,9 +171,9 @@ class _Session:
         self.status = 0
         self.last_words = ""
 
-    def __enter__(self) -> _Session:
+    def __enter__(self) -> Session:
         self._terminal = TerminalSettings()
-        self._process = self._target.start()
+        self._process = self.target.start()
         self.stdout: IO[bytes] = io.BufferedReader(ProcessOutput(self._process, self._note_silence))
         self._writer = Writer(self._process)
         self._reader = threading.Thread(target=self._listen, daemon=True)
@@ -168,7 +189,7 @@ class _Session:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            self._listener = Listener()  # the user hears of the exception instead
+            self.listener = Listener()  # the user hears of the exception instead
             self._writer.close()
             with contextlib.suppress(OSError, ValueError):
                 while self.stdout.read(_PIECE_BYTES):
@@ -185,6 +206,19 @@ class _Session:
             signal.signal(number, handler)
         self._heeder.end()
 
+    def ask_for_end(self) -> None:
+        """End tracing and keep the recording, as SIGTERM does."""
+        self._interrupted(signal.SIGTERM)
+
+    def drop(self) -> None:
+        """Have the recorder end at once, and drop what was recorded."""
+        self.is_stopping = self.is_dropped = True
+        self.listener = Listener()  # that nothing is left is what the user expects
+        if self._is_heard:
+            self._writer.close()
+        else:
+            self._process.kill()
+
     def check(self) -> None:
         """Raise the error that the recorder reported.
 
@@ -198,14 +232,14 @@ class _Session:
             raise DroppedError("dropped: nothing was kept")
         if self.status:
             reason = self.last_words or self._how_ended()
-            raise TargetError(f"lost {self._target.name}: {reason}")
+            raise TargetError(f"lost {self.target.name}: {reason}")
 
     def _how_ended(self) -> str:
         """Return in words how the shell, or ssh, ended."""
         if self.status < 0:
-            program = "ssh" if self._target.host else "the shell"
+            program = "ssh" if self.target.host else "the shell"
             return f"{program} was killed by signal {-self.status}"
-        if self._target.host and self.status == _SSH_FAILED:
+        if self.target.host and self.status == _SSH_FAILED:
             return "the shell there was killed, or ssh failed"
         return f"the shell ended with status {self.status}"
 
@@ -223,11 +257,11 @@ class _Session:
             self._terminal.restore()
         elif not self.is_stopping:
             self.is_stopping = True
-            self._listener.state("stopping; Ctrl-C again drops the recording")
+            self.listener.state("stopping; Ctrl-C again drops the recording")
             self._writer.write(b"stop\n")
         elif number == signal.SIGINT and not self.is_dropped:
             self.is_dropped = True
-            self._listener.state("dropping the recording")
+            self.listener.state("dropping the recording")
             self._writer.close()
         elif number == signal.SIGINT:
             self._process.kill()
@@ -237,9 +271,9 @@ class _Session:
         silence_s = int(time.monotonic() - self._last_heard_s)
         if not self._is_tracing or silence_s < _SILENCE_S:
             return
-        self._listener.state(f"nothing heard for {silence_s} s")
+        self.listener.state(f"nothing heard for {silence_s} s")
         if silence_s == _SILENCE_S:
-            self._listener.message(f"nothing heard from {self._target.name} for {silence_s} s")
+            self.listener.message(f"nothing heard from {self.target.name} for {silence_s} s")
 
     def _listen(self) -> None:
         assert self._process.stderr is not None
@@ -255,20 +289,22 @@ class _Session:
         progress = _PROGRESS.fullmatch(message)
         if message == line:
             self.last_words = line or self.last_words
-            self._listener.message(line)
+            self.listener.message(line)
         elif progress:
             self._is_tracing = True
             seconds, size, drops = map(int, progress.groups())
-            self._listener.progress(seconds, size, drops)
+            self.listener.progress(seconds, size, drops)
+        elif cost := _COST.fullmatch(message):
+            self.listener.cost(int(cost[1]))
         elif kind == "error":
             self._errors.append(text)
         elif kind == "hint":
             self._hints.append(text)
         elif kind == "state":
             self._is_tracing = False
-            self._listener.state(text)
+            self.listener.state(text)
         else:
-            self._listener.message(text)
+            self.listener.message(text)
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:

@@ -95,6 +95,17 @@ kill_tree() {
 	signal_all KILL $(echo "$tree" | sort -rn)
 }
 
+# cpu_ms PID: print how much CPU time a process has used, in ms, to 10 ms.
+cpu_ms() {
+	if [ -e /proc/self/stat ]; then
+		used=$(cat "/proc/$1/stat" 2>/dev/null)
+		echo "${used##*) }" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13) * 1000 / hz }'
+	else
+		LC_ALL=C ps -o time= -p "$1" 2>/dev/null |
+			awk -F '[:.]' '{ printf "%d", ($(NF - 2) * 60 + $(NF - 1)) * 1000 + $NF * 10 }'
+	fi
+}
+
 # is_any_running PID...
 is_any_running() { ps -o state= -p "$(echo "$*" | tr ' ' ,)" 2>/dev/null | grep -q '^[^Z]'; }
 

@@ -15,6 +15,7 @@
 #   mode, label, run, is_warmup, scope, options, duration_s, version, schema: for the manifest
 #   traced_pid    the only process to trace; empty for all
 #   with_symbols  1: the recording contains the kernel's symbols
+#   is_live       1: the tracer's output is sent to stdout while it traces, before the archive
 #   clean         1: a doctor removes what dead recorders left
 # and below it a call of main, with the workload's words after --. Each recorder has two more parts:
 # processes.sh and lock.sh.
@@ -82,7 +83,7 @@ clean_up() {
 	[ "$newest" != "$watcher" ] || newest=''
 	# If this shell is killed while these are stopped, they are in the list.
 	# shellcheck disable=SC2086 # one word or none for each
-	kill_tree $reporter $listener $follower $tracing $workload $guard $newest
+	kill_tree $reporter $listener $follower $sender $tracing $workload $guard $newest
 	if [ -n "$list" ]; then sweep "$list" "$watcher"; elif [ -n "$work" ]; then rm -rf "$work"; fi
 	[ -z "$has_lock" ] || give_up_lock "$self"
 	list='' work='' has_lock=''
@@ -253,6 +254,25 @@ start_tracing() {
 	done
 }
 
+# Send the tracer's output while it grows, in pieces: SIZE, a newline, and that many bytes. The last
+# SIZE is 0.
+send_output() {
+	enlist sender
+	sent=0 is_last=''
+	until [ -n "$is_last" ]; do
+		if [ -e "$work/over" ] || [ ! -d "$work" ]; then is_last=1; fi
+		size=$(($(wc -c <"$record/raw.out")))
+		if [ "$size" -gt "$sent" ]; then
+			echo $((size - sent))
+			tail -c +$((sent + 1)) "$record/raw.out" | head -c $((size - sent)) || return
+			sent=$size
+		elif [ -z "$is_last" ]; then
+			sleep 0.2
+		fi
+	done
+	echo 0
+}
+
 # Report progress every second; end tracing if the tracer missed the end, or the request to end.
 report_progress() {
 	enlist reporter
@@ -272,6 +292,7 @@ report_progress() {
 		if [ "$control" = 1 ] || { [ "$quiet" = 0 ] && [ $((elapsed % 10)) -eq 0 ]; }; then
 			say "progress: $elapsed $size $("${tracer}_drops")"
 		fi
+		[ "$is_live" = 0 ] || say "cost: $(cpu_ms "$tracing")"
 		if [ -e "$work/asked" ]; then "${tracer}_insist"; else "${tracer}_look"; fi
 		[ -n "$workload" ] || continue
 		case $(state_of "$workload") in
@@ -318,6 +339,10 @@ is_too_short() {
 wait_for_end() {
 	report_progress >/dev/null 3<&- &
 	reporter=$!
+	if [ "$is_live" = 1 ]; then
+		send_output </dev/null 2>/dev/null 3<&- &
+		sender=$!
+	fi
 	await "$tracing" 2>/dev/null
 	tracer_status=$?
 	tracing=''
@@ -326,6 +351,8 @@ wait_for_end() {
 	await "$follower" 2>/dev/null
 	[ $? -lt 128 ] || note 'a part of the recorder was killed: functions of programs may have no names'
 	follower=''
+	[ -z "$sender" ] || await "$sender" 2>/dev/null
+	sender=''
 	kill_tree "$reporter"
 	await "$reporter" 2>/dev/null
 	reporter=''
@@ -504,6 +531,7 @@ check_target() {
 
 deliver() {
 	members=''
+	[ "$is_live" = 0 ] || rm -f "$record/raw.out" # it was sent
 	for member in manifest.json "script.$suffix" stderr.txt time.txt kldstat.txt workload.txt raw.out \
 		symbols.nm.gz user-maps.txt.gz; do
 		[ -e "$record/$member" ] && members="$members $name/$member"
@@ -662,7 +690,7 @@ main() {
 	case $1 in -h | --help) explain && exit ;; esac
 	exec 4>&2
 	PATH=$PATH:/sbin:/bin:/usr/sbin:/usr/bin
-	work='' tracing='' workload='' reporter='' listener='' follower='' guard='' watcher='' stopped=''
+	work='' tracing='' workload='' reporter='' listener='' follower='' sender='' guard='' watcher='' stopped=''
 	notes='' incomplete='' exit_status='' exit_signal='' tracer_status=0 has_end=false problem='' hint=''
 	phase=preparing quiet=0 suffix='' list='' has_lock='' clean=${clean:-}
 	lock=${PVPROF_LOCK:-/var/run/pvprof.lock} self=$$.$(born $$)

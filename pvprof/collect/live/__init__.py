@@ -1,0 +1,1 @@
+"""Watch a recorder: have its output while it traces."""
