@@ -39,9 +39,10 @@ from pvprof.views import single_waits
 TOP = Path(__file__).parent.parent
 LAYERS = (
     *("model", "recording", "collect", "kernel_patch", "parse", "stats", "dataset", "store"),
-    *("classify", "analysis", "views", "render", "fleet", "cli"),
+    *("classify", "analysis", "views", "render", "fleet", "server", "cli"),
 )
 NOT_RUN = {
+    r"pvprof store serve ": "it runs until a signal; tests/server has one",
     r"pvprof push ": "it needs a server; tests/fleet/test_push.py has one",
     r"pvprof (doctor|record|top) ": "they need a target; tests/collect runs them on a stand-in",
     r"pvprof patch (apply|check|revert) ": "they need a source tree; tests/kernel_patch has one",

@@ -14,6 +14,7 @@ from pvprof.cli.guidance.suggestions import SuggestingGroup
 from pvprof.cli.guidance.values import FileName
 from pvprof.cli.input_options import ReadingGroup
 from pvprof.cli.option_groups import argument, option, option_group, takes
+from pvprof.cli.stores import serve_command
 from pvprof.cli.stores.rows import RowsGroup, print_rows
 from pvprof.cli.stores.store_options import wanted
 from pvprof.cli.stores.upkeep_commands import check, compact, expire, sql
@@ -185,3 +186,4 @@ def _shown(one: StoredRecording, name: str) -> str:
 
 for _command in (sql, check, compact, expire):
     command.add_command(_command)
+command.add_command(serve_command.command)

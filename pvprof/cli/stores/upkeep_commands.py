@@ -32,8 +32,8 @@ class SqlGroup:
     cls=PvprofCommand,
     epilog="""\b
 Examples:
-  pvprof store sql fleet "select lock_class, sum(value) from weights where unit = 'ns' group by 1"
-  pvprof store sql fleet "select host, max(drops) from recordings group by host" --format csv""",
+  pvprof store sql fleet "select host, max(drops) from recordings group by 1"
+  pvprof store sql fleet "select sum(drops) from recordings" --format csv""",
 )
 @takes(SqlGroup, "group")
 @takes(RowsGroup, "rows")
