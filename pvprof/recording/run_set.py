@@ -10,6 +10,7 @@ Owns that file, both ways::
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -106,7 +107,11 @@ def _recordings(path: Path) -> list[str]:
     for name in names:
         if not name.isprintable() or PurePosixPath(name).name in ("", ".."):
             raise InputError(f"{path}: not a set of recordings: {quote(name)} is not a file name")
-    return [PurePosixPath(name).name for name in names]
+    found = [PurePosixPath(name).name for name in names]
+    twice = next((name for name, count in Counter(found).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: not a set of recordings: {quote(twice)} is listed twice")
+    return found
 
 
 def _contents(path: Path) -> Mapping[str, Any]:

@@ -49,6 +49,9 @@ UNSEEN: dict[str, dict[str, str]] = {
         "cut": "dtrace prints nothing behind the last record",
         "flip": "values without stacks, above a line that is no value any more, are frames",
     },
+    "thread": {
+        "cut": "as in classic",
+    },
     "histogram": {
         "cut": "as in classic",
         "flip": "a name with a backtick is that of a function",

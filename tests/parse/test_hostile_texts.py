@@ -220,6 +220,7 @@ PUMPED = {
     "words of lockstat": ("lockstat", "    1 25% 25% 0.00 1001 first", " a", " \n"),
     "frame of pmcstat": ("pmcstat", "58.33%  [7]  f @ x", " ", "y\n"),
     "program of pmcstat": ("pmcstat-log", "exec 0x0 4711 0x2 ", '"', "x\n"),
+    "stacks that lost their newlines": ("folded", "sh;f", " 7vm_fault", " 7\n"),
     "created by pmcstat": ("pmcstat-log", "proc-create 4711 0x2 ", '" ', "x\n"),
 }
 

@@ -55,11 +55,11 @@ def lines_dropped(text: bytes, of: str = ".") -> Iterator[bytes]:
             yield b"".join(lines[:at] + lines[at + 1 :])
 
 
-def lines_joined(text: bytes) -> Iterator[bytes]:
-    """Yield a text without one of its newlines, for each of them."""
+def lines_joined(text: bytes, byte: bytes = b"") -> Iterator[bytes]:
+    """Yield a text with another byte, or none, in the place of a newline, for each of them."""
     lines = text.splitlines(keepends=True)
     for at in range(len(lines) - 1):
-        joined = lines[at].rstrip(b"\n") + lines[at + 1]
+        joined = lines[at].rstrip(b"\n") + byte + lines[at + 1]
         yield b"".join([*lines[:at], joined, *lines[at + 2 :]])
 
 
@@ -150,7 +150,8 @@ def test_two_rows_of_lock_profiling_in_one_line_are_a_loss() -> None:
     lines = texts_by_layout()["lock-profiling"].splitlines(keepends=True)
     text = b"".join(line for line in lines if b"(" not in line or b"(rw:" in line)
     assert text.count(b"\n") > 10
-    assert silent(lines_joined(text), text) == []
+    for byte in (b"", b"\x0e", b"*"):
+        assert silent(lines_joined(text, byte), text) == []
 
 
 FOLDED = {

@@ -77,6 +77,7 @@ def test_any_json_has_runs_or_is_an_error_that_names_it(tmp_path: Path, document
         [""],
         ["/"],
         [".."],
+        ["a", "b", "./a"],
         ["a/.."],
         ["\x1b[31m" * 1000],
     ],

@@ -294,7 +294,8 @@ class FoldedReader:
     def _joined_lines(self) -> Iterator[Problem]:
         """Yield a problem if lines lost the newline between them."""
         stacks = self._columns[-1].group
-        found = [_JOINED.search(stack) for stack in stacks if " " in stack]
+        # Up to the last separator: behind it, each place would be searched to the end in vain.
+        found = [_JOINED.search(stack, 0, stack.rfind(";") + 1) for stack in stacks if " " in stack]
         roots = {match[1] for match in found if match}
         if roots:
             roots &= {stack.partition(";")[0] for stack in stacks}

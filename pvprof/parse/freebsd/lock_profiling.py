@@ -39,7 +39,7 @@ _MAX_DIGITS = 20  # of an uintmax_t
 _ROW = re.compile(
     r"\s*((?:\d+\s+){9})(\S.*:\d+) \((sleep mutex|spin mutex|[a-z][a-z ]*?):(.*)\)\s*$"
 )
-_SECOND_ROW = re.compile(r"\)\s*(?:\d+\s+){9}\S")  # of two lines that lost the newline between them
+_SECOND_ROW = re.compile(r"\)\S?\s*(?:\d+\s+){9}\S")  # two lines whose newline is lost, or damaged
 _SOURCES = re.compile(r"/sys/(?=[a-z0-9_]+/)")
 
 
