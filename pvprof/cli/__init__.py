@@ -33,6 +33,7 @@ COMMANDS = {
     "compare": "Two sides of recordings: what changed, with verdicts.",
     "store": "Many recordings in one folder: add, list, select.",
     "stats": "Repeated runs: summaries, differences, verdicts.",
+    "agent": "Record short windows of this machine again and again.",
     "push": "Send recordings to a server of Pyroscope.",
     "script": "Print a D program, or a recorder to carry to a target.",
     "patch": "Kernel patches: list, show, check, apply, revert.",
@@ -44,6 +45,7 @@ _MODULES = {
     "flamegraph": "commands.pictures.flamegraph",
     "heatmap": "commands.pictures.heatmap",
     "store": "stores.store_command",
+    "agent": "commands.fleet.agent",
     "push": "commands.fleet.push",
     "import": "commands.import_",  # a keyword cannot name a module
     "help": "guidance.help",

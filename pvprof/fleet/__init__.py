@@ -1,1 +1,1 @@
-"""Many hosts: what sends their profiles to a server."""
+"""Many hosts: what records each of them all the time, and what sends profiles to a server."""

@@ -73,7 +73,7 @@ class PushOptions:
         default=4,
         show_default=True,
         type=click.IntRange(0, 100),
-        help="Try again so often if the server is away or busy, after pauses that grow.",
+        help="Try again this often if the server is away or busy, after pauses that grow.",
     )
     timeout_s: float = option(
         "--timeout",
