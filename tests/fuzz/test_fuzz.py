@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -99,7 +100,9 @@ def planted(words: tuple[str, ...]) -> None:
     action = Path(words[-1]).read_bytes()
     if action == b"raise":
         raise KeyError(action)
-    if action == b"loop":
+    if action == b"deaf":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPROF])
+    if action in (b"loop", b"deaf"):
         while True:
             pass
     if action == b"memory":
@@ -135,6 +138,7 @@ PLANTED = {
 def planted_target(monkeypatch: pytest.MonkeyPatch) -> Target:
     monkeypatch.setattr(trial, "cli", planted)
     monkeypatch.setattr(trial, "MAX_CPU_S", 0.3)
+    monkeypatch.setattr(trial, "KILLED_AFTER_S", 0.3)
     target = targets()["times"]
     return replace(target, name="planted")
 
@@ -149,7 +153,7 @@ def test_a_planted_failure_is_found(action: bytes, planted_target: Target, tmp_p
 def test_a_worker_that_dies_or_needs_too_much_is_a_failure(
     planted_target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    actions = (b"good", b"die", b"memory", b"good", b"raise", b"loop", b"good")
+    actions = (b"good", b"die", b"memory", b"good", b"raise", b"loop", b"good", b"deaf")
     output = outputs_of([Subject.STUDY])[0]
 
     def planted_trial(name: str, seed: int, number: int) -> Trial:
@@ -165,8 +169,9 @@ def test_a_worker_that_dies_or_needs_too_much_is_a_failure(
         (2, "planted: memory: more than the limit"),
         (4, "planted: traceback: KeyError in outside pvprof"),
         (5, "planted: late: in outside pvprof"),
+        (7, "planted: late: in code that looks for no signals"),
     }
-    assert {number for number, _ in found} == {1, 2, 4, 5}
+    assert {number for number, _ in found} == {1, 2, 4, 5, 7}
 
 
 def test_a_worker_is_replaced_after_some_batches(

@@ -32,6 +32,9 @@ from pvprof.render.registry import Subject
 MAX_CPU_S = 10
 """Of one answer, whatever the input."""
 
+KILLED_AFTER_S = 3
+"""Beyond `MAX_CPU_S`, if the code looks for no signals."""
+
 MAX_MEMORY_BYTES = 1 << 30
 """Beyond what the process has before it reads the first input."""
 
@@ -158,23 +161,21 @@ def limited_time() -> Iterator[None]:
     """End what is inside with `LateError` after `MAX_CPU_S` of processor time.
 
     Code in C that looks for no signals cannot be ended like that: a little later the kernel ends
-    the process.
+    the process, by SIGVTALRM. Both timers begin anew each time. A limit for the whole process
+    (RLIMIT_CPU) counts ticks, which in a long run are seconds apart from what the process reads.
     """
 
     def end(_number: int, _frame: FrameType | None) -> None:
         raise LateError
 
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    limit = int(used.ru_utime + used.ru_stime + MAX_CPU_S + 3)
     before = signal.signal(signal.SIGPROF, end)
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
+    signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU_S + KILLED_AFTER_S)
     signal.setitimer(signal.ITIMER_PROF, MAX_CPU_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGPROF, before)
 
 

@@ -72,6 +72,7 @@ class _Worker:
         self.process.start()
         inside.close()
         self.batch: Batch | None = None
+        self.found: list[Found] = []
         self.given = 0
 
     @property
@@ -80,6 +81,7 @@ class _Worker:
 
     def give(self, batch: Batch) -> None:
         self.batch = batch
+        self.found = []
         self.given += 1
         self.number.value, self.started.value = batch.begin, time.monotonic()
         self.connection.send(batch)
@@ -94,10 +96,11 @@ class _Worker:
                     batch = inside.recv()
                 except EOFError:
                     return
-                inside.send(self._try(batch, Path(place)))
+                self._try(batch, Path(place), inside)
+                inside.send(None)
 
-    def _try(self, batch: Batch, folder: Path) -> Tried:
-        found: list[Found] = []
+    def _try(self, batch: Batch, folder: Path, inside: Connection) -> None:
+        """Try a batch, and send each failure at once: the next input may end the process."""
         for number in range(batch.begin, batch.end):
             self.number.value, self.started.value = number, time.monotonic()
             kinds = judge(
@@ -105,25 +108,32 @@ class _Worker:
                 folder,
                 is_written=is_written(batch.target, number, self._write_every),
             )
-            found += (Found(kind, batch.target, number) for kind in kinds)
-        return Tried(batch.target, batch.end - batch.begin, tuple(found))
+            for kind in kinds:
+                inside.send(Found(kind, batch.target, number))
 
-    def result(self) -> tuple[Tried, Batch | None]:
-        """Return the result of the batch, and the rest of it if the process died."""
+    def result(self) -> tuple[Tried, Batch | None] | None:
+        """Return the result of the batch, and the rest of it if the process died.
+
+        None if it goes on.
+        """
         assert self.batch is not None
-        batch, self.batch = self.batch, None
+        batch = self.batch
         try:
-            tried: Tried = self.connection.recv()
+            found: Found | None = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
             number = self.number.value
             kind = f"{batch.target}: {_death(self.process.exitcode)}"
             rest = Batch(batch.target, number + 1, batch.end)
-            tried = Tried(
-                batch.target, number + 1 - batch.begin, (Found(kind, batch.target, number),)
-            )
+            self.found.append(Found(kind, batch.target, number))
+            self.batch = None
+            tried = Tried(batch.target, number + 1 - batch.begin, tuple(self.found))
             return tried, rest if rest.begin < rest.end else None
-        return tried, None
+        if found is not None:
+            self.found.append(found)
+            return None
+        self.batch = None
+        return Tried(batch.target, batch.end - batch.begin, tuple(self.found)), None
 
     def end_if_stuck(self) -> None:
         if self.batch is not None and time.monotonic() - self.started.value > MAX_WAIT_S:
@@ -136,7 +146,7 @@ class _Worker:
 
 
 def _death(code: int | None) -> str:
-    if code == -signal.SIGXCPU:
+    if code == -signal.SIGVTALRM:
         return "late: in code that looks for no signals"
     if code == -signal.SIGKILL:
         return "late: waits for something"
@@ -156,7 +166,10 @@ def try_all(
             _give_next(worker, left, batches)
         while busy := [worker for worker in workers if worker.batch is not None]:
             for worker in _ready(busy):
-                tried, rest = worker.result()
+                result = worker.result()
+                if result is None:
+                    continue
+                tried, rest = result
                 yield tried
                 left += [rest] if rest is not None else []
                 if not worker.is_usable:

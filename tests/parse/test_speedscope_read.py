@@ -275,9 +275,9 @@ def test_a_name_that_no_profile_has_is_an_error_that_lists_the_names(run: RunCom
     assert "2 more" in result.stderr
 
 
-def test_profiles_can_be_chosen_in_speedscope_files_only(run: RunCommand) -> None:
+def test_folded_stacks_have_no_profiles_to_choose(run: RunCommand) -> None:
     result = run("fold", "-k", "all", "-", "--profile", "x", stdin=b"a;b 3\n")
-    assert "only speedscope files have profiles" in assert_is_error(result, 2)
+    assert "only files of speedscope and pprof have profiles" in assert_is_error(result, 2)
 
 
 # ---- damage --------------------------------------------------------------------------------------
