@@ -211,10 +211,11 @@ class Session:
         self._interrupted(signal.SIGTERM)
 
     def drop(self) -> None:
-        """Have the recorder end at once, and drop what was recorded."""
+        """Have the recorder end at once, and drop what was recorded; if asked again, give it up."""
+        is_again = self.is_dropped
         self.is_stopping = self.is_dropped = True
         self.listener = Listener()  # that nothing is left is what the user expects
-        if self._is_heard:
+        if self._is_heard and not is_again:
             self._writer.close()
         else:
             self._process.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from conftest import require
 from helpers.command_line import RunCommand
 from helpers.live import pvprof, reason_against
 from helpers.screen import Screen
+from helpers.ssh_server import ssh_server
 
 EVERY_S = 1.0
 TOLERANCE = 0.10
@@ -134,12 +136,12 @@ def start(words: list[str]) -> subprocess.Popen[bytes]:
 def test_a_signal_ends_it_and_nothing_is_left(
     tmp_path: Path, number: signal.Signals, nothing_left: object
 ) -> None:
-    process = start(top(tmp_path, "--json", "--every", "500ms"))
-    with process:
+    with start(top(tmp_path, "--json", "--every", "500ms", "--mode", "locks")) as process:
         assert process.stdout is not None
-        assert process.stdout.readline()  # it is tracing
+        interval = json.loads(process.stdout.readline())
         process.send_signal(number)
         process.stdout.read()
+    assert interval["mode"] == "locks"
     assert process.returncode == (-number if number == signal.SIGKILL else 0)
 
 
@@ -152,12 +154,31 @@ def test_one_interval_has_the_samples_of_its_time(tmp_path: Path, nothing_left: 
     assert interval["total"] == pytest.approx(997 * EVERY_S * (os.cpu_count() or 1), rel=0.2)
 
 
-def test_a_reader_that_closes_the_pipe_ends_it(tmp_path: Path, nothing_left: object) -> None:
-    with start(top(tmp_path, "--json", "--every", "500ms", "--mode", "locks")) as process:
-        assert process.stdout is not None
-        interval = json.loads(process.stdout.readline())
-        process.stdout.close()
-    assert (process.returncode, interval["mode"]) == (0, "locks")
+@pytest.mark.ssh
+def test_a_lost_connection_keeps_what_came_and_leaves_nothing(
+    tmp_path: Path, lock: Path, nothing_left: object, run: RunCommand
+) -> None:
+    config = tmp_path / "sshd"
+    config.mkdir()
+    kept = tmp_path / "kept.pvprof"
+    with ssh_server(config) as server:
+        server.log_in_with(f'export PVPROF_LOCK={lock}\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n')
+        words = top(tmp_path, "--json", "-k", "all", "--every", "500ms", "-o", str(kept))
+        words += ["--host", f"{getpass.getuser()}@127.0.0.1"]
+        for name, value in server.options.items():
+            words += ["--ssh-option", f"{name}={value}"]
+        with start(words) as process:
+            assert process.stdout is not None
+            intervals = [json.loads(process.stdout.readline()) for _ in range(2)]
+            ssh = subprocess.check_output(["pgrep", "-P", str(process.pid), "ssh"], text=True)
+            os.kill(int(ssh), signal.SIGKILL)
+            intervals += intervals_of(process.stdout.read().decode())
+    assert process.returncode == 1
+    report = run("report", kept, "-k", "all", "-o", "-", "--format", "json", "--from", "0")
+    found = json.loads(report.stdout)
+    total = sum(row["value"] for row in found["sections"][0]["rows"])
+    assert total == sum(interval["total"] for interval in intervals)
+    assert {"incomplete", "no-end-marker"} <= {one["kind"] for one in found["problems"]}
 
 
 def test_the_screen_obeys_keys(tmp_path: Path, nothing_left: object) -> None:

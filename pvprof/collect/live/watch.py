@@ -154,6 +154,10 @@ def _run(
             if not run.is_over or (part is None and not run.lost):
                 session.drop()
             run.leave()
+            if session.is_dropped:
+                thread.join(_PATIENCE_S)
+                if thread.is_alive():
+                    session.drop()
             thread.join()
             run.close()
     if failures:
@@ -164,9 +168,7 @@ def _run(
 def _receive(session: Session, run: LiveRun, part: Path | None, failures: list[OSError]) -> None:
     """Hand over the output, and unpack the archive behind it."""
     try:
-        with contextlib.ExitStack() as stack:
-            file = stack.enter_context((part / RAW).open("wb")) if part else None
-            run.lost = _hand_over(session.stdout, run, file)
+        run.lost = _hand_over(session.stdout, run, part)
         run.give(None)
         if part is not None and not run.lost:
             run.lost = receive(session.stdout, part)
@@ -180,21 +182,25 @@ def _receive(session: Session, run: LiveRun, part: Path | None, failures: list[O
                 pass
 
 
-def _hand_over(stream: IO[bytes], run: LiveRun, file: IO[bytes] | None) -> str:
-    """Hand over all output; return why it ended early, or an empty text."""
-    while True:
-        match = _SIZE.fullmatch(stream.readline(_MAX_LINE_BYTES))
-        if match is None:
-            return "the output ends early"
-        left = int(match[1])
-        if left == 0:
-            return ""
-        while left:
-            piece = stream.read(min(left, _PIECE_BYTES))
-            if not piece:
+def _hand_over(stream: IO[bytes], run: LiveRun, part: Path | None) -> str:
+    """Hand over all output, and keep it in `part`; return why it ended early, or an empty text."""
+    with contextlib.ExitStack() as stack:
+        file: IO[bytes] | None = None
+        while True:
+            match = _SIZE.fullmatch(stream.readline(_MAX_LINE_BYTES))
+            if match is None:
                 return "the output ends early"
-            left -= len(piece)
-            if file is not None:
-                file.write(piece)
-                file.flush()
-            run.give(piece)
+            if part is not None and file is None:  # not before something was traced
+                file = stack.enter_context((part / RAW).open("wb"))
+            left = int(match[1])
+            if left == 0:
+                return ""
+            while left:
+                piece = stream.read(min(left, _PIECE_BYTES))
+                if not piece:
+                    return "the output ends early"
+                left -= len(piece)
+                if file is not None:
+                    file.write(piece)
+                    file.flush()
+                run.give(piece)

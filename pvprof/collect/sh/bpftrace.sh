@@ -219,9 +219,12 @@ bpftrace_mark() {
 	begin) find_mark begin <"$record/raw.out" ;;
 	end)
 		end_mark=$(tail -n 20 "$record/raw.out" | find_mark end)
-		if [ -n "$end_mark" ]; then echo "$end_mark"; else find_mark end <"$record/raw.out"; fi ;;
+		if [ -n "$end_mark" ]; then echo "$end_mark"; else last_output | find_mark end; fi ;;
 	esac
 }
+
+# Print the output in which an end mark can be: of a live view the last of it, since it may have a hole.
+last_output() { if [ "$is_live" = 1 ]; then tail -c 1000000 "$record/raw.out"; else cat "$record/raw.out"; fi; }
 
 # find_mark NAME: print "MONOTONIC WALL" of the first such mark in the output
 find_mark() {
@@ -234,7 +237,7 @@ find_mark() {
 # During the run only new output is searched: the whole may be large. At the end, a program that
 # counted the waits it saw begin (events) is taken at its word: each must be there.
 bpftrace_drops() {
-	[ -z "${1-}" ] || rm -f "$work/dropped"
+	[ -z "${1-}" ] || [ "$is_live" = 1 ] || rm -f "$work/dropped"
 	seen=0 dropped=0
 	[ ! -s "$work/dropped" ] || read -r seen dropped <"$work/dropped"
 	size=$(($(wc -c <"$record/raw.out")))
@@ -269,8 +272,8 @@ bpftrace_starter() {
 
 # workload_facts: print the workload's exit code, as the kernel has it, and how long it ran, in ns.
 workload_facts() {
-	sed -n 's/^{"type": "printf", "data": "#workload-exit \([0-9]* [0-9]*\)\\n"}$/\1/p' \
-		"$record/raw.out" | tail -n 1
+	last_output |
+		sed -n 's/^{"type": "printf", "data": "#workload-exit \([0-9]* [0-9]*\)\\n"}$/\1/p' | tail -n 1
 }
 
 # The shell's clock has steps of 10 ms. The program has measured the time from fork to exit, unless the
@@ -290,6 +293,8 @@ bpftrace_killed() {
 	code=${code% *}
 	[ -n "$code" ] && [ $((code % 128)) -ne 0 ]
 }
+
+bpftrace_forget() { fallocate -p -o "$1" -l "$2" "$record/raw.out"; }
 
 bpftrace_refusal() { head -n 1 "$record/workload.txt" | grep -F ": $1: " | grep 'starter\.sh: '; }
 

@@ -115,6 +115,9 @@ dtrace_times() { :; }
 
 dtrace_killed() { grep -q 'time: command terminated abnormally$' "$record/workload.txt"; }
 
+# truncate(1) can make holes since FreeBSD 14.
+dtrace_forget() { truncate -d -o "$1" -l "$2" "$record/raw.out"; }
+
 dtrace_refusal() { head -n 1 "$record/workload.txt" | grep '^time: '; }
 
 fact() { sysctl -n "$1" 2>/dev/null; }

@@ -42,6 +42,7 @@
 #                        writes times into $1
 #   TRACER_times         rewrites that file as "REAL real USER user SYS sys"
 #   TRACER_killed        is true if a signal ended the workload
+#   TRACER_forget FROM SIZE  makes a hole of SIZE bytes in $record/raw.out, if the system can
 #   TRACER_refusal WORD  prints why the workload WORD could not be started, if so
 #   TRACER_facts         prints the manifest's facts about the machine
 #   TRACER_findings      prints the doctor's findings about the machine
@@ -258,7 +259,7 @@ start_tracing() {
 # SIZE is 0.
 send_output() {
 	enlist sender
-	sent=0 is_last=''
+	sent=0 forgotten=0 is_last=''
 	until [ -n "$is_last" ]; do
 		if [ -e "$work/over" ] || [ ! -d "$work" ]; then is_last=1; fi
 		size=$(($(wc -c <"$record/raw.out")))
@@ -266,11 +267,20 @@ send_output() {
 			echo $((size - sent))
 			tail -c +$((sent + 1)) "$record/raw.out" | head -c $((size - sent)) || return
 			sent=$size
+			forget_sent
 		elif [ -z "$is_last" ]; then
 			sleep 0.2
 		fi
 	done
 	echo 0
+}
+
+# Give the disk back what was sent, but for the head with its marks, and the last megabytes, which other
+# parts may not have read yet. Where holes cannot be made, the output grows, see watch_sender.
+forget_sent() {
+	[ $((sent - forgotten)) -gt 8388608 ] || return 0
+	"${tracer}_forget" 65536 $(((sent - 4194304 - 65536) / 65536 * 65536)) 2>/dev/null
+	forgotten=$sent
 }
 
 # Report progress every second; end tracing if the tracer missed the end, or the request to end.
@@ -292,7 +302,7 @@ report_progress() {
 		if [ "$control" = 1 ] || { [ "$quiet" = 0 ] && [ $((elapsed % 10)) -eq 0 ]; }; then
 			say "progress: $elapsed $size $("${tracer}_drops")"
 		fi
-		[ "$is_live" = 0 ] || say "cost: $(cpu_ms "$tracing")"
+		[ "$is_live" = 0 ] || watch_sender
 		if [ -e "$work/asked" ]; then "${tracer}_insist"; else "${tracer}_look"; fi
 		[ -n "$workload" ] || continue
 		case $(state_of "$workload") in
@@ -300,6 +310,17 @@ report_progress() {
 		esac
 		[ "$over" -lt 5 ] || end_tracing
 	done
+}
+
+# Report the CPU time of the tracer; end tracing if no one sees what it prints, or if it fills the disk.
+watch_sender() {
+	say "cost: $(cpu_ms "$tracing")"
+	if ! is_any_running "$sender"; then
+		end_tracing
+	elif [ "$(du -k "$record/raw.out" | awk '{ print $1 }')" -gt "$max_live_kb" ]; then
+		[ -e "$work/asked" ] || note "ended: the output takes $((max_live_kb / 1024)) MB in $work"
+		end_tracing
+	fi
 }
 
 has_work() { [ -e "$record/raw.out" ]; }
@@ -337,12 +358,12 @@ is_too_short() {
 
 # Wait for the end of tracing, then of the workload; sets incomplete to what went wrong.
 wait_for_end() {
-	report_progress >/dev/null 3<&- &
-	reporter=$!
 	if [ "$is_live" = 1 ]; then
 		send_output </dev/null 2>/dev/null 3<&- &
 		sender=$!
 	fi
+	report_progress >/dev/null 3<&- &
+	reporter=$!
 	await "$tracing" 2>/dev/null
 	tracer_status=$?
 	tracing=''
@@ -693,6 +714,7 @@ main() {
 	work='' tracing='' workload='' reporter='' listener='' follower='' sender='' guard='' watcher='' stopped=''
 	notes='' incomplete='' exit_status='' exit_signal='' tracer_status=0 has_end=false problem='' hint=''
 	phase=preparing quiet=0 suffix='' list='' has_lock='' clean=${clean:-}
+	max_live_kb=1048576
 	lock=${PVPROF_LOCK:-/var/run/pvprof.lock} self=$$.$(born $$)
 	# What is recorded is for root alone: words of commands, output, addresses in the kernel.
 	mask=$(umask)
