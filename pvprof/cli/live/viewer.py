@@ -21,7 +21,7 @@ from pvprof.views.live import SORTS, LiveOptions, LiveView, build
 
 _WAIT_S = 0.5
 _PAGE = 10
-_KEYS = "q quit  space pause  s sort  / filter  m mode  enter stacks  i idle  a all  w write"
+_KEYS = "q quit  p pause  s sort  / filter  m mode  enter stacks  i idle  a all  w write"
 _FILTER_KEYS = "enter: take it  escape: no filter"
 
 

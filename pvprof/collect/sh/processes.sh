@@ -99,7 +99,7 @@ kill_tree() {
 cpu_ms() {
 	if [ -e /proc/self/stat ]; then
 		used=$(cat "/proc/$1/stat" 2>/dev/null)
-		echo "${used##*) }" | awk -v hz="$(getconf CLK_TCK)" '{ printf "%d", ($12 + $13) * 1000 / hz }'
+		echo "${used##*) }" | awk -v hz="${hz:-100}" '{ printf "%d", ($12 + $13) * 1000 / hz }'
 	else
 		LC_ALL=C ps -o time= -p "$1" 2>/dev/null |
 			awk -F '[:.]' '{ printf "%d", ($(NF - 2) * 60 + $(NF - 1)) * 1000 + $NF * 10 }'
