@@ -140,10 +140,14 @@ UNFINISHED = {
     "nothing was printed": HEAD + LAST + REST,
     "printed, not marked": HEAD + stats("off_cpu", 5) + LAST + REST,
     "marked, not cleared": HEAD + stats("off_cpu", 5) + mark("snapshot 1500 2500") + LAST + REST,
-    "all but the last step": HEAD
-    + stats("off_cpu", 5)
+    "marked, not printed": HEAD + mark("snapshot 1500 2500") + LAST + REST,
+    "a second interval": HEAD
+    + stats("off_cpu_twin", 1)
+    + mark("snapshot 1200 2200")
+    + stats("off_cpu", 4)
     + mark("snapshot 1500 2500")
     + mark("unfinished 1500")
+    + stats("off_cpu", 4)
     + mark("rest")
     + REST,
 }

@@ -4,14 +4,16 @@ bpftrace prints a map, and clears it, in user space, entry by entry: what a prob
 two is lost. So a map is printed only when no probe adds to it any more::
 
     @phase  0 0 0 0 0 0 1 1 1 1 1 1 1 1 0 0 0 0      to which map of each pair the probes add
-                        ^  ^
-                   turn |  | 50 ms later: print the maps of phase 0, clear them
-    @busy   0 0 0 0 0 0 1 1 2 2 2 0 0 0 1 1 2 0      1: turned; 2: to be printed and cleared
+    @busy   0 0 0 0 0 0 1 1 2 2 3 0 0 0 1 1 2 3
+                        ^   ^   ^
+                        |   |   bpftrace has printed all: clear the maps, then @busy
+                        |   50 ms later: print the maps of phase 0, a mark, and clear @asked
+                        turn
 
-The phase turns again only when ``@busy`` is 0: bpftrace itself clears it, after the maps. So a slow
-bpftrace makes an interval longer, and loses nothing. Its own order is: print, mark, clear. A signal
-may make it forget the rest of that list; END tells with ``#unfinished`` what to do, see
-``parse.intervals.turns``.
+The phase turns again only when ``@busy`` is 0. So a slow bpftrace makes an interval longer, and
+loses nothing. And maps are cleared only when bpftrace itself has cleared ``@asked``, which comes
+after all prints: a signal may make it forget the rest of what it was asked for. END then prints
+these maps once more, after ``#unfinished``, see ``parse.intervals.turns``.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from pvprof.collect.bpftrace.parts import Map, Parts
 from pvprof.collect.bpftrace.syntax import Lines, Probe, block
 from pvprof.recording.layout import TWIN
 
-TURN_MAPS = ["phase", "busy", "turned"]
+TURN_MAPS = ["phase", "busy", "asked", "turned"]
 
 _SETTLED_NS = 50_000_000
 """A probe that has seen the old phase is done by then: it takes microseconds, not preempted."""
@@ -76,24 +78,30 @@ def turn(every_ns: int, parts: Parts, has_over: bool) -> Lines:
     finish = block(
         f"@busy == 1 && nsecs - @turned >= {_SETTLED_NS}",
         "@busy = 2;",
+        "@asked = 1;",
         "$turned = @turned;",
         *_of_old_phase(parts, "print"),
         r'printf("#snapshot %llu %s000\n", $turned, strftime("%s%f", $turned));',
+        "clear(@asked);",
+    )
+    clear = block(
+        "@busy == 2 && @asked == 0",
+        "@busy = 3;",
         *_of_old_phase(parts, "clear"),
         "clear(@busy);",
     )
-    return (*begin, *finish)
+    return (*begin, *clear, *finish)
 
 
 def unfinished_turn(parts: Parts) -> Lines:
     """Return the lines of END that print once more what bpftrace may not have printed."""
-    return block(
-        "@busy == 2",
+    repeat = block(
+        "@asked != 0",
         r'printf("#unfinished %llu\n", @turned);',
         *_of_old_phase(parts, "print"),
-        *_of_old_phase(parts, "clear"),
         r'printf("#rest\n");',
     )
+    return block("@busy >= 2", *repeat, *_of_old_phase(parts, "clear"))
 
 
 def _of_old_phase(parts: Parts, action: str) -> Lines:

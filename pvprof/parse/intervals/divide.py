@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pvprof.errors import InputError
 from pvprof.model.clocks import Clocks
 from pvprof.parse.intervals.marks import Mark, is_json, marks_in
+from pvprof.parse.intervals.turns import has_maps
 from pvprof.recording.limits import USUAL
 
 _MAX_HEAD_BYTES = 1 << 20
@@ -48,7 +49,7 @@ class Divider:
         self._searched = 0
         self._is_json = False
         self._begin: Clocks | None = None
-        self._is_first = True
+        self._had_maps = False
         self.has_ended = False
 
     def feed(self, piece: bytes) -> Iterator[IntervalText]:
@@ -90,9 +91,9 @@ class Divider:
             return None
         begin, self._begin, self.has_ended = self._begin, mark.clocks, is_last
         marks = [_mark_line("begin", begin, self._is_json)]
-        if not self._is_first:  # what END repeats depends on the mark before it
+        if self._had_maps:  # what END repeats depends on what was printed before
             marks.append(_mark_line("snapshot", begin, self._is_json))
-        self._is_first = False
+        self._had_maps = self._is_json and has_maps(before.split(b"\n"))
         end = _mark_line("end", mark.clocks, self._is_json)
         return IntervalText(
             begin, mark.clocks, b"".join((self._head, *marks, before, end)), is_last
