@@ -38,11 +38,16 @@ OPTIONS = {
     "pid": ProgramOptions(pid=1, kernel_processes=False, duration_ns=10**9),
     "name": ProgramOptions(execname="a name that is longer than the kernel's"),
 }
+EVERY_NS = 10**9
+ALL = ProgramOptions(
+    min_wait_ns=1, by_process=True, user_stack=True, histogram=True, every_ns=EVERY_NS
+)
 MORE = {
-    "offcpu": ProgramOptions(min_wait_ns=1, by_process=True, user_stack=True, histogram=True),
-    "locks": ProgramOptions(min_wait_ns=1, by_process=True, user_stack=True, histogram=True),
+    "offcpu": ALL,
+    "locks": ALL,
     "events": ProgramOptions(wakers=True),
-    "oncpu": ProgramOptions(user_stack=True),
+    "oncpu": ProgramOptions(user_stack=True, every_ns=EVERY_NS),
+    "runq": ProgramOptions(every_ns=EVERY_NS),
 }
 TRIAL = """
 work=$1
