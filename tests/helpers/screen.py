@@ -30,7 +30,7 @@ class Screen:
         self._directory = directory
 
     def _tmux(self, *words: str) -> str:
-        command = ["tmux", "-S", str(self._socket), "-f", "/dev/null", *words]
+        command = ["tmux", "-u", "-S", str(self._socket), "-f", "/dev/null", *words]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def __enter__(self) -> Screen:
