@@ -40,6 +40,26 @@ def test_the_script_of_rc_is_correct_sh() -> None:
     assert RC_SCRIPT.stat().st_mode & 0o111
 
 
+def test_the_script_of_rc_starts_one_command_and_overrides_it_by_no_variable(
+    tmp_path: Path,
+) -> None:
+    stub = tmp_path / "rc.subr"
+    stub.write_text(
+        "load_rc_config() { :; }\n"
+        "run_rc_command() {\n set | grep '^pvprof_agent_program='\n"
+        " eval echo $command $command_args\n}\n"
+    )
+    script = RC_SCRIPT.read_text().replace("/etc/rc.subr", str(stub))
+    printed = subprocess.run(
+        ["sh", "-c", script, "rc", "start"], capture_output=True, text=True, check=False
+    )
+    assert printed.stdout == (
+        "/usr/sbin/daemon -f -P /var/run/pvprof_agent.pid -p /var/run/pvprof_agent.agent.pid"
+        " -T pvprof_agent -S /usr/local/bin/pvprof agent"
+        " --config /usr/local/etc/pvprof-agent.toml\n"
+    )
+
+
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd is not installed")
