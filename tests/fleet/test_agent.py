@@ -71,17 +71,19 @@ def spooled(target: StandIn) -> list[Path]:
 
 
 @pytest.mark.slow
-def test_windows_of_each_mode_arrive_by_host_and_day(target: StandIn) -> None:
-    done = start(target, "--mode", "offcpu", "--mode", "oncpu", "--windows", "2").wait()
-    assert (done.status, done.left) == (0, []), done.said
+def test_windows_of_each_mode_arrive_until_they_cost_too_much(target: StandIn) -> None:
+    done = start(target, "--mode", "offcpu", "--mode", "oncpu", "--max-cpu", "0.001").wait()
+    assert (done.status, done.left) == (1, []), done.said
+    assert "3 of 3 in a row" in done.said
+    assert "error: recording costs too much: " in done.said
     manifests = [open_recording(str(path)).manifest for path in delivered(target)]
-    assert [one.mode for one in manifests] == ["offcpu", "oncpu"]
+    assert [one.mode for one in manifests] == ["offcpu", "oncpu", "offcpu"]
     assert all(one.is_complete for one in manifests)
     place = delivered(target)[0].relative_to(target.home / "out")
     assert place.parts[0] == manifests[0].host
     assert place.parts[1].replace("-", "") == place.name[:8]
     assert spooled(target) == []
-    assert done.said.count("drops, ") == 2
+    assert done.said.count("drops, ") == 3
 
 
 @pytest.mark.slow
@@ -148,15 +150,6 @@ def test_a_reload_takes_new_options_between_two_windows(target: StandIn) -> None
     done = running.wait()
     assert done.status == 0
     assert done.said.count(" drops, ") == len(delivered(target)) + len(spooled(target))
-
-
-@pytest.mark.slow
-def test_it_ends_by_itself_if_it_costs_too_much(target: StandIn) -> None:
-    done = start(target, "--max-cpu", "0.001").wait()
-    assert (done.status, done.left) == (1, [])
-    assert "error: recording costs too much: " in done.said
-    assert "3 of 3 in a row" in done.said
-    assert len(delivered(target)) == 3
 
 
 @pytest.mark.slow
