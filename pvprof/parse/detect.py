@@ -105,10 +105,11 @@ def recognise(data: Buffer) -> Recognition:
     """
     start = bytes(data[:SAMPLE_BYTES])
     sample = Sample(start, _whole_lines(start))
-    candidates = list(LAYOUTS.candidates(sample))
-    for layout in candidates:
+    candidates = []
+    for layout in LAYOUTS.candidates(sample):  # those with a signature come first
         if layout.signature is not None and layout.signature(sample):
             return _by_signature(layout, sample)
+        candidates.append(layout)
     if not sample.lines:
         raise InputError("the file is empty")
     _refuse_headless(sample)

@@ -31,6 +31,7 @@ class LayoutPlace:
         attribute: of the module.
         marks: texts without all of these have neither its signature nor a line that is its own;
             empty if it is always asked. A newline in a mark stands for the beginning, too.
+        pattern: in the place of marks, if they are very many.
         has_comments: whether a line that begins with ``#`` is none of its own.
     """
 
@@ -39,6 +40,13 @@ class LayoutPlace:
     attribute: str = "LAYOUT"
     marks: tuple[bytes, ...] = ()
     has_comments: bool = False
+    pattern: re.Pattern[bytes] | None = None
+
+    def may_be_of(self, text: bytes) -> bool:
+        """Tell whether a text, behind an end of line, has what the layout's texts have."""
+        if self.pattern is not None:
+            return self.pattern.search(text) is not None
+        return not self.marks or any(mark in text for mark in self.marks)
 
     def load(self) -> Layout:
         """Import the layout."""
@@ -98,7 +106,7 @@ class Layouts(MutableMapping[str, Layout]):
         for name in self._names:
             place = self._places.get(name)
             searched = body if place is not None and place.has_comments else text
-            if place is None or not place.marks or any(mark in searched for mark in place.marks):
+            if place is None or place.may_be_of(searched):
                 yield self[name]
 
 
@@ -109,11 +117,11 @@ _OF_PERF = (
 )
 
 # Of a sample type, the first bytes: a part of this length, with the number of a text in it.
-_OF_PPROF = tuple(bytes((0x0A, size, 0x08)) for size in range(2, 23))
+_OF_PPROF = re.compile(rb"\n[\x02-\x16]\x08")
 
 LAYOUTS = Layouts(
     # signatures
-    LayoutPlace("pprof", "files.pprof", marks=_OF_PPROF),
+    LayoutPlace("pprof", "files.pprof", pattern=_OF_PPROF),
     LayoutPlace("speedscope", "files.speedscope", marks=(b"{",)),
     LayoutPlace("html", "files.html_report", marks=(b"<",)),
     LayoutPlace("pvprof", "native.reader", marks=(b"#pvprof ",)),
