@@ -7,22 +7,28 @@ after a look at what others added in the meantime.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from pvprof.dataset.read_named import read_named
 from pvprof.errors import InputError, OutputError, PvprofError
+from pvprof.parse.parallel import core_count
 from pvprof.parse.source import ReadOptions
 from pvprof.recording.directory import expand
 from pvprof.recording.open import open_recording
 from pvprof.store.catalogue import select
 from pvprof.store.facts import Stated, facts_of, id_of, identity_of
 from pvprof.store.folder import StoreFolder, place_of_mode
+from pvprof.store.forked import ForkedCall
 from pvprof.store.tables.encode import GroupTables, Labels
 from pvprof.store.tables.regroup import merge
 
 MAX_ROWS = 4_000_000
-"""A group is written when it has this many rows: they are in memory until then."""
+"""The largest group is written when all have this many rows: they are in memory until then."""
+
+MIN_SHARE = 50
+"""Recordings worth another process."""
 
 _NOT_STORED = ("html", "differential")
 
@@ -40,6 +46,12 @@ class Added:
     added: int = 0
     known: list[str] = field(default_factory=list)
     failed: list[tuple[str, PvprofError]] = field(default_factory=list)
+
+    def take(self, other: Added) -> None:
+        """Add what became of others."""
+        self.added += other.added
+        self.known += other.known
+        self.failed += other.failed
 
 
 def add_recordings(
@@ -65,16 +77,58 @@ def add_recordings(
         OutputError: the store cannot be written; groups that appeared before stay.
     """
     every = expand(paths)
+    jobs = min(options.jobs or core_count(), len(every) // MIN_SHARE)
+    if jobs < 2 or options.redact:  # a redactor numbers what it meets, in one process
+        return _add_share(store, every, options, labels, stated, progress)
+
+    alone = replace(options, jobs=1)
+
+    def add(share: Sequence[str]) -> Added:
+        return _add_share(store, share, alone, labels, stated, None)
+
+    # Neighbours are usually of one day: together they make fewer groups.
+    bounds = [len(every) * number // jobs for number in range(jobs + 1)]
+    shares = [every[start:end] for start, end in pairwise(bounds)]
+    children = [ForkedCall(add, share) for share in shares[1:]]
+    total = Added()
+    try:
+        own = _share_progress(progress, jobs, len(every))
+        total.take(_add_share(store, shares[0], alone, labels, stated, own))
+        for child in children:
+            total.take(child.result())
+    finally:
+        for child in children:
+            child.stop()
+    return total
+
+
+def _share_progress(
+    progress: Callable[[int, int], None] | None, jobs: int, total: int
+) -> Callable[[int, int], None] | None:
+    """Return the progress of one share, which represents all."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(min(done * jobs, total), total)
+
+
+def _add_share(
+    store: StoreFolder,
+    paths: Sequence[str],
+    options: ReadOptions,
+    labels: Labels,
+    stated: Stated,
+    progress: Callable[[int, int], None] | None,
+) -> Added:
     adder = _Adder(store, labels)
-    for number, path in enumerate(every, 1):
+    for number, path in enumerate(paths, 1):
         try:
             adder.add(path, options, stated)
+        except OutputError:
+            raise
         except PvprofError as error:
-            if isinstance(error, OutputError):
-                raise
             adder.result.failed.append((path, error))
         if progress:
-            progress(number, len(every))
+            progress(number, len(paths))
     adder.finish()
     return adder.result
 
@@ -114,7 +168,8 @@ class _Adder:
         group = self._groups.setdefault(place, GroupTables(self._labels))
         group.add(facts, parsed)
         self._known[number] = identity
-        if group.rows >= MAX_ROWS:
+        while sum(one.rows for one in self._groups.values()) >= MAX_ROWS:
+            place = max(self._groups, key=lambda one: self._groups[one].rows)
             self._write(place, self._groups.pop(place))
 
     def finish(self) -> None:

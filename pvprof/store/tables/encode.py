@@ -223,7 +223,8 @@ class GroupTables:
         yield "recordings", [[row.get(name) for row in self._recordings] for name in names]
         keys = [(number, *row) for number, row in self._key_rows.items()]
         yield "keys", _transposed(keys, len(TABLES["keys"]))
-        yield "stacks", [list(self._stack_texts), list(self._stack_texts.values())]
+        stacks = sorted(self._stack_texts.items(), key=lambda item: item[1])
+        yield "stacks", _transposed(stacks, len(TABLES["stacks"]))
         yield "samples", self._sample_columns()
         for name, rows in self._texts.items():
             if rows:
@@ -240,6 +241,10 @@ class GroupTables:
         import pyarrow as pa  # noqa: PLC0415 (an extra)
 
         columns = [np.frombuffer(column, dtype=np.int64) for column in self._samples]
+        # The rows of one stack come together: its id takes no space then, and the number of the
+        # recording, of which there are fewer, takes less.
+        order = np.lexsort((columns[0], columns[2], columns[1]))
+        columns = [column[order] for column in columns]
         indices = pa.array(columns[3], type=pa.int32())
         labels = [
             pa.DictionaryArray.from_arrays(indices, pa.array(texts, type=pa.string()))

@@ -11,6 +11,9 @@ from pvprof.store.folder import Group
 from pvprof.store.tables.encode import write_table
 from pvprof.store.tables.schema import TABLES
 
+SORTED = [(name, "ascending") for name in ("key_id", "stack_id", "recording_id")]
+"""The order of samples: rows of one stack come together."""
+
 _NAMES = {"keys": "key_id", "stacks": "stack_id"}
 
 
@@ -57,10 +60,11 @@ def merge(directories: Sequence[Path], target: Path, without: Sequence[int] = ()
         for column, values in needed.items():
             if column in table.column_names:
                 values.append(table[column].unique())
-        write_table(table, name, target)
+        write_table(table.sort_by(SORTED) if name == "samples" else table, name, target)
     for name, column in _NAMES.items():
         tables = [read_arrow(group, name) for group in groups]
-        write_table(_distinct(pa.concat_tables(tables), column, needed[column]), name, target)
+        table = _distinct(pa.concat_tables(tables), column, needed[column])
+        write_table(table.sort_by("stack") if name == "stacks" else table, name, target)
     return count
 
 

@@ -1,0 +1,235 @@
+"""A store of many recordings: how fast they are added, how long questions take, how large it is.
+
+    python bench/store.py [--sizes 200 2000 20000] [--place DIR]
+
+The recordings are made from the real ones: 2,000 stacks each, from a pool of 10,000 whose frames
+are those of real kernels; 50 hosts, 20 kernels (one a day), two runs of each. Up to `MAX_FILES` of
+them are files that `pvprof store add` reads; a larger store is made of the same results without
+texts, and only its questions are measured. All numbers are of whole processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import random
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from measuring import Cost, Program, measure
+
+from pvprof.classify.rules_file import load_rules
+from pvprof.cli.stores.store_command import labels_of
+from pvprof.model.profile import Key, Weight
+from pvprof.model.stacks import Stack
+from pvprof.parse.native.fields import read_plain_head
+from pvprof.parse.result import ParseResult
+from pvprof.recording.layout import Recording
+from pvprof.recording.manifest import Manifest
+from pvprof.store.facts import Stated, facts_of
+from pvprof.store.folder import StoreFolder, create_store
+from pvprof.store.tables.encode import GroupTables
+
+FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
+PVPROF = (sys.executable, "-m", "pvprof")
+HOSTS, KERNELS, STACKS, POOL = 50, 20, 2_000, 10_000
+MAX_FILES = 2_000
+FIRST_DAY = datetime(2026, 11, 1, 3, tzinfo=UTC)
+
+TOP_CLASSES = """
+select ident, lock_class, sum(value) as ns
+from samples join keys using (key_id) join recordings using (recording_id)
+where role in ('sum', 'single')
+group by ident, lock_class
+qualify row_number() over (partition by ident order by sum(value) desc) <= 20
+order by ident, ns desc
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What the recordings are drawn from: keys with stacks, and their text in a recording."""
+
+    rows: Sequence[tuple[Key, Stack]]
+    texts: Sequence[str]
+
+
+def pool() -> Pool:
+    """Return keys and stacks that are spliced from the lines of real recordings."""
+    rng = random.Random(21)
+    waits = [one for side in ("stock", "patched") for one in records(f"{side}-offcpu")]
+    samples = [one for side in ("stock", "patched") for one in records(f"{side}-oncpu")]
+    roots = [lines for _, lines in samples if len(lines) > 6]
+    rows: dict[tuple[Key, Stack], str] = {}
+    while len(rows) < POOL:
+        head, leaf = rng.choice(waits)
+        root, middle = rng.choice(roots), rng.choice(roots)
+        cut = rng.randint(1, len(middle) - 1)
+        lines = [*leaf[: rng.randint(3, 8)], *middle[:cut], *root[-rng.randint(2, 6) :]][:32]
+        names = (line.partition("+")[0] for line in reversed(lines))
+        key = read_plain_head(head.encode())
+        rows[key, Stack(";".join(names))] = f"> {head}\n" + "\n".join(lines) + "\n"
+    return Pool(tuple(rows), list(rows.values()))
+
+
+def records(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the head and the lines, leaf first, of the records of a real recording.
+
+    Lines that only symbols would name are left out.
+    """
+    path = FIXTURES / "freebsd-15.1" / f"{name}.pvprof" / "raw.out.gz"
+    for record in gzip.decompress(path.read_bytes()).decode().split("\n> ")[1:]:
+        head, *lines = record.split("\n")
+        named = [line for line in lines if line.startswith("kernel`") and "`0x" not in line]
+        yield head, named
+
+
+def facts(number: int) -> dict[str, object]:
+    """Return the manifest of a recording: two runs of each kernel on each host."""
+    kernel, place = divmod(number % (HOSTS * KERNELS * 2), HOSTS * 2)
+    begin = FIRST_DAY + timedelta(
+        days=kernel + number // (HOSTS * KERNELS * 2) * KERNELS, minutes=place
+    )
+    wall_ns = int(begin.timestamp()) * 10**9 + number
+    ident = f"K{kernel:02}"
+    return {
+        "schema": 1,
+        "pvprof": "0.1.0",
+        "mode": "offcpu",
+        "program": "offcpu",
+        "scope": "system",
+        "run": 1 + place % 2,
+        "host": f"host{place // 2:02}",
+        "tracer": "dtrace",
+        "ncpu": 32,
+        "kernel": {
+            "system": "FreeBSD",
+            "release": "15.1-STABLE",
+            "ident": ident,
+            "version": f"FreeBSD 15.1-STABLE n2835{kernel:02}-{kernel * 7919:012x} {ident}",
+        },
+        "workload": ["make", "-j32", "buildkernel"],
+        "options": {},
+        "complete": True,
+        "drops": 0,
+        "begin": {"monotonic_ns": 0, "wall_ns": wall_ns},
+        "end": {"monotonic_ns": 20 * 10**9, "wall_ns": wall_ns + 20 * 10**9},
+        "duration_ns": 20 * 10**9,
+    }
+
+
+def weights(number: int) -> Iterator[tuple[int, int, int]]:
+    """Yield (row of the pool, wait in ns, count) of a recording."""
+    rng = random.Random(number)
+    for row in rng.sample(range(POOL), STACKS):
+        count = max(1, int(rng.lognormvariate(1.5, 1.5)))
+        yield row, int(count * math.exp(rng.gauss(13, 1.5))), count
+
+
+def write_recording(place: Path, number: int, source: Pool) -> int:
+    """Write a recording as files; return the size of its output packed with gzip."""
+    directory = place / f"r{number:05}.pvprof"
+    directory.mkdir()
+    manifest = facts(number)
+    lines = ["#pvprof 2 offcpu stock ns 0.1.0 frames=32\n", "#begin 0 1795783449256626249\n"]
+    for row, wait_ns, count in weights(number):
+        lines.append(f"{source.texts[row]}= {wait_ns} {count}\n")
+    lines.append("#end 20000000000 1795783469256626249\n")
+    packed = gzip.compress("".join(lines).encode(), 6, mtime=0)
+    (directory / "raw.out.gz").write_bytes(packed)
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    return len(packed)
+
+
+def write_groups(store: StoreFolder, numbers: range, source: Pool) -> None:
+    """Write the results of these recordings into a store, without texts."""
+    labels = labels_of(load_rules(None))
+    per_day = HOSTS * 2
+    for first in range(numbers.start, numbers.stop, per_day):
+        tables = GroupTables(labels)
+        for number in range(first, min(first + per_day, numbers.stop)):
+            manifest = Manifest.from_json(facts(number))
+            result = ParseResult(layout="pvprof", mode="offcpu", records=STACKS)
+            for row, wait_ns, count in weights(number):
+                key, stack = source.rows[row]
+                result.profile("ns", True).add(key, stack, Weight(wait_ns, count, 1))
+            recording = Recording("", f"r{number:05}", b"", manifest=manifest)
+            identity = f"{number * 0x9E3779B97F4A7C15 % (1 << 64):016x}" + 48 * "0"
+            stored = facts_of(recording, result, identity, Stated())
+            tables.add(stored, result)
+        with store.workplace() as work:
+            tables.write(work)
+            with store.lock():
+                store.commit(work, str(stored["day"]), "offcpu")
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def questions(store: Path) -> list[Program]:
+    """Return the questions that are measured."""
+    one_kernel = ("--store", str(store), "--where", "ident = K01")
+    return [
+        Program("top 20 classes by kernel", (*PVPROF, "store", "sql", str(store), TOP_CLASSES)),
+        Program("flame graph of a kernel", (*PVPROF, "flamegraph", "-q", *one_kernel, "-o", "-")),
+        Program("report of a kernel", (*PVPROF, "report", "-q", *one_kernel)),
+        Program(
+            "list of a kernel", (*PVPROF, "store", "list", str(store), "--where", "ident = K01")
+        ),
+        Program("report of everything", (*PVPROF, "report", "-q", "--store", str(store))),
+    ]
+
+
+def shown(name: str, cost: Cost, more: str = "") -> None:
+    print(
+        f"| {name} | {cost.median_real_s:.2f} s | {cost.median_cpu_s:.2f} s"
+        f" | {cost.peak_bytes / 1e6:,.0f} MB |{more}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[200, 2_000])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--place", type=Path)
+    options = parser.parse_args()
+    source = pool()
+    with tempfile.TemporaryDirectory(dir=options.place) as temporary:
+        for size in options.sizes:
+            place = Path(temporary) / str(size)
+            place.mkdir()
+            store = place / "store"
+            print(f"\n{size:,} recordings\n\n| | time | CPU | memory |\n|---|---:|---:|---:|")
+            if size <= MAX_FILES:
+                files = place / "files"
+                files.mkdir()
+                packed = sum(write_recording(files, number, source) for number in range(size))
+                added = shlex.join((*PVPROF, "store", "add", "-q", str(store), str(files)))
+                words = ("sh", "-c", f"rm -rf {shlex.quote(str(store))} && exec {added}")
+                cost = measure([Program("add", words)], 1)["add"]
+                shown("add", cost, f" {size / cost.median_real_s:.0f} a second")
+                share = size_of(store) / packed
+                print(f"\n{packed / 1e6:,.1f} MB packed texts, store {share:.3f} of it\n")
+            else:
+                write_groups(create_store(str(store)), range(size), source)
+            for name, cost in measure(questions(store), options.runs).items():
+                shown(name, cost)
+            print(
+                f"\n{size_of(store) / 1e6:,.1f} MB in {sum(1 for _ in store.glob('*/*/*'))} groups",
+                flush=True,
+            )
+            shutil.rmtree(place)
+
+
+if __name__ == "__main__":
+    main()
