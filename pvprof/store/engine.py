@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pvprof.errors import InputError, UsageError, first_line
+from pvprof.errors import InputError, first_line
 from pvprof.store.folder import Group
 from pvprof.store.tables.schema import ALWAYS, TABLES, arrow_schema
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MEMORY_LIMIT = "1GB"
-DEFAULT_ENGINE = "duckdb"
 
 
 class Engine(Protocol):
@@ -52,7 +51,7 @@ class DuckDb:
             for name, table in tables.items():
                 connection.register(name, table)
             try:
-                make_views(connection, groups, _names_in(sql))
+                make_views(connection, groups, names_in(sql))
                 return connection.sql(sql).to_arrow_table()
             except duckdb.Error as error:
                 gone = [group.path for group in groups if not group.path.is_dir()]
@@ -95,7 +94,7 @@ def files_of(groups: Sequence[Group], name: str) -> list[Path]:
     return paths if name in ALWAYS else [path for path in paths if path.exists()]
 
 
-def _names_in(sql: str) -> list[str]:
+def names_in(sql: str) -> list[str]:
     """Return the tables that a question names."""
     return [name for name in TABLES if re.search(rf"\b{name}\b", sql)]
 
@@ -103,14 +102,3 @@ def _names_in(sql: str) -> list[str]:
 def _literal(path: Path) -> str:
     """Return a path in which DuckDB takes no character for a pattern."""
     return re.sub(r"[\[*?]", lambda match: f"[{match.group()}]", str(path))
-
-
-def engine_named(name: str) -> Engine:
-    """Return the engine that a user names.
-
-    Raises:
-        UsageError: there is none of that name, or a package is missing.
-    """
-    if name in ("", DEFAULT_ENGINE):
-        return DuckDb()
-    raise UsageError(f"--engine {name}: no such engine", f"engines: {DEFAULT_ENGINE}")
