@@ -27,7 +27,7 @@ from pathlib import Path
 from measuring import Cost, Program, measure
 
 from pvprof.classify.rules_file import load_rules
-from pvprof.cli.stores.store_command import labels_of
+from pvprof.cli.stores.labels import labels_of
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import Stack
 from pvprof.parse.native.fields import read_plain_head

@@ -19,10 +19,11 @@ from pvprof.recording.directory import expand
 from pvprof.recording.open import open_recording
 from pvprof.store.catalogue import select
 from pvprof.store.facts import Stated, facts_of, id_of, identity_of
-from pvprof.store.folder import StoreFolder, place_of_mode
+from pvprof.store.folder import StoreFolder, day_of, place_of_mode
 from pvprof.store.forked import ForkedCall
 from pvprof.store.tables.encode import GroupTables, Labels
 from pvprof.store.tables.regroup import merge
+from pvprof.store.where import Where
 
 MAX_ROWS = 4_000_000
 """The largest group is written when all have this many rows: they are in memory until then."""
@@ -140,7 +141,7 @@ class _Adder:
         self.result = Added()
         self._store = store
         self._labels = labels
-        self._known = _identities(store)
+        self._known: dict[str, dict[int, str]] = {}
         self._groups: dict[tuple[str, str], GroupTables] = {}
 
     def add(self, path: str, options: ReadOptions, stated: Stated) -> None:
@@ -151,10 +152,8 @@ class _Adder:
         """
         recording = open_recording(path, options.limits)
         identity = identity_of(recording)
-        number = id_of(identity)
-        if number in self._known:
-            if self._known[number] != identity:
-                raise InputError(f"{path}: another recording of the store has its id")
+        begin_ns = recording.manifest.begin_wall_ns
+        if begin_ns is not None and self._is_known(day_of(begin_ns), identity):
             self.result.known.append(recording.name)
             return
         recording, parsed = read_named(recording, options)
@@ -165,12 +164,28 @@ class _Adder:
             )
         facts = facts_of(recording, parsed, identity, stated)
         place = (str(facts["day"]), place_of_mode(str(facts["mode"])))
+        if self._is_known(place[0], identity):
+            self.result.known.append(recording.name)
+            return
         group = self._groups.setdefault(place, GroupTables(self._labels))
         group.add(facts, parsed)
-        self._known[number] = identity
+        self._known[place[0]][id_of(identity)] = identity
         while sum(one.rows for one in self._groups.values()) >= MAX_ROWS:
             place = max(self._groups, key=lambda one: self._groups[one].rows)
             self._write(place, self._groups.pop(place))
+
+    def _is_known(self, day: str, identity: str) -> bool:
+        """Tell whether a recording is there already; it can only be among those of its day.
+
+        Raises:
+            InputError: another one has its id.
+        """
+        if day not in self._known:
+            self._known[day] = _identities(self._store, day)
+        known = self._known[day].get(id_of(identity))
+        if known not in (None, identity):
+            raise InputError("another recording of the store has its id")
+        return known is not None
 
     def finish(self) -> None:
         """Write the groups that are left.
@@ -190,7 +205,7 @@ class _Adder:
             with self._store.workplace() as work:
                 group.write(work)
                 with self._store.lock():
-                    others = _identities(self._store)
+                    others = _identities(self._store, place[0])
                     there_already = [one for one in group.recording_ids if one in others]
                     if there_already:
                         _take_out(self._store, work, there_already, place)
@@ -212,8 +227,8 @@ def _take_out(
             store.commit(work, *place)
 
 
-def _identities(store: StoreFolder) -> dict[int, str]:
-    """Map the id of each recording of a store to its identity."""
-    return {
-        one.recording_id: str(one.facts["identity"]) for one in select(store, columns=["identity"])
-    }
+def _identities(store: StoreFolder, day: str) -> dict[int, str]:
+    """Map the id of each recording of a day to its identity."""
+    of_day = Where("", lambda known: known["day"] == day, frozenset(("day",)))
+    stored = select(store, of_day, ["identity"])
+    return {one.recording_id: str(one.facts["identity"]) for one in stored}

@@ -23,7 +23,7 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
 from pvprof.store.catalogue import StoredRecording, groups_of, select
-from pvprof.store.engine import Engine
+from pvprof.store.engines.engine import Engine
 from pvprof.store.folder import StoreFolder, open_store
 from pvprof.store.tables.decode import add_weight, read_keys, read_recordings
 from pvprof.store.where import EVERYTHING, Where

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pvprof.errors import InputError, UsageError
 from pvprof.store.catalogue import groups_of, select
-from pvprof.store.engine import MEMORY_LIMIT, make_views
+from pvprof.store.engines.engine import MEMORY_LIMIT, make_views
 from pvprof.store.folder import StoreFolder
 from pvprof.store.tables.schema import TABLES
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pvprof.classify.rules_file import load_rules
-from pvprof.cli.stores.store_command import labels_of
+from pvprof.cli.stores.labels import labels_of
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording

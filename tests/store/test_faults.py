@@ -23,7 +23,7 @@ from pvprof.dataset.load import load_dataset
 from pvprof.parse.source import ReadOptions
 from pvprof.store import upkeep
 from pvprof.store.catalogue import select
-from pvprof.store.engine import DuckDb
+from pvprof.store.engines.engine import DuckDb
 from pvprof.store.folder import StoreFolder, create_store, open_store
 from pvprof.store.load import StoreInput, load_stored
 from pvprof.store.tables.schema import TABLES

@@ -27,7 +27,7 @@ from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
 from pvprof.recording.open import open_recording
 from pvprof.store.catalogue import select
-from pvprof.store.engine import DuckDb
+from pvprof.store.engines.engine import DuckDb
 from pvprof.store.facts import identity_of
 from pvprof.store.folder import StoreFolder, create_store
 from pvprof.store.load import StoreInput, load_stored

@@ -24,8 +24,8 @@ COMPARE = """
 import re, sys
 from helpers.datasets import plain
 from pvprof.parse.source import ReadOptions
-from pvprof.store.engine import DuckDb
-from pvprof.store.engines import engine_named
+from pvprof.store.engines.engine import DuckDb
+from pvprof.store.engines.named import engine_named
 from pvprof.store.load import StoreInput, load_stored
 from pvprof.store.where import read_where
 

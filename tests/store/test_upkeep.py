@@ -14,7 +14,7 @@ from helpers.stores import add_to
 
 from pvprof.parse.source import ReadOptions
 from pvprof.store.catalogue import select
-from pvprof.store.engine import DuckDb
+from pvprof.store.engines.engine import DuckDb
 from pvprof.store.folder import StoreFolder, create_store, open_store
 from pvprof.store.load import StoreInput, load_stored
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 
-from pvprof.classify.matcher import Matcher
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.guidance.headings import PvprofCommand
 from pvprof.cli.guidance.suggestions import SuggestingGroup
@@ -15,13 +13,13 @@ from pvprof.cli.guidance.values import FileName
 from pvprof.cli.input_options import ReadingGroup
 from pvprof.cli.option_groups import argument, option, option_group, takes
 from pvprof.cli.stores import serve_command
+from pvprof.cli.stores.labels import labels_of, rules_hash
 from pvprof.cli.stores.rows import RowsGroup, print_rows
 from pvprof.cli.stores.store_options import wanted
+from pvprof.cli.stores.trend_command import trend
 from pvprof.cli.stores.upkeep_commands import check, compact, expire, sql
 from pvprof.cli.terminal import CountProgress, tell
 from pvprof.errors import InputError
-from pvprof.model.profile import Key
-from pvprof.model.stacks import Stack
 from pvprof.store.add import Added, add_recordings
 from pvprof.store.catalogue import ALL_FACTS, StoredRecording, select
 from pvprof.store.facts import Stated
@@ -104,26 +102,6 @@ def _say(result: Added, is_quiet: bool) -> None:
         raise InputError(f"{len(result.failed):,} of {total:,} recordings were not added")
 
 
-def labels_of(rules: Matcher) -> Callable[[Key, Stack], tuple[str, str]]:
-    """Return a function that gives the kind and the lock class of a key and stack."""
-
-    def labels(key: Key, stack: Stack) -> tuple[str, str]:
-        if rules.may_name(key):
-            key = key._replace(name=rules.name_of(key, stack))
-        verdict = rules.classify(key, stack)
-        return verdict.kind, verdict.lock_class
-
-    return labels
-
-
-def rules_hash() -> str:
-    """Return the hash of pvprof's own rules."""
-    from importlib.resources import files  # noqa: PLC0415 (only adding needs it)
-
-    texts = (files("pvprof.classify") / name for name in ("freebsd.toml", "linux.toml"))
-    return hashlib.sha256(b"".join(text.read_bytes() for text in texts)).hexdigest()[:16]
-
-
 @option_group
 class ListGroup:
     """Which recordings of a store are listed."""
@@ -184,6 +162,6 @@ def _shown(one: StoredRecording, name: str) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value or "")
 
 
-for _command in (sql, check, compact, expire):
+for _command in (sql, check, compact, expire, trend):
     command.add_command(_command)
 command.add_command(serve_command.command)

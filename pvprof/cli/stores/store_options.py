@@ -118,7 +118,7 @@ class StoredGroup:
         return read_stored_sides(base, new, base_label, options)
 
     def _input(self, where: str | None) -> StoreInput:
-        from pvprof.store.engines import engine_named  # noqa: PLC0415 (if asked for)
+        from pvprof.store.engines.named import engine_named  # noqa: PLC0415 (if asked for)
         from pvprof.store.load import StoreInput  # noqa: PLC0415 (if asked for)
 
         assert self.store is not None

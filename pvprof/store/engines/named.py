@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from pvprof.errors import UsageError
-from pvprof.store.engine import DuckDb, Engine
-from pvprof.store.spark import SparkEngine
+from pvprof.store.engines.engine import DuckDb, Engine
+from pvprof.store.engines.spark import SparkEngine
 
 DEFAULT_ENGINE = "duckdb"
 _SPARK = ("spark://", "local[")

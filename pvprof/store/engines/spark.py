@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pvprof.errors import InputError, first_line
-from pvprof.store.engine import files_of, names_in
+from pvprof.store.engines.engine import files_of, names_in
 from pvprof.store.folder import Group
 from pvprof.store.tables.schema import arrow_schema
 

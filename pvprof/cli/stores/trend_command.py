@@ -1,0 +1,145 @@
+"""``pvprof store trend``: a lock class over kernels, commits or days."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from pvprof.cli.guidance.headings import PvprofCommand
+from pvprof.cli.guidance.values import FileName
+from pvprof.cli.option_groups import argument, option, option_group, takes
+from pvprof.cli.stores.labels import rules_hash
+from pvprof.cli.stores.rows import RowsGroup, print_rows
+from pvprof.cli.stores.store_options import DEFAULT_ENGINE, wanted
+from pvprof.cli.terminal import print_line, tell
+from pvprof.errors import UsageError
+from pvprof.store.engines.named import engine_named
+from pvprof.store.load import StoreInput
+from pvprof.store.trend import GROUPINGS, Trend, trend_of
+from pvprof.units import format_value
+
+if TYPE_CHECKING:
+    from pvprof.render.data.encoding import Cell
+
+
+@option_group
+class TrendGroup:
+    """Which trend is wanted."""
+
+    store: str = argument(metavar="STORE", type=FileName())
+    lock_class: str = option(
+        "--class", metavar="REGEX", required=True, help="The lock classes to add up: '^pv list'."
+    )
+    by: str = option(
+        "--by",
+        type=click.Choice(list(GROUPINGS)),
+        default="day",
+        show_default=True,
+        help="What is one point of the trend.",
+    )
+    per: str = option(
+        "--per",
+        type=click.Choice(["run", "second"]),
+        default="run",
+        show_default=True,
+        help="Take the sum of a recording, or divide it by its length.",
+    )
+    where: str | None = option(
+        "--where", metavar="EXPRESSION", help="Take recordings for which this is true."
+    )
+    engine: str = option(
+        "--engine",
+        metavar="NAME",
+        default=DEFAULT_ENGINE,
+        show_default=True,
+        help="Let this engine add up: duckdb, here, or the cluster spark://HOST:PORT.",
+    )
+
+
+@click.command(
+    "trend",
+    cls=PvprofCommand,
+    epilog="""\b
+Examples:
+  pvprof store trend fleet --class '^pv list' --where "mode = offcpu" --by kernel
+  pvprof store trend fleet --class vnode --where "mode = offcpu" --per second --format csv""",
+)
+@takes(TrendGroup, "group")
+@takes(RowsGroup, "rows")
+def trend(group: TrendGroup, rows: RowsGroup) -> None:
+    """Show how a lock class changes over days, kernels or commits, and where it changed.
+
+    A change is where the mean of the runs differs before and after, by a permutation test at 1 %
+    (docs/store.md), with at least three runs on each side.
+    """
+    from pvprof.classify.user_patterns import PatternError, read_pattern  # noqa: PLC0415
+
+    try:
+        pattern = read_pattern(group.lock_class, re.IGNORECASE)
+    except PatternError as error:
+        raise UsageError(f"--class: {error}") from error
+    stored = StoreInput(group.store, engine_named(group.engine), wanted(group.where))
+    found = trend_of(stored, group.by, pattern.search, rules_hash(), group.per == "second")
+    _say(found, group)
+    if rows.is_for_programs:
+        print_rows("points", *_for_programs(found), rows)
+        return
+    for sentence in _answer(found):
+        print_line(sentence)
+    print_line("")
+    print_rows("points", *_for_people(found, group), rows)
+
+
+def _say(found: Trend, group: TrendGroup) -> None:
+    if found.left_out:
+        what = f"a {group.by}" if group.per == "run" else f"a {group.by} or a length"
+        tell(f"note: {found.left_out:,} recordings without {what} are left out")
+    if found.other_rules:
+        text = f"{found.other_rules:,} recordings were classified by other rules than today's"
+        tell(f"warning: {text}: add them to a new store to have their classes anew")
+
+
+def _answer(found: Trend) -> list[str]:
+    """Return the changes in words."""
+    if not found.changes:
+        return ["No change proven."]
+    sentences = []
+    for change in found.changes:
+        point = found.points[change.point]
+        before, after = (
+            format_value(round(value), found.unit) for value in (change.before, change.after)
+        )
+        share = f" ({change.after / change.before - 1:+.1%})" if change.before else ""
+        name = point.name if point.name == point.day else f"{point.name} ({point.day})"
+        sentences.append(f"Changed at {name}: {before} -> {after}{share}, p = {change.p:.2g}")
+    return sentences
+
+
+def _for_people(found: Trend, group: TrendGroup) -> tuple[list[str], list[list[Cell]]]:
+    starts = {change.point for change in found.changes}
+    rows: list[list[Cell]] = []
+    for number, point in enumerate(found.points):
+        numbers = (point.mean, point.half_width, min(point.values), max(point.values))
+        shown = ["" if one is None else format_value(round(one), found.unit) for one in numbers]
+        mark = "changed" if number in starts else ""
+        rows.append([point.name, point.day, len(point.values), *shown, mark])
+    columns = [group.by, "first run", "runs", "mean", "+/- 95 %", "min", "max", "change"]
+    if group.by == "day":
+        return [*columns[:1], *columns[2:]], [[row[0], *row[2:]] for row in rows]
+    return columns, rows
+
+
+def _for_programs(found: Trend) -> tuple[list[str], list[list[Cell]]]:
+    """Return the points with their values in the unit, and the changes."""
+    changes = {change.point: change for change in found.changes}
+    rows: list[list[Cell]] = []
+    for number, point in enumerate(found.points):
+        change = changes.get(number)
+        known: list[Cell] = [point.name, point.day, found.mode, found.unit, len(point.values)]
+        values: list[Cell] = [point.mean, point.half_width, min(point.values), max(point.values)]
+        p = None if change is None else change.p
+        rows.append([*known, *values, change is not None, p])
+    names = ["point", "day", "mode", "unit", "runs", "mean", "half_width", "min", "max"]
+    return [*names, "is_change", "p"], rows
