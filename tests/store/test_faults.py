@@ -97,6 +97,28 @@ def test_several_adders_at_once_lose_nothing_and_add_nothing_twice(tmp_path: Pat
     assert_whole(open_store(str(tmp_path / "s")), [*RUNS, *OTHERS])
 
 
+SMALL_SHARES = """
+import pvprof.store.add as add
+add.MIN_SHARE = 2
+from pvprof.cli import cli
+cli()
+"""
+
+
+@pytest.mark.slow
+def test_recordings_are_added_by_several_processes(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.out"
+    bad.write_text("no recording\n")
+    paths = [*RUNS[:4], *OTHERS, bad, *RUNS[4:], RUNS[0]]  # a copy, in the share of another process
+    words = ["store", "add", "-j", "3", tmp_path / "s", *paths]
+    command = [sys.executable, "-c", SMALL_SHARES, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "added 21 recordings; 1 were there already" in done.stderr
+    assert "1 of 23 recordings were not added" in done.stderr
+    assert_whole(open_store(str(tmp_path / "s")), [*RUNS, *OTHERS])
+
+
 @pytest.mark.slow
 def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     store = create_store(str(tmp_path / "s"))

@@ -124,10 +124,12 @@ def _for_people(found: Trend, group: TrendGroup) -> tuple[list[str], list[list[C
         numbers = (point.mean, point.half_width, min(point.values), max(point.values))
         shown = ["" if one is None else format_value(round(one), found.unit) for one in numbers]
         mark = "changed" if number in starts else ""
-        rows.append([point.name, point.day, len(point.values), *shown, mark])
-    columns = [group.by, "first run", "runs", "mean", "+/- 95 %", "min", "max", "change"]
+        mean, half_width, *range_ = shown
+        runs = len(point.values)
+        rows.append([point.name, mean, half_width, mark, runs, *range_, point.day])
+    columns = [group.by, "mean", "+/- 95 %", "change", "runs", "min", "max", "first run"]
     if group.by == "day":
-        return [*columns[:1], *columns[2:]], [[row[0], *row[2:]] for row in rows]
+        return columns[:-1], [row[:-1] for row in rows]
     return columns, rows
 
 
