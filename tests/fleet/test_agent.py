@@ -72,9 +72,10 @@ def spooled(target: StandIn) -> list[Path]:
 
 @pytest.mark.slow
 def test_windows_of_each_mode_arrive_until_they_cost_too_much(target: StandIn) -> None:
+    target.dtrace(patched=True, stderr="dtrace: 1200 drops on CPU 1\n")
     done = start(target, "--mode", "offcpu", "--mode", "oncpu", "--max-cpu", "0.001").wait()
     assert (done.status, done.left) == (1, []), done.said
-    assert "3 of 3 in a row" in done.said
+    assert "and 1,200 records dropped (limit 1,000): 3 of 3 in a row" in done.said
     assert "error: recording costs too much: " in done.said
     manifests = [open_recording(str(path)).manifest for path in delivered(target)]
     assert [one.mode for one in manifests] == ["offcpu", "oncpu", "offcpu"]
