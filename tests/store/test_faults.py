@@ -114,8 +114,8 @@ def test_recordings_are_added_by_several_processes(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SMALL_SHARES, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "added 21 recordings; 1 were there already" in done.stderr
-    assert "1 of 23 recordings were not added" in done.stderr
+    assert "added 21 recordings; there already: 1" in done.stderr
+    assert "not added: 1 of 23 recordings" in done.stderr
     assert_whole(open_store(str(tmp_path / "s")), [*RUNS, *OTHERS])
 
 

@@ -31,7 +31,7 @@ def test_a_recording_is_added_once_in_any_form(
     result = run("store", "add", store, packed, *RUNS)
     assert (result.exit_code, result.stderr) == (
         0,
-        "pvprof: added 0 recordings; 4 were there already\n",
+        "pvprof: added 0 recordings; there already: 4\n",
     )
 
 
@@ -52,8 +52,8 @@ def test_bad_recordings_are_named_and_the_others_are_added(tmp_path: Path, run: 
     result = run("store", "add", tmp_path / "s", bad, RUNS[0], tmp_path / "missing.pvprof")
     assert result.exit_code == 1
     assert [line.partition(": ")[2] for line in result.stderr.splitlines()][-2:] == [
-        "added 1 recordings",
-        "error: 2 of 3 recordings were not added",
+        "added 1 recording",
+        "error: not added: 2 of 3 recordings",
     ]
     assert "not added:" in result.stderr
     assert "bad.out" in result.stderr

@@ -95,11 +95,11 @@ def _say(result: Added, is_quiet: bool) -> None:
     for path, error in result.failed:
         tell(f"not added: {error.message if path in error.message else f'{path}: {error.message}'}")
     if not is_quiet:
-        known = f"; {len(result.known):,} were there already" if result.known else ""
-        tell(f"added {result.added:,} recordings{known}")
+        known = f"; there already: {len(result.known):,}" if result.known else ""
+        tell(f"added {result.added:,} recording{'' if result.added == 1 else 's'}{known}")
     if result.failed:
         total = len(result.failed) + result.added + len(result.known)
-        raise InputError(f"{len(result.failed):,} of {total:,} recordings were not added")
+        raise InputError(f"not added: {len(result.failed):,} of {total:,} recordings")
 
 
 @option_group
