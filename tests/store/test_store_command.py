@@ -37,7 +37,8 @@ def test_a_recording_is_added_once_in_any_form(
 
 def test_a_list_shows_what_is_stored(store: Path, run: RunCommand) -> None:
     heading, _, *rows = run("store", "list", store).stdout.splitlines()
-    shown = ["day", "host", "mode", "label", "name", "kernel", "commit", "duration", "records"]
+    shown = ["day", "host", "mode", "label", "name"]
+    shown += ["kernel", "release", "commit", "duration", "records"]
     assert heading.split() == shown
     assert [row.split()[4] for row in rows] == [run.stem for run in RUNS]
     document = json.loads(run("store", "list", store, "--format", "json").stdout)

@@ -63,8 +63,8 @@ class TrendGroup:
     cls=PvprofCommand,
     epilog="""\b
 Examples:
-  pvprof store trend fleet --class '^pv list' --where "mode = offcpu" --by kernel
-  pvprof store trend fleet --class vnode --where "mode = offcpu" --per second --format csv""",
+  pvprof store trend fleet --class '^pv list' --by kernel
+  pvprof store trend fleet --class vnode --per second --format csv""",
 )
 @takes(TrendGroup, "group")
 @takes(RowsGroup, "rows")

@@ -10,7 +10,7 @@ from typing import Any
 from pvprof.units import format_ns
 
 MAX_ROWS = 500
-_COLUMNS = ("day", "host", "mode", "label", "ident", "commit", "workload")
+_COLUMNS = ("day", "host", "mode", "label", "ident", "release", "commit", "workload")
 
 
 @dataclass(frozen=True, slots=True)
