@@ -6,6 +6,7 @@
     GET /report           the page of ``pvprof report``
     GET /flamegraph.svg   a flame graph of them
     GET /compare          the page of ``pvprof compare``: where against vs
+    GET /trend.svg        a trend: class, and what a point is
 
 Every page takes ``where``, an expression of ``--where``. No page takes a file name, and no value
 of a request becomes an option: each is one word behind ``--OPTION=``.
@@ -28,7 +29,7 @@ from starlette.routing import Route
 from pvprof.render.html import store_page
 from pvprof.server.answers import Commands, NoAnswerError
 from pvprof.server.guard import Guard
-from pvprof.views.documents.store_list import StoreList
+from pvprof.views.stores.store_list import FIELDS, StoreList
 
 MAX_AT_ONCE = 2
 _LIST_POLICY = (
@@ -51,12 +52,14 @@ class Page:
         command: its first words; ``--store=STORE`` follows.
         options: the option for each field of the form that the page takes.
         media_type, policy: headers of the answer.
+        takes_store: the store is an argument, not an option.
     """
 
     command: tuple[str, ...]
     options: Mapping[str, str]
     media_type: str
     policy: str
+    takes_store: bool = False
 
 
 _HTML = "text/html; charset=utf-8"
@@ -78,6 +81,13 @@ PAGES: Mapping[str, Page] = {
         {"where": "--where", "vs": "--vs-where", "kind": "--kind"},
         _HTML,
         _PAGE_POLICY,
+    ),
+    "/trend.svg": Page(
+        ("store", "trend", "--output=-"),
+        {"where": "--where", "class": "--class", "by": "--by"},
+        "image/svg+xml",
+        _PICTURE_POLICY,
+        takes_store=True,
     ),
 }
 """By their paths."""
@@ -116,9 +126,10 @@ def _list_of(store: str, commands: Commands) -> _Endpoint:
 
 def _output_of(page: Page, store: str, commands: Commands) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
-        words = [*page.command, f"--store={store}"]
+        words = [*page.command]
         for name, option in page.options.items():
             words += _given(option, _field(request, name))
+        words += ["--", store] if page.takes_store else [f"--store={store}"]
         try:
             content = await commands.answer(words)
         except NoAnswerError as failure:
@@ -136,9 +147,9 @@ def _list_page(
     failure: NoAnswerError | None = None,
 ) -> Response:
     """Return the list, or why there is no answer, with what the form had."""
-    where, vs, kind = (_field(request, name) for name in ("where", "vs", "kind"))
+    fields = {name: _field(request, name) for name in FIELDS}
     error = failure.message if failure else ""
-    text = store_page.render(StoreList(store, where, vs, kind, rows, error)).text
+    text = store_page.render(StoreList(store, fields, rows, error)).text
     status = failure.status if failure else 200
     return HTMLResponse(text, status, {"content-security-policy": _LIST_POLICY})
 

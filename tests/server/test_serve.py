@@ -9,8 +9,10 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -32,6 +34,7 @@ RUNS = sorted((FIXTURES / "example-lock-patch/rwlock").glob("offcpu-[1-3].pvprof
 OTHERS = sorted((FIXTURES / "example-lock-patch/obm").glob("offcpu-[1-3].pvprof"))
 FIRST = {"where": "name = offcpu-1 and label = rwlock"}
 TOKEN = "0123456789abcdef"
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +91,21 @@ def test_a_page_is_what_the_command_writes(
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+def test_a_trend_is_the_picture_that_the_command_draws(
+    server: StoreServer, store: Path, run: RunCommand
+) -> None:
+    words = ("store", "trend", store, "--class", "^pv list", "--by", "kernel", "-o", "-")
+    answer = server.get("/trend.svg", {"class": "^pv list", "by": "kernel"})
+    assert answer.status == 200
+    assert answer.body == run(*words).stdout_bytes
+    assert answer.headers["content-type"] == "image/svg+xml"
+
+
 @pytest.mark.parametrize("path", ["/", *PAGES])
 def test_what_cannot_be_read_is_said_on_a_page_with_the_form(
     path: str, server: StoreServer
 ) -> None:
-    page = server.get(path, {"where": "modee = <script>"})
+    page = server.get(path, {"where": "modee = <script>", "class": "x"})
     assert page.status == 400
     text = page.body.decode()
     assert "no field &#39;modee&#39;" in text
@@ -208,7 +221,7 @@ def test_names_of_recordings_are_text_on_the_page(tmp_path: Path, run: RunComman
 def test_a_command_that_takes_too_long_is_ended(store: Path) -> None:
     commands = Commands(asyncio.Semaphore(1), max_answer_s=0.05)
     with pytest.raises(NoAnswerError, match=r"no answer within 0\.05 s") as caught:
-        asyncio.run(commands.answer(["report", f"--store={store}"]))
+        run_alone(commands.answer(["report", f"--store={store}"]))
     assert caught.value.status == 503
 
 
@@ -217,10 +230,10 @@ def test_an_answer_that_is_too_large_is_an_error(
 ) -> None:
     monkeypatch.setattr(answers, "MAX_ANSWER_BYTES", 1_000)
     with pytest.raises(NoAnswerError, match="too large"):
-        asyncio.run(Commands(asyncio.Semaphore(1)).answer(["report", "--help"]))
+        run_alone(Commands(asyncio.Semaphore(1)).answer(["report", "--help"]))
     monkeypatch.setattr(answers, "MAX_MEMORY_BYTES", 20 << 20)
     with pytest.raises(NoAnswerError):
-        asyncio.run(Commands(asyncio.Semaphore(1)).answer(["report", f"--store={store}"]))
+        run_alone(Commands(asyncio.Semaphore(1)).answer(["report", f"--store={store}"]))
 
 
 def test_clients_that_send_nothing_or_half_a_request_are_left(
@@ -245,10 +258,16 @@ def test_clients_that_send_nothing_or_half_a_request_are_left(
             await task
             return received
 
-    *slow, whole = asyncio.run(scenario())
+    *slow, whole = run_alone(scenario())
     assert slow == [b"", b"", b""]
     assert whole.startswith(b"HTTP/1.1 200 OK")
     assert whole.rstrip().endswith(b"</html>")
+
+
+def run_alone(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a thread of its own: the browser of other tests has a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 async def _until_left(address: tuple[str, int], text: bytes) -> bytes:

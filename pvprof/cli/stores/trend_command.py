@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pvprof.cli.guidance.headings import PvprofCommand
+from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
 from pvprof.cli.guidance.values import FileName
 from pvprof.cli.option_groups import argument, option, option_group, takes
+from pvprof.cli.output import check_output, write
 from pvprof.cli.stores.labels import rules_hash
 from pvprof.cli.stores.rows import RowsGroup, print_rows
 from pvprof.cli.stores.store_options import DEFAULT_ENGINE, wanted
 from pvprof.cli.terminal import print_line, tell
 from pvprof.errors import UsageError
+from pvprof.render.svg.trend import render_view
 from pvprof.store.engines.named import engine_named
 from pvprof.store.load import StoreInput
 from pvprof.store.trend import GROUPINGS, Trend, trend_of
 from pvprof.units import format_value
+from pvprof.views.stores.trend_view import build, changes_in_words
 
 if TYPE_CHECKING:
     from pvprof.render.data.encoding import Cell
@@ -49,6 +52,18 @@ class TrendGroup:
     where: str | None = option(
         "--where", metavar="EXPRESSION", help="Take recordings for which this is true."
     )
+    output: str = option(
+        "-o",
+        "--output",
+        default="",
+        metavar="FILE",
+        type=FileName(),
+        heading=HelpHeading.OUTPUT,
+        help="Draw it into this SVG file instead; - is stdout.",
+    )
+    force: bool = option(
+        "-f", "--force", heading=HelpHeading.OUTPUT, is_flag=True, help="Overwrite FILE."
+    )
     engine: str = option(
         "--engine",
         metavar="NAME",
@@ -64,6 +79,7 @@ class TrendGroup:
     epilog="""\b
 Examples:
   pvprof store trend fleet --class '^pv list' --by kernel
+  pvprof store trend fleet --class '^pv list' --by commit -o pv-list.svg
   pvprof store trend fleet --class vnode --per second --format csv""",
 )
 @takes(TrendGroup, "group")
@@ -76,6 +92,8 @@ def trend(group: TrendGroup, rows: RowsGroup) -> None:
     """
     from pvprof.classify.user_patterns import PatternError, read_pattern  # noqa: PLC0415
 
+    if group.output:
+        check_output(group.output, group.force)
     try:
         pattern = read_pattern(group.lock_class, re.IGNORECASE)
     except PatternError as error:
@@ -83,10 +101,14 @@ def trend(group: TrendGroup, rows: RowsGroup) -> None:
     stored = StoreInput(group.store, engine_named(group.engine), wanted(group.where))
     found = trend_of(stored, group.by, pattern.search, rules_hash(), group.per == "second")
     _say(found, group)
+    if group.output:
+        view = build(found, group.lock_class, group.by, group.per, group.where or "")
+        write(group.output, render_view(view).text, group.force)
+        return
     if rows.is_for_programs:
         print_rows("points", *_for_programs(found), rows)
         return
-    for sentence in _answer(found):
+    for sentence in changes_in_words(found):
         print_line(sentence)
     print_line("")
     print_rows("points", *_for_people(found, group), rows)
@@ -99,22 +121,6 @@ def _say(found: Trend, group: TrendGroup) -> None:
     if found.other_rules:
         text = f"{found.other_rules:,} recordings were classified by other rules than today's"
         tell(f"warning: {text}: add them to a new store to have their classes anew")
-
-
-def _answer(found: Trend) -> list[str]:
-    """Return the changes in words."""
-    if not found.changes:
-        return ["No change proven."]
-    sentences = []
-    for change in found.changes:
-        point = found.points[change.point]
-        before, after = (
-            format_value(round(value), found.unit) for value in (change.before, change.after)
-        )
-        share = f" ({change.after / change.before - 1:+.1%})" if change.before else ""
-        name = point.name if point.name == point.day else f"{point.name} ({point.day})"
-        sentences.append(f"Changed at {name}: {before} -> {after}{share}, p = {change.p:.2g}")
-    return sentences
 
 
 def _for_people(found: Trend, group: TrendGroup) -> tuple[list[str], list[list[Cell]]]:

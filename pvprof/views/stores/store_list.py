@@ -10,6 +10,9 @@ from typing import Any
 from pvprof.units import format_ns
 
 MAX_ROWS = 500
+FIELDS = ("where", "vs", "kind", "class", "by")
+"""Of the form: which recordings, the other side of a comparison, the kinds of wait; the lock class
+of a trend, and what a point of it is."""
 _COLUMNS = ("day", "host", "mode", "label", "ident", "release", "commit", "workload")
 
 
@@ -19,16 +22,13 @@ class StoreList:
 
     Attributes:
         store: its path.
-        where, vs, kind: what the form has: which recordings, the other side of a comparison, and
-            the kinds of wait.
+        fields: what the form has, by the names of `FIELDS`.
         rows: the facts of each recording, the oldest first, as ``pvprof store list`` prints them.
         error: why there are no rows.
     """
 
     store: str
-    where: str = ""
-    vs: str = ""
-    kind: str = ""
+    fields: Mapping[str, str]
     rows: Sequence[Mapping[str, Any]] = field(default=())
     error: str = ""
 
@@ -43,7 +43,7 @@ class StoreList:
         if self.error:
             return f"{self.name}: no answer"
         count = f"{len(self.rows):,} recording{'s' * (len(self.rows) != 1)}"
-        return f"{self.name}: {count}{' that match' if self.where else ''}"
+        return f"{self.name}: {count}{' that match' if self.fields['where'] else ''}"
 
     @property
     def note(self) -> str:

@@ -1,0 +1,1 @@
+"""What outputs say of a store: its recordings, and trends over them."""
