@@ -54,7 +54,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-SLOW_FOLDERS = ("live", "collect", "browser")
+SLOW_FIRST = (
+    *("live", "collect", "browser", "store"),
+    *("test_release.py", "test_contributing.py", "test_scripts.py"),
+)
+"""Folders and files that take long: the others fill the gaps at the end."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -68,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if folder in ("browser", "live"):
             item.add_marker(folder)
     if hasattr(config, "workerinput"):
-        order = {folder: rank for rank, folder in enumerate(SLOW_FOLDERS)}
+        order = {folder: rank for rank, folder in enumerate(SLOW_FIRST)}
         items.sort(key=lambda item: order.get(folder_of(item), len(order)))
 
 

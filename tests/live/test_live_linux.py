@@ -472,7 +472,7 @@ def test_a_tracer_that_is_ended_from_outside_leaves_an_incomplete_recording(
         stderr=subprocess.PIPE,
         text=True,
     )
-    os.kill(tracer_below(running.pid), signal.SIGTERM)
+    end_tracer(tracer_below(running.pid))
     text = running.communicate()[1]
     assert (running.returncode, text.splitlines()[-1]) == (
         1,
@@ -480,6 +480,15 @@ def test_a_tracer_that_is_ended_from_outside_leaves_an_incomplete_recording(
     )
     manifest = json.loads((path / "manifest.json").read_text())
     assert (manifest["tracer_status"], manifest["end_marker"]) == (0, True)
+
+
+def end_tracer(pid: int) -> None:
+    """End bpftrace, which may lose a signal while it reads its maps: ask until it heeds."""
+    deadline = time.monotonic() + 30
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while command_of(pid) == "bpftrace" and time.monotonic() < deadline:
+            os.kill(pid, signal.SIGTERM)
+            time.sleep(0.5)
 
 
 def tracer_below(top: int) -> int:
@@ -577,12 +586,12 @@ def test_a_new_thread_is_recorded_and_a_new_process_is_not(tmp_path: Path, run: 
     assert found == {"process": False, "thread": True}
 
 
-def test_five_recordings_leave_nothing_behind(tmp_path: Path) -> None:
+def test_three_recordings_leave_nothing_behind(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     before = (set(bpf_programs()), tracing_mounts())
     text = carried(Plan("offcpu", TREE, ("true",), has_symbols=False))
-    for _ in range(5):
+    for _ in range(3):
         recorded(text, tmp_path, env={**os.environ, "TMPDIR": str(temporary)})
         assert list(temporary.iterdir()) == []
     deadline = time.monotonic() + 30
