@@ -64,11 +64,15 @@ def test_a_killed_adder_leaves_whole_recordings_or_none(tmp_path: Path) -> None:
     needed_s = time.monotonic() - begin
     chance = random.Random(21)
     killed = 0
-    for _ in range(KILLS):
+    for trial in range(10 * KILLS):
+        if trial >= KILLS and killed >= KILLS // 2:
+            break
         process = adder(store.path, OTHERS)
         time.sleep(chance.uniform(0.3, 1.0) * needed_s)
         process.kill()
-        killed += process.wait() == -signal.SIGKILL
+        was_killed = process.wait() == -signal.SIGKILL
+        killed += was_killed
+        needed_s *= 1 if was_killed else 0.7  # the first one was slow: other tests ran beside it
         process.communicate()
         names = [str(one.facts["name"]) for one in select(store)]
         assert len(names) in (2, 2 + len(OTHERS) - 1, 3, 2 + len(OTHERS))  # groups: two places
