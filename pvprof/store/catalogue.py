@@ -6,10 +6,11 @@ be in two, which have the same rows: the larger group counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pvprof.errors import InputError, first_line
 from pvprof.store.folder import Group, StoreFolder
@@ -19,6 +20,8 @@ from pvprof.store.where import EVERYTHING, Known, Where
 _ALWAYS_READ = ("recording_id", "day", "begin_ns", "name")
 ALL_FACTS = tuple(column.name for column in RECORDINGS if column.kind not in ("problems", "parts"))
 _ATTEMPTS = 3
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,23 @@ class StoredRecording:
     is_twice: bool = False
 
 
+def read_present(store: StoreFolder, read: Callable[[], _Result]) -> _Result:
+    """Call `read`, which chooses groups and then reads their tables, and return its result.
+
+    A group that is merged in between is not there any more: then it is called again.
+
+    Raises:
+        InputError: a table is missing each time.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(FileNotFoundError):
+            return read()
+    try:
+        return read()
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename or store.path}: a table is missing") from error
+
+
 def select(
     store: StoreFolder, where: Where = EVERYTHING, columns: Iterable[str] = ()
 ) -> list[StoredRecording]:
@@ -52,21 +72,17 @@ def select(
         InputError: a group is damaged, or of another version.
     """
     wanted = sorted({*_ALWAYS_READ, *where.fields, *columns})
-    for attempt in range(1, _ATTEMPTS + 1):
+
+    def read() -> list[StoredRecording]:
         found: dict[int, tuple[int, StoredRecording]] = {}
-        try:
-            for group in store.groups():
-                if where.may_match(_known_of_place(group)):
-                    rows = read_rows(group, "recordings", wanted)
-                    for row in rows:
-                        _keep_larger(found, group, row, len(rows))
-        except FileNotFoundError as error:  # its group was merged
-            if attempt == _ATTEMPTS:
-                raise InputError(f"{error.filename or store.path}: a table is missing") from error
-            continue
-        break
-    matching = [one for _, one in found.values() if where.matches(one.facts)]
-    return sorted(matching, key=_order)
+        for group in store.groups():
+            if where.may_match(_known_of_place(group)):
+                rows = read_rows(group, "recordings", wanted)
+                for row in rows:
+                    _keep_larger(found, group, row, len(rows))
+        return [one for _, one in found.values() if where.matches(one.facts)]
+
+    return sorted(read_present(store, read), key=_order)
 
 
 def _keep_larger(

@@ -22,7 +22,7 @@ from pvprof.parse.read import put_ids
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
-from pvprof.store.catalogue import StoredRecording, groups_of, select
+from pvprof.store.catalogue import StoredRecording, groups_of, read_present, select
 from pvprof.store.engines.engine import Engine
 from pvprof.store.folder import StoreFolder, open_store
 from pvprof.store.tables.decode import add_weight, read_keys, read_recordings
@@ -44,7 +44,6 @@ from stacks
 where stack_id in (select stack_id from wanted)
 group by stack_id
 """
-_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +74,18 @@ def load_stored(wanted: StoreInput, options: ReadOptions) -> Dataset:
         UsageError: as `load_dataset`.
     """
     store = open_store(wanted.path)
-    for attempt in range(1, _ATTEMPTS + 1):
+
+    def read() -> list[tuple[Recording, ParseResult]]:
         chosen = _chosen(store, wanted)
-        try:
-            if options.window or options.ids or options.redact:
-                inputs = [_adapted(*pair, options) for pair in read_recordings(chosen)]
-            elif any(one.is_twice for one in chosen):  # an engine would add up both
-                inputs = read_recordings(chosen)
-            else:
-                inputs = read_recordings(chosen, with_sums=False)
-                _add_sums(inputs, chosen, wanted.engine)
-        except FileNotFoundError as error:  # its group was merged
-            if attempt == _ATTEMPTS:
-                raise InputError(f"{error.filename or wanted.path}: a table is missing") from error
-            continue
-        break
-    return combine(inputs)
+        if options.window or options.ids or options.redact:
+            return [_adapted(*pair, options) for pair in read_recordings(chosen)]
+        if any(one.is_twice for one in chosen):  # an engine would add up both
+            return read_recordings(chosen)
+        inputs = read_recordings(chosen, with_sums=False)
+        _add_sums(inputs, chosen, wanted.engine)
+        return inputs
+
+    return combine(read_present(store, read))
 
 
 def read_stored_sides(
@@ -115,9 +110,13 @@ def read_stored_sides(
 
 def _opened(wanted: StoreInput, options: ReadOptions) -> list[SideRun]:
     store = open_store(wanted.path)
-    chosen = _chosen(store, wanted, ("digest", "identity"))
+
+    def read_chosen() -> tuple[list[StoredRecording], list[tuple[Recording, ParseResult]]]:
+        chosen = _chosen(store, wanted, ("digest", "identity"))
+        return chosen, read_recordings(chosen)
+
     runs = []
-    for one, (recording, parsed) in zip(chosen, read_recordings(chosen), strict=True):
+    for one, (recording, parsed) in zip(*read_present(store, read_chosen), strict=True):
         read = partial(_adapted, recording, parsed, options)
         digest = str(one.facts["digest"])
         runs.append(SideRun(recording, digest, str(one.facts["identity"]), read))

@@ -13,9 +13,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pvprof.errors import InputError, UsageError
-from pvprof.store.catalogue import groups_of, select
-from pvprof.store.engines.engine import MEMORY_LIMIT, make_views
-from pvprof.store.folder import StoreFolder
+from pvprof.store.catalogue import groups_of, read_present, select
+from pvprof.store.engines.engine import MEMORY_LIMIT, check_present, make_views
+from pvprof.store.folder import Group, StoreFolder
 from pvprof.store.tables.schema import TABLES
 
 if TYPE_CHECKING:
@@ -57,12 +57,23 @@ def ask_sql(store: StoreFolder, sql: str) -> SqlAnswer:
         InputError: a table is damaged.
         UsageError: it is no query, or means nothing.
     """
+    return read_present(store, lambda: _ask(store, sql))
+
+
+def _ask(store: StoreFolder, sql: str) -> SqlAnswer:
+    """Return the answer; see `ask_sql`.
+
+    Raises:
+        FileNotFoundError: a group is not there any more.
+    """
     import duckdb  # noqa: PLC0415 (an extra)
 
+    groups = [replace(one, path=one.path.absolute()) for one in groups_of(select(store))]
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
         try:
-            _prepare(connection, store)
+            _prepare(connection, store, groups)
         except duckdb.Error as error:
+            check_present(groups)
             raise InputError(
                 f"{store.path}: {_lines(error)[0]}", "pvprof store check finds what is damaged"
             ) from error
@@ -72,16 +83,15 @@ def ask_sql(store: StoreFolder, sql: str) -> SqlAnswer:
             columns = tuple(str(column[0]) for column in result.description or ())
             rows = tuple(tuple(map(_answer, row)) for row in result.fetchall())
         except duckdb.Error as error:
+            check_present(groups)
             first, *below = _lines(error)
             raise UsageError(first, f"tables: weights, {', '.join(TABLES)}", below) from error
     return SqlAnswer(columns, rows)
 
 
-def _prepare(connection: DuckDBPyConnection, store: StoreFolder) -> None:
+def _prepare(connection: DuckDBPyConnection, store: StoreFolder, groups: Sequence[Group]) -> None:
     """Make the views, then forbid all other files, and any change of that."""
-    groups = groups_of(select(store))
     place = store.path.absolute()
-    groups = [replace(group, path=group.path.absolute()) for group in groups]
     make_views(connection, groups, [name for name in TABLES if name != "keys"])
     make_views(connection, groups, ["keys"], {"keys": "all_keys"})
     twice = connection.execute(_TWICE).fetchone()

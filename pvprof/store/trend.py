@@ -14,7 +14,7 @@ from statistics import fmean, stdev
 from pvprof.errors import InputError, UsageError
 from pvprof.stats.change_points import ChangePoint, change_points
 from pvprof.stats.distributions import exact_student_quantile
-from pvprof.store.catalogue import StoredRecording, groups_of, select
+from pvprof.store.catalogue import StoredRecording, groups_of, read_present, select
 from pvprof.store.folder import open_store
 from pvprof.store.load import StoreInput
 from pvprof.store.tables.decode import StoredKey, read_keys
@@ -105,12 +105,15 @@ def trend_of(
     column = GROUPINGS[by]
     columns = (column, "day", "begin_ns", "duration_ns", "warmup", "rules")
     store = open_store(wanted.path)
-    chosen = [one for one in select(store, wanted.where, columns) if not one.facts["warmup"]]
-    if not chosen:
-        raise InputError(f"{wanted.path}: no recording matches", "pvprof store list shows all")
-    keys = _keys_of(chosen)
-    sums = _sums(wanted, chosen, keys, is_meant)
-    first = next(iter(keys.values()))
+
+    def read() -> tuple[list[StoredRecording], StoredKey, dict[int, int]]:
+        chosen = [one for one in select(store, wanted.where, columns) if not one.facts["warmup"]]
+        if not chosen:
+            raise InputError(f"{wanted.path}: no recording matches", "pvprof store list shows all")
+        keys = _keys_of(chosen)
+        return chosen, next(iter(keys.values())), _sums(wanted, chosen, keys, is_meant)
+
+    chosen, first, sums = read_present(store, read)
     runs: dict[str, list[tuple[str, float]]] = {}
     left_out = 0
     for one in chosen:

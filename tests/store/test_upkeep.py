@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import FIXTURES
@@ -13,7 +14,8 @@ from helpers.datasets import plain
 from helpers.stores import add_to
 
 from pvprof.parse.source import ReadOptions
-from pvprof.store.catalogue import select
+from pvprof.store import catalogue, load, sql, trend, upkeep
+from pvprof.store.catalogue import StoredRecording, select
 from pvprof.store.engines.engine import DuckDb
 from pvprof.store.folder import StoreFolder, create_store, open_store
 from pvprof.store.load import StoreInput, load_stored
@@ -70,6 +72,36 @@ def test_recordings_in_two_groups_count_once(
     assert "pvprof store compact" in run("store", "check", store.path).stdout
     assert "2 groups of 8" in run("store", "compact", store.path).stdout
     assert data_of(store) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "-q", "-k", "all", "--store", "STORE"),
+        ("compare", "-q", "--store", "STORE", "--where", "run < 3", "--vs-where", "run >= 3"),
+        ("store", "trend", "STORE", "--class", "pv list", "--where", "mode = offcpu"),
+        ("store", "sql", "STORE", "select sum(value) from weights"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_groups_that_are_merged_while_a_command_reads_change_nothing(
+    words: tuple[str, ...], store: StoreFolder, run: RunCommand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [str(store.path) if word == "STORE" else word for word in words]
+    known = run(*command).stdout
+    chosen = catalogue.select
+    merged: list[int] = []
+
+    def select_then_merge(*given: Any) -> list[StoredRecording]:
+        found = chosen(*given)
+        if not merged:
+            merged.append(upkeep.compact(store).after)
+        return found
+
+    for module in (load, sql, trend):
+        monkeypatch.setattr(module, "select", select_then_merge)
+    assert run(*command).stdout == known != ""
+    assert merged == [2]  # of days and modes
 
 
 def test_a_damaged_group_is_left_and_the_others_are_merged(

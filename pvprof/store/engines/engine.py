@@ -54,12 +54,21 @@ class DuckDb:
                 make_views(connection, groups, names_in(sql))
                 return connection.sql(sql).to_arrow_table()
             except duckdb.Error as error:
-                gone = [group.path for group in groups if not group.path.is_dir()]
-                if gone:  # they were merged
-                    raise FileNotFoundError(errno.ENOENT, "is missing", str(gone[0])) from error
+                check_present(groups)
                 raise InputError(
                     f"the store cannot be read: {first_line(error)}", "pvprof store check finds why"
                 ) from error
+
+
+def check_present(groups: Sequence[Group]) -> None:
+    """Find out whether an engine failed because groups were merged.
+
+    Raises:
+        FileNotFoundError: one is not there any more.
+    """
+    gone = next((group.path for group in groups if not group.path.is_dir()), None)
+    if gone is not None:
+        raise FileNotFoundError(errno.ENOENT, "is missing", str(gone))
 
 
 def make_views(
