@@ -20,7 +20,7 @@ from pvprof.store.load import StoreInput
 from pvprof.store.tables.decode import StoredKey, read_keys
 from pvprof.units import Unit, unit_order
 
-GROUPINGS: Mapping[str, str] = {"day": "day", "kernel": "kernel", "commit": "commit"}
+GROUPINGS = ("day", "kernel", "commit")
 """What a point of a trend may be: a column of recordings."""
 
 CONFIDENCE = 95.0
@@ -93,7 +93,7 @@ def trend_of(
 
     Args:
         wanted: the recordings; warm-ups do not count.
-        by: a name of `GROUPINGS`.
+        by: one of `GROUPINGS`.
         is_meant: tells it of the name of a lock class.
         rules: hash of the rules of today.
         is_per_second: values are per second of the recording, not of the whole run.
@@ -102,8 +102,7 @@ def trend_of(
         InputError: there is no recording, or no such class.
         UsageError: several modes were recorded.
     """
-    column = GROUPINGS[by]
-    columns = (column, "day", "begin_ns", "duration_ns", "warmup", "rules")
+    columns = (by, "day", "begin_ns", "duration_ns", "warmup", "rules")
     store = open_store(wanted.path)
 
     def read() -> tuple[list[StoredRecording], StoredKey, dict[int, int]]:
@@ -118,12 +117,12 @@ def trend_of(
     left_out = 0
     for one in chosen:
         duration_ns = one.facts["duration_ns"]
-        if not one.facts[column] or (is_per_second and not duration_ns):
+        if not one.facts[by] or (is_per_second and not duration_ns):
             left_out += 1
             continue
         scale = duration_ns / 1e9 if is_per_second and isinstance(duration_ns, int) else 1.0
         value = sums.get(one.recording_id, 0) / scale
-        runs.setdefault(str(one.facts[column]), []).append((str(one.facts["day"]), value))
+        runs.setdefault(str(one.facts[by]), []).append((str(one.facts["day"]), value))
     if not runs:
         raise InputError(
             f"{wanted.path}: no recording has a {by}",

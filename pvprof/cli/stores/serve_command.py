@@ -9,8 +9,8 @@ import re
 import click
 
 from pvprof.cli.guidance.headings import PvprofCommand
-from pvprof.cli.guidance.values import FileName
-from pvprof.cli.option_groups import argument, option, option_group, takes
+from pvprof.cli.option_groups import option, option_group, takes
+from pvprof.cli.stores.store_options import PlaceGroup
 from pvprof.cli.terminal import tell
 from pvprof.errors import UsageError
 from pvprof.store.folder import open_store
@@ -21,10 +21,9 @@ _MIN_TOKEN = 16
 
 
 @option_group
-class ServeGroup:
+class ServeGroup(PlaceGroup):
     """What is served, and where."""
 
-    store: str = argument(metavar="STORE", type=FileName())
     listen: str = option(
         "--listen",
         metavar="ADDRESS:PORT",

@@ -15,7 +15,7 @@ from pvprof.cli.option_groups import argument, option, option_group, takes
 from pvprof.cli.stores import serve_command
 from pvprof.cli.stores.labels import labels_of, rules_hash
 from pvprof.cli.stores.rows import RowsGroup, print_rows
-from pvprof.cli.stores.store_options import wanted
+from pvprof.cli.stores.store_options import PlaceGroup, wanted
 from pvprof.cli.stores.trend_command import trend
 from pvprof.cli.stores.upkeep_commands import check, compact, expire, sql
 from pvprof.cli.terminal import CountProgress, tell
@@ -103,10 +103,9 @@ def _say(result: Added, is_quiet: bool) -> None:
 
 
 @option_group
-class ListGroup:
+class ListGroup(PlaceGroup):
     """Which recordings of a store are listed."""
 
-    store: str = argument(metavar="STORE", type=FileName())
     where: str | None = option(
         "--where", metavar="EXPRESSION", help="List those for which this is true (docs/store.md)."
     )

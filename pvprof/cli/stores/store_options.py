@@ -11,7 +11,7 @@ import click
 
 from pvprof.cli.guidance.headings import HelpHeading
 from pvprof.cli.guidance.values import FileName
-from pvprof.cli.option_groups import option, option_group
+from pvprof.cli.option_groups import argument, option, option_group
 from pvprof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,6 +58,24 @@ def _search(pattern: str) -> Any:
 
 
 @option_group
+class PlaceGroup:
+    """A store, for the commands that are about one."""
+
+    store: str = argument(metavar="STORE", type=FileName())
+
+
+def engine_option() -> Any:
+    """Return the option ``--engine``."""
+    return option(
+        "--engine",
+        metavar="NAME",
+        default=DEFAULT_ENGINE,
+        show_default=True,
+        help="Let this engine add up: duckdb, here, or the cluster spark://HOST:PORT.",
+    )
+
+
+@option_group
 class StoredGroup:
     """Which recordings of a store are read, in the place of files."""
 
@@ -75,13 +93,7 @@ class StoredGroup:
         help="Read those for which this is true: \"day >= 2026-11-20 and kernel ~ 'GENERIC'\""
         " (docs/store.md).",
     )
-    engine: str = option(
-        "--engine",
-        metavar="NAME",
-        default=DEFAULT_ENGINE,
-        show_default=True,
-        help="Let this engine add up: duckdb, here, or the cluster spark://HOST:PORT.",
-    )
+    engine: str = engine_option()
 
     def __bool__(self) -> bool:
         """Tell whether a store is read.

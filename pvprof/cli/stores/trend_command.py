@@ -9,11 +9,11 @@ import click
 
 from pvprof.cli.guidance.headings import HelpHeading, PvprofCommand
 from pvprof.cli.guidance.values import FileName
-from pvprof.cli.option_groups import argument, option, option_group, takes
+from pvprof.cli.option_groups import option, option_group, takes
 from pvprof.cli.output import check_output, write
 from pvprof.cli.stores.labels import rules_hash
 from pvprof.cli.stores.rows import RowsGroup, print_rows
-from pvprof.cli.stores.store_options import DEFAULT_ENGINE, wanted
+from pvprof.cli.stores.store_options import PlaceGroup, engine_option, wanted
 from pvprof.cli.terminal import print_line, tell
 from pvprof.errors import UsageError
 from pvprof.render.svg.trend import render_view
@@ -21,23 +21,27 @@ from pvprof.store.engines.named import engine_named
 from pvprof.store.load import StoreInput
 from pvprof.store.trend import GROUPINGS, Trend, trend_of
 from pvprof.units import format_value
-from pvprof.views.stores.trend_view import build, changes_in_words
+from pvprof.views.stores.trend_view import (
+    build,
+    changes_in_words,
+    left_out_in_words,
+    other_rules_in_words,
+)
 
 if TYPE_CHECKING:
     from pvprof.render.data.encoding import Cell
 
 
 @option_group
-class TrendGroup:
+class TrendGroup(PlaceGroup):
     """Which trend is wanted."""
 
-    store: str = argument(metavar="STORE", type=FileName())
     lock_class: str = option(
         "--class", metavar="REGEX", required=True, help="The lock classes to add up: '^pv list'."
     )
     by: str = option(
         "--by",
-        type=click.Choice(list(GROUPINGS)),
+        type=click.Choice(GROUPINGS),
         default="day",
         show_default=True,
         help="What is one point of the trend.",
@@ -64,13 +68,7 @@ class TrendGroup:
     force: bool = option(
         "-f", "--force", heading=HelpHeading.OUTPUT, is_flag=True, help="Overwrite FILE."
     )
-    engine: str = option(
-        "--engine",
-        metavar="NAME",
-        default=DEFAULT_ENGINE,
-        show_default=True,
-        help="Let this engine add up: duckdb, here, or the cluster spark://HOST:PORT.",
-    )
+    engine: str = engine_option()
 
 
 @click.command(
@@ -116,11 +114,10 @@ def trend(group: TrendGroup, rows: RowsGroup) -> None:
 
 def _say(found: Trend, group: TrendGroup) -> None:
     if found.left_out:
-        what = f"a {group.by}" if group.per == "run" else f"a {group.by} or a length"
-        tell(f"note: {found.left_out:,} recordings without {what} are left out")
+        tell(f"note: {left_out_in_words(found, group.by, group.per)} are left out")
     if found.other_rules:
-        text = f"{found.other_rules:,} recordings were classified by other rules than today's"
-        tell(f"warning: {text}: add them to a new store to have their classes anew")
+        add = "add them to a new store to have their classes anew"
+        tell(f"warning: {other_rules_in_words(found)}: {add}")
 
 
 def _for_people(found: Trend, group: TrendGroup) -> tuple[list[str], list[list[Cell]]]:

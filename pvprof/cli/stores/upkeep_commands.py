@@ -7,9 +7,9 @@ import re
 import click
 
 from pvprof.cli.guidance.headings import PvprofCommand
-from pvprof.cli.guidance.values import FileName
 from pvprof.cli.option_groups import argument, option, option_group, takes
 from pvprof.cli.stores.rows import RowsGroup, print_rows
+from pvprof.cli.stores.store_options import PlaceGroup
 from pvprof.cli.terminal import print_line, tell
 from pvprof.errors import InputError, UsageError
 from pvprof.store import upkeep
@@ -20,10 +20,9 @@ _DAYS = re.compile(r"(\d{1,6})d")
 
 
 @option_group
-class SqlGroup:
+class SqlGroup(PlaceGroup):
     """A question to a store."""
 
-    store: str = argument(metavar="STORE", type=FileName())
     question: str = argument(metavar="QUERY")
 
 
@@ -45,13 +44,6 @@ def sql(group: SqlGroup, rows: RowsGroup) -> None:
     """
     answer = ask_sql(open_store(group.store), group.question)
     print_rows("rows", answer.columns, answer.rows, rows)
-
-
-@option_group
-class PlaceGroup:
-    """A store."""
-
-    store: str = argument(metavar="STORE", type=FileName())
 
 
 @click.command("check", cls=PvprofCommand, epilog="Example: pvprof store check fleet")

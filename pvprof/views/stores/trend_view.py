@@ -62,10 +62,9 @@ def build(found: Trend, what: str, by: str, per: str, where: str) -> TrendView:
     ]
     notes += [("Recordings", f"those with {where}")] if where else []
     if found.left_out:
-        notes.append(("Left out", f"{found.left_out:,} recordings without a {by} or a length"))
+        notes.append(("Left out", left_out_in_words(found, by, per)))
     if found.other_rules:
-        text = f"{found.other_rules:,} recordings were classified by other rules than today's"
-        notes.append(("Classes", text))
+        notes.append(("Classes", other_rules_in_words(found)))
     return TrendView(
         title=f"{what}: wait per {per}, by {by}" if found.unit == "ns" else f"{what}, by {by}",
         subtitle=f"{found.mode}: {runs:,} runs, {len(found.points):,} {by}s",
@@ -91,6 +90,17 @@ def changes_in_words(found: Trend) -> list[str]:
         name = point.name if point.name == point.day else f"{point.name} ({point.day})"
         sentences.append(f"Changed at {name}: {before} -> {after}{share}, p = {change.p:.2g}")
     return sentences
+
+
+def left_out_in_words(found: Trend, by: str, per: str) -> str:
+    """Return the number of recordings that are in no point, and why, in words."""
+    what = f"a {by}" if per == "run" else f"a {by} or a length"
+    return f"{found.left_out:,} recordings without {what}"
+
+
+def other_rules_in_words(found: Trend) -> str:
+    """Return the number of recordings that other rules have classified, in words."""
+    return f"{found.other_rules:,} recordings were classified by other rules than today's"
 
 
 def _levels(found: Trend) -> tuple[Level, ...]:
