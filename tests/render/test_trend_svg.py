@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.render.svg import trend
-from pvprof.render.svg.trend import LEFT, PLOT_HEIGHT, WIDTH, render_view
+from pvprof.render.svg.time_line import WIDTH
+from pvprof.render.svg.trend import LEFT, PLOT_HEIGHT, render_view
 from pvprof.stats.change_points import change_points
 from pvprof.store.trend import Trend, TrendPoint
 from pvprof.views.stores.trend_view import build

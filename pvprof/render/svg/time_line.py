@@ -84,19 +84,33 @@ def element(view: TimeLineView, number: int = 0) -> SvgElement:
         "steps": _MAX_STEPS,
         "half": _HALF_LABEL,
     }
+    return line_element(
+        view.title, view.subtitle, sheet, f"<metadata>{embed(data)}</metadata>\n", _script()
+    )
+
+
+def line_element(
+    title: str, about: str, sheet: Sheet, metadata: str = "", script: str = ""
+) -> SvgElement:
+    """Return an element with the style of time lines, `WIDTH` wide.
+
+    Args:
+        title: of the picture.
+        about: one line on it.
+        sheet: its content.
+        metadata: an element behind the content, for the script.
+        script: JavaScript; empty for none.
+    """
     opening = (
         '<svg xmlns="http://www.w3.org/2000/svg" class="pvprof-line" version="1.1"'
         f' width="{WIDTH}" height="{sheet.height}" viewBox="0 0 {WIDTH} {sheet.height}"'
         ' font-family="monospace" font-size="12">\n'
-        f"<title>{escape(' '.join(view.title.split()))}</title>\n"
-        f"<desc>{escape(view.subtitle)}</desc>\n"
+        f"<title>{escape(' '.join(title.split()))}</title>\n"
+        f"<desc>{escape(about)}</desc>\n"
     )
     paper = '<rect class="paper" width="100%" height="100%" fill="#fff"/>\n'
     return SvgElement(
-        opening=opening,
-        style=resource("time_line.css"),
-        content=f"{paper}{sheet.text()}<metadata>{embed(data)}</metadata>\n",
-        script=_script(),
+        opening, resource("time_line.css"), f"{paper}{sheet.text()}{metadata}", script
     )
 
 

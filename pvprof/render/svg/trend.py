@@ -14,13 +14,12 @@ from __future__ import annotations
 from pvprof.render.rendered import Rendered
 from pvprof.render.svg.canvas import MARGIN, Sheet, Sizes
 from pvprof.render.svg.element import SvgElement
-from pvprof.render.svg.flamegraph import XML_HEAD, resource
+from pvprof.render.svg.flamegraph import XML_HEAD
 from pvprof.render.svg.labels import escape, fit
-from pvprof.render.svg.time_line import round_label, round_step
+from pvprof.render.svg.time_line import WIDTH, line_element, round_label, round_step
 from pvprof.units import format_value
 from pvprof.views.stores.trend_view import TrendView
 
-WIDTH = 1200
 LEFT = 90
 PLOT_HEIGHT = 320
 _LABEL_CELLS = 22
@@ -55,16 +54,7 @@ def element(view: TrendView) -> SvgElement:
     labels = 30 + round(min(longest, _LABEL_CELLS) * _LABEL_STEP_PX)
     sheet.drawing(PLOT_HEIGHT + labels, lambda top: _TrendPlot(view, top + 12).text())
     sheet.notes(notes)
-    opening = (
-        '<svg xmlns="http://www.w3.org/2000/svg" class="pvprof-line" version="1.1"'
-        f' width="{WIDTH}" height="{sheet.height}" viewBox="0 0 {WIDTH} {sheet.height}"'
-        ' font-family="monospace" font-size="12">\n'
-        f"<title>{escape(' '.join(view.title.split()))}</title>\n"
-        f"<desc>{escape(view.subtitle)}</desc>\n"
-    )
-    paper = '<rect class="paper" width="100%" height="100%" fill="#fff"/>\n'
-    style = resource("time_line.css")
-    return SvgElement(opening=opening, style=style, content=f"{paper}{sheet.text()}", script="")
+    return line_element(view.title, view.subtitle, sheet)
 
 
 class _TrendPlot:
