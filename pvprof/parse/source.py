@@ -7,11 +7,12 @@ one piece at a time. It refuses to know any layout.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from pvprof.errors import UsageError, quote
 from pvprof.model.problems import Problem
 from pvprof.parse.parallel import (
     Boundary,
@@ -40,6 +41,8 @@ NEEDS_IDS = "pvprof record events records them; perf script -F +pid prints them"
 
 WEIGHTS = ("samples", "period", "events")
 """What a record of a profiler may weigh: one sample, its period, one event."""
+
+_NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,25 @@ class ReadOptions:
     def scale_of(self, unit: Unit) -> Fraction:
         """Return the multiplier of values that were read as values of `unit`."""
         return self.scale if unit == self.unit else self.factor or Fraction(1)
+
+
+def unknown_profile(
+    file: str, what: str, pattern: re.Pattern[str], names: Sequence[str]
+) -> UsageError:
+    """Return the error of a ``--profile`` that matches none of these names; it shows the first.
+
+    Args:
+        file: the name of the text.
+        what: the names are of: profile, sample type.
+        pattern: what matches none.
+        names: of all.
+    """
+    shown = [quote(name) for name in names[:_NAMES_SHOWN]]
+    more = len(names) - len(shown)
+    shown += [f"{more:,} more"] if more else []
+    return UsageError(
+        f"{file}: no {what} matches --profile {pattern.pattern}", f"{what}s: {', '.join(shown)}"
+    )
 
 
 class PieceReader(Protocol):

@@ -42,6 +42,7 @@ from pvprof.parse.files.protobuf import (
     fields_of,
     numbers_in,
     signed,
+    varints_of,
 )
 from pvprof.parse.layout import Layout
 from pvprof.parse.recognition.sample import Sample
@@ -158,8 +159,7 @@ class PprofReader:
     def _fields(self, start: int, end: int) -> dict[int, int]:
         """Return the numbers in a small message, by field."""
         try:
-            fields = fields_of(self._data, start, end)
-            return {number: value for number, form, value, _ in fields if form == VARINT}
+            return varints_of(self._data, start, end)
         except BadMessage:
             self._wrong["bad-part", "parts that cannot be read; left out", "loss"] += 1
             return {}

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pvprof.errors import InputError
 from pvprof.model.problems import Severity
 from pvprof.model.stacks import Frame, clean_frame
-from pvprof.parse.files.protobuf import BYTES, VARINT, BadMessage, fields_of
+from pvprof.parse.files.protobuf import BYTES, BadMessage, fields_of, varints_of
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.frames import INLINED, decode
 from pvprof.recording.limits import MAX_STACKS_TEXT
@@ -172,8 +172,7 @@ class Places(dict[int, str]):
     def _fields(self, start: int, end: int) -> Mapping[int, int]:
         """Return the numbers in a message, by field."""
         try:
-            fields = fields_of(self._data, start, end)
-            return {number: value for number, form, value, _ in fields if form == VARINT}
+            return varints_of(self._data, start, end)
         except BadMessage:
             text = "parts that cannot be read: their frames are [unknown]"
             self.wrong["bad-location", text, "warning"] += 1

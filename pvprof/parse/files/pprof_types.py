@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pvprof.errors import UsageError, quote
+from pvprof.parse.source import unknown_profile
 from pvprof.units import Unit, named_unit
 
 _COUNTED = " counted"
@@ -27,8 +27,6 @@ _OWN = {("time", "nanoseconds"), ("samples", "count"), ("events", "count"), ("by
 _OWN_COUNT = "waits"
 _VALUE_OF = {_OWN_COUNT: "time", "contentions": "delay"}
 """What some counts are the counts of."""
-
-_NAMES_SHOWN = 5
 
 ValueName = tuple[str, str]
 """The name and the unit of a sample type."""
@@ -92,13 +90,7 @@ def chosen(
     """
     found = [one for one in measures if pattern is None or pattern.search(one.name)]
     if pattern is not None and not found:
-        names = [quote(one.name) for one in measures[:_NAMES_SHOWN]]
-        more = len(measures) - len(names)
-        names += [f"{more:,} more"] if more else []
-        raise UsageError(
-            f"{file}: no sample type matches --profile {pattern.pattern}",
-            "sample types: " + ", ".join(names),
-        )
+        raise unknown_profile(file, "sample type", pattern, [one.name for one in measures])
     return found
 
 

@@ -93,6 +93,16 @@ def varint(data: bytes, at: int, end: int, first: int) -> tuple[int, int]:
     raise BadMessage(first, is_cut=False)
 
 
+def varints_of(data: bytes, start: int, end: int) -> dict[int, int]:
+    """Return the numbers in the message between two offsets, by field.
+
+    Raises:
+        BadMessage: the bytes are no message.
+    """
+    fields = fields_of(data, start, end)
+    return {number: value for number, form, value, _ in fields if form == VARINT}
+
+
 def numbers_in(data: bytes, start: int, end: int) -> list[int]:
     """Return the numbers of a packed field.
 

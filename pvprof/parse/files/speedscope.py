@@ -30,7 +30,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any, NoReturn
 
-from pvprof.errors import InputError, UsageError, first_line, quote
+from pvprof.errors import InputError, first_line, quote
 from pvprof.model.mechanisms import FOLDED
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import Key, Weight
@@ -38,7 +38,7 @@ from pvprof.model.stacks import Stack, clean_frame
 from pvprof.parse.layout import Layout
 from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.result import ParseResult
-from pvprof.parse.source import TextSource
+from pvprof.parse.source import TextSource, unknown_profile
 from pvprof.parse.text.scale import Rounding
 from pvprof.recording.limits import MAX_FRAMES, MAX_STACKS_TEXT, Limits, load_json
 from pvprof.units import SPEEDSCOPE_ALL, Unit, named_unit
@@ -55,7 +55,6 @@ _OWN_EXPORTERS = ("pvprof@", "speedscope@")
 _MAX_DIGITS, _MAX_BITS = 60, 200
 # Enough for exact sums of such numbers, with as many decimals as a double can have.
 _EXACT_DIGITS = 500
-_NAMES_SHOWN = 5
 _KEY = Key(FOLDED)
 # Begins the name of a profile if the file has several modes.
 _MODE = re.compile(rf"{re.escape(SPEEDSCOPE_ALL)}\[([^]]*)\] ")
@@ -156,13 +155,7 @@ class SpeedscopeReader:
             return whole if self._is_own and whole else profiles
         chosen = [profile for profile in profiles if pattern.search(_name_of(profile))]
         if not chosen:
-            names = [quote(_name_of(profile)) for profile in profiles[:_NAMES_SHOWN]]
-            more = len(profiles) - len(names)
-            names += [f"{more:,} more"] if more else []
-            raise UsageError(
-                f"{self._file}: no profile matches --profile {pattern.pattern}",
-                "profiles: " + ", ".join(names),
-            )
+            raise unknown_profile(self._file, "profile", pattern, list(map(_name_of, profiles)))
         return chosen
 
     def _read_profile(self, profile: Mapping[str, Any], name: str) -> None:
