@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 import click
 
@@ -69,7 +70,33 @@ def visible_text(text: str) -> str:
     return _BETWEEN_BREAKS.sub(lambda match: show_controls(match.group()), text)
 
 
-class Progress:
+class _StatusLine:
+    """A line on stderr that is written again and again, at intervals, and erased at the end."""
+
+    def __init__(self, is_shown: bool, first_s: float = 0.0) -> None:
+        self._is_shown = is_shown and sys.stderr.isatty()
+        self._next_s = first_s
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._say("")
+
+    def _is_due(self) -> bool:
+        """Tell whether it is time to write the line; then the next interval begins."""
+        now_s = time.monotonic()
+        if not self._is_shown or now_s < self._next_s:
+            return False
+        self._next_s = now_s + _INTERVAL_S
+        return True
+
+    def _say(self, text: str) -> None:
+        if self._is_shown:
+            click.echo(f"\r\033[K{text}", err=True, nl=False)
+
+
+class Progress(_StatusLine):
     """A line on stderr while large recordings are read, erased at the end; else nothing.
 
     Several processes read shares of a text in parallel; the share of this process represents all.
@@ -78,56 +105,34 @@ class Progress:
 
     def __init__(self, recordings: Sequence[str], is_quiet: bool) -> None:
         size = sum(map(_size, recordings))
-        self._is_shown = size > _MIN_INPUT_BYTES and not is_quiet and sys.stderr.isatty()
+        super().__init__(size > _MIN_INPUT_BYTES and not is_quiet)
         self._text = f"pvprof: reading {size / 1e6:,.0f} MB ..."
         self._pid = os.getpid()
-        self._next_s = 0.0
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         self._say(self._text)
         return self
 
     def __call__(self, done_bytes: int, share_bytes: int) -> None:
         """Update the line: bytes that were read, and size of the share."""
-        if not self._is_shown or os.getpid() != self._pid:
-            return
-        now_s = time.monotonic()
-        if now_s >= self._next_s:
-            self._next_s = now_s + _INTERVAL_S
+        if os.getpid() == self._pid and self._is_due():
             self._say(f"{self._text} {100 * done_bytes // max(share_bytes, 1)} %")
 
-    def __exit__(self, *_: object) -> None:
-        self._say("")
 
-    def _say(self, text: str) -> None:
-        if self._is_shown:
-            click.echo(f"\r\033[K{text}", err=True, nl=False)
-
-
-class CountProgress:
+class CountProgress(_StatusLine):
     """A line on stderr while many things are done one by one, erased at the end; else nothing.
 
     Call it with the number of those that are done, and of all.
     """
 
     def __init__(self, verb: str, is_quiet: bool) -> None:
-        self._is_shown = not is_quiet and sys.stderr.isatty()
+        super().__init__(not is_quiet, time.monotonic() + 1)
         self._verb = verb
-        self._next_s = time.monotonic() + 1
-
-    def __enter__(self) -> CountProgress:
-        return self
 
     def __call__(self, done: int, total: int) -> None:
         """Update the line."""
-        now_s = time.monotonic()
-        if self._is_shown and now_s >= self._next_s:
-            self._next_s = now_s + _INTERVAL_S
-            click.echo(f"\r\033[Kpvprof: {self._verb} {done:,} of {total:,}", err=True, nl=False)
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_shown:
-            click.echo("\r\033[K", err=True, nl=False)
+        if self._is_due():
+            self._say(f"pvprof: {self._verb} {done:,} of {total:,}")
 
 
 def _size(recording: str) -> int:
