@@ -12,7 +12,9 @@ from pvprof.classify.classified import Classified
 from pvprof.classify.filters import ALL_KINDS, Filters
 from pvprof.classify.matcher import Matcher
 from pvprof.collect.session import Listener
+from pvprof.dataset.dataset import Dataset
 from pvprof.dataset.intervals import interval_dataset
+from pvprof.model.clocks import Clocks
 from pvprof.parse.intervals.divide import Divider
 from pvprof.parse.read import ReadOptions
 from pvprof.units import Unit
@@ -62,9 +64,7 @@ class Feed:
 
     def renewed(self, interval: Interval) -> Interval:
         """Return an interval, filtered as the next ones will be."""
-        dataset, rules = interval.classified.dataset, self.options.rules
-        classified = Classified.of(dataset, rules, self.filters)
-        return interval_of(classified, interval.begin, interval.end, interval.unit)
+        return self._sorted(interval.classified.dataset, interval.begin, interval.end)
 
     def add(self, piece: bytes) -> list[Interval]:
         """Return the intervals that a piece of output completes; they are in the history.
@@ -76,11 +76,15 @@ class Feed:
         intervals = []
         for text in self._divider.feed(piece):
             dataset = interval_dataset(text, options.name, options.read)
-            classified = Classified.of(dataset, options.rules, self.filters)
-            interval = interval_of(classified, text.begin, text.end, options.unit)
+            interval = self._sorted(dataset, text.begin, text.end)
             self.history.add(interval)
             intervals.append(interval)
         return intervals
+
+    def _sorted(self, dataset: Dataset, begin: Clocks, end: Clocks) -> Interval:
+        """Return what was measured between two moments, sorted by the rules and filtered."""
+        classified = Classified.of(dataset, self.options.rules, self.filters)
+        return interval_of(classified, begin, end, self.options.unit)
 
 
 @dataclass(slots=True)
