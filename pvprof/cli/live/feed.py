@@ -64,7 +64,7 @@ class Feed:
 
     def renewed(self, interval: Interval) -> Interval:
         """Return an interval, filtered as the next ones will be."""
-        return self._sorted(interval.classified.dataset, interval.begin, interval.end)
+        return self._classified(interval.classified.dataset, interval.begin, interval.end)
 
     def add(self, piece: bytes) -> list[Interval]:
         """Return the intervals that a piece of output completes; they are in the history.
@@ -76,13 +76,13 @@ class Feed:
         intervals = []
         for text in self._divider.feed(piece):
             dataset = interval_dataset(text, options.name, options.read)
-            interval = self._sorted(dataset, text.begin, text.end)
+            interval = self._classified(dataset, text.begin, text.end)
             self.history.add(interval)
             intervals.append(interval)
         return intervals
 
-    def _sorted(self, dataset: Dataset, begin: Clocks, end: Clocks) -> Interval:
-        """Return what was measured between two moments, sorted by the rules and filtered."""
+    def _classified(self, dataset: Dataset, begin: Clocks, end: Clocks) -> Interval:
+        """Return the interval between two moments, classified and filtered."""
         classified = Classified.of(dataset, self.options.rules, self.filters)
         return interval_of(classified, begin, end, self.options.unit)
 
