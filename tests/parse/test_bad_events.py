@@ -47,6 +47,13 @@ def test_a_wait_may_begin_when_the_last_one_ended() -> None:
     assert parsed_from(text_of(event(100, 50), event(150, 5), event(155, 0))).problems == []
 
 
+def test_a_row_of_counts_behind_a_record_without_a_stack_is_no_frame() -> None:
+    row = "\n  kernel`vm_fault                                            30\n"
+    parsed = parsed_from("B 1 1000\nE 100 50 20 1 0 sh t ffff 0 -\n\n" + row)
+    assert total(parsed) == 50
+    assert [profile.total for profile in parsed.profiles.values()] == [30]
+
+
 def test_a_repeated_record_counts_once() -> None:
     parsed = parsed_from(text_of(*GOOD, GOOD[1], GOOD[1]))
     assert total(parsed) == 117

@@ -28,6 +28,7 @@ from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
 from pvprof.parse.text.diagnostics import parse_diagnostics
 from pvprof.parse.text.frames import decode
+from pvprof.parse.text.values import split_row
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -56,6 +57,15 @@ _DTYPES: dict[str, type] = {
 # Positions in a row.
 _DECIMALS = (0, 1, 2, 3, 4, 8)
 _WAIT, _EXECNAME, _MECHANISM, _OBJECT, _NAME = 1, 5, 6, 7, 9
+
+
+def _is_row(line: bytes) -> bool:
+    """Tell whether a line is a name and its count in a column, as `printa` prints them.
+
+    It is no frame: blanks in the name of a function are single ones.
+    """
+    row = split_row(line)
+    return row is not None and row[2]
 
 
 def read_row(head: bytes) -> Row | None:
@@ -270,7 +280,7 @@ class EventReader:
         frames: list[str] = []
         while index < len(lines):
             line = lines[index]
-            if line.startswith(b" ") and line.strip():
+            if line.startswith(b" ") and line.strip() and not _is_row(line):
                 frames.extend(self._names[line])
             elif not self._take_message(line) and (line or frames):
                 break
