@@ -87,12 +87,15 @@ def judge(trial: Trial, folder: Path, *, is_written: bool = True) -> list[str]:
 
     If its result is not written, the input is only read, if it can be.
     """
-    check = check_commands if is_written or not trial.target.is_readable else check_reading
+    has_single_damage = trial.mutations in _SINGLE and trial.target.has_sums
     failures: list[str] = []
     try:
         with limited_time():
-            failures += check(trial, folder)
-        if trial.mutations in _SINGLE and trial.target.has_sums and not failures:
+            if is_written or not trial.target.is_readable:
+                failures += check_commands(trial, folder)
+            elif not has_single_damage:
+                failures += check_reading(trial, folder)
+        if has_single_damage and not failures:
             failures += check_sums(trial, folder)
     except LateError as late:
         failures.append(f"late: in {place_of(late.__traceback__)}")
@@ -120,13 +123,16 @@ def check_reading(trial: Trial, folder: Path) -> Iterator[str]:
 
 
 def check_sums(trial: Trial, folder: Path) -> Iterator[str]:
-    """Yield a failure if the damage changed the sums, and nothing tells of it."""
+    """Yield the failures of reading, or one if the damage changed the sums in silence."""
     try:
         with limited_time():
             damaged = outcome_of_input(trial.target, trial.data, folder)
             whole = _outcome_of_seed(trial.target.name, trial.seed, folder)
     except PvprofError as error:
         raise AssertionError(f"a seed that cannot be read: {error.message}") from error
+    except MemoryError:
+        yield "memory: more than the limit"
+        return
     except Exception as error:
         yield f"traceback: {type(error).__name__} in {place_of(error.__traceback__)}"
         return
