@@ -80,12 +80,13 @@ open("/proc/self/comm", "w").write(sys.argv[2])
 print(flush=True)
 nap()
 """
+NAP_NS = 20_000_000
 
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[str]]:
     """Start a process of five threads, named `napper`, that sleep 20 ms again and again."""
-    words = [sys.executable, "-c", THREADS, "0.02", "napper"]
+    words = [sys.executable, "-c", THREADS, str(NAP_NS / 1e9), "napper"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     process.stdout.readline()
@@ -102,7 +103,7 @@ def test_all_traces_other_processes_until_the_workload_ends(
 ) -> None:
     assert sleeper.poll() is None
     record(out, "offcpu", "--all", "--by-process", "--", "sleep", "1")
-    assert 1e9 <= manifest_of(out)["duration_ns"] < 3e9
+    assert 1e9 <= manifest_of(out)["duration_ns"] < 10e9
     # Only its first thread has the new name.
     assert counts_of(report(out, "--execname", "^napper$"))["nanosleep"] >= 20
     assert counts_of(report(out, "--execname", "^sleep$"))["nanosleep"] >= 1
@@ -114,8 +115,9 @@ def test_a_process_is_traced_with_all_its_threads_and_no_other(
     record(out, "events", "-d", "1", "-p", str(sleeper.pid))
     (section,) = report(out)["sections"]
     (row,) = (row for row in section["rows"] if row["name"] == "nanosleep")
-    assert section["singles"]["wall_ns"] <= 1.1e9
-    assert 5 * 20 <= row["count"] <= 5 * 51
+    traced_ns = manifest_of(out)["duration_ns"]
+    assert section["singles"]["wall_ns"] <= traced_ns + 0.1e9
+    assert 5 * 20 <= row["count"] <= 5 * (traced_ns / NAP_NS + 1)
 
 
 def test_processes_of_a_name_are_traced_and_short_waits_are_counted(
@@ -126,8 +128,10 @@ def test_processes_of_a_name_are_traced_and_short_waits_are_counted(
     found = report(out)
     assert counts_of(found) == {}
     (aside,) = [one for one in found["problems"] if one["kind"] == "set-aside"]
-    traced_ns = json.loads((out / "manifest.json").read_text())["duration_ns"]
-    assert 20 <= aside["count"] <= traced_ns / 20_000_000 + 1  # it naps for 20 ms each time
+    # On a busy machine it waits for the interpreter's lock, too. Its five threads would nap five
+    # times as often.
+    naps = manifest_of(out)["duration_ns"] / NAP_NS + 1
+    assert 20 <= aside["count"] <= 3 * naps
     assert "waits shorter than the minimum" in aside["text"]
 
 
