@@ -29,6 +29,9 @@ UNSEEN: dict[str, dict[str, str]] = {
     "bpftrace": {
         "drop_line": "the same, and bpftrace prints nothing of an empty map",
     },
+    "lockstat": {
+        "cut": "above the first table are lines of the workload, which may look like dtrace's",
+    },
     "lock-profiling": {
         "drop_line": "each line is a lock, and nothing says how many there are",
     },
