@@ -34,7 +34,7 @@ _VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]{0,20}$")
 _INDENTED_FRAME = re.compile(rb" {8,}\S*[^\s\d-]")
 _ROW_OF_TABLE = re.compile(rb" +\S.*\S {2,}\S")  # a reader takes it for a frame; it is none
 _MESSAGE = re.compile(rb"(?:dtrace|lockstat): |(?:tick \d+|END)\s*$")
-_FOLDED = re.compile(rb".*;.*[ \t]\d+(?:\.\d*)?\s*$")
+_FOLDED = re.compile(rb"[^;]*;.*[ \t]\d+(?:\.\d*)?\s*$")
 _MAX_TEXTS_AT_END = 2  # a key before the stack, another after it
 _MAX_TEXTS_IN_STACK = 2  # a delimiter, a key between the stacks of the kernel and the program
 

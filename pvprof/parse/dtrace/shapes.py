@@ -15,7 +15,7 @@ from pvprof.parse.text.values import read_values, split_row
 
 _INDENTED = re.compile(rb"^ {8,}\S*[^\s\d-]", re.M)
 _ROW = re.compile(rb"(?!#[a-z])(?:T )?\S.* -?\d{1,30}(?: -?\d{1,30})?\s*$")
-_PADDED_ROW = re.compile(rb" +[^\s|][^|]* +-?\d{1,30}\s*$")
+_PADDED_ROW = re.compile(rb" +[^\s|][^|]*(?<= )-?\d{1,30}\s*$")
 _VALUES = re.compile(rb"[ \t]*-?\d{1,30}(?: -?\d{1,30})?[ \t\r]{0,20}$")
 _ONLY_NUMBERS = re.compile(rb"\s*[\d.,-]+[KMGT]?(?:\s+[\d.,-]+[KMGT]?){4,}\s*$")
 _FLOW = re.compile(rb"\s*\d+ +(?:=>|->|<-|<=) ")

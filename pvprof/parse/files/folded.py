@@ -26,7 +26,7 @@ TWO_COLUMNS = "two-columns"
 """The kind of the problem that every line of a text ends in two numbers."""
 
 # The usual line, of which nothing else need be asked.
-_PLAIN = re.compile(rb"(?!#)[!-~]*;[!-~]* [0-9]{1,30}")
+_PLAIN = re.compile(rb"(?!#)[!-:<-~]*;[!-~]* [0-9]{1,30}")
 _STACKLESS = re.compile(rb" [0-9]+")
 
 
