@@ -45,6 +45,7 @@ UNSEEN: dict[str, dict[str, str]] = {
         "drop_line": "without the row of its event, a stack belongs to the event above it",
         "flip": "the same, if the row is no longer one",
         "join_lines": "the same",
+        "cut": "as in classic, if the text ends between two records",
     },
     "classic": {
         "drop_line": "a value without a stack is a whole record of one line",
