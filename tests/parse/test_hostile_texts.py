@@ -15,6 +15,7 @@ from helpers.mixing import outcome_of, texts_by_layout
 
 from pvprof.errors import PvprofError
 from pvprof.parse.read import ReadOptions, read
+from pvprof.parse.text.frames import strip_arguments
 from pvprof.recording.limits import MAX_FRAMES
 
 LENGTH = 100_000
@@ -48,6 +49,46 @@ def test_a_line_of_any_length_is_recognised_or_refused_at_once(run_of: str, end:
     except PvprofError:
         return
     assert parsed.records
+
+
+SWITCH = b"sh  7 [000]  1.000005: sched:sched_switch: "
+HISTOGRAM_OF_BCC = (
+    b"\n     usecs               : count    distribution\n"
+    b"         0 -> 1          : 3        |*****|\n"
+)
+LONG_LINES = {
+    "blanks in a heading of lockstat": (
+        "lockstat",
+        b"Spin lock spin: 95 events in 4.519 seconds (21 events/sec)\nCount indv cuml rcnt",
+        b" ",
+        b"!\n",
+    ),
+    "digits of a process": ("bcc-histogram", b"pid = ", b"1", HISTOGRAM_OF_BCC),
+    "threads of a switch": ("perf", SWITCH, b"sh:7 [120] S ==> ", b"!\n"),
+    "blanks of a switch": ("perf", SWITCH, b" ", b"!\n"),
+}
+"""For each: a layout, the beginning of a line, what is repeated in it, and its end."""
+
+
+@pytest.mark.parametrize("case", LONG_LINES)
+def test_a_line_that_is_long_in_one_place_is_read_at_once(case: str) -> None:
+    layout, begin, run_of, end = LONG_LINES[case]
+    assert is_answered(begin + run_of * (LENGTH // len(run_of)) + end, layout)
+
+
+def test_qualifiers_of_any_number_are_cut_off_at_once() -> None:
+    qualifiers = " const [clone .cold] volatile &" * (LENGTH // 31)
+    assert strip_arguments(f"f(int){qualifiers}") == "f"
+    assert strip_arguments(f"f(int){qualifiers}!") == f"f(int){qualifiers}!"
+
+
+def is_answered(text: bytes, layout: str) -> bool:
+    """Tell whether a text gives records, problems, or an error: not how long that takes."""
+    try:
+        parsed = read(text, "x", ReadOptions(layout=layout, jobs=1))
+    except PvprofError as error:
+        return bool(error.message)
+    return bool(parsed.records or parsed.problems)
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ from pvprof.parse.text.frames import decode
 
 _TITLE = re.compile(r"(\S.*?): (\d{1,18}) events in [\d.]+ seconds \(\d+ events/sec\)\s*$")
 _HEADING = re.compile(
-    r"\s*(Count|ops/s)\s+(indv|genr)\s+cuml\s+rcnt\s+(nsec|units)?\s*(?:Hottest )?Lock\s"
+    r"\s*(Count|ops/s)\s+(indv|genr)\s+cuml\s+rcnt\s+(?:(nsec|units)\s+)?(?:Hottest )?Lock\s"
 )
 _FOREIGN_HEADING = re.compile(r"\s*(?:Count|ops/s)\s+(?:indv|genr)\s+cuml\s+rcnt\s")
 _COUNTED = r"\s*(\d{1,20})\s+\d+%\s+(?:\d+%|----)\s+\d+\.\d+\s+"

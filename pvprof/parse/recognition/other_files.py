@@ -175,7 +175,7 @@ OTHER_FILES: tuple[OtherFile, ...] = (
         "the output of time(1)",
         _has_line(
             rb"\s*[\d.,]+ real\s+[\d.,]+ user\s+[\d.,]+ sys|real\s+[\d.,ms]+\s*$"
-            rb"|.*[\d.]+u(?:ser)? [\d.]+s(?:ystem)? \S+|\s*Elapsed \(wall clock\) time"
+            rb"|.*[\d.]u(?:ser)? [\d.]+s(?:ystem)? \S+|\s*Elapsed \(wall clock\) time"
         ),
         "pvprof stats reads it",
     ),

@@ -75,13 +75,13 @@ _OF_PERF = (
         "perf diff",
         "give both recordings: perf script of each, then pvprof compare A --vs B",
         rb"# Baseline +Delta",
-        rb"#|\s+(?:\d+\.\d\d%)?\s+[+-]?\d+\.\d\d%\s|\s+\d+\.\d\d%\s",
+        rb"#|\s(?:\s*\d+\.\d\d%)?\s+[+-]?\d+\.\d\d%\s|\s+\d+\.\d\d%\s",
     ),
     _tool(
         "perf annotate",
         _PERF_SCRIPT,
         rb"\s*Percent ?\|\s*(?:Source code|Disassembly)|\s*Percent\s+\|",
-        rb"\s+(?:\d+\.\d\d)?\s*[:|](?:\s|$)|-{20,}$|\s*\d+\.\d\d\s+\S+:\d+",
+        rb"\s(?:\s*\d+\.\d\d)?\s*[:|](?:\s|$)|-{20,}$|\s*\d+\.\d\d\s+\S+:\d+",
     ),
     _tool(
         "perf sched timehist",
@@ -105,7 +105,7 @@ _OF_PERF = (
     _tool(
         "perf trace",
         "perf record -e sched:sched_switch -c 1 -a -g -- COMMAND, then perf script",
-        rb"\s*(?:[\d.]+|\?) \( *(?:[\d.]+ ms)? *\): \S.*/\d+ |\s*Summary of events:$",
+        rb"\s*(?:[\d.]+|\?) \((?: *[\d.]+ ms)? *\): \S.*/\d+ |\s*Summary of events:$",
         rb"\s+\S+ \(\d+\), \d+ events, |\s+syscall +calls|\s+\((?:msec|%)\)|\s+[-]+ "
         rb"|\s+\w+\s+\d+(?:\s+[\d.]+%?)+\s*$",
     ),
@@ -129,7 +129,7 @@ _OF_PERF = (
     _tool(
         "ftrace or trace-cmd",
         "perf sched record -a -g -- COMMAND, then perf script; or " + _RECORD,
-        rb"# tracer: |#\s+TASK-PID +CPU#|\s*\S.*-\d+\s+(?:\([ \d-]+\)\s+)?\[\d{3,}\]\s.*\d+\.\d+: ",
+        rb"# tracer: |#\s+TASK-PID +CPU#|\s*\S.*-\d+\s+(?:\([ \d-]+\)\s+)?\[\d{3,}\]\s.*\d\.\d+: ",
         rb"#|cpus=\d+$|version = ",
     ),
 )
@@ -261,7 +261,7 @@ _OF_PROFILERS = (
         f"it counts instructions by function; {_RECORD}",
         rb"# callgrind format|Profile data file '|creator: callgrind-|\S.*PROGRAM TOTALS$",
         rb"[\w:]+[:=]|-{20,}$|[\d+*-]+(?: [\d+*-]+)*$| *[\d,]+ \([ \d.]+%\)|\S.*:\s"
-        rb"|\w+ +(?:file:function)?\s*$",
+        rb"|\w+ (?: *file:function)?\s*$",
     ),
     _tool(
         "massif",

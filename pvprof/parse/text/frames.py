@@ -20,7 +20,7 @@ _HEX_FRAME = re.compile(r"(?:([^`]*)`)?0x([0-9a-fA-F]{1,16})$")
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$")
 _LLVM_SUFFIX = re.compile(r" \(\.llvm\.[0-9A-Fa-f]+\)$|\.llvm\.[0-9A-Fa-f]+$")
 # After an argument list: qualifiers, and what compilers add: " [mangled]", " [clone .cold]".
-_QUALIFIERS = re.compile(r"(?: (?:const|volatile|noexcept|&&?|\[[^][]*\]))+$")
+_QUALIFIER = re.compile(r" (?:const|volatile|noexcept|&&?|\[[^][]*\])")
 _CHARACTERS, _BYTES = re.compile(r"[()]"), re.compile(rb"[()]")
 _RUST_ESCAPES = {
     "$SP$": "@",
@@ -129,7 +129,7 @@ def strip_arguments(name: str) -> str:
     """
     if "(" not in name:
         return name
-    text = _QUALIFIERS.sub("", name)
+    text = _without_qualifiers(name)
     if not text.endswith(")"):
         return name
     opening = matching_open(text)
@@ -137,6 +137,18 @@ def strip_arguments(name: str) -> str:
     if opening <= 0 or text[:opening].endswith(("operator", "::", " ", "`")):
         return name
     return text[:opening]
+
+
+def _without_qualifiers(name: str) -> str:
+    """Return a name without the qualifiers at its end, which are cut off one by one."""
+    end = len(name)
+    while end:
+        begin = name.rfind("[", 0, end) if name[end - 1] == "]" else end
+        begin = name.rfind(" ", 0, max(begin, 0))
+        if begin < 0 or _QUALIFIER.fullmatch(name, begin, end) is None:
+            break
+        end = begin
+    return name[:end]
 
 
 def matching_open(text: str | bytes) -> int:

@@ -22,7 +22,7 @@ from pvprof.model.problems import Problem
 from pvprof.stats.runs.runs import TimedRun
 from pvprof.stats.series import MAX_VALUE, Metric
 
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.I)
+_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?", re.I)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ _UNIT = re.compile(r".*?\(?(\w+)\)?")
 _RANGE = re.compile(rb" *([0-9]{1,19}) -> ([0-9]{1,19}) *: ([0-9]{1,19}) *\|[* ]*\+?\|")
 _NUMBER = re.compile(rb" *([0-9]{1,19}) *: ([0-9]{1,19}) *\|[* ]*\+?\|")
 _SECTION = re.compile(rb"(\w[\w ]{0,30}?) = (.*)")
-_PROCESS = re.compile(r"[0-9]+ (?=\S)")
+_PROCESS = re.compile(r"(?<![0-9])[0-9]+ (?=\S)")
 _TITLE = re.compile(rb"Tracing (.*?)(?:\.\.\.| for )")
 _TALK = re.compile(
     rb"Tracing .*|avg = .*|Detaching\.\.\.|[0-9:]{8} *|\^C *|[0-9/]{8,10} [0-9:]{8} *"

@@ -39,7 +39,7 @@ _OFFSET_IN_FILE = re.compile(rb"\+0x[0-9a-f]+$")
 _INNER_FRAME = re.compile(rb"(?:^|\s)([0-9a-f]{6,16}) (?=\S)")
 _ADDRESS_AND_SYMBOL = re.compile(rb"([0-9a-f]{1,16}) (\S.*)|([0-9a-f]{6,16})")
 # What follows a frame in its line: registers, instructions, branches.
-_FIELDS_BEHIND = re.compile(rb"\s(?:ABI:[0-9]|ilen: [0-9]|insn: |IPC: |=> |0x[0-9a-f]+\S*/0x)")
+_FIELDS_BEHIND = re.compile(rb"\s(?:ABI:[0-9]|ilen: [0-9]|insn: |IPC: |=> |0x[0-9a-f]\S*/0x)")
 _KERNEL_ADDRESS = re.compile(rb"ffff[0-9a-f]{12}|c0000000[0-9a-f]{8}")
 _MODULE = re.compile(rb"\[([\w-]+)\](?:\.[\w.]+)?")
 _MODULE_FILE = re.compile(rb"(?:.*/)?([^/]+)\.ko(?:\.[a-z0-9]+)?")

@@ -42,13 +42,16 @@ _SWITCH = re.compile(
 )
 # Linux 2.6.32 has "task sh:5 [120] (S)".
 _OLD_SWITCH = re.compile(
-    rb"\s*(?:task )?(.*):([0-9]{1,10}) \[-?[0-9]+\] \(?([^\s()]+)\)? ==>"
+    rb"\s*+(?:task )?(.*):([0-9]{1,10}) \[-?[0-9]+\] \(?([^\s()]+)\)? ==>"
     rb" .*:([0-9]{1,10}) \[-?[0-9]+\]" + _LEAF
 )
 _WAKEUP = re.compile(
-    rb"\s*(?:comm=|task )?.*(?: pid=|:)(-?[0-9]{1,19}) (?:prio=-?[0-9]+|\[-?[0-9]+\])"
+    rb"\s*+(?:comm=|task )?.*(?: pid=|:)(-?[0-9]{1,19}) (?:prio=-?[0-9]+|\[-?[0-9]+\])"
     rb"(?: success=[01])?(?: \[?(?:target_cpu=|CPU:)?[0-9]+\]?)?" + _LEAF
 )
+# Names of threads have 15 characters, those of kernel functions 511. The expressions above would
+# take minutes for a line that is made to be long.
+_MAX_ARGUMENTS = 1_024
 _EXITED = (b"X", b"Z", b"x")
 _MIN_SLEEP_NS = 1000  # a switch and a wake-up alone take longer
 
@@ -74,6 +77,8 @@ class SwitchReader:
 
     def add(self, record: PerfRecord, kind: EventKind) -> bool:
         """Add a switch or a wake-up; return False if its arguments cannot be read."""
+        if len(record.head.rest) > _MAX_ARGUMENTS:
+            return False
         if kind is EventKind.SWITCH:
             return self._add_switch(record)
         return self._add_wakeup(record, is_waking=kind is EventKind.WAKING)
