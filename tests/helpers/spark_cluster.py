@@ -5,12 +5,18 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import pickle
 import re
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from conftest import TESTS
 
 _DEFAULTS = """\
 spark.sql.shuffle.partitions 2
@@ -21,6 +27,29 @@ spark.driver.host 127.0.0.1
 spark.driver.bindAddress 127.0.0.1
 """
 _WAIT_S = 60
+_READER = """
+import pickle, sys
+from helpers.datasets import plain
+from pvprof.errors import InputError
+from pvprof.parse.source import ReadOptions
+from pvprof.store.engines.named import engine_named
+from pvprof.store.load import StoreInput, load_stored
+from pvprof.store.where import read_where
+
+engine = engine_named(sys.argv[1])
+while True:
+    try:
+        store, where = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        break
+    try:
+        wanted = StoreInput(store, engine, read_where(where, None))
+        answer = plain(load_stored(wanted, ReadOptions()))
+    except InputError as error:
+        answer = error.message
+    sys.stdout.buffer.write(pickle.dumps(answer))
+    sys.stdout.buffer.flush()
+"""
 
 
 def _free_port() -> int:
@@ -67,6 +96,33 @@ def cluster(place: Path) -> Iterator[tuple[str, dict[str, str]]]:
             process.terminate()
         for process in processes:
             process.wait()
+
+
+@dataclass(frozen=True)
+class SparkReader:
+    """A process with one session of Spark: its settings are read once, from the environment."""
+
+    process: subprocess.Popen[bytes]
+
+    def read(self, store: str, where: str) -> Any:
+        """Return the data of the wanted recordings as plain values, or the error's message."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        pickle.dump((store, where), self.process.stdin)
+        self.process.stdin.flush()
+        return pickle.load(self.process.stdout)
+
+
+@contextlib.contextmanager
+def reader(url: str, environment: dict[str, str]) -> Iterator[SparkReader]:
+    """Start a process that reads stores with this cluster."""
+    words = (sys.executable, "-c", _READER, url)
+    known = {**environment, "PYTHONPATH": str(TESTS)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, env=known, stdin=pipe, stdout=pipe) as process:
+        yield SparkReader(process)
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def _wait_for_workers(log: Path, processes: list[subprocess.Popen[bytes]]) -> None:
