@@ -1,11 +1,12 @@
 """A store of many recordings: how fast they are added, how long questions take, how large it is.
 
-    python bench/store.py [--sizes 200 2000 20000] [--place DIR]
+    python bench/store.py [--sizes 200 2000 20000] [--place DIR] [--figures FILE]
 
 The recordings are made from the real ones: 2,000 stacks each, from a pool of 10,000 whose frames
 are those of real kernels; 50 hosts, 20 kernels (one a day), two runs of each. Up to `MAX_FILES` of
 them are files that `pvprof store add` reads; a larger store is made of the same results without
-texts, and only its questions are measured. All numbers are of whole processes.
+texts, and only its questions are measured. All numbers are of whole processes. `--figures` puts
+them into a file beside those of other sizes, and draws all of them next to it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from measuring import Cost, Program, measure
+from store_growth import Growth, picture
 
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.stores.labels import labels_of
@@ -202,7 +204,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 2_000])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--place", type=Path)
+    parser.add_argument("--figures", type=Path)
     options = parser.parse_args()
+    growth = Growth.read(options.figures) if options.figures else Growth()
     source = pool()
     with tempfile.TemporaryDirectory(dir=options.place) as temporary:
         for size in options.sizes:
@@ -219,16 +223,22 @@ def main() -> None:
                 cost = measure([Program("add", words)], 1)["add"]
                 shown("add", cost, f" {size / cost.median_real_s:.0f} a second")
                 share = size_of(store) / packed
+                growth.note(size, "texts, packed with gzip", mb=packed / 1e6)
                 print(f"\n{packed / 1e6:,.1f} MB packed texts, store {share:.3f} of it\n")
             else:
                 write_groups(create_store(str(store)), range(size), source)
             for name, cost in measure(questions(store), options.runs).items():
                 shown(name, cost)
+                growth.note(size, name, time_s=cost.median_real_s)
+            growth.note(size, "store", mb=size_of(store) / 1e6)
             print(
                 f"\n{size_of(store) / 1e6:,.1f} MB in {sum(1 for _ in store.glob('*/*/*'))} groups",
                 flush=True,
             )
             shutil.rmtree(place)
+    if options.figures:
+        growth.write(options.figures)
+        options.figures.with_suffix(".svg").write_text(picture(growth))
 
 
 if __name__ == "__main__":

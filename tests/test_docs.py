@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -238,6 +239,21 @@ def texts_of_the_program() -> str:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(node.value)
     return "\n".join(texts)
+
+
+def test_the_picture_of_a_growing_store_has_the_figures_of_its_page(tmp_path: Path) -> None:
+    drawn = tmp_path / "growth.svg"
+    figures = TOP / "bench/store-growth.json"
+    words = [sys.executable, str(TOP / "bench/store_growth.py"), str(figures), str(drawn)]
+    subprocess.run(words, check=True)
+    assert drawn.read_text() == (TOP / "docs/store-growth.svg").read_text()
+    document = json.loads(figures.read_text())
+    page = (TOP / "docs/store.md").read_text()
+    for unit, lines in (("s", document["time_s"]), ("MB", document["size_mb"])):
+        for name, values in lines.items():
+            cells = [f"{value:g} {unit}" if value else "" for value in values]
+            row = rf"\| ([a-z]+ ){{0,3}}{name}.* \| {' *[|] '.join(cells)} *\|"
+            assert re.search(row, page), row
 
 
 @pytest.mark.slow
