@@ -37,7 +37,7 @@ from pvprof.parse.result import ParseResult
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest
 from pvprof.store.facts import Stated, facts_of
-from pvprof.store.folder import StoreFolder, create_store
+from pvprof.store.places.folder import StoreFolder, create_store
 from pvprof.store.tables.encode import GroupTables
 
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"

@@ -1,7 +1,7 @@
 """Add recordings to a store: each is there whole or not at all, and once however often it is added.
 
-Recordings of one day and mode become one group. A group appears at once (`folder`), under the lock,
-after a look at what others added in the meantime.
+Recordings of one day and mode become one group. A group appears at once (`places`), after a look at
+what others added in the meantime; in a folder under a lock, so that none is added twice.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from pvprof.recording.directory import expand
 from pvprof.recording.open import open_recording
 from pvprof.store.catalogue import select
 from pvprof.store.facts import Stated, facts_of, id_of, identity_of
-from pvprof.store.folder import StoreFolder, day_of, place_of_mode
 from pvprof.store.forked import ForkedCall
+from pvprof.store.places.folder import FolderGroup
+from pvprof.store.places.names import day_of, place_of_mode
+from pvprof.store.places.place import Place
 from pvprof.store.tables.encode import GroupTables, Labels
 from pvprof.store.tables.regroup import merge
 from pvprof.store.where import Where
@@ -56,7 +58,7 @@ class Added:
 
 
 def add_recordings(
-    store: StoreFolder,
+    store: Place,
     paths: Sequence[str],
     options: ReadOptions,
     labels: Labels,
@@ -113,7 +115,7 @@ def _share_progress(
 
 
 def _add_share(
-    store: StoreFolder,
+    store: Place,
     paths: Sequence[str],
     options: ReadOptions,
     labels: Labels,
@@ -137,7 +139,7 @@ def _add_share(
 class _Adder:
     """Collects recordings in groups, and writes groups that are large."""
 
-    def __init__(self, store: StoreFolder, labels: Labels) -> None:
+    def __init__(self, store: Place, labels: Labels) -> None:
         self.result = Added()
         self._store = store
         self._labels = labels
@@ -213,21 +215,19 @@ class _Adder:
                         self._store.commit(work, *place)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise OutputError(f"{self._store.path}: cannot be written: {reason}") from error
+            raise OutputError(f"{self._store.shown}: cannot be written: {reason}") from error
         self.result.added += group.recordings - len(there_already)
         self.result.known += group.names_of(there_already)
 
 
-def _take_out(
-    store: StoreFolder, written: Path, numbers: Sequence[int], place: tuple[str, str]
-) -> None:
+def _take_out(store: Place, written: Path, numbers: Sequence[int], place: tuple[str, str]) -> None:
     """Let a written group appear without these recordings."""
     with store.workplace() as work:
-        if merge([written], work, without=numbers):
+        if merge([FolderGroup(*place, written)], work, without=numbers):
             store.commit(work, *place)
 
 
-def _identities(store: StoreFolder, day: str) -> dict[int, str]:
+def _identities(store: Place, day: str) -> dict[int, str]:
     """Map the id of each recording of a day to its identity."""
     of_day = Where("", lambda known: known["day"] == day, frozenset(("day",)))
     stored = select(store, of_day, ["identity"])

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pvprof.errors import InputError, first_line
-from pvprof.store.folder import Group, StoreFolder
+from pvprof.store.places.names import file_of
+from pvprof.store.places.place import Group, Place
 from pvprof.store.tables.schema import ALWAYS, RECORDINGS, VERSION
 from pvprof.store.where import EVERYTHING, Known, Where
 
@@ -41,7 +41,7 @@ class StoredRecording:
     is_twice: bool = False
 
 
-def read_present(store: StoreFolder, read: Callable[[], _Result]) -> _Result:
+def read_present(store: Place, read: Callable[[], _Result]) -> _Result:
     """Call `read`, which chooses groups and then reads their tables, and return its result.
 
     A group that is merged in between is not there any more: then it is called again.
@@ -55,11 +55,11 @@ def read_present(store: StoreFolder, read: Callable[[], _Result]) -> _Result:
     try:
         return read()
     except FileNotFoundError as error:
-        raise InputError(f"{error.filename or store.path}: a table is missing") from error
+        raise InputError(f"{error.filename or store.shown}: a table is missing") from error
 
 
 def select(
-    store: StoreFolder, where: Where = EVERYTHING, columns: Iterable[str] = ()
+    store: Place, where: Where = EVERYTHING, columns: Iterable[str] = ()
 ) -> list[StoredRecording]:
     """Return the wanted recordings by day, begin and name.
 
@@ -110,7 +110,12 @@ def _order(one: StoredRecording) -> tuple[str, int, str, int]:
 
 def groups_of(recordings: Sequence[StoredRecording]) -> list[Group]:
     """Return the groups of these recordings, each once."""
-    return sorted({one.group for one in recordings})
+    return in_order({one.group for one in recordings})
+
+
+def in_order(groups: Iterable[Group]) -> list[Group]:
+    """Return groups in the order of days, modes and names."""
+    return sorted(groups, key=lambda group: (group.day, group.mode, group.name))
 
 
 def read_rows(group: Group, table: str, columns: list[str] | None = None) -> list[Any]:
@@ -142,17 +147,18 @@ def read_arrow(
     import pyarrow as pa  # noqa: PLC0415 (an extra)
     import pyarrow.parquet as pq  # noqa: PLC0415 (an extra)
 
-    path = group.table(table)
-    if not path.exists() and group.path.is_dir():
+    shown = group.shown(file_of(table))
+    if not group.has(table):
         if table in ALWAYS:
-            raise InputError(f"{path}: damaged: is missing", "pvprof store check finds all")
+            raise InputError(f"{shown}: damaged: is missing", "pvprof store check finds all")
         return None
     filters = [("recording_id", "in", list(wanted))] if wanted else None
     try:
-        with pq.ParquetFile(path) as file:
-            _check_version(file.schema_arrow.metadata, path)
+        source = group.source(table)
+        with pq.ParquetFile(source) as file:
+            _check_version(file.schema_arrow.metadata, shown)
         return pq.read_table(
-            path,
+            source,
             columns=columns,
             filters=filters,
             partitioning=None,
@@ -162,10 +168,10 @@ def read_arrow(
         raise
     except (OSError, pa.ArrowException, KeyError) as error:
         reason = first_line(error)
-        raise InputError(f"{path}: damaged: {reason}", "pvprof store check finds all") from error
+        raise InputError(f"{shown}: damaged: {reason}", "pvprof store check finds all") from error
 
 
-def _check_version(metadata: dict[bytes, bytes] | None, path: Path) -> None:
+def _check_version(metadata: dict[bytes, bytes] | None, shown: str) -> None:
     """Refuse a table of another version.
 
     Raises:
@@ -174,5 +180,5 @@ def _check_version(metadata: dict[bytes, bytes] | None, path: Path) -> None:
     version = (metadata or {}).get(b"pvprof.version", b"").decode("ascii", "replace")
     if version != str(VERSION):
         raise InputError(
-            f"{path}: a table of version {version or '?'}; {VERSION} is known", "update pvprof"
+            f"{shown}: a table of version {version or '?'}; {VERSION} is known", "update pvprof"
         )

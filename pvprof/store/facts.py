@@ -13,7 +13,7 @@ from pvprof.dataset.load import mode_of
 from pvprof.parse.result import ParseResult
 from pvprof.recording.layout import Recording
 from pvprof.recording.manifest import Manifest, words
-from pvprof.store.folder import day_of
+from pvprof.store.places.names import day_of
 from pvprof.store.where import Value
 
 # As uname -v of FreeBSD ends: stable/15-n283562-96841ea08dcf GENERIC

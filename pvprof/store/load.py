@@ -24,7 +24,8 @@ from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
 from pvprof.store.catalogue import StoredRecording, groups_of, read_present, select
 from pvprof.store.engines.engine import Engine
-from pvprof.store.folder import StoreFolder, open_store
+from pvprof.store.places.choose import open_place
+from pvprof.store.places.place import Place
 from pvprof.store.tables.decode import add_weight, read_keys, read_recordings
 from pvprof.store.where import EVERYTHING, Where
 
@@ -73,7 +74,7 @@ def load_stored(wanted: StoreInput, options: ReadOptions) -> Dataset:
         InputError: no recording is wanted, or the store is damaged.
         UsageError: as `load_dataset`.
     """
-    store = open_store(wanted.path)
+    store = open_place(wanted.path)
 
     def read() -> list[tuple[Recording, ParseResult]]:
         chosen = _chosen(store, wanted)
@@ -109,7 +110,7 @@ def read_stored_sides(
 
 
 def _opened(wanted: StoreInput, options: ReadOptions) -> list[SideRun]:
-    store = open_store(wanted.path)
+    store = open_place(wanted.path)
 
     def read_chosen() -> tuple[list[StoredRecording], list[tuple[Recording, ParseResult]]]:
         chosen = _chosen(store, wanted, ("digest", "identity"))
@@ -123,9 +124,7 @@ def _opened(wanted: StoreInput, options: ReadOptions) -> list[SideRun]:
     return runs
 
 
-def _chosen(
-    store: StoreFolder, wanted: StoreInput, columns: Sequence[str] = ()
-) -> list[StoredRecording]:
+def _chosen(store: Place, wanted: StoreInput, columns: Sequence[str] = ()) -> list[StoredRecording]:
     """Return the recordings that are wanted.
 
     Raises:
@@ -134,7 +133,7 @@ def _chosen(
     chosen = select(store, wanted.where, columns)
     if not chosen:
         what = "no recording matches --where" if wanted.where.text else "no recording in it"
-        raise InputError(f"{wanted.path}: {what}", f"pvprof store list {wanted.path} lists them")
+        raise InputError(f"{store.shown}: {what}", f"pvprof store list {store.shown} lists them")
     return chosen
 
 

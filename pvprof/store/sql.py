@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from pvprof.errors import InputError, UsageError
 from pvprof.store.catalogue import groups_of, read_present, select
 from pvprof.store.engines.engine import MEMORY_LIMIT, check_present, make_views
-from pvprof.store.folder import Group, StoreFolder
+from pvprof.store.places.place import Group, Place
 from pvprof.store.tables.schema import TABLES
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class SqlAnswer:
     rows: tuple[tuple[Answer, ...], ...]
 
 
-def ask_sql(store: StoreFolder, sql: str) -> SqlAnswer:
+def ask_sql(store: Place, sql: str) -> SqlAnswer:
     """Return the answer to a question in DuckDB's SQL.
 
     Its tables are those of the store, and `WEIGHTS`.
@@ -60,7 +60,7 @@ def ask_sql(store: StoreFolder, sql: str) -> SqlAnswer:
     return read_present(store, lambda: _ask(store, sql))
 
 
-def _ask(store: StoreFolder, sql: str) -> SqlAnswer:
+def _ask(store: Place, sql: str) -> SqlAnswer:
     """Return the answer; see `ask_sql`.
 
     Raises:
@@ -68,14 +68,14 @@ def _ask(store: StoreFolder, sql: str) -> SqlAnswer:
     """
     import duckdb  # noqa: PLC0415 (an extra)
 
-    groups = [replace(one, path=one.path.absolute()) for one in groups_of(select(store))]
+    groups = groups_of(select(store.absolute()))
     with duckdb.connect(config={"memory_limit": MEMORY_LIMIT}) as connection:
         try:
             _prepare(connection, store, groups)
         except duckdb.Error as error:
             check_present(groups)
             raise InputError(
-                f"{store.path}: {_lines(error)[0]}", "pvprof store check finds what is damaged"
+                f"{store.shown}: {_lines(error)[0]}", "pvprof store check finds what is damaged"
             ) from error
         try:
             _check_is_query(connection, sql)
@@ -89,19 +89,18 @@ def _ask(store: StoreFolder, sql: str) -> SqlAnswer:
     return SqlAnswer(columns, rows)
 
 
-def _prepare(connection: DuckDBPyConnection, store: StoreFolder, groups: Sequence[Group]) -> None:
+def _prepare(connection: DuckDBPyConnection, store: Place, groups: Sequence[Group]) -> None:
     """Make the views, then forbid all other files, and any change of that."""
-    place = store.path.absolute()
     make_views(connection, groups, [name for name in TABLES if name != "keys"])
     make_views(connection, groups, ["keys"], {"keys": "all_keys"})
     twice = connection.execute(_TWICE).fetchone()
     if twice and twice[0]:
         raise InputError(
-            f"{store.path}: {twice[0]:,} recordings are in two groups", "pvprof store compact"
+            f"{store.shown}: {twice[0]:,} recordings are in two groups", "pvprof store compact"
         )
     connection.execute(_DISTINCT_KEYS)
     connection.execute(WEIGHTS)
-    connection.execute("set allowed_directories = $places", {"places": [f"{place}/"]})
+    connection.execute("set allowed_directories = $places", {"places": store.readable_folders()})
     for setting in (
         "python_enable_replacements = false",
         "enable_external_access = false",

@@ -15,8 +15,9 @@ from pvprof.errors import InputError, UsageError
 from pvprof.stats.change_points import ChangePoint, change_points
 from pvprof.stats.distributions import exact_student_quantile
 from pvprof.store.catalogue import StoredRecording, groups_of, read_present, select
-from pvprof.store.folder import open_store
+from pvprof.store.engines.engine import Engine
 from pvprof.store.load import StoreInput
+from pvprof.store.places.choose import open_place
 from pvprof.store.tables.decode import StoredKey, read_keys
 from pvprof.units import Unit, unit_order
 
@@ -103,14 +104,16 @@ def trend_of(
         UsageError: several modes were recorded.
     """
     columns = (by, "day", "begin_ns", "duration_ns", "warmup", "rules")
-    store = open_store(wanted.path)
+    store = open_place(wanted.path)
 
     def read() -> tuple[list[StoredRecording], StoredKey, dict[int, int]]:
         chosen = [one for one in select(store, wanted.where, columns) if not one.facts["warmup"]]
         if not chosen:
-            raise InputError(f"{wanted.path}: no recording matches", "pvprof store list shows all")
+            raise InputError(f"{store.shown}: no recording matches", "pvprof store list shows all")
         keys = _keys_of(chosen)
-        return chosen, next(iter(keys.values())), _sums(wanted, chosen, keys, is_meant)
+        if any(one.is_twice for one in chosen):
+            raise InputError(f"{store.shown}: recordings are in two groups", "pvprof store compact")
+        return chosen, next(iter(keys.values())), _sums(wanted.engine, chosen, keys, is_meant)
 
     chosen, first, sums = read_present(store, read)
     runs: dict[str, list[tuple[str, float]]] = {}
@@ -125,7 +128,7 @@ def trend_of(
         runs.setdefault(str(one.facts[by]), []).append((str(one.facts["day"]), value))
     if not runs:
         raise InputError(
-            f"{wanted.path}: no recording has a {by}",
+            f"{store.shown}: no recording has a {by}",
             f"--by {' or '.join(name for name in GROUPINGS if name != by)}",
         )
     points = tuple(
@@ -165,7 +168,7 @@ def _keys_of(chosen: Sequence[StoredRecording]) -> dict[int, StoredKey]:
 
 
 def _sums(
-    wanted: StoreInput,
+    engine: Engine,
     chosen: Sequence[StoredRecording],
     keys: Mapping[int, StoredKey],
     is_meant: Callable[[str], object],
@@ -177,13 +180,11 @@ def _sums(
     """
     import pyarrow as pa  # noqa: PLC0415 (an extra)
 
-    if any(one.is_twice for one in chosen):
-        raise InputError(f"{wanted.path}: recordings are in two groups", "pvprof store compact")
     given = {
         "chosen": pa.table({"recording_id": pa.array([one.recording_id for one in chosen])}),
         "chosen_keys": pa.table({"key_id": pa.array(list(keys), type=pa.int64())}),
     }
-    answer = wanted.engine.ask(groups_of(chosen), _SUMS, given)
+    answer = engine.ask(groups_of(chosen), _SUMS, given)
     columns = (answer[name].to_pylist() for name in ("recording_id", "lock_class", "value"))
     sums: dict[int, int] = {}
     classes = set()

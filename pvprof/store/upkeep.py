@@ -11,7 +11,8 @@ from typing import Any
 from pvprof.errors import InputError, OutputError
 from pvprof.store.catalogue import read_arrow
 from pvprof.store.facts import id_of, short_hash
-from pvprof.store.folder import SUMS, UNKNOWN_DAY, Group, StoreFolder, sum_of, sums_of
+from pvprof.store.places.names import SUMS, UNKNOWN_DAY, file_of, read_sums, sum_of
+from pvprof.store.places.place import Group, Place
 from pvprof.store.tables.regroup import merge
 from pvprof.store.tables.schema import TABLES, arrow_schema
 
@@ -35,7 +36,7 @@ class Damage:
     text: str
 
 
-def check(store: StoreFolder) -> Iterator[Damage]:
+def check(store: Place) -> Iterator[Damage]:
     """Yield all damage of a store; every page of every table is read."""
     seen: dict[int, Group] = {}
     for group in store.groups():
@@ -49,7 +50,7 @@ def check(store: StoreFolder) -> Iterator[Damage]:
                 table = None
             except InputError as error:
                 is_read = False
-                yield Damage(str(group.table(name)), error.message.rpartition("damaged: ")[2])
+                yield Damage(group.shown(file_of(name)), error.message.rpartition("damaged: ")[2])
                 continue
             if table is not None:
                 tables[name] = table
@@ -63,28 +64,29 @@ def check(store: StoreFolder) -> Iterator[Damage]:
 def _of_files(group: Group) -> Iterator[Damage]:
     """Yield files that are not as they were when the group appeared."""
     try:
-        known = sums_of(group.path)
+        with group.open(SUMS) as file:
+            known = read_sums(file)
     except (OSError, ValueError):
-        yield Damage(str(group.path / SUMS), "is missing or damaged")
+        yield Damage(group.shown(SUMS), "is missing or damaged")
         return
     for name, digest in known.items():
-        path = group.path / name
         try:
-            if sum_of(path) != digest:
-                yield Damage(str(path), "has changed")
+            with group.open(name) as file:
+                if sum_of(file) != digest:
+                    yield Damage(group.shown(name), "has changed")
         except OSError as error:
-            yield Damage(str(path), error.strerror or "cannot be read")
+            yield Damage(group.shown(name), error.strerror or "cannot be read")
 
 
 def _of_columns(group: Group, name: str, table: Any) -> Iterator[Damage]:
     known = [column.name for column in TABLES[name]]
     if table.schema.names != known:
-        yield Damage(str(group.table(name)), "has other columns than its version")
+        yield Damage(group.shown(file_of(name)), "has other columns than its version")
         return
     try:
         table.cast(arrow_schema(name))
     except (ValueError, NotImplementedError) as error:
-        yield Damage(str(group.table(name)), f"has a column of another type: {error}")
+        yield Damage(group.shown(file_of(name)), f"has a column of another type: {error}")
 
 
 def _of_ids(group: Group, tables: dict[str, Any]) -> Iterator[Damage]:
@@ -96,29 +98,29 @@ def _of_ids(group: Group, tables: dict[str, Any]) -> Iterator[Damage]:
         ids = tables[name][column].to_numpy()
         known[column] = np.unique(ids)
         if len(known[column]) < len(ids):
-            yield Damage(str(group.table(name)), f"has a {column} twice")
+            yield Damage(group.shown(file_of(name)), f"has a {column} twice")
     for name, table in tables.items():
         for column in set(_IDS) & set(table.schema.names):
             unknown = np.setdiff1d(table[column].to_numpy(), known[column])
             if len(unknown):
                 text = f"{len(unknown):,} ids of {column} are unknown"
-                yield Damage(str(group.table(name)), text)
+                yield Damage(group.shown(file_of(name)), text)
     stacks = tables["stacks"]
     pairs = zip(stacks["stack_id"].to_pylist(), stacks["stack"].to_pylist(), strict=True)
     if any(short_hash(stack) != number for number, stack in pairs):
-        yield Damage(str(group.table("stacks")), "has a stack with another hash")
+        yield Damage(group.shown(file_of("stacks")), "has a stack with another hash")
 
 
 def _of_recordings(group: Group, table: Any, seen: dict[int, Group]) -> Iterator[Damage]:
     columns = (table[name].to_pylist() for name in ("recording_id", "identity", "day", "name"))
     for number, identity, day, name in zip(*columns, strict=True):
         if day != group.day:
-            yield Damage(str(group.path), f"{name} is of {day}")
+            yield Damage(group.shown(), f"{name} is of {day}")
         if id_of(identity) != number:
-            yield Damage(str(group.path), f"{name} has another id than its identity")
+            yield Damage(group.shown(), f"{name} has another id than its identity")
         if seen.setdefault(number, group) is not group:
-            text = f"{name} is in {seen[number].path.name}, too: pvprof store compact"
-            yield Damage(str(group.path), text)
+            text = f"{name} is in {seen[number].name}, too: pvprof store compact"
+            yield Damage(group.shown(), text)
 
 
 @dataclass(slots=True)
@@ -135,7 +137,7 @@ class Compacted:
     left: tuple[Damage, ...] = ()
 
 
-def compact(store: StoreFolder) -> Compacted:
+def compact(store: Place) -> Compacted:
     """Merge the groups of each day and mode; those who read or add need not wait.
 
     Raises:
@@ -150,7 +152,8 @@ def compact(store: StoreFolder) -> Compacted:
                 result.after += _merge_batch(store, batch) if len(batch) > 1 else len(batch)
             except InputError as error:
                 result.after += len(batch)
-                result.left = (*result.left, Damage(str(batch[0].path.parent), error.message))
+                of_mode = batch[0].shown().rpartition("/")[0]
+                result.left = (*result.left, Damage(of_mode, error.message))
     store.clear_work()
     return result
 
@@ -160,7 +163,7 @@ def _batches(groups: Sequence[Group]) -> Iterator[list[Group]]:
     batch: list[Group] = []
     size = 0
     for group in groups:
-        own = sum(file.stat().st_size for file in group.path.iterdir())
+        own = sum(group.sizes().values())
         if batch and size + own > MAX_MERGED_BYTES:
             yield batch
             batch, size = [], 0
@@ -169,13 +172,13 @@ def _batches(groups: Sequence[Group]) -> Iterator[list[Group]]:
     yield batch
 
 
-def _merge_batch(store: StoreFolder, groups: Sequence[Group]) -> int:
+def _merge_batch(store: Place, groups: Sequence[Group]) -> int:
     """Let one group appear in the place of several; return how many there are then."""
     try:
         with store.workplace() as work:
-            count = merge([group.path for group in groups], work)
+            count = merge(groups, work)
             with store.lock():
-                if not all(group.path.is_dir() for group in groups):
+                if not all(group.is_there() for group in groups):
                     raise InputError("groups vanished while they were merged", "try again")
                 if count:
                     store.commit(work, groups[0].day, groups[0].mode)
@@ -183,7 +186,7 @@ def _merge_batch(store: StoreFolder, groups: Sequence[Group]) -> int:
     except FileNotFoundError as error:
         raise InputError(f"{error.filename}: is missing") from error
     except OSError as error:
-        raise OutputError(f"{store.path}: cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{store.shown}: cannot be written: {error.strerror or error}") from error
     return bool(count)
 
 
@@ -202,7 +205,7 @@ class Expired:
     without_day: int
 
 
-def expire(store: StoreFolder, keep_days: int, is_tried: bool = False) -> Expired:
+def expire(store: Place, keep_days: int, is_tried: bool = False) -> Expired:
     """Remove the recordings of days before today and the `keep_days` days before it (UTC).
 
     Args:
@@ -226,7 +229,7 @@ def expire(store: StoreFolder, keep_days: int, is_tried: bool = False) -> Expire
                 store.remove(old)
             except OSError as error:
                 reason = error.strerror or str(error)
-                raise OutputError(f"{store.path}: cannot be removed: {reason}") from error
+                raise OutputError(f"{store.shown}: cannot be removed: {reason}") from error
     return Expired(old, recordings, sum(group.day == UNKNOWN_DAY for group in groups))
 
 

@@ -16,7 +16,7 @@ from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
 from pvprof.store.add import Added, add_recordings
 from pvprof.store.facts import Stated, facts_of
-from pvprof.store.folder import StoreFolder
+from pvprof.store.places.folder import StoreFolder
 from pvprof.store.tables.encode import GroupTables
 
 if find_spec("duckdb") is None and "CI" not in os.environ:

@@ -24,8 +24,8 @@ from pvprof.parse.source import ReadOptions
 from pvprof.store import upkeep
 from pvprof.store.catalogue import select
 from pvprof.store.engines.engine import DuckDb
-from pvprof.store.folder import StoreFolder, create_store, open_store
 from pvprof.store.load import StoreInput, load_stored
+from pvprof.store.places.folder import StoreFolder, create_store, open_store
 from pvprof.store.tables.schema import TABLES
 
 RUNS = sorted((FIXTURES / "example-lock-patch/rwlock").glob("offcpu-*.pvprof"))

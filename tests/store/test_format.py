@@ -8,7 +8,7 @@ from pathlib import Path
 from conftest import FIXTURES, assert_golden
 from helpers.stores import add_to
 
-from pvprof.store.folder import create_store
+from pvprof.store.places.folder import create_store
 from pvprof.store.tables.schema import TABLES, arrow_schema
 
 DOCUMENT = Path(__file__).parents[2] / "docs/store.md"

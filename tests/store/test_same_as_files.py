@@ -29,8 +29,8 @@ from pvprof.recording.open import open_recording
 from pvprof.store.catalogue import select
 from pvprof.store.engines.engine import DuckDb
 from pvprof.store.facts import identity_of
-from pvprof.store.folder import StoreFolder, create_store
 from pvprof.store.load import StoreInput, load_stored
+from pvprof.store.places.folder import StoreFolder, create_store
 from pvprof.store.where import read_where
 
 RECORDINGS = [

@@ -25,8 +25,8 @@ from pvprof.recording.open import open_recording
 from pvprof.store.catalogue import select
 from pvprof.store.engines.engine import DuckDb
 from pvprof.store.facts import identity_of
-from pvprof.store.folder import create_store
 from pvprof.store.load import StoreInput, load_stored
+from pvprof.store.places.folder import create_store
 from pvprof.store.where import Known, Value, read_where
 
 RECORDINGS = [

@@ -11,7 +11,7 @@ from conftest import FIXTURES
 from helpers.command_line import RunCommand
 from helpers.stores import add_to
 
-from pvprof.store.folder import create_store
+from pvprof.store.places.folder import create_store
 
 RUNS = sorted((FIXTURES / "example-lock-patch/rwlock").glob("offcpu-[1-3].pvprof"))
 REPORTED = ("report", "--store")

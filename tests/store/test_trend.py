@@ -12,7 +12,7 @@ from conftest import FIXTURES
 from helpers.command_line import RunCommand
 from helpers.stores import add_to
 
-from pvprof.store.folder import create_store
+from pvprof.store.places.folder import create_store
 from pvprof.store.trend import TrendPoint
 
 SIDES = {

@@ -17,8 +17,8 @@ from pvprof.parse.source import ReadOptions
 from pvprof.store import catalogue, load, sql, trend, upkeep
 from pvprof.store.catalogue import StoredRecording, select
 from pvprof.store.engines.engine import DuckDb
-from pvprof.store.folder import StoreFolder, create_store, open_store
 from pvprof.store.load import StoreInput, load_stored
+from pvprof.store.places.folder import StoreFolder, create_store, open_store
 
 RUNS = sorted((FIXTURES / "example-lock-patch/rwlock").glob("offcpu-[1-4].pvprof"))
 EVENTS = [FIXTURES / f"freebsd-15.1/{side}-events.pvprof" for side in ("stock", "patched")]

@@ -13,7 +13,7 @@ from pvprof.cli.option_groups import option, option_group, takes
 from pvprof.cli.stores.store_options import PlaceGroup
 from pvprof.cli.terminal import tell
 from pvprof.errors import UsageError
-from pvprof.store.folder import open_store
+from pvprof.store.places.choose import open_place
 
 TOKEN = "PVPROF_SERVE_TOKEN"
 _LISTEN = re.compile(r"(?:\[(?P<ipv6>[0-9a-fA-F:.]+)\]|(?P<ipv4>[0-9.]+)):(?P<port>\d{1,5})")
@@ -58,7 +58,7 @@ def command(group: ServeGroup) -> None:
         )
     if not token and not ipaddress.ip_address(host).is_loopback:
         raise UsageError(f"--listen {group.listen}: others could read the store", f"set {TOKEN}")
-    store = os.path.abspath(open_store(group.store).path)
+    store = open_place(group.store).address
     try:
         from pvprof.server.serve import serve  # noqa: PLC0415 (an extra)
     except ImportError as error:

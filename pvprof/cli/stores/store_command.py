@@ -23,7 +23,7 @@ from pvprof.errors import InputError
 from pvprof.store.add import Added, add_recordings
 from pvprof.store.catalogue import ALL_FACTS, StoredRecording, select
 from pvprof.store.facts import Stated
-from pvprof.store.folder import create_store, open_store
+from pvprof.store.places.choose import create_place, open_place
 from pvprof.units import format_ns
 
 
@@ -76,7 +76,7 @@ def add(group: AddGroup) -> None:
     Each is there as a whole or not at all, and only once, however often it is added. Those that
     cannot be read are named, and the others are added. Several pvprof may add at the same time.
     """
-    store = create_store(group.store)
+    store = create_place(group.store)
     rules = load_rules(None)
     stated = Stated(group.commit, rules_hash())
     with CountProgress("adding", group.quiet) as progress:
@@ -142,7 +142,7 @@ def list_recordings(group: ListGroup, rows: RowsGroup) -> None:
 
     Tables for programs (--format csv, json) have all facts, with times in ns.
     """
-    store = open_store(group.store)
+    store = open_place(group.store)
     facts = [name for _, name in _COLUMNS]
     found = select(store, wanted(group.where), _FACTS if rows.is_for_programs else facts)
     if rows.is_for_programs:

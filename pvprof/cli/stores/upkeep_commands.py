@@ -13,7 +13,7 @@ from pvprof.cli.stores.store_options import PlaceGroup
 from pvprof.cli.terminal import print_line, tell
 from pvprof.errors import InputError, UsageError
 from pvprof.store import upkeep
-from pvprof.store.folder import open_store
+from pvprof.store.places.choose import open_place
 from pvprof.store.sql import ask_sql
 
 _DAYS = re.compile(r"(\d{1,6})d")
@@ -42,7 +42,7 @@ def sql(group: SqlGroup, rows: RowsGroup) -> None:
     The tables are those of docs/store.md, and weights: all that totals are made of, with names in
     the place of ids. Nothing is changed, and no other file is read.
     """
-    answer = ask_sql(open_store(group.store), group.question)
+    answer = ask_sql(open_place(group.store), group.question)
     print_rows("rows", answer.columns, answer.rows, rows)
 
 
@@ -53,17 +53,17 @@ def check(group: PlaceGroup) -> None:
 
     A group that is damaged can be deleted: no other one needs its files. Add its recordings again.
     """
-    store = open_store(group.store)
+    store = open_place(group.store)
     count = 0
     for damage in upkeep.check(store):
         count += 1
         print_line(f"{damage.place}: {damage.text}")
-    removed = store.clear_work()
-    if removed:
-        tell(f"removed what {removed} killed processes left")
+    left = store.leftovers()
+    if left:
+        tell(left)
     if count:
-        raise InputError(f"{group.store}: {count:,} faults")
-    print_line(f"{group.store}: no fault in {len(store.groups()):,} groups")
+        raise InputError(f"{store.shown}: {count:,} faults")
+    print_line(f"{store.shown}: no fault in {len(store.groups()):,} groups")
 
 
 @click.command("compact", cls=PvprofCommand, epilog="Example: pvprof store compact fleet")
@@ -73,12 +73,13 @@ def compact(group: PlaceGroup) -> None:
 
     Nothing else changes. Other pvprof may read and add at the same time.
     """
-    result = upkeep.compact(open_store(group.store))
+    store = open_place(group.store)
+    result = upkeep.compact(store)
     for left in result.left:
         tell(f"warning: not merged: {left.place}: {left.text}")
-    print_line(f"{group.store}: {result.after:,} groups of {result.before:,}")
+    print_line(f"{store.shown}: {result.after:,} groups of {result.before:,}")
     if result.left:
-        raise InputError(f"{group.store}: {len(result.left)} folders were left as they are")
+        raise InputError(f"{store.shown}: {len(result.left)} folders were left as they are")
 
 
 @option_group
@@ -108,11 +109,11 @@ def expire(group: ExpireGroup) -> None:
     match = _DAYS.fullmatch(group.keep)
     if match is None:
         raise UsageError(f"--keep {group.keep}: no number of days", "--keep 90d")
-    store = open_store(group.store)
+    store = open_place(group.store)
     expired = upkeep.expire(store, int(match[1]), group.dry_run)
     for one in expired.groups:
-        print_line(f"day={one.day}/mode={one.mode}/{one.path.name}")
+        print_line(f"day={one.day}/mode={one.mode}/{one.name}")
     verb = "would be removed" if group.dry_run else "removed"
-    print_line(f"{group.store}: {expired.recordings:,} recordings {verb}")
+    print_line(f"{store.shown}: {expired.recordings:,} recordings {verb}")
     if expired.without_day:
         tell(f"note: {expired.without_day:,} groups of recordings without a day stay")

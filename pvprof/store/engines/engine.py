@@ -9,11 +9,10 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pvprof.errors import InputError, first_line
-from pvprof.store.folder import Group
+from pvprof.store.places.place import Group, TablePath
 from pvprof.store.tables.schema import ALWAYS, TABLES, arrow_schema
 
 if TYPE_CHECKING:
@@ -66,9 +65,9 @@ def check_present(groups: Sequence[Group]) -> None:
     Raises:
         FileNotFoundError: one is not there any more.
     """
-    gone = next((group.path for group in groups if not group.path.is_dir()), None)
+    gone = next((group.shown() for group in groups if not group.is_there()), None)
     if gone is not None:
-        raise FileNotFoundError(errno.ENOENT, "is missing", str(gone))
+        raise FileNotFoundError(errno.ENOENT, "is missing", gone)
 
 
 def make_views(
@@ -88,19 +87,32 @@ def make_views(
     for name in names:
         view = (view_of or {}).get(name, name)
         files = files_of(groups, name)
-        if files:
+        if not files:
+            connection.register(view, arrow_schema(name).empty_table())
+        elif files[0].file_system is not None:
+            connection.register(view, _dataset(files))
+        else:
             relation = connection.read_parquet(
-                [_literal(path) for path in files], hive_partitioning=False
+                [_literal(file.path) for file in files], hive_partitioning=False
             )
             relation.create_view(view)
-        else:
-            connection.register(view, arrow_schema(name).empty_table())
 
 
-def files_of(groups: Sequence[Group], name: str) -> list[Path]:
-    """Return the files of a table."""
-    paths = [group.table(name) for group in groups]
-    return paths if name in ALWAYS else [path for path in paths if path.exists()]
+def _dataset(files: Sequence[TablePath]) -> Any:
+    """Return the rows of files that pyarrow reads for DuckDB, which then needs no access itself."""
+    from pyarrow import dataset  # noqa: PLC0415 (an extra)
+
+    paths = [file.path for file in files]
+    return dataset.dataset(paths, filesystem=files[0].file_system, format="parquet")
+
+
+def files_of(groups: Sequence[Group], name: str) -> list[TablePath]:
+    """Return the files of a table.
+
+    Raises:
+        FileNotFoundError: a group is not there any more.
+    """
+    return [group.table_path(name) for group in groups if name in ALWAYS or group.has(name)]
 
 
 def names_in(sql: str) -> list[str]:
@@ -108,6 +120,6 @@ def names_in(sql: str) -> list[str]:
     return [name for name in TABLES if re.search(rf"\b{name}\b", sql)]
 
 
-def _literal(path: Path) -> str:
+def _literal(path: str) -> str:
     """Return a path in which DuckDB takes no character for a pattern."""
-    return re.sub(r"[\[*?]", lambda match: f"[{match.group()}]", str(path))
+    return re.sub(r"[\[*?]", lambda match: f"[{match.group()}]", path)

@@ -6,14 +6,14 @@ own ``spark-defaults.conf``.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from pvprof.errors import InputError, first_line
+from pvprof.errors import InputError, UsageError, first_line
 from pvprof.store.engines.engine import files_of, names_in
-from pvprof.store.folder import Group
+from pvprof.store.places.place import Group
 from pvprof.store.tables.schema import arrow_schema
 
 _SETTINGS = {
@@ -40,6 +40,7 @@ class SparkEngine:
 
         Raises:
             InputError: the cluster cannot be reached, or a table cannot be read there.
+            UsageError: the groups are in no folder.
         """
         from py4j.protocol import Py4JError  # noqa: PLC0415 (an extra)
         from pyspark.errors import PySparkException  # noqa: PLC0415 (an extra)
@@ -74,7 +75,12 @@ class SparkEngine:
         return self._session.createDataFrame(rows, schema)
 
     def _stored(self, groups: Sequence[Group], name: str) -> Any:
-        files = [_literal(path) for path in files_of(groups, name)]
+        found = files_of(groups, name)
+        if found and found[0].file_system is not None:
+            raise UsageError(
+                f"--engine {self._url}: reads only stores in folders", "--engine duckdb"
+            )
+        files = [_literal(file.path) for file in found]
         if not files:
             columns = ", ".join(f"{one} bigint" for one in arrow_schema(name).names)
             return self._session.createDataFrame([], columns)
@@ -82,7 +88,7 @@ class SparkEngine:
         return self._session.read.option("recursiveFileLookup", "true").parquet(*files)
 
 
-def _literal(path: Path) -> str:
+def _literal(path: str) -> str:
     """Return the URL of a file in which Hadoop takes no character for a pattern."""
-    escaped = re.sub(r"[\[\]{}*?\\]", lambda match: f"\\{match.group()}", str(path.absolute()))
+    escaped = re.sub(r"[\[\]{}*?\\]", lambda match: f"\\{match.group()}", os.path.abspath(path))
     return f"file://{escaped}"

@@ -19,8 +19,9 @@ from pvprof.parse.result import ParseResult
 from pvprof.recording.layout import Recording
 from pvprof.recording.limits import load_json
 from pvprof.recording.manifest import Manifest
-from pvprof.store.catalogue import StoredRecording, read_arrow, read_rows
-from pvprof.store.folder import Group
+from pvprof.store.catalogue import StoredRecording, in_order, read_arrow, read_rows
+from pvprof.store.places.names import file_of
+from pvprof.store.places.place import Group
 from pvprof.store.tables.schema import TABLES
 
 if TYPE_CHECKING:
@@ -70,11 +71,11 @@ def read_recordings(
     by_group: dict[Group, list[int]] = {}
     for one in chosen:
         by_group.setdefault(one.group, []).append(one.recording_id)
-    for group, wanted in sorted(by_group.items()):
-        found.update(_read_group(group, wanted, with_sums))
+    for group in in_order(by_group):
+        found.update(_read_group(group, by_group[group], with_sums))
     missing = [one for one in chosen if one.recording_id not in found]
     if missing:
-        raise InputError(f"{missing[0].group.path}: a recording is missing in it")
+        raise InputError(f"{missing[0].group.shown()}: a recording is missing in it")
     return [found[one.recording_id] for one in chosen]
 
 
@@ -85,15 +86,13 @@ def _read_group(
     facts = read_arrow(group, "recordings", columns, wanted).to_pylist()
     found = {row["recording_id"]: _recording(group, row) for row in facts}
     has_more = [
-        name
-        for name in ("histograms", "holds", "waits", "wakeups", "threads")
-        if group.table(name).exists()
+        name for name in ("histograms", "holds", "waits", "wakeups", "threads") if group.has(name)
     ]
     for name, field in _FIELD_OF_TABLE.items():
         parts = (part for _, result in found.values() for part in (result, *result.further))
         if name not in has_more and any(getattr(part, field) is not None for part in parts):
             hint = "pvprof store check finds all"
-            raise InputError(f"{group.table(name)}: damaged: is missing", hint)
+            raise InputError(f"{group.shown(file_of(name))}: damaged: is missing", hint)
     if not with_sums and not has_more:
         return found
     names = StoredNames(read_keys([group]), read_stacks(group))
@@ -126,7 +125,7 @@ def read_keys(groups: Sequence[Group]) -> dict[int, StoredKey]:
             )
             stored = StoredKey(row["mode"], row["unit"], row["role"], row["counted"], key)
             if keys.setdefault(row["key_id"], stored) != stored:
-                raise InputError(f"{group.path}: two keys have one id")
+                raise InputError(f"{group.shown()}: two keys have one id")
     return keys
 
 
@@ -145,7 +144,8 @@ def _recording(group: Group, row: Mapping[str, Any]) -> tuple[Recording, ParseRe
     recording = Recording("", row["name"], b"", script=row["script"], manifest=manifest)
     results = [_empty_result(part) for part in row["parts"]]
     if not results:
-        raise InputError(f"{group.table('recordings')}: damaged: {row['name']} has no part")
+        shown = group.shown(file_of("recordings"))
+        raise InputError(f"{shown}: damaged: {row['name']} has no part")
     first = results[0]
     first.further = results[1:]
     first.layout = row["layout"]

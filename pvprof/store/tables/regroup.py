@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pvprof.store.catalogue import read_arrow
-from pvprof.store.folder import Group
+from pvprof.store.places.place import Group
 from pvprof.store.tables.encode import write_table
 from pvprof.store.tables.schema import TABLES
 
@@ -17,14 +17,14 @@ SORTED = [(name, "ascending") for name in ("key_id", "stack_id", "recording_id")
 _NAMES = {"keys": "key_id", "stacks": "stack_id"}
 
 
-def merge(directories: Sequence[Path], target: Path, without: Sequence[int] = ()) -> int:
+def merge(groups: Sequence[Group], target: Path, without: Sequence[int] = ()) -> int:
     """Write the tables of several groups as one group; return how many recordings it has.
 
     A recording that is in several groups is taken from the first one. Keys and stacks that no row
     needs any more are left out.
 
     Args:
-        directories: of the groups.
+        groups: the groups.
         target: an empty directory; nothing is written if no recording is left.
         without: the ids of recordings that are left out.
 
@@ -34,7 +34,6 @@ def merge(directories: Sequence[Path], target: Path, without: Sequence[int] = ()
     """
     import pyarrow as pa  # noqa: PLC0415 (an extra)
 
-    groups = [Group("", "", directory) for directory in directories]
     left_out = set(without)
     wanted: list[list[int]] = []
     for group in groups:

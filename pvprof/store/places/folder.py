@@ -1,52 +1,53 @@
-"""The folder of a store: its groups, how one becomes visible, and who may change it.
+"""A store in a folder of this machine: how a group becomes visible, and who may change it.
 
 ::
 
-    STORE/pvprof-store.json                          the format and its version
-    STORE/day=2026-11-27/mode=offcpu/GROUP/          a group: tables of whole recordings
-        recordings.parquet  keys.parquet  stacks.parquet  samples.parquet  ...  SHA256SUMS
     STORE/.lock                                      held while groups appear or vanish
     STORE/.work/NAME/                                a group that is being written
 
 A group is written under ``.work``, forced to the disk, and renamed into its place: it is there
-whole, or not at all. No file is ever changed, so writers wait for no reader. Names of directories
-are made of a checked day and mode and a random name, never of a recording's words. It refuses to
-know tables (`schema`).
+whole, or not at all. No file is ever changed, so writers wait for no reader. It refuses to know
+tables (`schema`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
-import hashlib
-import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from io import BufferedIOBase
 from pathlib import Path
 
-from pvprof.errors import InputError, OutputError, quote
-from pvprof.store.tables.schema import FORMAT, VERSION, check_installed
+from pvprof.errors import InputError, OutputError
+from pvprof.store.places.names import (
+    DAY,
+    GROUP,
+    HEAD,
+    HEAD_TEXT,
+    MAX_HEAD_BYTES,
+    MODE,
+    check_head,
+    file_of,
+    new_group_name,
+    place_of_mode,
+    write_sums,
+)
+from pvprof.store.places.place import Group, TablePath
+from pvprof.store.tables.schema import check_installed
 
-UNKNOWN_DAY = "unknown"
-SUMS = "SHA256SUMS"
-_HEAD = "pvprof-store.json"
 _WORK = ".work"
 _LOCK = ".lock"
-_MODE = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_OTHER_MODE = "other"
-_DAY = re.compile(r"\d{4}-\d\d-\d\d|" + UNKNOWN_DAY)
-_GROUP = re.compile(r"[0-9a-z-]{1,64}")
-_MAX_HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Group:
-    """A directory of tables: recordings of one day and mode.
+class FolderGroup:
+    """A directory of tables: recordings of one day and mode; see `Group`.
 
     Attributes:
         day, mode: those of its place.
@@ -57,41 +58,81 @@ class Group:
     mode: str
     path: Path
 
+    @property
+    def name(self) -> str:
+        """Return the name of the directory."""
+        return self.path.name
+
+    def shown(self, file: str = "") -> str:
+        """Return the path of a file, or of the directory."""
+        return str(self.path / file)
+
     def table(self, name: str) -> Path:
         """Return the path of a table, which may be missing."""
-        return self.path / f"{name}.parquet"
+        return self.path / file_of(name)
 
+    def is_there(self) -> bool:
+        """Tell whether the directory has not vanished."""
+        return self.path.is_dir()
 
-def day_of(wall_ns: int | None) -> str:
-    """Return the day of a moment in UTC, or `UNKNOWN_DAY`."""
-    if wall_ns is None or wall_ns <= 0:
-        return UNKNOWN_DAY
-    try:
-        return f"{datetime.fromtimestamp(wall_ns // 1_000_000_000, UTC):%Y-%m-%d}"
-    except (ValueError, OverflowError, OSError):
-        return UNKNOWN_DAY
+    def has(self, table: str) -> bool:
+        """Tell whether there is a table; see `Group.has`."""
+        if self.table(table).exists():
+            return True
+        if not self.is_there():
+            raise FileNotFoundError(errno.ENOENT, "is missing", str(self.path))
+        return False
 
+    def sizes(self) -> dict[str, int]:
+        """Return the sizes of the files in bytes; see `Group.sizes`."""
+        return {file.name: file.stat().st_size for file in self.path.iterdir()}
 
-def place_of_mode(mode: str) -> str:
-    """Return the mode as a part of a path: itself if it is a plain word."""
-    return mode if _MODE.fullmatch(mode) else _OTHER_MODE
+    def open(self, file: str) -> BufferedIOBase:
+        """Return a file for reading; see `Group.open`."""
+        return (self.path / file).open("rb")
+
+    def source(self, table: str) -> Path:
+        """Return the path of a table, from which pyarrow reads it."""
+        return self.table(table)
+
+    def table_path(self, table: str) -> TablePath:
+        """Return the path of a table; see `Group.table_path`."""
+        return TablePath(str(self.table(table)))
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFolder:
-    """An existing store; make it with `open_store` or `create_store`."""
+    """An existing store, a `Place`; make it with `open_store` or `create_store`."""
 
     path: Path
 
-    def groups(self) -> list[Group]:
+    @property
+    def shown(self) -> str:
+        """Return the path."""
+        return str(self.path)
+
+    @property
+    def address(self) -> str:
+        """Return the path, absolute."""
+        return os.path.abspath(self.path)
+
+    def absolute(self) -> StoreFolder:
+        """Return the same folder by its absolute path."""
+        return StoreFolder(self.path.absolute())
+
+    def readable_folders(self) -> list[str]:
+        """Return the folder of the store; see `Place.readable_folders`."""
+        return [f"{self.path.absolute()}/"]
+
+    def groups(self) -> list[FolderGroup]:
         """Return all groups, in the order of days, modes and names."""
         found = []
-        for day in self._below(self.path, "day", _DAY):
-            for mode in self._below(self.path / f"day={day}", "mode", _MODE):
+        for day in self._below(self.path, "day", DAY):
+            for mode in self._below(self.path / f"day={day}", "mode", MODE):
                 place = self.path / f"day={day}" / f"mode={mode}"
                 for name in _entries(place):
-                    if _GROUP.fullmatch(name):
-                        found.append(Group(day, mode, place / name))
+                    if GROUP.fullmatch(name):
+                        found.append(FolderGroup(day, mode, place / name))
         return found
 
     @staticmethod
@@ -137,7 +178,12 @@ class StoreFolder:
                 removed += 1
         return removed
 
-    def commit(self, written: Path, day: str, mode: str) -> Group:
+    def leftovers(self) -> str:
+        """Remove what killed processes left behind, and report it."""
+        removed = self.clear_work()
+        return f"removed what {removed} killed processes left" if removed else ""
+
+    def commit(self, written: Path, day: str, mode: str) -> FolderGroup:
         """Move a written group into its place; call it under `lock`.
 
         Args:
@@ -150,11 +196,11 @@ class StoreFolder:
         """
         place = self.path / f"day={day}" / f"mode={place_of_mode(mode)}"
         place.mkdir(parents=True, exist_ok=True)
-        _write_sums(written)
+        write_sums(written)
         for file in written.iterdir():
             _sync(file)
         _sync(written)
-        group = Group(day, place_of_mode(mode), place / secrets.token_hex(8))
+        group = FolderGroup(day, place_of_mode(mode), place / new_group_name())
         written.rename(group.path)
         for directory in (place, place.parent, self.path):
             _sync(directory)
@@ -164,8 +210,10 @@ class StoreFolder:
         """Let groups vanish, each at once; call it under `lock`."""
         with self.workplace() as work:
             for group in groups:
-                group.path.rename(work / group.path.name)
-                for place in (group.path.parent, group.path.parent.parent):
+                of_day = self.path / f"day={group.day}"
+                of_mode = of_day / f"mode={group.mode}"
+                (of_mode / group.name).rename(work / group.name)
+                for place in (of_mode, of_day):
                     with contextlib.suppress(OSError):  # other groups are there
                         place.rmdir()
 
@@ -178,25 +226,14 @@ def open_store(path: str) -> StoreFolder:
         UsageError: a package is missing.
     """
     check_installed()
-    head = Path(path) / _HEAD
+    head = Path(path) / HEAD
     try:
-        text = head.read_bytes()[:_MAX_HEAD_BYTES]
+        with head.open("rb") as file:
+            text = file.read(MAX_HEAD_BYTES)
     except OSError as error:
         reason = "not a store" if Path(path).is_dir() else error.strerror
         raise InputError(f"{path}: {reason}", "pvprof store add STORE REC... makes one") from error
-    try:
-        document = json.loads(text)
-        known = document["format"] == FORMAT
-        version = document["version"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{head}: damaged") from error
-    if not known or not isinstance(version, int):
-        raise InputError(f"{head}: damaged")
-    if version != VERSION:
-        text_of_version = quote(str(version))
-        raise InputError(
-            f"{path}: a store of version {text_of_version}; {VERSION} is known", "update pvprof"
-        )
+    check_head(text, path, str(head))
     return StoreFolder(Path(path))
 
 
@@ -209,9 +246,7 @@ def create_store(path: str) -> StoreFolder:
     """
     check_installed()
     place = Path(path)
-    head = place / _HEAD
-    if "://" in path:
-        raise OutputError(f"{path}: a store is a folder; URLs are not supported")
+    head = place / HEAD
     try:
         place.mkdir(mode=0o700, exist_ok=True)
         if not head.exists():
@@ -228,43 +263,15 @@ def create_store(path: str) -> StoreFolder:
 
 def _write_head(place: Path) -> None:
     """Write the head of a new store; of several who do so at once, the first one's stays."""
-    text = json.dumps({"format": FORMAT, "version": VERSION}) + "\n"
     own = place.parent / f".{place.name}.{secrets.token_hex(8)}"
     try:
-        own.write_text(text)
+        own.write_text(HEAD_TEXT)
         _sync(own)
         with contextlib.suppress(FileExistsError):
-            os.link(own, place / _HEAD)
+            os.link(own, place / HEAD)
         _sync(place)
     finally:
         own.unlink(missing_ok=True)
-
-
-def sums_of(group: Path) -> dict[str, str]:
-    """Map the name of each file of a group to its SHA-256, as it was when the group appeared.
-
-    Raises:
-        OSError: they cannot be read.
-        ValueError: they are damaged.
-    """
-    lines = (group / SUMS).read_text("ascii").splitlines()
-    return {name: digest for digest, name in (line.split("  ") for line in lines)}
-
-
-def sum_of(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_sums(group: Path) -> None:
-    """Write the file that ``sha256sum -c`` reads."""
-    lines = [f"{sum_of(file)}  {file.name}\n" for file in sorted(group.iterdir())]
-    (group / SUMS).write_text("".join(lines), "ascii")
 
 
 def _entries(place: Path, hidden: bool = False) -> list[str]:
