@@ -21,6 +21,7 @@ from pvprof.cli import cli
 
 if TYPE_CHECKING:
     from helpers.command_line import RunCommand
+    from helpers.s3_server import S3Server
     from playwright.sync_api import Browser, Page
 
     from pvprof.render.registry import Format
@@ -162,6 +163,19 @@ def require_packages_of(fmt: Format) -> None:
     """Skip a test for packages that an output format needs; in continuous integration, fail."""
     missing = [name for name in fmt.needs if find_spec(name) is None]
     require(not missing, f"{' and '.join(missing)} not installed")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """Start a server of S3 once: a process keeps the connection to the first that it finds."""
+    from helpers.s3_server import s3_server  # noqa: PLC0415 (only these tests need it)
+
+    missing = [name for name in ("moto", "s3fs") if find_spec(name) is None]
+    require(not missing, f"{' and '.join(missing)} not installed")
+    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
 
 
 @pytest.fixture(scope="session")

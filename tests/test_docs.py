@@ -45,6 +45,7 @@ LAYERS = (
 NOT_RUN = {
     r"pvprof store serve ": "it runs until a signal; tests/server has one",
     r"pvprof agent ": "it records; tests/fleet/test_agent.py runs it on a stand-in",
+    r" s3://": "it needs a server of S3; tests/store/test_s3.py has one",
     r"pvprof push ": "it needs a server; tests/fleet/test_push.py has one",
     r"pvprof (doctor|record|top) ": "they need a target; tests/collect runs them on a stand-in",
     r"pvprof patch (apply|check|revert) ": "they need a source tree; tests/kernel_patch has one",

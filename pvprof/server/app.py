@@ -29,6 +29,7 @@ from starlette.routing import Route
 from pvprof.render.html import store_page
 from pvprof.server.answers import Commands, NoAnswerError
 from pvprof.server.guard import Guard
+from pvprof.store.places.choose import shown_address
 from pvprof.views.stores.store_list import FIELDS, StoreList
 
 MAX_AT_ONCE = 2
@@ -97,7 +98,7 @@ def make_app(store: str, token: str, commands: Commands | None = None) -> Starle
     """Return the server's application.
 
     Args:
-        store: the path of the store, absolute.
+        store: the absolute path or the URL of the store.
         token: that a request must have; empty for none.
         commands: runs the commands.
     """
@@ -149,7 +150,7 @@ def _list_page(
     """Return the list, or why there is no answer, with what the form had."""
     fields = {name: _field(request, name) for name in FIELDS}
     error = failure.message if failure else ""
-    text = store_page.render(StoreList(store, fields, rows, error)).text
+    text = store_page.render(StoreList(shown_address(store), fields, rows, error)).text
     status = failure.status if failure else 200
     return HTMLResponse(text, status, {"content-security-policy": _LIST_POLICY})
 

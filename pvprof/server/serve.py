@@ -20,7 +20,7 @@ def serve(store: str, host: str, port: int, token: str, tell: Callable[[str], No
     """Answer requests until SIGINT or SIGTERM.
 
     Args:
-        store: the path of the store, absolute.
+        store: the absolute path or the URL of the store.
         host: the address to listen at.
         port: the port; 0 for any that is free.
         token: that a request must have; empty for none.

@@ -154,8 +154,21 @@ def compact(store: Place) -> Compacted:
                 result.after += len(batch)
                 of_mode = batch[0].shown().rpartition("/")[0]
                 result.left = (*result.left, Damage(of_mode, error.message))
-    store.clear_work()
+    _clear_work(store)
     return result
+
+
+def _clear_work(store: Place) -> None:
+    """Remove what killed processes left.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    try:
+        store.clear_work()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"{store.shown}: cannot be removed: {reason}") from error
 
 
 def _batches(groups: Sequence[Group]) -> Iterator[list[Group]]:
@@ -230,6 +243,7 @@ def expire(store: Place, keep_days: int, is_tried: bool = False) -> Expired:
             except OSError as error:
                 reason = error.strerror or str(error)
                 raise OutputError(f"{store.shown}: cannot be removed: {reason}") from error
+            _clear_work(store)
     return Expired(old, recordings, sum(group.day == UNKNOWN_DAY for group in groups))
 
 

@@ -53,7 +53,7 @@ class StoreServer:
 
 
 @contextmanager
-def store_server(store: Path, **environment: str) -> Iterator[StoreServer]:
+def store_server(store: Path | str, **environment: str) -> Iterator[StoreServer]:
     """Serve a store; at the end the server must end by itself."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pvprof", "store", "serve", str(store), "--listen", "127.0.0.1:0"],

@@ -11,25 +11,29 @@ import pytest
 
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.stores.labels import labels_of
+from pvprof.dataset.load import load_dataset
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
+from pvprof.store import upkeep
 from pvprof.store.add import Added, add_recordings
+from pvprof.store.engines.engine import DuckDb
 from pvprof.store.facts import Stated, facts_of
-from pvprof.store.places.folder import StoreFolder
+from pvprof.store.load import StoreInput, load_stored
+from pvprof.store.places.place import Place
 from pvprof.store.tables.encode import GroupTables
 
 if find_spec("duckdb") is None and "CI" not in os.environ:
     pytest.skip("duckdb is not installed", allow_module_level=True)
 
 
-def add_to(store: StoreFolder, *paths: Path | str) -> Added:
+def add_to(store: Place, *paths: Path | str) -> Added:
     """Add recordings as the command does."""
     labels = labels_of(load_rules(None))
     return add_recordings(store, list(map(str, paths)), ReadOptions(jobs=1), labels, Stated())
 
 
-def in_groups(store: StoreFolder, inputs: Sequence[tuple[Recording, ParseResult]]) -> None:
+def in_groups(store: Place, inputs: Sequence[tuple[Recording, ParseResult]]) -> None:
     """Write results into a store, each as a group of its own."""
     for number, (recording, parsed) in enumerate(inputs):
         tables = GroupTables(lambda key, _: ("kernel", key.name))
@@ -38,3 +42,16 @@ def in_groups(store: StoreFolder, inputs: Sequence[tuple[Recording, ParseResult]
             tables.write(work)
             with store.lock():
                 store.commit(work, "unknown", "offcpu")
+
+
+def assert_whole(store: Place, paths: Sequence[Path]) -> None:
+    """The store has no damage, and is equal to these recordings."""
+    assert list(upkeep.check(store)) == []
+    everything = load_stored(StoreInput(store.address, DuckDb()), ReadOptions())
+    of_files = load_dataset(list(map(str, paths)), ReadOptions(jobs=1))
+    assert sorted(everything.names) == sorted(of_files.names)
+    totals = [
+        sorted((one.mode, one.unit, one.profile.total) for one in dataset.measurements)
+        for dataset in (everything, of_files)
+    ]
+    assert totals[0] == totals[1]

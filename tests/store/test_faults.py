@@ -17,14 +17,10 @@ from pathlib import Path
 import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
-from helpers.stores import add_to
+from helpers.stores import add_to, assert_whole
 
-from pvprof.dataset.load import load_dataset
-from pvprof.parse.source import ReadOptions
 from pvprof.store import upkeep
 from pvprof.store.catalogue import select
-from pvprof.store.engines.engine import DuckDb
-from pvprof.store.load import StoreInput, load_stored
 from pvprof.store.places.folder import StoreFolder, create_store, open_store
 from pvprof.store.tables.schema import TABLES
 
@@ -39,19 +35,6 @@ KILLS = 50 if os.environ.get("PVPROF_THOROUGH") else 5
 def adder(store: Path, paths: Sequence[Path], **how: object) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pvprof", "store", "add", str(store), *map(str, paths)]
     return subprocess.Popen(command, text=True, stderr=subprocess.PIPE, **how)  # type: ignore[call-overload, no-any-return]
-
-
-def assert_whole(store: StoreFolder, paths: Sequence[Path]) -> None:
-    """The store has no damage, and is equal to these recordings."""
-    assert list(upkeep.check(store)) == []
-    everything = load_stored(StoreInput(str(store.path), DuckDb()), ReadOptions())
-    of_files = load_dataset(list(map(str, paths)), ReadOptions(jobs=1))
-    assert sorted(everything.names) == sorted(of_files.names)
-    totals = [
-        sorted((one.mode, one.unit, one.profile.total) for one in dataset.measurements)
-        for dataset in (everything, of_files)
-    ]
-    assert totals[0] == totals[1]
 
 
 @pytest.mark.slow

@@ -30,7 +30,8 @@ from pvprof.store.catalogue import select
 from pvprof.store.engines.engine import DuckDb
 from pvprof.store.facts import identity_of
 from pvprof.store.load import StoreInput, load_stored
-from pvprof.store.places.folder import StoreFolder, create_store
+from pvprof.store.places.choose import create_place
+from pvprof.store.places.place import Place
 from pvprof.store.where import read_where
 
 RECORDINGS = [
@@ -49,9 +50,13 @@ def no_search(pattern: str) -> NoReturn:
     raise AssertionError(pattern)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> StoreFolder:
-    folder = create_store(str(tmp_path_factory.mktemp("parent") / "store"))
+@pytest.fixture(scope="module", params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    address = str(tmp_path_factory.mktemp("parent") / "store")
+    if request.param == "s3":
+        request.getfixturevalue("s3").file_system().mkdir("same-as-files")
+        address = "s3://same-as-files/store"
+    folder = create_place(address)
     half = len(RECORDINGS) // 2  # several groups have recordings of one day and mode
     for part in (RECORDINGS[:half], RECORDINGS[half:]):
         added = add_to(folder, *part)
@@ -60,23 +65,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> StoreFolder:
 
 
 @pytest.fixture(scope="module")
-def path_of(store: StoreFolder) -> dict[str, str]:
+def path_of(store: Place) -> dict[str, str]:
     """Map the identity of each recording to its path, in the order in which a store gives them."""
     paths = {identity_of(open_recording(str(path))): str(path) for path in RECORDINGS}
     stored = [str(one.facts["identity"]) for one in select(store, columns=["identity"])]
     return {identity: paths[identity] for identity in stored}
 
 
-def stored(store: StoreFolder, identities: Sequence[str], options: ReadOptions) -> dict[str, Any]:
+def stored(store: Place, identities: Sequence[str], options: ReadOptions) -> dict[str, Any]:
     where = read_where(f"identity in ({', '.join(identities)})", no_search)
-    return plain(load_stored(StoreInput(str(store.path), DuckDb(), where), options))
+    return plain(load_stored(StoreInput(store.address, DuckDb(), where), options))
 
 
 @pytest.mark.slow
 @examples(0.12)
 @given(data=st.data())
 def test_any_recordings_of_a_store_are_equal_to_their_files(
-    store: StoreFolder, path_of: dict[str, str], data: st.DataObject
+    store: Place, path_of: dict[str, str], data: st.DataObject
 ) -> None:
     chosen = data.draw(st.sets(st.sampled_from(sorted(path_of)), min_size=1, max_size=5))
     paths = [path for identity, path in path_of.items() if identity in chosen]
@@ -94,7 +99,7 @@ def test_any_recordings_of_a_store_are_equal_to_their_files(
     ids=["window", "threads", "both"],
 )
 def test_a_part_of_a_recording_is_equal_to_that_of_its_file(
-    store: StoreFolder, path_of: dict[str, str], options: ReadOptions
+    store: Place, path_of: dict[str, str], options: ReadOptions
 ) -> None:
     path = str(FIXTURES / EVENTS)
     (identity,) = [one for one, known in path_of.items() if known == path]
@@ -118,10 +123,10 @@ COMMANDS = (
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_prints_the_same_from_a_store(
-    command: str, store: StoreFolder, run: RunCommand
+    command: str, store: Place, run: RunCommand
 ) -> None:
     where = "name = stock-events and ident = PVSTOCK"
-    of_store = run(*shlex.split(command), "--store", store.path, "--where", where)
+    of_store = run(*shlex.split(command), "--store", store.address, "--where", where)
     of_files = run(*shlex.split(command), FIXTURES / EVENTS)
     assert of_files.exit_code == 0
     # What a picture says to the shell names the file.
@@ -136,7 +141,7 @@ def test_a_comparison_is_the_same_from_a_store(run: RunCommand, tmp_path: Path) 
         sorted((FIXTURES / "example-lock-patch" / side).glob("offcpu-[1-4].pvprof"))
         for side in ("rwlock", "obm")
     ]
-    add_to(create_store(str(tmp_path / "s")), *sides[0], *sides[1])
+    add_to(create_place(str(tmp_path / "s")), *sides[0], *sides[1])
     of_files = run("compare", *sides[0], "--vs", *sides[1])
     assert of_files.exit_code == 0
     stored = ("compare", "--store", tmp_path / "s")
@@ -187,7 +192,7 @@ def test_what_is_added_is_read_back(
         for number, result in enumerate(parsed)
     ]
     path = tmp_path_factory.mktemp("law") / "s"
-    in_groups(create_store(str(path)), inputs)
+    in_groups(create_place(str(path)), inputs)
     assert plain(load_stored(StoreInput(str(path), DuckDb()), ReadOptions())) == plain(
         combine(inputs)
     )

@@ -58,14 +58,18 @@ def command(group: ServeGroup) -> None:
         )
     if not token and not ipaddress.ip_address(host).is_loopback:
         raise UsageError(f"--listen {group.listen}: others could read the store", f"set {TOKEN}")
-    store = open_place(group.store).address
+    store = open_place(group.store).absolute()
     try:
         from pvprof.server.serve import serve  # noqa: PLC0415 (an extra)
     except ImportError as error:
         raise UsageError(
             "store serve needs starlette and uvicorn", "pip install 'pvprof[server]'"
         ) from error
-    serve(store, host, port, token, lambda url: tell(f"serving {store} at {url}; Ctrl-C ends it"))
+
+    def started(url: str) -> None:
+        tell(f"serving {store.shown} at {url}; Ctrl-C ends it")
+
+    serve(store.address, host, port, token, started)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -39,9 +39,9 @@ Examples:
 def command() -> None:
     """Keep many recordings in one folder, and ask about all of them at once.
 
-    A store is a folder of Parquet files: any program that reads Parquet can use it, and
-    docs/store.md describes its tables. report, locks, flamegraph, fold and others read it with
-    --store and --where as they read files.
+    A store is a folder of Parquet files, or a URL such as s3://BUCKET/STORE. Any program that reads
+    Parquet can use it, and docs/store.md describes its tables. report, locks, flamegraph, fold and
+    others read it with --store and --where as they read files.
     """
 
 
@@ -67,7 +67,8 @@ class AddGroup(ReadingGroup):
     epilog="""\b
 Examples:
   pvprof store add fleet run1.pvprof run2.pvprof
-  pvprof store add fleet nightly/ --commit 3f2a91c""",
+  pvprof store add fleet nightly/ --commit 3f2a91c
+  pvprof store add s3://bucket/fleet nightly/""",
 )
 @takes(AddGroup, "group")
 def add(group: AddGroup) -> None:
@@ -75,6 +76,7 @@ def add(group: AddGroup) -> None:
 
     Each is there as a whole or not at all, and only once, however often it is added. Those that
     cannot be read are named, and the others are added. Several pvprof may add at the same time.
+    Each URL that fsspec knows can be a store; a message names the package that it needs.
     """
     store = create_place(group.store)
     rules = load_rules(None)

@@ -42,6 +42,8 @@ class SparkEngine:
             InputError: the cluster cannot be reached, or a table cannot be read there.
             UsageError: the groups are in no folder.
         """
+        if any(group.table_path("recordings").file_system is not None for group in groups[:1]):
+            raise UsageError(f"--engine {self._url}: reads stores in folders", "--engine duckdb")
         from py4j.protocol import Py4JError  # noqa: PLC0415 (an extra)
         from pyspark.errors import PySparkException  # noqa: PLC0415 (an extra)
 
@@ -75,12 +77,7 @@ class SparkEngine:
         return self._session.createDataFrame(rows, schema)
 
     def _stored(self, groups: Sequence[Group], name: str) -> Any:
-        found = files_of(groups, name)
-        if found and found[0].file_system is not None:
-            raise UsageError(
-                f"--engine {self._url}: reads only stores in folders", "--engine duckdb"
-            )
-        files = [_literal(file.path) for file in found]
+        files = [_literal(file.path) for file in files_of(groups, name)]
         if not files:
             columns = ", ".join(f"{one} bigint" for one in arrow_schema(name).names)
             return self._session.createDataFrame([], columns)
