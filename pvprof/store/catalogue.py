@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from pvprof.errors import InputError, first_line
+from pvprof.store.places.at_once import of_groups
 from pvprof.store.places.names import file_of
 from pvprof.store.places.place import Group, Place
 from pvprof.store.tables.schema import ALWAYS, RECORDINGS, VERSION
@@ -75,11 +77,11 @@ def select(
 
     def read() -> list[StoredRecording]:
         found: dict[int, tuple[int, StoredRecording]] = {}
-        for group in store.groups():
-            if where.may_match(_known_of_place(group)):
-                rows = read_rows(group, "recordings", wanted)
-                for row in rows:
-                    _keep_larger(found, group, row, len(rows))
+        groups = [one for one in store.groups() if where.may_match(_known_of_place(one))]
+        read_wanted = partial(read_rows, table="recordings", columns=wanted)
+        for group, rows in zip(groups, of_groups(read_wanted, groups), strict=True):
+            for row in rows:
+                _keep_larger(found, group, row, len(rows))
         return [one for _, one in found.values() if where.matches(one.facts)]
 
     return sorted(read_present(store, read), key=_order)

@@ -11,6 +11,7 @@ from typing import Any
 from pvprof.errors import InputError, OutputError
 from pvprof.store.catalogue import read_arrow
 from pvprof.store.facts import id_of, short_hash
+from pvprof.store.places.at_once import of_groups
 from pvprof.store.places.names import SUMS, UNKNOWN_DAY, file_of, read_sums, sum_of
 from pvprof.store.places.place import Group, Place
 from pvprof.store.tables.regroup import merge
@@ -191,7 +192,7 @@ def _merge_batch(store: Place, groups: Sequence[Group]) -> int:
         with store.workplace() as work:
             count = merge(groups, work)
             with store.lock():
-                if not all(group.is_there() for group in groups):
+                if not all(of_groups(lambda one: one.is_there(), groups)):
                     raise InputError("groups vanished while they were merged", "try again")
                 if count:
                     store.commit(work, groups[0].day, groups[0].mode)

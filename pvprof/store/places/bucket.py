@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pvprof.errors import InputError, OutputError, PvprofError
+from pvprof.store.places.at_once import of_each
 from pvprof.store.places.connect import StoreUrl
 from pvprof.store.places.names import (
     DAY,
@@ -45,6 +46,9 @@ MAX_WRITING = timedelta(hours=3)
 MIN_ABANDONED = 2 * MAX_WRITING
 """Files without sums that are older belong to no process that still writes the group."""
 
+REQUESTS_AT_ONCE = 16
+"""Waiting for answers is most of the time that a group takes: 16 hide it."""
+
 _ATTEMPTS = 8
 _Files = dict[tuple[str, str, str], dict[str, int]]
 """By day, mode and name of a group, the sizes of its files."""
@@ -65,6 +69,11 @@ class BucketGroup:
     name: str
     store: StoreBucket = field(compare=False)
     files: Mapping[str, int] = field(compare=False)
+
+    @property
+    def requests_at_once(self) -> int:
+        """Return the number of requests that a server gets together."""
+        return REQUESTS_AT_ONCE
 
     def shown(self, file: str = "") -> str:
         """Return the URL of a file without a password; see `Group.shown`."""
@@ -209,7 +218,8 @@ class StoreBucket:
                 self._put(file, _path_of(place, file.name))
         except OSError as error:
             with contextlib.suppress(OSError):
-                self._remove_files([_path_of(place, file.name) for file in files[::-1]])
+                self._remove_files([_path_of(place, SUMS)])
+                self._remove_files([_path_of(place, file.name) for file in files[:-1]])
             raise OSError(errno.EIO, error.strerror) from error
         return BucketGroup(*place, self, {file.name: file.stat().st_size for file in files})
 
@@ -306,11 +316,14 @@ class StoreBucket:
                 file_system.put_file(str(file), target)
 
     def _remove_files(self, paths: list[str]) -> None:
-        """Remove files in this order; another process may have removed some."""
-        with self._told() as (file_system, root):
-            for path in paths:
-                with contextlib.suppress(FileNotFoundError):
-                    file_system.rm_file(f"{root}/{path}")
+        """Remove files; another process may have removed some."""
+
+        def remove(path: str) -> None:
+            with contextlib.suppress(FileNotFoundError), self._told() as (file_system, root):
+                file_system.rm_file(f"{root}/{path}")
+
+        for _ in of_each(remove, paths, REQUESTS_AT_ONCE):
+            pass
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[tuple[Any, str]]:

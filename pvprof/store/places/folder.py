@@ -63,6 +63,11 @@ class FolderGroup:
         """Return the name of the directory."""
         return self.path.name
 
+    @property
+    def requests_at_once(self) -> int:
+        """Return 1: a disk of this machine answers at once."""
+        return 1
+
     def shown(self, file: str = "") -> str:
         """Return the path of a file, or of the directory."""
         return str(self.path / file)

@@ -40,6 +40,10 @@ class Group(Protocol):
     def name(self) -> str:
         """Return its own name."""
 
+    @property
+    def requests_at_once(self) -> int:
+        """Return the number of groups that are best read together: 1 if answers come at once."""
+
     def shown(self, file: str = "") -> str:
         """Return the place of a file of the group, or of the group, for messages."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pvprof.errors import InputError
@@ -20,6 +21,7 @@ from pvprof.recording.layout import Recording
 from pvprof.recording.limits import load_json
 from pvprof.recording.manifest import Manifest
 from pvprof.store.catalogue import StoredRecording, in_order, read_arrow, read_rows
+from pvprof.store.places.at_once import of_groups
 from pvprof.store.places.names import file_of
 from pvprof.store.places.place import Group
 from pvprof.store.tables.schema import TABLES
@@ -71,8 +73,9 @@ def read_recordings(
     by_group: dict[Group, list[int]] = {}
     for one in chosen:
         by_group.setdefault(one.group, []).append(one.recording_id)
-    for group in in_order(by_group):
-        found.update(_read_group(group, by_group[group], with_sums))
+    groups = in_order(by_group)
+    for of_group in of_groups(lambda one: _read_group(one, by_group[one], with_sums), groups):
+        found.update(of_group)
     missing = [one for one in chosen if one.recording_id not in found]
     if missing:
         raise InputError(f"{missing[0].group.shown()}: a recording is missing in it")
@@ -114,8 +117,10 @@ def read_keys(groups: Sequence[Group]) -> dict[int, StoredKey]:
         InputError: two keys have one id, or a table is damaged.
     """
     keys: dict[int, StoredKey] = {}
-    for group in groups:
-        for row in read_rows(group, "keys"):
+    for group, rows in zip(
+        groups, of_groups(partial(read_rows, table="keys"), groups), strict=True
+    ):
+        for row in rows:
             key = Key(
                 row["mechanism"],
                 row["name"],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pvprof.store.catalogue import read_arrow
+from pvprof.store.places.at_once import of_groups
 from pvprof.store.places.place import Group
 from pvprof.store.tables.encode import write_table
 from pvprof.store.tables.schema import TABLES
@@ -35,23 +37,19 @@ def merge(groups: Sequence[Group], target: Path, without: Sequence[int] = ()) ->
     import pyarrow as pa  # noqa: PLC0415 (an extra)
 
     left_out = set(without)
-    wanted: list[list[int]] = []
-    for group in groups:
-        ids = read_arrow(group, "recordings", ["recording_id"])["recording_id"].to_pylist()
-        wanted.append([one for one in ids if one not in left_out])
+    wanted: dict[Group, list[int]] = {}
+    for group, ids in zip(groups, of_groups(_ids_in, groups), strict=True):
+        wanted[group] = [one for one in ids if one not in left_out]
         left_out |= set(ids)
-    count = sum(map(len, wanted))
+    count = sum(map(len, wanted.values()))
+    needing = [group for group in groups if wanted[group]]
     if not count:
         return 0
     needed: dict[str, list[Any]] = {column: [] for column in _NAMES.values()}
     for name in TABLES:
         if name in _NAMES:
             continue
-        read = (
-            read_arrow(group, name, None, ids)
-            for group, ids in zip(groups, wanted, strict=True)
-            if ids
-        )
+        read = of_groups(partial(_rows_in, name, wanted), needing)
         parts = [part for part in read if part is not None]
         if not parts:
             continue
@@ -61,10 +59,21 @@ def merge(groups: Sequence[Group], target: Path, without: Sequence[int] = ()) ->
                 values.append(table[column].unique())
         write_table(table.sort_by(SORTED) if name == "samples" else table, name, target)
     for name, column in _NAMES.items():
-        tables = [read_arrow(group, name) for group in groups]
+        tables = list(of_groups(partial(read_arrow, table=name), groups))
         table = _distinct(pa.concat_tables(tables), column, needed[column])
         write_table(table.sort_by("stack") if name == "stacks" else table, name, target)
     return count
+
+
+def _ids_in(group: Group) -> list[int]:
+    """Return the ids of the recordings of a group."""
+    ids: list[int] = read_arrow(group, "recordings", ["recording_id"])["recording_id"].to_pylist()
+    return ids
+
+
+def _rows_in(table: str, wanted: Mapping[Group, Sequence[int]], group: Group) -> Any:
+    """Return the rows that a table of a group has of the wanted recordings."""
+    return read_arrow(group, table, None, wanted[group])
 
 
 def _distinct(table: Any, column: str, needed: Sequence[Any]) -> Any:
