@@ -15,13 +15,17 @@ from typing import Any
 
 import pytest
 from conftest import FIXTURES
+from helpers.datasets import plain
 from helpers.s3_server import S3Server, pvprof_process
 from helpers.ssh_server import free_port
 from helpers.store_server import store_server
 from helpers.stores import add_to, assert_whole
 
+from pvprof.parse.source import ReadOptions
 from pvprof.store import upkeep
 from pvprof.store.catalogue import read_rows, select
+from pvprof.store.engines.engine import DuckDb
+from pvprof.store.load import StoreInput, load_stored
 from pvprof.store.places import bucket
 from pvprof.store.places.bucket import StoreBucket, create_bucket, open_bucket
 
@@ -53,6 +57,10 @@ def names_in(store: StoreBucket) -> list[str]:
     return sorted(str(one.facts["name"]) for one in select(store))
 
 
+def data_of(store: StoreBucket) -> dict[str, Any]:
+    return plain(load_stored(StoreInput(store.address, DuckDb()), ReadOptions()))
+
+
 @pytest.mark.slow
 def test_a_killed_adder_leaves_whole_recordings_or_none_in_a_bucket(
     s3: S3Server, place: str, monkeypatch: pytest.MonkeyPatch
@@ -82,6 +90,37 @@ def test_a_killed_adder_leaves_whole_recordings_or_none_in_a_bucket(
     assert_whole(store, [*RUNS[:2], *OTHERS])
     of_groups = {path.rpartition("/")[0] for path in files.find(place) if "/day=" in path}
     assert len(of_groups) == len(store.groups())
+
+
+@pytest.mark.slow
+def test_a_killed_merge_loses_nothing_in_a_bucket(s3: S3Server, place: str) -> None:
+    store = create_bucket(place)
+    for path in RUNS[:5]:  # a group for each
+        add_to(store, path)
+    before = data_of(store)
+    files = s3.file_system()
+    whole = {path: files.cat_file(path) for path in files.find(place)}
+    chance = random.Random(21)
+    killed = 0
+    for _ in range(KILLS):
+        changes = chance.randint(1, 6)
+        process = pvprof_process(s3, "store", "compact", place)
+        names = set(whole)
+        while changes and process.poll() is None:
+            now = set(files.find(place))
+            changes -= now != names
+            names = now
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        process.communicate()
+        assert data_of(store) == before
+        upkeep.compact(store)  # it ends what was begun
+        assert_whole(store, RUNS[:5])
+        assert len(store.groups()) == 1
+        for path, content in whole.items():
+            files.pipe_file(path, content)
+        files.rm([path for path in files.find(place) if path not in whole])
+    assert killed
 
 
 @pytest.mark.slow
