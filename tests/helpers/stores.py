@@ -26,6 +26,14 @@ from pvprof.store.tables.encode import GroupTables
 if find_spec("duckdb") is None and "CI" not in os.environ:
     pytest.skip("duckdb is not installed", allow_module_level=True)
 
+SMALL_SHARES = """
+import pvprof.store.add as add
+add.MIN_SHARE = 2
+from pvprof.cli import cli
+cli()
+"""
+"""The code of a pvprof that shares few recordings among processes, too."""
+
 
 def add_to(store: Place, *paths: Path | str) -> Added:
     """Add recordings as the command does."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
-from helpers.stores import add_to, assert_whole
+from helpers.stores import SMALL_SHARES, add_to, assert_whole
 
 from pvprof.store import upkeep
 from pvprof.store.catalogue import select
@@ -82,14 +82,6 @@ def test_several_adders_at_once_lose_nothing_and_add_nothing_twice(tmp_path: Pat
     ends = [(process.communicate()[1], process.returncode) for process in processes]
     assert [code for _, code in ends] == [0, 0, 0], ends
     assert_whole(open_store(str(tmp_path / "s")), [*RUNS, *OTHERS])
-
-
-SMALL_SHARES = """
-import pvprof.store.add as add
-add.MIN_SHARE = 2
-from pvprof.cli import cli
-cli()
-"""
 
 
 @pytest.mark.slow

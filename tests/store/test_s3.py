@@ -19,7 +19,7 @@ from helpers.datasets import plain
 from helpers.s3_server import S3Server, pvprof_process
 from helpers.ssh_server import free_port
 from helpers.store_server import store_server
-from helpers.stores import add_to, assert_whole
+from helpers.stores import SMALL_SHARES, add_to, assert_whole
 
 from pvprof.parse.source import ReadOptions
 from pvprof.store import upkeep
@@ -132,14 +132,6 @@ def test_several_adders_at_once_lose_nothing_in_a_bucket(s3: S3Server, place: st
     assert names_in(store) == sorted(path.name.partition(".")[0] for path in (*RUNS, *OTHERS))
     assert ended(pvprof_process(s3, "store", "compact", place)) == (0, "")
     assert_whole(store, [*RUNS, *OTHERS])
-
-
-SMALL_SHARES = """
-import pvprof.store.add as add
-add.MIN_SHARE = 2
-from pvprof.cli import cli
-cli()
-"""
 
 
 @pytest.mark.slow
