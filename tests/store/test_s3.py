@@ -63,8 +63,9 @@ def data_of(store: StoreBucket) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_killed_adder_leaves_whole_recordings_or_none_in_a_bucket(
-    s3: S3Server, place: str, monkeypatch: pytest.MonkeyPatch
+    s3: S3Server, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # killed processes leave their tables there
     store = create_bucket(place)
     add_to(store, *RUNS[:2])
     files = s3.file_system()
@@ -93,7 +94,10 @@ def test_a_killed_adder_leaves_whole_recordings_or_none_in_a_bucket(
 
 
 @pytest.mark.slow
-def test_a_killed_merge_loses_nothing_in_a_bucket(s3: S3Server, place: str) -> None:
+def test_a_killed_merge_loses_nothing_in_a_bucket(
+    s3: S3Server, place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     store = create_bucket(place)
     for path in RUNS[:5]:  # a group for each
         add_to(store, path)
