@@ -49,7 +49,7 @@ _OF_LINES = (
 """Kinds of problems with lines that a reader leaves out."""
 
 _MAX_BESIDE = 6  # lines of a record that is counted once: one without a head, or an end
-_SCAN_BYTES = 1 << 24
+_SCAN_BYTES = 1 << 20  # the pages of a step count as memory of this process until the next step
 
 _BOTH = f";{DELIMITER};"
 """Between the frames of a program and of the kernel."""
@@ -350,9 +350,8 @@ def _holes(source: TextSource) -> Iterator[Problem]:
     first = _first_nul(data)
     if first < 0:
         return
-    count = sum(
-        bytes(data[at : at + (1 << 20)]).count(b"\0") for at in range(0, len(data), 1 << 20)
-    )
+    steps = range(0, len(data), _SCAN_BYTES)
+    count = sum(bytes(data[at : at + _SCAN_BYTES]).count(b"\0") for at in steps)
     text = "NUL bytes: the file has a hole, as a full or crashed disk leaves it; records are lost"
     yield Problem("hole", text, source.name, source.line_of(first), count, "loss")
 
