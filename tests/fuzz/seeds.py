@@ -160,13 +160,14 @@ def _distinct(texts: list[bytes]) -> tuple[bytes, ...]:
 def archives() -> tuple[bytes, ...]:
     """Return recordings as .tar.gz."""
     packed = [path.read_bytes() for path in sorted(ARCHIVES.glob("*.tar.gz"))]
-    return (repacked(RECORDING, "w:gz"), *packed)
+    whole = gzip.compress(repacked(RECORDING), mtime=0)  # with the time it would be another input
+    return (whole, *packed)
 
 
-def repacked(directory: Path, mode: str) -> bytes:
-    """Return a recording as an archive; `mode` is one of tarfile's."""
+def repacked(directory: Path) -> bytes:
+    """Return a recording as a tar archive."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in sorted(directory.iterdir()):
             info = tarfile.TarInfo(f"r.pvprof/{path.name}")
             info.size = path.stat().st_size

@@ -222,10 +222,14 @@ def _packs() -> tuple[Target, ...]:
         pack("tar.gz", seeds.archives, place=partial(_file, name="input.tar.gz")),
         pack(
             "tar",
-            lambda: (seeds.repacked(seeds.RECORDING, "w:"),),
+            lambda: (seeds.repacked(seeds.RECORDING),),
             place=partial(_file, name="input.tar"),
         ),
-        pack("gz", lambda: (gzip.compress(_raw()),), place=partial(_file, name="input.out.gz")),
+        pack(
+            "gz",
+            lambda: (gzip.compress(_raw(), mtime=0),),
+            place=partial(_file, name="input.out.gz"),
+        ),
         pack("bz2", lambda: (bz2.compress(_raw()),), place=partial(_file, name="input.out.bz2")),
         pack("xz", lambda: (lzma.compress(_raw()),), place=partial(_file, name="input.out.xz")),
         pack("zst", _zstd, place=partial(_file, name="input.out.zst")),
@@ -251,7 +255,7 @@ def _members() -> tuple[Target, ...]:
         Target("set.json", _run_sets, _document, _run_set, study),
         member("stderr.txt", _of("freebsd-13.2/drops.err", "freebsd-13.2/build-events.err")),
         member("kldstat.txt", archived("stderr.txt")),
-        member("symbols.nm.gz", lambda: (gzip.compress(_SYMBOLS.encode()),), packed),
+        member("symbols.nm.gz", lambda: (gzip.compress(_SYMBOLS.encode(), mtime=0),), packed),
         member("user-maps.txt.gz", archived("user-maps.txt.gz"), packed),
         member("user-symbols.txt.gz", archived("user-symbols.txt.gz"), packed),
     )
