@@ -34,7 +34,7 @@ OTHERS = [
     *sorted((FIXTURES / "example-lock-patch/obm").glob("offcpu-*.pvprof")),
     FIXTURES / "linux/bpftrace/path.pvprof.tar.gz",
 ]
-KILLS = 20 if os.environ.get("PVPROF_THOROUGH") else 4
+KILLS = 20 if os.environ.get("PVPROF_THOROUGH") else 2
 FILES_OF_OTHERS = 13
 """Of two groups: the tables that are always there, those of single waits, the sums."""
 
