@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,22 @@ def test_a_signal_ends_it_and_nothing_is_left(
     assert process.returncode == (-number if number == signal.SIGKILL else 0)
 
 
+@contextmanager
+def busy_cpus() -> Iterator[None]:
+    """Keep all CPUs busy: one that sleeps is not woken for each sample."""
+    words = ["nice", sys.executable, "-c", "while True: pass"]
+    busy = [subprocess.Popen(words) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
 def test_one_interval_has_the_samples_of_its_time(tmp_path: Path, nothing_left: object) -> None:
-    done = pvprof(*top(tmp_path, "--once", "--json", "--mode", "oncpu"))
+    with busy_cpus():
+        done = pvprof(*top(tmp_path, "--once", "--json", "--mode", "oncpu"))
     assert (done.returncode, done.stderr) == (0, "")
     (interval,) = intervals_of(done.stdout)
     assert (interval["mode"], interval["unit"]) == ("oncpu", "samples")
