@@ -35,6 +35,7 @@ from pvprof.store.places.names import (
     check_head,
     file_of,
     new_group_name,
+    path_of_group,
     place_of_mode,
     write_sums,
 )
@@ -112,7 +113,7 @@ class BucketGroup:
             return self.store.read(self._below(file))
 
     def _below(self, file: str) -> str:
-        place = f"day={self.day}/mode={self.mode}/{self.name}"
+        place = path_of_group(self.day, self.mode, self.name)
         return f"{place}/{file}" if file else place
 
     @contextlib.contextmanager
@@ -403,8 +404,7 @@ def _whole(groups: _Files) -> _Files:
 
 
 def _path_of(place: tuple[str, str, str], file: str) -> str:
-    day, mode, name = place
-    return f"day={day}/mode={mode}/{name}/{file}"
+    return f"{path_of_group(*place)}/{file}"
 
 
 def _place_of(parts: list[str]) -> tuple[str, str, str] | None:
@@ -413,4 +413,5 @@ def _place_of(parts: list[str]) -> tuple[str, str, str] | None:
         return None
     day, mode, name = parts[0].removeprefix("day="), parts[1].removeprefix("mode="), parts[2]
     is_group = DAY.fullmatch(day) and MODE.fullmatch(mode) and GROUP.fullmatch(name)
-    return (day, mode, name) if is_group and parts[:2] == [f"day={day}", f"mode={mode}"] else None
+    is_whole = "/".join(parts[:3]) == path_of_group(day, mode, name)
+    return (day, mode, name) if is_group and is_whole else None

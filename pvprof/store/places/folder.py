@@ -35,6 +35,7 @@ from pvprof.store.places.names import (
     check_head,
     file_of,
     new_group_name,
+    path_of_group,
     place_of_mode,
     write_sums,
 )
@@ -215,10 +216,9 @@ class StoreFolder:
         """Let groups vanish, each at once; call it under `lock`."""
         with self.workplace() as work:
             for group in groups:
-                of_day = self.path / f"day={group.day}"
-                of_mode = of_day / f"mode={group.mode}"
-                (of_mode / group.name).rename(work / group.name)
-                for place in (of_mode, of_day):
+                path = self.path / path_of_group(group.day, group.mode, group.name)
+                path.rename(work / group.name)
+                for place in (path.parent, path.parent.parent):
                     with contextlib.suppress(OSError):  # other groups are there
                         place.rmdir()
 

@@ -49,6 +49,11 @@ def place_of_mode(mode: str) -> str:
     return mode if MODE.fullmatch(mode) else _OTHER_MODE
 
 
+def path_of_group(day: str, mode: str, name: str) -> str:
+    """Return the path of a group below the store."""
+    return f"day={day}/mode={mode}/{name}"
+
+
 def file_of(table: str) -> str:
     """Return the name of a table's file."""
     return f"{table}.parquet"

@@ -126,7 +126,10 @@ class Place(Protocol):
         """
 
     def leftovers(self) -> str:
-        """Return a sentence about what killed processes left; empty if that is nothing."""
+        """Return a sentence about what killed processes left; empty if that is nothing.
+
+        Where a lock tells that it belongs to no process, it is removed at once.
+        """
 
     def commit(self, written: Path, day: str, mode: str) -> Group:
         """Let a written group appear, whole; call it under `lock`.
