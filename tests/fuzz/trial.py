@@ -66,6 +66,11 @@ class Trial:
     data: bytes
     output: Output
 
+    @property
+    def has_single_damage(self) -> bool:
+        """Whether one place of a recording was damaged, so that its sums show what was lost."""
+        return self.mutations in _SINGLE and self.target.has_sums
+
 
 def trial_of(target_name: str, run_seed: int, number: int) -> Trial:
     """Return the input of a number; it is the same each time."""
@@ -87,16 +92,15 @@ def judge(trial: Trial, folder: Path, *, is_written: bool = True) -> list[str]:
 
     If its result is not written, the input is only read, if it can be.
     """
-    has_single_damage = trial.mutations in _SINGLE and trial.target.has_sums
+    is_only_read = trial.target.is_readable and not is_written
     failures: list[str] = []
     try:
-        with limited_time():
-            if is_written or not trial.target.is_readable:
+        if not is_only_read:
+            with limited_time():
                 failures += check_commands(trial, folder)
-            elif not has_single_damage:
+        if (is_only_read or trial.has_single_damage) and not failures:
+            with limited_time():
                 failures += check_reading(trial, folder)
-        if has_single_damage and not failures:
-            failures += check_sums(trial, folder)
     except LateError as late:
         failures.append(f"late: in {place_of(late.__traceback__)}")
     return [f"{trial.target.name}: {failure}" for failure in dict.fromkeys(failures)]
@@ -113,36 +117,28 @@ def check_commands(trial: Trial, folder: Path) -> Iterator[str]:
 
 
 def check_reading(trial: Trial, folder: Path) -> Iterator[str]:
-    """Yield the failures of reading."""
+    """Yield a failure of reading, or one if a single damage changed the sums in silence."""
     try:
-        outcome_of_input(trial.target, trial.data, folder)
-    except MemoryError:
-        yield "memory: more than the limit"
-    except Exception as error:
-        yield f"traceback: {type(error).__name__} in {place_of(error.__traceback__)}"
-
-
-def check_sums(trial: Trial, folder: Path) -> Iterator[str]:
-    """Yield the failures of reading, or one if the damage changed the sums in silence."""
-    try:
-        with limited_time():
-            damaged = outcome_of_input(trial.target, trial.data, folder)
-            whole = _outcome_of_seed(trial.target.name, trial.seed, folder)
-    except PvprofError as error:
-        raise AssertionError(f"a seed that cannot be read: {error.message}") from error
+        damaged = outcome_of_input(trial.target, trial.data, folder)
     except MemoryError:
         yield "memory: more than the limit"
         return
     except Exception as error:
         yield f"traceback: {type(error).__name__} in {place_of(error.__traceback__)}"
         return
+    if trial.has_single_damage:
+        whole = _outcome_of_seed(trial.target.name, trial.seed, folder)
+        if is_lost_in_silence(damaged, whole):
+            yield f"silence: {trial.mutations}"
+
+
+def is_lost_in_silence(damaged: Outcome, whole: Outcome) -> bool:
+    """Tell whether damage changed the sums, and nothing tells of it."""
     if whole.is_refused or damaged.is_refused:  # of what was never read nothing can be lost
-        return
+        return False
     if any(kind in _SAYS_INCOMPLETE for kind, _, _ in damaged.told):
-        return
-    if damaged.told - whole.told or damaged.total == whole.total:
-        return
-    yield f"silence: {trial.mutations}"
+        return False
+    return not damaged.told - whole.told and damaged.total != whole.total
 
 
 @cache
