@@ -6,9 +6,12 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from helpers.datasets import plain
 from pvprof.classify.rules_file import load_rules
 from pvprof.cli.stores.labels import labels_of
 from pvprof.dataset.load import load_dataset
@@ -17,6 +20,7 @@ from pvprof.parse.source import ReadOptions
 from pvprof.recording.layout import Recording
 from pvprof.store import upkeep
 from pvprof.store.add import Added, add_recordings
+from pvprof.store.catalogue import StoredRecording, select
 from pvprof.store.engines.engine import DuckDb
 from pvprof.store.facts import Stated, facts_of
 from pvprof.store.load import StoreInput, load_stored
@@ -39,6 +43,32 @@ def add_to(store: Place, *paths: Path | str) -> Added:
     """Add recordings as the command does."""
     labels = labels_of(load_rules(None))
     return add_recordings(store, list(map(str, paths)), ReadOptions(jobs=1), labels, Stated())
+
+
+def data_of(store: Place) -> dict[str, Any]:
+    """Return all data of a store, to compare."""
+    return plain(load_stored(StoreInput(store.address, DuckDb()), ReadOptions()))
+
+
+def merged_after_choice(
+    store: Place, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType
+) -> list[int]:
+    """Let the groups be merged once, when one of these modules has chosen what it reads.
+
+    Returns:
+        the number of groups after that; empty before.
+    """
+    merged: list[int] = []
+
+    def select_then_merge(*given: Any) -> list[StoredRecording]:
+        found = select(*given)
+        if not merged:
+            merged.append(upkeep.compact(store).after)
+        return found
+
+    for module in modules:
+        monkeypatch.setattr(module, "select", select_then_merge)
+    return merged
 
 
 def in_groups(store: Place, inputs: Sequence[tuple[Recording, ParseResult]]) -> None:

@@ -17,16 +17,14 @@ from conftest import FIXTURES
 from fsspec.implementations.memory import MemoryFileSystem
 from helpers.command_line import RunCommand, assert_is_error
 from helpers.datasets import plain
-from helpers.stores import add_to
+from helpers.stores import add_to, data_of, merged_after_choice
 
 from pvprof.dataset.load import load_dataset
 from pvprof.errors import InputError, UsageError
 from pvprof.parse.source import ReadOptions
 from pvprof.store import catalogue, load, upkeep
-from pvprof.store.catalogue import StoredRecording, select
-from pvprof.store.engines.engine import DuckDb
+from pvprof.store.catalogue import select
 from pvprof.store.engines.spark import SparkEngine
-from pvprof.store.load import StoreInput, load_stored
 from pvprof.store.places import bucket
 from pvprof.store.places.bucket import StoreBucket, create_bucket, open_bucket
 from pvprof.store.places.choose import create_place
@@ -56,10 +54,6 @@ def store(memory: MemoryFileSystem) -> StoreBucket:
     for path in (*RUNS, EVENTS):
         assert add_to(made, path).added == 1
     return made
-
-
-def data_of(store: StoreBucket) -> dict[str, Any]:
-    return plain(load_stored(StoreInput(store.address, DuckDb()), ReadOptions()))
 
 
 def without_sums(store: StoreBucket, memory: MemoryFileSystem) -> str:
@@ -116,15 +110,7 @@ def test_a_merge_between_the_choice_and_the_reading_of_groups_changes_nothing(
     store: StoreBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = data_of(store)
-    merged: list[int] = []
-
-    def select_then_merge(*given: Any) -> list[StoredRecording]:
-        found = select(*given)
-        if not merged:
-            merged.append(upkeep.compact(store).after)
-        return found
-
-    monkeypatch.setattr(load, "select", select_then_merge)
+    merged = merged_after_choice(store, monkeypatch, load)
     assert data_of(store) == before
     assert merged == [2]
 

@@ -15,17 +15,13 @@ from typing import Any
 
 import pytest
 from conftest import FIXTURES
-from helpers.datasets import plain
 from helpers.s3_server import S3Server, pvprof_process
 from helpers.ssh_server import free_port
 from helpers.store_server import store_server
-from helpers.stores import SMALL_SHARES, add_to, assert_whole
+from helpers.stores import SMALL_SHARES, add_to, assert_whole, data_of
 
-from pvprof.parse.source import ReadOptions
 from pvprof.store import upkeep
 from pvprof.store.catalogue import read_rows, select
-from pvprof.store.engines.engine import DuckDb
-from pvprof.store.load import StoreInput, load_stored
 from pvprof.store.places import bucket
 from pvprof.store.places.bucket import StoreBucket, create_bucket, open_bucket
 
@@ -55,10 +51,6 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 def names_in(store: StoreBucket) -> list[str]:
     return sorted(str(one.facts["name"]) for one in select(store))
-
-
-def data_of(store: StoreBucket) -> dict[str, Any]:
-    return plain(load_stored(StoreInput(store.address, DuckDb()), ReadOptions()))
 
 
 @pytest.mark.slow

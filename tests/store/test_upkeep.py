@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import FIXTURES
 from helpers.command_line import RunCommand
 from helpers.datasets import plain
-from helpers.stores import add_to
+from helpers.stores import add_to, merged_after_choice
 
 from pvprof.parse.source import ReadOptions
-from pvprof.store import catalogue, load, sql, trend, upkeep
-from pvprof.store.catalogue import StoredRecording, select
+from pvprof.store import load, sql, trend
+from pvprof.store.catalogue import select
 from pvprof.store.engines.engine import DuckDb
 from pvprof.store.load import StoreInput, load_stored
 from pvprof.store.places.folder import StoreFolder, create_store, open_store
@@ -89,17 +88,7 @@ def test_groups_that_are_merged_while_a_command_reads_change_nothing(
 ) -> None:
     command = [str(store.path) if word == "STORE" else word for word in words]
     known = run(*command).stdout
-    chosen = catalogue.select
-    merged: list[int] = []
-
-    def select_then_merge(*given: Any) -> list[StoredRecording]:
-        found = chosen(*given)
-        if not merged:
-            merged.append(upkeep.compact(store).after)
-        return found
-
-    for module in (load, sql, trend):
-        monkeypatch.setattr(module, "select", select_then_merge)
+    merged = merged_after_choice(store, monkeypatch, load, sql, trend)
     assert run(*command).stdout == known != ""
     assert merged == [2]  # of days and modes
 
