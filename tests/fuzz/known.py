@@ -66,6 +66,7 @@ UNSEEN: dict[str, dict[str, str]] = {
     "perf": {
         "flip": "another letter in the name of an event makes it another event",
         "drop_line": "a switch may be one line, and not all switches of a CPU need be there",
+        "cut": "perf prints nothing behind the last event, which may be one line",
     },
     "keyed": {
         "drop_line": 'printa("%20s%k%@d"): a process without its value may be a frame',

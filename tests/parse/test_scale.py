@@ -150,6 +150,7 @@ def test_names_of_units() -> None:
         True
     ] * 5
     assert not any(map(is_unit, ("us", "seconds", "sample", "", "two words", "a\nb", "x" * 100)))
+    assert not any(map(is_unit, ("\ufffe", "a\u202eb", "a\xa0b", "\x1b[31m", "\ud800")))
     assert named_unit("sample") == ("samples", 1)
     assert [singular(unit) for unit in ("ns", "samples", "bytes", "misses")] == [
         *("ns", "sample", "byte", "misses")
