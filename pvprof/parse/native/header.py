@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pvprof.errors import InputError, quote
 from pvprof.model.clocks import Clocks, drift_problems
 from pvprof.model.problems import Problem
-from pvprof.parse.recognition.explanation import NOTHING, OWN, Explanation
+from pvprof.parse.recognition.explanation import OWN, Explanation
 from pvprof.parse.recognition.sample import Sample
 from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
 from pvprof.parse.text.frames import decode
@@ -219,5 +219,5 @@ def explain(sample: Sample) -> Explanation | None:
     )
     if before < 0:
         return None
-    marks = (OWN if line.strip() else NOTHING for line in sample.all_lines[before:])
-    return Explanation(bytes(before) + bytes(marks))
+    marks = bytes(map(bool, map(bytes.strip, sample.all_lines[before:])))
+    return Explanation(bytes(before) + marks.replace(b"\1", bytes((OWN,))))

@@ -60,12 +60,13 @@ class Explanation:
 
     def unexplained(self, sample: Sample) -> tuple[int, ...]:
         """Return the indices of the lines that are not explained, blank ones left out."""
-        lines = sample.all_lines
-        return tuple(
-            index
-            for index, mark in enumerate(self.marks)
-            if mark == NOTHING and lines[index].strip()
-        )
+        lines, unexplained = sample.all_lines, []
+        index = self.marks.find(NOTHING)
+        while index >= 0:
+            if lines[index].strip():
+                unexplained.append(index)
+            index = self.marks.find(NOTHING, index + 1)
+        return tuple(unexplained)
 
 
 def new_marks(sample: Sample) -> Marks:

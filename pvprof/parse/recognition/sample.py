@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 SAMPLE_BYTES = 1 << 18
@@ -16,34 +18,42 @@ FRAME = re.compile(rb"^ *(?:\S*`\S|0x[0-9a-fA-F]+$)", re.M)
 """Matches the beginning of a line that looks like a frame of DTrace's."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """The part of a text by which its layout is recognised.
 
     Attributes:
         start: the first bytes.
         text: the same without a last line that was cut off.
-        lines: the lines of `text` that are not blank.
-        distinct: the same, each once.
-        all_lines: the lines of `text`, blank ones too. Of a line that is longer than
-            `MAX_LINE_BYTES` only its beginning and its end are kept: patterns of many tools are
-            tried on it, and some take time with the square of its length.
-        has_frames: whether any line begins like DTrace's frames: ``kernel`f``, ``0xffffff``.
     """
 
     start: bytes
     text: bytes
-    lines: tuple[bytes, ...] = field(init=False)
-    distinct: frozenset[bytes] = field(init=False)
-    all_lines: tuple[bytes, ...] = field(init=False)
-    has_frames: bool = field(init=False)
 
-    def __post_init__(self) -> None:
-        all_lines = tuple(map(_shortened, self.text.split(b"\n")))
-        object.__setattr__(self, "all_lines", all_lines)
-        object.__setattr__(self, "lines", tuple(line for line in all_lines if line.strip()))
-        object.__setattr__(self, "distinct", frozenset(self.lines))
-        object.__setattr__(self, "has_frames", FRAME.search(self.text) is not None)
+    @cached_property
+    def all_lines(self) -> Sequence[bytes]:
+        """Return the lines of `text`, blank ones too.
+
+        Of a line that is longer than `MAX_LINE_BYTES` only its beginning and its end are kept:
+        patterns of many tools are tried on it, and some take time with the square of its length.
+        """
+        lines = self.text.split(b"\n")
+        return lines if max(map(len, lines)) <= MAX_LINE_BYTES else [*map(_shortened, lines)]
+
+    @cached_property
+    def lines(self) -> Sequence[bytes]:
+        """Return the lines of `text` that are not blank."""
+        return [line for line in self.all_lines if line.strip()]
+
+    @cached_property
+    def distinct(self) -> frozenset[bytes]:
+        """Return the lines that are not blank, each once."""
+        return frozenset(self.lines)
+
+    @cached_property
+    def has_frames(self) -> bool:
+        """Tell whether any line begins like DTrace's frames: ``kernel`f``, ``0xffffff``."""
+        return FRAME.search(self.text) is not None
 
 
 _WINDOWS = 16

@@ -9,6 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,7 +47,7 @@ class GroupTables:
     def __init__(self, labels: Labels) -> None:
         self.rows = 0
         self._labels = labels
-        self._label_of: dict[tuple[Key, Stack], int] = {}
+        self._label_of: dict[Key, dict[Stack, int]] = {}
         self._label_ids: dict[tuple[str, str], int] = {}
         self._keys: dict[tuple[str, str, str, bool, Key], int] = {}
         self._stacks: dict[str, int] = {}
@@ -145,17 +147,14 @@ class GroupTables:
     def _add_profile(
         self, recording_id: int, what: tuple[str, str, str, bool], profile: Profile
     ) -> None:
-        ids, keys, stacks, labels, values, counts, records = self._samples
         for key, group in profile.groups.items():
             key_id = self._key(what, key)
-            for stack, (value, count, number) in group.items():
-                ids.append(recording_id)
-                keys.append(key_id)
-                stacks.append(self._stack(stack))
-                labels.append(self._label(key, stack))
-                values.append(value)
-                counts.append(count)
-                records.append(number)
+            label_of = self._label_of.setdefault(key, {})
+            constants = (repeat(number, len(group)) for number in (recording_id, key_id))
+            texts = (map(self._stack, group), map(partial(self._label, key, label_of), group))
+            weights = zip(*group.values(), strict=True) if group else ((), (), ())
+            for column, numbers in zip(self._samples, (*constants, *texts, *weights), strict=True):
+                column.extend(numbers)
             self.rows += len(group)
 
     def _add_columns(
@@ -191,13 +190,12 @@ class GroupTables:
             _check_same(self._stack_texts.setdefault(known, text), text)
         return known
 
-    def _label(self, key: Key, stack: Stack) -> int:
-        known = self._label_of.get((key, stack))
-        if known is None:
+    def _label(self, key: Key, known: dict[Stack, int], stack: Stack) -> int:
+        number = known.get(stack)
+        if number is None:
             label = self._labels(key, stack)
-            known = self._label_ids.setdefault(label, len(self._label_ids))
-            self._label_of[key, stack] = known
-        return known
+            number = known[stack] = self._label_ids.setdefault(label, len(self._label_ids))
+        return number
 
     def write(self, directory: Path) -> None:
         """Write the tables of the group into an empty directory.
