@@ -9,8 +9,14 @@
  *     kernel`trap+0x1f3
  *                        1533 2      value, or value and count
  *
- * What is not certainly such a record is left to Python (pvprof/parse/dtrace/sums, which can also do
- * all of this without this file, more slowly). Nothing here knows what a frame is: Python is asked
+ * In pvprof's own grammar each record begins with a mark instead of a blank line, and so do values:
+ *
+ *     > turnstile name=9:vm object   key
+ *     kernel`turnstile_wait+0x332    frames
+ *     = 1533 2                       value, or value and count
+ *
+ * What is not certainly such a record is left to Python (pvprof/parse/dtrace/sums and
+ * pvprof/parse/native, which can also do all of this without this file, more slowly). Nothing here knows what a frame is: Python is asked
  * once for each distinct line, and returns its name, or says that the line is not plain.
  *
  *     text -> recent heads -------------------------------> cell of (group, frames): sums
@@ -38,6 +44,7 @@
 #define MAX_COUNT_DIGITS 15 /* a longer one may be a column of its own */
 #define MAX_BLANKS_AFTER 20
 #define MAX_NUMBER_BYTES 24 /* with a blank and a newline */
+#define MARK_BYTES 2
 #define RECENT_HEADS 8192u /* a power of two */
 #define MAX_RECENT_BYTES 4096u
 
@@ -174,7 +181,7 @@ typedef struct {
     PyObject *frame_of, *group_of;
     PyThreadState *waiting; /* while records are read */
     uint64_t seed[2];
-    int key_first, is_busy;
+    int key_first, is_marked, is_busy; /* marked: "> " before each key, "= " before values */
     uint32_t odd_lines;
     Table lines;  /* meaning: number of the frame, or NONE */
     Table frames; /* in UTF-8 */
@@ -272,7 +279,7 @@ static uint32_t cell_of_ids(StackSums *self, size_t count) {
 /* Read the first `count` lines of the paragraph, which are a head, from the last one (the root). */
 static Outcome read_lines(StackSums *self, const char *text, size_t count, uint32_t *cell) {
     const size_t *starts = self->starts;
-    size_t first = starts[1] - starts[0] == 1; /* an empty line */
+    size_t first = !self->is_marked && starts[1] - starts[0] == 1; /* an empty line */
     size_t key = first;
     if (self->key_first)
         first++;
@@ -338,22 +345,35 @@ static const char *read_number(const char *at, const char *end, int max_digits, 
     return at == first ? NULL : at;
 }
 
+static int has_mark(const char *at, const char *end, char mark) {
+    return end - at >= MARK_BYTES && at[0] == mark && at[1] == ' ';
+}
+
 /* Read a line of `width` numbers; tell whether it is plain. */
-static int read_values(const char *at, const char *end, int width, uint64_t values[2]) {
+static int read_values(const StackSums *self, const char *at, const char *end, int width,
+                       uint64_t values[2]) {
     values[1] = 0;
-    while (at < end && (*at == ' ' || *at == '\t'))
+    if (self->is_marked)
+        at = has_mark(at, end, '=') ? at + MARK_BYTES : end;
+    while (!self->is_marked && at < end && (*at == ' ' || *at == '\t'))
         at++;
     at = read_number(at, end, MAX_DIGITS, &values[0]);
     if (at != NULL && width == 2)
         at = at < end && *at == ' ' ? read_number(at + 1, end, MAX_COUNT_DIGITS, &values[1]) : NULL;
-    if (at == NULL || end - at > MAX_BLANKS_AFTER)
+    if (at == NULL || end - at > (self->is_marked ? 0 : MAX_BLANKS_AFTER))
         return 0;
     while (at < end && (*at == ' ' || *at == '\t' || *at == '\r'))
         at++;
     return at == end;
 }
 
-/* Find the lines of the paragraph at an offset, and its end. */
+/* Tell whether a paragraph ends before the line at an offset. */
+static int is_end(const StackSums *self, const char *text, size_t at, size_t end) {
+    return at < end &&
+           (self->is_marked ? has_mark(text + at, text + end, '>') : text[at] == '\n');
+}
+
+/* Find the lines of the paragraph at an offset, behind its mark, and its end. */
 static Outcome split_paragraph(StackSums *self, const char *text, size_t at, size_t end, size_t *stop) {
     for (self->line_count = 0;;) {
         if (self->line_count > MAX_DEPTH)
@@ -364,28 +384,31 @@ static Outcome split_paragraph(StackSums *self, const char *text, size_t at, siz
         const char *newline = memchr(text + at, '\n', end - at);
         *stop = newline == NULL ? end : (size_t)(newline - text);
         self->starts[self->line_count] = at = *stop + 1;
-        if (newline == NULL || (at < end && text[at] == '\n'))
+        if (newline == NULL || is_end(self, text, at, end))
             return TAKEN;
     }
 }
 
 /* Read paragraphs from `*at` on, up to one that is not plain: it begins at `*at` then. */
 static Outcome read_paragraphs(StackSums *self, const char *text, size_t *at, size_t end, int width) {
+    size_t mark = self->is_marked ? MARK_BYTES : 0, gap = self->is_marked ? 1 : 2;
     while (*at < end) {
         size_t stop, lines;
-        Outcome outcome = split_paragraph(self, text, *at, end, &stop);
+        if (self->is_marked && !has_mark(text + *at, text + end, '>'))
+            return ODD_RECORD;
+        Outcome outcome = split_paragraph(self, text, *at + mark, end, &stop);
         if (outcome != TAKEN)
             return outcome;
         lines = self->line_count - 1; /* before the values */
         if (stop > *at) {
             uint64_t values[2];
-            if (lines == 0 || !read_values(text + self->starts[lines], text + stop, width, values))
+            if (lines == 0 || !read_values(self, text + self->starts[lines], text + stop, width, values))
                 return ODD_VALUES;
             outcome = add_record(self, text, lines, values);
             if (outcome != TAKEN)
                 return outcome;
         }
-        *at = end - stop > 2 ? stop + 2 : end;
+        *at = end - stop > gap ? stop + gap : end;
     }
     return TAKEN;
 }
@@ -503,9 +526,10 @@ static PyObject *sums_take(PyObject *object, PyObject *Py_UNUSED(ignored)) {
 
 static PyObject *sums_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(keywords)) {
     PyObject *frame_of, *group_of;
-    int key_first;
+    int key_first, is_marked;
     unsigned long long first, second;
-    if (!PyArg_ParseTuple(args, "OOp(KK)", &frame_of, &group_of, &key_first, &first, &second))
+    if (!PyArg_ParseTuple(args, "OOpp(KK)", &frame_of, &group_of, &key_first, &is_marked, &first,
+                          &second))
         return NULL;
     allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
     StackSums *self = (StackSums *)allocate(type, 0); /* all zero */
@@ -514,6 +538,7 @@ static PyObject *sums_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSE
     self->frame_of = Py_NewRef(frame_of);
     self->group_of = Py_NewRef(group_of);
     self->key_first = key_first;
+    self->is_marked = is_marked;
     self->seed[0] = first | 1;
     self->seed[1] = second | 1;
     return (PyObject *)self;

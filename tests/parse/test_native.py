@@ -22,7 +22,6 @@ from pvprof.model.problems import Problem
 from pvprof.model.profile import Key, Weight
 from pvprof.model.stacks import NO_STACK, Stack, frames_of
 from pvprof.parse.detect import detect
-from pvprof.parse.native.reader import NativeReader
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.read import ReadOptions, read
 from pvprof.parse.result import ParseResult
@@ -375,7 +374,7 @@ def test_any_bytes_behind_a_header_give_records_or_one_clear_error(data: bytes, 
     if refusal:
         assert len(refusal.splitlines()) == 1
         return
-    assert parsed.records
+    assert parsed.records or kinds(parsed)["nothing-recorded"]  # a begin and an end mark
     for _, stack, weight in (row for one in parsed.profiles.values() for row in one):
         assert stack
         assert weight.value >= 0
@@ -760,30 +759,6 @@ def test_waits_on_the_fast_path_equal_those_read_one_by_one(name: str) -> None:
             assert [quick.events.stacks[stack] for stack in quick.events.stack_id] == stacks
         else:
             assert getattr(quick.events, column).tolist() == wanted.tolist()
-
-
-def test_sums_on_the_fast_path_equal_those_read_one_by_one() -> None:
-    records = [
-        writer.record("turnstile", {"name": b"x%d" % (n % 9)}, [b"k`f%d+0x1" % n, b"0xff"], (n, 1))
-        for n in range(300)
-    ]
-    records += [writer.record("on-cpu", {}, [b"k`f"], (1,), [b"a`b", b"a`c"])]
-    records += [writer.record("on-cpu", {}, [], (n,)) for n in range(5)]
-    text = writer.text_of(records)
-    taken = []
-    whole = NativeReader._add_plain
-
-    def add_plain(reader: NativeReader, piece: bytes) -> bool:
-        taken.append(whole(reader, piece))
-        return taken[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(NativeReader, "_add_plain", add_plain)
-        quick = parse(text, piece=1000)
-        patch.setattr(NativeReader, "_add_plain", lambda *_: False)
-        careful = parse(text, piece=1000)
-    assert taken.count(True) > 3
-    assert quick == careful
 
 
 # -------------------------------------------------------------------------------- real recordings

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pvprof.errors import PvprofError
-from pvprof.model.core import WITHOUT_CORE, core_module
+from pvprof.model.core import WITHOUT_CORE, core_module, stack_columns
 from pvprof.model.profile import StackTable, Weight, add_weights
 from pvprof.model.stacks import Stack
 from pvprof.parse.dtrace.records import AggregateLayout
-from pvprof.parse.dtrace.sums import plain_sums, stack_columns
+from pvprof.parse.dtrace.sums import plain_sums
 from pvprof.parse.dtrace.sums.core_sums import CoreSums
 from pvprof.parse.dtrace.sums.plain_records import PlainRecords
 from pvprof.parse.dtrace.sums.python_sums import PythonSums
@@ -216,7 +216,7 @@ def test_a_line_is_asked_about_once() -> None:
         asked.append(line)
         return line.decode()
 
-    sums = StackSums(frame_of, lambda _: 0, False, (1, 2))
+    sums = StackSums(frame_of, lambda _: 0, False, False, (1, 2))
     text = b"b\na\n1\n\nc\na\n2\n\nb\na\n3"
     assert sums.read(text, 0, len(text), 1) == (len(text), False)
     assert asked == [b"a", b"b", b"c"]
@@ -237,16 +237,16 @@ def test_an_error_in_python_passes_through_the_core() -> None:
     def reenter(_: bytes) -> str:
         return str(sums.take())
 
-    sums = StackSums(fail, lambda _: 0, False, (1, 2))
+    sums = StackSums(fail, lambda _: 0, False, False, (1, 2))
     with pytest.raises(KeyError, match="a"):
         sums.read(b"a\n1", 0, 3, 1)
-    sums = StackSums(reenter, lambda _: 0, False, (1, 2))
+    sums = StackSums(reenter, lambda _: 0, False, False, (1, 2))
     with pytest.raises(RuntimeError, match="in use"):
         sums.add(b"a", 1, 0)
-    sums = StackSums(lambda _: "\ud800", lambda _: 0, False, (1, 2))
+    sums = StackSums(lambda _: "\ud800", lambda _: 0, False, False, (1, 2))
     with pytest.raises(UnicodeEncodeError):
         sums.read(b"a\n1", 0, 3, 1)
-    sums = StackSums(lambda _: "a", lambda _: -1, False, (1, 2))
+    sums = StackSums(lambda _: "a", lambda _: -1, False, False, (1, 2))
     with pytest.raises(OverflowError):
         sums.read(b"a\n1", 0, 3, 1)
     for bounds in ((-1, 2, 1), (2, 1, 1), (0, 4, 1), (0, 3, 0), (0, 3, 3)):

@@ -11,6 +11,8 @@ class StackSums:
         group_of: returns the number of the group of a key's records, None if it is not plain; of
             an empty key if records begin with frames.
         key_first: whether each record begins with a key.
+        is_marked: whether marks divide records and values, ``> `` and ``= ``, in place of blank
+            lines.
         seed: two secret numbers of 64 bits.
     """
 
@@ -19,15 +21,16 @@ class StackSums:
         frame_of: Callable[[bytes], str | None],
         group_of: Callable[[bytes], int | None],
         key_first: bool,
+        is_marked: bool,
         seed: tuple[int, int],
         /,
     ) -> StackSums: ...
     def read(self, text: bytes, start: int, end: int, width: int, /) -> tuple[int, bool]:
-        """Add plain records of `width` values, from the paragraph at `start` on.
+        """Add plain records of `width` values, from the paragraph, or mark, at `start` on.
 
         Returns:
-            The offset of the first paragraph that is not plain, or `end`; and whether only its
-            head is to blame.
+            The offset of the first record that is not plain, or `end`; and whether only its head
+            is to blame.
         """
 
     def add(self, head: bytes, value: int, count: int, /) -> bool:

@@ -29,6 +29,7 @@ from dataclasses import replace
 
 from pvprof.errors import quote
 from pvprof.model.core import core_module
+from pvprof.model.core.stack_columns import Stacks, added
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import (
     Histogram,
@@ -43,7 +44,6 @@ from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, u
 from pvprof.parse.dtrace.records import AggregateLayout, Record, RecordReader
 from pvprof.parse.dtrace.sums import plain_sums
 from pvprof.parse.dtrace.sums.plain_records import Cell, GroupKey, PlainRecords
-from pvprof.parse.dtrace.sums.stack_columns import Stacks, added
 from pvprof.parse.dtrace.without_values import refuse_stacks_only, refuse_values_first
 from pvprof.parse.layout import Layout
 from pvprof.parse.problem_counts import KindCounts

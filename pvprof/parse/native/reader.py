@@ -18,8 +18,11 @@ r"""pvprof's own grammar, as the D programs print it that pvprof generates.
     #end 274726812735 1795372041155037378
 
 ``S``, ``R``, ``W`` and ``X`` records are drawn in ``wait_records``. Records are read one after the
-other, since a name may hold anything; pieces of which every line is regular are read at once
-(`_add_plain`).
+other, since a name may hold anything. There are three ways to read the next one, the fastest first:
+
+1. the compiled core, if it is there: as many plain records as follow each other (`plain_sums`)
+2. `_add_plain`: a record whose lines are all regular, by caches of lines
+3. `_read_item`: any record, line by line; it finds damage and the messages of dtrace
 """
 
 from __future__ import annotations
@@ -28,8 +31,10 @@ import re
 from functools import partial
 
 from pvprof.errors import InputError, UsageError, quote
+from pvprof.model.core import core_module
+from pvprof.model.core.stack_columns import Stacks, added
 from pvprof.model.problems import Severity
-from pvprof.model.profile import Histogram, Key
+from pvprof.model.profile import Histogram, Key, Weight, total_weight, weights_of
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.freed_memory import keep_freed_memory
 from pvprof.parse.layout import Layout
@@ -56,13 +61,14 @@ from pvprof.parse.native.header import (
     read_header,
     read_mark,
 )
+from pvprof.parse.native.plain_sums import NativeSums, is_plain_frame
 from pvprof.parse.native.settle import has_both_marks, note_end, settle
 from pvprof.parse.native.wait_records import WaitRecorder
 from pvprof.parse.native.wait_rows import Exit, WakeRecord, read_return, sleep_of
 from pvprof.parse.problem_counts import Tally
 from pvprof.parse.result import ParseResult
 from pvprof.parse.source import TextSource
-from pvprof.parse.text.diagnostics import is_diagnostic, parse_diagnostics
+from pvprof.parse.text.diagnostics import parse_diagnostics
 from pvprof.parse.text.frames import FrameNames, decode
 from pvprof.parse.text.histograms import is_histogram_head, read_histogram_row
 from pvprof.parse.text.values import Values, why_not_measured
@@ -70,7 +76,7 @@ from pvprof.parse.text.values import Values, why_not_measured
 _VALUE = re.compile(rb"= (-?[0-9]{1,30})(?: (-?[0-9]{1,30}))?")
 _PLAIN_VALUE = re.compile(rb"[0-9]{1,18}(?: [0-9]{1,18})?")
 _DOT = re.compile(rb"\.")
-_PLAIN_FRAME = re.compile(rb"[A-Za-z_][^`\n]*`[^\n]*|0x[0-9a-f]+")
+_WAITS = (b"S ", b"R ", b"W ", b"X ")
 _MESSAGE = (b"dtrace: ", b"lockstat: ")
 _RESUMPTION = re.compile(BEGINNING.pattern + rb"|dtrace: |lockstat: ")
 _STRAY = "lines that belong to no record were left out"
@@ -82,13 +88,17 @@ Cell = list[int]
 """Value, count, number of records."""
 
 
+def _weights_of(cells: dict[Stack, Cell]) -> dict[Stack, Weight]:
+    return dict(zip(cells, weights_of(cells.values()), strict=True))
+
+
 def _parse_frames(frame_names: FrameNames, line: bytes) -> Frame:
     """Return the frames of a line, root first, joined by ``;``.
 
     Raises:
         FallBackError: the line may be no frame.
     """
-    if not _PLAIN_FRAME.fullmatch(line) or is_diagnostic(decode(line)):
+    if not is_plain_frame(line):
         raise FallBackError
     return ";".join(reversed(frame_names[line]))
 
@@ -108,6 +118,8 @@ class NativeReader:
         self._groups: dict[tuple[Key, bool], dict[Stack, Cell]] = {}
         self._key_of = LineCache(read_plain_head)
         self._frames_of = LineCache(partial(_parse_frames, source.frame_names))
+        core = core_module()
+        self._sums = None if core is None else NativeSums(core, source.frame_names)
         self._recorder = WaitRecorder(source.frame_names)
         self._marks = Marks()
         self._tally = Tally(source.name)
@@ -124,19 +136,21 @@ class NativeReader:
         start = 0
         while piece.startswith(b"#", start):
             start = self._read_item(start)
-        end = before_marks(piece)
-        if piece.endswith(b"\n", start, end) and self._add_at_once(piece[start:end]):
+        end = piece.rfind(b"\n", start, before_marks(piece)) + 1  # 0: it has no whole line
+        if piece.startswith(_WAITS, start, end) and self._recorder.add_plain(piece[start:end]):
             start = end
         while start < len(piece):
-            start = self._read_item(start)
+            start = self._read_plain(start, end)
+            if start < len(piece):
+                start = self._read_item(start)
 
     def finish(self) -> ParseResult:
         """Return the result; waits are not joined yet."""
         parsed = self._parsed
-        for (key, has_counts), stacks in self._groups.items():
-            for stack, (value, count, records) in stacks.items():
-                values = (value, count) if has_counts else (value,)
-                parsed.add(self._header.unit, key, stack, values, records)
+        for group, stacks in self._sums.groups() if self._sums is not None else ():
+            self._add_group(group, added(stacks, _weights_of(self._groups.pop(group, {}))))
+        for group, cells in self._groups.items():
+            self._add_group(group, _weights_of(cells))
         parsed.problems.extend(parse_diagnostics(self._messages, self._source.name))
         parsed.problems.extend(self._tally.problems())
         self._marks.switches = self._recorder.finish()
@@ -146,27 +160,35 @@ class NativeReader:
         parsed.hex_frames = self._names.hex_frames
         return parsed
 
-    def _add_at_once(self, piece: bytes) -> bool:
-        """Add a piece without marks if all of it is regular; else add nothing and return False."""
-        if piece.startswith(b"> "):
-            return self._add_plain(piece)
-        is_waits = piece.startswith((b"S ", b"R ", b"W ", b"X "))
-        return is_waits and self._recorder.add_plain(piece)
+    def _add_group(self, group: tuple[Key, bool], stacks: Stacks) -> None:
+        key, has_counts = group
+        self._parsed.profile(self._header.unit, has_counts).add_group(key, stacks)
+        self._parsed.records += total_weight(stacks).records
 
-    def _add_plain(self, piece: bytes) -> bool:
-        """Add a piece of ``>`` records if all are regular; else add nothing and return False."""
-        rows: list[tuple[Key, Stack, bytes]] = []
+    def _read_plain(self, start: int, end: int) -> int:
+        """Read records as long as they are regular; return the offset of the next line."""
+        piece = self._text
+        while start < end and piece.startswith(b"> ", start):
+            if self._sums is not None:
+                start = self._sums.read(piece, start, end - 1)
+            following = piece.find(b"\n> ", start, end)
+            stop = end - 1 if following < 0 else following
+            if start < stop and not self._add_plain(piece[start + 2 : stop]):
+                return start
+            start = stop + 1
+        return start
+
+    def _add_plain(self, record: bytes) -> bool:
+        """Add a ``>`` record, without its mark, if it is regular; else return False."""
+        text, _, last = record.rpartition(b"\n= ")
+        head, _, frames = text.partition(b"\n")
+        if not _PLAIN_VALUE.fullmatch(last):
+            return False
         try:
-            for record in piece[2:].removesuffix(b"\n").split(b"\n> "):
-                text, _, last = record.rpartition(b"\n= ")
-                head, _, frames = text.partition(b"\n")
-                if not _PLAIN_VALUE.fullmatch(last):
-                    return False
-                rows.append((self._key_of[head], self._plain_stack(frames), last))
+            key, stack = self._key_of[head], self._plain_stack(frames)
         except FallBackError:
             return False
-        for key, stack, last in rows:
-            self._add(key, stack, tuple(map(int, last.split(b" "))))
+        self._add(key, stack, tuple(map(int, last.split(b" "))))
         return True
 
     def _plain_stack(self, text: bytes) -> Stack:

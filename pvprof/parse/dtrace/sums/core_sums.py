@@ -6,15 +6,15 @@ whether its last line is numbers of few digits. `PlainRecords` says what all oth
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from pvprof.model.core import secret_seed
+from pvprof.model.core.stack_columns import stacks_by_group
 from pvprof.model.profile import StackTable, Weight
 from pvprof.model.stacks import Stack
 from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
-from pvprof.parse.dtrace.sums.stack_columns import stacks_by_group
 from pvprof.parse.line_cache import Numbering
 
 if TYPE_CHECKING:
@@ -33,12 +33,10 @@ class CoreSums:
             group = records.group_of(line)
             return None if group is None else numbers[group]
 
-        seed = os.urandom(16)  # secret: else a file could be made whose lines all have one hash
-        halves = (int.from_bytes(seed[:8]), int.from_bytes(seed[8:]))
         self._records = records
         self._numbers = numbers
         self._sums: stack_sums.StackSums = core.StackSums(
-            records.frame_of, number_of, records.key_first, halves
+            records.frame_of, number_of, records.key_first, False, secret_seed()
         )
 
     def read(self, piece: bytes) -> Iterator[bytes]:

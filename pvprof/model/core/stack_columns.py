@@ -38,11 +38,12 @@ def stacks_by_group(
     weights = weights_of(zip(values[::3], values[1::3], values[2::3], strict=True))
     all_numbers = memoryview(numbers).cast("I").tolist()
     at = 0
+    name_of = names.__getitem__
     for size, weight in zip(memoryview(sizes).cast("I").tolist(), weights, strict=True):
-        group, *frames = all_numbers[at : at + size]
-        stack = Stack(";".join([names[frame] for frame in frames]))
-        parts[group][stack] = weight  # type: ignore[index]
-        at += size
+        end = at + size
+        stack = Stack(";".join(map(name_of, all_numbers[at + 1 : end])))
+        parts[all_numbers[at]][stack] = weight  # type: ignore[index]
+        at = end
     return parts
 
 
