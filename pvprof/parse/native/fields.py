@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pvprof.model.profile import Key
@@ -52,6 +53,7 @@ _SAFE = re.compile(
 
 INNER_MARK = b"^"
 _NO_ADDRESS = b"0x0"
+_MAX_INNER_LINES = 1 << 13  # a kernel has some thousand places that call a function which waits
 DELIMITER_LINE = DELIMITER.encode()
 _MAX_ADDRESS_LENGTH = 19  # of libdtrace's buffer for an address without a name
 
@@ -192,16 +194,20 @@ def with_inner_frames(lines: list[bytes]) -> list[bytes]:
     leaf: list[bytes] = []
     if inner and stack and _is_same(inner[0], stack[0].strip()):
         leaf, inner, stack = stack[:1], inner[1:], stack[1:]
-    for index in range(len(inner)):
+    outer = stack[0].strip() if stack else b""
+    for index, first in enumerate(inner if stack else ()):
+        if not _is_same(first, outer):  # nearly always
+            continue
         pairs = [(one, two.strip()) for one, two in zip(inner[index:], stack, strict=False)]
         is_whole = len(pairs) == len(stack)  # then there is nothing else to tell them apart by
         is_certain = is_whole or not all(_is_cut(one) for one, _ in pairs)
-        if pairs and is_certain and all(_is_same(*pair) for pair in pairs):
+        if is_certain and all(_is_same(*pair) for pair in pairs):
             beyond = inner[index + len(pairs) :]
             return [*leaf, *map(_whole, inner[:index]), *stack, *map(_whole, beyond), *rest]
     return [*leaf, *map(_whole, inner), *stack, *rest]
 
 
+@lru_cache(_MAX_INNER_LINES)
 def _inner_frame(line: bytes) -> bytes:
     """Return the frame of a ``^FRAME ADDRESS`` line; ``%a`` cuts an address without a name off."""
     frame, _, address = line.removeprefix(INNER_MARK).rpartition(b" ")
