@@ -3,10 +3,9 @@
     python bench/store.py [--sizes 200 2000 20000] [--place DIR] [--figures FILE]
 
 The recordings are made from the real ones: 2,000 stacks each, from a pool of 10,000 whose frames
-are those of real kernels; 50 hosts, 20 kernels (one a day), two runs of each. Up to `MAX_FILES` of
-them are files that `pvprof store add` reads; a larger store is made of the same results without
-texts, and only its questions are measured. All numbers are of whole processes. `--figures` puts
-them into a file beside those of other sizes, and draws all of them next to it.
+are those of real kernels; 50 hosts, 20 kernels (one a day), two runs of each. All numbers are of
+whole processes. `--figures` puts them into a file beside those of other sizes; `store_growth.py`
+draws all of them.
 """
 
 from __future__ import annotations
@@ -21,29 +20,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from measuring import Cost, Program, measure
-from store_growth import Growth, picture
-
-from pvprof.classify.rules_file import load_rules
-from pvprof.cli.stores.labels import labels_of
-from pvprof.model.profile import Key, Weight
-from pvprof.model.stacks import Stack
-from pvprof.parse.native.fields import read_plain_head
-from pvprof.parse.result import ParseResult
-from pvprof.recording.layout import Recording
-from pvprof.recording.manifest import Manifest
-from pvprof.store.facts import Stated, facts_of
-from pvprof.store.places.folder import StoreFolder, create_store
-from pvprof.store.tables.encode import GroupTables
+from store_growth import Growth
 
 FIXTURES = Path(__file__).resolve().parent.parent / "tests" / "fixtures"
 PVPROF = (sys.executable, "-m", "pvprof")
 HOSTS, KERNELS, STACKS, POOL = 50, 20, 2_000, 10_000
-MAX_FILES = 2_000
 FIRST_DAY = datetime(2026, 11, 1, 3, tzinfo=UTC)
 
 TOP_CLASSES = """
@@ -56,30 +41,20 @@ order by ident, ns desc
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """What the recordings are drawn from: keys with stacks, and their text in a recording."""
-
-    rows: Sequence[tuple[Key, Stack]]
-    texts: Sequence[str]
-
-
-def pool() -> Pool:
-    """Return keys and stacks that are spliced from the lines of real recordings."""
+def pool() -> Sequence[str]:
+    """Return records without values that are spliced from the lines of real recordings."""
     rng = random.Random(21)
     waits = [one for side in ("stock", "patched") for one in records(f"{side}-offcpu")]
     samples = [one for side in ("stock", "patched") for one in records(f"{side}-oncpu")]
     roots = [lines for _, lines in samples if len(lines) > 6]
-    rows: dict[tuple[Key, Stack], str] = {}
-    while len(rows) < POOL:
+    texts: dict[str, None] = {}
+    while len(texts) < POOL:
         head, leaf = rng.choice(waits)
         root, middle = rng.choice(roots), rng.choice(roots)
         cut = rng.randint(1, len(middle) - 1)
         lines = [*leaf[: rng.randint(3, 8)], *middle[:cut], *root[-rng.randint(2, 6) :]][:32]
-        names = (line.partition("+")[0] for line in reversed(lines))
-        key = read_plain_head(head.encode())
-        rows[key, Stack(";".join(names))] = f"> {head}\n" + "\n".join(lines) + "\n"
-    return Pool(tuple(rows), list(rows.values()))
+        texts[f"> {head}\n" + "\n".join(lines) + "\n"] = None
+    return list(texts)
 
 
 def records(name: str) -> Iterator[tuple[str, list[str]]]:
@@ -136,41 +111,19 @@ def weights(number: int) -> Iterator[tuple[int, int, int]]:
         yield row, int(count * math.exp(rng.gauss(13, 1.5))), count
 
 
-def write_recording(place: Path, number: int, source: Pool) -> int:
+def write_recording(place: Path, number: int, texts: Sequence[str]) -> int:
     """Write a recording as files; return the size of its output packed with gzip."""
     directory = place / f"r{number:05}.pvprof"
     directory.mkdir()
     manifest = facts(number)
     lines = ["#pvprof 2 offcpu stock ns 0.1.0 frames=32\n", "#begin 0 1795783449256626249\n"]
     for row, wait_ns, count in weights(number):
-        lines.append(f"{source.texts[row]}= {wait_ns} {count}\n")
+        lines.append(f"{texts[row]}= {wait_ns} {count}\n")
     lines.append("#end 20000000000 1795783469256626249\n")
     packed = gzip.compress("".join(lines).encode(), 6, mtime=0)
     (directory / "raw.out.gz").write_bytes(packed)
     (directory / "manifest.json").write_text(json.dumps(manifest))
     return len(packed)
-
-
-def write_groups(store: StoreFolder, numbers: range, source: Pool) -> None:
-    """Write the results of these recordings into a store, without texts."""
-    labels = labels_of(load_rules(None))
-    per_day = HOSTS * 2
-    for first in range(numbers.start, numbers.stop, per_day):
-        tables = GroupTables(labels)
-        for number in range(first, min(first + per_day, numbers.stop)):
-            manifest = Manifest.from_json(facts(number))
-            result = ParseResult(layout="pvprof", mode="offcpu", records=STACKS)
-            for row, wait_ns, count in weights(number):
-                key, stack = source.rows[row]
-                result.profile("ns", True).add(key, stack, Weight(wait_ns, count, 1))
-            recording = Recording("", f"r{number:05}", b"", manifest=manifest)
-            identity = f"{number * 0x9E3779B97F4A7C15 % (1 << 64):016x}" + 48 * "0"
-            stored = facts_of(recording, result, identity, Stated())
-            tables.add(stored, result)
-        with store.workplace() as work:
-            tables.write(work)
-            with store.lock():
-                store.commit(work, str(stored["day"]), "offcpu")
 
 
 def size_of(folder: Path) -> int:
@@ -207,26 +160,25 @@ def main() -> None:
     parser.add_argument("--figures", type=Path)
     options = parser.parse_args()
     growth = Growth.read(options.figures) if options.figures else Growth()
-    source = pool()
+    texts = pool()
     with tempfile.TemporaryDirectory(dir=options.place) as temporary:
         for size in options.sizes:
             place = Path(temporary) / str(size)
             place.mkdir()
             store = place / "store"
             print(f"\n{size:,} recordings\n\n| | time | CPU | memory |\n|---|---:|---:|---:|")
-            if size <= MAX_FILES:
-                files = place / "files"
-                files.mkdir()
-                packed = sum(write_recording(files, number, source) for number in range(size))
-                added = shlex.join((*PVPROF, "store", "add", "-q", str(store), str(files)))
-                words = ("sh", "-c", f"rm -rf {shlex.quote(str(store))} && exec {added}")
-                cost = measure([Program("add", words)], 1)["add"]
-                shown("add", cost, f" {size / cost.median_real_s:.0f} a second")
-                share = size_of(store) / packed
-                growth.note(size, "texts, packed with gzip", mb=packed / 1e6)
-                print(f"\n{packed / 1e6:,.1f} MB packed texts, store {share:.3f} of it\n")
-            else:
-                write_groups(create_store(str(store)), range(size), source)
+            files = place / "files"
+            files.mkdir()
+            packed = sum(write_recording(files, number, texts) for number in range(size))
+            added = shlex.join((*PVPROF, "store", "add", "-q", str(store), str(files)))
+            words = ("sh", "-c", f"rm -rf {shlex.quote(str(store))} && exec {added}")
+            cost = measure([Program("add", words)], 1)["add"]
+            shown("add", cost, f" {size / cost.median_real_s:.0f} a second")
+            growth.note(size, "add all", time_s=cost.median_real_s)
+            growth.note(size, "texts, packed with gzip", mb=packed / 1e6)
+            print(
+                f"\n{packed / 1e6:,.1f} MB of packed texts, store {size_of(store) / packed:.3f}\n"
+            )
             for name, cost in measure(questions(store), options.runs).items():
                 shown(name, cost)
                 growth.note(size, name, time_s=cost.median_real_s)
@@ -238,7 +190,6 @@ def main() -> None:
             shutil.rmtree(place)
     if options.figures:
         growth.write(options.figures)
-        options.figures.with_suffix(".svg").write_text(picture(growth))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ PICTURE = ROOT / "docs/store-growth.svg"
 
 WIDTH, HEIGHT = 900, 430
 TOP, BOTTOM = 92, 366
-COLOURS = ("#3b82c4", "#d9822b", "#2f9e6e", "#b05fb5", "#c94f4f")
+COLOURS = ("#3b82c4", "#d9822b", "#2f9e6e", "#b05fb5", "#c94f4f", "#7c8a2e")
 """Each has a contrast of at least 3 with both backgrounds."""
 
 _STYLE = """\
@@ -171,8 +171,8 @@ def _marks() -> Iterator[float]:
 def picture(growth: Growth) -> str:
     """Return the figures as an SVG, which has its own background in light and in dark."""
     title = "What a store of recordings costs as it grows"
-    about = "2,000 stacks a recording; two busy cores; both axes are logarithmic"
-    time = Panel("Time of a question, in s", 50, 260, growth.sizes, growth.time_s)
+    about = "2,000 stacks a recording; two cores; both axes are logarithmic"
+    time = Panel("Time, in s", 50, 260, growth.sizes, growth.time_s)
     size = Panel("Size on disk, in MB", 500, 690, growth.sizes, growth.size_mb)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
