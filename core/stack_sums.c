@@ -16,8 +16,9 @@
  *     = 1533 2                       value, or value and count
  *
  * What is not certainly such a record is left to Python (pvprof/parse/dtrace/sums and
- * pvprof/parse/native, which can also do all of this without this file, more slowly). Nothing here knows what a frame is: Python is asked
- * once for each distinct line, and returns its name, or says that the line is not plain.
+ * pvprof/parse/native, which can also do all of this without this file, more slowly). Nothing here
+ * knows what a frame is: Python is asked once for each distinct line, and returns its name, or says
+ * that the line is not plain.
  *
  *     text -> recent heads -------------------------------> cell of (group, frames): sums
  *                 | a head that was not seen lately           ^
