@@ -22,7 +22,8 @@ from fuzz.targets import targets
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Write the result of one input in N; only read the others, which takes less time.",
+    help="Write the result of one input in N in one of all formats. The others are only read, or"
+    " written as CSV, which takes less time.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Choose other inputs.")
 @click.option("--jobs", type=int, default=os.cpu_count(), help="Processes.  [default: all cores]")

@@ -28,7 +28,7 @@ class Plan:
         jobs: processes.
         keep: where the shortest input of each kind of failure is kept.
         first: number of the first input of each target: a long run can be made in parts.
-        write_every: the result of one input in this number is written, the others are only read.
+        write_every: the result of one input in this number is written in one of all formats.
     """
 
     targets: Sequence[str]

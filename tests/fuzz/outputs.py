@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pvprof.render.registry import FORMATS, Format, Subject
@@ -52,6 +52,12 @@ class Output:
         if self.subject == Subject.COMPARISON:
             return [*words, other, "--vs", file]
         return [*words, other, file] if self.subject == Subject.DIFFERENCE else [*words, file]
+
+
+def quickest(outputs: Sequence[Output]) -> Output:
+    """Return the output that takes the least time: rows of a table, if there are any."""
+    rows = {one.subject: one for one in outputs if one.fmt.name == "csv"}
+    return rows.get(Subject.TABLES) or rows.get(Subject.STUDY) or outputs[0]
 
 
 def outputs_of(subjects: Collection[Subject]) -> tuple[Output, ...]:

@@ -21,7 +21,7 @@ from fuzz.checks import CHECKS
 from fuzz.copies import COPIES
 from fuzz.known import UNSEEN, is_known
 from fuzz.mutations import DAMAGES, OF_TEXT, Mutation
-from fuzz.outputs import COMMANDS, outputs_of
+from fuzz.outputs import COMMANDS, outputs_of, quickest
 from fuzz.shorten import shortened
 from fuzz.structures import restructured
 from fuzz.targets import Target, targets
@@ -197,6 +197,21 @@ def test_a_worker_is_replaced_after_some_batches(
     assert sum(one.count for one in tried) == 5
     assert len(made) == 3
     assert not any(worker.process.is_alive() for worker in made)
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "fmt"),
+    [
+        ("symbols", Subject.TABLES, "csv"),
+        ("times", Subject.STUDY, "csv"),
+        ("name attributes", Subject.PICTURE, "svg"),
+    ],
+)
+def test_what_needs_a_command_is_mostly_written_in_the_quickest_way(
+    name: str, subject: Subject, fmt: str
+) -> None:
+    output = quickest(outputs_of(targets()[name].subjects))
+    assert (output.subject, output.fmt.name) == (subject, fmt)
 
 
 def test_an_input_that_is_only_read_is_judged(

@@ -7,7 +7,7 @@ import resource
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -20,7 +20,7 @@ from helpers.mixing import Outcome, total_of
 from fuzz.checks import check_run, place_of
 from fuzz.copies import check_copies
 from fuzz.mutations import DAMAGES
-from fuzz.outputs import DRAWN, Output, outputs_of
+from fuzz.outputs import DRAWN, Output, outputs_of, quickest
 from fuzz.seeds import RECORDING
 from fuzz.targets import Target, targets
 from pvprof.cli import cli
@@ -90,9 +90,12 @@ def is_written(target_name: str, number: int, write_every: int) -> bool:
 def judge(trial: Trial, folder: Path, *, is_written: bool = True) -> list[str]:
     """Return the kinds of failure of an input, each once.
 
-    If its result is not written, the input is only read, if it can be.
+    If its result is not to be written, the input is only read, if it can be, or else its result is
+    written in the quickest way.
     """
     is_only_read = trial.target.is_readable and not is_written
+    if not is_written:
+        trial = replace(trial, output=quickest(outputs_of(trial.target.subjects)))
     failures: list[str] = []
     try:
         if not is_only_read:
