@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Generic, Literal, TypeVar
 
 _Value = TypeVar("_Value")
@@ -91,6 +91,7 @@ class PatternIndex(Generic[_Value]):
                     yield value
 
 
+@lru_cache(1 << 12)
 def starts_of(pattern: str, *, is_whole: bool) -> tuple[str, ...]:
     """Return texts with one of which each match begins, and the name, too; empty if not known.
 

@@ -75,18 +75,19 @@ def _packaged() -> _Parts:
     return _combined(_packaged_tables(), None)
 
 
-def _packaged_tables() -> list[_Table]:
+@cache
+def _packaged_tables() -> Sequence[_Table]:
     # importlib.resources takes 20 ms to import.
     texts = [(name, pkgutil.get_data("pvprof.classify", name)) for name in reversed(_PACKAGED)]
-    return [_parse(text or b"", name, is_packaged=True) for name, text in texts]
+    return tuple(_parse(text or b"", name, is_packaged=True) for name, text in texts)
 
 
-def _combined(parts: list[_Table], path: Path | None) -> _Parts:
+def _combined(parts: Sequence[_Table], path: Path | None) -> _Parts:
     kinds: dict[str, WaitKind] = {}
     if path is not None:
         user = _parse(_read(path), str(path))
         replaces = _typed(user, "replace", bool, "true or false") or False
-        parts = [user] if replaces else [*parts, user]
+        parts = (user,) if replaces else (*parts, user)
     for part in parts:
         _add_kinds(kinds, part)
     if UNCLASSIFIED not in kinds:
