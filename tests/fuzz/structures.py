@@ -15,6 +15,7 @@ _VALUES: tuple[Any, ...] = (
 )
 _DEEP = 3_000
 _MAX_VALUES = 300_000
+_MAX_ADDED_BYTES = 20_000_000  # of three changes: what pvprof promises is for 100 MB
 
 
 def _deep(random: Random) -> Any:
@@ -51,7 +52,9 @@ def _change(random: Random, document: Any) -> Any:
     elif action == 2 and isinstance(container, dict):
         container[random.choice(("", "x", "\0", "schema", "a" * 1000))] = container.pop(key)
     elif action == 2:
-        container[key:key] = [container[key]] * random.choice((1, 3, 3_000))
+        size = len(json.dumps(container[key]))
+        times = min(random.choice((1, 3, 3_000)), _MAX_ADDED_BYTES // size)
+        container[key:key] = [container[key]] * times
     else:
         is_deep = random.random() < 0.1
         container[key] = _deep(random) if is_deep else deepcopy(random.choice(_VALUES))
