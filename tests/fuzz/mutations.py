@@ -35,6 +35,10 @@ def _place(random: Random, data: bytes) -> int:
     return random.randrange(len(data) + 1)
 
 
+MAX_ADDED_BYTES = 20_000_000
+"""What one mutation may add: there may be four, and what pvprof promises is for 100 MB."""
+
+
 def _bounded(random: Random, most: int) -> int:
     """Return a length: most often a small one."""
     return min(most, int(2 ** random.uniform(0, most.bit_length())))
@@ -89,7 +93,9 @@ def repeat_lines(random: Random, data: bytes) -> bytes:
     """Repeat some lines, once or many times."""
     lines, at = _lines(random, data)
     size = _bounded(random, 8)
-    return b"".join(lines[:at] + lines[at : at + size] * _bounded(random, 200) + lines[at + size :])
+    repeated = b"".join(lines[at : at + size])
+    times = min(_bounded(random, 200), 1 + MAX_ADDED_BYTES // len(repeated))
+    return b"".join((*lines[:at], repeated * times, *lines[at + size :]))
 
 
 def swap_lines(random: Random, data: bytes) -> bytes:

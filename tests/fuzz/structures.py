@@ -7,6 +7,8 @@ from copy import deepcopy
 from random import Random
 from typing import Any
 
+from fuzz.mutations import MAX_ADDED_BYTES
+
 _VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2**53 + 1, 2**63, 2**64, 10**400, -(10**400), 1.5, 1e308),
     *(float("nan"), float("inf"), "", "x", "x" * 70_000, "\ud800", "\0", "a\0b", "\x1b]0;t\x07"),
@@ -15,7 +17,6 @@ _VALUES: tuple[Any, ...] = (
 )
 _DEEP = 3_000
 _MAX_VALUES = 300_000
-_MAX_ADDED_BYTES = 20_000_000  # of three changes: what pvprof promises is for 100 MB
 
 
 def _deep(random: Random) -> Any:
@@ -52,9 +53,9 @@ def _change(random: Random, document: Any) -> Any:
     elif action == 2 and isinstance(container, dict):
         container[random.choice(("", "x", "\0", "schema", "a" * 1000))] = container.pop(key)
     elif action == 2:
-        size = len(json.dumps(container[key]))
-        times = min(random.choice((1, 3, 3_000)), _MAX_ADDED_BYTES // size)
-        container[key:key] = [container[key]] * times
+        text = json.dumps(container[key])
+        times = min(random.choice((1, 3, 3_000)), MAX_ADDED_BYTES // len(text))
+        container[key:key] = [json.loads(text) for _ in range(times)]  # each can be changed alone
     else:
         is_deep = random.random() < 0.1
         container[key] = _deep(random) if is_deep else deepcopy(random.choice(_VALUES))
