@@ -76,6 +76,15 @@ def weights_of(rows: Iterable[Iterable[int]]) -> Iterator[Weight]:
     return map(tuple.__new__, repeat(Weight), rows)
 
 
+Cell = list[int]
+"""The sums of one stack while they grow, in the order of `Weight`'s fields."""
+
+
+def weights_of_cells(cells: Mapping[Stack, Cell]) -> dict[Stack, Weight]:
+    """Return the weights of stacks from their cells."""
+    return dict(zip(cells, weights_of(cells.values()), strict=True))
+
+
 def add_weights(group: dict[Stack, Weight], stacks: Mapping[Stack, Weight]) -> None:
     """Add weights to those of a group; equal stacks sum."""
     if group.keys().isdisjoint(stacks):

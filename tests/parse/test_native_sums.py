@@ -185,7 +185,6 @@ def test_very_many_stacks_stay_columns_if_no_record_is_odd() -> None:
 
 @needs_core
 def test_a_text_that_begins_with_no_mark_is_left_to_python() -> None:
-
     core = core_module()
     assert core is not None
     sums = NativeSums(core, FrameNames())

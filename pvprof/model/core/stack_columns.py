@@ -9,10 +9,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from pvprof.model.arrays import INT64_MAX
-from pvprof.model.profile import StackTable, Weight, add_weights, weights_of
+from pvprof.model.profile import (
+    Cell,
+    StackTable,
+    Weight,
+    add_weights,
+    weights_of,
+    weights_of_cells,
+)
 from pvprof.model.stacks import Frame, Stack
 
 MIN_TABLE = 20_000
@@ -22,6 +30,8 @@ MAX_ADDED = 100
 """Maximum number of stacks that are added to a table one by one."""
 
 Stacks = dict[Stack, Weight] | StackTable
+
+_Group = TypeVar("_Group")
 
 
 def stacks_by_group(
@@ -71,6 +81,21 @@ def _tables(
     bounds = np.searchsorted(group_of[rows], np.arange(1, groups))
     parts = [table.select(some) for some in np.split(rows, bounds)]
     return [part if len(part) >= MIN_TABLE else dict(part.weights) for part in parts]
+
+
+def groups_with_cells(
+    groups: Iterable[tuple[_Group, Stacks]], cells: dict[_Group, dict[Stack, Cell]]
+) -> Iterator[tuple[_Group, Stacks]]:
+    """Yield the sums of each group: those of the core, and what Python added up beside it.
+
+    Args:
+        groups: the sums of the core.
+        cells: the others; those of groups that the core has, too, are taken out.
+    """
+    for group, stacks in groups:
+        yield group, added(stacks, weights_of_cells(cells.pop(group, {})))
+    for group, others in cells.items():
+        yield group, weights_of_cells(others)
 
 
 def added(stacks: Stacks, others: Mapping[Stack, Weight]) -> Stacks:

@@ -24,26 +24,24 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 
 from pvprof.errors import quote
 from pvprof.model.core import core_module
-from pvprof.model.core.stack_columns import Stacks, added
+from pvprof.model.core.stack_columns import Stacks, groups_with_cells
 from pvprof.model.problems import Problem, Severity
 from pvprof.model.profile import (
+    Cell,
     Histogram,
     Key,
-    Weight,
     total_weight,
-    weights_of,
 )
 from pvprof.model.stacks import NO_STACK, Stack
 from pvprof.parse.dtrace import shapes
 from pvprof.parse.dtrace.keys import TextAfter, histogram_key, key_from_texts, unit_of
 from pvprof.parse.dtrace.records import AggregateLayout, Record, RecordReader
 from pvprof.parse.dtrace.sums import plain_sums
-from pvprof.parse.dtrace.sums.plain_records import Cell, GroupKey, PlainRecords
+from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
 from pvprof.parse.dtrace.without_values import refuse_stacks_only, refuse_values_first
 from pvprof.parse.layout import Layout
 from pvprof.parse.problem_counts import KindCounts
@@ -101,11 +99,8 @@ class AggregateReader:
             self._read_head(head, values)
         if self._plain.pending:
             self._read_rest(b"\n\n".join(self._plain.pending))
-        for group, weights in self._sums.groups():
-            cells = self._groups.pop(group, {})
-            self._add_group(group, added(weights, _weights_of(cells)))
-        for group, cells in self._groups.items():
-            self._add_group(group, _weights_of(cells))
+        for group, stacks in groups_with_cells(self._sums.groups(), self._groups):
+            self._add_group(group, stacks)
         self._parsed.hex_frames = self._names.hex_frames
         if self._ticks > 1:
             text = "running totals: all snapshots were added up, so values are too high"
@@ -240,10 +235,6 @@ class AggregateReader:
 
     def _problem(self, kind: str, text: str) -> None:
         self._parsed.problems.append(Problem(kind, text, self._file, severity="loss"))
-
-
-def _weights_of(cells: Mapping[Stack, Cell]) -> dict[Stack, Weight]:
-    return dict(zip(cells, weights_of(cells.values()), strict=True))
 
 
 def _read_aggregates(source: TextSource, layout: AggregateLayout) -> ParseResult:

@@ -32,9 +32,9 @@ from functools import partial
 
 from pvprof.errors import InputError, UsageError, quote
 from pvprof.model.core import core_module
-from pvprof.model.core.stack_columns import Stacks, added
+from pvprof.model.core.stack_columns import Stacks, groups_with_cells
 from pvprof.model.problems import Severity
-from pvprof.model.profile import Histogram, Key, Weight, total_weight, weights_of
+from pvprof.model.profile import Cell, Histogram, Key, total_weight
 from pvprof.model.stacks import DELIMITER, Frame, Stack, stack_of
 from pvprof.parse.freed_memory import keep_freed_memory
 from pvprof.parse.layout import Layout
@@ -83,13 +83,6 @@ _STRAY = "lines that belong to no record were left out"
 
 Body = tuple[list[bytes], bytes, int]
 """The lines of a record, the line that closes it, and the offset of the next record."""
-
-Cell = list[int]
-"""Value, count, number of records."""
-
-
-def _weights_of(cells: dict[Stack, Cell]) -> dict[Stack, Weight]:
-    return dict(zip(cells, weights_of(cells.values()), strict=True))
 
 
 def _parse_frames(frame_names: FrameNames, line: bytes) -> Frame:
@@ -147,10 +140,9 @@ class NativeReader:
     def finish(self) -> ParseResult:
         """Return the result; waits are not joined yet."""
         parsed = self._parsed
-        for group, stacks in self._sums.groups() if self._sums is not None else ():
-            self._add_group(group, added(stacks, _weights_of(self._groups.pop(group, {}))))
-        for group, cells in self._groups.items():
-            self._add_group(group, _weights_of(cells))
+        plain = () if self._sums is None else self._sums.groups()
+        for group, stacks in groups_with_cells(plain, self._groups):
+            self._add_group(group, stacks)
         parsed.problems.extend(parse_diagnostics(self._messages, self._source.name))
         parsed.problems.extend(self._tally.problems())
         self._marks.switches = self._recorder.finish()

@@ -27,9 +27,6 @@ _SINGLE_VALUE = re.compile(rb"[ \t]*(\d{1,18})[ \t\r]{0,20}$")
 _MAX_VALUES = 1 << 16
 """Maximum number of value lines in the cache: times in nanoseconds hardly ever repeat."""
 
-Cell = list[int]
-"""The sums of one stack, in the order of `Weight`'s fields."""
-
 GroupKey = tuple[Key, bool]
 """What the records of a group have in common: their key, and whether they have a count."""
 

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 
-from pvprof.model.profile import Weight, weights_of
+from pvprof.model.profile import Cell, Weight, weights_of_cells
 from pvprof.model.stacks import Frame, Stack
-from pvprof.parse.dtrace.sums.plain_records import Cell, GroupKey, PlainRecords
+from pvprof.parse.dtrace.sums.plain_records import GroupKey, PlainRecords
 from pvprof.parse.line_cache import FallBackError, LineCache
 
 _MAX_HEADS = 1 << 15
@@ -56,7 +56,7 @@ class PythonSums:
     def groups(self) -> Iterator[tuple[GroupKey, dict[Stack, Weight]]]:
         """Yield the sums of each group."""
         for group, stacks in self._groups.items():
-            yield group, dict(zip(stacks, weights_of(stacks.values()), strict=True))
+            yield group, weights_of_cells(stacks)
 
     def _cell(self, head: bytes) -> Cell:
         """Return the cell of a head that is not in the cache.
